@@ -1,0 +1,124 @@
+extension BFFError {
+    /// The HTTP status of the answer.
+    package var status: Int {
+        switch self {
+        case .malformedJSON, .connectTokenMissing: 400
+        case .unauthenticated: 401
+        case .notFound, .connectTokenUnknown: 404
+        case .methodNotAllowed: 405
+        case .connectTokenUsed: 409
+        case .connectTokenExpired: 410
+        case .bodyTooLarge: 413
+        case .unsupportedContentType: 415
+        case .unknownField, .invalidField: 422
+        case .upstreamRefused: 422
+        case .internalFailure: 500
+        case .upstreamRefusedCredentials, .upstreamInvalidAnswer, .upstreamModeDiffers, .upstreamVersionNotSupported,
+            .upstreamUnreachable, .upstreamFailed:
+            502
+        case .upstreamLimited, .storeUnavailable: 503
+        case .upstreamTimedOut: 504
+        case .loopDetected: 508
+        }
+    }
+
+    /// The stable code that clients may rely on; `openapi.yaml` lists every one.
+    package var code: String {
+        switch self {
+        case .malformedJSON: "json_malformed"
+        case .bodyTooLarge: "body_too_large"
+        case .unsupportedContentType: "content_type_unsupported"
+        case .unknownField: "field_unknown"
+        case .invalidField: "field_invalid"
+        case .unauthenticated: "unauthenticated"
+        case .notFound: "not_found"
+        case .methodNotAllowed: "method_not_allowed"
+        case .connectTokenMissing: "connect_token_missing"
+        case .connectTokenUnknown: "connect_token_unknown"
+        case .connectTokenUsed: "connect_token_used"
+        case .connectTokenExpired: "connect_token_expired"
+        case .upstreamUnreachable: "upstream_unreachable"
+        case .upstreamTimedOut: "upstream_timeout"
+        case .upstreamRefusedCredentials: "upstream_credentials_refused"
+        case .upstreamRefused: "upstream_refused"
+        case .upstreamFailed: "upstream_failed"
+        case .upstreamLimited: "upstream_limited"
+        case .upstreamInvalidAnswer: "upstream_invalid_answer"
+        case .upstreamModeDiffers: "upstream_mode_differs"
+        case .upstreamVersionNotSupported: "upstream_version_not_supported"
+        case .loopDetected: "loop_detected"
+        case .storeUnavailable: "store_unavailable"
+        case .internalFailure: "internal_error"
+        }
+    }
+
+    /// The same for all errors of one code: what happened.
+    package var title: String {
+        switch self {
+        case .malformedJSON: "The body is not valid JSON"
+        case .bodyTooLarge: "The body is too large"
+        case .unsupportedContentType: "The content type is not supported"
+        case .unknownField: "The request holds a field that does not exist"
+        case .invalidField: "A field of the request is not acceptable"
+        case .unauthenticated: "The caller is not known"
+        case .notFound: "There is no such thing"
+        case .methodNotAllowed: "The method is not allowed here"
+        case .connectTokenMissing: "The connect token is missing"
+        case .connectTokenUnknown: "The connect token is unknown"
+        case .connectTokenUsed: "The session has ended"
+        case .connectTokenExpired: "The connect token has expired"
+        case .upstreamUnreachable: "Flatpeak cannot be reached"
+        case .upstreamTimedOut: "Flatpeak did not answer in time"
+        case .upstreamRefusedCredentials: "Flatpeak refused this server's credentials"
+        case .upstreamRefused: "Flatpeak refused the request"
+        case .upstreamFailed: "Flatpeak failed"
+        case .upstreamLimited: "Flatpeak asks to slow down"
+        case .upstreamInvalidAnswer: "Flatpeak's answer could not be understood"
+        case .upstreamModeDiffers: "Flatpeak's mode is not the one this server is set up for"
+        case .upstreamVersionNotSupported: "Flatpeak no longer serves this server's API version"
+        case .loopDetected: "The request came back to this server"
+        case .storeUnavailable: "The session store cannot be asked"
+        case .internalFailure: "Something went wrong in this server"
+        }
+    }
+
+    /// What to do about this one.
+    package var detail: String {
+        switch self {
+        case .malformedJSON: "Send one JSON object in UTF-8, without repeated or escaped field names at its top."
+        case .bodyTooLarge(let limit): "Send at most \(limit) bytes."
+        case .unsupportedContentType: "Send the body as application/json."
+        case .unknownField(let name): "\(name.text) does not exist on this route; leave it out."
+        case .invalidField(let name, let reason): "\(name.text) \(reason.rawValue)."
+        case .unauthenticated: "Sign in and send the credentials that this server is set up for."
+        case .notFound: "It does not exist, or it is not yours."
+        case .methodNotAllowed: "Use one of the methods in the Allow header."
+        case .connectTokenMissing: "Put the connect token that was minted for this session into connect_token."
+        case .connectTokenUnknown: "This server never minted it. Start again from the app to get a new one."
+        case .connectTokenUsed: "Each connect token is good for one session. Start again from the app."
+        case .connectTokenExpired: "Start again from the app to get a new one."
+        case .upstreamUnreachable, .upstreamTimedOut: "Try again in a moment."
+        case .upstreamRefusedCredentials: "The operator has to check FLATPEAK_ACCOUNT_ID and FLATPEAK_API_KEY."
+        case .upstreamRefused(let status, let code):
+            "Flatpeak answered \(status)" + (code.map { " with the code \($0.text)" } ?? "") + "."
+        case .upstreamFailed(let status): "Flatpeak answered \(status). Try again in a moment."
+        case .upstreamLimited(let seconds):
+            "Try again \(seconds.map { "in \($0) seconds" } ?? "later")."
+        case .upstreamInvalidAnswer: "Try again in a moment; if it stays, tell the operator the request id."
+        case .upstreamModeDiffers: "The operator has to make FLATPEAK_MODE and the API key agree."
+        case .upstreamVersionNotSupported: "The operator has to set FLATPEAK_VERSION to the account's version."
+        case .loopDetected: "The operator has to point FLATPEAK_CONNECT_URL at Flatpeak, not at this server."
+        case .storeUnavailable: "Try again in a moment."
+        case .internalFailure: "Try again; if it stays, tell the operator the request id."
+        }
+    }
+
+    /// Seconds after which another try makes sense, for `Retry-After`.
+    package var retryAfter: Int? {
+        switch self {
+        case .upstreamLimited(let seconds): seconds ?? 5
+        case .storeUnavailable: 1
+        default: nil
+        }
+    }
+}

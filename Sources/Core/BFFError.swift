@@ -1,0 +1,83 @@
+/// Everything that can go wrong in answering a request, with nothing in it that must not be told.
+///
+/// Rooms translate foreign errors into one of these at their edge; no upstream text, header value or token ever
+/// enters. `BFFError+Answer.swift` derives status, code and wording from it.
+package enum BFFError: Error, Hashable, Sendable {
+    // The caller's doing.
+    case malformedJSON
+    case bodyTooLarge(limit: Int)
+    case unsupportedContentType
+    case unknownField(FieldName)
+    case invalidField(FieldName, reason: Reason)
+    case unauthenticated
+    case notFound
+    case methodNotAllowed
+    case connectTokenMissing
+    case connectTokenUnknown
+    case connectTokenUsed
+    case connectTokenExpired
+
+    // Upstream's doing.
+    case upstreamUnreachable
+    case upstreamTimedOut
+    case upstreamRefusedCredentials
+    case upstreamRefused(status: Int, code: UpstreamCode?)
+    case upstreamFailed(status: Int)
+    case upstreamLimited(retryAfter: Int?)
+    case upstreamInvalidAnswer
+    case upstreamModeDiffers
+    case upstreamVersionNotSupported
+
+    // Ours.
+    case loopDetected
+    case storeUnavailable
+    case internalFailure(site: StaticText)
+
+    /// What is wrong with a field; a closed set, so that no part of the value is echoed.
+    package enum Reason: String, Sendable {
+        case missing = "is required"
+        case wrongType = "has the wrong type"
+        case tooLong = "is too long"
+        case notListed = "is not one of the values this server is set up with"
+        case malformed = "is malformed"
+        case excluded = "cannot be combined with the other fields given"
+    }
+
+    /// A field of a request, cut to 64 bytes of `[A-Za-z0-9_.-]` since an unknown one is the caller's text.
+    package struct FieldName: Hashable, Sendable, ExpressibleByStringLiteral {
+        package let text: String
+
+        package init(_ text: String) {
+            self.text = String(
+                decoding: text.utf8.prefix(64).map { $0.isWordByte || $0 == UInt8(ascii: ".") ? $0 : UInt8(ascii: "?") },
+                as: UTF8.self)
+        }
+
+        package init(stringLiteral value: StaticString) {
+            self.init("\(value)")
+        }
+    }
+
+    /// A code from one of Flatpeak's error objects: `[a-z0-9_]`, at most 64 bytes, or it is dropped.
+    package struct UpstreamCode: Hashable, Sendable {
+        package let text: String
+
+        package init?(_ text: String) {
+            guard (1...64).contains(text.utf8.count),
+                text.utf8.allSatisfy({ $0.isWordByte && !(UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) })
+            else { return nil }
+            self.text = text
+        }
+    }
+
+    /// A text that stands in the source, so that it cannot hold a secret.
+    package struct StaticText: Hashable, Sendable, ExpressibleByStringLiteral {
+        package let text: String
+        package init(stringLiteral value: StaticString) { text = "\(value)" }
+    }
+}
+
+extension BFFError: CustomStringConvertible {
+    /// The public code alone.
+    package var description: String { code }
+}

@@ -1,0 +1,39 @@
+/// A `cot_…` token: the only credential of one Connect session, and the only upstream secret a frontend may hold.
+///
+/// It is opaque (upstream.md §0); only its alphabet and length are checked. It never prints itself.
+package struct ConnectToken: Hashable, Sendable {
+    /// The token as it goes to the frontend that minted it and to Connect, and nowhere else.
+    package let exposed: String
+
+    /// The longest token that is accepted, in bytes.
+    package static let maximumLength = 128
+
+    /// Accepts 1 to 128 bytes of `[A-Za-z0-9_-]`.
+    package init?(_ text: some StringProtocol) {
+        guard !text.isEmpty, text.utf8.count <= Self.maximumLength, text.utf8.allSatisfy(\.isWordByte) else { return nil }
+        exposed = String(text)
+    }
+
+    /// Replaces everything in `text` that looks like a connect token, so that the rest may be logged.
+    package static func masked(_ text: String) -> String {
+        var out: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        let prefix = Array("cot_".utf8)
+        while let byte = rest.first {
+            if rest.starts(with: prefix) {
+                rest = rest.dropFirst(prefix.count).drop(while: \.isWordByte)
+                out += prefix + "***".utf8
+            } else {
+                out.append(byte)
+                rest = rest.dropFirst()
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+}
+
+extension ConnectToken: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    package var description: String { "cot_***" }
+    package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}

@@ -1,0 +1,64 @@
+/// What the relay reads of a Connect request: the token, where the customer stands, and what was pressed.
+///
+/// Stricter than JSON where two parsers could disagree about these fields: no name may repeat one of them, no
+/// top-level name may hold an escape, neither may one of the three values. Everything else passes unseen.
+package struct Envelope: Equatable, Sendable {
+    package var connectToken: ConnectToken
+    /// The page being answered, or `session_start`; opaque (upstream.md §4.1).
+    package var route: String?
+    /// The button that was pressed; nil when data is submitted.
+    package var action: String?
+
+    /// Why a body is not an envelope.
+    package enum Flaw: Error, Equatable {
+        case notStrictJSON, noConnectToken
+    }
+
+    /// Reads the three fields in one pass, without a copy of the body.
+    package init(_ json: Span<UInt8>) throws(Flaw) {
+        var token: Field = .absent
+        var route: Field = .absent
+        var action: Field = .absent
+        let isStrict = JSONScanner.scan(json) { member, json in
+            guard member.depth == 0 else { return true }
+            if member.name.escaped { return false }
+            if json.matches("connect_token", in: member.name.range) { return token.take(member) }
+            if json.matches("route", in: member.name.range) { return route.take(member) }
+            if json.matches("action", in: member.name.range) { return action.take(member) }
+            return true
+        }
+        guard isStrict, json.firstNonBlank == UInt8(ascii: "{") else { throw .notStrictJSON }
+        guard let token = token.text(in: json).flatMap({ ConnectToken($0) }) else { throw .noConnectToken }
+        connectToken = token
+        self.route = route.text(in: json)
+        self.action = action.text(in: json)
+    }
+
+    private enum Field {
+        case absent, notText
+        case text(Range<Int>)
+
+        /// False when the field is there already or its text is written with escapes.
+        mutating func take(_ member: JSONScanner.Member) -> Bool {
+            guard case .absent = self else { return false }
+            guard let string = member.string else {
+                self = .notText
+                return true
+            }
+            self = .text(string.range)
+            return !string.escaped
+        }
+
+        func text(in json: Span<UInt8>) -> String? {
+            guard case .text(let range) = self else { return nil }
+            return json.text(in: range)
+        }
+    }
+}
+
+extension Span<UInt8> {
+    fileprivate var firstNonBlank: UInt8? {
+        for index in indices where ![0x20, 0x0A, 0x0D, 0x09].contains(self[index]) { return self[index] }
+        return nil
+    }
+}

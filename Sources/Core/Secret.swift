@@ -1,0 +1,49 @@
+/// Text that must not leave the process: an API key, an account's Basic pair, a bearer.
+///
+/// It cannot be printed, reflected, encoded or compared; whoever needs the text says so with ``expose(_:)``.
+package struct Secret: Sendable {
+    private let text: String
+
+    /// Keeps `text`, which must pass ``isToken68(_:)`` when it is meant for a header.
+    package init(_ text: String) {
+        self.text = text
+    }
+
+    /// Hands the text to `use` and to nobody else.
+    package func expose<Result>(_ use: (String) throws -> Result) rethrows -> Result {
+        try use(text)
+    }
+
+    /// The longest credential that is accepted from a setting or from upstream, in bytes.
+    package static let maximumLength = 8192
+
+    /// Whether a text is safe as a credential in a header: RFC 9110 `token68`, not empty, at most
+    /// ``maximumLength`` bytes. CR, LF, NUL and blanks are refused, because a header writer reports them
+    /// in an error that holds the value.
+    package static func isToken68(_ text: some StringProtocol) -> Bool {
+        let bytes = text.utf8
+        return !bytes.isEmpty && bytes.count <= maximumLength
+            && bytes.allSatisfy { byte in
+                byte.isWordByte || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "~") || byte == UInt8(ascii: "+")
+                    || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "=")
+            }
+    }
+}
+
+extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    package var description: String { "<secret>" }
+    package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+extension UInt8 {
+    /// An ASCII letter or digit, `_` or `-`: the alphabet of every identifier on this wire.
+    package var isWordByte: Bool {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,191 @@
+package import Core
+package import FoundationEssentials
+import Synchronization
+
+/// Flatpeak's API and the Connect host, as this service uses them.
+package final class FlatpeakClient: Sendable {
+    /// Where Flatpeak is and who we are to it.
+    package struct Settings: Sendable {
+        package var apiURL: String
+        package var connectURL: String
+        package var account: Secret
+        package var key: Secret
+        package var version: FlatpeakVersion
+        /// The mode that the login must report; nil takes either.
+        package var mode: FlatpeakMode?
+
+        /// - Parameter apiURL: Scheme, host and port, without a slash at the end; `connectURL` likewise.
+        package init(
+            apiURL: String, connectURL: String, account: Secret, key: Secret, version: FlatpeakVersion = .anode,
+            mode: FlatpeakMode? = nil
+        ) {
+            self.apiURL = apiURL
+            self.connectURL = connectURL
+            self.account = account
+            self.key = key
+            self.version = version
+            self.mode = mode
+        }
+    }
+
+    private let settings: Settings
+    private let transport: any UpstreamTransport
+    private let bearers: BearerSource
+    /// The spelling under which this account's tariffs were found; the documents name two (upstream.md §6.1).
+    private let tariffList = Mutex<Operation?>(nil)
+
+    /// - Parameter now: A monotonic clock, so that a changed wall clock does not age the bearer.
+    package init(
+        _ settings: Settings, transport: any UpstreamTransport,
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+    ) {
+        self.settings = settings
+        self.transport = transport
+        bearers = BearerSource(now: now) { () throws(BFFError) in
+            try await Self.login(settings, transport, askedAt: now())
+        }
+    }
+
+    // MARK: - Operations
+
+    /// Creates a connect token (upstream.md §2).
+    package func mint(_ order: MintOrder) async throws(BFFError) -> MintedToken {
+        let answer = try await call(.mint, body: Self.json(order.body))
+        let reply = try answer.decoded(as: MintReply.self)
+        guard let token = ConnectToken(reply.connect_token) else { throw .upstreamInvalidAnswer }
+        return MintedToken(token: token, expiresIn: reply.expires_in.value, liveMode: reply.live_mode ?? false)
+    }
+
+    /// Asks what became of a connect token (upstream.md §3).
+    package func claim(_ token: ConnectToken) async throws(BFFError) -> Claim {
+        let answer: UpstreamAnswer
+        do {
+            answer = try await call(.claim, query: [("connect_token", token.exposed)])
+        } catch .notFound {
+            return .gone
+        } catch .upstreamRefused(status: 422, let code) where code?.text != "account_disabled" {
+            return .notFinished
+        }
+        let reply = try answer.decoded(as: ClaimReply.self)
+        guard let text = reply.location_id, !text.isEmpty else { return .notFinished }
+        guard let location = LocationID(text) else { throw .upstreamInvalidAnswer }
+        let flags = [reply.price_available, reply.tariff_available, reply.is_tariff_processed]
+        return .located(location, pricesAvailable: flags.contains(true))
+    }
+
+    /// The tariffs of a location that is known to exist (upstream.md §6.1), as clients may read them.
+    package func tariffs(_ query: TariffQuery) async throws(BFFError) -> [UInt8] {
+        if let known = tariffList.withLock({ $0 }) {
+            return try await call(known, query: query.items).bodyForClients()
+        }
+        do {
+            return try await tariffs(query, at: .tariffElements)
+        } catch .notFound {
+            return try await tariffs(query, at: .tariffs)
+        }
+    }
+
+    private func tariffs(_ query: TariffQuery, at operation: Operation) async throws(BFFError) -> [UInt8] {
+        let answer = try await call(operation, query: query.items)
+        tariffList.withLock { $0 = operation }
+        return try answer.bodyForClients()
+    }
+
+    /// How the tariffs of a location stand (upstream.md §6.2).
+    package func status(of location: LocationID) async throws(BFFError) -> LocationStatus {
+        let answer = try await call(.locationStatus(location))
+        let reply = try answer.decoded(as: LocationStatusReply.self)
+        return LocationStatus(
+            slots: reply.tariff_status.mapValues { TariffStatus($0.status) }, body: try answer.bodyForClients())
+    }
+
+    /// The prices of a location between two moments at most 90 days apart (upstream.md §6.3), as clients may read them.
+    package func prices(
+        of location: LocationID, from start: Date?, to end: Date, direction: TariffDirection?
+    ) async throws(BFFError) -> [UInt8] {
+        let body = PricesBody(
+            start_time: start?.formatted(.iso8601), end_time: end.formatted(.iso8601), tariff_direction: direction)
+        return try await call(.prices(location), body: Self.json(body)).bodyForClients()
+    }
+
+    /// Passes one Connect session call on, byte for byte, and gives back what Connect said, whatever the status.
+    ///
+    /// - Parameters:
+    ///   - acceptLanguage: The customer's languages, the only header of theirs that travels.
+    ///   - via: Our name in `Via` (RFC 9110 section 7.6.3), by which a request that comes back to us is known.
+    package func relay(
+        _ body: [UInt8], acceptLanguage: String?, via: String
+    ) async throws(BFFError) -> UpstreamAnswer {
+        var headers = [(name: "via", value: "1.1 \(via)")]
+        if let acceptLanguage { headers.append((name: "accept-language", value: acceptLanguage)) }
+        return try await send(.relay, headers: headers, body: body)
+    }
+
+    // MARK: - Calls
+
+    /// Sends a call with the bearer and gives back a 2xx answer.
+    ///
+    /// A refused bearer is renewed once and the call sent once more, a mint too: what was refused for its bearer
+    /// has done nothing. Flatpeak refuses with 403 where others say 401 (upstream.md §1).
+    private func call(
+        _ operation: Operation, query: [(String, String)] = [], body: [UInt8]? = nil
+    ) async throws(BFFError) -> UpstreamAnswer {
+        let first = try await bearers.bearer()
+        var answer = try await send(operation, query: query, bearer: first.bearer, body: body)
+        if answer.status == 401 || answer.status == 403 {
+            await bearers.refused(first.generation)
+            let second = try await bearers.bearer()
+            answer = try await send(operation, query: query, bearer: second.bearer, body: body)
+        }
+        guard (200..<300).contains(answer.status) else { throw answer.failure }
+        return answer
+    }
+
+    private func send(
+        _ operation: Operation, query: [(String, String)], bearer: Bearer, body: [UInt8]?
+    ) async throws(BFFError) -> UpstreamAnswer {
+        let authorization = bearer.token.expose { (name: "authorization", value: "Bearer \($0)") }
+        return try await send(operation, query: query, headers: [authorization], body: body)
+    }
+
+    private func send(
+        _ operation: Operation, query: [(String, String)] = [], headers: [(name: String, value: String)],
+        body: [UInt8]?
+    ) async throws(BFFError) -> UpstreamAnswer {
+        try await Self.send(operation, query: query, headers: headers, body: body, settings, transport)
+    }
+
+    private static func send(
+        _ operation: Operation, query: [(String, String)] = [], headers: [(name: String, value: String)],
+        body: [UInt8]? = nil, _ settings: Settings, _ transport: any UpstreamTransport
+    ) async throws(BFFError) -> UpstreamAnswer {
+        var url = (operation.host == .api ? settings.apiURL : settings.connectURL) + operation.path
+        if !query.isEmpty { url += "?" + query.map { "\($0)=\($1)" }.joined(separator: "&") }
+        var headers = headers + [(name: "accept", value: "application/json")]
+        if operation.host == .api { headers.append((name: "flatpeak-version", value: settings.version.rawValue)) }
+        if body != nil { headers.append((name: "content-type", value: "application/json")) }
+        return try await transport.send(
+            UpstreamRequest(operation: operation, url: url, headers: headers, body: body))
+    }
+
+    private static func login(
+        _ settings: Settings, _ transport: any UpstreamTransport, askedAt: ContinuousClock.Instant
+    ) async throws(BFFError) -> Bearer {
+        let pair = settings.account.expose { account in settings.key.expose { "\(account):\($0)" } }
+        let authorization = (name: "authorization", value: "Basic " + Data(pair.utf8).base64EncodedString())
+        let answer = try await send(.login, headers: [authorization], settings, transport)
+        guard (200..<300).contains(answer.status) else { throw answer.failure }
+        let reply = try answer.decoded(as: LoginReply.self)
+        guard Secret.isToken68(reply.bearer_token) else { throw .upstreamInvalidAnswer }
+        if let mode = settings.mode, reply.live_mode != (mode == .live) { throw .upstreamModeDiffers }
+        return Bearer(
+            token: Secret(reply.bearer_token), liveMode: reply.live_mode, expiresIn: reply.expires_in.value,
+            askedAt: askedAt)
+    }
+
+    private static func json(_ body: some Encodable) throws(BFFError) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do { return Array(try encoder.encode(body)) } catch { throw .internalFailure(site: "upstream body") }
+    }
+}

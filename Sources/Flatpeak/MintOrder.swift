@@ -1,0 +1,141 @@
+package import Core
+
+/// What is asked of Flatpeak to create a connect token (upstream.md §2).
+package struct MintOrder: Sendable, Equatable {
+    /// Where the Connect UI runs; the customer comes back here from a provider's login.
+    package var connectURL: String
+    /// Where the customer goes when the session is over, however it ended.
+    package var callbackURL: String
+    package var direction: TariffDirection?
+    package var type: TariffType?
+    /// An existing location, whose tariff is to be shown, changed or added to.
+    package var location: LocationID?
+    package var action: TariffAction?
+    package var routeOptions: RouteOptions?
+    package var postalAddress: PostalAddress?
+
+    package init(
+        connectURL: String, callbackURL: String, direction: TariffDirection? = nil, type: TariffType? = nil,
+        location: LocationID? = nil, action: TariffAction? = nil, routeOptions: RouteOptions? = nil,
+        postalAddress: PostalAddress? = nil
+    ) {
+        self.connectURL = connectURL
+        self.callbackURL = callbackURL
+        self.direction = direction
+        self.type = type
+        self.location = location
+        self.action = action
+        self.routeOptions = routeOptions
+        self.postalAddress = postalAddress
+    }
+
+    var body: MintBody {
+        MintBody(
+            connect_url: connectURL, callback_url: callbackURL, tariff_direction: direction, tariff_type: type,
+            location_id: location?.text,
+            actions: action.map {
+                .init(edit_tariff: $0 == .edit ? true : nil, disconnect_tariff: $0 == .disconnect ? true : nil)
+            },
+            route_options: routeOptions, postal_address: postalAddress)
+    }
+}
+
+/// What to do at once with the tariff of an existing location (upstream.md §2, `actions`).
+package enum TariffAction: String, Codable, Sendable, CaseIterable {
+    case edit, disconnect
+}
+
+/// Which of the optional Connect pages to show (upstream.md §2, `route_options`).
+package struct RouteOptions: Codable, Sendable, Equatable {
+    package var advanced_tariff_capture: Bool?
+    package var tariff_name_capture: Bool?
+    package var contract_term_capture: Bool?
+}
+
+/// The customer's address, so that Connect need not ask for it (upstream.md §2). Never logged.
+package struct PostalAddress: Codable, Sendable, Equatable {
+    package var address_line1: String?
+    package var address_line2: String?
+    package var city: String?
+    package var state: String?
+    package var post_code: String?
+    /// ISO 3166-1 alpha-2.
+    package var country_code: String?
+}
+
+/// A token that Flatpeak created.
+package struct MintedToken: Sendable {
+    package let token: ConnectToken
+    /// Seconds from now.
+    package let expiresIn: Double
+    package let liveMode: Bool
+}
+
+/// What Flatpeak says became of a connect token (upstream.md §3).
+package enum Claim: Hashable, Sendable {
+    /// The customer has not come to the end.
+    case notFinished
+    /// The session gave a location; `pricesAvailable` says whether its tariff was read already.
+    case located(LocationID, pricesAvailable: Bool)
+    /// The token is past its life, or Flatpeak does not know it.
+    case gone
+}
+
+/// Which tariffs of a location to list (upstream.md §6.1).
+package struct TariffQuery: Sendable, Equatable {
+    package var location: LocationID
+    package var direction: TariffDirection?
+    package var type: TariffType?
+    package var page: Page?
+    /// 1 to 100; Flatpeak's default is 30.
+    package var limit: Int?
+
+    /// Which page: the two cursors exclude each other (upstream.md §6.5).
+    package enum Page: Sendable, Equatable {
+        case startingAfter(Identifier<Cursor>)
+        case endingBefore(Identifier<Cursor>)
+    }
+
+    /// The kind of id that a list is paged by.
+    package enum Cursor {}
+
+    package init(
+        location: LocationID, direction: TariffDirection? = nil, type: TariffType? = nil, page: Page? = nil,
+        limit: Int? = nil
+    ) {
+        self.location = location
+        self.direction = direction
+        self.type = type
+        self.page = page
+        self.limit = limit
+    }
+
+    /// Names and values that need no escaping, since each passed its type.
+    var items: [(String, String)] {
+        var items = [("location_id", location.text)]
+        if let direction { items.append(("direction", direction.rawValue)) }
+        if let type { items.append(("type", type.rawValue)) }
+        switch page {
+        case .startingAfter(let id): items.append(("starting_after", id.text))
+        case .endingBefore(let id): items.append(("ending_before", id.text))
+        case nil: break
+        }
+        if let limit { items.append(("limit", String(limit))) }
+        return items
+    }
+}
+
+/// How the tariffs of a location stand.
+package struct LocationStatus: Sendable {
+    private let slots: [String: TariffStatus]
+    /// Flatpeak's answer as clients may read it.
+    package let body: [UInt8]
+
+    init(slots: [String: TariffStatus], body: [UInt8]) {
+        self.slots = slots
+        self.body = body
+    }
+
+    /// The status of one slot; nil when the answer does not name it.
+    package subscript(slot: TariffSlot) -> TariffStatus? { slots[slot.field] }
+}

@@ -1,0 +1,62 @@
+import Core
+
+/// Which way the energy of a tariff flows (upstream.md §2). `LOCAL` is a beta that is off for most accounts.
+package enum TariffDirection: String, Codable, Sendable, CaseIterable {
+    case importing = "IMPORT"
+    case exporting = "EXPORT"
+}
+
+/// What a tariff charges for (upstream.md §2).
+package enum TariffType: String, Codable, Sendable, CaseIterable {
+    case commodity = "COMMODITY"
+    case nonCommodity = "NON_COMMODITY"
+}
+
+/// How one of a location's tariffs stands (upstream.md §6.2).
+package enum TariffStatus: Hashable, Sendable {
+    case connected, notConnected, error, notSupported
+    /// A value that was not known when this was written; it decides nothing.
+    case other
+
+    /// Reads a status; the documents themselves show one with a trailing blank.
+    package init(_ text: String) {
+        switch text.filter({ !$0.isWhitespace }) {
+        case "CONNECTED": self = .connected
+        case "NOT_CONNECTED": self = .notConnected
+        case "ERROR": self = .error
+        case "NOT_SUPPORTED": self = .notSupported
+        default: self = .other
+        }
+    }
+}
+
+/// One of the places a location has for a tariff: at most one tariff each (upstream.md §6.2).
+package struct TariffSlot: Hashable, Sendable {
+    package var direction: TariffDirection
+    package var type: TariffType
+
+    package init(direction: TariffDirection, type: TariffType) {
+        self.direction = direction
+        self.type = type
+    }
+
+    /// The slot's name in `tariff_status`.
+    var field: String {
+        switch (type, direction) {
+        case (.commodity, .importing): "commodity_import"
+        case (.commodity, .exporting): "commodity_export"
+        case (.nonCommodity, .importing): "non_commodity_import"
+        case (.nonCommodity, .exporting): "non_commodity_export"
+        }
+    }
+}
+
+/// Whether Flatpeak works with real customers or test data; the API key decides (upstream.md §0).
+package enum FlatpeakMode: String, Sendable, CaseIterable {
+    case live, test
+}
+
+/// The API versions whose paths and field names are known (upstream.md §0).
+package enum FlatpeakVersion: String, Sendable, CaseIterable {
+    case anode = "2025-09-14.anode"
+}

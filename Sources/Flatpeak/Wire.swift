@@ -1,0 +1,105 @@
+import Core
+import FoundationEssentials
+
+// What upstream writes, read leniently where its documents disagree; see upstream.md for each field.
+
+/// `GET /login` (upstream.md §1).
+struct LoginReply: Decodable {
+    let bearer_token: String
+    let expires_in: FlexibleNumber
+    let live_mode: Bool?
+}
+
+/// `POST /connect/token` (upstream.md §2).
+struct MintReply: Decodable {
+    let connect_token: String
+    let expires_in: FlexibleNumber
+    let live_mode: Bool?
+}
+
+/// `GET /connect/token` (upstream.md §3): the flag that says "prices are there" has three names.
+struct ClaimReply: Decodable {
+    let location_id: String?
+    let price_available: Bool?
+    let tariff_available: Bool?
+    let is_tariff_processed: Bool?
+}
+
+/// `GET /locations/{id}/status` (upstream.md §6.2).
+struct LocationStatusReply: Decodable {
+    let tariff_status: [String: Slot]
+
+    struct Slot: Decodable {
+        let status: String
+    }
+}
+
+/// Either shape of an error (upstream.md §7): the error object, or a bare `{message}`.
+struct ErrorReply: Decodable {
+    let code: String?
+}
+
+/// A number that upstream writes as a number on one page and as a string on another (upstream.md §2).
+struct FlexibleNumber: Decodable {
+    let value: Double
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let number = try (try? container.decode(Double.self)) ?? Double(container.decode(String.self))
+        guard let number, number.isFinite, number > 0, number < 1e9 else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "not a usable number of seconds")
+        }
+        value = number
+    }
+}
+
+/// `POST /connect/token` (upstream.md §2), in the names of 2025-09-14.anode.
+struct MintBody: Encodable {
+    let connect_url: String
+    let callback_url: String
+    let tariff_direction: TariffDirection?
+    let tariff_type: TariffType?
+    let location_id: String?
+    let actions: Actions?
+    let route_options: RouteOptions?
+    let postal_address: PostalAddress?
+
+    struct Actions: Encodable {
+        let edit_tariff: Bool?
+        let disconnect_tariff: Bool?
+    }
+}
+
+/// `POST /prices/{location_id}` (upstream.md §6.3).
+struct PricesBody: Encodable {
+    let start_time: String?
+    let end_time: String
+    let tariff_direction: TariffDirection?
+}
+
+extension UpstreamAnswer {
+    /// Reads a JSON answer; anything else, HTML with a 200 included, is one typed error.
+    func decoded<Reply: Decodable>(as type: Reply.Type) throws(BFFError) -> Reply {
+        do { return try JSONDecoder().decode(type, from: Data(body)) } catch { throw .upstreamInvalidAnswer }
+    }
+
+    /// The body as clients may read it: strict JSON, without the account id, which is half of the Basic pair.
+    func bodyForClients() throws(BFFError) -> [UInt8] {
+        guard let body = JSONScanner.removing("account_id", from: body) else { throw .upstreamInvalidAnswer }
+        return body
+    }
+
+    /// What a status other than 2xx means to us.
+    var failure: BFFError {
+        let code = (try? decoded(as: ErrorReply.self))?.code.flatMap { BFFError.UpstreamCode($0) }
+        switch status {
+        case 401, 403: return .upstreamRefusedCredentials
+        case 404: return .notFound
+        case 422 where code?.text == "api_version_not_supported": return .upstreamVersionNotSupported
+        case 429: return .upstreamLimited(retryAfter: retryAfter.map { min(max($0, 1), 3600) })
+        case 400..<500: return .upstreamRefused(status: status, code: code)
+        case 500...: return .upstreamFailed(status: status)
+        default: return .upstreamInvalidAnswer  // A redirect is never followed.
+        }
+    }
+}

@@ -1,0 +1,15 @@
+import COpenSSL
+
+/// Message digests.
+package enum Digest {
+    /// SHA-256 (FIPS 180-4) of `bytes`: 32 bytes.
+    package static func sha256(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+        let input = Array(bytes)
+        return unsafe [UInt8](unsafeUninitializedCapacity: 32) { output, count in
+            var length = 32
+            let done = unsafe EVP_Q_digest(nil, "SHA256", nil, input, input.count, output.baseAddress, &length)
+            precondition(done == 1, "libcrypto has no SHA-256; OpenSSL.requireVersion3() is called first")
+            count = length
+        }
+    }
+}
