@@ -31,6 +31,7 @@ extension Target.Dependency {
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let systemPackage = product(name: "SystemPackage", package: "swift-system")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let yams = product(name: "Yams", package: "Yams")
 }
@@ -47,6 +48,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -60,20 +62,39 @@ let package = Package(
         .target(
             name: "Flatpeak",
             dependencies: ["Core", "Resilience", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioSSL]),
-        .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Keys", .logging, .metrics]),
-        .target(name: "Store", dependencies: ["Core", "Sessions", "Keys"]),
+        .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Resilience", .logging, .metrics]),
+        .target(name: "Store", dependencies: ["Core", "Keys", "Sessions"]),
+        .target(name: "Relay", dependencies: ["Core", "Flatpeak", "Sessions", .logging]),
         .target(
             name: "Gateway",
-            dependencies: ["Core", "Sessions", "Flatpeak", "Keys", .hummingbird, .httpTypes, .nioCore, .logging, .metrics, .serviceLifecycle]),
+            dependencies: [
+                "Core", "Flatpeak", "Relay", "Sessions", .hummingbird, .httpTypes, .logging, .nioCore, .serviceLifecycle,
+            ],
+            resources: [.embedInCode("openapi.yaml")]),
         .target(name: "Sandbox", dependencies: [.nioCore, .nioPosix, .nioHTTP1, .crypto, .cryptoExtras, .logging]),
         .executableTarget(
             name: "connect-bff",
             dependencies: [
-                "Core", "Keys", "Flatpeak", "Sessions", "Store", "Gateway", "Sandbox", .argumentParser, .configuration,
-                .logging, .serviceLifecycle, .unixSignals,
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", .argumentParser, .configuration,
+                .httpTypes, .logging, .nioCore, .serviceLifecycle, .systemPackage, .unixSignals,
             ]),
         .executableTarget(name: "flatpeak-sandbox", dependencies: ["Sandbox", .argumentParser, .logging]),
-        .testTarget(name: "CoreTests", dependencies: ["Core", .asyncHTTPClient, .yams, .hummingbirdTesting, .inMemoryLogging]),
+        .target(
+            name: "TestSupport", dependencies: ["Core", "Flatpeak"], path: "Tests/TestSupport"),
+        .testTarget(name: "CoreTests", dependencies: ["Core"]),
+        .testTarget(name: "KeysTests", dependencies: ["Keys"]),
+        .testTarget(name: "ResilienceTests", dependencies: ["Resilience"]),
+        .testTarget(name: "FlatpeakTests", dependencies: ["Core", "Flatpeak", "TestSupport"]),
+        .testTarget(
+            name: "SessionsTests", dependencies: ["Core", "Flatpeak", "Sessions", "Store", "TestSupport", .logging]),
+        .testTarget(name: "StoreTests", dependencies: ["Core", "Flatpeak", "Sessions", "Store"]),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: [
+                "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "Store", "TestSupport", .httpTypes, .hummingbird,
+                .hummingbirdTesting, .inMemoryLogging, .logging,
+            ]),
+        .testTarget(name: "ProgramTests", dependencies: ["Core", "Flatpeak", "connect-bff", .logging]),
     ]
 )
 

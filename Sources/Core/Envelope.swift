@@ -9,13 +9,9 @@ package struct Envelope: Equatable, Sendable {
     /// The button that was pressed; nil when data is submitted.
     package var action: String?
 
-    /// Why a body is not an envelope.
-    package enum Flaw: Error, Equatable {
-        case notStrictJSON, noConnectToken
-    }
-
     /// Reads the three fields in one pass, without a copy of the body.
-    package init(_ json: Span<UInt8>) throws(Flaw) {
+    /// - Throws: `malformedJSON` or `connectTokenMissing`.
+    package init(_ json: Span<UInt8>) throws(BFFError) {
         var token: Field = .absent
         var route: Field = .absent
         var action: Field = .absent
@@ -27,8 +23,8 @@ package struct Envelope: Equatable, Sendable {
             if json.matches("action", in: member.name.range) { return action.take(member) }
             return true
         }
-        guard isStrict, json.firstNonBlank == UInt8(ascii: "{") else { throw .notStrictJSON }
-        guard let token = token.text(in: json).flatMap({ ConnectToken($0) }) else { throw .noConnectToken }
+        guard isStrict, json.firstNonBlank == UInt8(ascii: "{") else { throw .malformedJSON }
+        guard let token = token.text(in: json).flatMap({ ConnectToken($0) }) else { throw .connectTokenMissing }
         connectToken = token
         self.route = route.text(in: json)
         self.action = action.text(in: json)

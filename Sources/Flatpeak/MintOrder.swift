@@ -50,6 +50,18 @@ package struct RouteOptions: Codable, Sendable, Equatable {
     package var advanced_tariff_capture: Bool?
     package var tariff_name_capture: Bool?
     package var contract_term_capture: Bool?
+
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+        case advanced_tariff_capture, tariff_name_capture, contract_term_capture
+    }
+
+    package init(
+        advanced_tariff_capture: Bool? = nil, tariff_name_capture: Bool? = nil, contract_term_capture: Bool? = nil
+    ) {
+        self.advanced_tariff_capture = advanced_tariff_capture
+        self.tariff_name_capture = tariff_name_capture
+        self.contract_term_capture = contract_term_capture
+    }
 }
 
 /// The customer's address, so that Connect need not ask for it (upstream.md §2). Never logged.
@@ -61,6 +73,22 @@ package struct PostalAddress: Codable, Sendable, Equatable {
     package var post_code: String?
     /// ISO 3166-1 alpha-2.
     package var country_code: String?
+
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+        case address_line1, address_line2, city, state, post_code, country_code
+    }
+
+    package init(
+        address_line1: String? = nil, address_line2: String? = nil, city: String? = nil, state: String? = nil,
+        post_code: String? = nil, country_code: String? = nil
+    ) {
+        self.address_line1 = address_line1
+        self.address_line2 = address_line2
+        self.city = city
+        self.state = state
+        self.post_code = post_code
+        self.country_code = country_code
+    }
 }
 
 /// A token that Flatpeak created.
@@ -137,5 +165,5 @@ package struct LocationStatus: Sendable {
     }
 
     /// The status of one slot; nil when the answer does not name it.
-    package subscript(slot: TariffSlot) -> TariffStatus? { slots[slot.field] }
+    package subscript(slot slot: TariffSlot) -> TariffStatus? { slots[slot.field] }
 }

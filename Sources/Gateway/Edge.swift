@@ -1,0 +1,76 @@
+import Core
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+
+/// What the edge knows of a request.
+struct EdgeContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    var id = RequestID(prefix: "req", random: Array(repeating: 0, count: 12))
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+    }
+}
+
+/// The outermost layer: names the request, puts the headers on that every answer carries, and writes its log line.
+struct Edge: RouterMiddleware {
+    let randomBytes: @Sendable (Int) -> [UInt8]
+    let logger: Logger
+
+    func handle(
+        _ request: Request, context: EdgeContext, next: @concurrent (Request, EdgeContext) async throws -> Response
+    ) async throws -> Response {
+        var context = context
+        context.id = RequestID(prefix: "req", random: randomBytes(12))
+        let started = ContinuousClock.now
+        var response: Response
+        do {
+            response = try await next(request, context)
+        } catch let error as HTTPError where error.status == .notFound {
+            response = Reply.failure(.notFound, in: .problem, id: context.id).response
+        } catch {
+            // Not the error itself: its text is not ours, and may hold what must not be logged.
+            logger.error("a handler failed", metadata: ["bff.error_type": "\(type(of: error))"])
+            response = Reply.failure(.internalFailure(site: "edge"), in: .problem, id: context.id).response
+        }
+        for field in Self.fields where response.headers[field.name] == nil { response.headers.append(field) }
+        response.headers[.xRequestID] = context.id.text
+        logger.info(
+            "request",
+            metadata: [
+                "bff.request": "\(context.id)", "http.method": "\(request.method.rawValue)",
+                "http.route": "\(context.endpointPath ?? "unmatched")", "http.status": "\(response.status.code)",
+                "bff.milliseconds": "\(started.duration(to: .now).milliseconds)",
+            ])
+        return response
+    }
+
+    /// On every answer, unless a handler said otherwise: nothing is sniffed, framed, cached or told to a next page.
+    private static let fields: HTTPFields = [
+        .xContentTypeOptions: "nosniff",
+        .contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'",
+        .referrerPolicy: "no-referrer",
+        .crossOriginResourcePolicy: "same-origin",
+        .cacheControl: "no-store",
+    ]
+}
+
+extension Reply {
+    /// The answer as Hummingbird sends it.
+    var response: Response {
+        Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: body)))
+    }
+}
+
+extension HTTPField.Name {
+    static let xRequestID = HTTPField.Name("X-Request-Id") ?? .via
+    static let referrerPolicy = HTTPField.Name("Referrer-Policy") ?? .via
+}
+
+extension Duration {
+    fileprivate var milliseconds: Int64 {
+        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+    }
+}

@@ -1,0 +1,69 @@
+package import Core
+package import HTTPTypes
+
+/// One route of the HTTP surface: where it is, who may use it under which rules, and what it does.
+///
+/// A handler cannot be registered without a policy, and a handler that needs a subject cannot be reached without one.
+package struct Route: Sendable {
+    package let method: HTTPRequest.Method
+    /// A path with `{name}` for what varies. This, never the path that came, goes to logs and metrics.
+    package let template: String
+    package let policy: RoutePolicy
+    let handler: Handler
+
+    /// Who may call, told by what the handler is given.
+    package enum Handler: Sendable {
+        /// A signed-in user, for data that is the subject's own.
+        case user(@Sendable (Exchange, Subject) async throws(BFFError) -> Reply)
+        /// The holder of a connect token that we minted; the handler checks it, since it stands in the body.
+        case connectTokenHolder(@Sendable (Exchange) async throws(BFFError) -> Reply)
+        /// Anyone: nothing here is anybody's.
+        case anyone(@Sendable (Exchange) async throws(BFFError) -> Reply)
+    }
+
+    /// - Parameter template: Starts with a slash and does not end with one, unless it is the root.
+    package init(
+        _ method: HTTPRequest.Method, _ template: String, _ policy: RoutePolicy, _ handler: Handler
+    ) {
+        self.method = method
+        self.template = template
+        self.policy = policy
+        self.handler = handler
+    }
+}
+
+/// The rules of a route.
+package struct RoutePolicy: Sendable {
+    /// In which words an error is told.
+    package var dialect: Dialect
+    package var origins: Origins
+    /// The longest body that is read, in bytes. Only routes that take JSON have one.
+    package var bodyLimit: Int?
+
+    package enum Dialect: Sendable {
+        /// RFC 9457 problem details.
+        case problem
+        /// Flatpeak's error object, which the Connect web app shows.
+        case connect
+        /// A page for a customer's browser.
+        case page
+    }
+
+    package enum Origins: Sendable {
+        /// Scripts of the listed origins may read answers (CORS).
+        case listed
+        /// No script of another origin may.
+        case none
+    }
+
+    /// Reads of a user's data.
+    package static let read = RoutePolicy(dialect: .problem, origins: .listed)
+    /// JSON calls of a user.
+    package static let json = RoutePolicy(dialect: .problem, origins: .listed, bodyLimit: 64 << 10)
+    /// The session relay.
+    package static let relay = RoutePolicy(dialect: .connect, origins: .listed, bodyLimit: 64 << 10)
+    /// Pages that a browser navigates to, from anywhere.
+    package static let page = RoutePolicy(dialect: .page, origins: .none)
+    /// Documents and probes.
+    package static let open = RoutePolicy(dialect: .problem, origins: .none)
+}

@@ -1,0 +1,124 @@
+import Core
+import HTTPTypes
+import Hummingbird
+import NIOCore
+package import Logging
+
+/// Every route there is, and the one way in which a request reaches a handler.
+package struct RouteTable: Sendable {
+    package let routes: [Route]
+    let randomBytes: @Sendable (Int) -> [UInt8]
+    let logger: Logger
+    private let authenticator: any Authenticator
+    private let crossOrigin: CrossOrigin
+
+    /// - Parameters:
+    ///   - origins: The origins whose scripts may read answers.
+    ///   - randomBytes: Makes request ids.
+    package init(
+        _ routes: [Route], authenticator: any Authenticator, origins: Set<String>,
+        randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger
+    ) {
+        self.routes = routes
+        self.authenticator = authenticator
+        self.randomBytes = randomBytes
+        self.logger = logger
+        crossOrigin = CrossOrigin(origins: origins, headers: authenticator.headers)
+    }
+
+    /// Methods that get an answer of ours on every path, so that an unused one is a 405 and not a 404.
+    private static let methods: [HTTPRequest.Method] = [
+        .get, .head, .post, .put, .patch, .delete, .options, .trace, .connect,
+    ]
+
+    /// Hummingbird's router with this table in it.
+    func router() -> Router<EdgeContext> {
+        let router = Router(context: EdgeContext.self)
+        router.add(middleware: Edge(randomBytes: randomBytes, logger: logger))
+        for (template, routes) in Dictionary(grouping: routes, by: \.template) {
+            for method in Self.methods {
+                router.on(RouterPath(template), method: method) { request, context in
+                    await answer(request, context, among: routes).response
+                }
+            }
+        }
+        return router
+    }
+
+    private func answer(_ request: Request, _ context: EdgeContext, among routes: [Route]) async -> Reply {
+        // The router drops empty segments; `//v1` must not be another spelling of `/v1`.
+        guard request.uri.path.isPlain else { return .failure(.notFound, in: routes[0].policy.dialect, id: context.id) }
+        let method = request.method == .head ? .get : request.method
+        if let route = routes.first(where: { $0.method == method }) {
+            var reply = await reply(of: route, to: request, context)
+            if route.policy.origins == .listed { crossOrigin.mark(&reply, for: request.head) }
+            return reply
+        }
+        if method == .options, routes.contains(where: { $0.policy.origins == .listed }) {
+            var reply = crossOrigin.preflight(request.head, methods: routes.map(\.method))
+            crossOrigin.mark(&reply, for: request.head)
+            return reply
+        }
+        var reply = Reply.failure(.methodNotAllowed, in: routes[0].policy.dialect, id: context.id)
+        reply.headers[.allow] = routes.map(\.method.rawValue).sorted().joined(separator: ", ")
+        return reply
+    }
+
+    private func reply(of route: Route, to request: Request, _ context: EdgeContext) async -> Reply {
+        do throws(BFFError) {
+            switch route.handler {
+            case .user(let handle):
+                // Before the body is read: a stranger gets nothing done.
+                let subject = try await authenticator.subject(of: request.head)
+                return try await handle(try await exchange(route, request, context), subject)
+            case .connectTokenHolder(let handle), .anyone(let handle):
+                return try await handle(try await exchange(route, request, context))
+            }
+        } catch {
+            return .failure(error, in: route.policy.dialect, id: context.id)
+        }
+    }
+
+    private func exchange(
+        _ route: Route, _ request: Request, _ context: EdgeContext
+    ) async throws(BFFError) -> Exchange {
+        var body: [UInt8] = []
+        if let limit = route.policy.bodyLimit {
+            guard request.isJSON else { throw .unsupportedContentType }
+            body = try await request.bytes(upTo: limit)
+        }
+        return Exchange(
+            id: context.id, head: request.head, body: body,
+            parameters: Dictionary(
+                context.parameters.map { (String($0.key), String($0.value)) }, uniquingKeysWith: { first, _ in first }),
+            query: request.uri.queryParameters.map { (String($0.key), String($0.value)) })
+    }
+}
+
+extension Request {
+    fileprivate var isJSON: Bool {
+        guard let type = headers[.contentType]?.prefix(while: { $0 != ";" }) else { return false }
+        return type.filter { $0 != " " }.lowercased() == "application/json"
+    }
+
+    fileprivate func bytes(upTo limit: Int) async throws(BFFError) -> [UInt8] {
+        if let declared = headers[.contentLength].flatMap({ Int($0) }), declared > limit {
+            throw .bodyTooLarge(limit: limit)
+        }
+        do {
+            return Array(try await body.collect(upTo: limit).readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw .bodyTooLarge(limit: limit)
+        } catch {
+            // The client went away or broke the framing; nobody is there to read this.
+            throw .malformedJSON
+        }
+    }
+}
+
+extension String {
+    /// A path in its one plain spelling: no empty segment, no slash at the end, nothing percent-encoded.
+    fileprivate var isPlain: Bool {
+        self == "/" || (hasPrefix("/") && !hasSuffix("/") && !contains("//") && !contains("%"))
+    }
+}

@@ -1,0 +1,99 @@
+import Core
+import HTTPTypes
+import Flatpeak
+import FoundationEssentials
+import Sessions
+
+extension Route {
+    /// `POST /v1/connect/sessions`: mints.
+    static func mint(_ sessions: Sessions) -> Route {
+        Route(.post, "/v1/connect/sessions", .json, .user { (exchange, subject) throws(BFFError) in
+            let request = try MintRequest.read(exchange.body)
+            let (session, launchURL) = try await sessions.mint(request, for: subject)
+            return try .json(MintedSession(session, launchURL: launchURL), status: .created)
+        })
+    }
+
+    /// `GET /v1/connect/sessions/{id}`: the state of one of the subject's sessions.
+    static func session(_ sessions: Sessions, now: @escaping @Sendable () -> Date) -> Route {
+        Route(.get, "/v1/connect/sessions/{id}", .read, .user { (exchange, subject) throws(BFFError) in
+            let session = try await sessions.session(try exchange.identifier("id"), of: subject)
+            return try .json(SessionView(session, session.outcome(at: now())))
+        })
+    }
+
+    /// `GET /v1/connect/callback`: where a session ends in the browser. Always comes from another site, so no
+    /// origin rule binds it.
+    static func callback(_ sessions: Sessions) -> Route {
+        Route(.get, "/v1/connect/callback", .page, .anyone { (exchange) throws(BFFError) in
+            // A link preview asks with HEAD; it must not end a session.
+            if exchange.head.method == .head { return Reply(.ok) }
+            guard let token = try exchange.queryItem("fp_cot").flatMap({ ConnectToken($0) }) else {
+                throw .connectTokenMissing
+            }
+            let result = try await sessions.callback(token)
+            guard let url = result.url else {
+                return .page("You can go back to the app", "The session is \(result.state.rawValue).")
+            }
+            var reply = Reply(.seeOther)
+            reply.headers[.location] = url
+            return reply
+        })
+    }
+}
+
+/// The answer to a mint.
+private struct MintedSession: Encodable {
+    let id: String
+    let object = "connect_session"
+    let state: String
+    let connect_token: String
+    let launch_url: String
+    let expires_at: Date
+    let live_mode: Bool
+
+    init(_ session: ConnectSession, launchURL: String) {
+        id = session.id.text
+        state = SessionState.created.rawValue
+        connect_token = session.connectToken.exposed
+        launch_url = launchURL
+        expires_at = session.expiresAt
+        live_mode = session.liveMode
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case id, object, state, connect_token, launch_url, expires_at, live_mode
+    }
+}
+
+/// A session as its owner reads it; the token is told once, at the mint.
+private struct SessionView: Encodable {
+    let id: String
+    let object = "connect_session"
+    let state: String
+    let location_id: String?
+    let price_available: Bool
+    let direction: TariffDirection
+    let type: TariffType
+    let created_at: Date
+    let expires_at: Date
+    let ended_at: Date?
+    let live_mode: Bool
+
+    init(_ session: ConnectSession, _ outcome: Outcome) {
+        id = session.id.text
+        state = outcome.state.rawValue
+        location_id = outcome.location?.text
+        price_available = outcome.pricesAvailable
+        direction = session.slot.direction
+        type = session.slot.type
+        created_at = session.createdAt
+        expires_at = session.expiresAt
+        ended_at = outcome.endedAt
+        live_mode = session.liveMode
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case id, object, state, location_id, price_available, direction, type, created_at, expires_at, ended_at, live_mode
+    }
+}

@@ -1,0 +1,72 @@
+package import Core
+package import Flatpeak
+import FoundationEssentials
+package import Logging
+package import Sessions
+
+/// Passes Connect session calls of tokens that we minted to Flatpeak, and says nothing of its own in between.
+package struct Relay: Sendable {
+    private let sessions: Sessions
+    private let flatpeak: FlatpeakClient
+    /// Our name in `Via`, unlike that of any other instance.
+    private let via: String
+    private let logger: Logger
+
+    /// - Parameter instance: Unique to this process, of `[A-Za-z0-9_-]`.
+    package init(sessions: Sessions, flatpeak: FlatpeakClient, instance: String, logger: Logger) {
+        self.sessions = sessions
+        self.flatpeak = flatpeak
+        via = "connect-bff-\(instance)"
+        self.logger = logger
+    }
+
+    /// A call that was not passed on, or got no usable answer; `connectToken` is told in the error object.
+    package struct Refusal: Error {
+        package let error: BFFError
+        package let connectToken: ConnectToken?
+    }
+
+    /// Relays one call.
+    ///
+    /// - Parameters:
+    ///   - body: The envelope (upstream.md §4.1), passed on byte for byte.
+    ///   - acceptLanguage: Travels as it is.
+    ///   - via: The caller's `Via`; our own name in it means that upstream is ourselves.
+    /// - Returns: What Connect answered, whatever its status, as long as it is JSON.
+    package func pass(
+        _ body: [UInt8], acceptLanguage: String?, via incoming: [String]
+    ) async throws(Refusal) -> UpstreamAnswer {
+        var connectToken: ConnectToken?
+        do throws(BFFError) {
+            let envelope = try Envelope(body.span)
+            connectToken = envelope.connectToken
+            if incoming.contains(where: { $0.contains(via) }) { throw .loopDetected }
+            let session = try await sessions.admit(envelope.connectToken)
+            let answer = try await flatpeak.relay(body, acceptLanguage: acceptLanguage, via: via)
+            // A redirect of the host itself is never followed and means nothing to the web app.
+            guard answer.isJSON, !(300..<400).contains(answer.status) else { throw .upstreamInvalidAnswer }
+            await note(envelope, answer, in: session.id)
+            return answer
+        } catch {
+            throw Refusal(error: error, connectToken: connectToken)
+        }
+    }
+
+    /// Remembers where the customer is. A store that fails costs the outcome some time, never the customer's call.
+    private func note(_ envelope: Envelope, _ answer: UpstreamAnswer, in session: SessionID) async {
+        struct Page: Decodable {
+            let route: String?
+            let data: Fields?
+            struct Fields: Decodable { let redirect_url: String? }
+        }
+        let page = try? JSONDecoder().decode(Page.self, from: Data(answer.body))
+        let step = RelayedStep(
+            envelope: envelope, answeredRoute: page?.route, redirectURL: page?.data?.redirect_url)
+        do {
+            try await sessions.note(step, in: session)
+        } catch {
+            logger.warning(
+                "could not note a relayed call", metadata: ["bff.session": "\(session)", "bff.code": "\(error.code)"])
+        }
+    }
+}

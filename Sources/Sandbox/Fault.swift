@@ -1,0 +1,89 @@
+extension Sandbox {
+    /// A scripted misbehaviour, applied to the next `count` requests of an operation.
+    ///
+    /// `status`, `rateLimit`, `body` and `reset` answer instead of the operation, which is not carried out; `delay`,
+    /// `drip` and `truncate` carry it out and spoil the delivery of its answer.
+    package struct Fault: Sendable {
+        package enum Kind: String, CaseIterable, Sendable {
+            /// Answers `status` (503) with `body`, or `{message}` where there is none.
+            case status
+            /// Waits `seconds` (1) before the answer.
+            case delay
+            /// Closes the connection with RST.
+            case reset
+            /// Sends the body one byte per `seconds` (0.05).
+            case drip
+            /// Declares the whole body, sends half and closes.
+            case truncate
+            /// Answers 429 with an error object and `Retry-After`.
+            case rateLimit = "rate_limit"
+            /// Answers `status` (200) with exactly `body`.
+            case body
+        }
+
+        /// The longest wait, in seconds.
+        package static let maximumSeconds = 60.0
+
+        package var operation: Operation
+        package var kind: Kind
+        /// Requests left to spoil.
+        package var count: Int
+        package var status: Int?
+        package var body: String?
+        package var contentType: String
+        package var headers: [String: String]
+        /// Of `delay` and `drip`; held to ``maximumSeconds``.
+        package var seconds: Double?
+        /// Of `rateLimit`, as the header has it.
+        package var retryAfter: String?
+
+        package init(
+            _ kind: Kind, on operation: Operation, count: Int = 1, status: Int? = nil, body: String? = nil,
+            contentType: String = "application/json", headers: [String: String] = [:], seconds: Double? = nil,
+            retryAfter: String? = nil
+        ) {
+            self.operation = operation
+            self.kind = kind
+            self.count = count
+            self.status = status
+            self.body = body
+            self.contentType = contentType
+            self.headers = headers
+            self.seconds = seconds
+            self.retryAfter = retryAfter
+        }
+
+        /// The answer that takes the operation's place; nil for the kinds that let it happen.
+        func answer(errorObject: (Refusal) -> JSON) -> HTTPAnswer? {
+            var answer: HTTPAnswer
+            switch kind {
+            case .delay, .drip, .truncate:
+                return nil
+            case .reset:
+                return HTTPAnswer(status: 0, delivery: .reset)
+            case .status:
+                answer = .message("Scripted by the sandbox", status: status ?? 503)
+                if let body { answer.body = Array(body.utf8) }
+            case .body:
+                answer = HTTPAnswer(status: status ?? 200, body: Array((body ?? "").utf8))
+            case .rateLimit:
+                let refusal = Refusal(status: 429, code: "rate_limit", message: "Too many requests", kind: .rateLimit)
+                answer = .json(errorObject(refusal), status: 429)
+                answer.headers.append(("Retry-After", retryAfter ?? "1"))
+            }
+            if body != nil || kind == .body { answer.headers = [("Content-Type", contentType)] + answer.headers.dropFirst() }
+            answer.headers += headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+            return answer
+        }
+
+        var delivery: HTTPAnswer.Delivery {
+            switch kind {
+            case .delay: .delayed(seconds: min(max(seconds ?? 1, 0), Self.maximumSeconds))
+            case .drip: .drip(seconds: min(max(seconds ?? 0.05, 0), Self.maximumSeconds))
+            case .truncate: .truncated
+            case .reset: .reset
+            case .status, .rateLimit, .body: .whole
+            }
+        }
+    }
+}

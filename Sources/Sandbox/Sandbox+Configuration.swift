@@ -1,0 +1,45 @@
+package import FoundationEssentials
+
+extension Sandbox {
+    /// How the sandbox behaves.
+    package enum Mode: String, CaseIterable, Sendable {
+        /// As documented.
+        case plain
+        /// Every documented contradiction and a page that nobody knows, for clients that must survive them.
+        case odd
+        /// Refuses whatever the documents do not allow.
+        case strict
+    }
+
+    /// What a sandbox starts with.
+    package struct Configuration: Sendable {
+        /// `acc_` and 24 hex digits.
+        package var account = "acc_5a4db0c5000000000000ac01"
+        /// A key that begins with `sk_live_` logs in to live mode, any other to test mode.
+        package var keys = ["sk_test_sandbox"]
+        package var host = "127.0.0.1"
+        /// Port of the API host; Connect, control and the provider follow on the next three. 0: any free ports.
+        package var port = 8090
+        /// Seconds that a bearer lives.
+        package var bearerLife: TimeInterval = 3600
+        /// Seconds that a connect token lives.
+        package var tokenLife: TimeInterval = 86_400
+        /// The account's default `Flatpeak-Version`; an older one is refused.
+        package var accountVersion = "2025-09-14.anode"
+        package var mode = Mode.plain
+        /// The clock, before anything that the control surface adds to it.
+        package var now: @Sendable () -> Date = { Date() }
+        /// Identifiers follow from it.
+        package var seed = UInt64.random(in: .min ... .max)
+
+        package init() {}
+    }
+
+    /// Where the four hosts listen, as `http://host:port`.
+    package struct Addresses: Equatable, Sendable {
+        package let api: String
+        package let connect: String
+        package let control: String
+        package let provider: String
+    }
+}

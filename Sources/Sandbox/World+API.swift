@@ -1,0 +1,359 @@
+import FoundationEssentials
+
+/// The API host: api.flatpeak.com (upstream.md §1 to §3, §5 and §6).
+extension World {
+    /// Answers one request, after any fault that is scripted for it.
+    ///
+    /// - Parameter keySet: what `/jwks.json` answers.
+    mutating func answerAPI(_ request: HTTPRequest, keySet: JSON?, at now: Date) -> HTTPAnswer {
+        let route = APIRoute(path: request.path, method: request.method)
+        let operation = route?.method == request.method ? route?.operation ?? .any : .any
+        return serve(request, operation: operation, at: now) { world in
+            guard let route else { return world.reply(["message": "Not Found"], status: 404) }
+            guard route.method == request.method else {
+                return world.reply(["message": "Method Not Allowed"], status: 405)
+            }
+            if route.operation == .jwks {
+                return keySet.map { world.reply($0) } ?? world.reply(["message": "Internal Server Error"], status: 500)
+            }
+            return world.call(route, request, at: now)
+        }
+    }
+
+    /// Applies a scripted fault or the operation itself, and records the request.
+    mutating func serve(
+        _ request: HTTPRequest, operation: Sandbox.Operation, at now: Date, _ perform: (inout World) -> HTTPAnswer
+    ) -> HTTPAnswer {
+        let fault = takeFault(for: operation)
+        let scripted = fault?.answer { refusal in errorObject(refusal, context: "api", live: false, at: now) }
+        var answer = scripted ?? perform(&self)
+        if let fault { answer.delivery = fault.delivery }
+        requests.record(request, operation: operation, status: answer.status)
+        return answer
+    }
+
+    private mutating func takeFault(for operation: Sandbox.Operation) -> Sandbox.Fault? {
+        guard let index = faults.firstIndex(where: { $0.operation == operation || $0.operation == .any }) else {
+            return nil
+        }
+        let fault = faults[index]
+        faults[index].count -= 1
+        if faults[index].count <= 0 { faults.remove(at: index) }
+        return fault
+    }
+
+    private mutating func call(_ route: APIRoute, _ request: HTTPRequest, at now: Date) -> HTTPAnswer {
+        var scope: Scope?
+        var version: String?
+        var context = route.operation.context
+        var answer: HTTPAnswer
+        do throws(Refusal) {
+            let authorized = try authorize(request, for: route.operation, at: now)
+            scope = authorized
+            context = "api"
+            let used = try negotiateVersion(request, scope: authorized)
+            version = used
+            if mode == .strict { try Strictness.check(api: request, operation: route.operation) }
+            context = route.operation.context
+            answer = reply(try perform(route, request, scope: authorized, at: now))
+        } catch {
+            answer = refuse(error, context: context, live: scope?.live ?? false, at: now)
+        }
+        if let version { answer.headers.append(("flatpeak-version", version)) }
+        return answer
+    }
+
+    private mutating func perform(
+        _ route: APIRoute, _ request: HTTPRequest, scope: Scope, at now: Date
+    ) throws(Refusal) -> JSON {
+        switch route.operation {
+        case .login: login(scope, at: now)
+        case .mint: try mint(request, scope: scope, at: now)
+        case .claim: try claim(request.query, scope: scope, at: now)
+        case .tariffs: try listTariffs(request.query, scope: scope)
+        case .status: try status(of: route.id, scope: scope, at: now)
+        case .prices: try prices(of: route.id, request, scope: scope, at: now)
+        case .events: try listEvents(request.query, scope: scope, at: now)
+        case .event: try event(route.id, scope: scope)
+        case .jwks, .connect, .any: throw .notFound
+        }
+    }
+
+    // MARK: - Who asks, and in which version
+
+    /// Basic credentials for login, a live bearer for everything else; otherwise 403.
+    private func authorize(
+        _ request: HTTPRequest, for operation: Sandbox.Operation, at now: Date
+    ) throws(Refusal) -> Scope {
+        let credentials = request.header("authorization") ?? ""
+        if operation == .login {
+            guard credentials.lowercased().hasPrefix("basic "), let data = Data(base64Encoded: String(credentials.dropFirst(6)))
+            else { throw .bare(403, "Bad credentials") }
+            let pair = String(decoding: data, as: UTF8.self).split(separator: ":", maxSplits: 1).map(String.init)
+            guard pair.count == 2, let scope = scope(account: pair[0], key: pair[1]) else {
+                throw .bare(403, "Bad credentials")
+            }
+            return scope
+        }
+        guard credentials.lowercased().hasPrefix("bearer "), let bearer = bearers[String(credentials.dropFirst(7))],
+            bearer.expires > now
+        else { throw .bare(403, "Bearer token is missing, unknown or expired") }
+        return bearer.scope
+    }
+
+    /// The version used; an older one than the account's default is 422 (upstream.md §0).
+    private func negotiateVersion(_ request: HTTPRequest, scope: Scope) throws(Refusal) -> String {
+        let standard = accounts[scope.account]?.version ?? ""
+        guard let requested = request.header("flatpeak-version") else { return standard }
+        guard requested.prefix(10).split(separator: "-").map(\.count) == [4, 2, 2] else {
+            throw .invalid("api_version_invalid", "\(requested) is not an API version")
+        }
+        guard requested.prefix(10) >= standard.prefix(10) else {
+            throw .unprocessable(
+                "api_version_not_supported",
+                "Requested API version \(requested) is older than account default \(standard)")
+        }
+        return requested
+    }
+
+    // MARK: - Operations
+
+    private mutating func login(_ scope: Scope, at now: Date) -> JSON {
+        [
+            "bearer_token": .string(issueBearer(for: scope, at: now)), "expires_in": .int(Int(bearerLife)),
+            "live_mode": .bool(scope.live),
+        ]
+    }
+
+    private mutating func mint(_ request: HTTPRequest, scope: Scope, at now: Date) throws(Refusal) -> JSON {
+        let session = try mintSession(try Mint(try Self.body(of: request)), scope: scope, at: now)
+        return [
+            "connect_token": .string(session.token), "expires_in": .int(Int(tokenLife)), "live_mode": .bool(scope.live),
+        ]
+    }
+
+    private func claim(_ query: FormFields, scope: Scope, at now: Date) throws(Refusal) -> JSON {
+        guard let token = query["connect_token"], let session = sessions[token], session.scope == scope,
+            session.expires > now
+        else { throw .notFound }
+        guard let completion = session.completion, let location = location(completion.locationID, in: scope) else {
+            throw .unprocessable("connect_session_not_completed", "The Connect session is not completed")
+        }
+        var claim: [String: JSON] = [
+            "id": .string(token), "object": "connect_token", "live_mode": .bool(scope.live),
+            "location_id": .string(location.id),
+            "price_available": .bool(tariff(of: session)?.draft.state == .connected),
+            "time_created": .string(Timestamp.utc(session.created)),
+            "time_expiry": .string(Timestamp.utc(session.expires)),
+            "complete_action": .string(completion.action.rawValue),
+        ]
+        claim["location_reference_id"] = location.referenceID.map(JSON.string)
+        claim["customer_id"] = location.customerID.map(JSON.string)
+        claim["customer_reference_id"] = session.mint.customerReferenceID.map(JSON.string)
+        return .object(claim)
+    }
+
+    private func listTariffs(_ query: FormFields, scope: Scope) throws(Refusal) -> JSON {
+        guard let id = query["location_id"], !id.isEmpty else {
+            throw .invalid("location_id_missing", "location_id is required")
+        }
+        guard let location = location(id, in: scope) else { throw .notFound }
+        var listed = (tariffs[location.id] ?? []).filter { $0.draft.state != .pending }
+        if let name = query["direction"] {
+            guard let direction = Direction(rawValue: name) else {
+                throw .invalid("direction_invalid", "direction must be IMPORT or EXPORT")
+            }
+            listed.removeAll { $0.slot.direction != direction }
+        }
+        if let name = query["type"] {
+            guard let type = TariffType(rawValue: name) else {
+                throw .invalid("type_invalid", "type must be COMMODITY or NON_COMMODITY")
+            }
+            listed.removeAll { $0.slot.type != type }
+        }
+        return try Self.page(listed.reversed().map { ($0.id, $0.json) }, url: "/tariffs", query)
+    }
+
+    private func status(of id: String?, scope: Scope, at now: Date) throws(Refusal) -> JSON {
+        guard let location = location(id, in: scope) else { throw .notFound }
+        var slots: [String: JSON] = [:]
+        for (name, slot) in Slot.supported { slots[name] = slotStatus(tariff(at: location.id, slot: slot)) }
+        for name in Slot.unsupported { slots[name] = ["status": "NOT_SUPPORTED"] }
+        return [
+            "id": .string(location.id), "object": "location_status", "live_mode": .bool(scope.live),
+            "time_created": .string(Timestamp.utc(now)), "account_id": .string(scope.account),
+            "tariff_status": .object(slots),
+        ]
+    }
+
+    /// A pending slot shows NOT_CONNECTED: no PENDING is documented (upstream.md §6.2).
+    private func slotStatus(_ tariff: Tariff?) -> JSON {
+        guard let tariff, tariff.draft.state != .pending else { return ["status": "NOT_CONNECTED"] }
+        return [
+            "status": tariff.draft.state == .connected ? "CONNECTED" : "ERROR",
+            "connection_type": .string(tariff.draft.connectionType.rawValue),
+            "provider": provider(tariff.draft.provider),
+            "tariff": [
+                "id": .string(tariff.id), "display_name": .string(tariff.draft.name),
+                "structure_type": .string(tariff.draft.structure.rawValue),
+                "contract_end_date": JSON(tariff.draft.term.end.map(Timestamp.utc)),
+            ],
+        ]
+    }
+
+    private mutating func prices(
+        of id: String?, _ request: HTTPRequest, scope: Scope, at now: Date
+    ) throws(Refusal) -> JSON {
+        guard let location = location(id, in: scope) else { throw .notFound }
+        let window = try PriceWindow(try Self.body(of: request), now: now)
+        let slot = window.direction.map { Slot(direction: $0, type: .commodity) }
+        guard let tariff = slot.flatMap({ tariff(at: location.id, slot: $0) }) else {
+            throw .unprocessable("no_tariff_connected", "No tariff is connected in this direction")
+        }
+        switch tariff.draft.state {
+        case .pending: throw .unprocessable("pending_connect", "The tariff is still being read from the provider")
+        case .failed: throw .unprocessable("no_price_data", "There are no prices for this location")
+        case .connected: break
+        }
+        let market = Market.of(location.address)
+        return [
+            "id": .string(ids.next("prs")), "object": "price", "live_mode": .bool(scope.live),
+            "location_id": .string(location.id), "location_timezone": .string(market.zone.name),
+            "currency_code": .string(market.currencyCode), "tariff_direction": .string(window.directionName),
+            "last_updated": .string(Timestamp.utc(now)),
+            "next_update": .string(Timestamp.utc(now.addingTimeInterval(3600))), "request": window.json,
+            "data": tariff.draft.prices(in: window, now: now), "time_created": .string(Timestamp.utc(now)),
+            "account_id": .string(scope.account),
+        ]
+    }
+
+    private func listEvents(_ query: FormFields, scope: Scope, at now: Date) throws(Refusal) -> JSON {
+        let oldest = now.addingTimeInterval(-90 * 86_400)
+        let listed = events.reversed().filter { event in
+            event.scope == scope && event.created >= oldest
+                && (query["event_type"].map { $0 == event.type } ?? true)
+                && (query["object_id"].map { event.concerns($0) } ?? true)
+        }
+        return try Self.page(listed.map { ($0.id, $0.json) }, url: "/events", query)
+    }
+
+    private func event(_ id: String?, scope: Scope) throws(Refusal) -> JSON {
+        guard let event = events.first(where: { $0.id == id && $0.scope == scope }) else { throw .notFound }
+        return event.json
+    }
+
+    // MARK: - Bodies and envelopes
+
+    /// The JSON object of a request body; anything else is 400.
+    static func body(of request: HTTPRequest) throws(Refusal) -> Fields {
+        guard let value = try? JSON(parsing: request.body) else { throw .dataInvalid("the body is not JSON") }
+        return try Fields(value, named: "the body")
+    }
+
+    /// One page of a list that is given newest first (upstream.md §6.5).
+    private static func page(
+        _ items: [(id: String, json: JSON)], url: String, _ query: FormFields
+    ) throws(Refusal) -> JSON {
+        guard let limit = Int(query["limit"] ?? "30"), (1...100).contains(limit) else {
+            throw .invalid("limit_invalid", "limit must be between 1 and 100")
+        }
+        var range = items[...]
+        var hasMore: Bool
+        switch (query["starting_after"], query["ending_before"]) {
+        case (.some, .some):
+            throw .invalid("pagination_invalid", "starting_after and ending_before are mutually exclusive")
+        case (nil, let cursor?):
+            guard let index = items.firstIndex(where: { $0.id == cursor }) else {
+                throw .invalid("ending_before_invalid", "ending_before is not in the list")
+            }
+            hasMore = index > limit
+            range = items[..<index].suffix(limit)
+        case (let cursor, nil):
+            if let cursor {
+                guard let index = items.firstIndex(where: { $0.id == cursor }) else {
+                    throw .invalid("starting_after_invalid", "starting_after is not in the list")
+                }
+                range = items[(index + 1)...]
+            }
+            hasMore = range.count > limit
+            range = range.prefix(limit)
+        }
+        return [
+            "object": "list", "url": .string(url), "has_more": .bool(hasMore), "data": .array(range.map(\.json)),
+        ]
+    }
+
+    /// An answer in the mode of the sandbox.
+    func reply(_ value: JSON, status: Int = 200) -> HTTPAnswer {
+        .json(mode == .odd ? Oddities.applied(to: value) : value, status: status)
+    }
+
+    private mutating func refuse(_ refusal: Refusal, context: String, live: Bool, at now: Date) -> HTTPAnswer {
+        guard refusal.code != nil else { return reply(["message": .string(refusal.message)], status: refusal.status) }
+        return reply(errorObject(refusal, context: context, live: live, at: now), status: refusal.status)
+    }
+
+    /// The error object of upstream.md §4.5; the API writes its time in UTC.
+    mutating func errorObject(_ refusal: Refusal, context: String, live: Bool, at now: Date) -> JSON {
+        [
+            "object": "error", "live_mode": .bool(live), "context": .string(context),
+            "type": .string(refusal.kind.rawValue), "code": JSON(refusal.code), "message": .string(refusal.message),
+            "time_created": .string(Timestamp.utc(now)), "request_id": .string(ids.next("req")),
+        ]
+    }
+
+    func provider(_ provider: ProviderName) -> JSON {
+        [
+            "id": .string(provider.id), "display_name": .string(provider.name),
+            "logo_url": .string(provider.hasLogo ? "\(providerHost)/logo/\(provider.id).svg" : ""),
+        ]
+    }
+}
+
+extension Sandbox.Operation {
+    /// The `context` of an error object (upstream.md §4.5); only that of mint is documented.
+    var context: String {
+        switch self {
+        case .login: "api.login"
+        case .mint: "api.connect_token_create"
+        case .claim: "api.connect_token_retrieve"
+        case .tariffs: "api.tariffs_list"
+        case .status: "api.location_status_retrieve"
+        case .prices: "api.price_retrieve"
+        case .events: "api.events_list"
+        case .event: "api.event_retrieve"
+        case .jwks, .connect, .any: "api"
+        }
+    }
+}
+
+extension World.Tariff {
+    /// The list shape of upstream.md §6.1.
+    var json: JSON {
+        [
+            "id": .string(id), "object": "tariff", "location_id": .string(locationID), "live_mode": .bool(scope.live),
+            "is_linked": false, "connection_type": .string(draft.connectionType.rawValue),
+            "direction": .string(slot.direction.rawValue), "type": .string(slot.type.rawValue),
+            "status": draft.state == .connected ? "CONNECTED" : "ERROR",
+            "timezone": .string(Market.of(draft.address).zone.name), "display_name": .string(draft.name),
+            "provider_id": .string(draft.provider.id), "market_rates": .bool(draft.structure.usesMarketRates),
+            "contract_start_date": JSON(draft.term.start.map(Timestamp.utc)),
+            "contract_end_date": JSON(draft.term.end.map(Timestamp.utc)), "schedule": draft.schedule.json,
+            "time_created": .string(Timestamp.utc(created)), "account_id": .string(scope.account),
+        ]
+    }
+}
+
+extension World.Event {
+    /// The generic shape of upstream.md §5.2.
+    var json: JSON {
+        [
+            "id": .string(id), "object": "event", "type": .string(type), "data": .object(data),
+            "time_created": .string(Timestamp.utc(created)),
+        ]
+    }
+
+    func concerns(_ objectID: String) -> Bool {
+        ["id", "location_id", "tariff_id"].contains { data[$0] == .string(objectID) }
+    }
+}

@@ -1,0 +1,222 @@
+import FoundationEssentials
+
+/// The Connect host: connect.flatpeak.com (upstream.md §4).
+extension World {
+    /// Answers one request: `POST /`, and the preflight of a browser; CORS allows any origin.
+    mutating func answerConnect(_ request: HTTPRequest, at now: Date) -> HTTPAnswer {
+        var answer: HTTPAnswer
+        if request.path != "/" {
+            answer = reply(["message": "Not Found"], status: 404)
+        } else if request.method == "OPTIONS" {
+            answer = HTTPAnswer(status: 204)
+            answer.headers = [
+                ("Access-Control-Allow-Methods", "POST, OPTIONS"), ("Access-Control-Allow-Headers", "Content-Type"),
+                ("Access-Control-Max-Age", "600"),
+            ]
+        } else if request.method != "POST" {
+            answer = reply(["message": "Method Not Allowed"], status: 405)
+            answer.headers.append(("Allow", "POST, OPTIONS"))
+        } else {
+            answer = serve(request, operation: .connect, at: now) { $0.converse(request, at: now) }
+        }
+        answer.headers.append(("Access-Control-Allow-Origin", "*"))
+        return answer
+    }
+
+    private mutating func converse(_ request: HTTPRequest, at now: Date) -> HTTPAnswer {
+        var session: Session?
+        do throws(Refusal) {
+            let body = try Self.body(of: request)
+            if mode == .strict { try Strictness.check(connect: request, body: .object(body.members)) }
+            session = try body.text("connect_token").flatMap { sessions[$0] }
+            let found = try usable(session, body, at: now)
+            let step = try advance(found, body)
+            return reply(perform(step, token: found.token, at: now))
+        } catch {
+            return reply(connectError(error, session: session, at: now), status: error.status)
+        }
+    }
+
+    /// Unknown tokens are 404; expired ones and those of a session that is over are 400 (a choice: upstream.md §12.1).
+    private func usable(_ session: Session?, _ body: Fields, at now: Date) throws(Refusal) -> Session {
+        guard try body.text("connect_token")?.isEmpty == false else {
+            throw .invalid("connect_token_missing", "Connect token is required")
+        }
+        guard let session else {
+            throw Refusal(status: 404, code: "connect_token_not_found", message: "Connect token was not found")
+        }
+        guard session.expires > now else { throw .invalid("connect_token_expired", "Connect token has expired") }
+        guard !session.isOver else { throw .invalid("connect_token_used", "The Connect session is over") }
+        return session
+    }
+
+    private mutating func advance(_ session: Session, _ body: Fields) throws(Refusal) -> ConnectSessionMachine.Step {
+        guard let route = try body.text("route"), !route.isEmpty else {
+            throw .invalid("route_missing", "Route is required")
+        }
+        var machine = session.machine
+        let step: ConnectSessionMachine.Step
+        if route == "session_start" || route == "session_restore" {
+            step = machine.start(connected: tariff(of: session)?.draft.state)
+        } else {
+            guard route == machine.route?.rawValue else {
+                throw .invalid("route_invalid", "\(route) is not the current page of the session")
+            }
+            if let action = try body.text("action") {
+                step = try machine.act(action)
+            } else {
+                step = try machine.submit(body.members["data"], oddPage: mode == .odd)
+            }
+        }
+        sessions[session.token]?.machine = machine
+        return step
+    }
+
+    private mutating func perform(_ step: ConnectSessionMachine.Step, token: String, at now: Date) -> JSON {
+        guard let session = sessions[token] else { return .null }
+        switch step {
+        case .show:
+            break
+        case .visit:
+            return redirect(session, to: appendingConnectToken(token, to: providerHost + "/"))
+        case .connect(let draft):
+            connect(draft, token: token, at: now)
+        case .disconnect:
+            disconnect(token: token, at: now)
+            return redirect(session, to: appendingConnectToken(token, to: session.mint.callbackURL))
+        case .leave:
+            sessions[token]?.isOver = session.completion != nil
+            return redirect(session, to: appendingConnectToken(token, to: session.mint.callbackURL))
+        }
+        return showPage(token: token, at: now)
+    }
+
+    private func redirect(_ session: Session, to url: String) -> JSON {
+        [
+            "connect_token": .string(session.token), "route": "session_redirect", "live_mode": .bool(session.scope.live),
+            "data": ["redirect_url": .string(url)],
+        ]
+    }
+
+    /// The current page. An outcome page follows the connection as it is by now, and completes the session.
+    private mutating func showPage(token: String, at now: Date) -> JSON {
+        guard let current = sessions[token] else { return .null }
+        if current.machine.route?.isOutcome == true {
+            let connected = tariff(of: current)
+            _ = sessions[token]?.machine.start(connected: connected?.draft.state)
+            if let connected, current.completion == nil {
+                complete(token, Completion(locationID: connected.locationID, action: .save), at: now)
+            }
+        }
+        guard let session = sessions[token], let route = session.machine.route else { return .null }
+        return [
+            "connect_token": .string(token), "route": .string(route.rawValue),
+            "direction": .string(session.mint.slot.direction.rawValue),
+            "type": .string(session.mint.slot.type.rawValue), "live_mode": .bool(session.scope.live),
+            "actions": .array(route.actions.map(JSON.string)), "data": pageData(route, session, at: now),
+        ]
+    }
+
+    private func pageData(_ route: ConnectRoute, _ session: Session, at now: Date) -> JSON {
+        let answers = session.machine.answers
+        let market = Market.of(answers.address)
+        let chosen: JSON = answers.provider.map(provider) ?? .null
+        let currency = JSON.string(market.currencyCode)
+        switch route {
+        case .postalAddressCapture:
+            return ["postal_address": answers.address.json]
+        case .providerSelect:
+            let available = Provider.all.filter {
+                $0.isAvailable(at: answers.address, type: session.machine.addressType)
+            }
+            return [
+                "postal_address": answers.address.json,
+                "providers": .array(available.map { provider(ProviderName($0)) }),
+            ]
+        case .providerNameCapture:
+            return ["postal_address": answers.address.json, "provider": ["name": .string(answers.typedProviderName)]]
+        case .tariffSelect:
+            let tariffs: [JSON] = (answers.library ?? []).map {
+                ["id": .string($0.id), "name": .string($0.name), "description": .string($0.description)]
+            }
+            return ["postal_address": answers.address.json, "provider": chosen, "tariffs": .array(tariffs)]
+        case .tariffStructureSelect:
+            return ["provider": chosen, "options": .array(session.machine.structures.map { .string($0.rawValue) })]
+        case .rateFixedCapture:
+            return ["currency_code": currency, "provider": chosen, "cost": .double(answers.cost)]
+        case .rateTODCapture:
+            return ["currency_code": currency, "provider": chosen, "hours": DayOfRates.rows(answers.hours)]
+        case .rateAdvancedCapture:
+            return ["currency_code": currency, "provider": chosen, "tariff": answers.advanced]
+        case .regionSelect:
+            return [
+                "provider": chosen, "regions": .array(market.regions.map(JSON.string)),
+                "region": .string(answers.region ?? ""),
+            ]
+        case .surchargeCapture:
+            return [
+                "currency_code": currency, "provider": chosen,
+                "surcharge": [
+                    "fixed": .double(answers.surchargeFixed), "percentage": .double(answers.surchargePercentage),
+                ],
+            ]
+        case .tariffNameCapture:
+            return ["provider": chosen, "tariff": ["name": .string(answers.tariffName)]]
+        case .contractTermCapture:
+            var term = answers.term.json
+            term["contract_term_type"] = nil
+            return .object(term.merging(["provider": chosen]) { $1 })
+        case .greenBonusCapture:
+            return ["provider": chosen, "green_bonus": ["share": 0]]
+        case .tariffSummary:
+            return tariff(of: session).map { summary($0.draft, at: now) } ?? .null
+        case .tariffConnectionPending, .tariffConnectionFailed:
+            guard let draft = tariff(of: session)?.draft else { return .null }
+            return ["connection_type": .string(draft.connectionType.rawValue), "provider": provider(draft.provider)]
+        }
+    }
+
+    private func summary(_ draft: TariffDraft, at now: Date) -> JSON {
+        let market = Market.of(draft.address)
+        let today = market.zone.wallClock(at: now.epochSeconds).day.daysSinceEpoch
+        let tariff: JSON = [
+            "status": "CONNECTED", "name": .string(draft.name), "structure_type": .string(draft.structure.rawValue),
+            "tiered": .bool(draft.schedule.isTiered),
+        ]
+        return [
+            "connection_type": .string(draft.connectionType.rawValue), "currency_code": .string(market.currencyCode),
+            "market_rates_source": .bool(draft.structure.usesMarketRates), "provider": provider(draft.provider),
+            "tariff": tariff.merging(draft.term.json),
+            "rates": [
+                "yesterday": draft.rates(ofDay: today - 1, now: now), "today": draft.rates(ofDay: today, now: now),
+                "tomorrow": draft.rates(ofDay: today + 1, now: now),
+            ],
+        ]
+    }
+
+    /// The Connect error object of upstream.md §4.5: its time has milliseconds and no zone.
+    private mutating func connectError(_ refusal: Refusal, session: Session?, at now: Date) -> JSON {
+        let context = (session?.machine.route).map { "connect." + $0.rawValue } ?? "connect"
+        var members: [String: JSON] = ["time_created": .string(Timestamp.withoutZone(now))]
+        members["connect_token"] = (session?.token).map(JSON.string)
+        return errorObject(refusal, context: context, live: session?.scope.live ?? false, at: now).merging(members)
+    }
+
+    // MARK: - The provider's pages
+
+    /// The provider that a session waits for; nil for an unknown, expired or differently engaged session.
+    func visit(_ token: String, at now: Date) -> (provider: Provider, connectURL: String)? {
+        guard let session = sessions[token], session.expires > now, !session.isOver, let provider = session.machine.visiting
+        else { return nil }
+        return (provider, session.mint.connectURL)
+    }
+
+    /// Ends a visit and says where the customer goes; a nil state is a declined consent.
+    mutating func endVisit(_ token: String, with state: ConnectionState?, at now: Date) -> String? {
+        guard let visit = visit(token, at: now), var machine = sessions[token]?.machine else { return nil }
+        let step = machine.returned(from: visit.provider, with: state)
+        sessions[token]?.machine = machine
+        if case .connect(let draft) = step { connect(draft, token: token, at: now) }
+        return appendingConnectToken(token, to: visit.connectURL)
+    }
+}

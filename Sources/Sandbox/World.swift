@@ -1,0 +1,257 @@
+import FoundationEssentials
+
+/// Everything that the sandbox remembers, and what happens to it. A value: the sandbox keeps it behind one lock.
+struct World: Sendable {
+    struct Account: Sendable {
+        var keys: Set<String>
+        var refusedKeys: Set<String> = []
+        /// The account's default API version; an older one is refused.
+        var version: String
+    }
+
+    struct Bearer: Sendable {
+        var scope: Scope
+        var expires: Date
+    }
+
+    struct Session: Sendable {
+        let token: String
+        let scope: Scope
+        let mint: Mint
+        let customerID: String?
+        let created: Date
+        var expires: Date
+        var machine: ConnectSessionMachine
+        /// Set when the session completes, by reaching an outcome page or by disconnecting.
+        var completion: Completion?
+        /// A completed session that the customer has left.
+        var isOver = false
+    }
+
+    struct Completion: Equatable, Sendable {
+        enum Action: String, Sendable { case save = "SAVE", disconnect = "DISCONNECT" }
+
+        var locationID: String
+        var action: Action
+    }
+
+    struct Location: Sendable {
+        let id: String
+        let scope: Scope
+        var referenceID: String?
+        var customerID: String?
+        var address: PostalAddress
+    }
+
+    struct Tariff: Sendable {
+        let id: String
+        let scope: Scope
+        let locationID: String
+        let slot: Slot
+        let created: Date
+        var draft: TariffDraft
+    }
+
+    struct Event: Sendable {
+        let id: String
+        let scope: Scope
+        let type: String
+        let data: [String: JSON]
+        let created: Date
+    }
+
+    var mode: Sandbox.Mode
+    var bearerLife: TimeInterval
+    var tokenLife: TimeInterval
+    var clockOffset: TimeInterval = 0
+    /// `http://host:port` of the provider's pages.
+    var providerHost = ""
+    var faults: [Sandbox.Fault] = []
+    var requests = RequestLog()
+    var ids: IDSource
+
+    private(set) var accounts: [String: Account]
+    private(set) var bearers: [String: Bearer] = [:]
+    var sessions: [String: Session] = [:]
+    private(set) var locations: [String: Location] = [:]
+    /// By location, oldest first.
+    private(set) var tariffs: [String: [Tariff]] = [:]
+    /// Oldest first.
+    private(set) var events: [Event] = []
+    private var customers: [String: String] = [:]
+
+    init(_ configuration: Sandbox.Configuration) {
+        mode = configuration.mode
+        bearerLife = configuration.bearerLife
+        tokenLife = configuration.tokenLife
+        ids = IDSource(seed: configuration.seed)
+        accounts = [
+            configuration.account: Account(keys: Set(configuration.keys), version: configuration.accountVersion)
+        ]
+    }
+
+    // MARK: - Accounts and bearers
+
+    mutating func addAccount(_ id: String, key: String, version: String) {
+        accounts[id, default: Account(keys: [], version: version)].keys.insert(key)
+    }
+
+    mutating func refuseKey(_ key: String) {
+        for id in accounts.keys { accounts[id]?.refusedKeys.insert(key) }
+    }
+
+    /// Takes the refusal of a key back, and makes the key one of the account's where it was unknown.
+    mutating func acceptKey(_ key: String, account: String) {
+        for id in accounts.keys { accounts[id]?.refusedKeys.remove(key) }
+        if !accounts.values.contains(where: { $0.keys.contains(key) }) { accounts[account]?.keys.insert(key) }
+    }
+
+    mutating func setVersion(_ version: String) {
+        for id in accounts.keys { accounts[id]?.version = version }
+    }
+
+    /// The scope of Basic credentials; nil where they are wrong.
+    func scope(account id: String, key: String) -> Scope? {
+        guard let account = accounts[id], account.keys.contains(key), !account.refusedKeys.contains(key) else { return nil }
+        return Scope(account: id, live: key.hasPrefix("sk_live_"))
+    }
+
+    mutating func issueBearer(for scope: Scope, at now: Date) -> String {
+        if bearers.count >= 1000 { bearers = bearers.filter { $0.value.expires > now } }
+        let bearer = BearerToken.make(
+            scope: scope, subject: ids.next("usr"), issued: now, expires: now.addingTimeInterval(bearerLife))
+        bearers[bearer] = Bearer(scope: scope, expires: now.addingTimeInterval(bearerLife))
+        return bearer
+    }
+
+    mutating func expireBearers() { bearers = [:] }
+
+    // MARK: - Sessions
+
+    mutating func mintSession(_ mint: Mint, scope: Scope, at now: Date) throws(Refusal) -> Session {
+        var mint = mint
+        if let id = mint.tariffID {
+            guard let tariff = tariffs.values.joined().first(where: { $0.id == id && $0.scope == scope }),
+                mint.locationID == nil || mint.locationID == tariff.locationID
+            else { throw .invalid("tariff_not_found", "Tariff was not found") }
+            mint.locationID = tariff.locationID
+            mint.slot = tariff.slot
+        }
+        var address = mint.address
+        if let id = mint.locationID {
+            guard let location = location(id, in: scope) else {
+                throw .invalid("location_not_found", "Location was not found")
+            }
+            address = location.address
+        }
+        var customerID = mint.customerID
+        if customerID == nil, let reference = mint.customerReferenceID {
+            let key = "\(scope.account)/\(scope.live)/\(reference)"
+            customerID = customers[key] ?? ids.next("cus")
+            customers[key] = customerID
+        }
+        let session = Session(
+            token: ids.next("cot"), scope: scope, mint: mint, customerID: customerID, created: now,
+            expires: now.addingTimeInterval(tokenLife), machine: ConnectSessionMachine(mint: mint, address: address))
+        sessions[session.token] = session
+        return session
+    }
+
+    /// The tariff of the session's slot at its location.
+    func tariff(of session: Session) -> Tariff? {
+        (session.completion?.locationID ?? session.mint.locationID).flatMap { tariff(at: $0, slot: session.mint.slot) }
+    }
+
+    /// Connects what the flow ended with: makes the location where the session had none, and fills the slot.
+    mutating func connect(_ draft: TariffDraft, token: String, at now: Date) {
+        guard let session = sessions[token] else { return }
+        let known = session.completion?.locationID ?? session.mint.locationID
+        let id = known ?? ids.next("loc")
+        if locations[id] == nil {
+            locations[id] = Location(
+                id: id, scope: session.scope, referenceID: session.mint.locationReferenceID,
+                customerID: session.customerID, address: draft.address)
+            record("location.create", ["id": .string(id), "object": "location"], scope: session.scope, at: now)
+        } else {
+            locations[id]?.address = draft.address
+            if let customer = session.customerID { locations[id]?.customerID = customer }
+        }
+        // A session for one specific tariff updates it; any other connects a new one.
+        let replaced = tariff(at: id, slot: session.mint.slot)
+        let updated = session.mint.tariffID.flatMap { $0 == replaced?.id ? $0 : nil }
+        tariffs[id, default: []].removeAll { $0.slot == session.mint.slot }
+        tariffs[id, default: []].append(
+            Tariff(
+                id: updated ?? ids.next("trf"), scope: session.scope, locationID: id, slot: session.mint.slot,
+                created: now, draft: draft))
+        complete(token, Completion(locationID: id, action: .save), at: now)
+        if known != nil { recordUpdate(of: id, scope: session.scope, at: now) }
+    }
+
+    /// Empties the session's slot and ends the session.
+    mutating func disconnect(token: String, at now: Date) {
+        guard let session = sessions[token], let id = session.completion?.locationID ?? session.mint.locationID else {
+            return
+        }
+        if tariff(at: id, slot: session.mint.slot) != nil {
+            tariffs[id]?.removeAll { $0.slot == session.mint.slot }
+            recordUpdate(of: id, scope: session.scope, at: now)
+        }
+        complete(token, Completion(locationID: id, action: .disconnect), at: now)
+        sessions[token]?.isOver = true
+    }
+
+    /// Server-side completion; the event fires the first time only.
+    mutating func complete(_ token: String, _ completion: Completion, at now: Date) {
+        guard let session = sessions[token] else { return }
+        sessions[token]?.completion = completion
+        guard session.completion == nil else { return }
+        let connected = tariff(at: completion.locationID, slot: session.mint.slot)?.draft.state == .connected
+        record(
+            "connect_session.complete",
+            [
+                "id": .string(token), "object": "connect_token", "location_id": .string(completion.locationID),
+                "price_available": .bool(connected),
+            ], scope: session.scope, at: now)
+    }
+
+    /// Lets pending connections of a location, or of the location of a token, come to an end; false where none waits.
+    mutating func settlePending(locationID: String?, token: String?, as state: ConnectionState, at now: Date) -> Bool {
+        guard let id = locationID ?? token.flatMap({ sessions[$0]?.completion?.locationID }) else { return false }
+        var found = false
+        for (index, tariff) in (tariffs[id] ?? []).enumerated() where tariff.draft.state == .pending {
+            found = true
+            tariffs[id]?[index].draft.state = state
+            if state == .connected {
+                recordUpdate(of: tariff.locationID, scope: tariff.scope, at: now)
+            } else {
+                record(
+                    "tariff.fetch.failed",
+                    [
+                        "live_mode": .bool(tariff.scope.live), "location_id": .string(tariff.locationID),
+                        "tariff_id": .string(tariff.id), "account_id": .string(tariff.scope.account),
+                    ], scope: tariff.scope, at: now)
+            }
+        }
+        return found
+    }
+
+    // MARK: - Locations, tariffs, events
+
+    func location(_ id: String?, in scope: Scope) -> Location? {
+        guard let id, let location = locations[id], location.scope == scope else { return nil }
+        return location
+    }
+
+    func tariff(at locationID: String, slot: Slot) -> Tariff? {
+        tariffs[locationID]?.first { $0.slot == slot }
+    }
+
+    private mutating func recordUpdate(of locationID: String, scope: Scope, at now: Date) {
+        record("location.update", ["id": .string(locationID), "object": "location"], scope: scope, at: now)
+    }
+
+    private mutating func record(_ type: String, _ data: [String: JSON], scope: Scope, at now: Date) {
+        events.append(Event(id: ids.next("evt"), scope: scope, type: type, data: data, created: now))
+    }
+}

@@ -1,0 +1,38 @@
+package import Core
+package import Flatpeak
+package import FoundationEssentials
+
+/// Our record of one mint.
+package struct ConnectSession: Sendable {
+    package let id: SessionID
+    /// Who minted it; nobody else ever sees it, and its location becomes this subject's.
+    package let subject: Subject
+    package let connectToken: ConnectToken
+    package let slot: TariffSlot
+    /// The location that the mint named; nil when the session is to find a new one.
+    package let mintedLocation: LocationID?
+    package let mintedAction: TariffAction?
+    /// Where the customer goes after the callback.
+    package let returnURL: String?
+    package let liveMode: Bool
+    package let createdAt: Date
+    /// The end of the connect token's life.
+    package let expiresAt: Date
+    package var facts = SessionFacts()
+
+    package init(
+        id: SessionID, subject: Subject, connectToken: ConnectToken, slot: TariffSlot, mintedLocation: LocationID?,
+        mintedAction: TariffAction?, returnURL: String?, liveMode: Bool, createdAt: Date, expiresAt: Date
+    ) {
+        self.id = id
+        self.subject = subject
+        self.connectToken = connectToken
+        self.slot = slot
+        self.mintedLocation = mintedLocation
+        self.mintedAction = mintedAction
+        self.returnURL = returnURL
+        self.liveMode = liveMode
+        self.createdAt = createdAt
+        self.expiresAt = expiresAt
+    }
+}

@@ -1,0 +1,78 @@
+package import Core
+package import Flatpeak
+import FoundationEssentials
+
+/// What a client may ask for when it mints. Everything else that Flatpeak would take comes from settings alone.
+package struct MintRequest: StrictlyDecodable, Sendable {
+    package var direction: TariffDirection?
+    package var type: TariffType?
+    package var location_id: String?
+    package var action: TariffAction?
+    package var postal_address: PostalAddress?
+    package var return_url: String?
+    package var app: String?
+    package var options: RouteOptions?
+
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+        case direction, type, location_id, action, postal_address, return_url, app, options
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        direction = try fields.decodeIfPresent(TariffDirection.self, forKey: .direction)
+        type = try fields.decodeIfPresent(TariffType.self, forKey: .type)
+        location_id = try fields.decodeIfPresent(String.self, forKey: .location_id)
+        action = try fields.decodeIfPresent(TariffAction.self, forKey: .action)
+        postal_address = try fields.decodeIfPresent(Strict<PostalAddress>.self, forKey: .postal_address)?.value
+        return_url = try fields.decodeIfPresent(String.self, forKey: .return_url)
+        app = try fields.decodeIfPresent(String.self, forKey: .app)
+        options = try fields.decodeIfPresent(Strict<RouteOptions>.self, forKey: .options)?.value
+    }
+
+    /// Reads a body of strict JSON that holds these fields and no others.
+    package static func read(_ body: [UInt8]) throws(BFFError) -> MintRequest {
+        try Strict.read(body)
+    }
+
+    /// The mint that this request amounts to under `settings`, and where the customer returns to.
+    func order(under settings: SessionSettings) throws(BFFError) -> (order: MintOrder, returnURL: String?) {
+        let app = try settings.app(named: app)
+        let location = try location()
+        try postal_address?.validate()
+        return (
+            MintOrder(
+                connectURL: app.url, callbackURL: settings.callbackURL, direction: direction, type: type,
+                location: location, action: action, routeOptions: options, postalAddress: postal_address),
+            try settings.returnURL(asked: return_url)
+        )
+    }
+
+    private func location() throws(BFFError) -> LocationID? {
+        guard let text = location_id else {
+            guard action == nil else { throw .invalidField("location_id", reason: .missing) }
+            return nil
+        }
+        guard let location = LocationID(text) else { throw .invalidField("location_id", reason: .malformed) }
+        return location
+    }
+}
+
+extension PostalAddress: StrictlyDecodable {
+    /// No limits are published (upstream.md §2); no real address line comes near this many bytes.
+    private static let longestLine = 200
+
+    fileprivate func validate() throws(BFFError) {
+        let lines: [(BFFError.FieldName, String?)] = [
+            ("postal_address.address_line1", address_line1), ("postal_address.address_line2", address_line2),
+            ("postal_address.city", city), ("postal_address.state", state), ("postal_address.post_code", post_code),
+        ]
+        for (name, line) in lines where line.map({ $0.utf8.count > Self.longestLine }) == true {
+            throw .invalidField(name, reason: .tooLong)
+        }
+        if let country_code, country_code.utf8.count != 2 || !country_code.utf8.allSatisfy({ (65...90).contains($0) }) {
+            throw .invalidField("postal_address.country_code", reason: .malformed)
+        }
+    }
+}
+
+extension RouteOptions: StrictlyDecodable {}

@@ -1,0 +1,72 @@
+package import Core
+import Flatpeak
+package import FoundationEssentials
+
+/// Where a session stands. `openapi.yaml` tells clients what each state means.
+package enum SessionState: String, Sendable, CaseIterable {
+    case created, active, abandoned, pending, connected, failed, disconnected, expired
+}
+
+/// How a session stands or ended, decided from facts alone.
+package struct Outcome: Equatable, Sendable {
+    package var state: SessionState
+    /// When the customer left, or the token's life was over.
+    package var endedAt: Date?
+    package var location: LocationID?
+    package var pricesAvailable: Bool
+
+    /// Whether nothing can change any more, so that Flatpeak need not be asked again.
+    package var isFinal: Bool {
+        guard endedAt != nil else { return false }
+        return switch state {
+        case .connected, .failed, .disconnected, .expired: true
+        case .created, .active, .abandoned, .pending: false
+        }
+    }
+}
+
+extension ConnectSession {
+    /// How long a provider may take before a pending connection counts as failed (upstream.md §4.4).
+    package static let pendingLimit: TimeInterval = 48 * 3600
+
+    /// The outcome at `now`: a function of the facts, not of the order in which they came.
+    package func outcome(at now: Date) -> Outcome {
+        let isOver = now >= expiresAt || facts.goneAt != nil
+        var endedAt = left
+        if endedAt == nil, isOver { endedAt = min(expiresAt, facts.goneAt ?? expiresAt) }
+        return Outcome(
+            state: facts.located.map { state(with: $0, at: now, isOver: isOver) } ?? stateWithoutLocation(isOver: isOver),
+            endedAt: endedAt, location: facts.located?.location,
+            pricesAvailable: facts.located?.pricesAvailable ?? false)
+    }
+
+    /// When the customer left, unless they came back afterwards.
+    private var left: Date? {
+        guard let leftAt = facts.leftAt else { return nil }
+        if let stayedAt = facts.stayedAt, stayedAt > leftAt { return nil }
+        return leftAt
+    }
+
+    private func state(with located: SessionFacts.Located, at now: Date, isOver: Bool) -> SessionState {
+        switch facts.status?.value {
+        case .connected: return .connected
+        case .error: return .failed
+        case .notConnected where facts.disconnectAsked || mintedAction == .disconnect: return .disconnected
+        case .notConnected, .notSupported, .other, nil: break
+        }
+        if mintedLocation == nil {
+            if located.pricesAvailable { return .connected }
+        } else if facts.status?.value == .notConnected, !facts.pendingShown {
+            // The location was there before this session, and so may be its prices: they say nothing about a slot
+            // that is still empty. Adding an export tariff and closing half-way must not read as connected.
+            return isOver ? .expired : left != nil ? .abandoned : facts.relayed ? .active : .created
+        }
+        return now.timeIntervalSince(located.since) > Self.pendingLimit ? .failed : .pending
+    }
+
+    private func stateWithoutLocation(isOver: Bool) -> SessionState {
+        if isOver { return .expired }
+        if let left, let notFinishedAt = facts.notFinishedAt, notFinishedAt >= left { return .abandoned }
+        return facts.relayed || left != nil ? .active : .created
+    }
+}

@@ -1,0 +1,51 @@
+import Core
+
+/// The addresses between which a session sends a customer. They come from the operator, never from a client.
+package struct SessionSettings: Sendable {
+    /// `BFF_PUBLIC_URL` and the callback's path: where every session ends in the browser.
+    package let callbackURL: String
+    /// The frontends in which the Connect UI runs; the first is the default.
+    package let apps: [ConnectApp]
+    /// The only places a customer may be sent to after a session; the first is the default.
+    package let returnURLs: [String]
+
+    /// - Parameter apps: At least one.
+    package init(callbackURL: String, apps: [ConnectApp], returnURLs: [String]) {
+        precondition(!apps.isEmpty, "there is no session without a frontend")
+        self.callbackURL = callbackURL
+        self.apps = apps
+        self.returnURLs = returnURLs
+    }
+
+    func app(named name: String?) throws(BFFError) -> ConnectApp {
+        guard let name else { return apps[0] }
+        guard let app = apps.first(where: { $0.name == name }) else { throw .invalidField("app", reason: .notListed) }
+        return app
+    }
+
+    func returnURL(asked: String?) throws(BFFError) -> String? {
+        guard let asked else { return returnURLs.first }
+        guard returnURLs.contains(asked) else { throw .invalidField("return_url", reason: .notListed) }
+        return asked
+    }
+}
+
+/// A frontend: its name in the mint, and its web address or deep link.
+package struct ConnectApp: Sendable, Equatable {
+    package let name: String
+    package let url: String
+
+    package init(name: String, url: String) {
+        self.name = name
+        self.url = url
+    }
+}
+
+/// `url` with more query items, before its fragment. Deep links have queries too. Values need no escaping here:
+/// they are tokens, ids and states.
+package func url(_ url: String, adding items: [(name: String, value: String)]) -> String {
+    let fragment = url.firstIndex(of: "#").map { url[$0...] } ?? ""
+    let base = url.dropLast(fragment.count)
+    let query = items.map { "\($0.name)=\($0.value)" }.joined(separator: "&")
+    return base + (base.contains("?") ? "&" : "?") + query + fragment
+}

@@ -1,0 +1,15 @@
+package import Core
+
+/// Where sessions are kept. Every call either answers or throws `storeUnavailable`; a store that cannot be asked
+/// never says "unknown".
+package protocol SessionStore: Sendable {
+    /// Keeps a new session.
+    func insert(_ session: ConnectSession) async throws(BFFError)
+    func session(_ id: SessionID) async throws(BFFError) -> ConnectSession?
+    func session(token: ConnectToken) async throws(BFFError) -> ConnectSession?
+    /// Merges `facts` into the session and gives back the result; nil when there is no such session.
+    func merge(_ facts: SessionFacts, into id: SessionID) async throws(BFFError) -> ConnectSession?
+    /// Makes `location` one of the subject's own. Twice is once.
+    func bind(_ location: LocationID, to subject: Subject) async throws(BFFError)
+    func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool
+}

@@ -1,0 +1,50 @@
+import Core
+import FoundationEssentials
+
+/// A type whose JSON may hold its own fields and no others.
+package protocol StrictlyDecodable: Decodable {
+    associatedtype CodingKeys: CodingKey & CaseIterable
+}
+
+/// Reads a ``StrictlyDecodable`` and refuses what `Decodable` lets through: a field it does not have, and null.
+struct Strict<Value: StrictlyDecodable>: Decodable {
+    let value: Value
+
+    init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: AnyKey.self)
+        let known = Set(Value.CodingKeys.allCases.map(\.stringValue))
+        for field in fields.allKeys.sorted(by: { $0.stringValue < $1.stringValue }) {
+            let name = BFFError.FieldName((decoder.codingPath + [field]).map(\.stringValue).joined(separator: "."))
+            guard known.contains(field.stringValue) else { throw BFFError.unknownField(name) }
+            if try fields.decodeNil(forKey: field) { throw BFFError.invalidField(name, reason: .wrongType) }
+        }
+        value = try Value(from: decoder)
+    }
+
+    static func read(_ body: [UInt8]) throws(BFFError) -> Value {
+        guard JSONScanner.scan(body.span) else { throw .malformedJSON }
+        do {
+            return try JSONDecoder().decode(Strict.self, from: Data(body)).value
+        } catch let error as BFFError {
+            throw error
+        } catch DecodingError.typeMismatch(_, let context) {
+            throw Self.invalid(context, .wrongType)
+        } catch DecodingError.dataCorrupted(let context) {
+            throw Self.invalid(context, .notListed)
+        } catch {
+            throw .malformedJSON
+        }
+    }
+
+    private static func invalid(_ context: DecodingError.Context, _ reason: BFFError.Reason) -> BFFError {
+        guard !context.codingPath.isEmpty else { return .malformedJSON }
+        return .invalidField(.init(context.codingPath.map(\.stringValue).joined(separator: ".")), reason: reason)
+    }
+
+    private struct AnyKey: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+}

@@ -1,0 +1,36 @@
+import ArgumentParser
+import Keys
+
+/// The program.
+@main
+struct ConnectBFF: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "connect-bff",
+        abstract: "Mints Flatpeak Connect tokens, relays Connect sessions, and keeps the API key to itself.",
+        subcommands: [Serve.self, Dev.self])
+}
+
+/// What the program says with its exit code, after sysexits.h.
+extension ExitCode {
+    /// A setting is missing, unsafe or contradictory.
+    static let badSettings = ExitCode(78)
+    /// Something that was set up rightly could not be opened.
+    static let cannotStart = ExitCode(70)
+
+    /// This code, once standard error has said why.
+    func after(_ problems: [String]) -> ExitCode {
+        for problem in problems { StandardStream.error("connect-bff: \(problem)\n") }
+        return self
+    }
+}
+
+extension OpenSSL {
+    /// Ends the program with an explanation when the system's libcrypto is too old.
+    static func requireUsable() throws {
+        do throws(TooOld) {
+            try requireVersion3()
+        } catch {
+            throw ExitCode.cannotStart.after([error.description])
+        }
+    }
+}

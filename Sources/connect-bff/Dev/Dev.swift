@@ -1,0 +1,76 @@
+import ArgumentParser
+import Core
+import Flatpeak
+import FoundationEssentials
+import Gateway
+import Keys
+import Logging
+import Sandbox
+import Sessions
+
+/// `connect-bff dev`.
+struct Dev: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Try everything on this machine: the service and a sandbox of Flatpeak in one process.",
+        discussion: """
+            No account is needed and nothing leaves the machine. Every caller is the subject "demo", or the one that \
+            the header X-Dev-Subject names. A restart forgets everything.
+            """)
+
+    @Option(help: "Where the service listens on 127.0.0.1.")
+    var port = 8080
+
+    @Option(help: "The sandbox's API; Connect, controls and provider pages take the next three. 0 takes free ports.")
+    var sandboxPort = 8090
+
+    @Option(help: "How much the service says: trace, debug, info, notice, warning, error.")
+    var logLevel = "notice"
+
+    func validate() throws {
+        guard Logger.Level(rawValue: logLevel) != nil else { throw ValidationError("There is no log level \(logLevel).") }
+        guard (1...65535).contains(port), (0...65532).contains(sandboxPort) else {
+            throw ValidationError("A port is a number from 1 to 65535.")
+        }
+    }
+
+    func run() async throws {
+        try OpenSSL.requireUsable()
+        var logger = Logger(label: "connect-bff") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = Logger.Level(rawValue: logLevel) ?? .notice
+
+        var configuration = Sandbox.Configuration()
+        configuration.port = sandboxPort
+        let sandbox: Sandbox
+        do {
+            sandbox = try await Sandbox.start(configuration, logger: logger)
+        } catch {
+            throw ExitCode.cannotStart.after([
+                "the sandbox cannot listen on port \(sandboxPort) and the three after it; choose others with --sandbox-port"
+            ])
+        }
+        let publicURL = "http://localhost:\(port)"
+        let service = ConnectService(
+            flatpeak: .init(
+                apiURL: sandbox.addresses.api, connectURL: sandbox.addresses.connect,
+                account: Secret(configuration.account), key: Secret(configuration.keys[0])),
+            certificateAuthorities: nil,
+            sessions: .init(
+                callbackURL: "\(publicURL)/v1/connect/callback",
+                apps: [
+                    ConnectApp(name: "web", url: "http://localhost:7070"), ConnectApp(name: "ios", url: "myapp://connect"),
+                ],
+                returnURLs: ["\(publicURL)\(LaunchPage.path)", "myapp://tariff/done"]),
+            listen: .tcp(host: "127.0.0.1", port: port),
+            allowedOrigins: ["http://localhost:7070", "http://127.0.0.1:7070"],
+            authenticator: DevAuthenticator(), logger: logger)
+        do {
+            try await service.run(pages: [LaunchPage.route]) {
+                StandardStream.output(Welcome.text(publicURL: publicURL, sandbox: sandbox.addresses))
+            }
+        } catch {
+            await sandbox.stop()
+            throw error
+        }
+        await sandbox.stop()
+    }
+}

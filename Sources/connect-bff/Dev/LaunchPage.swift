@@ -1,0 +1,47 @@
+import Core
+import FoundationEssentials
+import Gateway
+import HTTPTypes
+import Keys
+
+/// `/launch` of `connect-bff dev`: mints by POST and goes on to the Connect web app; customers come back to it too.
+enum LaunchPage {
+    static let path = "/launch"
+
+    static let route = Route(.get, path, .page, .anyone { _ in
+        var reply = Reply(.ok, contentType: "text/html; charset=utf-8", body: Array(html.utf8))
+        // The one script that may run is the one below.
+        let digest = Data(Digest.sha256(script.utf8)).base64EncodedString()
+        reply.headers[.contentSecurityPolicy] = """
+            default-src 'none'; script-src 'sha256-\(digest)'; connect-src 'self'; frame-ancestors 'none'
+            """
+        return reply
+    })
+
+    private static let html = """
+        <!doctype html>
+        <html lang="en">
+        <meta charset="utf-8"><meta name="viewport" content="width=device-width">
+        <title>Connect your tariff</title>
+        <h1>Connect your tariff</h1>
+        <p id="result" role="status"></p>
+        <button id="launch">Connect your tariff</button>
+        <script>\(script)</script>
+        </html>
+
+        """
+
+    private static let script = """
+        const result = document.getElementById('result');
+        const back = new URLSearchParams(location.search);
+        if (back.has('status')) result.textContent = `Session ${back.get('session')} is ${back.get('status')}.`;
+        document.getElementById('launch').onclick = async () => {
+          const answer = await fetch('/v1/connect/sessions', {
+            method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{}'
+          });
+          const body = await answer.json();
+          if (answer.ok) location.assign(body.launch_url);
+          else result.textContent = `${body.title}: ${body.detail} (${body.request_id})`;
+        };
+        """
+}

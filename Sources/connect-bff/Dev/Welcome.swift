@@ -1,0 +1,37 @@
+import Sandbox
+
+/// What `connect-bff dev` prints once it runs. The commands in it are run by a test.
+enum Welcome {
+    static func text(publicURL: String, sandbox: Sandbox.Addresses) -> String {
+        let json = "-H 'content-type: application/json'"
+        let steps = [
+            #""route":"session_start""#,
+            #""route":"provider_select","action":"PROVIDER_MISSING""#,
+            #""route":"provider_name_capture","data":{"provider":{"name":"My Power"}}"#,
+            #""route":"tariff_structure_select","data":{"options":["FIXED"]}"#,
+            #""route":"rate_fixed_capture","data":{"cost":0.2345}"#,
+        ].map { "'\($0)'" }.joined(separator: " ")
+        return """
+
+            connect-bff    \(publicURL)
+            try it         \(publicURL)\(LaunchPage.path)
+            sandbox        API \(sandbox.api), Connect \(sandbox.connect)
+                           controls \(sandbox.control), provider login \(sandbox.provider)
+
+            Mint a connect token, walk a Connect session, read the tariff it made:
+
+              MINT=$(curl -s \(publicURL)/v1/connect/sessions \(json) -d '{"postal_address":{"city":"London","country_code":"GB"}}'); echo "$MINT"
+              for step in \(steps); do curl -s \(publicURL)/ \(json) -d "{\\"connect_token\\":\\"$(echo "$MINT" | grep -o 'cot_[^"]*' | head -1)\\",$step}"; echo; done
+              curl -s "\(publicURL)/v1/tariffs/elements?location_id=$(curl -s \(publicURL)/v1/connect/sessions/$(echo "$MINT" | grep -o 'cs_[0-9a-f]*') | grep -o 'loc_[0-9a-f]*')"
+
+            The open reference web app (flatpeak-connect-web), beside this:
+
+              export CONNECT_API_URL=\(publicURL)
+              npm run dev
+
+            Ctrl-C stops.
+
+
+            """
+    }
+}

@@ -1,0 +1,33 @@
+import Gateway
+import NIOCore
+
+/// Finds out whether an upstream is this very service, under whatever name.
+///
+/// The integration guide exports `FLATPEAK_CONNECT_URL` for the web app, so an operator who points the web app at us
+/// is one shell away from pointing us at ourselves.
+enum SelfUpstream {
+    /// What is wrong, naming the setting; nil when nothing is. A name that cannot be resolved now is not judged.
+    static func problem(in settings: Settings) -> String? {
+        guard case .tcp(let host, let port) = settings.listen else { return nil }
+        let own = addresses(of: host)
+        for (setting, text) in [
+            (Setting.apiURL, settings.flatpeak.apiURL), (.connectURL, settings.flatpeak.connectURL),
+        ] {
+            guard let address = try? WebAddress(text), address.effectivePort == port,
+                let upstream = try? SocketAddress.makeAddressResolvingHost(address.host, port: port).ipAddress
+            else { continue }
+            if own.contains(upstream) {
+                return "\(setting.variable): \(address.host):\(port) is this service's own BFF_LISTEN; it must name Flatpeak."
+            }
+        }
+        return nil
+    }
+
+    /// The addresses under which a listener on `host` is reached.
+    private static func addresses(of host: String) -> Set<String> {
+        guard let own = try? SocketAddress.makeAddressResolvingHost(host, port: 0).ipAddress else { return [] }
+        guard own == "0.0.0.0" || own == "::" else { return [own] }
+        let devices = (try? System.enumerateDevices()) ?? []
+        return Set(devices.compactMap { $0.address?.ipAddress })
+    }
+}

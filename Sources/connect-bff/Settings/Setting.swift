@@ -1,0 +1,47 @@
+/// One setting: its name in the environment, what holds when it is not given, and whether it may be told.
+///
+/// In YAML `FLATPEAK_ACCOUNT_ID` is `flatpeak.accountId`. A secret also has a twin with `_FILE` at its end.
+struct Setting: Sendable {
+    let variable: String
+    /// Nil for a setting that is required, or off, when it is not given.
+    let fallback: String?
+    let isSecret: Bool
+    let isRequired: Bool
+
+    private init(_ variable: String, fallback: String? = nil, isSecret: Bool = false, isRequired: Bool = false) {
+        self.variable = variable
+        self.fallback = fallback
+        self.isSecret = isSecret
+        self.isRequired = isRequired
+    }
+
+    static let accountID = Setting("FLATPEAK_ACCOUNT_ID", isSecret: true, isRequired: true)
+    static let apiKey = Setting("FLATPEAK_API_KEY", isSecret: true, isRequired: true)
+    static let apiURL = Setting("FLATPEAK_API_URL", fallback: "https://api.flatpeak.com")
+    static let connectURL = Setting("FLATPEAK_CONNECT_URL", fallback: "https://connect.flatpeak.com")
+    static let version = Setting("FLATPEAK_VERSION", fallback: "2025-09-14.anode")
+    static let mode = Setting("FLATPEAK_MODE")
+    static let certificateAuthorities = Setting("FLATPEAK_CA_FILE")
+    static let listen = Setting("BFF_LISTEN", fallback: "127.0.0.1:8080")
+    static let publicURL = Setting("BFF_PUBLIC_URL", fallback: "http://localhost:8080")
+    static let connectApps = Setting("BFF_CONNECT_APPS", fallback: "web=http://localhost:7070")
+    static let returnURLs = Setting("BFF_RETURN_URLS")
+    static let allowedOrigins = Setting("BFF_ALLOWED_ORIGINS")
+    static let auth = Setting("BFF_AUTH", isRequired: true)
+    static let logLevel = Setting("BFF_LOG_LEVEL", fallback: "info")
+    static let logFormat = Setting("BFF_LOG_FORMAT", fallback: "json")
+
+    /// Every setting there is, in the order of the README's table.
+    static let all = [
+        accountID, apiKey, apiURL, connectURL, version, mode, certificateAuthorities, listen, publicURL, connectApps,
+        returnURLs, allowedOrigins, auth, logLevel, logFormat,
+    ]
+
+    /// `FLATPEAK_ACCOUNT_ID` as `["flatpeak", "accountId"]`.
+    static func path(of variable: String) -> [String] {
+        let words = variable.split(separator: "_").map { $0.lowercased() }
+        guard let room = words.first, words.count > 1 else { return words }
+        let name = words[1] + words.dropFirst(2).map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
+        return [room, name]
+    }
+}

@@ -1,0 +1,169 @@
+import Configuration
+import Core
+import Flatpeak
+import FoundationEssentials
+import Gateway
+import Logging
+import Sessions
+import SystemPackage
+
+/// Everything that the service is told, checked. There is no value of this type that the service cannot run with.
+struct Settings: Sendable {
+    let flatpeak: FlatpeakClient.Settings
+    let certificateAuthorities: String?
+    let listen: GatewayServer.Address
+    let publicURL: WebAddress
+    let sessions: SessionSettings
+    let allowedOrigins: Set<String>
+    let logLevel: Logger.Level
+    let logFormat: LogFormat
+    let authenticator: any Authenticator
+    let warnings: [String]
+
+    enum LogFormat: String, CaseIterable { case json, text }
+
+    /// What is wrong with the settings, one line each, with no value in it that was secret.
+    struct Invalid: Error {
+        let problems: [String]
+    }
+
+    /// Reads the environment and, below it, a YAML file.
+    static func read(environment: [String: String], file: String?) async throws(Invalid) -> Settings {
+        let secrets = Set(Setting.all.filter(\.isSecret).map(\.variable))
+        var providers: [any ConfigProvider] = [
+            EnvironmentVariablesProvider(environmentVariables: environment, secretsSpecifier: .specific(secrets))
+        ]
+        if let file {
+            do {
+                providers.append(
+                    try await FileProvider<YAMLSnapshot>(
+                        parsingOptions: .init(secretsSpecifier: .all), filePath: FilePath(file)))
+            } catch {
+                throw Invalid(problems: ["--config: \(file) cannot be read as YAML"])
+            }
+        }
+        return try await read(ConfigReader(providers: providers))
+    }
+
+    private static func read(_ configuration: ConfigReader) async throws(Invalid) -> Settings {
+        var reader = SettingsReader(configuration)
+        let account = await reader.secret(.accountID)
+        let key = await reader.secret(.apiKey)
+        let apiURL = await reader.value(.apiURL) { (text) throws(SettingsReader.Unfit) in try WebAddress.server(text) }
+        let connectURL = await reader.value(.connectURL) { (text) throws(SettingsReader.Unfit) in
+            try WebAddress.server(text)
+        }
+        let version = await reader.value(.version, choice(FlatpeakVersion.self))
+        let mode = await reader.value(.mode, choice(FlatpeakMode.self))
+        let certificateAuthorities = await reader.value(.certificateAuthorities) { (path) throws(SettingsReader.Unfit) in
+            guard FileManager.default.isReadableFile(atPath: path) else { throw .init("\(path) cannot be read") }
+            return path
+        }
+        let listen = await reader.value(.listen, address)
+        let publicURL = await reader.value(.publicURL) { (text) throws(SettingsReader.Unfit) in
+            try WebAddress.server(text, path: true)
+        }
+        let apps = await reader.value(.connectApps, apps)
+        let returnURLs = await reader.value(.returnURLs) { (text) throws(SettingsReader.Unfit) in
+            try items(text).map { (item) throws(SettingsReader.Unfit) in try WebAddress(item).text }
+        }
+        let origins = await reader.value(.allowedOrigins, origins)
+        let logLevel = await reader.value(.logLevel, choice(Logger.Level.self))
+        let logFormat = await reader.value(.logFormat, choice(LogFormat.self))
+        let authenticator = await authenticator(&reader)
+        if let publicURL {
+            for (setting, upstream) in [(Setting.apiURL, apiURL), (.connectURL, connectURL)]
+            where upstream?.origin == publicURL.origin {
+                reader.complain(
+                    setting, "is this service's own BFF_PUBLIC_URL; it must name Flatpeak. The web app's address is set "
+                        + "in the web app, as CONNECT_API_URL")
+            }
+        }
+
+        guard reader.problems.isEmpty, let account, let key, let apiURL, let connectURL, let version, let listen,
+            let publicURL, let apps, let logLevel, let logFormat, let authenticator
+        else { throw Invalid(problems: reader.problems) }
+        return Settings(
+            flatpeak: .init(
+                apiURL: apiURL.text, connectURL: connectURL.text, account: account, key: key, version: version, mode: mode),
+            certificateAuthorities: certificateAuthorities, listen: listen, publicURL: publicURL,
+            sessions: .init(
+                callbackURL: "\(publicURL.text)/v1/connect/callback",
+                apps: apps.map { ConnectApp(name: $0.name, url: $0.address.text) }, returnURLs: returnURLs ?? []),
+            allowedOrigins: origins ?? Set(apps.compactMap(\.address.origin)), logLevel: logLevel,
+            logFormat: logFormat, authenticator: authenticator, warnings: reader.warnings)
+    }
+
+    /// No user can be known yet outside `connect-bff dev`, so nothing here lets the service start.
+    private static func authenticator(_ reader: inout SettingsReader) async -> (any Authenticator)? {
+        let names: [String]? = await reader.value(.auth) { (text) throws(SettingsReader.Unfit) in try items(text) }
+        for name in names ?? [] {
+            reader.complain(
+                .auth,
+                name == "dev"
+                    ? "dev believes every caller and exists in `connect-bff dev` alone"
+                    : "this version has no authenticator \"\(ConnectToken.masked(name))\"; try `connect-bff dev`")
+        }
+        return nil
+    }
+
+    // MARK: - Values
+
+    private static func choice<Value: RawRepresentable<String> & CaseIterable>(
+        _ type: Value.Type
+    ) -> (String) throws(SettingsReader.Unfit) -> Value {
+        { (text) throws(SettingsReader.Unfit) in
+            guard let value = Value(rawValue: text) else {
+                throw .init("must be one of " + Value.allCases.map(\.rawValue).joined(separator: ", "))
+            }
+            return value
+        }
+    }
+
+    /// The parts of a comma list, without blanks around them.
+    private static func items(_ text: String) throws(SettingsReader.Unfit) -> [String] {
+        let items = text.split(separator: ",", omittingEmptySubsequences: false).map { item in
+            String(item.drop(while: { $0 == " " }).reversed().drop(while: { $0 == " " }).reversed())
+        }
+        guard !items.contains("") else { throw .init("has an empty item") }
+        return items
+    }
+
+    static func address(_ text: String) throws(SettingsReader.Unfit) -> GatewayServer.Address {
+        if text.hasPrefix("unix:") {
+            let path = String(text.dropFirst(5))
+            guard path.hasPrefix("/") else { throw .init("needs a path from the root: unix:/run/connect-bff.sock") }
+            return .unix(path: path)
+        }
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65535).contains(port)
+        else { throw .init("must be host:port or unix:/path") }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        guard !host.isEmpty else { throw .init("must be host:port or unix:/path") }
+        return .tcp(host: host, port: port)
+    }
+
+    private static func apps(_ text: String) throws(SettingsReader.Unfit) -> [(name: String, address: WebAddress)] {
+        var apps: [(name: String, address: WebAddress)] = []
+        for item in try items(text) {
+            let parts = item.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2, parts[0].utf8.allSatisfy(\.isWordByte) else { throw .init("must be name=address items") }
+            guard !apps.contains(where: { $0.name == parts[0] }) else { throw .init("names \(parts[0]) twice") }
+            apps.append((parts[0], try WebAddress(parts[1])))
+        }
+        return apps
+    }
+
+    private static func origins(_ text: String) throws(SettingsReader.Unfit) -> Set<String> {
+        var origins: Set<String> = []
+        for item in try items(text) {
+            // Browsers send an origin in one spelling only; another one here would never match.
+            guard try WebAddress(item).origin == item else {
+                throw .init("\(item) is not an origin; write scheme://host or scheme://host:port, in lower case")
+            }
+            origins.insert(item)
+        }
+        return origins
+    }
+}

@@ -1,0 +1,99 @@
+import Configuration
+import Core
+import FoundationEssentials
+
+/// Reads settings one by one and keeps every complaint, so that an operator sees all of them at once.
+struct SettingsReader {
+    private let reader: ConfigReader
+    private(set) var problems: [String] = []
+    private(set) var warnings: [String] = []
+
+    /// Why a value does not fit its setting. The text never holds the value of a secret.
+    struct Unfit: Error {
+        let why: String
+        init(_ why: String) { self.why = why }
+    }
+
+    init(_ reader: ConfigReader) {
+        self.reader = reader
+    }
+
+    mutating func complain(_ setting: Setting, _ why: String) {
+        problems.append("\(setting.variable): \(why)")
+    }
+
+    /// The value as `parse` reads it; nil when it is not given and need not be, or when a complaint was kept.
+    mutating func value<Value>(_ setting: Setting, _ parse: (String) throws(Unfit) -> Value) async -> Value? {
+        guard let text = await text(setting.variable, isSecret: setting.isSecret) ?? setting.fallback else {
+            if setting.isRequired { complain(setting, "is required") }
+            return nil
+        }
+        do throws(Unfit) {
+            return try parse(text)
+        } catch {
+            complain(setting, error.why)
+            return nil
+        }
+    }
+
+    /// A credential, from the variable or from the file that its `_FILE` twin names.
+    mutating func secret(_ setting: Setting) async -> Secret? {
+        let twin = "\(setting.variable)_FILE"
+        let inline = await text(setting.variable, isSecret: true)
+        let path = await text(twin, isSecret: false)
+        switch (inline, path) {
+        case (_?, _?):
+            complain(setting, "is given twice, here and as \(twin); keep one")
+        case (nil, nil):
+            complain(setting, "is required, here or as \(twin)")
+        case (let text?, nil):
+            return checked(setting, text)
+        case (nil, let path?):
+            do throws(Unfit) {
+                return checked(setting, try contents(of: path, named: twin))
+            } catch {
+                complain(setting, error.why)
+            }
+        }
+        return nil
+    }
+
+    private mutating func checked(_ setting: Setting, _ text: String) -> Secret? {
+        let placeholders = ["changeme", "deadbeef", "password", "secret", "example"]
+        if text.isEmpty {
+            complain(setting, "is empty")
+        } else if !Secret.isToken68(text) {
+            complain(setting, "holds a blank, a line end or another character that a credential cannot have")
+        } else if text.utf8.count < 8 || placeholders.contains(where: { text.lowercased().contains($0) }) {
+            complain(setting, "looks like a placeholder; put the real one there")
+        } else {
+            return Secret(text)
+        }
+        return nil
+    }
+
+    private mutating func contents(of path: String, named twin: String) throws(Unfit) -> String {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        guard let mode = attributes?[.posixPermissions] as? Int, let data = FileManager.default.contents(atPath: path)
+        else {
+            throw Unfit("the file that \(twin) names cannot be read")
+        }
+        guard mode & 0o002 == 0 else {
+            throw Unfit("the file that \(twin) names may be written by anybody; chmod o-w it")
+        }
+        if mode & 0o004 != 0 { warnings.append("\(twin): the file may be read by anybody; chmod o-r it") }
+        // Editors and `echo` end a file with a line end that belongs to nobody's key.
+        let text = String(decoding: data.prefix(Secret.maximumLength + 2), as: UTF8.self)
+        return text.hasSuffix("\r\n") || text.hasSuffix("\n") ? String(text.dropLast()) : text
+    }
+
+    private mutating func text(_ variable: String, isSecret: Bool) async -> String? {
+        do {
+            // Not `string(forKey:default:)`: it takes the default for a malformed value and says nothing.
+            return try await reader.fetchString(forKey: ConfigKey(Setting.path(of: variable)), isSecret: isSecret)
+        } catch {
+            problems.append("\(variable): is not a text; put it in quotes in the file")
+            return nil
+        }
+    }
+}

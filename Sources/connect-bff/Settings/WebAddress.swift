@@ -1,0 +1,59 @@
+import FoundationEssentials
+
+/// An absolute address from a setting, taken apart and checked.
+struct WebAddress: Equatable, Sendable {
+    let text: String
+    let scheme: String
+    let host: String
+    let port: Int?
+
+    /// Scheme, host and port as browsers write an origin; nil for a deep link.
+    let origin: String?
+
+    /// - Throws: When `text` is not an absolute address, or holds a user or password.
+    init(_ text: String) throws(SettingsReader.Unfit) {
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), let parts = URLComponents(string: text),
+            let scheme = parts.scheme?.lowercased()
+        else { throw .init("is not an absolute address such as https://example.com") }
+        guard parts.user == nil, parts.password == nil else { throw .init("must not hold a user or a password") }
+        self.text = text
+        self.scheme = scheme
+        host = parts.host?.lowercased() ?? ""
+        port = parts.port
+        guard scheme == "http" || scheme == "https" else {
+            // A script or a local file as a "return address" would run in the customer's browser.
+            guard !["javascript", "data", "file", "blob", "vbscript", "about", "view-source"].contains(scheme) else {
+                throw .init("must not use the scheme \(scheme)")
+            }
+            origin = nil
+            return
+        }
+        guard !host.isEmpty else { throw .init("has no host") }
+        guard scheme == "https" || Self.isLoopback(host) else {
+            throw .init("must use https; http is for localhost alone")
+        }
+        let shown = port.map { $0 == (scheme == "https" ? 443 : 80) ? "" : ":\($0)" } ?? ""
+        origin = "\(scheme)://\(host)\(shown)"
+    }
+
+    /// The port that a connection goes to.
+    var effectivePort: Int { port ?? (scheme == "https" ? 443 : 80) }
+
+    /// Names and addresses that never leave the machine.
+    static func isLoopback(_ host: String) -> Bool {
+        host == "localhost" || host == "[::1]" || host == "::1"
+            || (host.hasPrefix("127.") && host.split(separator: ".").count == 4 && host.allSatisfy { $0.isNumber || $0 == "." })
+    }
+
+    /// An address of a server: http or https, and nothing behind host and port unless `path` is allowed.
+    static func server(_ text: String, path: Bool = false) throws(SettingsReader.Unfit) -> WebAddress {
+        let trimmed = text.hasSuffix("/") ? String(text.dropLast()) : text
+        let address = try WebAddress(trimmed)
+        guard let origin = address.origin else { throw .init("must start with https://") }
+        let rest = trimmed.lowercased().dropFirst(origin.utf8.count)
+        guard !trimmed.contains("?"), !trimmed.contains("#"), path || rest.isEmpty || rest.hasPrefix(":") else {
+            throw .init("must end after the host and port")
+        }
+        return address
+    }
+}

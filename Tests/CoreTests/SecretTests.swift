@@ -1,0 +1,51 @@
+import Core
+import Testing
+
+@Suite struct SecretTests {
+    @Test func `neither a secret nor a connect token can be printed`() throws {
+        struct Holder { let secret: Secret, token: ConnectToken }
+        let holder = Holder(secret: Secret("kept-key"), token: try #require(ConnectToken("cot_kept")))
+        var dumped = ""
+        dump(holder, to: &dumped)
+        for text in ["\(holder)", String(reflecting: holder), dumped, "\(holder.secret)\(holder.token)"] {
+            #expect(!text.contains("kept"))
+        }
+    }
+
+    @Test("S4: a credential with a line end, blank, NUL or no characters is refused")
+    func S4() {
+        for text in ["", "a b", "a\r\nb", "a\nb", "a\0b", "ä", String(repeating: "a", count: 8193)] {
+            #expect(!Secret.isToken68(text))
+        }
+        #expect(Secret.isToken68("eyJh.eyJ-_~+/=="))
+        for text in ["", "cot 1", "cot_1\n", "cot_\u{E9}", String(repeating: "a", count: 129)] {
+            #expect(ConnectToken(text) == nil)
+        }
+    }
+
+    @Test("S2: whatever looks like a connect token is masked")
+    func S2() {
+        #expect(ConnectToken.masked("GET /?fp_cot=cot_6587fa&x=1 cot_ab-c_D.") == "GET /?fp_cot=cot_***&x=1 cot_***.")
+        #expect(ConnectToken.masked("cot") == "cot")
+    }
+
+    @Test(arguments: ["", "a b", "a/b", "..", "a%2F", "é", String(repeating: "a", count: 65)])
+    func `an identifier is safe in a path`(text: String) {
+        #expect(LocationID(text) == nil)
+    }
+
+    @Test(arguments: ["", " a", "a ", "a\nb", "a\u{7F}", String(repeating: "a", count: 256)])
+    func `a subject is one plain line`(text: String) {
+        #expect(Subject(text) == nil)
+    }
+
+    @Test func `a made identifier has its prefix and 96 random bits`() {
+        #expect(SessionID(prefix: "cs", random: Array(0...11)).text == "cs_000102030405060708090a0b")
+    }
+
+    @Test func `an unknown field is told without what could be misread`() {
+        #expect(BFFError.FieldName("a\n<b>").text == "a??b?")
+        #expect(BFFError.UpstreamCode("no_price_data")?.text == "no_price_data")
+        #expect(BFFError.UpstreamCode("<script>") == nil)
+    }
+}

@@ -1,0 +1,279 @@
+import Core
+import Flatpeak
+import Foundation
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import InMemoryLogging
+import Logging
+import Relay
+import Sessions
+import Store
+import TestSupport
+import Testing
+
+@testable import Gateway
+
+/// The routes without sockets, against a scripted upstream.
+@Suite struct GatewayTests {
+    let upstream = ScriptedUpstream()
+    let logs = InMemoryLogHandler()
+    let table: RouteTable
+
+    static let origin = "http://localhost:7070"
+    static let subject = HTTPField.Name("X-Dev-Subject")!
+    static let json: HTTPFields = [.contentType: "application/json"]
+
+    init() throws {
+        let logs = logs
+        var logger = Logger(label: "test") { _ in logs }
+        logger.logLevel = .trace
+        let flatpeak = FlatpeakClient.scripted(upstream)
+        let sessions = Sessions(
+            flatpeak: flatpeak, store: InMemoryStore(),
+            settings: .init(
+                callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: Self.origin)],
+                returnURLs: []),
+            now: { Date() }, randomBytes: countingBytes(), logger: logger)
+        let relay = Relay(sessions: sessions, flatpeak: flatpeak, instance: "self", logger: logger)
+        table = RouteTable(
+            Route.contract(sessions: sessions, flatpeak: flatpeak, relay: relay, now: { Date() }),
+            authenticator: DevAuthenticator(), origins: [Self.origin], randomBytes: countingBytes(), logger: logger)
+        upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))
+    }
+
+    private func send(
+        _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], _ body: String? = nil
+    ) async throws -> TestResponse {
+        try await Application(router: table.router()).test(.router) { client in
+            try await client.execute(
+                uri: path, method: method, headers: headers, body: body.map { ByteBuffer(string: $0) })
+        }
+    }
+
+    private func code(_ response: TestResponse) throws -> String {
+        struct Body: Decodable { let code: String, request_id: String }
+        let body = try JSONDecoder().decode(Body.self, from: Data(response.body.readableBytesView))
+        #expect(response.headers[HTTPField.Name("X-Request-Id")!] == body.request_id)
+        return body.code
+    }
+
+    // MARK: - Policy
+
+    @Test("S26: every route has a policy, and only those with a body limit read one")
+    func S26() {
+        for route in table.routes {
+            #expect(route.template.hasPrefix("/"))
+            #expect((route.policy.bodyLimit != nil) == (route.method == .post), "\(route.template)")
+            if case .anyone = route.handler { #expect(route.policy.origins == .none, "\(route.template)") }
+        }
+        #expect(Set(table.routes.map { "\($0.method) \($0.template)" }).count == table.routes.count)
+    }
+
+    @Test("S24: every answer carries the security headers", arguments: ["/livez", "/nope", "/v1/connect/sessions/x", "/"])
+    func S24(path: String) async throws {
+        let response = try await send(.get, path)
+        #expect(response.headers[.xContentTypeOptions] == "nosniff")
+        #expect(response.headers[.contentSecurityPolicy] == "default-src 'none'; frame-ancestors 'none'")
+        #expect(response.headers[.referrerPolicy] == "no-referrer")
+        #expect(response.headers[.crossOriginResourcePolicy] == "same-origin")
+        #expect(response.headers[.cacheControl] == "no-store")
+        #expect(response.headers[.contentType]?.contains("charset=utf-8") == true)
+    }
+
+    @Test("S25: a method that is not on the route is 405 with Allow, and does nothing")
+    func S25() async throws {
+        for (path, method, allow) in [
+            ("/v1/connect/sessions", HTTPRequest.Method.get, "POST"), ("/v1/connect/sessions", .head, "POST"),
+            ("/v1/connect/sessions/cs_1", .delete, "GET"), ("/", .trace, "POST"), ("/livez", .connect, "GET"),
+        ] {
+            let response = try await send(method, path)
+            #expect(response.status == .methodNotAllowed)
+            #expect(response.headers[.allow] == allow)
+        }
+        #expect(upstream.requests().isEmpty)
+    }
+
+    @Test(arguments: ["//livez", "/livez/", "/v1//connect", "/v1/connect/sessions/%2e%2e", "/v1/connect/sessions/a%2Fb"])
+    func `a path has one spelling`(path: String) async throws {
+        #expect(try await send(.get, path).status == .notFound)
+    }
+
+    // MARK: - Bodies
+
+    @Test(arguments: ["/v1/connect/sessions", "/", "/v1/connect"])
+    func `a body is JSON, whole and small`(path: String) async throws {
+        var response = try await send(.post, path, [.contentType: "text/plain"], "{}")
+        #expect(response.status == .unsupportedMediaType)
+        #expect(try code(response) == "content_type_unsupported")
+        response = try await send(.post, path, [:], "{}")
+        #expect(response.status == .unsupportedMediaType)
+        response = try await send(.post, path, Self.json, "{")
+        #expect(response.status == .badRequest)
+        #expect(try code(response) == "json_malformed")
+        response = try await send(.post, path, Self.json, "\"" + String(repeating: "x", count: 64 << 10) + "\"")
+        #expect(response.status == .contentTooLarge)
+        #expect(try code(response) == "body_too_large")
+        response = try await send(.post, path, [.contentType: "Application/JSON ; charset=utf-8"], "{}")
+        #expect([.created, .badRequest].contains(response.status))
+    }
+
+    // MARK: - CORS
+
+    @Test("S21, S22: a listed origin may read, any other learns nothing", arguments: [
+        ("http://localhost:7070", true), ("http://localhost:7071", false), ("https://localhost:7070", false),
+        ("http://localhost:7070.evil.example", false), ("http://LOCALHOST:7070", false), ("null", false),
+        ("http://localhost:7070/", false), ("http://user@localhost:7070", false), ("http://localhost.:7070", false),
+    ])
+    func S21(origin: String, isListed: Bool) async throws {
+        for path in ["/", "/v1/connect/sessions"] {
+            let preflight = try await send(
+                .options, path, [.origin: origin, .accessControlRequestMethod: "POST"])
+            #expect(preflight.status == .noContent)
+            #expect(preflight.headers[.accessControlAllowOrigin] == (isListed ? origin : nil))
+            #expect((preflight.headers[.accessControlAllowMethods] != nil) == isListed)
+            #expect((preflight.headers[.accessControlMaxAge] != nil) == isListed)
+            #expect(preflight.headers[.vary] == "Origin")
+            let answer = try await send(.post, path, [.contentType: "application/json", .origin: origin], "{}")
+            #expect(answer.headers[.accessControlAllowOrigin] == (isListed ? origin : nil))
+            #expect(answer.headers[.accessControlAllowCredentials] == nil)
+        }
+        let probe = try await send(.get, "/livez", [.origin: origin])
+        #expect(probe.headers[.accessControlAllowOrigin] == nil)
+    }
+
+    // MARK: - Sessions
+
+    @Test func `mint, read, and nobody else reads`() async throws {
+        let minted = try await send(.post, "/v1/connect/sessions", Self.json, "{}")
+        #expect(minted.status == .created)
+        let body = try #require(try JSONSerialization.jsonObject(with: Data(minted.body.readableBytesView)) as? [String: Any])
+        #expect(body["connect_token"] as? String == "cot_a")
+        #expect(body["launch_url"] as? String == "http://localhost:7070?fp_cot=cot_a")
+        #expect(body["state"] as? String == "created")
+        #expect(Set(body.keys) == ["id", "object", "state", "connect_token", "launch_url", "expires_at", "live_mode"])
+
+        let id = try #require(body["id"] as? String)
+        let read = try await send(.get, "/v1/connect/sessions/\(id)")
+        #expect(read.status == .ok)
+        #expect(!String(buffer: read.body).contains("cot_a"))
+        let other = try await send(.get, "/v1/connect/sessions/\(id)", [Self.subject: "bob"])
+        let unknown = try await send(.get, "/v1/connect/sessions/cs_unknown", [Self.subject: "bob"])
+        #expect(other.status == .notFound)
+        let withoutID = { (response: TestResponse) in
+            String(buffer: response.body).replacing(/req_[0-9a-f]*/, with: "")
+        }
+        #expect(withoutID(other) == withoutID(unknown))
+    }
+
+    @Test func `a caller who cannot be a subject is 401 before anything is done`() async throws {
+        let response = try await send(.post, "/v1/connect/sessions", [.contentType: "application/json", Self.subject: " "], "{}")
+        #expect(response.status == .unauthorized)
+        #expect(upstream.requests().isEmpty)
+    }
+
+    @Test("S12: locations of others are not told from locations that do not exist, and upstream is not asked")
+    func S12() async throws {
+        for path in ["/v1/locations/loc_1/status", "/v1/tariffs/elements?location_id=loc_1"] {
+            let response = try await send(.get, path)
+            #expect(response.status == .notFound)
+            #expect(try code(response) == "not_found")
+        }
+        #expect(upstream.requests().isEmpty)
+    }
+
+    @Test(arguments: [
+        "", "?location_id=", "?location_id=a/b", "?location_id=loc_1&location_id=loc_2", "?location_id=loc_1&direction=UP",
+        "?location_id=loc_1&type=GAS", "?location_id=loc_1&limit=0", "?location_id=loc_1&limit=101",
+        "?location_id=loc_1&limit=1e1", "?location_id=loc_1&limit=01", "?location_id=loc_1&starting_after=a%20b",
+        "?location_id=loc_1&starting_after=a&ending_before=b",
+    ])
+    func `a tariff query is checked before anybody is asked`(query: String) async throws {
+        let response = try await send(.get, "/v1/tariffs/elements\(query)")
+        #expect(response.status == .unprocessableContent)
+        #expect(try code(response) == "field_invalid")
+    }
+
+    // MARK: - Relay
+
+    @Test func `an answer passes byte for byte, with none of its headers`() async throws {
+        _ = try await send(.post, "/v1/connect/sessions", Self.json, "{}")
+        let answer = #" {"route" : "some_new_route", "data":{"é":1.50}} "#
+        upstream.on("relay", .json(answer, status: 418))
+        let response = try await send(
+            .post, "/", [.contentType: "application/json", .acceptLanguage: "fr", .cookie: "a=b", .authorization: "Bearer x"],
+            #"{"connect_token":"cot_a","route":"session_start","type":"submit"}"#)
+        #expect(response.status.code == 418)
+        #expect(String(buffer: response.body) == answer)
+        let request = try #require(upstream.requests("relay").first)
+        #expect(request.text == #"{"connect_token":"cot_a","route":"session_start","type":"submit"}"#)
+        #expect(request.header("accept-language") == "fr")
+        #expect(request.header("cookie") == nil)
+        #expect(request.header("authorization") == nil)
+    }
+
+    @Test func `an answer that is not JSON, or a redirect, becomes an error object`() async throws {
+        _ = try await send(.post, "/v1/connect/sessions", Self.json, "{}")
+        for answer in [
+            UpstreamAnswer(status: 200, contentType: "text/html", retryAfter: nil, body: Array("<html>".utf8)),
+            UpstreamAnswer(status: 502, contentType: nil, retryAfter: nil, body: []),
+            UpstreamAnswer.json("{}", status: 302),
+        ] {
+            upstream.on("relay", answer)
+            let response = try await send(.post, "/v1/connect", Self.json, #"{"connect_token":"cot_a"}"#)
+            #expect(response.status == .badGateway)
+            let body = String(buffer: response.body)
+            #expect(body.contains(#""object":"error""#) && body.contains(#""type":"api_error""#))
+            #expect(body.contains(#""connect_token":"cot_a""#) && body.contains(#""request_id":"req_"#))
+        }
+    }
+
+    @Test func `a token that was never minted gets no answer of Flatpeak's`() async throws {
+        let response = try await send(.post, "/", Self.json, #"{"connect_token":"cot_other","route":"session_start"}"#)
+        #expect(response.status == .notFound)
+        #expect(try code(response) == "connect_token_unknown")
+        #expect(String(buffer: response.body).contains(#""type":"invalid_request""#))
+        #expect(upstream.requests("relay").isEmpty)
+    }
+
+    @Test func `a call that comes back to us is refused`() async throws {
+        _ = try await send(.post, "/v1/connect/sessions", Self.json, "{}")
+        let response = try await send(
+            .post, "/", [.contentType: "application/json", .via: "1.1 proxy, 1.1 connect-bff-self"], #"{"connect_token":"cot_a"}"#)
+        #expect(response.status.code == 508)
+        #expect(try code(response) == "loop_detected")
+        #expect(upstream.requests("relay").isEmpty)
+    }
+
+    // MARK: - Callback
+
+    @Test func `the callback is a page, and a HEAD ends nothing`() async throws {
+        upstream.on("claim", .json(#"{"message":"processing"}"#, status: 422))
+        _ = try await send(.post, "/v1/connect/sessions", Self.json, "{}")
+        #expect(try await send(.head, "/v1/connect/callback?fp_cot=cot_a").status == .ok)
+        #expect(upstream.requests("claim").isEmpty)
+        let page = try await send(.get, "/v1/connect/callback?fp_cot=cot_a")
+        #expect(page.status == .ok)
+        #expect(page.headers[.contentType] == "text/html; charset=utf-8")
+        #expect(String(buffer: page.body).contains("abandoned"))
+        #expect(try await send(.get, "/v1/connect/callback").status == .badRequest)
+        #expect(try await send(.get, "/v1/connect/callback?fp_cot=cot_x").status == .notFound)
+        #expect(try await send(.get, "/v1/connect/callback?fp_cot=%3Cscript%3E").status == .badRequest)
+    }
+
+    // MARK: - Logs
+
+    @Test("S2: the log has the route's template and no token")
+    func S2() async throws {
+        _ = try await send(.post, "/v1/connect/sessions", Self.json, "{}")
+        _ = try await send(.get, "/v1/connect/callback?fp_cot=cot_a")
+        _ = try await send(.get, "/nothing/cot_here?x=cot_a")
+        _ = try await send(.get, "/v1/locations/loc_secret/status")
+        let lines = logs.entries.map { "\($0.message) \($0.metadata)" }
+        #expect(lines.contains { $0.contains("/v1/locations/{id}/status") })
+        #expect(lines.contains { $0.contains("unmatched") })
+        for line in lines {
+            #expect(!line.contains("cot_") && !line.contains("loc_secret"))
+        }
+    }
+}

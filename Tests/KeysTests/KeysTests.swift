@@ -1,0 +1,23 @@
+import Keys
+import Testing
+
+@Suite struct KeysTests {
+    /// FIPS 180-4 examples, as published by NIST.
+    @Test(arguments: [
+        ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        (
+            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+        ),
+    ])
+    func `SHA-256`(text: String, expected: String) {
+        let hex = Digest.sha256(text.utf8).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        #expect(hex == expected)
+    }
+
+    @Test func `the system's OpenSSL is 3.0 or later and says so`() throws {
+        try OpenSSL.requireVersion3()
+        #expect(OpenSSL.version.hasPrefix("OpenSSL "))
+    }
+}

@@ -1,0 +1,159 @@
+import Core
+import Flatpeak
+import Foundation
+import Logging
+import Synchronization
+import Testing
+
+@testable import connect_bff
+
+@Suite struct SettingsTests {
+    static let minimal = ["FLATPEAK_ACCOUNT_ID": "acc_661677911f", "FLATPEAK_API_KEY": "sk_test_4f1c9", "BFF_AUTH": "dev"]
+
+    /// What is wrong with the minimal settings once these are added.
+    private func problems(_ changes: [String: String?] = [:], file: String? = nil) async -> [String] {
+        var environment = Self.minimal
+        for (name, value) in changes { environment[name] = value }
+        do {
+            _ = try await Settings.read(environment: environment, file: file)
+            return []
+        } catch {
+            return error.problems.filter { !$0.hasPrefix("BFF_AUTH") }
+        }
+    }
+
+    @Test func `the minimal settings lack nothing but an authenticator`() async {
+        #expect(await problems() == [])
+    }
+
+    @Test func `dev sign-in is refused outside connect-bff dev`() async {
+        for name in ["dev", "jwt", "anything"] {
+            await #expect(throws: Settings.Invalid.self) {
+                try await Settings.read(environment: Self.minimal.merging(["BFF_AUTH": name]) { $1 }, file: nil)
+            }
+        }
+    }
+
+    @Test("S3: all problems are told at once, by name, never by value")
+    func S3() async {
+        let problems = await problems([
+            "FLATPEAK_ACCOUNT_ID": nil, "FLATPEAK_API_KEY": "very secret\n", "FLATPEAK_MODE": "prod",
+            "BFF_LISTEN": "nowhere", "FLATPEAK_API_URL": "http://api.flatpeak.com",
+        ])
+        #expect(problems.count == 5)
+        for name in ["FLATPEAK_ACCOUNT_ID", "FLATPEAK_API_KEY", "FLATPEAK_MODE", "BFF_LISTEN", "FLATPEAK_API_URL"] {
+            #expect(problems.contains { $0.hasPrefix("\(name): ") })
+        }
+        #expect(!problems.joined().contains("very secret"))
+    }
+
+    @Test(
+        "S3: a secret that is none",
+        arguments: ["", "short", "changeme-changeme", "sk_deadbeef_1", "with blank", "line\nend-line", "ümlaut-key"])
+    func placeholders(text: String) async {
+        #expect(await problems(["FLATPEAK_API_KEY": text]).count == 1)
+    }
+
+    @Test func `a secret may stand in a file, in one place only`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "bff-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appending(path: "key").path
+        try Data("sk_test_4f1c9\n".utf8).write(to: URL(filePath: file))
+        let mode = { (mode: Int) in
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
+        }
+
+        try mode(0o600)
+        #expect(await problems(["FLATPEAK_API_KEY": nil, "FLATPEAK_API_KEY_FILE": file]) == [])
+        #expect(await problems(["FLATPEAK_API_KEY_FILE": file]).count == 1)
+        #expect(await problems(["FLATPEAK_API_KEY": nil, "FLATPEAK_API_KEY_FILE": "\(file)x"]).count == 1)
+        try mode(0o602)
+        #expect(await problems(["FLATPEAK_API_KEY": nil, "FLATPEAK_API_KEY_FILE": file]).count == 1)
+    }
+
+    @Test(arguments: [
+        ("FLATPEAK_API_URL", "https://api.flatpeak.com/", true), ("FLATPEAK_API_URL", "https://api.flatpeak.com/v1", false),
+        ("FLATPEAK_API_URL", "https://a:b@api.flatpeak.com", false), ("FLATPEAK_API_URL", "api.flatpeak.com", false),
+        ("FLATPEAK_API_URL", "http://127.0.0.1:8090", true), ("FLATPEAK_API_URL", "http://[::1]:8090", true),
+        ("FLATPEAK_API_URL", "http://127.0.0.1.evil.example", false), ("FLATPEAK_API_URL", "ftp://x", false),
+        ("FLATPEAK_CONNECT_URL", "http://localhost:8080", false), ("FLATPEAK_VERSION", "2024-08-24.zero", false),
+        ("BFF_PUBLIC_URL", "https://app.example/bff", true), ("BFF_PUBLIC_URL", "http://app.example", false),
+        ("BFF_LISTEN", "unix:/run/bff.sock", true), ("BFF_LISTEN", "unix:run", false), ("BFF_LISTEN", "[::1]:80", true),
+        ("BFF_LISTEN", ":80", false), ("BFF_LISTEN", "127.0.0.1:99999", false),
+        ("BFF_CONNECT_APPS", "web=https://a.example, ios=myapp://connect", true), ("BFF_CONNECT_APPS", "web", false),
+        ("BFF_CONNECT_APPS", "a=https://a.example,a=https://b.example", false),
+        ("BFF_CONNECT_APPS", "a=javascript:alert(1)", false), ("BFF_CONNECT_APPS", "a=http://a.example", false),
+        ("BFF_RETURN_URLS", "https://a.example/done?x=1,myapp://done", true), ("BFF_RETURN_URLS", "data:text/html,x", false),
+        ("BFF_RETURN_URLS", "/done", false), ("BFF_RETURN_URLS", "https://a.example,,", false),
+        ("BFF_ALLOWED_ORIGINS", "https://a.example,http://localhost:3000", true),
+        ("BFF_ALLOWED_ORIGINS", "https://a.example/", false), ("BFF_ALLOWED_ORIGINS", "https://A.example", false),
+        ("BFF_ALLOWED_ORIGINS", "https://a.example:443", false), ("BFF_ALLOWED_ORIGINS", "*", false),
+        ("BFF_ALLOWED_ORIGINS", "null", false), ("FLATPEAK_CA_FILE", "/nonexistent.pem", false),
+        ("BFF_LOG_LEVEL", "loud", false), ("BFF_LOG_FORMAT", "text", true),
+    ])
+    func `each setting takes what it should`(name: String, value: String, isFine: Bool) async {
+        let problems = await problems([name: value])
+        #expect(problems.isEmpty == isFine, "\(problems)")
+        #expect(problems.allSatisfy { $0.hasPrefix(name) })
+    }
+
+    @Test func `a file is read below the environment, and a wrong one is not passed over`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "bff-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appending(path: "config.yaml").path
+        try Data("flatpeak:\n  mode: prod\n  apiUrl: https://api.flatpeak.com\n".utf8).write(to: URL(filePath: file))
+        #expect(await problems(file: file).map { $0.prefix(13) } == ["FLATPEAK_MODE"])
+        #expect(await problems(["FLATPEAK_MODE": "test"], file: file) == [])
+        try Data("flatpeak:\n  mode: 7\n".utf8).write(to: URL(filePath: file))
+        #expect(await problems(file: file).map { $0.prefix(13) } == ["FLATPEAK_MODE"])
+        try Data("{:\n".utf8).write(to: URL(filePath: file))
+        #expect(await problems(file: file).first?.hasPrefix("--config") == true)
+        #expect(await problems(file: "\(file)x").first?.hasPrefix("--config") == true)
+    }
+
+    @Test func `the README's table is the code's`() throws {
+        let readme = try String(contentsOf: URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../README.md"), encoding: .utf8)
+        let rows = readme.split(separator: "\n").compactMap { line -> String? in
+            let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+            guard cells.count == 3, cells[0].hasPrefix("`FLATPEAK_") || cells[0].hasPrefix("`BFF_") else { return nil }
+            return "\(cells[0]) \(cells[1])"
+        }
+        let expected = Setting.all.map { setting in
+            "`\(setting.variable)` " + (setting.fallback.map { "`\($0)`" } ?? (setting.isRequired ? "required" : "none"))
+        }
+        #expect(rows == expected)
+    }
+}
+
+@Suite struct JSONLogHandlerTests {
+    @Test("S8: a value cannot break out of its line, and a token is masked")
+    func S8() throws {
+        let lines = Lines()
+        var handler = JSONLogHandler(write: lines.append)
+        handler.logLevel = .trace
+        var logger = Logger(label: "test") { _ in handler }
+        logger[metadataKey: "bff.x"] = "a\r\n{\"level\":\"error\"}\u{1B}[31m"
+        logger.info("sent cot_6587fa4362341be5b524de3b", metadata: ["bff.url": "/?fp_cot=cot_1"])
+        let text = try #require(lines.all.first)
+        #expect(lines.all.count == 1)
+        #expect(text.hasSuffix("\n") && text.dropLast().allSatisfy { !$0.isNewline && $0 != "\u{1B}" })
+        let line = try JSONDecoder().decode([String: String].self, from: Data(text.utf8))
+        #expect(line["message"] == "sent cot_***")
+        #expect(line["bff.url"] == "/?fp_cot=cot_***")
+        #expect(line["level"] == "info")
+        #expect(line["bff.x"] == "a\r\n{\"level\":\"error\"}\u{1B}[31m")
+    }
+}
+
+/// Collects what a log handler writes.
+private final class Lines: Sendable {
+    private let lines = Mutex<[String]>([])
+    var all: [String] { lines.withLock { $0 } }
+
+    @Sendable func append(_ line: String) {
+        lines.withLock { $0.append(line) }
+    }
+}
