@@ -13,6 +13,7 @@ extension BFFError {
         case .unknownField, .invalidField: 422
         case .upstreamRefused: 422
         case .internalFailure: 500
+        case .methodUnknown: 501
         case .upstreamRefusedCredentials, .upstreamInvalidAnswer, .upstreamModeDiffers, .upstreamVersionNotSupported,
             .upstreamUnreachable, .upstreamFailed:
             502
@@ -33,6 +34,7 @@ extension BFFError {
         case .unauthenticated: "unauthenticated"
         case .notFound: "not_found"
         case .methodNotAllowed: "method_not_allowed"
+        case .methodUnknown: "method_unknown"
         case .connectTokenMissing: "connect_token_missing"
         case .connectTokenUnknown: "connect_token_unknown"
         case .connectTokenUsed: "connect_token_used"
@@ -63,6 +65,7 @@ extension BFFError {
         case .unauthenticated: "The caller is not known"
         case .notFound: "There is no such thing"
         case .methodNotAllowed: "The method is not allowed here"
+        case .methodUnknown: "The method is not known"
         case .connectTokenMissing: "The connect token is missing"
         case .connectTokenUnknown: "The connect token is unknown"
         case .connectTokenUsed: "The session has ended"
@@ -93,6 +96,7 @@ extension BFFError {
         case .unauthenticated: "Sign in and send the credentials that this server is set up for."
         case .notFound: "It does not exist, or it is not yours."
         case .methodNotAllowed: "Use one of the methods in the Allow header."
+        case .methodUnknown: "Use GET, POST or DELETE."
         case .connectTokenMissing: "Put the connect token that was minted for this session into connect_token."
         case .connectTokenUnknown: "This server never minted it. Start again from the app to get a new one."
         case .connectTokenUsed: "Each connect token is good for one session. Start again from the app."

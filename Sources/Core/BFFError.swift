@@ -12,6 +12,7 @@ package enum BFFError: Error, Hashable, Sendable {
     case unauthenticated
     case notFound
     case methodNotAllowed
+    case methodUnknown
     case connectTokenMissing
     case connectTokenUnknown
     case connectTokenUsed
@@ -49,7 +50,9 @@ package enum BFFError: Error, Hashable, Sendable {
 
         package init(_ text: String) {
             self.text = String(
-                decoding: text.utf8.prefix(64).map { $0.isWordByte || $0 == UInt8(ascii: ".") ? $0 : UInt8(ascii: "?") },
+                decoding: text.utf8.prefix(64).map {
+                    $0.isWordByte || $0 == UInt8(ascii: ".") ? $0 : UInt8(ascii: "?")
+                },
                 as: UTF8.self)
         }
 

@@ -10,7 +10,9 @@ package struct ConnectToken: Hashable, Sendable {
 
     /// Accepts 1 to 128 bytes of `[A-Za-z0-9_-]`.
     package init?(_ text: some StringProtocol) {
-        guard !text.isEmpty, text.utf8.count <= Self.maximumLength, text.utf8.allSatisfy(\.isWordByte) else { return nil }
+        guard !text.isEmpty, text.utf8.count <= Self.maximumLength, text.utf8.allSatisfy(\.isWordByte) else {
+            return nil
+        }
         exposed = String(text)
     }
 

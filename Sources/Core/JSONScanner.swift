@@ -88,7 +88,9 @@ package struct JSONScanner {
             } else if !value(json, depth: depth + 1, visit) {
                 return false
             }
-            guard visit(Member(depth: depth, name: name, value: start..<index, string: text), json) else { return false }
+            guard visit(Member(depth: depth, name: name, value: start..<index, string: text), json) else {
+                return false
+            }
             skipBlanks(json)
             if take(UInt8(ascii: ","), json) { continue }
             return take(UInt8(ascii: "}"), json)
@@ -201,7 +203,9 @@ extension Span<UInt8> {
     /// Whether the bytes of `range` are those of `literal`, which is short enough not to allocate (15 bytes).
     package func matches(_ literal: String, in range: Range<Int>) -> Bool {
         guard range.count == literal.utf8.count else { return false }
-        for (offset, letter) in literal.utf8.enumerated() where self[range.lowerBound + offset] != letter { return false }
+        for (offset, letter) in literal.utf8.enumerated() where self[range.lowerBound + offset] != letter {
+            return false
+        }
         return true
     }
 

@@ -17,9 +17,10 @@ package struct Secret: Sendable {
     /// The longest credential that is accepted from a setting or from upstream, in bytes.
     package static let maximumLength = 8192
 
-    /// Whether a text is safe as a credential in a header: RFC 9110 `token68`, not empty, at most
-    /// ``maximumLength`` bytes. CR, LF, NUL and blanks are refused, because a header writer reports them
-    /// in an error that holds the value.
+    /// Whether a text is safe as a credential in a header: RFC 9110 `token68`, not empty, at most ``maximumLength``
+    /// bytes.
+    ///
+    /// CR, LF, NUL and blanks are refused, because a header writer reports them in an error that holds the value.
     package static func isToken68(_ text: some StringProtocol) -> Bool {
         let bytes = text.utf8
         return !bytes.isEmpty && bytes.count <= maximumLength

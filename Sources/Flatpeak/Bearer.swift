@@ -56,7 +56,9 @@ actor BearerSource {
         return (try result.get(), generation)
     }
 
-    /// Upstream refused the bearer of that number. A newer one, which another call fetched meanwhile, stays.
+    /// Upstream refused the bearer of that number.
+    ///
+    /// A newer one, which another call fetched meanwhile, stays.
     func refused(_ generation: Int) {
         if current?.generation == generation { current = nil }
     }

@@ -95,8 +95,7 @@ package final class FlatpeakClient: Sendable {
     package func status(of location: LocationID) async throws(BFFError) -> LocationStatus {
         let answer = try await call(.locationStatus(location))
         let reply = try answer.decoded(as: LocationStatusReply.self)
-        return LocationStatus(
-            slots: reply.tariff_status.mapValues { TariffStatus($0.status) }, body: try answer.bodyForClients())
+        return LocationStatus(slots: reply.tariff_status, body: try answer.bodyForClients())
     }
 
     /// The prices of a location between two moments at most 90 days apart (upstream.md §6.3), as clients may read them.

@@ -28,7 +28,9 @@ package struct HTTPTransport: UpstreamTransport {
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
-    /// Closes every connection. Calls under way fail.
+    /// Closes every connection.
+    ///
+    /// Calls under way fail.
     package func shutdown() async {
         // The only error is "was shut down before", which is what was asked for.
         try? await client.shutdown()

@@ -64,7 +64,9 @@ package struct RouteOptions: Codable, Sendable, Equatable {
     }
 }
 
-/// The customer's address, so that Connect need not ask for it (upstream.md §2). Never logged.
+/// The customer's address, so that Connect need not ask for it (upstream.md §2).
+///
+/// Never logged.
 package struct PostalAddress: Codable, Sendable, Equatable {
     package var address_line1: String?
     package var address_line2: String?
@@ -155,15 +157,24 @@ package struct TariffQuery: Sendable, Equatable {
 
 /// How the tariffs of a location stand.
 package struct LocationStatus: Sendable {
-    private let slots: [String: TariffStatus]
+    private let slots: LocationStatusReply.Slots
     /// Flatpeak's answer as clients may read it.
     package let body: [UInt8]
 
-    init(slots: [String: TariffStatus], body: [UInt8]) {
+    init(slots: LocationStatusReply.Slots, body: [UInt8]) {
         self.slots = slots
         self.body = body
     }
 
     /// The status of one slot; nil when the answer does not name it.
-    package subscript(slot slot: TariffSlot) -> TariffStatus? { slots[slot.field] }
+    package subscript(slot slot: TariffSlot) -> TariffStatus? {
+        let reply =
+            switch (slot.type, slot.direction) {
+            case (.commodity, .importing): slots.commodity_import
+            case (.commodity, .exporting): slots.commodity_export
+            case (.nonCommodity, .importing): slots.non_commodity_import
+            case (.nonCommodity, .exporting): slots.non_commodity_export
+            }
+        return reply.map { TariffStatus($0.status) }
+    }
 }

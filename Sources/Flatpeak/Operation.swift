@@ -1,7 +1,9 @@
 import Core
 import NIOHTTP1
 
-/// One call that upstream offers, with everything that is fixed about it. Client and metrics read this table.
+/// One call that upstream offers, with everything that is fixed about it.
+///
+/// Client and metrics read this table.
 package struct Operation: Sendable {
     /// A bounded name for logs and metrics.
     package let name: String

@@ -1,6 +1,8 @@
 import Core
 
-/// Which way the energy of a tariff flows (upstream.md §2). `LOCAL` is a beta that is off for most accounts.
+/// Which way the energy of a tariff flows (upstream.md §2).
+///
+/// `LOCAL` is a beta that is off for most accounts.
 package enum TariffDirection: String, Codable, Sendable, CaseIterable {
     case importing = "IMPORT"
     case exporting = "EXPORT"
@@ -38,16 +40,6 @@ package struct TariffSlot: Hashable, Sendable {
     package init(direction: TariffDirection, type: TariffType) {
         self.direction = direction
         self.type = type
-    }
-
-    /// The slot's name in `tariff_status`.
-    var field: String {
-        switch (type, direction) {
-        case (.commodity, .importing): "commodity_import"
-        case (.commodity, .exporting): "commodity_export"
-        case (.nonCommodity, .importing): "non_commodity_import"
-        case (.nonCommodity, .exporting): "non_commodity_export"
-        }
     }
 }
 

@@ -25,9 +25,16 @@ struct ClaimReply: Decodable {
     let is_tariff_processed: Bool?
 }
 
-/// `GET /locations/{id}/status` (upstream.md §6.2).
+/// `GET /locations/{id}/status` (upstream.md §6.2): the slots that are known; new ones are not looked at.
 struct LocationStatusReply: Decodable {
-    let tariff_status: [String: Slot]
+    let tariff_status: Slots
+
+    struct Slots: Decodable {
+        let commodity_import: Slot?
+        let commodity_export: Slot?
+        let non_commodity_import: Slot?
+        let non_commodity_export: Slot?
+    }
 
     struct Slot: Decodable {
         let status: String

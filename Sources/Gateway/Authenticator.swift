@@ -9,8 +9,9 @@ package protocol Authenticator: Sendable {
     func subject(of head: HTTPRequest) async throws(BFFError) -> Subject
 }
 
-/// Believes every caller. It exists for `connect-bff dev`, where nothing is anybody's; no setting of the service
-/// can name it.
+/// Believes every caller.
+///
+/// It exists for `connect-bff dev`, where nothing is anybody's; no setting of the service can name it.
 package struct DevAuthenticator: Authenticator {
     private static let header = HTTPField.Name("X-Dev-Subject")
     package let headers = [header].compactMap(\.self)

@@ -29,7 +29,8 @@ struct Edge: RouterMiddleware {
         do {
             response = try await next(request, context)
         } catch let error as HTTPError where error.status == .notFound {
-            response = Reply.failure(.notFound, in: .problem, id: context.id).response
+            let error: BFFError = RouteTable.methods.contains(request.method) ? .notFound : .methodUnknown
+            response = Reply.failure(error, in: .problem, id: context.id).response
         } catch {
             // Not the error itself: its text is not ours, and may hold what must not be logged.
             logger.error("a handler failed", metadata: ["bff.error_type": "\(type(of: error))"])
@@ -41,7 +42,7 @@ struct Edge: RouterMiddleware {
             "request",
             metadata: [
                 "bff.request": "\(context.id)", "http.method": "\(request.method.rawValue)",
-                "http.route": "\(context.endpointPath ?? "unmatched")", "http.status": "\(response.status.code)",
+                "http.route": "\(context.endpointPath ?? "NotFound")", "http.status": "\(response.status.code)",
                 "bff.milliseconds": "\(started.duration(to: .now).milliseconds)",
             ])
         return response

@@ -10,7 +10,9 @@ package struct Exchange: Sendable {
     let parameters: [String: String]
     let query: [(name: String, value: String)]
 
-    /// An identifier from the path. One that could not exist is not told from one that does not.
+    /// An identifier from the path.
+    ///
+    /// One that could not exist is not told from one that does not.
     package func identifier<Kind>(_ name: String, of kind: Kind.Type = Kind.self) throws(BFFError) -> Identifier<Kind> {
         guard let id = parameters[name].flatMap({ Identifier<Kind>($0) }) else { throw .notFound }
         return id

@@ -9,7 +9,9 @@ extension Reply {
         json(try encoded(value), status: status)
     }
 
-    /// A page without scripts or styles. `title` and `text` must be of our own making.
+    /// A page without scripts or styles.
+    ///
+    /// `title` and `text` must be of our own making.
     package static func page(_ title: String, _ text: String, status: HTTPResponse.Status = .ok) -> Reply {
         let html = """
             <!doctype html>
@@ -32,7 +34,8 @@ extension Reply {
                 status, contentType: "application/problem+json; charset=utf-8",
                 body: (try? encoded(Problem(error, id: id))) ?? [])
         case .connect:
-            reply = json((try? encoded(ConnectError(error, connectToken: connectToken, requestID: id))) ?? [], status: status)
+            reply = json(
+                (try? encoded(ConnectError(error, connectToken: connectToken, requestID: id))) ?? [], status: status)
         case .page:
             reply = page(error.title, "\(error.detail) (\(id))", status: status)
         }
@@ -42,7 +45,7 @@ extension Reply {
 
     private static func encoded(_ value: some Encodable) throws(BFFError) -> [UInt8] {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.withoutEscapingSlashes]
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .iso8601
         do { return Array(try encoder.encode(value)) } catch { throw .internalFailure(site: "answer") }
     }

@@ -6,7 +6,9 @@ package import HTTPTypes
 /// A handler cannot be registered without a policy, and a handler that needs a subject cannot be reached without one.
 package struct Route: Sendable {
     package let method: HTTPRequest.Method
-    /// A path with `{name}` for what varies. This, never the path that came, goes to logs and metrics.
+    /// A path with `{name}` for what varies.
+    ///
+    /// This, never the path that came, goes to logs and metrics.
     package let template: String
     package let policy: RoutePolicy
     let handler: Handler
@@ -37,7 +39,9 @@ package struct RoutePolicy: Sendable {
     /// In which words an error is told.
     package var dialect: Dialect
     package var origins: Origins
-    /// The longest body that is read, in bytes. Only routes that take JSON have one.
+    /// The longest body that is read, in bytes.
+    ///
+    /// Only routes that take JSON have one.
     package var bodyLimit: Int?
 
     package enum Dialect: Sendable {

@@ -27,9 +27,9 @@ package struct RouteTable: Sendable {
     }
 
     /// Methods that get an answer of ours on every path, so that an unused one is a 405 and not a 404.
-    private static let methods: [HTTPRequest.Method] = [
-        .get, .head, .post, .put, .patch, .delete, .options, .trace, .connect,
-    ]
+    static let methods: [HTTPRequest.Method] =
+        [.get, .head, .post, .put, .patch, .delete, .options, .trace, .connect]
+        + [HTTPRequest.Method("QUERY")].compactMap(\.self)
 
     /// Hummingbird's router with this table in it.
     func router() -> Router<EdgeContext> {

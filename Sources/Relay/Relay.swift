@@ -52,7 +52,9 @@ package struct Relay: Sendable {
         }
     }
 
-    /// Remembers where the customer is. A store that fails costs the outcome some time, never the customer's call.
+    /// Remembers where the customer is.
+    ///
+    /// A store that fails costs the outcome some time, never the customer's call.
     private func note(_ envelope: Envelope, _ answer: UpstreamAnswer, in session: SessionID) async {
         struct Page: Decodable {
             let route: String?

@@ -35,7 +35,8 @@ struct ConnectAnswers: Equatable, Sendable {
         guard !address.city.isEmpty else { throw .invalid("city_missing", "City is required") }
         guard !address.postCode.isEmpty else { throw .invalid("post_code_missing", "Post code is required") }
         guard !address.countryCode.isEmpty else { throw .invalid("country_code_missing", "Country code is required") }
-        guard address.countryCode.utf8.count == 2, address.countryCode.utf8.allSatisfy({ $0 >= 0x41 && $0 <= 0x5a }) else {
+        guard address.countryCode.utf8.count == 2, address.countryCode.utf8.allSatisfy({ $0 >= 0x41 && $0 <= 0x5a })
+        else {
             throw .invalid("country_code_invalid", "Country code must be ISO 3166-1 alpha-2")
         }
         // A country without a market here, or a post code of zeros, is a place that cannot be found.

@@ -182,7 +182,8 @@ struct ConnectSessionMachine: Equatable, Sendable {
         switch answers.structure {
         case .timeOfDay: .rateTODCapture
         case .advanced: .rateAdvancedCapture
-        case .market where Market.of(answers.address).regionIsAmbiguous(postCode: answers.address.postCode): .regionSelect
+        case .market where Market.of(answers.address).regionIsAmbiguous(postCode: answers.address.postCode):
+            .regionSelect
         case .market: .surchargeCapture
         case .fixed, nil: .rateFixedCapture
         }

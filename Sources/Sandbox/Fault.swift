@@ -71,7 +71,9 @@ extension Sandbox {
                 answer = .json(errorObject(refusal), status: 429)
                 answer.headers.append(("Retry-After", retryAfter ?? "1"))
             }
-            if body != nil || kind == .body { answer.headers = [("Content-Type", contentType)] + answer.headers.dropFirst() }
+            if body != nil || kind == .body {
+                answer.headers = [("Content-Type", contentType)] + answer.headers.dropFirst()
+            }
             answer.headers += headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
             return answer
         }

@@ -136,7 +136,9 @@ private final class HTTPExchange: ChannelInboundHandler {
         case .whole:
             send(answer, keepAlive: keepAlive, context: context)
         case .delayed(let seconds):
-            loop.scheduleTask(in: TimeAmount(seconds: seconds)) { self.send(answer, keepAlive: keepAlive, context: context) }
+            loop.scheduleTask(in: TimeAmount(seconds: seconds)) {
+                self.send(answer, keepAlive: keepAlive, context: context)
+            }
         case .reset:
             let close = { context.close(promise: nil) }
             guard let socket = context.channel as? any SocketOptionProvider else { return close() }

@@ -50,14 +50,18 @@ struct Mint: Equatable, Sendable {
             }
             addressType = type
         }
-        address = try body.object("postal_address").map { (fields) throws(Refusal) in try PostalAddress(fields) }
+        address =
+            try body.object("postal_address").map { (fields) throws(Refusal) in try PostalAddress(fields) }
             ?? PostalAddress()
     }
 
     private static func url(_ name: String, in body: Fields) throws(Refusal) -> String {
-        guard let url = try body.text(name), !url.isEmpty else { throw .invalid("\(name)_missing", "\(name) is required") }
+        guard let url = try body.text(name), !url.isEmpty else {
+            throw .invalid("\(name)_missing", "\(name) is required")
+        }
         let scheme = url.prefix { $0 != ":" }
-        let schemeIsValid = scheme.first?.isLetter == true && scheme.allSatisfy { $0.isLetter || $0.isNumber || "+-.".contains($0) }
+        let schemeIsValid =
+            scheme.first?.isLetter == true && scheme.allSatisfy { $0.isLetter || $0.isNumber || "+-.".contains($0) }
         guard schemeIsValid, scheme.endIndex != url.endIndex, url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
             throw .invalid("\(name)_invalid", "\(name) must be a URL or a deep link")
         }

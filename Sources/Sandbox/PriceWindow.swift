@@ -13,7 +13,9 @@ struct PriceWindow: Equatable, Sendable {
 
     /// Without a start the window begins with the current hour (a choice: the documents do not say).
     init(_ body: Fields, now: Date) throws(Refusal) {
-        guard let endText = try body.text("end_time") else { throw .invalid("end_time_missing", "end_time is required") }
+        guard let endText = try body.text("end_time") else {
+            throw .invalid("end_time_missing", "end_time is required")
+        }
         guard let end = Timestamp.parse(endText) else {
             throw .invalid("end_time_invalid", "end_time must be an RFC 3339 timestamp")
         }

@@ -48,7 +48,8 @@ extension Provider {
     static let all = [
         Provider(
             id: "prv_5a4db0c5000000000000b601", name: "Brackenfield Energy", countryCode: "GB",
-            serves: [.residential, .commercial], integration: .direct(.night("01", "Bracken Night Saver", 0.2671, 0.0899))),
+            serves: [.residential, .commercial],
+            integration: .direct(.night("01", "Bracken Night Saver", 0.2671, 0.0899))),
         Provider(
             id: "prv_5a4db0c5000000000000b602", name: "Loch & Lantern Power", countryCode: "GB",
             serves: [.residential],
@@ -76,7 +77,9 @@ extension Provider {
         Provider(
             id: "prv_5a4db0c5000000000000a501", name: "Cedar Hollow Electric", countryCode: "US",
             serves: [.residential, .commercial],
-            integration: .library([.fixed("08", "Residential Basic", 0.1624), .night("09", "EV Overnight", 0.1987, 0.0811)])),
+            integration: .library([
+                .fixed("08", "Residential Basic", 0.1624), .night("09", "EV Overnight", 0.1987, 0.0811),
+            ])),
         Provider(
             id: "prv_5a4db0c5000000000000a001", name: "Wattlebrook Energy", countryCode: "AU",
             serves: [.residential, .commercial], integration: .library([.fixed("0a", "Wattle Anytime", 0.3298)])),

@@ -127,8 +127,9 @@ enum ProviderHost {
         let isWeb = url.hasPrefix("http://") || url.hasPrefix("https://")
         let source = isWeb && parts.count > 2 ? "\(parts[0])//\(parts[2])" : "\(url.prefix { $0 != ":" }):"
         let isPlain = source.utf8.allSatisfy { byte in
-            byte < 0x80 && (Character(Unicode.Scalar(byte)).isLetter || Character(Unicode.Scalar(byte)).isNumber
-                || "+-.:/[]".utf8.contains(byte))
+            byte < 0x80
+                && (Character(Unicode.Scalar(byte)).isLetter || Character(Unicode.Scalar(byte)).isNumber
+                    || "+-.:/[]".utf8.contains(byte))
         }
         return isPlain ? source : nil
     }

@@ -1,7 +1,11 @@
 /// A request that is turned down: an error object where it has a code, a bare `{message}` where it has none.
 struct Refusal: Error, Equatable {
     /// The `type` of an error object (upstream.md §4.5).
-    enum Kind: String { case invalidRequest = "invalid_request", rateLimit = "rate_limit", apiError = "api_error" }
+    enum Kind: String {
+        case invalidRequest = "invalid_request"
+        case rateLimit = "rate_limit"
+        case apiError = "api_error"
+    }
 
     var status = 400
     var code: String?

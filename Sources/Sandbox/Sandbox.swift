@@ -66,7 +66,8 @@ package final class Sandbox: Sendable {
         // The key is made outside the lock: it takes a while.
         let keySet = request.path == "/jwks.json" ? try? webhookKey.keySet() : nil
         let answer = withWorld { $0.answerAPI(request, keySet: keySet, at: $1) }
-        logger.debug("API answered", metadata: ["sandbox.path": "\(request.path)", "sandbox.status": "\(answer.status)"])
+        logger.debug(
+            "API answered", metadata: ["sandbox.path": "\(request.path)", "sandbox.status": "\(answer.status)"])
         return answer
     }
 

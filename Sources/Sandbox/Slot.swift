@@ -1,8 +1,14 @@
 /// Whether a tariff prices what the location takes or what it gives.
-enum Direction: String, Sendable { case `import` = "IMPORT", export = "EXPORT" }
+enum Direction: String, Sendable {
+    case `import` = "IMPORT"
+    case export = "EXPORT"
+}
 
 /// Energy itself, or the network charges beside it.
-enum TariffType: String, Sendable { case commodity = "COMMODITY", nonCommodity = "NON_COMMODITY" }
+enum TariffType: String, Sendable {
+    case commodity = "COMMODITY"
+    case nonCommodity = "NON_COMMODITY"
+}
 
 /// The place of one tariff at a location; a location has at most one tariff per slot (upstream.md §6.2).
 struct Slot: Hashable, Sendable {

@@ -3,7 +3,12 @@ import FoundationEssentials
 /// Everything a finished flow knows about the tariff to connect.
 struct TariffDraft: Equatable, Sendable {
     /// Where the rates come from (upstream.md §6.1).
-    enum ConnectionType: String, Sendable { case direct = "DIRECT", library = "LIBRARY", market = "MARKET", manual = "MANUAL" }
+    enum ConnectionType: String, Sendable {
+        case direct = "DIRECT"
+        case library = "LIBRARY"
+        case market = "MARKET"
+        case manual = "MANUAL"
+    }
 
     var connectionType: ConnectionType
     var provider: ProviderName

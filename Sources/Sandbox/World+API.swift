@@ -87,7 +87,8 @@ extension World {
     ) throws(Refusal) -> Scope {
         let credentials = request.header("authorization") ?? ""
         if operation == .login {
-            guard credentials.lowercased().hasPrefix("basic "), let data = Data(base64Encoded: String(credentials.dropFirst(6)))
+            guard credentials.lowercased().hasPrefix("basic "),
+                let data = Data(base64Encoded: String(credentials.dropFirst(6)))
             else { throw .bare(403, "Bad credentials") }
             let pair = String(decoding: data, as: UTF8.self).split(separator: ":", maxSplits: 1).map(String.init)
             guard pair.count == 2, let scope = scope(account: pair[0], key: pair[1]) else {

@@ -93,7 +93,8 @@ extension World {
 
     private func redirect(_ session: Session, to url: String) -> JSON {
         [
-            "connect_token": .string(session.token), "route": "session_redirect", "live_mode": .bool(session.scope.live),
+            "connect_token": .string(session.token), "route": "session_redirect",
+            "live_mode": .bool(session.scope.live),
             "data": ["redirect_url": .string(url)],
         ]
     }
@@ -206,7 +207,8 @@ extension World {
 
     /// The provider that a session waits for; nil for an unknown, expired or differently engaged session.
     func visit(_ token: String, at now: Date) -> (provider: Provider, connectURL: String)? {
-        guard let session = sessions[token], session.expires > now, !session.isOver, let provider = session.machine.visiting
+        guard let session = sessions[token], session.expires > now, !session.isOver,
+            let provider = session.machine.visiting
         else { return nil }
         return (provider, session.mint.connectURL)
     }

@@ -29,7 +29,10 @@ struct World: Sendable {
     }
 
     struct Completion: Equatable, Sendable {
-        enum Action: String, Sendable { case save = "SAVE", disconnect = "DISCONNECT" }
+        enum Action: String, Sendable {
+            case save = "SAVE"
+            case disconnect = "DISCONNECT"
+        }
 
         var locationID: String
         var action: Action
@@ -112,7 +115,9 @@ struct World: Sendable {
 
     /// The scope of Basic credentials; nil where they are wrong.
     func scope(account id: String, key: String) -> Scope? {
-        guard let account = accounts[id], account.keys.contains(key), !account.refusedKeys.contains(key) else { return nil }
+        guard let account = accounts[id], account.keys.contains(key), !account.refusedKeys.contains(key) else {
+            return nil
+        }
         return Scope(account: id, live: key.hasPrefix("sk_live_"))
     }
 

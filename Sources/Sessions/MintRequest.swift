@@ -2,7 +2,9 @@ package import Core
 package import Flatpeak
 import FoundationEssentials
 
-/// What a client may ask for when it mints. Everything else that Flatpeak would take comes from settings alone.
+/// What a client may ask for when it mints.
+///
+/// Everything else that Flatpeak would take comes from settings alone.
 package struct MintRequest: StrictlyDecodable, Sendable {
     package var direction: TariffDirection?
     package var type: TariffType?

@@ -2,7 +2,9 @@ package import Core
 import Flatpeak
 package import FoundationEssentials
 
-/// Where a session stands. `openapi.yaml` tells clients what each state means.
+/// Where a session stands.
+///
+/// `openapi.yaml` tells clients what each state means.
 package enum SessionState: String, Sendable, CaseIterable {
     case created, active, abandoned, pending, connected, failed, disconnected, expired
 }
@@ -35,7 +37,8 @@ extension ConnectSession {
         var endedAt = left
         if endedAt == nil, isOver { endedAt = min(expiresAt, facts.goneAt ?? expiresAt) }
         return Outcome(
-            state: facts.located.map { state(with: $0, at: now, isOver: isOver) } ?? stateWithoutLocation(isOver: isOver),
+            state: facts.located.map { state(with: $0, at: now, isOver: isOver) }
+                ?? stateWithoutLocation(isOver: isOver),
             endedAt: endedAt, location: facts.located?.location,
             pricesAvailable: facts.located?.pricesAvailable ?? false)
     }

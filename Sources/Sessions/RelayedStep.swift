@@ -16,7 +16,9 @@ package struct RelayedStep: Sendable {
         self.redirectURL = redirectURL
     }
 
-    /// What this step says. Closing and finishing look the same here (upstream.md §8): both only mean "left".
+    /// What this step says.
+    ///
+    /// Closing and finishing look the same here (upstream.md §8): both only mean "left".
     func facts(callbackURL: String, at moment: Date) -> SessionFacts {
         var facts = SessionFacts()
         facts.relayed = true
@@ -24,7 +26,8 @@ package struct RelayedStep: Sendable {
         facts.pendingShown = answeredRoute == "tariff_connection_pending"
         switch answeredRoute {
         case nil: break
-        case "session_redirect" where redirectURL?.hasPrefix(callbackURL) == true, "session_complete", "complete_tariff":
+        case "session_redirect" where redirectURL?.hasPrefix(callbackURL) == true, "session_complete",
+            "complete_tariff":
             facts.leftAt = moment
         default:
             facts.stayedAt = moment

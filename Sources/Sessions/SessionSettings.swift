@@ -1,6 +1,8 @@
 import Core
 
-/// The addresses between which a session sends a customer. They come from the operator, never from a client.
+/// The addresses between which a session sends a customer.
+///
+/// They come from the operator, never from a client.
 package struct SessionSettings: Sendable {
     /// `BFF_PUBLIC_URL` and the callback's path: where every session ends in the browser.
     package let callbackURL: String
@@ -41,11 +43,14 @@ package struct ConnectApp: Sendable, Equatable {
     }
 }
 
-/// `url` with more query items, before its fragment. Deep links have queries too. Values need no escaping here:
-/// they are tokens, ids and states.
+/// `url` with more query items, before its fragment.
+///
+/// Deep links have queries too. Values need no escaping here: they are tokens, ids and states.
 package func url(_ url: String, adding items: [(name: String, value: String)]) -> String {
     let fragment = url.firstIndex(of: "#").map { url[$0...] } ?? ""
-    let base = url.dropLast(fragment.count)
+    var base = url.dropLast(fragment.count)
+    // `https://host?query` is legal and looks broken; a deep link such as `myapp://connect` has no path to add.
+    if base.hasPrefix("http"), base.count(where: { $0 == "/" }) == 2, !base.contains("?") { base += "/" }
     let query = items.map { "\($0.name)=\($0.value)" }.joined(separator: "&")
     return base + (base.contains("?") ? "&" : "?") + query + fragment
 }

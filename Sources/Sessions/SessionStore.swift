@@ -1,7 +1,8 @@
 package import Core
 
-/// Where sessions are kept. Every call either answers or throws `storeUnavailable`; a store that cannot be asked
-/// never says "unknown".
+/// Where sessions are kept.
+///
+/// Every call either answers or throws `storeUnavailable`; a store that cannot be asked never says "unknown".
 package protocol SessionStore: Sendable {
     /// Keeps a new session.
     func insert(_ session: ConnectSession) async throws(BFFError)

@@ -132,8 +132,9 @@ package final class Sessions: Sendable {
         package let url: String?
     }
 
-    /// Asks Flatpeak what became of the session and keeps the answer. Never throws: what cannot be learnt now is
-    /// learnt later, and the session stands as it stood.
+    /// Asks Flatpeak what became of the session and keeps the answer.
+    ///
+    /// Never throws: what cannot be learnt now is learnt later, and the session stands as it stood.
     private func learn(_ session: ConnectSession) async -> ConnectSession {
         let (answer, continuation) = AsyncStream<ConnectSession>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let isFirst = state.withLock { state in

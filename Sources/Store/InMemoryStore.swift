@@ -3,7 +3,9 @@ import Keys
 package import Sessions
 import Synchronization
 
-/// Sessions in this process's memory: for `connect-bff dev` and tests. A restart forgets them.
+/// Sessions in this process's memory: for `connect-bff dev` and tests.
+///
+/// A restart forgets them.
 package final class InMemoryStore: SessionStore {
     private struct State {
         var sessions: [SessionID: ConnectSession] = [:]
@@ -22,7 +24,9 @@ package final class InMemoryStore: SessionStore {
 
     package func insert(_ session: ConnectSession) async throws(BFFError) {
         state.withLock { state in
-            if state.inOrder.count >= capacity, let oldest = state.sessions.removeValue(forKey: state.inOrder.removeFirst()) {
+            if state.inOrder.count >= capacity,
+                let oldest = state.sessions.removeValue(forKey: state.inOrder.removeFirst())
+            {
                 state.byToken[Self.key(oldest.connectToken)] = nil
             }
             state.sessions[session.id] = session

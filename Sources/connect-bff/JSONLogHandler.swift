@@ -3,8 +3,10 @@ import Core
 import Logging
 import Synchronization
 
-/// Writes each log event as one line of JSON. Whatever looks like a connect token is masked, and control characters
-/// come out escaped, so that no value can pretend to be another line.
+/// Writes each log event as one line of JSON.
+///
+/// Whatever looks like a connect token is masked, and control characters come out escaped, so that no value can
+/// pretend to be another line.
 struct JSONLogHandler: LogHandler {
     var logLevel: Logger.Level = .info
     var metadata: Logger.Metadata = [:]

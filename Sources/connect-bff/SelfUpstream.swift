@@ -1,3 +1,4 @@
+import Flatpeak
 import Gateway
 import NIOCore
 
@@ -6,7 +7,9 @@ import NIOCore
 /// The integration guide exports `FLATPEAK_CONNECT_URL` for the web app, so an operator who points the web app at us
 /// is one shell away from pointing us at ourselves.
 enum SelfUpstream {
-    /// What is wrong, naming the setting; nil when nothing is. A name that cannot be resolved now is not judged.
+    /// What is wrong, naming the setting; nil when nothing is.
+    ///
+    /// A name that cannot be resolved now is not judged.
     static func problem(in settings: Settings) -> String? {
         guard case .tcp(let host, let port) = settings.listen else { return nil }
         let own = addresses(of: host)
@@ -17,7 +20,8 @@ enum SelfUpstream {
                 let upstream = try? SocketAddress.makeAddressResolvingHost(address.host, port: port).ipAddress
             else { continue }
             if own.contains(upstream) {
-                return "\(setting.variable): \(address.host):\(port) is this service's own BFF_LISTEN; it must name Flatpeak."
+                return
+                    "\(setting.variable): \(address.host):\(port) is this service's own BFF_LISTEN; it must name Flatpeak."
             }
         }
         return nil

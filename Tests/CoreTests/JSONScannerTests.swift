@@ -13,18 +13,20 @@ import Testing
 
     @Test(arguments: [
         "", " ", "{", "}", "{]", "[1,]", "{,}", #"{"a":1,}"#, #"{"a" 1}"#, #"{a:1}"#, "{'a':1}", "01", "+1", ".5", "1.",
-        "1e", "1e+", "-", "tru", "nul", "NaN", "Infinity", #""a"#, #""\x""#, #""\u12g4""#, #""\u12"#, "\"\t\"", "\"\u{0}\"",
+        "1e", "1e+", "-", "tru", "nul", "NaN", "Infinity", #""a"#, #""\x""#, #""\u12g4""#, #""\u12"#, "\"\t\"",
+        "\"\u{0}\"",
         "{} {}", "1 2", "/* */ 1", "\u{FEFF}{}", #"["a" "b"]"#,
     ])
     func `refuses everything else`(text: String) {
         #expect(!scans(Array(text.utf8)))
     }
 
-    @Test(arguments: [
-        [0x80], [0xC0, 0xAF], [0xC1, 0xBF], [0xE0, 0x80, 0xAF], [0xED, 0xA0, 0x80], [0xF0, 0x80, 0x80, 0xAF],
-        [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xFF], [0xC3], [0xE2, 0x82], [0xE2, 0x28, 0xA1],
-        [0xF0, 0x9D, 0x84],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0x80], [0xC0, 0xAF], [0xC1, 0xBF], [0xE0, 0x80, 0xAF], [0xED, 0xA0, 0x80], [0xF0, 0x80, 0x80, 0xAF],
+            [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xFF], [0xC3], [0xE2, 0x82], [0xE2, 0x28, 0xA1],
+            [0xF0, 0x9D, 0x84],
+        ] as [[UInt8]])
     func `refuses bytes that are not UTF-8`(bytes: [UInt8]) {
         let quote = UInt8(ascii: "\"")
         #expect(!scans([quote] + bytes + [quote]))

@@ -166,7 +166,8 @@ import Testing
     @Test(
         "upstream.md §3: the price flag has three names",
         arguments: [
-            ("price_available", "true", true), ("tariff_available", "true", true), ("is_tariff_processed", "true", true),
+            ("price_available", "true", true), ("tariff_available", "true", true),
+            ("is_tariff_processed", "true", true),
             ("price_available", "false", false), ("something_new", "true", false),
         ])
     func priceFlag(name: String, value: String, expected: Bool) async throws {
@@ -209,7 +210,7 @@ import Testing
             .json(
                 #"{"account_id":"acc_1","tariff_status":{"commodity_import":{"status":"CONNECTED"},"commodity_export":"#
                     + #"{"status":"CONNECTED "},"non_commodity_import":{"status":"ERROR","x":1},"#
-                    + #""local":{"status":"SOMETHING"}}}"#))
+                    + #""local":{"status":"SOMETHING"},"a_new_one":{"kind":[1]}}}"#))
         let status = try await FlatpeakClient.scripted(upstream).status(of: try #require(location))
         #expect(status[slot: TariffSlot(direction: .importing, type: .commodity)] == .connected)
         #expect(status[slot: TariffSlot(direction: .exporting, type: .commodity)] == .connected)
@@ -240,7 +241,8 @@ import Testing
         let request = try #require(upstream.requests("prices").first)
         #expect(
             request.text
-                == #"{"end_time":"2023-11-14T23:13:20Z","start_time":"2023-11-14T22:13:20Z","tariff_direction":"EXPORT"}"#)
+                == #"{"end_time":"2023-11-14T23:13:20Z","start_time":"2023-11-14T22:13:20Z","tariff_direction":"EXPORT"}"#
+        )
     }
 
     // MARK: - Errors
@@ -248,12 +250,16 @@ import Testing
     @Test(
         "upstream.md §7: both error shapes",
         arguments: [
-            (400, #"{"object":"error","code":"tariff_type_invalid"}"#, BFFError.upstreamRefused(status: 400, code: .init("tariff_type_invalid"))),
+            (
+                400, #"{"object":"error","code":"tariff_type_invalid"}"#,
+                BFFError.upstreamRefused(status: 400, code: .init("tariff_type_invalid"))
+            ),
             (400, #"{"message":"Bad Request"}"#, .upstreamRefused(status: 400, code: nil)),
             (400, #"{"code":"<script>"}"#, .upstreamRefused(status: 400, code: nil)),
             (422, #"{"code":"api_version_not_supported"}"#, .upstreamVersionNotSupported),
             (429, "{}", .upstreamLimited(retryAfter: 7)), (500, #"{"message":"x"}"#, .upstreamFailed(status: 500)),
-            (302, "", .upstreamInvalidAnswer), (200, "<html>", .upstreamInvalidAnswer), (200, "", .upstreamInvalidAnswer),
+            (302, "", .upstreamInvalidAnswer), (200, "<html>", .upstreamInvalidAnswer),
+            (200, "", .upstreamInvalidAnswer),
         ])
     func errors(status: Int, body: String, expected: BFFError) async throws {
         upstream.on("mint", .json(body, status: status, retryAfter: 7))
@@ -262,11 +268,14 @@ import Testing
         }
     }
 
-    @Test("S39: an answer that is nonsense is a typed error", arguments: [
-        "[]", "null", #"{"tariff_status":7}"#, #"{"tariff_status":{"commodity_import":{"status":1}}}"#, "{\"tariff_status\":{}",
-        "{\"tariff_status\":{},\"x\":\"\u{1}\"}", #"{"tariff_status":{},"x":NaN}"#,
-        #"{"tariff_status":{},"x":"# + String(repeating: "[", count: 100_000),
-    ])
+    @Test(
+        "S39: an answer that is nonsense is a typed error",
+        arguments: [
+            "[]", "null", #"{"tariff_status":7}"#, #"{"tariff_status":{"commodity_import":{"status":1}}}"#,
+            "{\"tariff_status\":{}",
+            "{\"tariff_status\":{},\"x\":\"\u{1}\"}", #"{"tariff_status":{},"x":NaN}"#,
+            #"{"tariff_status":{},"x":"# + String(repeating: "[", count: 100_000),
+        ])
     func S39(body: String) async throws {
         upstream.on("status", .json(body))
         await #expect(throws: BFFError.upstreamInvalidAnswer) {

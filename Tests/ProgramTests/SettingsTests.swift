@@ -8,7 +8,9 @@ import Testing
 @testable import connect_bff
 
 @Suite struct SettingsTests {
-    static let minimal = ["FLATPEAK_ACCOUNT_ID": "acc_661677911f", "FLATPEAK_API_KEY": "sk_test_4f1c9", "BFF_AUTH": "dev"]
+    static let minimal = [
+        "FLATPEAK_ACCOUNT_ID": "acc_661677911f", "FLATPEAK_API_KEY": "sk_test_4f1c9", "BFF_AUTH": "dev",
+    ]
 
     /// What is wrong with the minimal settings once these are added.
     private func problems(_ changes: [String: String?] = [:], file: String? = nil) async -> [String] {
@@ -73,7 +75,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("FLATPEAK_API_URL", "https://api.flatpeak.com/", true), ("FLATPEAK_API_URL", "https://api.flatpeak.com/v1", false),
+        ("FLATPEAK_API_URL", "https://api.flatpeak.com/", true),
+        ("FLATPEAK_API_URL", "https://api.flatpeak.com/v1", false),
         ("FLATPEAK_API_URL", "https://a:b@api.flatpeak.com", false), ("FLATPEAK_API_URL", "api.flatpeak.com", false),
         ("FLATPEAK_API_URL", "http://127.0.0.1:8090", true), ("FLATPEAK_API_URL", "http://[::1]:8090", true),
         ("FLATPEAK_API_URL", "http://127.0.0.1.evil.example", false), ("FLATPEAK_API_URL", "ftp://x", false),
@@ -84,7 +87,8 @@ import Testing
         ("BFF_CONNECT_APPS", "web=https://a.example, ios=myapp://connect", true), ("BFF_CONNECT_APPS", "web", false),
         ("BFF_CONNECT_APPS", "a=https://a.example,a=https://b.example", false),
         ("BFF_CONNECT_APPS", "a=javascript:alert(1)", false), ("BFF_CONNECT_APPS", "a=http://a.example", false),
-        ("BFF_RETURN_URLS", "https://a.example/done?x=1,myapp://done", true), ("BFF_RETURN_URLS", "data:text/html,x", false),
+        ("BFF_RETURN_URLS", "https://a.example/done?x=1,myapp://done", true),
+        ("BFF_RETURN_URLS", "data:text/html,x", false),
         ("BFF_RETURN_URLS", "/done", false), ("BFF_RETURN_URLS", "https://a.example,,", false),
         ("BFF_ALLOWED_ORIGINS", "https://a.example,http://localhost:3000", true),
         ("BFF_ALLOWED_ORIGINS", "https://a.example/", false), ("BFF_ALLOWED_ORIGINS", "https://A.example", false),
@@ -114,15 +118,17 @@ import Testing
     }
 
     @Test func `the README's table is the code's`() throws {
-        let readme = try String(contentsOf: URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "../../README.md"), encoding: .utf8)
+        let readme = try String(
+            contentsOf: URL(filePath: #filePath).deletingLastPathComponent()
+                .appending(path: "../../README.md"), encoding: .utf8)
         let rows = readme.split(separator: "\n").compactMap { line -> String? in
             let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
             guard cells.count == 3, cells[0].hasPrefix("`FLATPEAK_") || cells[0].hasPrefix("`BFF_") else { return nil }
             return "\(cells[0]) \(cells[1])"
         }
         let expected = Setting.all.map { setting in
-            "`\(setting.variable)` " + (setting.fallback.map { "`\($0)`" } ?? (setting.isRequired ? "required" : "none"))
+            "`\(setting.variable)` "
+                + (setting.fallback.map { "`\($0)`" } ?? (setting.isRequired ? "required" : "none"))
         }
         #expect(rows == expected)
     }

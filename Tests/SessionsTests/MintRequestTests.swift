@@ -55,7 +55,8 @@ import Testing
             (#"{"direction":null}"#, "direction", .wrongType), (#"{"type":"GAS"}"#, "type", .notListed),
             (#"{"action":"delete","location_id":"loc_1"}"#, "action", .notListed),
             (#"{"action":"edit"}"#, "location_id", .missing), (#"{"location_id":"../x"}"#, "location_id", .malformed),
-            (#"{"app":"android"}"#, "app", .notListed), (#"{"return_url":"https://app.example/done/"}"#, "return_url", .notListed),
+            (#"{"app":"android"}"#, "app", .notListed),
+            (#"{"return_url":"https://app.example/done/"}"#, "return_url", .notListed),
             (#"{"return_url":"https://evil.example"}"#, "return_url", .notListed),
             (#"{"options":{"contract_term_capture":"yes"}}"#, "options.contract_term_capture", .wrongType),
             (#"{"options":[]}"#, "options", .wrongType),
@@ -73,7 +74,9 @@ import Testing
 
     @Test func `query items go before a fragment and after a query`() {
         let items = [(name: "a", value: "1"), (name: "b", value: "2")]
-        #expect(url("https://x.example", adding: items) == "https://x.example?a=1&b=2")
+        #expect(url("https://x.example", adding: items) == "https://x.example/?a=1&b=2")
+        #expect(url("https://x.example/done", adding: items) == "https://x.example/done?a=1&b=2")
+        #expect(url("myapp://connect", adding: items) == "myapp://connect?a=1&b=2")
         #expect(url("myapp://done?x=1#top", adding: items) == "myapp://done?x=1&a=1&b=2#top")
     }
 }

@@ -74,9 +74,15 @@ import Testing
         Row(history: [.stay, .leave, .located, .error], state: .failed, isFinal: true),
         Row(history: [.stay, .leave, .located, .notConnected], state: .failed, afterHours: 49, isFinal: true),
         Row(history: [.stay, .leave, .located, .notConnected], state: .pending, afterHours: 47),
-        Row(history: [.stay, .disconnect, .locatedWithPrices, .notConnected], state: .disconnected, location: "loc_1", isFinal: true),
-        Row(history: [.stay, .leave, .located, .notConnected], state: .disconnected, location: "loc_1", action: .disconnect, isFinal: true),
-        Row(history: [.stay, .leave, .locatedWithPrices, .connected], state: .connected, location: "loc_1", action: .edit, isFinal: true),
+        Row(
+            history: [.stay, .disconnect, .locatedWithPrices, .notConnected], state: .disconnected, location: "loc_1",
+            isFinal: true),
+        Row(
+            history: [.stay, .leave, .located, .notConnected], state: .disconnected, location: "loc_1",
+            action: .disconnect, isFinal: true),
+        Row(
+            history: [.stay, .leave, .locatedWithPrices, .connected], state: .connected, location: "loc_1",
+            action: .edit, isFinal: true),
         // The prices of a location that was there before say nothing about a slot that is empty.
         Row(history: [.stay, .leave, .locatedWithPrices, .notConnected], state: .abandoned, location: "loc_1"),
         Row(history: [.stay, .locatedWithPrices, .notConnected], state: .active, location: "loc_1"),

@@ -24,15 +24,19 @@ import Testing
         let clock = clock
         sessions = Sessions(
             flatpeak: .scripted(upstream), store: InMemoryStore(), settings: MintRequestTests.settings,
-            now: { clock.wall }, randomBytes: countingBytes(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            now: { clock.wall }, randomBytes: countingBytes(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     private func mint(_ body: String = "{}", for subject: Subject? = nil) async throws -> ConnectSession {
         try await sessions.mint(MintRequest.read(Array(body.utf8)), for: subject ?? alice).session
     }
 
-    private func relay(_ session: ConnectSession, answered route: String?, action: String? = nil, to url: String? = nil) async throws {
-        let body = action.map { #"{"connect_token":"cot_a","route":"x","action":"\#($0)"}"# } ?? #"{"connect_token":"cot_a"}"#
+    private func relay(_ session: ConnectSession, answered route: String?, action: String? = nil, to url: String? = nil)
+        async throws
+    {
+        let body =
+            action.map { #"{"connect_token":"cot_a","route":"x","action":"\#($0)"}"# } ?? #"{"connect_token":"cot_a"}"#
         let bytes = Array(body.utf8)
         let step = RelayedStep(envelope: try Envelope(bytes.span), answeredRoute: route, redirectURL: url)
         try await sessions.note(step, in: session.id)
@@ -140,7 +144,13 @@ import Testing
 
     @Test func `a crowd at the callback asks Flatpeak once`() async throws {
         let gate = Gate()
-        upstream.on("claim", [{ _ in await gate.wait(); return .json("{}", status: 422) }])
+        upstream.on(
+            "claim",
+            [
+                { _ in
+                    await gate.wait(); return .json("{}", status: 422)
+                }
+            ])
         let session = try await mint()
         let sessions = sessions
         await withTaskGroup { group in

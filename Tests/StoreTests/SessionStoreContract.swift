@@ -44,7 +44,8 @@ import Testing
         #expect(merged.facts.leftAt == left.leftAt)
         #expect(merged.facts.relayed)
         #expect(try await store.session(session.id)?.facts == merged.facts)
-        #expect(try await store.merge(left, into: SessionID(prefix: "cs", random: Array(repeating: 9, count: 12))) == nil)
+        #expect(
+            try await store.merge(left, into: SessionID(prefix: "cs", random: Array(repeating: 9, count: 12))) == nil)
     }
 
     @Test(arguments: engines.indices)

@@ -6,20 +6,24 @@ import Sessions
 extension Route {
     /// `GET /v1/locations/{id}/status`: how the tariffs of one of the subject's locations stand.
     static func locationStatus(_ sessions: Sessions, _ flatpeak: FlatpeakClient) -> Route {
-        Route(.get, "/v1/locations/{id}/status", .read, .user { (exchange, subject) throws(BFFError) in
-            let location: LocationID = try exchange.identifier("id")
-            try await sessions.requireOwned(location, by: subject)
-            return .json(try await flatpeak.status(of: location).body)
-        })
+        Route(
+            .get, "/v1/locations/{id}/status", .read,
+            .user { (exchange, subject) throws(BFFError) in
+                let location: LocationID = try exchange.identifier("id")
+                try await sessions.requireOwned(location, by: subject)
+                return .json(try await flatpeak.status(of: location).body)
+            })
     }
 
     /// `GET /v1/tariffs/elements`: the tariffs of one of the subject's locations, under Flatpeak's own names.
     static func tariffs(_ sessions: Sessions, _ flatpeak: FlatpeakClient) -> Route {
-        Route(.get, "/v1/tariffs/elements", .read, .user { (exchange, subject) throws(BFFError) in
-            let query = try TariffQuery(exchange)
-            try await sessions.requireOwned(query.location, by: subject)
-            return .json(try await flatpeak.tariffs(query))
-        })
+        Route(
+            .get, "/v1/tariffs/elements", .read,
+            .user { (exchange, subject) throws(BFFError) in
+                let query = try TariffQuery(exchange)
+                try await sessions.requireOwned(query.location, by: subject)
+                return .json(try await flatpeak.tariffs(query))
+            })
     }
 }
 

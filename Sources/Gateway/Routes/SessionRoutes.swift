@@ -7,38 +7,45 @@ import Sessions
 extension Route {
     /// `POST /v1/connect/sessions`: mints.
     static func mint(_ sessions: Sessions) -> Route {
-        Route(.post, "/v1/connect/sessions", .json, .user { (exchange, subject) throws(BFFError) in
-            let request = try MintRequest.read(exchange.body)
-            let (session, launchURL) = try await sessions.mint(request, for: subject)
-            return try .json(MintedSession(session, launchURL: launchURL), status: .created)
-        })
+        Route(
+            .post, "/v1/connect/sessions", .json,
+            .user { (exchange, subject) throws(BFFError) in
+                let request = try MintRequest.read(exchange.body)
+                let (session, launchURL) = try await sessions.mint(request, for: subject)
+                return try .json(MintedSession(session, launchURL: launchURL), status: .created)
+            })
     }
 
     /// `GET /v1/connect/sessions/{id}`: the state of one of the subject's sessions.
     static func session(_ sessions: Sessions, now: @escaping @Sendable () -> Date) -> Route {
-        Route(.get, "/v1/connect/sessions/{id}", .read, .user { (exchange, subject) throws(BFFError) in
-            let session = try await sessions.session(try exchange.identifier("id"), of: subject)
-            return try .json(SessionView(session, session.outcome(at: now())))
-        })
+        Route(
+            .get, "/v1/connect/sessions/{id}", .read,
+            .user { (exchange, subject) throws(BFFError) in
+                let session = try await sessions.session(try exchange.identifier("id"), of: subject)
+                return try .json(SessionView(session, session.outcome(at: now())))
+            })
     }
 
-    /// `GET /v1/connect/callback`: where a session ends in the browser. Always comes from another site, so no
-    /// origin rule binds it.
+    /// `GET /v1/connect/callback`: where a session ends in the browser.
+    ///
+    /// Always comes from another site, so no origin rule binds it.
     static func callback(_ sessions: Sessions) -> Route {
-        Route(.get, "/v1/connect/callback", .page, .anyone { (exchange) throws(BFFError) in
-            // A link preview asks with HEAD; it must not end a session.
-            if exchange.head.method == .head { return Reply(.ok) }
-            guard let token = try exchange.queryItem("fp_cot").flatMap({ ConnectToken($0) }) else {
-                throw .connectTokenMissing
-            }
-            let result = try await sessions.callback(token)
-            guard let url = result.url else {
-                return .page("You can go back to the app", "The session is \(result.state.rawValue).")
-            }
-            var reply = Reply(.seeOther)
-            reply.headers[.location] = url
-            return reply
-        })
+        Route(
+            .get, "/v1/connect/callback", .page,
+            .anyone { (exchange) throws(BFFError) in
+                // A link preview asks with HEAD; it must not end a session.
+                if exchange.head.method == .head { return Reply(.ok) }
+                guard let token = try exchange.queryItem("fp_cot").flatMap({ ConnectToken($0) }) else {
+                    throw .connectTokenMissing
+                }
+                let result = try await sessions.callback(token)
+                guard let url = result.url else {
+                    return .page("You can go back to the app", "The session is \(result.state.rawValue).")
+                }
+                var reply = Reply(.seeOther)
+                reply.headers[.location] = url
+                return reply
+            })
     }
 }
 
@@ -94,6 +101,7 @@ private struct SessionView: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case id, object, state, location_id, price_available, direction, type, created_at, expires_at, ended_at, live_mode
+        case id, object, state, location_id, price_available, direction, type, created_at, expires_at, ended_at,
+            live_mode
     }
 }

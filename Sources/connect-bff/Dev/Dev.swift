@@ -27,7 +27,9 @@ struct Dev: AsyncParsableCommand {
     var logLevel = "notice"
 
     func validate() throws {
-        guard Logger.Level(rawValue: logLevel) != nil else { throw ValidationError("There is no log level \(logLevel).") }
+        guard Logger.Level(rawValue: logLevel) != nil else {
+            throw ValidationError("There is no log level \(logLevel).")
+        }
         guard (1...65535).contains(port), (0...65532).contains(sandboxPort) else {
             throw ValidationError("A port is a number from 1 to 65535.")
         }
@@ -57,7 +59,8 @@ struct Dev: AsyncParsableCommand {
             sessions: .init(
                 callbackURL: "\(publicURL)/v1/connect/callback",
                 apps: [
-                    ConnectApp(name: "web", url: "http://localhost:7070"), ConnectApp(name: "ios", url: "myapp://connect"),
+                    ConnectApp(name: "web", url: "http://localhost:7070"),
+                    ConnectApp(name: "ios", url: "myapp://connect"),
                 ],
                 returnURLs: ["\(publicURL)\(LaunchPage.path)", "myapp://tariff/done"]),
             listen: .tcp(host: "127.0.0.1", port: port),

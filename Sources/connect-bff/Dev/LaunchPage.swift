@@ -8,15 +8,17 @@ import Keys
 enum LaunchPage {
     static let path = "/launch"
 
-    static let route = Route(.get, path, .page, .anyone { _ in
-        var reply = Reply(.ok, contentType: "text/html; charset=utf-8", body: Array(html.utf8))
-        // The one script that may run is the one below.
-        let digest = Data(Digest.sha256(script.utf8)).base64EncodedString()
-        reply.headers[.contentSecurityPolicy] = """
-            default-src 'none'; script-src 'sha256-\(digest)'; connect-src 'self'; frame-ancestors 'none'
-            """
-        return reply
-    })
+    static let route = Route(
+        .get, path, .page,
+        .anyone { _ in
+            var reply = Reply(.ok, contentType: "text/html; charset=utf-8", body: Array(html.utf8))
+            // The one script that may run is the one below.
+            let digest = Data(Digest.sha256(script.utf8)).base64EncodedString()
+            reply.headers[.contentSecurityPolicy] = """
+                default-src 'none'; script-src 'sha256-\(digest)'; connect-src 'self'; frame-ancestors 'none'
+                """
+            return reply
+        })
 
     private static let html = """
         <!doctype html>

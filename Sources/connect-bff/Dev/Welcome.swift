@@ -1,6 +1,8 @@
 import Sandbox
 
-/// What `connect-bff dev` prints once it runs. The commands in it are run by a test.
+/// What `connect-bff dev` prints once it runs.
+///
+/// The commands in it are run by a test.
 enum Welcome {
     static func text(publicURL: String, sandbox: Sandbox.Addresses) -> String {
         let json = "-H 'content-type: application/json'"

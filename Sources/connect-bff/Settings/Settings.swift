@@ -7,7 +7,9 @@ import Logging
 import Sessions
 import SystemPackage
 
-/// Everything that the service is told, checked. There is no value of this type that the service cannot run with.
+/// Everything that the service is told, checked.
+///
+/// There is no value of this type that the service cannot run with.
 struct Settings: Sendable {
     let flatpeak: FlatpeakClient.Settings
     let certificateAuthorities: String?
@@ -55,7 +57,8 @@ struct Settings: Sendable {
         }
         let version = await reader.value(.version, choice(FlatpeakVersion.self))
         let mode = await reader.value(.mode, choice(FlatpeakMode.self))
-        let certificateAuthorities = await reader.value(.certificateAuthorities) { (path) throws(SettingsReader.Unfit) in
+        let certificateAuthorities = await reader.value(.certificateAuthorities) {
+            (path) throws(SettingsReader.Unfit) in
             guard FileManager.default.isReadableFile(atPath: path) else { throw .init("\(path) cannot be read") }
             return path
         }
@@ -75,7 +78,8 @@ struct Settings: Sendable {
             for (setting, upstream) in [(Setting.apiURL, apiURL), (.connectURL, connectURL)]
             where upstream?.origin == publicURL.origin {
                 reader.complain(
-                    setting, "is this service's own BFF_PUBLIC_URL; it must name Flatpeak. The web app's address is set "
+                    setting,
+                    "is this service's own BFF_PUBLIC_URL; it must name Flatpeak. The web app's address is set "
                         + "in the web app, as CONNECT_API_URL")
             }
         }
@@ -85,7 +89,8 @@ struct Settings: Sendable {
         else { throw Invalid(problems: reader.problems) }
         return Settings(
             flatpeak: .init(
-                apiURL: apiURL.text, connectURL: connectURL.text, account: account, key: key, version: version, mode: mode),
+                apiURL: apiURL.text, connectURL: connectURL.text, account: account, key: key, version: version,
+                mode: mode),
             certificateAuthorities: certificateAuthorities, listen: listen, publicURL: publicURL,
             sessions: .init(
                 callbackURL: "\(publicURL.text)/v1/connect/callback",
@@ -148,7 +153,9 @@ struct Settings: Sendable {
         var apps: [(name: String, address: WebAddress)] = []
         for item in try items(text) {
             let parts = item.split(separator: "=", maxSplits: 1).map(String.init)
-            guard parts.count == 2, parts[0].utf8.allSatisfy(\.isWordByte) else { throw .init("must be name=address items") }
+            guard parts.count == 2, parts[0].utf8.allSatisfy(\.isWordByte) else {
+                throw .init("must be name=address items")
+            }
             guard !apps.contains(where: { $0.name == parts[0] }) else { throw .init("names \(parts[0]) twice") }
             apps.append((parts[0], try WebAddress(parts[1])))
         }

@@ -8,7 +8,9 @@ struct SettingsReader {
     private(set) var problems: [String] = []
     private(set) var warnings: [String] = []
 
-    /// Why a value does not fit its setting. The text never holds the value of a secret.
+    /// Why a value does not fit its setting.
+    ///
+    /// The text never holds the value of a secret.
     struct Unfit: Error {
         let why: String
         init(_ why: String) { self.why = why }

@@ -42,7 +42,8 @@ struct WebAddress: Equatable, Sendable {
     /// Names and addresses that never leave the machine.
     static func isLoopback(_ host: String) -> Bool {
         host == "localhost" || host == "[::1]" || host == "::1"
-            || (host.hasPrefix("127.") && host.split(separator: ".").count == 4 && host.allSatisfy { $0.isNumber || $0 == "." })
+            || (host.hasPrefix("127.") && host.split(separator: ".").count == 4
+                && host.allSatisfy { $0.isNumber || $0 == "." })
     }
 
     /// An address of a server: http or https, and nothing behind host and port unless `path` is allowed.
