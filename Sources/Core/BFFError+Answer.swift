@@ -11,7 +11,7 @@ extension BFFError {
         case .bodyTooLarge: 413
         case .unsupportedContentType: 415
         case .unknownField, .invalidField: 422
-        case .upstreamRefused: 422
+        case .upstreamRefused, .noPrices: 422
         case .internalFailure: 500
         case .methodUnknown: 501
         case .upstreamRefusedCredentials, .upstreamInvalidAnswer, .upstreamModeDiffers, .upstreamVersionNotSupported,
@@ -43,6 +43,7 @@ extension BFFError {
         case .upstreamTimedOut: "upstream_timeout"
         case .upstreamRefusedCredentials: "upstream_credentials_refused"
         case .upstreamRefused: "upstream_refused"
+        case .noPrices(let gap): gap.rawValue
         case .upstreamFailed: "upstream_failed"
         case .upstreamLimited: "upstream_limited"
         case .upstreamInvalidAnswer: "upstream_invalid_answer"
@@ -74,6 +75,7 @@ extension BFFError {
         case .upstreamTimedOut: "Flatpeak did not answer in time"
         case .upstreamRefusedCredentials: "Flatpeak refused this server's credentials"
         case .upstreamRefused: "Flatpeak refused the request"
+        case .noPrices: "There are no prices"
         case .upstreamFailed: "Flatpeak failed"
         case .upstreamLimited: "Flatpeak asks to slow down"
         case .upstreamInvalidAnswer: "Flatpeak's answer could not be understood"
@@ -105,6 +107,9 @@ extension BFFError {
         case .upstreamRefusedCredentials: "The operator has to check FLATPEAK_ACCOUNT_ID and FLATPEAK_API_KEY."
         case .upstreamRefused(let status, let code):
             "Flatpeak answered \(status)" + (code.map { " with the code \($0.text)" } ?? "") + "."
+        case .noPrices(.noTariffConnected): "No tariff is connected for this direction; connect one first."
+        case .noPrices(.pendingConnect): "The provider has not answered yet."
+        case .noPrices(.noPriceData): "Flatpeak cannot read the tariff's prices at present."
         case .upstreamFailed(let status): "Flatpeak answered \(status). Try again in a moment."
         case .upstreamLimited(let seconds):
             "Try again \(seconds.map { "in \($0) seconds" } ?? "later")."
@@ -121,6 +126,8 @@ extension BFFError {
     package var retryAfter: Int? {
         switch self {
         case .upstreamLimited(let seconds): seconds ?? 5
+        // Flatpeak asks not to repeat such a request sooner (upstream.md §6.3).
+        case .noPrices(.pendingConnect), .noPrices(.noPriceData): 15 * 60
         case .storeUnavailable: 1
         default: nil
         }

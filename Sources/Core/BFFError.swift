@@ -23,6 +23,7 @@ package enum BFFError: Error, Hashable, Sendable {
     case upstreamTimedOut
     case upstreamRefusedCredentials
     case upstreamRefused(status: Int, code: UpstreamCode?)
+    case noPrices(PriceGap)
     case upstreamFailed(status: Int)
     case upstreamLimited(retryAfter: Int?)
     case upstreamInvalidAnswer
@@ -42,6 +43,13 @@ package enum BFFError: Error, Hashable, Sendable {
         case notListed = "is not one of the values this server is set up with"
         case malformed = "is malformed"
         case excluded = "cannot be combined with the other fields given"
+    }
+
+    /// Why Flatpeak has no prices, in its own codes (upstream.md §6.3).
+    package enum PriceGap: String, Sendable, CaseIterable {
+        case noTariffConnected = "no_tariff_connected"
+        case pendingConnect = "pending_connect"
+        case noPriceData = "no_price_data"
     }
 
     /// A field of a request, cut to 64 bytes of `[A-Za-z0-9_.-]` since an unknown one is the caller's text.

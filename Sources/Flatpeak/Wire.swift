@@ -103,6 +103,9 @@ extension UpstreamAnswer {
         case 401, 403: return .upstreamRefusedCredentials
         case 404: return .notFound
         case 422 where code?.text == "api_version_not_supported": return .upstreamVersionNotSupported
+        case 422:
+            return (code?.text).flatMap(BFFError.PriceGap.init).map { .noPrices($0) }
+                ?? .upstreamRefused(status: status, code: code)
         case 429: return .upstreamLimited(retryAfter: retryAfter.map { min(max($0, 1), 3600) })
         case 400..<500: return .upstreamRefused(status: status, code: code)
         case 500...: return .upstreamFailed(status: status)

@@ -44,6 +44,7 @@ struct ConnectAnswers: Equatable, Sendable {
             throw .invalid("geo_location_not_found", "The address could not be located")
         }
         self.address = address
+        region = nil
     }
 
     mutating func takeProvider(_ data: Fields, type: PostalAddressType?) throws(Refusal) -> Provider {

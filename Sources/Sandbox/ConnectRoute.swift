@@ -1,4 +1,4 @@
-/// The pages of a Connect session (upstream.md §4.4). `session_redirect` is an answer and never a page one stands on.
+/// The pages of a Connect session (upstream.md §4.4); `session_redirect` is an answer, never a page one stands on.
 enum ConnectRoute: String, CaseIterable, Sendable {
     case postalAddressCapture = "postal_address_capture"
     case providerSelect = "provider_select"

@@ -7,8 +7,9 @@ enum DayOfRates {
         guard cost > 0 else { throw .invalid("cost_value_negative", "Cost must not be negative") }
     }
 
-    /// Checks the submitted rows. A row from a time to the same time is the whole day when it comes first, and nothing
-    /// at all after that. Overlaps and a day that does not reach from midnight to midnight are
+    /// Checks the submitted rows.
+    ///
+    /// A row from a time to the same time is the whole day when it comes first, and nothing at all after that. Overlaps and a day that does not reach from midnight to midnight are
     /// `incomplete_time_period`, a hole between two rows is `gap_in_time_period`.
     static func periods(_ hours: JSON?) throws(Refusal) -> [TariffSchedule.Period] {
         guard let rows = hours?.array else { throw .dataInvalid("hours must be an array") }

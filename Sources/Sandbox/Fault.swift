@@ -24,19 +24,26 @@ extension Sandbox {
         /// The longest wait, in seconds.
         package static let maximumSeconds = 60.0
 
+        /// Whose requests it spoils; `any` for all.
         package var operation: Operation
+        /// What happens to them.
         package var kind: Kind
         /// Requests left to spoil.
         package var count: Int
+        /// Of `status` and `body`.
         package var status: Int?
+        /// Of `status` and `body`.
         package var body: String?
+        /// Of `body`.
         package var contentType: String
+        /// Added to the answer of `status`, `body` and `rateLimit`.
         package var headers: [String: String]
         /// Of `delay` and `drip`; held to ``maximumSeconds``.
         package var seconds: Double?
         /// Of `rateLimit`, as the header has it.
         package var retryAfter: String?
 
+        /// A fault for the next `count` requests; what a kind does not use is ignored.
         package init(
             _ kind: Kind, on operation: Operation, count: Int = 1, status: Int? = nil, body: String? = nil,
             contentType: String = "application/json", headers: [String: String] = [:], seconds: Double? = nil,
@@ -55,24 +62,22 @@ extension Sandbox {
 
         /// The answer that takes the operation's place; nil for the kinds that let it happen.
         func answer(errorObject: (Refusal) -> JSON) -> HTTPAnswer? {
-            var answer: HTTPAnswer
+            let scripted = Array((body ?? "").utf8)
+            var answer = HTTPAnswer(status: status ?? 200, headers: [("Content-Type", contentType)], body: scripted)
             switch kind {
             case .delay, .drip, .truncate:
                 return nil
             case .reset:
                 return HTTPAnswer(status: 0, delivery: .reset)
-            case .status:
-                answer = .message("Scripted by the sandbox", status: status ?? 503)
-                if let body { answer.body = Array(body.utf8) }
             case .body:
-                answer = HTTPAnswer(status: status ?? 200, body: Array((body ?? "").utf8))
+                break
+            case .status:
+                answer.status = status ?? 503
+                if body == nil { answer = .message("Scripted by the sandbox", status: answer.status) }
             case .rateLimit:
                 let refusal = Refusal(status: 429, code: "rate_limit", message: "Too many requests", kind: .rateLimit)
                 answer = .json(errorObject(refusal), status: 429)
                 answer.headers.append(("Retry-After", retryAfter ?? "1"))
-            }
-            if body != nil || kind == .body {
-                answer.headers = [("Content-Type", contentType)] + answer.headers.dropFirst()
             }
             answer.headers += headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
             return answer

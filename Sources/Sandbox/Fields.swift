@@ -1,4 +1,4 @@
-/// Reads the members of a JSON object by type. Absent and null are nil; another type is `data_json_invalid`.
+/// Reads the members of a JSON object by type: absent and null are nil, another type is `data_json_invalid`.
 struct Fields {
     let members: [String: JSON]
 

@@ -24,7 +24,7 @@ final class HTTPServer: Sendable {
         self.connections = connections
     }
 
-    /// Binds the port; 0 is any free one. `answer` runs on an event loop and must not wait.
+    /// Binds the port, 0 for any free one; `answer` runs on an event loop and must not wait.
     static func listen(
         host: String, port: Int, answer: @escaping @Sendable (HTTPRequest) -> HTTPAnswer
     ) async throws -> HTTPServer {

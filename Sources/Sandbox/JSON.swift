@@ -1,7 +1,7 @@
 import FoundationEssentials
 
-/// A JSON value. Object members carry no order; written out they are sorted by name.
-package enum JSON: Equatable, Sendable {
+/// A JSON value; object members carry no order and are written sorted by name.
+enum JSON: Equatable, Sendable {
     case null
     case bool(Bool)
     case int(Int)
@@ -11,7 +11,7 @@ package enum JSON: Equatable, Sendable {
     case object([String: JSON])
 
     /// Reads one JSON document of any kind; throws a `DecodingError` on malformed input.
-    package init(parsing bytes: [UInt8]) throws {
+    init(parsing bytes: [UInt8]) throws {
         self = try JSONDecoder().decode(JSON.self, from: Data(bytes))
     }
 
@@ -19,34 +19,34 @@ package enum JSON: Equatable, Sendable {
     init(_ text: String?) { self = text.map(JSON.string) ?? .null }
 
     /// The document as UTF-8.
-    package var bytes: [UInt8] {
+    var bytes: [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let data = try? encoder.encode(self) else { return [] }
         return Array(data)
     }
 
-    package subscript(name: String) -> JSON? {
+    subscript(name: String) -> JSON? {
         guard case .object(let members) = self else { return nil }
         return members[name]
     }
 
-    package subscript(index: Int) -> JSON? {
+    subscript(index: Int) -> JSON? {
         guard case .array(let items) = self, items.indices.contains(index) else { return nil }
         return items[index]
     }
 
-    package var string: String? {
+    var string: String? {
         guard case .string(let text) = self else { return nil }
         return text
     }
 
-    package var bool: Bool? {
+    var bool: Bool? {
         guard case .bool(let flag) = self else { return nil }
         return flag
     }
 
-    package var number: Double? {
+    var number: Double? {
         switch self {
         case .int(let value): Double(value)
         case .double(let value): value
@@ -54,12 +54,12 @@ package enum JSON: Equatable, Sendable {
         }
     }
 
-    package var array: [JSON]? {
+    var array: [JSON]? {
         guard case .array(let items) = self else { return nil }
         return items
     }
 
-    package var object: [String: JSON]? {
+    var object: [String: JSON]? {
         guard case .object(let members) = self else { return nil }
         return members
     }
@@ -72,7 +72,7 @@ package enum JSON: Equatable, Sendable {
 }
 
 extension JSON: Codable {
-    package init(from decoder: any Decoder) throws {
+    init(from decoder: any Decoder) throws {
         let value = try decoder.singleValueContainer()
         if value.decodeNil() {
             self = .null
@@ -91,7 +91,7 @@ extension JSON: Codable {
         }
     }
 
-    package func encode(to encoder: any Encoder) throws {
+    func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         switch self {
         case .null: try container.encodeNil()
@@ -108,12 +108,12 @@ extension JSON: Codable {
 extension JSON: ExpressibleByStringLiteral, ExpressibleByStringInterpolation, ExpressibleByBooleanLiteral,
     ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
-    package init(stringLiteral value: String) { self = .string(value) }
-    package init(booleanLiteral value: Bool) { self = .bool(value) }
-    package init(integerLiteral value: Int) { self = .int(value) }
-    package init(floatLiteral value: Double) { self = .double(value) }
-    package init(arrayLiteral elements: JSON...) { self = .array(elements) }
-    package init(dictionaryLiteral elements: (String, JSON)...) {
+    init(stringLiteral value: String) { self = .string(value) }
+    init(booleanLiteral value: Bool) { self = .bool(value) }
+    init(integerLiteral value: Int) { self = .int(value) }
+    init(floatLiteral value: Double) { self = .double(value) }
+    init(arrayLiteral elements: JSON...) { self = .array(elements) }
+    init(dictionaryLiteral elements: (String, JSON)...) {
         self = .object(Dictionary(elements) { $1 })
     }
 }

@@ -49,7 +49,7 @@ struct LocalZone: Equatable, Sendable {
         return (CivilDay(daysSinceEpoch: days), local - days * 86_400)
     }
 
-    /// The instant at which a local day begins. No rule above moves the clock at midnight.
+    /// The instant at which a local day begins; no rule above moves the clock at midnight.
     func startOfDay(_ daysSinceEpoch: Int) -> Int {
         let standard = daysSinceEpoch * 86_400 - standardOffset
         return daysSinceEpoch * 86_400 - offset(at: standard)

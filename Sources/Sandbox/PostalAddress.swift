@@ -31,7 +31,7 @@ struct PostalAddress: Equatable, Sendable {
 }
 
 /// Filters providers (upstream.md §2, `postal_address_type`).
-enum PostalAddressType: String, CaseIterable, Sendable {
+enum PostalAddressType: String, Sendable {
     case residential = "RESIDENTIAL"
     case commercial = "COMMERCIAL"
 }

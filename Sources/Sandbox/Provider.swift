@@ -1,4 +1,4 @@
-/// An energy provider. All names are invented.
+/// An energy provider; all names are invented.
 struct Provider: Equatable, Sendable {
     /// How its tariffs are read (upstream.md §4.3).
     enum Integration: Equatable, Sendable {

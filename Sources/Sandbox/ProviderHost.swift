@@ -126,12 +126,7 @@ enum ProviderHost {
         let parts = url.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
         let isWeb = url.hasPrefix("http://") || url.hasPrefix("https://")
         let source = isWeb && parts.count > 2 ? "\(parts[0])//\(parts[2])" : "\(url.prefix { $0 != ":" }):"
-        let isPlain = source.utf8.allSatisfy { byte in
-            byte < 0x80
-                && (Character(Unicode.Scalar(byte)).isLetter || Character(Unicode.Scalar(byte)).isNumber
-                    || "+-.:/[]".utf8.contains(byte))
-        }
-        return isPlain ? source : nil
+        return source.contains { ";,'\"".contains($0) } ? nil : source
     }
 
     private static func escaped(_ text: String) -> String {

@@ -18,7 +18,7 @@ extension Sandbox {
         /// A key that begins with `sk_live_` logs in to live mode, any other to test mode.
         package var keys = ["sk_test_sandbox"]
         package var host = "127.0.0.1"
-        /// Port of the API host; Connect, control and the provider follow on the next three. 0: any free ports.
+        /// Port of the API host, with Connect, control and the provider on the next three; 0 for any free ports.
         package var port = 8090
         /// Seconds that a bearer lives.
         package var bearerLife: TimeInterval = 3600
@@ -32,6 +32,7 @@ extension Sandbox {
         /// Identifiers follow from it.
         package var seed = UInt64.random(in: .min ... .max)
 
+        /// The defaults above.
         package init() {}
     }
 

@@ -2,8 +2,9 @@ package import FoundationEssentials
 package import Logging
 import Synchronization
 
-/// A stateful emulator of api.flatpeak.com and connect.flatpeak.com, with a provider's login pages and a control
-/// surface, each on its own port. Written from docs/upstream.md alone.
+/// A stateful emulator of api.flatpeak.com and connect.flatpeak.com.
+///
+/// With a provider's login pages and a control surface, each on its own port. Written from docs/upstream.md alone.
 package final class Sandbox: Sendable {
     private struct Listening {
         var servers: [HTTPServer] = []
@@ -41,7 +42,8 @@ package final class Sandbox: Sendable {
             for server in servers { await server.stop() }
             throw error
         }
-        let urls = servers.map { "http://\(configuration.host):\($0.port)" }
+        let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
+        let urls = servers.map { "http://\(host):\($0.port)" }
         let addresses = Addresses(api: urls[0], connect: urls[1], control: urls[2], provider: urls[3])
         sandbox.listening.withLock { [servers] in $0 = Listening(servers: servers, addresses: addresses) }
         sandbox.world.withLock { $0.providerHost = addresses.provider }
@@ -49,6 +51,7 @@ package final class Sandbox: Sendable {
         return sandbox
     }
 
+    /// Where the hosts listen; still known after ``stop()``.
     package var addresses: Addresses { listening.withLock { $0.addresses } }
 
     /// Stops listening and closes every connection, whatever it is doing.
@@ -101,6 +104,7 @@ package final class Sandbox: Sendable {
     /// Moves the clock by seconds, backwards when negative.
     package func advanceClock(by seconds: TimeInterval) { withWorld { world, _ in world.clockOffset += seconds } }
 
+    /// Back to the clock of the configuration.
     package func resetClock() { withWorld { world, _ in world.clockOffset = 0 } }
 
     /// Ends every bearer now.
@@ -117,6 +121,7 @@ package final class Sandbox: Sendable {
     /// Adds a fault behind those that are waiting.
     package func script(_ fault: Fault) { withWorld { world, _ in world.faults.append(fault) } }
 
+    /// Forgets the faults that are not used up.
     package func clearFaults() { withWorld { world, _ in world.faults = [] } }
 
     /// Refuses a key at login, from now on; bearers that it fetched stay.
@@ -144,6 +149,7 @@ package final class Sandbox: Sendable {
         withWorld { world, _ in world.requests.counts[operation] ?? 0 }
     }
 
+    /// Begins the list of requests, their numbers and counts anew.
     package func forgetRequests() { withWorld { world, _ in world.requests = RequestLog() } }
 
     /// Lets the pending connections at a location, or of a token's location, succeed or fail; false where none waits.
@@ -154,6 +160,7 @@ package final class Sandbox: Sendable {
         }
     }
 
+    /// Changes the mode for the requests to come.
     package func setMode(_ mode: Mode) { withWorld { world, _ in world.mode = mode } }
 
     /// Sets the default API version of every account.

@@ -1,6 +1,6 @@
 /// Strict mode: refuses, with 400 and a code of its own, whatever the documents do not allow.
 enum Strictness {
-    /// What a request body may hold. Null passes everywhere.
+    /// What a request body may hold; null passes everywhere.
     indirect enum Shape: Sendable {
         case text, number, flag, anything
         case list(Shape)

@@ -2,7 +2,7 @@ import FoundationEssentials
 
 /// RFC 3339 as the wire uses it: UTC in REST, local offset in Connect pages, no zone in Connect errors.
 enum Timestamp {
-    /// `2026-11-23T12:00:00Z`
+    /// UTC to the second, as in `2026-11-23T12:00:00Z`.
     static func utc(_ date: Date) -> String { wall(date.epochSeconds) + "Z" }
 
     /// `2026-11-23T12:00:00.042`, as the Connect error object writes it (upstream.md §4.5).

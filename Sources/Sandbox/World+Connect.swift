@@ -5,22 +5,29 @@ extension World {
     /// Answers one request: `POST /`, and the preflight of a browser; CORS allows any origin.
     mutating func answerConnect(_ request: HTTPRequest, at now: Date) -> HTTPAnswer {
         var answer: HTTPAnswer
-        if request.path != "/" {
-            answer = reply(["message": "Not Found"], status: 404)
-        } else if request.method == "OPTIONS" {
-            answer = HTTPAnswer(status: 204)
-            answer.headers = [
-                ("Access-Control-Allow-Methods", "POST, OPTIONS"), ("Access-Control-Allow-Headers", "Content-Type"),
-                ("Access-Control-Max-Age", "600"),
-            ]
-        } else if request.method != "POST" {
-            answer = reply(["message": "Method Not Allowed"], status: 405)
-            answer.headers.append(("Allow", "POST, OPTIONS"))
-        } else {
+        if request.path == "/", request.method == "POST" {
             answer = serve(request, operation: .connect, at: now) { $0.converse(request, at: now) }
+        } else {
+            answer = answerOther(request)
+            requests.record(request, operation: .any, status: answer.status)
         }
         answer.headers.append(("Access-Control-Allow-Origin", "*"))
         return answer
+    }
+
+    private func answerOther(_ request: HTTPRequest) -> HTTPAnswer {
+        guard request.path == "/" else { return reply(["message": "Not Found"], status: 404) }
+        guard request.method == "OPTIONS" else {
+            var answer = reply(["message": "Method Not Allowed"], status: 405)
+            answer.headers.append(("Allow", "POST, OPTIONS"))
+            return answer
+        }
+        return HTTPAnswer(
+            status: 204,
+            headers: [
+                ("Access-Control-Allow-Methods", "POST, OPTIONS"), ("Access-Control-Allow-Headers", "Content-Type"),
+                ("Access-Control-Max-Age", "600"),
+            ])
     }
 
     private mutating func converse(_ request: HTTPRequest, at now: Date) -> HTTPAnswer {
@@ -99,7 +106,7 @@ extension World {
         ]
     }
 
-    /// The current page. An outcome page follows the connection as it is by now, and completes the session.
+    /// The current page; an outcome page follows the connection as it is by now, and completes the session.
     private mutating func showPage(token: String, at now: Date) -> JSON {
         guard let current = sessions[token] else { return .null }
         if current.machine.route?.isOutcome == true {

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// Everything that the sandbox remembers, and what happens to it. A value: the sandbox keeps it behind one lock.
+/// Everything that the sandbox remembers, and what happens to it: a value that the sandbox keeps behind one lock.
 struct World: Sendable {
     struct Account: Sendable {
         var keys: Set<String>
@@ -123,9 +123,9 @@ struct World: Sendable {
 
     mutating func issueBearer(for scope: Scope, at now: Date) -> String {
         if bearers.count >= 1000 { bearers = bearers.filter { $0.value.expires > now } }
-        let bearer = BearerToken.make(
-            scope: scope, subject: ids.next("usr"), issued: now, expires: now.addingTimeInterval(bearerLife))
-        bearers[bearer] = Bearer(scope: scope, expires: now.addingTimeInterval(bearerLife))
+        let expires = now.addingTimeInterval(bearerLife)
+        let bearer = BearerToken.make(scope: scope, subject: ids.next("usr"), issued: now, expires: expires)
+        bearers[bearer] = Bearer(scope: scope, expires: expires)
         return bearer
     }
 

@@ -12,5 +12,7 @@ package protocol SessionStore: Sendable {
     func merge(_ facts: SessionFacts, into id: SessionID) async throws(BFFError) -> ConnectSession?
     /// Makes `location` one of the subject's own. Twice is once.
     func bind(_ location: LocationID, to subject: Subject) async throws(BFFError)
+    /// The subject's own locations, sorted.
+    func locations(of subject: Subject) async throws(BFFError) -> [LocationID]
     func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool
 }

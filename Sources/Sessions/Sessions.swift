@@ -191,6 +191,11 @@ package final class Sessions: Sendable {
 
     // MARK: - Reads
 
+    /// The locations that sessions of `subject` gave.
+    package func locations(of subject: Subject) async throws(BFFError) -> [LocationID] {
+        try await store.locations(of: subject)
+    }
+
     /// Lets `subject` read `location`, or says that there is no such thing.
     package func requireOwned(_ location: LocationID, by subject: Subject) async throws(BFFError) {
         guard try await store.owns(subject, location) else { throw .notFound }

@@ -1,4 +1,3 @@
-import Flatpeak
 import Gateway
 import NIOCore
 
@@ -7,21 +6,16 @@ import NIOCore
 /// The integration guide exports `FLATPEAK_CONNECT_URL` for the web app, so an operator who points the web app at us
 /// is one shell away from pointing us at ourselves.
 enum SelfUpstream {
-    /// What is wrong, naming the setting; nil when nothing is.
-    ///
-    /// A name that cannot be resolved now is not judged.
-    static func problem(in settings: Settings) -> String? {
-        guard case .tcp(let host, let port) = settings.listen else { return nil }
+    /// What is wrong, naming the setting; nil when nothing is. A name that cannot be resolved now is not judged.
+    static func problem(listen: GatewayServer.Address, upstreams: [(setting: Setting, url: String)]) -> String? {
+        guard case .tcp(let host, let port) = listen else { return nil }
         let own = addresses(of: host)
-        for (setting, text) in [
-            (Setting.apiURL, settings.flatpeak.apiURL), (.connectURL, settings.flatpeak.connectURL),
-        ] {
-            guard let address = try? WebAddress(text), address.effectivePort == port,
-                let upstream = try? SocketAddress.makeAddressResolvingHost(address.host, port: port).ipAddress
+        for (setting, url) in upstreams {
+            guard let address = try? WebAddress(url), address.effectivePort == port,
+                let upstream = try? SocketAddress.makeAddressResolvingHost(address.hostName, port: port).ipAddress
             else { continue }
             if own.contains(upstream) {
-                return
-                    "\(setting.variable): \(address.host):\(port) is this service's own BFF_LISTEN; it must name Flatpeak."
+                return "\(setting.variable): \(url) is this service's own BFF_LISTEN; it must name Flatpeak"
             }
         }
         return nil

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Flatpeak
 import FoundationEssentials
 import Keys
 import Logging
@@ -19,7 +20,10 @@ struct Serve: AsyncParsableCommand {
         } catch {
             throw ExitCode.badSettings.after(error.problems)
         }
-        if let problem = SelfUpstream.problem(in: settings) { throw ExitCode.badSettings.after([problem]) }
+        let upstreams = [(Setting.apiURL, settings.flatpeak.apiURL), (.connectURL, settings.flatpeak.connectURL)]
+        if let problem = SelfUpstream.problem(listen: settings.listen, upstreams: upstreams) {
+            throw ExitCode.badSettings.after([problem])
+        }
         try OpenSSL.requireUsable()
 
         var logger = Logger(label: "connect-bff") { label in

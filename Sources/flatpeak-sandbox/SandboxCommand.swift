@@ -50,6 +50,8 @@ struct SandboxCommand: AsyncParsableCommand {
         print("Connect   \(sandbox.addresses.connect)")
         print("Control   \(sandbox.addresses.control)")
         print("Provider  \(sandbox.addresses.provider)")
+        // A pipe is written to only when flushed, and whoever started the sandbox waits for the addresses.
+        fflush(nil)
         for await _ in signals.stream { break }
         withExtendedLifetime(signals.sources) {}
         await sandbox.stop()

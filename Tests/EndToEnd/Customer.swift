@@ -135,6 +135,20 @@ struct Customer {
         return try answer.json["data"]?.items ?? []
     }
 
+    func prices() async throws -> DevProcess.Answer {
+        let day = { (offset: Double) in
+            Date(timeIntervalSinceNow: offset * 86400).formatted(.iso8601)
+        }
+        return try await dev.send(
+            "GET", "/v1/locations/\(try await location())/prices?start_time=\(day(0))&end_time=\(day(1))",
+            headers: [("x-dev-subject", subject)])
+    }
+
+    func locations() async throws -> [String] {
+        let answer = try await dev.send("GET", "/v1/locations", headers: [("x-dev-subject", subject)])
+        return try answer.json["data"]?.items.compactMap { $0["id"]?.text } ?? []
+    }
+
     func status() async throws -> JSONValue {
         let answer = try await dev.send(
             "GET", "/v1/locations/\(try await location())/status", headers: [("x-dev-subject", subject)])

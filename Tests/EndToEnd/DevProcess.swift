@@ -145,7 +145,9 @@ final class DevProcess: Sendable {
     /// Everything secret that the sandbox saw: Basic pairs, their two halves, and bearers.
     private func credentialsThatTravelled() async throws -> Set<String> {
         var found: Set<String> = []
-        let headers = (try await control("GET", "/requests")["data"]?.items ?? []).flatMap { $0["headers"]?.items ?? [] }
+        let headers = (try await control("GET", "/requests")["data"]?.items ?? []).flatMap {
+            $0["headers"]?.items ?? []
+        }
         for header in headers where header["name"]?.text?.lowercased() == "authorization" {
             guard let value = header["value"]?.text else { continue }
             let credential = String(value.drop { $0 != " " }.dropFirst())
@@ -161,9 +163,11 @@ final class DevProcess: Sendable {
 
     /// The credentials that stand in `text`, as they are, in base64, or percent-encoded.
     static func leaks(of credentials: Set<String>, in text: String) -> Set<String> {
-        let plain = text + text.replacing(/%([0-9A-Fa-f]{2})/) { match in
-            UInt8(match.1, radix: 16).map { String(Character(Unicode.Scalar($0))) } ?? ""
-        }
+        let plain =
+            text
+            + text.replacing(/%([0-9A-Fa-f]{2})/) { match in
+                UInt8(match.1, radix: 16).map { String(Character(Unicode.Scalar($0))) } ?? ""
+            }
         return credentials.filter { credential in
             // The last characters of base64 depend on what follows, so they do not count.
             let encoded = Data(credential.utf8).base64EncodedString().trimmingCharacters(in: ["="]).dropLast(2)

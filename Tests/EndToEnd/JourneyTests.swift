@@ -26,6 +26,10 @@ import Testing
             #expect(tariffs.count == 1)
             #expect(tariffs.first?["connection_type"] == "MANUAL")
             #expect(try await customer.tariffs("&direction=EXPORT").isEmpty)
+            #expect(try await customer.locations() == [try await customer.location()])
+            let prices = try await customer.prices()
+            #expect(prices.status == 200)
+            #expect(try prices.json["data"]?.items.isEmpty == false)
             #expect(try await customer.call("session_start")["code"] == "connect_token_used")
         }
     }
@@ -136,6 +140,9 @@ import Testing
             #expect(try await leaver.leaves("tariff_summary", action: "DISCONNECT") == "disconnected")
             #expect(try await leaver.session()["state"] == "disconnected")
             #expect(try await leaver.tariffs().isEmpty)
+            let prices = try await leaver.prices()
+            #expect(prices.status == 422)
+            #expect(try prices.json["code"] == "no_tariff_connected")
         }
     }
 

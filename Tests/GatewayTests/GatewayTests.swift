@@ -184,7 +184,10 @@ import Testing
 
     @Test("S12: locations of others are not told from locations that do not exist, and upstream is not asked")
     func S12() async throws {
-        for path in ["/v1/locations/loc_1/status", "/v1/tariffs/elements?location_id=loc_1"] {
+        for path in [
+            "/v1/locations/loc_1/status", "/v1/locations/loc_1/prices?end_time=2026-01-01T00:00:00Z",
+            "/v1/tariffs/elements?location_id=loc_1",
+        ] {
             let response = try await send(.get, path)
             #expect(response.status == .notFound)
             #expect(try code(response) == "not_found")
@@ -201,6 +204,17 @@ import Testing
     ])
     func `a tariff query is checked before anybody is asked`(query: String) async throws {
         let response = try await send(.get, "/v1/tariffs/elements\(query)")
+        #expect(response.status == .unprocessableContent)
+        #expect(try code(response) == "field_invalid")
+    }
+
+    @Test(arguments: [
+        "", "?end_time=tomorrow", "?end_time=2026-01-01", "?end_time=2026-01-02T00:00:00Z&direction=LOCAL",
+        "?end_time=2026-01-02T00:00:00Z&start_time=2026-01-02T00:00:00Z",
+        "?end_time=2026-01-02T00:00:00Z&start_time=2025-10-03T00:00:00Z",
+    ])
+    func `a price query is checked before anybody is asked`(query: String) async throws {
+        let response = try await send(.get, "/v1/locations/loc_1/prices\(query)")
         #expect(response.status == .unprocessableContent)
         #expect(try code(response) == "field_invalid")
     }

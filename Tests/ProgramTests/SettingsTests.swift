@@ -1,6 +1,7 @@
 import Core
 import Flatpeak
 import Foundation
+import Gateway
 import Logging
 import Synchronization
 import Testing
@@ -131,6 +132,19 @@ import Testing
                 + (setting.fallback.map { "`\($0)`" } ?? (setting.isRequired ? "required" : "none"))
         }
         #expect(rows == expected)
+    }
+}
+
+@Suite struct SelfUpstreamTests {
+    @Test(arguments: [
+        ("127.0.0.1", "http://127.0.0.1:8080", true), ("127.0.0.1", "http://localhost:8080", true),
+        ("0.0.0.0", "http://localhost:8080", true), ("::1", "http://[::1]:8080", true),
+        ("127.0.0.1", "http://127.0.0.1:8081", false), ("127.0.0.1", "https://name.invalid:8080", false),
+    ])
+    func `an upstream that is this service is found under any name`(host: String, url: String, isOurs: Bool) {
+        let problem = SelfUpstream.problem(listen: .tcp(host: host, port: 8080), upstreams: [(.connectURL, url)])
+        #expect((problem != nil) == isOurs)
+        #expect(problem?.hasPrefix("FLATPEAK_CONNECT_URL: ") ?? true)
     }
 }
 

@@ -56,6 +56,8 @@ import Testing
         try await store.bind(location, to: try #require(alice))
         try await store.bind(location, to: try #require(alice))
         #expect(try await store.owns(try #require(alice), location))
+        #expect(try await store.locations(of: try #require(alice)) == [location])
+        #expect(try await store.locations(of: try #require(bob)).isEmpty)
         #expect(try await store.owns(try #require(bob), location) == false)
     }
 

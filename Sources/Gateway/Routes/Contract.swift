@@ -9,8 +9,8 @@ extension Route {
         sessions: Sessions, flatpeak: FlatpeakClient, relay: Relay, now: @escaping @Sendable () -> Date
     ) -> [Route] {
         [
-            mint(sessions), session(sessions, now: now), callback(sessions), locationStatus(sessions, flatpeak),
-            tariffs(sessions, flatpeak), document,
+            mint(sessions), session(sessions, now: now), callback(sessions), locations(sessions),
+            locationStatus(sessions, flatpeak), prices(sessions, flatpeak), tariffs(sessions, flatpeak), document,
         ] + self.relay(relay) + probes
     }
 }

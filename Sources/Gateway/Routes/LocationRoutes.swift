@@ -1,9 +1,32 @@
 import Core
+import FoundationEssentials
 import HTTPTypes
 import Flatpeak
 import Sessions
 
 extension Route {
+    /// `GET /v1/locations`: the subject's own.
+    static func locations(_ sessions: Sessions) -> Route {
+        Route(
+            .get, "/v1/locations", .read,
+            .user { (_, subject) throws(BFFError) in
+                try .json(LocationList(try await sessions.locations(of: subject)))
+            })
+    }
+
+    /// `GET /v1/locations/{id}/prices`: what energy costs at one of the subject's locations.
+    static func prices(_ sessions: Sessions, _ flatpeak: FlatpeakClient) -> Route {
+        Route(
+            .get, "/v1/locations/{id}/prices", .read,
+            .user { (exchange, subject) throws(BFFError) in
+                let location: LocationID = try exchange.identifier("id")
+                let (start, end) = try exchange.period()
+                let direction = try exchange.queryItem("direction", as: TariffDirection.self)
+                try await sessions.requireOwned(location, by: subject)
+                return .json(try await flatpeak.prices(of: location, from: start, to: end, direction: direction))
+            })
+    }
+
     /// `GET /v1/locations/{id}/status`: how the tariffs of one of the subject's locations stand.
     static func locationStatus(_ sessions: Sessions, _ flatpeak: FlatpeakClient) -> Route {
         Route(
@@ -46,6 +69,25 @@ extension TariffQuery {
 }
 
 extension Exchange {
+    /// `start_time` and `end_time`, at most 90 days apart (upstream.md §6.3).
+    fileprivate func period() throws(BFFError) -> (start: Date?, end: Date) {
+        guard let end = try moment("end_time") else { throw .invalidField("end_time", reason: .missing) }
+        guard let start = try moment("start_time") else { return (nil, end) }
+        guard start < end, end.timeIntervalSince(start) <= 90 * 86400 else {
+            throw .invalidField("start_time", reason: .excluded)
+        }
+        return (start, end)
+    }
+
+    /// A query item that is a moment of RFC 3339.
+    private func moment(_ name: String) throws(BFFError) -> Date? {
+        guard let text = try queryItem(name) else { return nil }
+        guard let date = try? Date(text, strategy: .iso8601) else {
+            throw .invalidField(.init(name), reason: .malformed)
+        }
+        return date
+    }
+
     /// 1 to 100, as Flatpeak has it (upstream.md §6.5).
     fileprivate func limit() throws(BFFError) -> Int? {
         guard let text = try queryItem("limit") else { return nil }
@@ -54,4 +96,22 @@ extension Exchange {
         }
         return limit
     }
+}
+
+/// The locations of a subject.
+private struct LocationList: Encodable {
+    let object = "list"
+    let data: [Item]
+
+    struct Item: Encodable {
+        let id: String
+        let object = "location"
+        private enum CodingKeys: String, CodingKey { case id, object }
+    }
+
+    init(_ locations: [LocationID]) {
+        data = locations.map { Item(id: $0.text) }
+    }
+
+    private enum CodingKeys: String, CodingKey { case object, data }
 }

@@ -39,6 +39,9 @@ struct WebAddress: Equatable, Sendable {
     /// The port that a connection goes to.
     var effectivePort: Int { port ?? (scheme == "https" ? 443 : 80) }
 
+    /// The host as resolvers want it: an IPv6 address without its brackets.
+    var hostName: String { host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host }
+
     /// Names and addresses that never leave the machine.
     static func isLoopback(_ host: String) -> Bool {
         host == "localhost" || host == "[::1]" || host == "::1"
