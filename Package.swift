@@ -61,30 +61,36 @@ let package = Package(
         .target(name: "Resilience"),
         .target(
             name: "Flatpeak",
-            dependencies: ["Core", "Resilience", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioSSL]),
+            dependencies: ["Core", "Resilience", .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL]),
         .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Resilience", .logging, .metrics]),
         .target(name: "Store", dependencies: ["Core", "Keys", "Sessions"]),
         .target(name: "Relay", dependencies: ["Core", "Flatpeak", "Sessions", .logging]),
         .target(
             name: "Gateway",
             dependencies: [
-                "Core", "Flatpeak", "Relay", "Sessions", .hummingbird, .httpTypes, .logging, .nioCore, .serviceLifecycle,
+                "Core", "Flatpeak", "Relay", "Sessions", .hummingbird, .httpTypes, .logging, .nioCore,
+                .serviceLifecycle,
             ],
             resources: [.embedInCode("openapi.yaml")]),
         .target(name: "Sandbox", dependencies: [.nioCore, .nioPosix, .nioHTTP1, .crypto, .cryptoExtras, .logging]),
         .executableTarget(
             name: "connect-bff",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", .argumentParser, .configuration,
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", .argumentParser,
+                .configuration,
                 .httpTypes, .logging, .nioCore, .serviceLifecycle, .systemPackage, .unixSignals,
-            ]),
+            ],
+            resources: [
+                "app.js", "chart.js", "flow.js", "home.js", "icon.svg", "index.html", "kit.js", "memory.js",
+                "screens.js", "service.js", "style.css",
+            ].map { .embedInCode("Dev/Page/\($0)") }),
         .executableTarget(name: "flatpeak-sandbox", dependencies: ["Sandbox", .argumentParser, .logging]),
         .target(
-            name: "TestSupport", dependencies: ["Core", "Flatpeak"], path: "Tests/TestSupport"),
+            name: "TestSupport", dependencies: ["Core", "Flatpeak", .logging], path: "Tests/TestSupport"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
         .testTarget(name: "KeysTests", dependencies: ["Keys"]),
         .testTarget(name: "ResilienceTests", dependencies: ["Resilience"]),
-        .testTarget(name: "FlatpeakTests", dependencies: ["Core", "Flatpeak", "TestSupport"]),
+        .testTarget(name: "FlatpeakTests", dependencies: ["Core", "Flatpeak", "Resilience", "TestSupport", .logging]),
         .testTarget(
             name: "SessionsTests", dependencies: ["Core", "Flatpeak", "Sessions", "Store", "TestSupport", .logging]),
         .testTarget(name: "StoreTests", dependencies: ["Core", "Flatpeak", "Sessions", "Store"]),
@@ -94,7 +100,16 @@ let package = Package(
                 "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "Store", "TestSupport", .httpTypes, .hummingbird,
                 .hummingbirdTesting, .inMemoryLogging, .logging,
             ]),
-        .testTarget(name: "ProgramTests", dependencies: ["Core", "Flatpeak", "connect-bff", .logging]),
+        .testTarget(name: "SandboxTests", dependencies: ["Sandbox", .logging, .nioCore, .nioHTTP1, .nioPosix]),
+        .testTarget(
+            name: "EndToEnd", dependencies: ["connect-bff", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioPosix]),
+        .testTarget(
+            name: "ContractTests",
+            dependencies: [
+                "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "Store", "TestSupport", .httpTypes, .hummingbird,
+                .hummingbirdTesting, .logging, .yams,
+            ]),
+        .testTarget(name: "ProgramTests", dependencies: ["Core", "Flatpeak", "Gateway", "connect-bff", .logging]),
     ]
 )
 

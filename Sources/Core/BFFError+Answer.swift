@@ -12,12 +12,13 @@ extension BFFError {
         case .unsupportedContentType: 415
         case .unknownField, .invalidField: 422
         case .upstreamRefused, .noPrices: 422
+        case .clientClosed: 499
         case .internalFailure: 500
         case .methodUnknown: 501
         case .upstreamRefusedCredentials, .upstreamInvalidAnswer, .upstreamModeDiffers, .upstreamVersionNotSupported,
             .upstreamUnreachable, .upstreamFailed:
             502
-        case .upstreamLimited, .storeUnavailable: 503
+        case .upstreamLimited, .upstreamUnavailable, .overloaded, .storeUnavailable: 503
         case .upstreamTimedOut: 504
         case .loopDetected: 508
         }
@@ -46,10 +47,13 @@ extension BFFError {
         case .noPrices(let gap): gap.rawValue
         case .upstreamFailed: "upstream_failed"
         case .upstreamLimited: "upstream_limited"
+        case .upstreamUnavailable: "upstream_unavailable"
         case .upstreamInvalidAnswer: "upstream_invalid_answer"
         case .upstreamModeDiffers: "upstream_mode_differs"
         case .upstreamVersionNotSupported: "upstream_version_not_supported"
         case .loopDetected: "loop_detected"
+        case .overloaded: "overloaded"
+        case .clientClosed: "client_closed"
         case .storeUnavailable: "store_unavailable"
         case .internalFailure: "internal_error"
         }
@@ -78,10 +82,13 @@ extension BFFError {
         case .noPrices: "There are no prices"
         case .upstreamFailed: "Flatpeak failed"
         case .upstreamLimited: "Flatpeak asks to slow down"
+        case .upstreamUnavailable: "Flatpeak is not asked at present"
         case .upstreamInvalidAnswer: "Flatpeak's answer could not be understood"
         case .upstreamModeDiffers: "Flatpeak's mode is not the one this server is set up for"
         case .upstreamVersionNotSupported: "Flatpeak no longer serves this server's API version"
         case .loopDetected: "The request came back to this server"
+        case .overloaded: "This server is busy"
+        case .clientClosed: "The client left before the answer"
         case .storeUnavailable: "The session store cannot be asked"
         case .internalFailure: "Something went wrong in this server"
         }
@@ -113,11 +120,14 @@ extension BFFError {
         case .upstreamFailed(let status): "Flatpeak answered \(status). Try again in a moment."
         case .upstreamLimited(let seconds):
             "Try again \(seconds.map { "in \($0) seconds" } ?? "later")."
+        case .upstreamUnavailable(let seconds):
+            "It failed too often just now. Try again in \(seconds) seconds."
         case .upstreamInvalidAnswer: "Try again in a moment; if it stays, tell the operator the request id."
         case .upstreamModeDiffers: "The operator has to make FLATPEAK_MODE and the API key agree."
         case .upstreamVersionNotSupported: "The operator has to set FLATPEAK_VERSION to the account's version."
         case .loopDetected: "The operator has to point FLATPEAK_CONNECT_URL at Flatpeak, not at this server."
-        case .storeUnavailable: "Try again in a moment."
+        case .overloaded, .storeUnavailable: "Try again in a moment."
+        case .clientClosed: "Nobody reads this."
         case .internalFailure: "Try again; if it stays, tell the operator the request id."
         }
     }
@@ -126,9 +136,10 @@ extension BFFError {
     package var retryAfter: Int? {
         switch self {
         case .upstreamLimited(let seconds): seconds ?? 5
+        case .upstreamUnavailable(let seconds): seconds
         // Flatpeak asks not to repeat such a request sooner (upstream.md §6.3).
         case .noPrices(.pendingConnect), .noPrices(.noPriceData): 15 * 60
-        case .storeUnavailable: 1
+        case .overloaded, .storeUnavailable: 1
         default: nil
         }
     }

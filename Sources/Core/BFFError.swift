@@ -26,12 +26,15 @@ package enum BFFError: Error, Hashable, Sendable {
     case noPrices(PriceGap)
     case upstreamFailed(status: Int)
     case upstreamLimited(retryAfter: Int?)
+    case upstreamUnavailable(retryAfter: Int)
     case upstreamInvalidAnswer
     case upstreamModeDiffers
     case upstreamVersionNotSupported
 
     // Ours.
     case loopDetected
+    case overloaded
+    case clientClosed
     case storeUnavailable
     case internalFailure(site: StaticText)
 

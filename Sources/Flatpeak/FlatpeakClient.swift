@@ -1,5 +1,7 @@
 package import Core
 package import FoundationEssentials
+package import Logging
+import Resilience
 import Synchronization
 
 /// Flatpeak's API and the Connect host, as this service uses them.
@@ -8,49 +10,64 @@ package final class FlatpeakClient: Sendable {
     package struct Settings: Sendable {
         package var apiURL: String
         package var connectURL: String
-        package var account: Secret
-        package var key: Secret
+        package var credentials: Credentials
         package var version: FlatpeakVersion
         /// The mode that the login must report; nil takes either.
         package var mode: FlatpeakMode?
 
         /// - Parameter apiURL: Scheme, host and port, without a slash at the end; `connectURL` likewise.
         package init(
-            apiURL: String, connectURL: String, account: Secret, key: Secret, version: FlatpeakVersion = .anode,
+            apiURL: String, connectURL: String, credentials: Credentials, version: FlatpeakVersion = .anode,
             mode: FlatpeakMode? = nil
         ) {
             self.apiURL = apiURL
             self.connectURL = connectURL
-            self.account = account
-            self.key = key
+            self.credentials = credentials
             self.version = version
             self.mode = mode
         }
     }
 
     private let settings: Settings
-    private let transport: any UpstreamTransport
+    private let upstream: Upstream
     private let bearers: BearerSource
+    private let time: UpstreamTime
+    private let logger: Logger
     /// The spelling under which this account's tariffs were found; the documents name two (upstream.md §6.1).
     private let tariffList = Mutex<Operation?>(nil)
+    private let versionAlarm: Mutex<OncePer>
 
-    /// - Parameter now: A monotonic clock, so that a changed wall clock does not age the bearer.
-    package init(
-        _ settings: Settings, transport: any UpstreamTransport,
-        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
-    ) {
+    package init(_ settings: Settings, transport: any UpstreamTransport, time: UpstreamTime = .real, logger: Logger) {
         self.settings = settings
-        self.transport = transport
-        bearers = BearerSource(now: now) { () throws(BFFError) in
-            try await Self.login(settings, transport, askedAt: now())
+        self.time = time
+        self.logger = logger
+        let upstream = Upstream(transport, time: time)
+        self.upstream = upstream
+        versionAlarm = Mutex(OncePer(.seconds(60)))
+        bearers = BearerSource(settings.credentials, time: time, logger: logger) { (account, key) throws(BFFError) in
+            try await Self.login(account, key, settings, upstream, time)
         }
     }
+
+    /// Keeps a good bearer at hand, from the first login on, until cancelled.
+    package func run() async {
+        await bearers.run()
+    }
+
+    /// Takes other credentials, if Flatpeak accepts them, without a call noticing.
+    /// - Returns: False when they were refused or could not be tried; the old ones stay in place.
+    package func adopt(_ credentials: Credentials) async -> Bool {
+        await bearers.adopt(credentials)
+    }
+
+    /// Whether a login was tried and reported the right mode. Says nothing about Flatpeak's health.
+    package var isReady: Bool { bearers.isReady }
 
     // MARK: - Operations
 
     /// Creates a connect token (upstream.md §2).
     package func mint(_ order: MintOrder) async throws(BFFError) -> MintedToken {
-        let answer = try await call(.mint, body: Self.json(order.body))
+        let answer = try await call(.mint, body: Self.json(try order.body(in: settings.version)))
         let reply = try answer.decoded(as: MintReply.self)
         guard let token = ConnectToken(reply.connect_token) else { throw .upstreamInvalidAnswer }
         return MintedToken(token: token, expiresIn: reply.expires_in.value, liveMode: reply.live_mode ?? false)
@@ -102,9 +119,18 @@ package final class FlatpeakClient: Sendable {
     package func prices(
         of location: LocationID, from start: Date?, to end: Date, direction: TariffDirection?
     ) async throws(BFFError) -> [UInt8] {
-        let body = PricesBody(
-            start_time: start?.formatted(.iso8601), end_time: end.formatted(.iso8601), tariff_direction: direction)
-        return try await call(.prices(location), body: Self.json(body)).bodyForClients()
+        let operation = Operation.prices(location, in: settings.version)
+        switch settings.version {
+        case .zero:
+            var query = [("end_time", end.formatted(.iso8601))]
+            if let start { query.append(("start_time", start.formatted(.iso8601))) }
+            if let direction { query.append(("direction", direction.rawValue)) }
+            return try await call(operation, query: query).bodyForClients()
+        case .anode:
+            let body = PricesBody(
+                start_time: start?.formatted(.iso8601), end_time: end.formatted(.iso8601), tariff_direction: direction)
+            return try await call(operation, body: Self.json(body)).bodyForClients()
+        }
     }
 
     /// Passes one Connect session call on, byte for byte, and gives back what Connect said, whatever the status.
@@ -129,60 +155,77 @@ package final class FlatpeakClient: Sendable {
     private func call(
         _ operation: Operation, query: [(String, String)] = [], body: [UInt8]? = nil
     ) async throws(BFFError) -> UpstreamAnswer {
-        let first = try await bearers.bearer()
-        var answer = try await send(operation, query: query, bearer: first.bearer, body: body)
-        if answer.status == 401 || answer.status == 403 {
-            await bearers.refused(first.generation)
-            let second = try await bearers.bearer()
-            answer = try await send(operation, query: query, bearer: second.bearer, body: body)
+        let end = time.now() + operation.deadline
+        var isSecond = false
+        while true {
+            let held = try await bearers.bearer()
+            let authorization = held.bearer.token.expose { (name: "authorization", value: "Bearer \($0)") }
+            let answer = try await send(operation, query: query, headers: [authorization], body: body, until: end)
+            if answer.status == 401 || answer.status == 403 {
+                bearers.refused(held.number)
+                guard isSecond else {
+                    isSecond = true
+                    continue
+                }
+            } else {
+                bearers.worked(held.number)
+            }
+            guard (200..<300).contains(answer.status) else { throw failure(of: answer) }
+            return answer
         }
-        guard (200..<300).contains(answer.status) else { throw answer.failure }
-        return answer
     }
 
-    private func send(
-        _ operation: Operation, query: [(String, String)], bearer: Bearer, body: [UInt8]?
-    ) async throws(BFFError) -> UpstreamAnswer {
-        let authorization = bearer.token.expose { (name: "authorization", value: "Bearer \($0)") }
-        return try await send(operation, query: query, headers: [authorization], body: body)
+    private func failure(of answer: UpstreamAnswer) -> BFFError {
+        let failure = answer.failure
+        if failure == .upstreamVersionNotSupported, versionAlarm.withLock({ $0.isDue(at: time.now()) }) {
+            logger.error(
+                "the account's API version is newer than ours; set FLATPEAK_VERSION to the account's default",
+                metadata: ["bff.version": "\(settings.version.rawValue)"])
+        }
+        return failure
     }
 
     private func send(
         _ operation: Operation, query: [(String, String)] = [], headers: [(name: String, value: String)],
-        body: [UInt8]?
+        body: [UInt8]?, until end: ContinuousClock.Instant? = nil
     ) async throws(BFFError) -> UpstreamAnswer {
-        try await Self.send(operation, query: query, headers: headers, body: body, settings, transport)
+        let limit = end.map { time.now().duration(to: $0) } ?? operation.deadline
+        guard limit > .zero else { throw .upstreamTimedOut }
+        return try await upstream.send(
+            Self.request(operation, query: query, headers: headers, body: body, limit, settings))
     }
 
-    private static func send(
+    private static func request(
         _ operation: Operation, query: [(String, String)] = [], headers: [(name: String, value: String)],
-        body: [UInt8]? = nil, _ settings: Settings, _ transport: any UpstreamTransport
-    ) async throws(BFFError) -> UpstreamAnswer {
-        var url = (operation.host == .api ? settings.apiURL : settings.connectURL) + operation.path
+        body: [UInt8]? = nil, _ timeLimit: Duration, _ settings: Settings
+    ) -> UpstreamRequest {
+        var url = operation.host == .api ? settings.apiURL : settings.connectURL
+        url += operation.path(settings.version)
         if !query.isEmpty { url += "?" + query.map { "\($0)=\($1)" }.joined(separator: "&") }
         var headers = headers + [(name: "accept", value: "application/json")]
         if operation.host == .api { headers.append((name: "flatpeak-version", value: settings.version.rawValue)) }
         if body != nil { headers.append((name: "content-type", value: "application/json")) }
-        return try await transport.send(
-            UpstreamRequest(operation: operation, url: url, headers: headers, body: body))
+        return UpstreamRequest(operation: operation, url: url, headers: headers, body: body, timeLimit: timeLimit)
     }
 
     private static func login(
-        _ settings: Settings, _ transport: any UpstreamTransport, askedAt: ContinuousClock.Instant
+        _ account: Secret, _ key: Secret, _ settings: Settings, _ upstream: Upstream, _ time: UpstreamTime
     ) async throws(BFFError) -> Bearer {
-        let pair = settings.account.expose { account in settings.key.expose { "\(account):\($0)" } }
+        let askedAt = time.now()
+        let pair = account.expose { account in key.expose { "\(account):\($0)" } }
         let authorization = (name: "authorization", value: "Basic " + Data(pair.utf8).base64EncodedString())
-        let answer = try await send(.login, headers: [authorization], settings, transport)
+        let answer = try await upstream.send(
+            request(.login, headers: [authorization], Operation.login.deadline, settings))
         guard (200..<300).contains(answer.status) else { throw answer.failure }
         let reply = try answer.decoded(as: LoginReply.self)
         guard Secret.isToken68(reply.bearer_token) else { throw .upstreamInvalidAnswer }
         if let mode = settings.mode, reply.live_mode != (mode == .live) { throw .upstreamModeDiffers }
         return Bearer(
-            token: Secret(reply.bearer_token), liveMode: reply.live_mode, expiresIn: reply.expires_in.value,
-            askedAt: askedAt)
+            token: Secret(reply.bearer_token), expiresIn: reply.expires_in.value, askedAt: askedAt,
+            jitter: time.jitter())
     }
 
-    private static func json(_ body: some Encodable) throws(BFFError) -> [UInt8] {
+    private static func json(_ body: any Encodable) throws(BFFError) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         do { return Array(try encoder.encode(body)) } catch { throw .internalFailure(site: "upstream body") }

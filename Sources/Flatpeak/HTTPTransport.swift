@@ -1,8 +1,9 @@
 import AsyncHTTPClient
-package import Core
-import Logging
+import FoundationEssentials
+import Glibc
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import NIOSSL
 import Resilience
 
@@ -20,6 +21,8 @@ package struct HTTPTransport: UpstreamTransport {
         configuration.httpVersion = .http1Only
         configuration.timeout = .init(connect: .seconds(2), read: .seconds(15), write: .seconds(15))
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+        // Trying again is decided in one place, `CallPolicy`.
+        configuration.connectionPool.retryConnectionEstablishment = false
         if let certificateAuthorities {
             var tls = TLSConfiguration.makeClientConfiguration()
             tls.trustRoots = .file(certificateAuthorities)
@@ -36,39 +39,48 @@ package struct HTTPTransport: UpstreamTransport {
         try? await client.shutdown()
     }
 
-    package func send(_ request: UpstreamRequest) async throws(BFFError) -> UpstreamAnswer {
+    package func send(_ request: UpstreamRequest) async throws(TransportFailure) -> UpstreamAnswer {
         var message = HTTPClientRequest(url: request.url)
         message.method = request.operation.method
         for (name, value) in request.headers { message.headers.add(name: name, value: value) }
         if let body = request.body { message.body = .bytes(ByteBuffer(bytes: body)) }
         let limit = request.operation.answerLimit
-        let deadline = request.operation.deadline
         do {
-            return try await withDeadline(deadline, clock: ContinuousClock()) { [client, message] in
-                let answer = try await client.execute(message, timeout: TimeAmount(deadline))
+            return try await withDeadline(request.timeLimit, clock: ContinuousClock()) { [client, message] in
+                let answer = try await client.execute(message, timeout: TimeAmount(request.timeLimit))
                 let body = try await answer.body.collect(upTo: limit)
                 return UpstreamAnswer(
                     status: Int(answer.status.code),
                     contentType: answer.headers.first(name: "content-type"),
-                    retryAfter: answer.headers.first(name: "retry-after").flatMap { Int($0) },
+                    retryAfter: answer.headers.first(name: "retry-after").flatMap { RetryAfter.seconds($0, at: .now) },
                     body: Array(body.readableBytesView))
             }
         } catch {
-            throw Self.translated(error)
+            throw TransportFailure(error)
         }
     }
+}
 
+extension TransportFailure {
     /// Foreign errors stop here; their text may hold a header's value and is never kept.
-    private static func translated(_ error: any Error) -> BFFError {
-        switch error {
-        case is DeadlineExceeded: .upstreamTimedOut
-        case is NIOTooManyBytesError, is HTTPParserError: .upstreamInvalidAnswer
-        case let error as HTTPClientError:
+    fileprivate init(_ error: any Error) {
+        self =
             switch error {
-            case .deadlineExceeded, .readTimeout, .writeTimeout: .upstreamTimedOut
-            default: .upstreamUnreachable
+            case is DeadlineExceeded: .timedOut
+            case is CancellationError: .cancelled
+            case is NIOTooManyBytesError, is HTTPParserError: .unreadable
+            case let error as IOError
+            where [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT, EADDRNOTAVAIL].contains(error.errnoCode):
+                .notConnected
+            case is NIOConnectionError, is NIOSSLError, is BoringSSLError, is NIOSSLExtraError: .notConnected
+            case let error as HTTPClientError:
+                switch error {
+                case .deadlineExceeded, .readTimeout, .writeTimeout: .timedOut
+                case .connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout: .notConnected
+                case .cancelled: .cancelled
+                default: .broken
+                }
+            default: .broken
             }
-        default: .upstreamUnreachable
-        }
     }
 }

@@ -3,57 +3,94 @@ import NIOHTTP1
 
 /// One call that upstream offers, with everything that is fixed about it.
 ///
-/// Client and metrics read this table.
+/// Client, network and metrics read this table; nothing about a call is decided anywhere else.
 package struct Operation: Sendable {
     /// A bounded name for logs and metrics.
     package let name: String
-    let host: Host
+    package let host: Host
     let method: HTTPMethod
-    let path: String
+    /// By version, since paths were renamed between them.
+    let path: @Sendable (FlatpeakVersion) -> String
     let credential: Credential
-    /// From the first byte sent to the last byte read.
+    /// From the first try's first byte to the last try's last.
     let deadline: Duration
+    let retries: RetryClass
+    let lane: Lane
     /// The longest answer that is read, in bytes.
     let answerLimit: Int
 
-    enum Host { case api, connect }
+    /// The hosts, each with a breaker and a throttle of its own.
+    package enum Host: String, Sendable, CaseIterable { case api, connect }
+
     enum Credential { case basic, bearer, none }
 
+    /// When a call that failed may be made again.
+    enum RetryClass {
+        /// Whenever it failed: it changes nothing.
+        case always
+        /// When its connection failed before a byte was sent, or its bearer was refused: then nothing was minted.
+        case unsentOrRefused
+        /// Only when nothing was sent: the customer's step may have been taken.
+        case unsent
+    }
+
+    /// Kinds of calls that must not use up each other's places, and how many places each has.
+    package enum Lane: String, Sendable, CaseIterable {
+        case login, mint, relay, reads
+
+        var places: Int {
+            switch self {
+            case .login: 2
+            case .mint: 64
+            case .relay: 256
+            case .reads: 64
+            }
+        }
+    }
+
     private init(
-        _ name: String, _ method: HTTPMethod, _ path: String, host: Host = .api, credential: Credential = .bearer,
-        deadline: Duration = .seconds(10), answerLimit: Int = 4 << 20
+        _ name: String, _ lane: Lane, _ method: HTTPMethod, _ path: @escaping @Sendable (FlatpeakVersion) -> String,
+        host: Host = .api, credential: Credential = .bearer, deadline: Duration = .seconds(10),
+        retries: RetryClass = .always, answerLimit: Int = 4 << 20
     ) {
         self.name = name
-        self.host = host
+        self.lane = lane
         self.method = method
         self.path = path
+        self.host = host
         self.credential = credential
         self.deadline = deadline
+        self.retries = retries
         self.answerLimit = answerLimit
     }
 
     /// upstream.md §1.
     static let login = Operation(
-        "login", .GET, "/login", credential: .basic, deadline: .seconds(5), answerLimit: 64 << 10)
+        "login", .login, .GET, { _ in "/login" }, credential: .basic, deadline: .seconds(5), answerLimit: 64 << 10)
     /// upstream.md §2.
-    static let mint = Operation("mint", .POST, "/connect/token", answerLimit: 64 << 10)
+    static let mint = Operation(
+        "mint", .mint, .POST, \.connectTokenPath, retries: .unsentOrRefused, answerLimit: 64 << 10)
     /// upstream.md §3.
-    static let claim = Operation("claim", .GET, "/connect/token", answerLimit: 64 << 10)
+    static let claim = Operation("claim", .reads, .GET, \.connectTokenPath, answerLimit: 64 << 10)
     /// upstream.md §6.1, the spelling that the public page documents.
-    static let tariffElements = Operation("tariffs", .GET, "/tariffs/elements")
+    static let tariffElements = Operation("tariffs", .reads, .GET, { _ in "/tariffs/elements" })
     /// upstream.md §6.1, the spelling of the newer reference.
-    static let tariffs = Operation("tariffs", .GET, "/tariffs")
+    static let tariffs = Operation("tariffs", .reads, .GET, { _ in "/tariffs" })
     /// upstream.md §4.
     static let relay = Operation(
-        "relay", .POST, "/", host: .connect, credential: .none, deadline: .seconds(15))
+        "relay", .relay, .POST, { _ in "/" }, host: .connect, credential: .none, deadline: .seconds(15),
+        retries: .unsent)
 
     /// upstream.md §6.2.
     static func locationStatus(_ location: LocationID) -> Operation {
-        Operation("status", .GET, "/locations/\(location)/status")
+        Operation("status", .reads, .GET, { _ in "/locations/\(location)/status" })
     }
 
-    /// upstream.md §6.3: a read through POST.
-    static func prices(_ location: LocationID) -> Operation {
-        Operation("prices", .POST, "/prices/\(location)")
+    /// upstream.md §6.3: a read, which the newer version spells as POST.
+    static func prices(_ location: LocationID, in version: FlatpeakVersion) -> Operation {
+        switch version {
+        case .zero: Operation("prices", .reads, .GET, { _ in "/tariffs/rates/\(location)" })
+        case .anode: Operation("prices", .reads, .POST, { _ in "/prices/\(location)" })
+        }
     }
 }

@@ -1,18 +1,18 @@
-package import Core
-
-/// One request, ready to be sent: nothing of a client's headers is in it unless it was put there by name.
+/// One try of a call, ready to be sent: nothing of a client's headers is in it unless it was put there by name.
 package struct UpstreamRequest: Sendable {
     package let operation: Operation
     package let url: String
     package let headers: [(name: String, value: String)]
     package let body: [UInt8]?
+    /// From the first byte sent to the last byte read.
+    package var timeLimit: Duration
 }
 
 /// What upstream said: the status, the body, and the two headers that anybody reads.
 package struct UpstreamAnswer: Sendable {
     package let status: Int
     package let contentType: String?
-    /// `Retry-After`, in seconds; nil when absent or not a number.
+    /// `Retry-After`, in seconds from now; nil when absent or malformed.
     package let retryAfter: Int?
     package let body: [UInt8]
 
@@ -30,8 +30,21 @@ package struct UpstreamAnswer: Sendable {
     }
 }
 
-/// The network, handed in: sends one request and reads the whole answer within the operation's deadline.
+/// Why there is no answer, which decides whether the call may be made again.
+package enum TransportFailure: Error, Equatable, Sendable {
+    /// No connection came about; nothing was sent.
+    case notConnected
+    /// The connection broke after something may have been sent.
+    case broken
+    /// The time was over.
+    case timedOut
+    /// The answer is no HTTP, was torn off, or is longer than the operation allows.
+    case unreadable
+    /// Whoever wanted the answer left.
+    case cancelled
+}
+
+/// The network, handed in: makes one try and reads the whole answer.
 package protocol UpstreamTransport: Sendable {
-    /// - Throws: `upstreamUnreachable`, `upstreamTimedOut` or `upstreamInvalidAnswer`.
-    func send(_ request: UpstreamRequest) async throws(BFFError) -> UpstreamAnswer
+    func send(_ request: UpstreamRequest) async throws(TransportFailure) -> UpstreamAnswer
 }

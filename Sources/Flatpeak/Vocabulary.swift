@@ -47,8 +47,3 @@ package struct TariffSlot: Hashable, Sendable {
 package enum FlatpeakMode: String, Sendable, CaseIterable {
     case live, test
 }
-
-/// The API versions whose paths and field names are known (upstream.md §0).
-package enum FlatpeakVersion: String, Sendable, CaseIterable {
-    case anode = "2025-09-14.anode"
-}

@@ -60,20 +60,32 @@ struct FlexibleNumber: Decodable {
     }
 }
 
-/// `POST /connect/token` (upstream.md §2), in the names of 2025-09-14.anode.
-struct MintBody: Encodable {
-    let connect_url: String
-    let callback_url: String
-    let tariff_direction: TariffDirection?
-    let tariff_type: TariffType?
-    let location_id: String?
-    let actions: Actions?
-    let route_options: RouteOptions?
-    let postal_address: PostalAddress?
+/// What creates a connect token, in the names of each version (upstream.md §2).
+enum MintBody {
+    struct Anode: Encodable {
+        let connect_url: String
+        let callback_url: String
+        let tariff_direction: TariffDirection?
+        let tariff_type: TariffType?
+        let location_id: String?
+        let actions: Actions?
+        let route_options: RouteOptions?
+        let postal_address: PostalAddress?
+    }
 
     struct Actions: Encodable {
         let edit_tariff: Bool?
         let disconnect_tariff: Bool?
+    }
+
+    /// It has neither actions nor route options.
+    struct Zero: Encodable {
+        let connect_web_uri: String
+        let callback_uri: String
+        let direction: TariffDirection?
+        let type: TariffType?
+        let location_id: String?
+        let postal_address: PostalAddress?
     }
 }
 

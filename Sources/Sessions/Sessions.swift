@@ -15,13 +15,10 @@ package final class Sessions: Sendable {
     private let randomBytes: @Sendable (Int) -> [UInt8]
     private let logger: Logger
 
-    private struct State {
-        /// Who waits for a claim that is under way, so that a crowd asking for one session asks Flatpeak once.
-        var waiting: [SessionID: [AsyncStream<ConnectSession>.Continuation]] = [:]
-        /// When a read last made us ask, for sessions of which nothing new was heard since.
-        var askedAt: [SessionID: Date] = [:]
-    }
-    private let state = Mutex(State())
+    /// When a read last made us ask, for sessions of which nothing new was heard since.
+    private let readAt = Mutex<[SessionID: Date]>([:])
+    /// A crowd asking for one session asks Flatpeak once.
+    private let claims = SingleFlight<SessionID, ConnectSession>()
 
     /// A read asks Flatpeak again at most this often, in seconds, while nothing happens in the session.
     private static let readInterval: TimeInterval = 1
@@ -80,7 +77,7 @@ package final class Sessions: Sendable {
     /// Notes what a relayed call and its answer said.
     package func note(_ step: RelayedStep, in session: SessionID) async throws(BFFError) {
         let facts = step.facts(callbackURL: settings.callbackURL, at: now())
-        state.withLock { $0.askedAt[session] = nil }
+        readAt.withLock { $0[session] = nil }
         _ = try await store.merge(facts, into: session)
     }
 
@@ -93,9 +90,9 @@ package final class Sessions: Sendable {
             return session
         }
         let moment = now()
-        let isDue = state.withLock { state in
-            if let askedAt = state.askedAt[id], moment < askedAt.addingTimeInterval(Self.readInterval) { return false }
-            state.askedAt[id] = moment
+        let isDue = readAt.withLock { readAt in
+            if let last = readAt[id], moment < last.addingTimeInterval(Self.readInterval) { return false }
+            readAt[id] = moment
             return true
         }
         return isDue ? await learn(session) : session
@@ -136,24 +133,7 @@ package final class Sessions: Sendable {
     ///
     /// Never throws: what cannot be learnt now is learnt later, and the session stands as it stood.
     private func learn(_ session: ConnectSession) async -> ConnectSession {
-        let (answer, continuation) = AsyncStream<ConnectSession>.makeStream(bufferingPolicy: .bufferingNewest(1))
-        let isFirst = state.withLock { state in
-            state.waiting[session.id, default: []].append(continuation)
-            return state.waiting[session.id]?.count == 1
-        }
-        if isFirst {
-            // Owned by nobody who waits: a reader who leaves does not undo the claim for the others.
-            Task {
-                let learnt = await claim(session)
-                for waiter in state.withLock({ $0.waiting.removeValue(forKey: session.id) }) ?? [] {
-                    waiter.yield(learnt)
-                    waiter.finish()
-                }
-            }
-        }
-        // A stream, unlike a task's value, lets go of whoever is cancelled.
-        for await learnt in answer { return learnt }
-        return session
+        await claims.value(for: session.id) { [self] in await claim(session) } ?? session
     }
 
     private func claim(_ session: ConnectSession) async -> ConnectSession {
@@ -182,7 +162,7 @@ package final class Sessions: Sendable {
                 logger.info(
                     "session moved", metadata: ["bff.session": "\(session.id)", "bff.state": "\(after.state.rawValue)"])
             }
-            if after.isFinal { state.withLock { $0.askedAt[session.id] = nil } }
+            if after.isFinal { readAt.withLock { $0[session.id] = nil } }
             return merged
         } catch {
             return session

@@ -48,7 +48,7 @@ struct ConnectService {
 
     private func routes(_ transport: HTTPTransport) -> [Route] {
         let now: @Sendable () -> Date = { Date() }
-        let flatpeak = FlatpeakClient(flatpeak, transport: transport)
+        let flatpeak = FlatpeakClient(flatpeak, transport: transport, logger: logger)
         let sessions = Sessions(
             flatpeak: flatpeak, store: InMemoryStore(), settings: sessions, now: now, randomBytes: Self.randomBytes,
             logger: logger)

@@ -91,7 +91,7 @@ import Testing
         let clock = TestClock()
         upstream.on("login", .json(#"{"bearer_token":"b","expires_in":"3600","live_mode":false}"#))
         upstream.on("claim", .json("{}"))
-        let client = FlatpeakClient.scripted(upstream, now: { clock.monotonic })
+        let client = FlatpeakClient.scripted(upstream, clock: clock)
         let token = try #require(ConnectToken("cot_1"))
         _ = try await client.claim(token)
         clock.advance(by: 3539)

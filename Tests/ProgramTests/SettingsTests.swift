@@ -81,7 +81,7 @@ import Testing
         ("FLATPEAK_API_URL", "https://a:b@api.flatpeak.com", false), ("FLATPEAK_API_URL", "api.flatpeak.com", false),
         ("FLATPEAK_API_URL", "http://127.0.0.1:8090", true), ("FLATPEAK_API_URL", "http://[::1]:8090", true),
         ("FLATPEAK_API_URL", "http://127.0.0.1.evil.example", false), ("FLATPEAK_API_URL", "ftp://x", false),
-        ("FLATPEAK_CONNECT_URL", "http://localhost:8080", false), ("FLATPEAK_VERSION", "2024-08-24.zero", false),
+        ("FLATPEAK_CONNECT_URL", "http://localhost:8080", false), ("FLATPEAK_VERSION", "2023-01-01", false),
         ("BFF_PUBLIC_URL", "https://app.example/bff", true), ("BFF_PUBLIC_URL", "http://app.example", false),
         ("BFF_LISTEN", "unix:/run/bff.sock", true), ("BFF_LISTEN", "unix:run", false), ("BFF_LISTEN", "[::1]:80", true),
         ("BFF_LISTEN", ":80", false), ("BFF_LISTEN", "127.0.0.1:99999", false),

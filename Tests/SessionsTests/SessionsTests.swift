@@ -25,7 +25,7 @@ import Testing
         sessions = Sessions(
             flatpeak: .scripted(upstream), store: InMemoryStore(), settings: MintRequestTests.settings,
             now: { clock.wall }, randomBytes: countingBytes(),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            logger: .silent)
     }
 
     private func mint(_ body: String = "{}", for subject: Subject? = nil) async throws -> ConnectSession {
@@ -120,7 +120,8 @@ import Testing
     }
 
     @Test func `a callback that cannot learn the end says pending, and a later read finds it`() async throws {
-        upstream.on("claim", .json("{}", status: 500), .json(#"{"location_id":"loc_1","price_available":true}"#))
+        let down = UpstreamAnswer.json("{}", status: 500)
+        upstream.on("claim", down, down, down, .json(#"{"location_id":"loc_1","price_available":true}"#))
         upstream.on("status", .json(#"{"tariff_status":{"commodity_import":{"status":"CONNECTED"}}}"#))
         let session = try await mint()
         try await relay(session, answered: "tariff_summary")
@@ -148,7 +149,7 @@ import Testing
             "claim",
             [
                 { _ in
-                    await gate.wait(); return .json("{}", status: 422)
+                    await gate.wait(); return .success(.json("{}", status: 422))
                 }
             ])
         let session = try await mint()

@@ -1,11 +1,12 @@
-package import Core
+import Core
 package import Flatpeak
 package import FoundationEssentials
+package import Logging
 import Synchronization
 
 /// A network that answers from a script and remembers what was asked.
 package final class ScriptedUpstream: UpstreamTransport {
-    package typealias Answer = @Sendable (UpstreamRequest) async -> UpstreamAnswer
+    package typealias Answer = @Sendable (UpstreamRequest) async -> Result<UpstreamAnswer, TransportFailure>
 
     private struct State {
         var answers: [String: [Answer]] = [:]
@@ -19,7 +20,7 @@ package final class ScriptedUpstream: UpstreamTransport {
 
     /// Answers calls of that operation, one after the other; the last answer stays.
     package func on(_ operation: String, _ answers: UpstreamAnswer...) {
-        on(operation, answers.map { answer in { _ in answer } })
+        on(operation, answers.map { answer in { _ in .success(answer) } })
     }
 
     /// The same with answers that are made when asked for.
@@ -27,7 +28,7 @@ package final class ScriptedUpstream: UpstreamTransport {
         state.withLock { $0.answers[operation] = answers }
     }
 
-    package func send(_ request: UpstreamRequest) async throws(BFFError) -> UpstreamAnswer {
+    package func send(_ request: UpstreamRequest) async throws(TransportFailure) -> UpstreamAnswer {
         let answer = state.withLock { state -> Answer? in
             state.requests.append(request)
             guard var left = state.answers[request.operation.name], let next = left.first else { return nil }
@@ -35,8 +36,8 @@ package final class ScriptedUpstream: UpstreamTransport {
             state.answers[request.operation.name] = left
             return next
         }
-        guard let answer else { throw .internalFailure(site: "no script for this operation") }
-        return await answer(request)
+        guard let answer else { throw .notConnected }
+        return try await answer(request).get()
     }
 
     /// What was asked, of one operation or of all.
@@ -67,13 +68,14 @@ extension UpstreamRequest {
 extension FlatpeakClient {
     /// A client of an upstream that does not exist, with keys that open nothing.
     package static func scripted(
-        _ upstream: ScriptedUpstream, mode: FlatpeakMode? = nil,
-        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+        _ upstream: ScriptedUpstream, version: FlatpeakVersion = .anode, mode: FlatpeakMode? = nil,
+        keys: [String] = ["key_1"], clock: TestClock = TestClock(), logger: Logger = .silent
     ) -> FlatpeakClient {
         FlatpeakClient(
             .init(
-                apiURL: "https://api.test", connectURL: "https://connect.test", account: Secret("acc_1"),
-                key: Secret("key_1"), mode: mode), transport: upstream, now: now)
+                apiURL: "https://api.test", connectURL: "https://connect.test",
+                credentials: Credentials(account: Secret("acc_1"), keys: keys.map { Secret($0) }), version: version,
+                mode: mode), transport: upstream, time: clock.time, logger: logger)
     }
 }
 
@@ -92,6 +94,23 @@ package final class TestClock: Sendable {
             state.monotonic += .seconds(seconds)
         }
     }
+}
+
+extension TestClock {
+    /// This clock as the client's time: a wait is over at once and moves the clock.
+    package var time: UpstreamTime {
+        UpstreamTime(
+            now: { self.monotonic },
+            sleep: { wait in
+                try Task.checkCancellation()
+                self.advance(by: Double(wait.components.seconds) + Double(wait.components.attoseconds) * 1e-18)
+            }, jitter: { 0.5 })
+    }
+}
+
+extension Logger {
+    /// A logger that says nothing.
+    package static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 }
 
 /// Bytes that look random and are the same in every run.

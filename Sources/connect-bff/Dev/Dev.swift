@@ -54,20 +54,24 @@ struct Dev: AsyncParsableCommand {
         let service = ConnectService(
             flatpeak: .init(
                 apiURL: sandbox.addresses.api, connectURL: sandbox.addresses.connect,
-                account: Secret(configuration.account), key: Secret(configuration.keys[0])),
+                credentials: Credentials(
+                    account: Secret(configuration.account), keys: configuration.keys.map { Secret($0) })),
             certificateAuthorities: nil,
             sessions: .init(
                 callbackURL: "\(publicURL)/v1/connect/callback",
                 apps: [
                     ConnectApp(name: "web", url: "http://localhost:7070"),
                     ConnectApp(name: "ios", url: "myapp://connect"),
+                    ConnectApp(name: "page", url: "\(publicURL)\(DevPage.path)"),
                 ],
-                returnURLs: ["\(publicURL)\(LaunchPage.path)", "myapp://tariff/done"]),
+                returnURLs: [
+                    "\(publicURL)\(LaunchPage.path)", "myapp://tariff/done", "\(publicURL)\(DevPage.path)",
+                ]),
             listen: .tcp(host: "127.0.0.1", port: port),
             allowedOrigins: ["http://localhost:7070", "http://127.0.0.1:7070"],
             authenticator: DevAuthenticator(), logger: logger)
         do {
-            try await service.run(pages: [LaunchPage.route]) {
+            try await service.run(pages: DevPage.routes + [LaunchPage.route]) {
                 StandardStream.output(Welcome.text(publicURL: publicURL, sandbox: sandbox.addresses))
             }
         } catch {

@@ -16,7 +16,7 @@ enum Welcome {
         return """
 
             connect-bff    \(publicURL)
-            try it         \(publicURL)\(LaunchPage.path)
+            try it         \(publicURL)\(DevPage.path)
             sandbox        API \(sandbox.api), Connect \(sandbox.connect)
                            controls \(sandbox.control), provider login \(sandbox.provider)
 

@@ -89,7 +89,7 @@ struct Settings: Sendable {
         else { throw Invalid(problems: reader.problems) }
         return Settings(
             flatpeak: .init(
-                apiURL: apiURL.text, connectURL: connectURL.text, account: account, key: key, version: version,
+                apiURL: apiURL.text, connectURL: connectURL.text, credentials: Credentials(account: account, keys: [key]), version: version,
                 mode: mode),
             certificateAuthorities: certificateAuthorities, listen: listen, publicURL: publicURL,
             sessions: .init(

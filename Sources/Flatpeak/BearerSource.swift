@@ -1,0 +1,137 @@
+package import Core
+import Logging
+import Metrics
+import Resilience
+import Synchronization
+
+/// The account and its keys. The second key is tried when the first is refused.
+package struct Credentials: Sendable {
+    package let account: Secret
+    package let keys: [Secret]
+
+    /// - Parameter keys: At least one.
+    package init(account: Secret, keys: [Secret]) {
+        precondition(!keys.isEmpty, "there is no login without a key")
+        self.account = account
+        self.keys = keys
+    }
+}
+
+/// The one owner of the bearer: the driver of ``BearerState``.
+final class BearerSource: Sendable {
+    /// One login with one key.
+    typealias Login = @Sendable (Secret, Secret) async throws(BFFError) -> Bearer
+
+    private struct State {
+        var bearer = BearerState()
+        var credentials: Credentials
+        /// The key that worked last.
+        var key = 0
+    }
+    private let state: Mutex<State>
+    private let login: Login
+    private let time: UpstreamTime
+    private let flight = SingleFlight<Int, Void>()
+    private let logger: Logger
+
+    init(_ credentials: Credentials, time: UpstreamTime, logger: Logger, login: @escaping Login) {
+        state = Mutex(State(credentials: credentials))
+        self.time = time
+        self.logger = logger
+        self.login = login
+    }
+
+    /// A bearer that is good now.
+    func bearer() async throws(BFFError) -> BearerState.Held {
+        while true {
+            switch state.withLock({ $0.bearer.requested(at: time.now()) }) {
+            case .use(let held): return held
+            case .fail(let error): throw error
+            case .logIn:
+                await renew()
+                if Task.isCancelled { throw .clientClosed }
+            }
+        }
+    }
+
+    func worked(_ number: Int) {
+        state.withLock { $0.bearer.worked(number) }
+    }
+
+    func refused(_ number: Int) {
+        state.withLock { $0.bearer.refused(number, at: time.now()) }
+    }
+
+    /// Renews ahead of time, and logs in at start, until cancelled.
+    func run() async {
+        while !Task.isCancelled {
+            await renew()
+            let now = time.now()
+            let next = state.withLock { $0.bearer.nextLogin(at: now) }
+            // A login that is due again at once would be a bug; a second's pause keeps it from being a storm.
+            guard (try? await time.sleep(max(.seconds(1), now.duration(to: next)))) != nil else { return }
+        }
+    }
+
+    /// Takes other credentials if Flatpeak accepts them, without a call noticing.
+    /// - Returns: False when they were refused or could not be tried; the old ones stay in place.
+    func adopt(_ credentials: Credentials) async -> Bool {
+        do throws(BFFError) {
+            let (bearer, key) = try await logIn(credentials, from: 0)
+            state.withLock { state in
+                state.credentials = credentials
+                state.key = key
+                state.bearer.credentialsChanged()
+                state.bearer.loggedIn(bearer, at: time.now())
+            }
+            return true
+        } catch {
+            logger.error("new credentials do not work; the old ones stay", metadata: ["bff.code": "\(error.code)"])
+            return false
+        }
+    }
+
+    /// Whether a login was tried, and did not end in the other mode: then nothing may be minted.
+    var isReady: Bool {
+        state.withLock { $0.bearer.hasTried && ($0.bearer.held != nil || $0.bearer.lastError != .upstreamModeDiffers) }
+    }
+
+    // MARK: - Logins
+
+    /// Logs in if that is due; one at a time, whoever asks.
+    private func renew() async {
+        await flight.value(for: 0) { [self] in
+            let (isDue, credentials, key) = state.withLock { state in
+                (state.bearer.isLoginDue(at: time.now()), state.credentials, state.key)
+            }
+            guard isDue else { return }
+            do throws(BFFError) {
+                let (bearer, key) = try await logIn(credentials, from: key)
+                state.withLock { state in
+                    state.key = key
+                    state.bearer.loggedIn(bearer, at: time.now())
+                }
+            } catch {
+                state.withLock { $0.bearer.loginFailed(error, at: time.now()) }
+                logger.error(
+                    "cannot log in to Flatpeak", metadata: ["bff.code": "\(error.code)", "bff.todo": "\(error.detail)"])
+            }
+        }
+    }
+
+    /// Logs in with the key that worked last; with the others when it is refused.
+    private func logIn(_ credentials: Credentials, from first: Int) async throws(BFFError) -> (Bearer, Int) {
+        var refusal = BFFError.upstreamRefusedCredentials
+        for offset in credentials.keys.indices {
+            let key = (first + offset) % credentials.keys.count
+            do throws(BFFError) {
+                let bearer = try await login(credentials.account, credentials.keys[key])
+                Gauge(label: "connect_bff_key_in_use").record(key + 1)
+                return (bearer, key)
+            } catch .upstreamRefusedCredentials {
+                refusal = .upstreamRefusedCredentials
+            }
+        }
+        throw refusal
+    }
+}

@@ -1,0 +1,14 @@
+/// The API versions whose paths and field names are known (upstream.md §0). A new one is a case here and what the
+/// compiler then asks for.
+package enum FlatpeakVersion: String, Sendable, CaseIterable {
+    case zero = "2024-08-24.zero"
+    case anode = "2025-09-14.anode"
+
+    /// Where connect tokens are created and retrieved (upstream.md §2, §3).
+    var connectTokenPath: String {
+        switch self {
+        case .zero: "/connect/tariff/token"
+        case .anode: "/connect/token"
+        }
+    }
+}

@@ -1,0 +1,331 @@
+// The page outside of Connect: signing in, connecting a tariff, and the settings of tariffs that are connected.
+
+import { chart } from '/page/chart.js';
+import { confirmed } from '/page/flow.js';
+import { button, clockOfZone, dateText, dayIn, h, logo } from '/page/kit.js';
+import * as memory from '/page/memory.js';
+import * as service from '/page/service.js';
+
+export class SignIn {
+  constructor({ show, signedIn }) { Object.assign(this, { show, signedIn }); }
+
+  draw() {
+    const sign = (user) => () => {
+      memory.signIn(user.id);
+      this.signedIn();
+    };
+    this.show('sign_in', 'Sign in', [h('div', { class: 'card narrow' },
+      h('h1', { tabindex: -1 }, 'Sign in'),
+      h('p', { class: 'lead' }, 'Three people live in this demo. Who are you today?'),
+      h('ul', { class: 'choices', 'aria-label': 'People' }, memory.users.map((user) =>
+        h('li', {}, h('button', { type: 'button', class: 'choice', onclick: sign(user) },
+          h('span', { class: 'avatar', 'aria-hidden': 'true' }, user.name.slice(0, 1)),
+          h('span', { class: 'words' }, h('span', { class: 'title' }, user.name),
+            h('span', { class: 'hint' }, user.text)))))))]);
+  }
+}
+
+/** What a session's state means to a customer: a word, a sentence, a colour. */
+const states = {
+  created: ['Ready to start', 'Nothing has been answered yet.', 'calm'],
+  active: ['In progress', 'Connect is open.', 'busy'],
+  abandoned: ['Not finished', 'You left before the end. You can go on where you stopped.', 'calm'],
+  pending: ['Waiting for your provider', 'Your provider has not answered yet. You do not have to wait here.', 'busy'],
+  connected: ['Connected', 'Your tariff is connected.', 'good'],
+  failed: ['Did not work', 'The connection did not work. You can try again.', 'bad'],
+  disconnected: ['Disconnected', 'Your tariff is no longer connected.', 'calm'],
+  expired: ['Expired', 'Its time ran out. You can start again.', 'calm'],
+};
+const canGoOn = new Set(['created', 'active', 'abandoned']);
+const isOver = (session) => session.ended_at && !canGoOn.has(session.state) && session.state !== 'pending';
+
+const pill = (text, colour) => h('span', { class: `pill ${colour}` }, text);
+
+/** The tariffs that a location can have, by their names in the status. */
+const slots = [
+  { key: 'commodity_import', name: 'Electricity you use', short: 'import', direction: 'IMPORT', type: 'COMMODITY' },
+  { key: 'commodity_export', name: 'Electricity you sell', short: 'export', direction: 'EXPORT', type: 'COMMODITY' },
+  { key: 'non_commodity_import', name: 'Grid fees', short: 'grid-fee', direction: 'IMPORT', type: 'NON_COMMODITY' },
+];
+const slotOf = (session) =>
+  slots.find((slot) => slot.direction === session.direction && slot.type === session.type);
+
+/** How often the state of open sessions is asked for, in milliseconds. */
+const pollInterval = 2000;
+
+export class Home {
+  /**
+   * @param user who is signed in
+   * @param open opens a connect token in this tab
+   * @param returned the id of a session that the customer has just come back from
+   */
+  constructor({ user, show, open, returned }) {
+    Object.assign(this, { user, show, open, returned, views: new Map() });
+    this.onStorage = (event) => { if (event.key === `sessions:${user.id}`) this.poll(); };
+  }
+
+  async start() {
+    this.notice = h('div', { class: 'notice' });
+    this.banner = h('div', { role: 'status' });
+    this.places = h('div', { class: 'places' }, h('div', { class: 'skeleton', 'aria-hidden': 'true' }));
+    this.recent = h('section', { class: 'recent', 'aria-labelledby': 'recent', hidden: true },
+      h('h2', { id: 'recent' }, 'Recent sessions'), this.list = h('ul', { class: 'sessions', 'aria-live': 'polite' }));
+    this.show('home', 'Your energy', [
+      h('h1', { tabindex: -1 }, `Hello, ${this.user.name.split(' ')[0]}`),
+      this.banner, this.notice, this.places, this.recent,
+    ]);
+    addEventListener('storage', this.onStorage);
+    await Promise.all([this.showPlaces(), this.poll()]);
+  }
+
+  stop() {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+    removeEventListener('storage', this.onStorage);
+  }
+
+  // MARK: - Opening Connect
+
+  /**
+   * Mints, and goes where the customer likes Connect to be.
+   * @param request what the mint asks for besides
+   */
+  async connect(title, request, control) {
+    const { app, tariffName, contractTerm } = memory.options();
+    const isHere = app === 'page';
+    // A tab must be opened while the browser still sees the click.
+    const tab = isHere ? null : window.open('', '_blank');
+    if (tab) tab.opener = null;
+    this.busy(control, true);
+    try {
+      const minted = await service.mint(this.user.id, {
+        app, return_url: `${location.origin}/`, ...request,
+        options: { tariff_name_capture: tariffName, contract_term_capture: contractTerm },
+      });
+      memory.remember(this.user.id, { id: minted.id, token: minted.connect_token, title });
+      if (isHere) return this.open(minted.connect_token);
+      if (tab) tab.location.replace(minted.launch_url);
+      else location.assign(minted.launch_url);
+      this.busy(control, false);
+      this.poll();
+    } catch (error) {
+      tab?.close();
+      this.busy(control, false);
+      this.complain(error, () => this.connect(title, request, control));
+    }
+  }
+
+  /** No button can be pressed while a mint runs. */
+  busy(control, isBusy) {
+    for (const each of document.querySelectorAll('#screen button')) each.disabled = isBusy;
+    control.setAttribute('aria-busy', isBusy);
+  }
+
+  complain(error, again) {
+    if (!(error instanceof service.Failure)) throw error;
+    const box = h('div', { class: 'alert error', role: 'alert', tabindex: -1 }, h('p', {}, error.message),
+      error.requestId && h('p', { class: 'request' }, 'Request ', h('code', {}, error.requestId)),
+      button('Try again', () => {
+        this.notice.replaceChildren();
+        again();
+      }));
+    this.notice.replaceChildren(box);
+    box.focus();
+  }
+
+  // MARK: - Places and their tariffs
+
+  async showPlaces() {
+    try {
+      const locations = await service.locations(this.user.id);
+      const known = await Promise.all(locations.map(async ({ id }) => {
+        const [status, tariffs] = await Promise.all([
+          service.status(this.user.id, id), service.tariffs(this.user.id, id),
+        ]);
+        return { id, status, tariffs };
+      }));
+      if (this.isStopped) return;
+      this.places.replaceChildren(...known.map((place, index) => this.place(place, index)), this.invitation(known.length));
+    } catch (error) {
+      if (this.isStopped) return;
+      this.places.replaceChildren();
+      this.complain(error, () => this.showPlaces());
+    }
+  }
+
+  invitation(count) {
+    const start = button('Connect your tariff', () => this.connect('Connect your tariff', {}, start), count ? 'secondary' : 'primary');
+    return h('section', { class: 'card invitation', 'aria-labelledby': 'invitation' },
+      h('h2', { id: 'invitation' }, count ? 'Another home?' : 'Know when power is cheap'),
+      h('p', {}, count
+        ? 'Connect the electricity tariff of another address.'
+        : 'Tell us who supplies your electricity, and we show you what every hour costs. It takes about two minutes.'),
+      start, this.options());
+  }
+
+  options() {
+    const chosen = memory.options();
+    const save = () => memory.saveOptions(chosen);
+    const radio = (value, label) => h('div', { class: 'check' }, h('input', {
+      type: 'radio', name: 'app', id: `app-${value}`, value, checked: chosen.app === value,
+      onchange: () => { chosen.app = value; save(); },
+    }), h('label', { for: `app-${value}` }, label));
+    const box = (name, label) => h('div', { class: 'check' }, h('input', {
+      type: 'checkbox', id: name, checked: chosen[name],
+      onchange: (event) => { chosen[name] = event.currentTarget.checked; save(); },
+    }), h('label', { for: name }, label));
+    return h('details', { class: 'options' }, h('summary', {}, 'Options for engineers'),
+      h('fieldset', { class: 'part' }, h('legend', {}, 'Where Connect opens'),
+        radio('page', 'On this page'), radio('web', 'In the Connect web app on port 7070, in another tab')),
+      h('fieldset', { class: 'part' }, h('legend', {}, 'What Connect asks besides'),
+        box('tariffName', 'The name of a tariff'), box('contractTerm', 'The term of the contract')));
+  }
+
+  place({ id, status, tariffs }, index) {
+    const heading = `place-${index}`;
+    const charts = h('div', { class: 'prices' });
+    return h('section', { class: 'card place', 'aria-labelledby': heading, 'data-location': id },
+      h('h2', { id: heading }, index === 0 ? 'Your home' : `Home ${index + 1}`, h('small', {}, id)),
+      h('ul', { class: 'slots' }, slots
+        .filter((slot) => statusOf(status[slot.key]) !== 'NOT_SUPPORTED')
+        .map((slot) => this.slot(id, slot, status[slot.key], tariffs, charts))),
+      charts);
+  }
+
+  slot(location, slot, status, tariffs, charts) {
+    const state = statusOf(status);
+    const tariff = tariffs.find((each) => each.direction === slot.direction && each.type === slot.type);
+    const isWaiting = state === 'NOT_CONNECTED' && [...this.views.values()].some((session) =>
+      session.location_id === location && session.state === 'pending' && slotOf(session) === slot);
+    const opens = (label, title, request = {}, kind = 'secondary') => {
+      const control = button(label, () => this.connect(title, {
+        location_id: location, direction: slot.direction, type: slot.type, ...request,
+      }, control), kind);
+      control.setAttribute('aria-label', `${label}: ${slot.name}`);
+      return control;
+    };
+    const edit = { action: 'edit' };
+    const disconnects = () => {
+      const control = button('Disconnect', async () => {
+        if (await confirmed('Disconnect this tariff?', 'Your prices will no longer be known to this app.', 'Disconnect')) {
+          this.connect(`Disconnect ${slot.short} tariff`, {
+            app: 'page', location_id: location, direction: slot.direction, type: slot.type, action: 'disconnect',
+          }, control);
+        }
+      }, 'quiet');
+      control.setAttribute('aria-label', `Disconnect: ${slot.name}`);
+      return control;
+    };
+    const shownPrices = button('Prices', () => this.prices(location, slot, charts, shownPrices), 'secondary');
+    shownPrices.setAttribute('aria-label', `Prices: ${slot.name}`);
+    const [word, colour, buttons] = {
+      CONNECTED: ['Connected', 'good', () => [
+        slot.type === 'COMMODITY' && shownPrices,
+        opens('View', `View ${slot.short} tariff`), opens('Edit', `Edit ${slot.short} tariff`, edit), disconnects(),
+      ]],
+      ERROR: ['Needs attention', 'bad', () => [
+        opens('Reconnect', `Reconnect ${slot.short} tariff`, edit, 'primary'),
+        opens('View', `View ${slot.short} tariff`), disconnects(),
+      ]],
+      NOT_CONNECTED: isWaiting
+        ? ['Waiting for your provider', 'busy', () => [opens('View', `View ${slot.short} tariff`)]]
+        : ['Not connected', 'calm', () => [opens(`Add ${slot.short} tariff`, `Add ${slot.short} tariff`)]],
+    }[state] ?? [state, 'calm', () => [opens('View', `View ${slot.short} tariff`)]];
+    if (state === 'CONNECTED' && slot.key === 'commodity_import') this.prices(location, slot, charts, shownPrices);
+    return h('li', { class: 'slot', 'data-slot': slot.key, 'data-status': state },
+      h('div', { class: 'slot-head' },
+        status?.provider && logo(status.provider),
+        h('div', { class: 'words' }, h('span', { class: 'title' }, slot.name),
+          h('span', { class: 'hint' }, facts(status, tariff))),
+        pill(word, colour)),
+      h('div', { class: 'row' }, buttons()));
+  }
+
+  /** The prices of today and tomorrow, by the calendar of the place. */
+  async prices(location, slot, charts, control) {
+    control.disabled = true;
+    const day = 24 * 3600_000;
+    const now = Date.now();
+    try {
+      const answer = await service.prices(this.user.id, location, slot.direction, new Date(now - 2 * day), new Date(now + 3 * day));
+      const rows = answer.data.map((row) => ({
+        from: Date.parse(row.valid_from), to: Date.parse(row.valid_to), value: row.price.value,
+      }));
+      const zone = answer.location_timezone;
+      const draw = (title, moment) => {
+        const wanted = dayIn(zone, moment);
+        return chart(title, rows.filter((row) => dayIn(zone, row.from) === wanted), answer.currency_code, clockOfZone(zone));
+      };
+      charts.replaceChildren(h('h3', {}, slot.direction === 'EXPORT' ? 'What you earn' : 'What you pay'),
+        h('div', { class: 'charts' }, draw('Today', now), draw('Tomorrow', now + day)));
+    } catch (error) {
+      charts.replaceChildren();
+      this.complain(error, () => this.prices(location, slot, charts, control));
+    }
+    control.disabled = false;
+  }
+
+  // MARK: - Live state of sessions
+
+  /** Asks how the open sessions stand, and again as long as one is open and somebody looks. */
+  async poll() {
+    clearTimeout(this.timer);
+    const round = this.round = (this.round ?? 0) + 1;
+    const known = memory.sessions(this.user.id);
+    const before = JSON.stringify([...this.views.values()].map((view) => view.state));
+    const hadBegun = this.views.size > 0;
+    await Promise.all(known.map(async ({ id }) => {
+      if (this.views.has(id) && isOver(this.views.get(id))) return;
+      try {
+        this.views.set(id, await service.session(this.user.id, id));
+      } catch (error) {
+        // A restart of `connect-bff dev` forgets everything; anything else will be asked again.
+        if (error.code === 'not_found') memory.forget(this.user.id, id);
+      }
+    }));
+    if (this.isStopped || round !== this.round) return;
+    const after = JSON.stringify([...this.views.values()].map((view) => view.state));
+    if (before !== after) {
+      this.drawSessions();
+      if (hadBegun || [...this.views.values()].some((view) => view.state === 'pending')) this.showPlaces();
+    }
+    if ([...this.views.values()].some((view) => !isOver(view))) {
+      this.timer = setTimeout(() => (document.hidden ? this.pollWhenSeen() : this.poll()), pollInterval);
+    }
+  }
+
+  pollWhenSeen() {
+    document.addEventListener('visibilitychange', () => { if (!this.isStopped) this.poll(); }, { once: true });
+  }
+
+  drawSessions() {
+    const shown = memory.sessions(this.user.id).filter(({ id }) => this.views.has(id));
+    this.recent.hidden = shown.length === 0;
+    this.list.replaceChildren(...shown.map(({ id, title }) => {
+      const { state } = this.views.get(id);
+      const [word, , colour] = states[state] ?? [state, '', 'calm'];
+      if (isOver(this.views.get(id))) memory.forgetToken(id);
+      const token = memory.tokenOf(id);
+      const go = button('Continue', () => this.open(token));
+      go.setAttribute('aria-label', `Continue: ${title}`);
+      return h('li', { 'data-session': id, 'data-state': state },
+        h('span', { class: 'title' }, title), pill(word, colour), token && canGoOn.has(state) && go);
+    }));
+    const returned = this.views.get(this.returned);
+    if (returned) {
+      const [, sentence, colour] = states[returned.state] ?? [returned.state, returned.state, 'calm'];
+      if (this.banner.textContent !== sentence) {
+        this.banner.replaceChildren(h('p', { class: `banner ${colour}` }, sentence));
+      }
+    }
+  }
+}
+
+/** Statuses arrive with blanks behind them at times. */
+const statusOf = (slot) => (slot?.status ?? 'NOT_SUPPORTED').trim();
+
+function facts(status, tariff) {
+  const name = [status?.provider?.display_name, status?.tariff?.display_name];
+  const end = tariff?.contract_end_date && `until ${dateText(tariff.contract_end_date)}`;
+  return [...new Set([...name, end].filter(Boolean))].join(' · ');
+}

@@ -1,0 +1,285 @@
+"""Chromium, as a customer uses it: by labels and the words on buttons; and what must be true of every page."""
+
+import base64
+import json
+import os
+import pathlib
+import re
+import urllib.parse
+
+import axe_core_python
+from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+import webapp
+
+SCREENSHOTS = pathlib.Path(__file__).parent.parent.parent / ".build/screenshots"
+AXE = (pathlib.Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
+PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+DESKTOP = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+TRANSIENT = (NoSuchElementException, StaleElementReferenceException)
+
+# Runs in every document before its own scripts.
+SPY = """
+    if (/cot_/.test(document.referrer)) console.error('a token in document.referrer');
+"""
+
+
+class Browser:
+    """One Chromium with a profile of its own."""
+
+    looked_at = set()
+
+    def __init__(self, service, size=PHONE):
+        options = webdriver.ChromeOptions()
+        options.binary_location = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+        for argument in [
+            "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--lang=en-GB",
+            "--disable-background-networking", "--disable-component-update", "--no-first-run",
+            # Nothing outside this machine has an address.
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+        ]:
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        options.page_load_strategy = "eager"
+        self.service = service
+        self.hosts = {
+            f"localhost:{service.port}", urllib.parse.urlsplit(service.provider_url).netloc,
+            urllib.parse.urlsplit(webapp.ORIGIN).netloc,
+        }
+        self.expected = []
+        self.requests = []
+        self.driver = webdriver.Chrome(
+            options, webdriver.ChromeService(os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver")))
+        self.watched = set()
+        self.watch()
+        self.resize(size)
+
+    def watch(self):
+        """Puts the spy into the current tab."""
+        if self.driver.current_window_handle in self.watched:
+            return
+        self.watched.add(self.driver.current_window_handle)
+        self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": SPY})
+
+    def resize(self, size):
+        self.size = size
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def quit(self):
+        self.driver.quit()
+
+    # What is on the screen.
+
+    def until(self, what, seconds=10, why=""):
+        return WebDriverWait(self.driver, seconds, 0.05, TRANSIENT).until(lambda _: what(), why)
+
+    def js(self, script, *arguments):
+        return self.driver.execute_script(script, *arguments)
+
+    @property
+    def shown(self):
+        """The name of the screen, once nothing is going on; None before."""
+        return self.js("""
+            const screen = document.querySelector('[data-screen], [data-route]');
+            if (!screen || document.querySelector('[aria-busy=true]')) return null;
+            return screen.dataset.screen ?? screen.dataset.route;
+        """)
+
+    def screen(self, name, seconds=10):
+        """Waits for a screen, and looks at it."""
+        try:
+            self.until(lambda: self.shown == name, seconds)
+        except WebDriverException as error:
+            raise AssertionError(f"{name} did not come; there is {self.shown}:\n{self.text}") from error
+        return self
+
+    @property
+    def text(self):
+        return self.driver.find_element(By.TAG_NAME, "body").text
+
+    def sees(self, text, seconds=10):
+        try:
+            self.until(lambda: text in self.text, seconds)
+        except WebDriverException as error:
+            raise AssertionError(f"“{text}” did not come:\n{self.text}") from error
+        return self
+
+    def find(self, css):
+        return self.until(lambda: self.driver.find_element(By.CSS_SELECTOR, css), why=f"{css} is not there")
+
+    def all(self, css):
+        return self.driver.find_elements(By.CSS_SELECTOR, css)
+
+    def button(self, name):
+        """A button that can be pressed, by its accessible name."""
+        def found():
+            for each in self.driver.find_elements(By.CSS_SELECTOR, "button, summary, a"):
+                if each.accessible_name == name and each.is_displayed() and each.is_enabled():
+                    return each
+            return None
+        return self.until(found, why=f"there is no button “{name}”")
+
+    def has_button(self, name):
+        return any(each.accessible_name == name and each.is_displayed() for each in self.all("button"))
+
+    def press(self, name):
+        for attempt in range(3):
+            try:
+                self.button(name).click()
+                return self
+            except StaleElementReferenceException:
+                continue
+        raise AssertionError(f"“{name}” does not stay still")
+
+    def labelled(self, label):
+        def found():
+            for each in self.driver.find_elements(By.CSS_SELECTOR, "input, select"):
+                if each.accessible_name == label and each.is_displayed():
+                    return each
+            return None
+        return self.until(found, why=f"there is no field “{label}”")
+
+    def fill(self, **fields):
+        """Types into inputs, by name."""
+        for name, value in fields.items():
+            element = self.find(f"[name={name}]")
+            if element.tag_name == "select" or element.get_attribute("type") in ("time", "date"):
+                self.js("""
+                    arguments[0].value = arguments[1];
+                    for (const kind of ['input', 'change']) arguments[0].dispatchEvent(new Event(kind, {bubbles: true}));
+                """, element, value)
+            else:
+                element.clear()
+                element.send_keys(value)
+        return self
+
+    def same_document(self):
+        """Something that is gone once another document is there."""
+        return self.find("html")
+
+    def renewed(self, do):
+        """Does something that puts up a new screen or document, and waits until it is there."""
+        heading = self.find("h1")
+        do()
+        def gone():
+            try:
+                heading.is_enabled()
+                return False
+            except (StaleElementReferenceException, NoSuchElementException):
+                return True
+        self.until(gone, why="the screen stayed")
+        return self
+
+    def open(self, url):
+        self.driver.get(url)
+        self.watch()
+        return self
+
+    def switch(self, handle):
+        self.driver.switch_to.window(handle)
+        self.watch()
+        self.resize(self.size)
+        return self
+
+    def back(self):
+        self.driver.back()
+        return self
+
+    def reload(self):
+        self.driver.refresh()
+        return self
+
+    @property
+    def history(self):
+        return self.js("return history.length")
+
+    # What must hold everywhere.
+
+    def look(self, name):
+        """Takes screenshots at both sizes and lets axe-core judge light and dark; once for each name."""
+        if name in Browser.looked_at:
+            return self
+        Browser.looked_at.add(name)
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        size = self.size
+        for kind, each in (("desktop", DESKTOP), ("phone", PHONE)):
+            self.resize(each)
+            self.capture(f"{name}-{kind}")
+            assert self.js("return document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
+        self.judge(name, "light")
+        self.driver.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]})
+        self.capture(f"{name}-phone-dark")
+        self.judge(name, "dark")
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        self.resize(size)
+        return self
+
+    def capture(self, name):
+        picture = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": {
+            "x": 0, "y": 0, "scale": 1, "width": self.size["width"],
+            "height": self.js("return Math.max(innerHeight, document.documentElement.scrollHeight)"),
+        }})
+        (SCREENSHOTS / f"{name}.png").write_bytes(base64.b64decode(picture["data"]))
+
+    def faults(self):
+        """What axe-core finds serious or critical on this screen."""
+        self.js(AXE)
+        found = self.driver.execute_async_script(
+            "axe.run(document, {resultTypes: ['violations']}).then(arguments[0], (error) => arguments[0](String(error)))")
+        assert isinstance(found, dict), found
+        assert len(found["passes"]) > 5, "axe-core looked at nothing"
+        return [
+            f"{each['id']} ({each['impact']}): {each['help']} {[node['html'][:200] for node in each['nodes']]}"
+            for each in found["violations"] if each["impact"] in ("serious", "critical")]
+
+    def judge(self, name, scheme):
+        faults = self.faults()
+        assert not faults, f"{name}, {scheme}: {faults}"
+
+    def expect(self, pattern):
+        """A line of the console that this test provokes."""
+        self.expected.append(pattern)
+        return self
+
+    def collect(self):
+        """Requests of all tabs since the last time."""
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] in ("Network.requestWillBeSent", "Network.requestWillBeSentExtraInfo"):
+                self.requests.append(message)
+        return self.requests
+
+    def complaints(self):
+        """Everything that must not have happened, whatever the test was about."""
+        found = []
+        for entry in self.driver.get_log("browser"):
+            if entry["level"] in ("SEVERE", "WARNING") and not any(
+                    re.search(pattern, entry["message"]) for pattern in self.expected):
+                found.append(f"console: {entry['source']}: {entry['message']}")
+        seen = 0
+        for message in self.collect():
+            parameters = message["params"]
+            headers = parameters.get("headers") or parameters["request"]["headers"]
+            referrer = next((value for name, value in headers.items() if name.lower() == "referer"), "")
+            if "cot_" in referrer:
+                found.append(f"a token in Referer: {referrer}")
+            if "request" not in parameters:
+                continue
+            url = urllib.parse.urlsplit(parameters["request"]["url"])
+            if url.scheme in ("http", "https", "ws", "wss"):
+                seen += 1
+                if url.netloc not in self.hosts:
+                    found.append(f"another host: {url.geturl()}")
+            elif url.scheme not in ("data", "blob", "about"):
+                found.append(f"another scheme: {url.geturl()}") if url.geturl() not in self.deep_links else None
+            if parameters["request"].get("mixedContentType", "none") != "none":
+                found.append(f"mixed content: {url.geturl()}")
+        if not seen:
+            found.append("the log of requests is empty, so it proves nothing")
+        return found
+
+    deep_links = ()

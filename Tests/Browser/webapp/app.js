@@ -1,0 +1,113 @@
+// A stand-in for a Connect web app, as bare as it can be, that does what docs/upstream.md §10 says of the reference one:
+// one plain JSON POST without credentials, whose status nobody looks at; the token from `fp_cot`; `session_start` on
+// every load that has no state; answers as history states; `location.replace` on redirects.
+
+import { CONNECT_API_URL } from './config.js';
+
+const token = new URLSearchParams(location.search).get('fp_cot') ?? '';
+const page = document.getElementById('page');
+
+async function post(step) {
+  try {
+    const answer = await fetch(CONNECT_API_URL, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ connect_token: token, type: 'submit', ...step }),
+    });
+    return await answer.json();
+  } catch (error) {
+    return { object: 'error', type: 'api_error', code: 'unexpected_error', message: String(error) };
+  }
+}
+
+/** Sends a step; what comes back becomes a state of the history, on an address that keeps the token alone. */
+async function send(step, keep = 'pushState') {
+  const answer = await post(step);
+  if (answer.route === 'session_redirect') return location.replace(answer.data.redirect_url);
+  history[keep](answer, '', `/?fp_cot=${token}`);
+  show(answer);
+}
+
+addEventListener('popstate', (event) => show(event.state));
+
+function make(name, properties, ...children) {
+  const element = Object.assign(document.createElement(name), properties);
+  element.append(...children);
+  return element;
+}
+
+const press = (text, onclick) => make('button', { type: 'button', textContent: text, onclick });
+
+/** Inputs with a button; `read` turns their values into the data of a step. */
+const form = (answer, names, read) => make('form', {
+  onsubmit: (event) => {
+    event.preventDefault();
+    const values = Object.fromEntries(new FormData(event.target));
+    send({ route: answer.route, data: read(values) });
+  },
+}, ...names.map((name) => make('label', {}, name, make('input', { name }))), make('button', { textContent: 'Next' }));
+
+const pick = (answer, items, read) =>
+  items.map(([text, value]) => press(text, () => send({ route: answer.route, data: read(value) })));
+
+const act = (answer, action) => press(action, () => send({ route: answer.route, action }));
+
+/** Minor units on the screen, major ones on the wire. */
+const major = (text) => Number((Number(text) / 100).toFixed(6));
+
+const views = {
+  postal_address_capture: (answer) => [form(answer, ['address_line1', 'city', 'post_code', 'country_code'],
+    (values) => ({ postal_address: values }))],
+  provider_select: (answer) => [
+    ...pick(answer, answer.data.providers.map((each) => [each.display_name, each.id]), (id) => ({ provider: { id } })),
+    act(answer, 'PROVIDER_MISSING')],
+  provider_name_capture: (answer) => [form(answer, ['name'], (values) => ({ provider: values }))],
+  tariff_select: (answer) =>
+    pick(answer, answer.data.tariffs.map((each) => [each.name, each.id]), (id) => ({ tariff: { id } })),
+  tariff_structure_select: (answer) =>
+    pick(answer, answer.data.options.map((each) => [each, each]), (option) => ({ options: [option] })),
+  rate_fixed_capture: (answer) => [form(answer, ['cost'], (values) => ({ cost: major(values.cost) }))],
+  rate_tod_capture: (answer) => [form(answer, ['day', 'night', 'from', 'to'], (values) => ({
+    hours: [
+      { cost: major(values.day), valid_from: `${values.from}:00`, valid_to: `${values.to}:00` },
+      { cost: major(values.night), valid_from: `${values.to}:00`, valid_to: `${values.from}:00` },
+    ],
+  }))],
+  region_select: (answer) => pick(answer, answer.data.regions.map((each) => [each, each]), (region) => ({ region })),
+  surcharge_capture: (answer) => [form(answer, ['fixed', 'percentage'], (values) => ({
+    surcharge: { fixed: major(values.fixed), percentage: Number(values.percentage) },
+  }))],
+  tariff_name_capture: (answer) => [form(answer, ['name'], (values) => ({ tariff: values }))],
+  contract_term_capture: (answer) => [press('Skip', () => send({ route: answer.route }))],
+  tariff_summary: (answer) => [
+    make('p', { textContent: `${answer.data.provider.display_name} ${answer.data.tariff.structure_type}` }),
+    act(answer, 'EDIT'), act(answer, 'DISCONNECT'), act(answer, 'WRONG_TARIFF')],
+  tariff_connection_pending: (answer) => [act(answer, 'EDIT'), act(answer, 'DISCONNECT')],
+  tariff_connection_failed: (answer) => [act(answer, 'EDIT'), act(answer, 'DISCONNECT')],
+  complete_tariff: () => {
+    setTimeout(() => location.assign('/'), 30_000);
+    return [];
+  },
+};
+
+function show(answer) {
+  if (answer.object === 'error') {
+    page.dataset.route = 'error';
+    page.replaceChildren(make('h1', { textContent: 'Error' }),
+      make('p', { id: 'token', textContent: answer.connect_token ?? '' }),
+      make('p', { id: 'request', textContent: answer.request_id ?? '' }),
+      make('p', { id: 'message', textContent: answer.message ?? '' }), press('Try again', () => history.back()));
+    return;
+  }
+  const view = views[answer.route];
+  const actions = answer.actions ?? [];
+  page.dataset.route = answer.route;
+  page.replaceChildren(
+    ...actions.includes('BACK') ? [act(answer, 'BACK')] : [],
+    press('Close', () => (actions.includes('CLOSE') ? send({ route: answer.route, action: 'CLOSE' }) : history.back())),
+    make('h1', { textContent: view ? answer.route : `Unknown route: ${answer.route}` }),
+    ...view ? view(answer) : []);
+}
+
+if (history.state) show(history.state);
+else send({ route: 'session_start' }, 'replaceState');

@@ -1,0 +1,367 @@
+import Core
+import Flatpeak
+import Foundation
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import Logging
+import Relay
+import Sessions
+import Store
+import TestSupport
+import Testing
+import Yams
+
+@testable import Gateway
+
+/// `openapi.yaml`, as it is embedded and served, against the routes, the errors and the types behind them.
+@Suite struct ContractTests {
+    typealias Object = [String: Any]
+
+    let document: Object
+    let table: RouteTable
+
+    init() throws {
+        let text = String(decoding: PackageResources.openapi_yaml, as: UTF8.self)
+        document = try #require(try Yams.load(yaml: text) as? Object)
+        let upstream = ScriptedUpstream()
+        let flatpeak = FlatpeakClient.scripted(upstream)
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let sessions = Sessions(
+            flatpeak: flatpeak, store: InMemoryStore(),
+            settings: .init(
+                callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: "http://web.test")],
+                returnURLs: []),
+            now: { Date() }, randomBytes: countingBytes(), logger: logger)
+        let relay = Relay(sessions: sessions, flatpeak: flatpeak, instance: "self", logger: logger)
+        table = RouteTable(
+            Route.contract(sessions: sessions, flatpeak: flatpeak, relay: relay, now: { Date() }),
+            authenticator: DevAuthenticator(), origins: [], randomBytes: countingBytes(), logger: logger)
+    }
+
+    // MARK: - Routes
+
+    @Test func `the routes are the document's operations, both ways`() {
+        let routes = table.routes.map { "\($0.method) \($0.template)" }
+        #expect(Set(routes) == Set(operations.map(\.name)))
+        #expect(routes.count == operations.count)
+        // With the answers to methods that a path does not have, the router knows no other path either.
+        #expect(Set(table.router().routes.map { "\($0.path)" }) == Set(operations.map(\.path)))
+    }
+
+    @Test func `pages of connect-bff dev are no part of the contract`() {
+        #expect(!operations.contains { $0.path == "/launch" })
+        #expect(!table.routes.contains { $0.template == "/launch" })
+    }
+
+    @Test func `every path answers, with the documented methods in Allow`() async throws {
+        for (path, operations) in Dictionary(grouping: operations, by: \.path) {
+            let response = try await send("PATCH", path)
+            #expect(response.status == .methodNotAllowed, "\(path)")
+            #expect(response.headers[.allow] == operations.map(\.method).sorted().joined(separator: ", "), "\(path)")
+        }
+    }
+
+    @Test func `every operation answers with a documented status and content type`() async throws {
+        for operation in operations {
+            let response = try await send(operation.method, operation.path)
+            let documented = try #require(operation.responses[String(response.status.code)], "\(operation.name)")
+            let content = try #require(documented["content"] as? Object, "\(operation.name)")
+            let type = try #require(response.headers[.contentType]?.prefix { $0 != ";" })
+            #expect(content.keys.contains(String(type)), "\(operation.name)")
+        }
+    }
+
+    @Test func `the document is what the service gives out`() async throws {
+        let response = try await send("GET", "/openapi.yaml")
+        #expect(Array(response.body.readableBytesView) == PackageResources.openapi_yaml)
+    }
+
+    /// Calls a path with something in the place of what varies.
+    private func send(_ method: String, _ path: String) async throws -> TestResponse {
+        let method = try #require(HTTPRequest.Method(method))
+        return try await Application(router: table.router()).test(.router) { client in
+            try await client.execute(uri: path.replacing(/{[a-z]+}/, with: "x_1"), method: method)
+        }
+    }
+
+    @Test func `security, error form and body limit are the policy's`() throws {
+        for route in table.routes {
+            let operation = try #require(operations.first { $0.name == "\(route.method) \(route.template)" })
+            let security = try #require(operation.object["security"] as? [Object], "\(operation.name)")
+            if case .user = route.handler {
+                // `dev`, or nothing, which is the user `demo`.
+                #expect(security.map { Array($0.keys) } == [["dev"], []], "\(operation.name)")
+            } else {
+                #expect(security.isEmpty, "\(operation.name)")
+            }
+            let form =
+                switch route.policy.dialect {
+                case .problem: "application/problem+json"
+                case .connect: "application/json"
+                case .page: "text/html"
+                }
+            for (status, response) in operation.responses where status.first == "4" || status.first == "5" {
+                let content = response["content"] as? Object
+                #expect(content.map { Array($0.keys) } == [form], "\(operation.name) \(status)")
+            }
+            let body = (operation.object["requestBody"] as? Object).map(resolved)
+            #expect((body != nil) == (route.policy.bodyLimit != nil), "\(operation.name)")
+            if let limit = route.policy.bodyLimit {
+                #expect((body?["description"] as? String)?.contains("\(limit) bytes") == true, "\(operation.name)")
+            }
+        }
+    }
+
+    // MARK: - Errors
+
+    /// An error of the next case.
+    ///
+    /// A case that has no place in this chain does not compile.
+    private static func next(after error: BFFError?) -> BFFError? {
+        switch error {
+        case nil: .malformedJSON
+        case .malformedJSON: .bodyTooLarge(limit: 1)
+        case .bodyTooLarge: .unsupportedContentType
+        case .unsupportedContentType: .unknownField("a")
+        case .unknownField: .invalidField("a", reason: .missing)
+        case .invalidField: .unauthenticated
+        case .unauthenticated: .notFound
+        case .notFound: .methodNotAllowed
+        case .methodNotAllowed: .methodUnknown
+        case .methodUnknown: .connectTokenMissing
+        case .connectTokenMissing: .connectTokenUnknown
+        case .connectTokenUnknown: .connectTokenUsed
+        case .connectTokenUsed: .connectTokenExpired
+        case .connectTokenExpired: .upstreamUnreachable
+        case .upstreamUnreachable: .upstreamTimedOut
+        case .upstreamTimedOut: .upstreamRefusedCredentials
+        case .upstreamRefusedCredentials: .upstreamRefused(status: 400, code: nil)
+        case .upstreamRefused: .noPrices(.noTariffConnected)
+        case .noPrices(.noTariffConnected): .noPrices(.pendingConnect)
+        case .noPrices(.pendingConnect): .noPrices(.noPriceData)
+        case .noPrices(.noPriceData): .upstreamFailed(status: 500)
+        case .upstreamFailed: .upstreamLimited(retryAfter: nil)
+        case .upstreamLimited: .upstreamUnavailable(retryAfter: 1)
+        case .upstreamUnavailable: .upstreamInvalidAnswer
+        case .upstreamInvalidAnswer: .upstreamModeDiffers
+        case .upstreamModeDiffers: .upstreamVersionNotSupported
+        case .upstreamVersionNotSupported: .loopDetected
+        case .loopDetected: .overloaded
+        case .overloaded: .clientClosed
+        case .clientClosed: .storeUnavailable
+        case .storeUnavailable: .internalFailure(site: "test")
+        case .internalFailure: nil
+        }
+    }
+
+    private static let errors: [BFFError] = Array(
+        sequence(state: nil) { (last: inout BFFError?) in
+            last = next(after: last)
+            return last
+        })
+
+    @Test func `the codes are the document's, both ways, each with its status`() throws {
+        let schema = try schema("ErrorCode")
+        let meanings = try #require(schema["x-enumDescriptions"] as? [String: String])
+        #expect(Set(Self.errors.map(\.code)).count == Self.errors.count)
+        #expect(Set(try texts(schema["enum"])) == Set(Self.errors.map(\.code)))
+        #expect(Set(meanings.keys) == Set(Self.errors.map(\.code)))
+        for error in Self.errors {
+            #expect(meanings[error.code]?.hasPrefix("\(error.status). ") == true, "\(error.code)")
+        }
+    }
+
+    @Test func `every code stands at a response of its own status, and nowhere else`() throws {
+        let statuses = Dictionary(uniqueKeysWithValues: Self.errors.map { ($0.code, $0.status) })
+        var seen: Set<String> = []
+        for operation in operations {
+            for (status, response) in operation.responses where (Int(status) ?? 0) >= 400 {
+                let codes = try texts(response["x-error-codes"])
+                for code in codes { #expect(statuses[code] == Int(status), "\(operation.name) \(status) \(code)") }
+                #expect(!codes.isEmpty, "\(operation.name) \(status)")
+                seen.formUnion(codes)
+                let hasRetryAfter = Self.errors.contains { codes.contains($0.code) && $0.retryAfter != nil }
+                let headers = response["headers"] as? Object
+                #expect((headers?["Retry-After"] != nil) == hasRetryAfter, "\(operation.name) \(status)")
+                #expect(
+                    (headers?["Allow"] != nil) == codes.contains("method_not_allowed"), "\(operation.name) \(status)")
+                if let problem = (response["content"] as? Object)?["application/problem+json"] as? Object {
+                    let narrowed = try #require(
+                        ((problem["schema"] as? Object)?["allOf"] as? [Object])?.last?["properties"]
+                            as? [String: Object])
+                    #expect(narrowed["status"]?["const"] as? Int == Int(status))
+                    let constant = (narrowed["code"]?["const"] as? String).map { [$0] }
+                    #expect(try constant ?? texts(narrowed["code"]?["enum"]) == codes, "\(operation.name) \(status)")
+                }
+            }
+        }
+        // A method that nobody knows is on no path, and a client that left gets no answer.
+        #expect(seen == Set(statuses.keys).subtracting(["method_unknown", "client_closed"]))
+    }
+
+    // MARK: - Schemas
+
+    @Test func `closed sets are the code's`() throws {
+        let states = try schema("SessionState")
+        #expect(try texts(states["enum"]) == SessionState.allCases.map(\.rawValue))
+        #expect(Set(try #require(states["x-enumDescriptions"] as? Object).keys) == Set(try texts(states["enum"])))
+        #expect(try texts(schema("Direction")["enum"]) == TariffDirection.allCases.map(\.rawValue))
+        #expect(try texts(schema("TariffType")["enum"]) == TariffType.allCases.map(\.rawValue))
+        #expect(try texts(properties("MintRequest")["action"]?["enum"]) == TariffAction.allCases.map(\.rawValue))
+    }
+
+    @Test func `a mint has the code's fields and no others, every text with a limit`() throws {
+        for (name, fields) in [
+            ("MintRequest", MintRequest.CodingKeys.allCases.map(\.stringValue)),
+            ("PostalAddress", PostalAddress.CodingKeys.allCases.map(\.stringValue)),
+            ("RouteOptions", RouteOptions.CodingKeys.allCases.map(\.stringValue)),
+        ] {
+            #expect(Set(try properties(name).keys) == Set(fields), "\(name)")
+            #expect(try schema(name)["additionalProperties"] as? Bool == false, "\(name)")
+            for (field, property) in try properties(name) where property["type"] as? String == "string" {
+                #expect(property["maxLength"] is Int || property["enum"] != nil, "\(name).\(field)")
+            }
+        }
+    }
+
+    @Test func `every reference leads somewhere`() {
+        func walk(_ value: Any, _ path: String) {
+            if let object = value as? Object {
+                if let reference = object["$ref"] as? String { #expect(target(of: reference) != nil, "\(path)") }
+                for (key, value) in object { walk(value, "\(path)/\(key)") }
+            } else if let list = value as? [Any] {
+                for value in list { walk(value, path) }
+            }
+        }
+        walk(document, "#")
+    }
+
+    // MARK: - Examples
+
+    @Test func `every operation is told, and every answer has an example and the id of its request`() {
+        for operation in operations {
+            for key in ["operationId", "summary", "description"] {
+                #expect((operation.object[key] as? String)?.isEmpty == false, "\(operation.name) \(key)")
+            }
+            #expect(operation.responses.keys.contains { $0.hasPrefix("2") }, "\(operation.name)")
+            for (status, response) in operation.responses {
+                #expect((response["headers"] as? Object)?["X-Request-Id"] != nil, "\(operation.name) \(status)")
+                for (type, media) in (response["content"] as? [String: Object]) ?? [:] {
+                    #expect(!examples(media).isEmpty, "\(operation.name) \(status) \(type)")
+                }
+            }
+        }
+        let ids = operations.compactMap { $0.object["operationId"] as? String }
+        #expect(Set(ids).count == operations.count)
+    }
+
+    @Test func `examples of a mint are accepted, examples of calls are relayed`() throws {
+        let bodies = operations.compactMap { ($0.object["requestBody"] as? Object).map(resolved) }
+        #expect(bodies.count == 3)
+        for body in bodies {
+            let media = try #require((body["content"] as? [String: Object])?["application/json"])
+            #expect(!examples(media).isEmpty)
+            for example in examples(media) {
+                let json = Array(try JSONSerialization.data(withJSONObject: example))
+                if (media["schema"] as? Object)?["$ref"] as? String == "#/components/schemas/MintRequest" {
+                    _ = try MintRequest.read(json)
+                } else {
+                    #expect(try Envelope(json.span).connectToken.exposed.hasPrefix("cot_"))
+                }
+            }
+        }
+    }
+
+    @Test func `examples of errors are the service's own`() throws {
+        struct Problem: Decodable {
+            let type: String, title: String, status: Int, detail: String, code: String, request_id: String
+        }
+        struct Connect: Decodable { let object: String, type: String, code: String, message: String }
+        let errors = Dictionary(uniqueKeysWithValues: Self.errors.map { ($0.code, $0) })
+        for operation in operations {
+            for (status, response) in operation.responses where (Int(status) ?? 0) >= 400 {
+                for (type, media) in (response["content"] as? [String: Object]) ?? [:] where type != "text/html" {
+                    for example in examples(media) {
+                        let json = try JSONSerialization.data(withJSONObject: example)
+                        if type == "application/problem+json" {
+                            let problem = try JSONDecoder().decode(Problem.self, from: json)
+                            let error = try #require(errors[problem.code])
+                            #expect(problem.type == "urn:connect-bff:problem:\(error.code)")
+                            #expect(problem.title == error.title && problem.status == error.status)
+                        } else {
+                            let answer = try JSONDecoder().decode(Connect.self, from: json)
+                            let error = try #require(errors[answer.code])
+                            #expect(answer.object == "error")
+                            #expect(answer.type == (error.status < 500 ? "invalid_request" : "api_error"))
+                            #expect(answer.message.hasPrefix("\(error.title). "))
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `examples of answers have the fields that their schema requires`() throws {
+        for (id, name) in [
+            ("mintSession", "MintedSession"), ("readSession", "Session"), ("readLocationStatus", "LocationStatus"),
+            ("listTariffs", "TariffList"), ("listLocations", "LocationList"), ("readPrices", "Prices"),
+        ] {
+            let operation = try #require(operations.first { $0.object["operationId"] as? String == id })
+            let answer = try #require(operation.responses["200"] ?? operation.responses["201"])
+            let media = try #require((answer["content"] as? [String: Object])?["application/json"])
+            #expect((media["schema"] as? Object)?["$ref"] as? String == "#/components/schemas/\(name)")
+            for example in examples(media) {
+                let fields = Set(try #require(example as? Object).keys)
+                #expect(fields.isSuperset(of: try texts(schema(name)["required"])), "\(name)")
+                #expect(fields.isSubset(of: try properties(name).keys), "\(name)")
+            }
+        }
+    }
+
+    // MARK: - Reading the document
+
+    private struct Operation {
+        let method: String
+        let path: String
+        let object: Object
+        let responses: [String: Object]
+        var name: String { "\(method) \(path)" }
+    }
+
+    private var operations: [Operation] {
+        ((document["paths"] as? [String: Object]) ?? [:]).flatMap { path, item in
+            item.compactMap { method, value in
+                guard let object = value as? Object else { return nil }
+                let responses = (object["responses"] as? [String: Object]) ?? [:]
+                return Operation(
+                    method: method.uppercased(), path: path, object: object, responses: responses.mapValues(resolved))
+            }
+        }
+    }
+
+    private func target(of reference: String) -> Object? {
+        reference.split(separator: "/").dropFirst().reduce(document) { $0?[String($1)] as? Object }
+    }
+
+    private func resolved(_ object: Object) -> Object {
+        (object["$ref"] as? String).flatMap(target) ?? object
+    }
+
+    private func schema(_ name: String) throws -> Object {
+        try #require(target(of: "#/components/schemas/\(name)"))
+    }
+
+    private func properties(_ name: String) throws -> [String: Object] {
+        try #require(try schema(name)["properties"] as? [String: Object])
+    }
+
+    private func texts(_ value: Any?) throws -> [String] {
+        try #require(value as? [String])
+    }
+
+    private func examples(_ media: Object) -> [Any] {
+        if let example = media["example"] { return [example] }
+        return ((media["examples"] as? [String: Object]) ?? [:]).values.compactMap { $0["value"] }
+    }
+}

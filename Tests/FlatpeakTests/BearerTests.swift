@@ -1,0 +1,272 @@
+import Core
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Flatpeak
+
+@Suite struct BearerStateTests {
+    let start = ContinuousClock.now
+    private func at(_ seconds: Double) -> ContinuousClock.Instant { start + .seconds(seconds) }
+
+    private func bearer(_ text: String = "b", at moment: Double, life: Double = 3600, jitter: Double = 0.5) -> Bearer {
+        Bearer(token: Secret(text), expiresIn: life, askedAt: at(moment), jitter: jitter)
+    }
+
+    private func used(_ answer: BearerState.Answer) -> Int? {
+        if case .use(let held) = answer { held.number } else { nil }
+    }
+
+    private func failed(_ answer: BearerState.Answer) -> BFFError? {
+        if case .fail(let error) = answer { error } else { nil }
+    }
+
+    @Test("R2: renewal is due at 75 to 85 % of life; 60 s before the end it is waited for", arguments: [0, 0.5, 0.999])
+    func R2(jitter: Double) {
+        var state = BearerState()
+        state.loggedIn(bearer(at: 0, jitter: jitter), at: at(0))
+        let due = 3600 * (0.75 + jitter / 10)
+        #expect(!state.isLoginDue(at: at(due - 1)))
+        #expect(state.isLoginDue(at: at(due)))
+        #expect(used(state.requested(at: at(3539))) == 1)
+        guard case .logIn = state.requested(at: at(3540)) else {
+            Issue.record("a stale bearer was used")
+            return
+        }
+    }
+
+    @Test("R2: over 24 h of constant load nobody waits for a login after the first")
+    func R2day() {
+        var state = BearerState()
+        var random = SystemRandomNumberGenerator()
+        var waited = 0
+        var logins = 0
+        var loginEnds: Double?
+        for tick in 0..<(86_400 * 4) {
+            let now = Double(tick) / 4
+            if let end = loginEnds, now >= end {
+                state.loggedIn(
+                    bearer("b\(logins)", at: now - 2, jitter: .random(in: 0..<1, using: &random)), at: at(now))
+                loginEnds = nil
+            }
+            // The background loop; a login takes two seconds.
+            if loginEnds == nil, state.isLoginDue(at: at(now)) {
+                logins += 1
+                loginEnds = now + 2
+            }
+            if used(state.requested(at: at(now))) == nil { waited += 1 }
+        }
+        #expect(waited == 8, "only until the first login ended")
+        #expect((28...33).contains(logins))
+    }
+
+    @Test("R3: a token that ends no later than the old one is not asked for again at once")
+    func R3() {
+        var state = BearerState()
+        state.loggedIn(bearer(at: 0, jitter: 0), at: at(0))
+        state.loggedIn(bearer("same", at: 0, jitter: 0), at: at(2700))
+        #expect(!state.isLoginDue(at: at(2700 + 449)))
+        #expect(state.isLoginDue(at: at(2700 + 450)))
+        state.loggedIn(bearer("same", at: 0, jitter: 0), at: at(3580))
+        #expect(!state.isLoginDue(at: at(3609)))
+    }
+
+    @Test("R4: while the login is down the bearer serves until its end")
+    func R4() {
+        var state = BearerState()
+        state.loggedIn(bearer(at: 0), at: at(0))
+        for second in stride(from: 2880.0, to: 3600, by: 1) {
+            if state.isLoginDue(at: at(second)) { state.loginFailed(.upstreamUnreachable, at: at(second)) }
+            #expect(used(state.requested(at: at(second))) == 1)
+        }
+        state.loginFailed(.upstreamUnreachable, at: at(3600))
+        #expect(failed(state.requested(at: at(3600))) == .upstreamUnreachable)
+    }
+
+    @Test("R5: a key that is refused for an hour is tried at most 67 times")
+    func R5hour() {
+        var state = BearerState()
+        var logins = 0
+        for tick in 0..<36_000 where state.isLoginDue(at: at(Double(tick) / 10)) {
+            logins += 1
+            state.loginFailed(.upstreamRefusedCredentials, at: at(Double(tick) / 10))
+        }
+        #expect(logins <= 67)
+        #expect(logins > 60)
+    }
+
+    @Test("R5: bearers that are handed out and refused are not a reason for a storm either")
+    func R5unproven() {
+        var state = BearerState()
+        var logins = 0
+        for tick in 0..<36_000 {
+            let now = Double(tick) / 10
+            if case .logIn = state.requested(at: at(now)) {
+                logins += 1
+                state.loggedIn(bearer("b\(logins)", at: now), at: at(now))
+            }
+            if let number = used(state.requested(at: at(now))) { state.refused(number, at: at(now)) }
+        }
+        #expect(logins <= 67)
+    }
+
+    @Test("R5: a bearer that worked and was revoked is renewed at once, and only by the first who noticed")
+    func R5revoked() {
+        var state = BearerState()
+        state.loggedIn(bearer("one", at: 0), at: at(0))
+        state.worked(1)
+        state.refused(1, at: at(10))
+        #expect(state.isLoginDue(at: at(10)))
+        state.loggedIn(bearer("two", at: 10), at: at(10))
+        state.refused(1, at: at(11))
+        #expect(used(state.requested(at: at(11))) == 2)
+    }
+}
+
+@Suite struct BearerSourceTests {
+    let upstream = ScriptedUpstream()
+    let clock = TestClock()
+    let token = ConnectToken("cot_1")
+
+    @Test("R1: a crowd of 1000 logs in once; who leaves takes nothing along")
+    func R1() async throws {
+        let (gate, open) = AsyncStream<Void>.makeStream()
+        upstream.on(
+            "login",
+            [
+                { _ in
+                    for await _ in gate {}; return .success(.json(#"{"bearer_token":"b","expires_in":60}"#))
+                }
+            ])
+        upstream.on("claim", .json("{}"))
+        let client = FlatpeakClient.scripted(upstream, clock: clock)
+        let token = try #require(token)
+        let first = Task { try await client.claim(token) }
+        while upstream.requests("login").isEmpty { await Task.yield() }
+        let others = (0..<999).map { _ in Task { try await client.claim(token) } }
+        first.cancel()
+        await #expect(throws: BFFError.clientClosed) { try await first.value }
+        open.finish()
+        for other in others { #expect(try await other.value == .notFinished) }
+        #expect(upstream.requests("login").count == 1)
+    }
+
+    @Test("R1: a failed login is everybody's error, and is not tried again before its time")
+    func R1failed() async throws {
+        upstream.on("login", .json("{}", status: 403))
+        let client = FlatpeakClient.scripted(upstream, clock: clock)
+        for _ in 0..<20 {
+            await #expect(throws: BFFError.upstreamRefusedCredentials) { try await client.claim(try #require(token)) }
+        }
+        #expect(upstream.requests("login").count == 1)
+        clock.advance(by: 1)
+        await #expect(throws: BFFError.upstreamRefusedCredentials) { try await client.claim(try #require(token)) }
+        #expect(upstream.requests("login").count == 2)
+    }
+
+    @Test("R5: a crowd whose bearer was revoked renews it once", arguments: [401, 403])
+    func R5(status: Int) async throws {
+        let logins = Mutex(0)
+        let isRevoked = Mutex(false)
+        upstream.on(
+            "login",
+            [
+                { _ in
+                    let number = logins.withLock { number in
+                        number += 1
+                        return number
+                    }
+                    return .success(.json(#"{"bearer_token":"b\#(number)","expires_in":3600}"#))
+                }
+            ])
+        upstream.on(
+            "claim",
+            [
+                { request in
+                    let isOld = request.header("authorization") == "Bearer b1"
+                    return .success(.json("{}", status: isOld && isRevoked.withLock { $0 } ? status : 200))
+                }
+            ])
+        let client = FlatpeakClient.scripted(upstream, clock: clock)
+        let token = try #require(token)
+        _ = try await client.claim(token)
+        isRevoked.withLock { $0 = true }
+        try await withThrowingTaskGroup { group in
+            for _ in 0..<50 { group.addTask { _ = try await client.claim(token) } }
+            try await group.waitForAll()
+        }
+        #expect(logins.withLock { $0 } == 2)
+        #expect(upstream.requests("claim").count <= 101)
+    }
+
+    @Test("S6: the second key is tried when the first is refused, and then first")
+    func S6keys() async throws {
+        upstream.on(
+            "login",
+            [
+                { request in
+                    let isOld =
+                        request.header("authorization") == "Basic " + Data("acc_1:old".utf8).base64EncodedString()
+                    return .success(isOld ? .json("{}", status: 403) : .json(#"{"bearer_token":"b","expires_in":60}"#))
+                }
+            ])
+        upstream.on("claim", .json("{}"))
+        let client = FlatpeakClient.scripted(upstream, keys: ["old", "new"], clock: clock)
+        _ = try await client.claim(try #require(token))
+        clock.advance(by: 60)
+        _ = try await client.claim(try #require(token))
+        #expect(upstream.requests("login").count == 3)
+    }
+
+    @Test("S6: new credentials replace the old only when they work, and no call fails meanwhile")
+    func S6() async throws {
+        upstream.on(
+            "login",
+            [
+                { request in
+                    let pair = Data(base64Encoded: String(request.header("authorization")?.dropFirst(6) ?? ""))
+                    let key = String(decoding: pair ?? Data(), as: UTF8.self).dropFirst("acc_1:".count)
+                    return .success(
+                        key == "bad"
+                            ? .json("{}", status: 403) : .json(#"{"bearer_token":"of-\#(key)","expires_in":3600}"#))
+                }
+            ])
+        upstream.on("claim", .json("{}"))
+        let client = FlatpeakClient.scripted(upstream, keys: ["old"], clock: clock)
+        let use = { (key: String) in
+            _ = try await client.claim(try #require(token))
+            #expect(upstream.requests("claim").last?.header("authorization") == "Bearer of-\(key)")
+        }
+        try await use("old")
+        #expect(await client.adopt(Credentials(account: Secret("acc_1"), keys: [Secret("bad")])) == false)
+        try await use("old")
+        #expect(await client.adopt(Credentials(account: Secret("acc_1"), keys: [Secret("new")])))
+        try await use("new")
+    }
+
+    @Test("S5: a login of the other mode: not ready, nothing minted")
+    func S5() async throws {
+        upstream.on("login", .json(#"{"bearer_token":"b","expires_in":60,"live_mode":false}"#))
+        let client = FlatpeakClient.scripted(upstream, mode: .live, clock: clock)
+        #expect(!client.isReady)
+        await #expect(throws: BFFError.upstreamModeDiffers) {
+            try await client.mint(MintOrder(connectURL: "a://b", callbackURL: "c://d"))
+        }
+        #expect(!client.isReady)
+        #expect(upstream.requests("mint").isEmpty)
+    }
+
+    @Test("R19: the first login is tried in the background until it works")
+    func R19() async throws {
+        upstream.on(
+            "login", .json("{}", status: 500), .json("{}", status: 500), .json("{}", status: 500),
+            .json(#"{"bearer_token":"b","expires_in":3600}"#))
+        let client = FlatpeakClient.scripted(upstream, clock: clock)
+        let loop = Task { await client.run() }
+        while upstream.requests("login").count < 4 { await Task.yield() }
+        loop.cancel()
+        await loop.value
+        #expect(client.isReady)
+    }
+}

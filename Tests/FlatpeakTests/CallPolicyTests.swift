@@ -1,0 +1,194 @@
+import Core
+import FoundationEssentials
+import Resilience
+import TestSupport
+import Testing
+
+@testable import Flatpeak
+
+@Suite struct CallPolicyTests {
+    let start = ContinuousClock.now
+    private func at(_ seconds: Double) -> ContinuousClock.Instant { start + .seconds(seconds) }
+
+    @Test(
+        "R7: what is made again, by class",
+        arguments: [
+            (Operation.claim, CallPolicy.Result.notConnected, true), (.claim, .broken, true),
+            (.claim, .answered, false),
+            (.claim, .abandoned, false), (.login, .broken, true),
+            (.mint, .notConnected, true), (.mint, .broken, false), (.relay, .notConnected, true),
+            (.relay, .broken, false), (.tariffs, .broken, true),
+        ])
+    func R7(operation: Operation, result: CallPolicy.Result, isRepeated: Bool) throws {
+        var policy = CallPolicy(epoch: start)
+        for attempt in 1...2 {
+            try policy.start(operation, attempt: attempt, at: start)
+            let next = policy.finish(operation, attempt: attempt, result, at: start, jitter: 0.5, left: .seconds(10))
+            #expect(next == (isRepeated ? .tryAgain(after: .milliseconds(50 * attempt)) : .done))
+        }
+        try policy.start(operation, attempt: 3, at: start)
+        #expect(policy.finish(operation, attempt: 3, result, at: start, jitter: 0.5, left: .seconds(10)) == .done)
+    }
+
+    @Test("R11: no try begins that the deadline leaves no time for")
+    func R11() throws {
+        var policy = CallPolicy(epoch: start)
+        try policy.start(.claim, attempt: 1, at: start)
+        #expect(
+            policy.finish(.claim, attempt: 1, .broken, at: start, jitter: 0.5, left: .milliseconds(40)) == .done)
+    }
+
+    @Test("R10: a stuck connect host takes no place of a read, and its breaker is its own")
+    func R10() throws {
+        var policy = CallPolicy(epoch: start)
+        for _ in 0..<Operation.Lane.relay.places { try policy.start(.relay, attempt: 1, at: start) }
+        #expect(throws: BFFError.overloaded) { try policy.start(.relay, attempt: 1, at: start) }
+        try policy.start(.claim, attempt: 1, at: start)
+        for _ in 0..<5 {
+            _ = policy.finish(.relay, attempt: 1, .broken, at: start, jitter: 0, left: .seconds(1))
+        }
+        #expect(policy.isOpen(.connect))
+        #expect(!policy.isOpen(.api))
+        #expect(throws: BFFError.upstreamUnavailable(retryAfter: 4)) {
+            try policy.start(.relay, attempt: 1, at: at(1))
+        }
+        try policy.start(.claim, attempt: 1, at: at(1))
+    }
+
+    @Test("R9: a 429 slows down and is no failure")
+    func R9() throws {
+        var policy = CallPolicy(epoch: start)
+        for _ in 0..<10 {
+            try policy.start(.claim, attempt: 1, at: start)
+        }
+        for _ in 0..<10 {
+            _ = policy.finish(.claim, attempt: 1, .limited(retryAfter: 7), at: start, jitter: 0, left: .seconds(9))
+        }
+        #expect(!policy.isOpen(.api))
+        #expect(throws: BFFError.upstreamLimited(retryAfter: 6)) { try policy.start(.claim, attempt: 1, at: at(1)) }
+        try policy.start(.relay, attempt: 1, at: at(1))
+        try policy.start(.claim, attempt: 1, at: at(7))
+    }
+
+    // MARK: - Simulations: events in virtual time, each try lasting 20 ms
+
+    struct Run {
+        var sent = 0
+        var succeeded = 0
+        var failedSlowly = 0
+        var offered = 0
+    }
+
+    /// Offers reads at a steady rate and lets `upstream` decide how each try that is sent ends.
+    private func simulate(
+        perSecond rate: Int, seconds: Int, upstream: (_ call: Int) -> CallPolicy.Result
+    ) -> Run {
+        struct Event { let at: Double, first: Double, attempt: Int, isEnd: Bool }
+        var random = SystemRandomNumberGenerator()
+        var policy = CallPolicy(epoch: start)
+        var run = Run()
+        var events = (0..<(rate * seconds)).map { call in
+            let moment = Double(call) / Double(rate)
+            return Event(at: moment, first: moment, attempt: 1, isEnd: false)
+        }
+        run.offered = events.count
+        var later: [Event] = []
+        var index = 0
+        while index < events.count || !later.isEmpty {
+            let event: Event
+            if let soonest = later.indices.min(by: { later[$0].at < later[$1].at }),
+                index >= events.count || later[soonest].at <= events[index].at
+            {
+                event = later.remove(at: soonest)
+            } else {
+                event = events[index]
+                index += 1
+            }
+            guard event.isEnd else {
+                do throws(BFFError) {
+                    try policy.start(.claim, attempt: event.attempt, at: at(event.at))
+                    later.append(Event(at: event.at + 0.02, first: event.first, attempt: event.attempt, isEnd: true))
+                } catch {
+                    continue
+                }
+                continue
+            }
+            run.sent += 1
+            let result = upstream(run.sent)
+            let next = policy.finish(
+                .claim, attempt: event.attempt, result, at: at(event.at), jitter: .random(in: 0..<1, using: &random),
+                left: .seconds(10 - (event.at - event.first)))
+            switch next {
+            case .done:
+                if result == .answered {
+                    run.succeeded += 1
+                } else if event.at - event.first > 5 {
+                    run.failedSlowly += 1
+                }
+            case .tryAgain(let wait):
+                let seconds = Double(wait.components.attoseconds) * 1e-18 + Double(wait.components.seconds)
+                later.append(
+                    Event(at: event.at + seconds, first: event.first, attempt: event.attempt + 1, isEnd: false))
+            }
+        }
+        events = []
+        return run
+    }
+
+    @Test("R8: upstream failing all calls at 500/s for a minute gets at most 1.1 times the load, and nobody hangs")
+    func R8() {
+        let run = simulate(perSecond: 500, seconds: 60) { _ in .broken }
+        #expect(Double(run.sent) <= 1.1 * Double(run.offered))
+        #expect(run.failedSlowly == 0)
+    }
+
+    @Test("R7, R8, R10: one failure in ten is hidden from at least 99 % of reads")
+    func oneInTen() {
+        let run = simulate(perSecond: 25, seconds: 400) { $0.isMultiple(of: 10) ? .broken : .answered }
+        #expect(Double(run.succeeded) >= 0.99 * Double(run.offered))
+    }
+}
+
+@Suite struct RetryAfterTests {
+    let now = Date(timeIntervalSince1970: 784_111_777)  // Sun, 06 Nov 1994 08:49:37 GMT
+
+    @Test(
+        "R9: seconds or a date",
+        arguments: [
+            ("0", 0), ("120", 120), ("Sun, 06 Nov 1994 08:50:07 GMT", 30), ("Sun, 06 Nov 1994 08:49:00 GMT", 0),
+            ("-1", nil), ("soon", nil), ("Sun, 06 Nov 1994 08:50 GMT", nil), ("1.5", nil), ("", nil),
+        ] as [(String, Int?)])
+    func R9(text: String, seconds: Int?) {
+        #expect(RetryAfter.seconds(text, at: now) == seconds)
+    }
+}
+
+@Suite struct FlatpeakVersionTests {
+    let upstream = ScriptedUpstream()
+
+    @Test("upstream.md §2: 2024-08-24.zero has other paths and names")
+    func zero() async throws {
+        upstream.on("mint", .json(#"{"connect_token":"cot_1","expires_in":60}"#))
+        upstream.on("claim", .json("{}"))
+        upstream.on("prices", .json("{}"))
+        let client = FlatpeakClient.scripted(upstream, version: .zero)
+        let order = MintOrder(connectURL: "a://b", callbackURL: "c://d", direction: .importing, type: .commodity)
+        _ = try await client.mint(order)
+        let mint = try #require(upstream.requests("mint").first)
+        #expect(mint.url == "https://api.test/connect/tariff/token")
+        #expect(mint.header("flatpeak-version") == "2024-08-24.zero")
+        #expect(
+            mint.text
+                == #"{"callback_uri":"c://d","connect_web_uri":"a://b","direction":"IMPORT","type":"COMMODITY"}"#)
+        _ = try await client.claim(try #require(ConnectToken("cot_1")))
+        #expect(upstream.requests("claim").first?.url == "https://api.test/connect/tariff/token?connect_token=cot_1")
+        _ = try await client.prices(
+            of: try #require(LocationID("loc_1")), from: nil, to: Date(timeIntervalSince1970: 0), direction: .exporting)
+        #expect(
+            upstream.requests("prices").first?.url
+                == "https://api.test/tariffs/rates/loc_1?end_time=1970-01-01T00:00:00Z&direction=EXPORT")
+        var edit = order
+        edit.action = .edit
+        await #expect(throws: BFFError.invalidField("action", reason: .notListed)) { try await client.mint(edit) }
+    }
+}
