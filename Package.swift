@@ -16,6 +16,7 @@ let strict: [SwiftSetting] = [
 
 extension Target.Dependency {
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let asyncAlgorithms = product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
     static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
     static let configuration = product(name: "Configuration", package: "swift-configuration")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
@@ -41,6 +42,7 @@ let package = Package(
     platforms: [.macOS(.v26)],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -61,14 +63,16 @@ let package = Package(
         .target(name: "Resilience"),
         .target(
             name: "Flatpeak",
-            dependencies: ["Core", "Resilience", .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL]),
+            dependencies: [
+                "Core", "Resilience", .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
+            ]),
         .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Resilience", .logging, .metrics]),
         .target(name: "Store", dependencies: ["Core", "Keys", "Sessions"]),
         .target(name: "Relay", dependencies: ["Core", "Flatpeak", "Sessions", .logging]),
         .target(
             name: "Gateway",
             dependencies: [
-                "Core", "Flatpeak", "Relay", "Sessions", .hummingbird, .httpTypes, .logging, .nioCore,
+                "Core", "Flatpeak", "Relay", "Resilience", "Sessions", .hummingbird, .httpTypes, .logging, .nioCore,
                 .serviceLifecycle,
             ],
             resources: [.embedInCode("openapi.yaml")]),
@@ -78,7 +82,7 @@ let package = Package(
             dependencies: [
                 "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", .argumentParser,
                 .configuration,
-                .httpTypes, .logging, .nioCore, .serviceLifecycle, .systemPackage, .unixSignals,
+                .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle, .systemPackage, .unixSignals,
             ],
             resources: [
                 "app.js", "chart.js", "flow.js", "home.js", "icon.svg", "index.html", "kit.js", "memory.js",

@@ -18,7 +18,7 @@ extension BFFError {
         case .upstreamRefusedCredentials, .upstreamInvalidAnswer, .upstreamModeDiffers, .upstreamVersionNotSupported,
             .upstreamUnreachable, .upstreamFailed:
             502
-        case .upstreamLimited, .upstreamUnavailable, .overloaded, .storeUnavailable: 503
+        case .upstreamLimited, .upstreamUnavailable, .notReady, .overloaded, .storeUnavailable: 503
         case .upstreamTimedOut: 504
         case .loopDetected: 508
         }
@@ -52,6 +52,7 @@ extension BFFError {
         case .upstreamModeDiffers: "upstream_mode_differs"
         case .upstreamVersionNotSupported: "upstream_version_not_supported"
         case .loopDetected: "loop_detected"
+        case .notReady: "not_ready"
         case .overloaded: "overloaded"
         case .clientClosed: "client_closed"
         case .storeUnavailable: "store_unavailable"
@@ -87,6 +88,7 @@ extension BFFError {
         case .upstreamModeDiffers: "Flatpeak's mode is not the one this server is set up for"
         case .upstreamVersionNotSupported: "Flatpeak no longer serves this server's API version"
         case .loopDetected: "The request came back to this server"
+        case .notReady: "This server is not ready"
         case .overloaded: "This server is busy"
         case .clientClosed: "The client left before the answer"
         case .storeUnavailable: "The session store cannot be asked"
@@ -126,6 +128,7 @@ extension BFFError {
         case .upstreamModeDiffers: "The operator has to make FLATPEAK_MODE and the API key agree."
         case .upstreamVersionNotSupported: "The operator has to set FLATPEAK_VERSION to the account's version."
         case .loopDetected: "The operator has to point FLATPEAK_CONNECT_URL at Flatpeak, not at this server."
+        case .notReady: "It has not tried to log in yet, or Flatpeak's mode is not the one it is set up for."
         case .overloaded, .storeUnavailable: "Try again in a moment."
         case .clientClosed: "Nobody reads this."
         case .internalFailure: "Try again; if it stays, tell the operator the request id."
@@ -139,7 +142,7 @@ extension BFFError {
         case .upstreamUnavailable(let seconds): seconds
         // Flatpeak asks not to repeat such a request sooner (upstream.md §6.3).
         case .noPrices(.pendingConnect), .noPrices(.noPriceData): 15 * 60
-        case .overloaded, .storeUnavailable: 1
+        case .notReady, .overloaded, .storeUnavailable: 1
         default: nil
         }
     }

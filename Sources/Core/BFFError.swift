@@ -33,6 +33,7 @@ package enum BFFError: Error, Hashable, Sendable {
 
     // Ours.
     case loopDetected
+    case notReady
     case overloaded
     case clientClosed
     case storeUnavailable

@@ -115,22 +115,36 @@ package final class FlatpeakClient: Sendable {
         return LocationStatus(slots: reply.tariff_status, body: try answer.bodyForClients())
     }
 
-    /// The prices of a location between two moments at most 90 days apart (upstream.md §6.3), as clients may read them.
+    /// The prices of a location between two moments at most 90 days apart (upstream.md §6.3).
+    /// - Throws: `noPrices` when Flatpeak says why there are none.
     package func prices(
         of location: LocationID, from start: Date?, to end: Date, direction: TariffDirection?
-    ) async throws(BFFError) -> [UInt8] {
+    ) async throws(BFFError) -> Prices {
         let operation = Operation.prices(location, in: settings.version)
-        switch settings.version {
-        case .zero:
-            var query = [("end_time", end.formatted(.iso8601))]
-            if let start { query.append(("start_time", start.formatted(.iso8601))) }
-            if let direction { query.append(("direction", direction.rawValue)) }
-            return try await call(operation, query: query).bodyForClients()
-        case .anode:
-            let body = PricesBody(
-                start_time: start?.formatted(.iso8601), end_time: end.formatted(.iso8601), tariff_direction: direction)
-            return try await call(operation, body: Self.json(body)).bodyForClients()
+        let answer: UpstreamAnswer
+        do {
+            switch settings.version {
+            case .zero:
+                var query = [("end_time", end.formatted(.iso8601))]
+                if let start { query.append(("start_time", start.formatted(.iso8601))) }
+                if let direction { query.append(("direction", direction.rawValue)) }
+                answer = try await call(operation, query: query)
+            case .anode:
+                let body = PricesBody(
+                    start_time: start?.formatted(.iso8601), end_time: end.formatted(.iso8601),
+                    tariff_direction: direction)
+                answer = try await call(operation, body: Self.json(body))
+            }
+        } catch .upstreamRefused(status: 422, let code) {
+            guard let gap = (code?.text).flatMap(BFFError.PriceGap.init) else {
+                throw .upstreamRefused(status: 422, code: code)
+            }
+            throw .noPrices(gap)
         }
+        let reply = try answer.decoded(as: PricesReply.self)
+        return Prices(
+            body: try answer.bodyForClients(),
+            nextUpdate: reply.next_update.flatMap { try? Date($0, strategy: .iso8601) })
     }
 
     /// Passes one Connect session call on, byte for byte, and gives back what Connect said, whatever the status.

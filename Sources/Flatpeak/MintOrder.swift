@@ -1,4 +1,5 @@
 package import Core
+package import FoundationEssentials
 
 /// What is asked of Flatpeak to create a connect token (upstream.md §2).
 package struct MintOrder: Sendable, Equatable {
@@ -121,8 +122,16 @@ package enum Claim: Hashable, Sendable {
     case gone
 }
 
+/// What energy costs at a location.
+package struct Prices: Sendable {
+    /// Flatpeak's answer as clients may read it.
+    package let body: [UInt8]
+    /// When Flatpeak means to have new ones.
+    package let nextUpdate: Date?
+}
+
 /// Which tariffs of a location to list (upstream.md §6.1).
-package struct TariffQuery: Sendable, Equatable {
+package struct TariffQuery: Hashable, Sendable {
     package var location: LocationID
     package var direction: TariffDirection?
     package var type: TariffType?
@@ -131,7 +140,7 @@ package struct TariffQuery: Sendable, Equatable {
     package var limit: Int?
 
     /// Which page: the two cursors exclude each other (upstream.md §6.5).
-    package enum Page: Sendable, Equatable {
+    package enum Page: Hashable, Sendable {
         case startingAfter(Identifier<Cursor>)
         case endingBefore(Identifier<Cursor>)
     }

@@ -41,6 +41,11 @@ struct LocationStatusReply: Decodable {
     }
 }
 
+/// `POST /prices/{location_id}` (upstream.md §6.3), as far as it says how long the prices hold.
+struct PricesReply: Decodable {
+    let next_update: String?
+}
+
 /// Either shape of an error (upstream.md §7): the error object, or a bare `{message}`.
 struct ErrorReply: Decodable {
     let code: String?
@@ -115,9 +120,6 @@ extension UpstreamAnswer {
         case 401, 403: return .upstreamRefusedCredentials
         case 404: return .notFound
         case 422 where code?.text == "api_version_not_supported": return .upstreamVersionNotSupported
-        case 422:
-            return (code?.text).flatMap(BFFError.PriceGap.init).map { .noPrices($0) }
-                ?? .upstreamRefused(status: status, code: code)
         case 429: return .upstreamLimited(retryAfter: retryAfter.map { min(max($0, 1), 3600) })
         case 400..<500: return .upstreamRefused(status: status, code: code)
         case 500...: return .upstreamFailed(status: status)

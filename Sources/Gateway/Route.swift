@@ -44,6 +44,9 @@ package struct RoutePolicy: Sendable {
     /// Only routes that take JSON have one.
     package var bodyLimit: Int?
 
+    /// Whether the route is refused while too many requests are under way. Probes answer always.
+    package var isShed = true
+
     package enum Dialect: Sendable {
         /// RFC 9457 problem details.
         case problem
@@ -69,5 +72,5 @@ package struct RoutePolicy: Sendable {
     /// Pages that a browser navigates to, from anywhere.
     package static let page = RoutePolicy(dialect: .page, origins: .none)
     /// Documents and probes.
-    package static let open = RoutePolicy(dialect: .problem, origins: .none)
+    package static let open = RoutePolicy(dialect: .problem, origins: .none, isShed: false)
 }

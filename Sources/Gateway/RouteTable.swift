@@ -2,6 +2,8 @@ import Core
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import Resilience
+import Synchronization
 package import Logging
 
 /// Every route there is, and the one way in which a request reaches a handler.
@@ -11,14 +13,18 @@ package struct RouteTable: Sendable {
     let logger: Logger
     private let authenticator: any Authenticator
     private let crossOrigin: CrossOrigin
+    private let underWay: UnderWay
 
     /// - Parameters:
     ///   - origins: The origins whose scripts may read answers.
     ///   - randomBytes: Makes request ids.
+    ///   - capacity: Requests that may be under way at a time; more are refused at once, so that those accepted keep
+    ///     their pace.
     package init(
-        _ routes: [Route], authenticator: any Authenticator, origins: Set<String>,
+        _ routes: [Route], authenticator: any Authenticator, origins: Set<String>, capacity: Int = 512,
         randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger
     ) {
+        underWay = UnderWay(capacity)
         self.routes = routes
         self.authenticator = authenticator
         self.randomBytes = randomBytes
@@ -65,6 +71,10 @@ package struct RouteTable: Sendable {
     }
 
     private func reply(of route: Route, to request: Request, _ context: EdgeContext) async -> Reply {
+        if route.policy.isShed {
+            guard underWay.enter() else { return .failure(.overloaded, in: route.policy.dialect, id: context.id) }
+        }
+        defer { if route.policy.isShed { underWay.leave() } }
         do throws(BFFError) {
             switch route.handler {
             case .user(let handle):
@@ -93,6 +103,18 @@ package struct RouteTable: Sendable {
                 context.parameters.map { (String($0.key), String($0.value)) }, uniquingKeysWith: { first, _ in first }),
             query: request.uri.queryParameters.map { (String($0.key), String($0.value)) })
     }
+}
+
+/// How many requests are under way, over all connections.
+private final class UnderWay: Sendable {
+    private let places: Mutex<Bulkhead>
+
+    init(_ capacity: Int) {
+        places = Mutex(Bulkhead(limit: capacity))
+    }
+
+    func enter() -> Bool { places.withLock { $0.enter() } }
+    func leave() { places.withLock { $0.leave() } }
 }
 
 extension Request {

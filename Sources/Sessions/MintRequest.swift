@@ -60,7 +60,7 @@ package struct MintRequest: StrictlyDecodable, Sendable {
 }
 
 extension PostalAddress: StrictlyDecodable {
-    /// No limits are published (upstream.md §2); no real address line comes near this many bytes.
+    /// No limits are published (upstream.md §2); no real address line comes near this many characters.
     private static let longestLine = 200
 
     fileprivate func validate() throws(BFFError) {
@@ -68,7 +68,7 @@ extension PostalAddress: StrictlyDecodable {
             ("postal_address.address_line1", address_line1), ("postal_address.address_line2", address_line2),
             ("postal_address.city", city), ("postal_address.state", state), ("postal_address.post_code", post_code),
         ]
-        for (name, line) in lines where line.map({ $0.utf8.count > Self.longestLine }) == true {
+        for (name, line) in lines where line.map({ $0.unicodeScalars.count > Self.longestLine }) == true {
             throw .invalidField(name, reason: .tooLong)
         }
         if let country_code, country_code.utf8.count != 2 || !country_code.utf8.allSatisfy({ (65...90).contains($0) }) {

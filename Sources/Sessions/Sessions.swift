@@ -10,6 +10,7 @@ import Synchronization
 package final class Sessions: Sendable {
     private let flatpeak: FlatpeakClient
     private let store: any SessionStore
+    private let reads: LocationReads
     private let settings: SessionSettings
     private let now: @Sendable () -> Date
     private let randomBytes: @Sendable (Int) -> [UInt8]
@@ -29,11 +30,12 @@ package final class Sessions: Sendable {
     ///   - now: The wall clock, for moments that clients see and Flatpeak sets.
     ///   - randomBytes: A cryptographically secure source.
     package init(
-        flatpeak: FlatpeakClient, store: any SessionStore, settings: SessionSettings,
+        flatpeak: FlatpeakClient, store: any SessionStore, reads: LocationReads, settings: SessionSettings,
         now: @escaping @Sendable () -> Date, randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger
     ) {
         self.flatpeak = flatpeak
         self.store = store
+        self.reads = reads
         self.settings = settings
         self.now = now
         self.randomBytes = randomBytes
@@ -146,6 +148,7 @@ package final class Sessions: Sendable {
             case .located(let location, let pricesAvailable):
                 facts.located = .init(location: location, pricesAvailable: pricesAvailable, since: askedAt)
                 try await store.bind(location, to: session.subject)
+                reads.forget(location)
                 let status = try await flatpeak.status(of: location)
                 facts.status = status[slot: session.slot].map { .init(value: $0, at: askedAt) }
             }
@@ -176,8 +179,8 @@ package final class Sessions: Sendable {
         try await store.locations(of: subject)
     }
 
-    /// Lets `subject` read `location`, or says that there is no such thing.
-    package func requireOwned(_ location: LocationID, by subject: Subject) async throws(BFFError) {
+    /// Lets `subject` use `location`, or says that there is no such thing.
+    func requireOwned(_ location: LocationID, by subject: Subject) async throws(BFFError) {
         guard try await store.owns(subject, location) else { throw .notFound }
     }
 }

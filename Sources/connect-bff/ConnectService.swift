@@ -25,17 +25,23 @@ struct ConnectService {
     /// - Parameters:
     ///   - pages: Routes besides those of the contract.
     ///   - listening: Called once the socket is open.
+    ///   - reload: Reads the credentials anew; nil where they cannot change.
     /// - Throws: `ExitCode.cannotStart`, after it said why.
     func run(
-        pages: [Route] = [], listening: @escaping @Sendable () async -> Void = {}
+        pages: [Route] = [], listening: @escaping @Sendable () async -> Void = {},
+        reload: (@Sendable () async throws(Settings.Invalid) -> Credentials)? = nil
     ) async throws {
         let transport = HTTPTransport(certificateAuthorities: certificateAuthorities)
+        let flatpeak = FlatpeakClient(flatpeak, transport: transport, logger: logger)
         let table = RouteTable(
-            routes(transport) + pages, authenticator: authenticator, origins: allowedOrigins,
+            routes(flatpeak) + pages, authenticator: authenticator, origins: allowedOrigins,
             randomBytes: Self.randomBytes, logger: logger)
+        // The last one is stopped first: no request is taken any more while those under way still find a bearer.
+        var services: [any Service] = [BearerRenewal(flatpeak: flatpeak)]
+        if let reload { services.append(CredentialReload(flatpeak: flatpeak, read: reload, logger: logger)) }
+        services.append(GatewayServer(table, at: listen, logger: logger, listening: listening))
         var configuration = ServiceGroupConfiguration(
-            services: [GatewayServer(table, at: listen, logger: logger, listening: listening)],
-            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         do {
             try await ServiceGroup(configuration: configuration).run()
@@ -46,15 +52,16 @@ struct ConnectService {
         await transport.shutdown()
     }
 
-    private func routes(_ transport: HTTPTransport) -> [Route] {
+    private func routes(_ flatpeak: FlatpeakClient) -> [Route] {
         let now: @Sendable () -> Date = { Date() }
-        let flatpeak = FlatpeakClient(flatpeak, transport: transport, logger: logger)
+        let store = InMemoryStore()
+        let reads = LocationReads(flatpeak: flatpeak, store: store, now: now)
         let sessions = Sessions(
-            flatpeak: flatpeak, store: InMemoryStore(), settings: sessions, now: now, randomBytes: Self.randomBytes,
-            logger: logger)
+            flatpeak: flatpeak, store: store, reads: reads, settings: sessions, now: now,
+            randomBytes: Self.randomBytes, logger: logger)
         let relay = Relay(
             sessions: sessions, flatpeak: flatpeak, instance: Self.randomBytes(8).hexadecimal, logger: logger)
-        return Route.contract(sessions: sessions, flatpeak: flatpeak, relay: relay, now: now)
+        return Route.contract(sessions: sessions, reads: reads, flatpeak: flatpeak, relay: relay, now: now)
     }
 
     /// From the system's generator, which is the kernel's.

@@ -38,6 +38,8 @@ struct Serve: AsyncParsableCommand {
             flatpeak: settings.flatpeak, certificateAuthorities: settings.certificateAuthorities,
             sessions: settings.sessions, listen: settings.listen, allowedOrigins: settings.allowedOrigins,
             authenticator: settings.authenticator, logger: logger)
-        try await service.run()
+        try await service.run(reload: { [config] () throws(Settings.Invalid) in
+            try await Settings.credentials(environment: ProcessInfo.processInfo.environment, file: config)
+        })
     }
 }

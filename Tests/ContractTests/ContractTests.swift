@@ -27,15 +27,17 @@ import Yams
         let upstream = ScriptedUpstream()
         let flatpeak = FlatpeakClient.scripted(upstream)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let store = InMemoryStore()
+        let reads = LocationReads(flatpeak: flatpeak, store: store, now: { Date() })
         let sessions = Sessions(
-            flatpeak: flatpeak, store: InMemoryStore(),
+            flatpeak: flatpeak, store: store, reads: reads,
             settings: .init(
                 callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: "http://web.test")],
                 returnURLs: []),
             now: { Date() }, randomBytes: countingBytes(), logger: logger)
         let relay = Relay(sessions: sessions, flatpeak: flatpeak, instance: "self", logger: logger)
         table = RouteTable(
-            Route.contract(sessions: sessions, flatpeak: flatpeak, relay: relay, now: { Date() }),
+            Route.contract(sessions: sessions, reads: reads, flatpeak: flatpeak, relay: relay, now: { Date() }),
             authenticator: DevAuthenticator(), origins: [], randomBytes: countingBytes(), logger: logger)
     }
 
@@ -147,7 +149,8 @@ import Yams
         case .upstreamInvalidAnswer: .upstreamModeDiffers
         case .upstreamModeDiffers: .upstreamVersionNotSupported
         case .upstreamVersionNotSupported: .loopDetected
-        case .loopDetected: .overloaded
+        case .loopDetected: .notReady
+        case .notReady: .overloaded
         case .overloaded: .clientClosed
         case .clientClosed: .storeUnavailable
         case .storeUnavailable: .internalFailure(site: "test")

@@ -237,7 +237,7 @@ import Testing
         let start = Date(timeIntervalSince1970: 1_700_000_000)
         let body = try await FlatpeakClient.scripted(upstream).prices(
             of: try #require(location), from: start, to: start.addingTimeInterval(3600), direction: .exporting)
-        #expect(String(decoding: body, as: UTF8.self) == #"{"object":"price","data":[]}"#)
+        #expect(String(decoding: body.body, as: UTF8.self) == #"{"object":"price","data":[]}"#)
         let request = try #require(upstream.requests("prices").first)
         #expect(
             request.text

@@ -29,15 +29,17 @@ import Testing
         var logger = Logger(label: "test") { _ in logs }
         logger.logLevel = .trace
         let flatpeak = FlatpeakClient.scripted(upstream)
+        let store = InMemoryStore()
+        let reads = LocationReads(flatpeak: flatpeak, store: store, now: { Date() })
         let sessions = Sessions(
-            flatpeak: flatpeak, store: InMemoryStore(),
+            flatpeak: flatpeak, store: store, reads: reads,
             settings: .init(
                 callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: Self.origin)],
                 returnURLs: []),
             now: { Date() }, randomBytes: countingBytes(), logger: logger)
         let relay = Relay(sessions: sessions, flatpeak: flatpeak, instance: "self", logger: logger)
         table = RouteTable(
-            Route.contract(sessions: sessions, flatpeak: flatpeak, relay: relay, now: { Date() }),
+            Route.contract(sessions: sessions, reads: reads, flatpeak: flatpeak, relay: relay, now: { Date() }),
             authenticator: DevAuthenticator(), origins: [Self.origin], randomBytes: countingBytes(), logger: logger)
         upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))
     }

@@ -22,8 +22,11 @@ import Testing
         bob = try #require(Subject("bob"))
         upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))
         let clock = clock
+        let flatpeak = FlatpeakClient.scripted(upstream)
+        let store = InMemoryStore()
         sessions = Sessions(
-            flatpeak: .scripted(upstream), store: InMemoryStore(), settings: MintRequestTests.settings,
+            flatpeak: flatpeak, store: store, reads: LocationReads(flatpeak: flatpeak, store: store, now: { clock.wall }),
+            settings: MintRequestTests.settings,
             now: { clock.wall }, randomBytes: countingBytes(),
             logger: .silent)
     }

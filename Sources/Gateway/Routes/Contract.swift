@@ -6,11 +6,12 @@ package import Sessions
 extension Route {
     /// Every route that `openapi.yaml` describes.
     package static func contract(
-        sessions: Sessions, flatpeak: FlatpeakClient, relay: Relay, now: @escaping @Sendable () -> Date
+        sessions: Sessions, reads: LocationReads, flatpeak: FlatpeakClient, relay: Relay,
+        now: @escaping @Sendable () -> Date
     ) -> [Route] {
         [
             mint(sessions), session(sessions, now: now), callback(sessions), locations(sessions),
-            locationStatus(sessions, flatpeak), prices(sessions, flatpeak), tariffs(sessions, flatpeak), document,
-        ] + self.relay(relay) + probes
+            locationStatus(reads), prices(reads), tariffs(reads), document,
+        ] + self.relay(relay) + probes(isReady: { flatpeak.isReady })
     }
 }

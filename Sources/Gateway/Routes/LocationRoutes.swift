@@ -15,38 +15,44 @@ extension Route {
     }
 
     /// `GET /v1/locations/{id}/prices`: what energy costs at one of the subject's locations.
-    static func prices(_ sessions: Sessions, _ flatpeak: FlatpeakClient) -> Route {
+    static func prices(_ reads: LocationReads) -> Route {
         Route(
             .get, "/v1/locations/{id}/prices", .read,
             .user { (exchange, subject) throws(BFFError) in
                 let location: LocationID = try exchange.identifier("id")
                 let (start, end) = try exchange.period()
                 let direction = try exchange.queryItem("direction", as: TariffDirection.self)
-                try await sessions.requireOwned(location, by: subject)
-                return .json(try await flatpeak.prices(of: location, from: start, to: end, direction: direction))
+                return Reply(
+                    try await reads.prices(of: location, from: start, to: end, direction: direction, for: subject))
             })
     }
 
     /// `GET /v1/locations/{id}/status`: how the tariffs of one of the subject's locations stand.
-    static func locationStatus(_ sessions: Sessions, _ flatpeak: FlatpeakClient) -> Route {
+    static func locationStatus(_ reads: LocationReads) -> Route {
         Route(
             .get, "/v1/locations/{id}/status", .read,
             .user { (exchange, subject) throws(BFFError) in
                 let location: LocationID = try exchange.identifier("id")
-                try await sessions.requireOwned(location, by: subject)
-                return .json(try await flatpeak.status(of: location).body)
+                return Reply(try await reads.status(of: location, for: subject))
             })
     }
 
     /// `GET /v1/tariffs/elements`: the tariffs of one of the subject's locations, under Flatpeak's own names.
-    static func tariffs(_ sessions: Sessions, _ flatpeak: FlatpeakClient) -> Route {
+    static func tariffs(_ reads: LocationReads) -> Route {
         Route(
             .get, "/v1/tariffs/elements", .read,
             .user { (exchange, subject) throws(BFFError) in
                 let query = try TariffQuery(exchange)
-                try await sessions.requireOwned(query.location, by: subject)
-                return .json(try await flatpeak.tariffs(query))
+                return Reply(try await reads.tariffs(query, for: subject))
             })
+    }
+}
+
+extension Reply {
+    /// What was read; `Age` says when it is not from now.
+    fileprivate init(_ found: LocationReads.Found) {
+        self = .json(found.body)
+        if let age = found.age { headers[.age] = String(age.components.seconds) }
     }
 }
 

@@ -2,13 +2,21 @@ import Core
 import HTTPTypes
 
 extension Route {
-    /// `GET /livez`: the process answers.
+    /// `GET /livez`: the process answers. `GET /readyz`: it may be sent requests.
     ///
-    /// `GET /readyz`: it may be sent requests; upstream's health is not asked.
-    static let probes: [Route] = ["/livez", "/readyz"].map { path in
-        Route(
-            .get, path, .open,
-            .anyone { _ in Reply(.ok, contentType: "text/plain; charset=utf-8", body: Array("ok\n".utf8)) })
+    /// - Parameter isReady: About this process, not about Flatpeak's health: a process that leaves the pool because
+    ///   Flatpeak is down helps nobody.
+    static func probes(isReady: @escaping @Sendable () -> Bool) -> [Route] {
+        let isFine = Reply(.ok, contentType: "text/plain; charset=utf-8", body: Array("ok\n".utf8))
+        return [
+            Route(.get, "/livez", .open, .anyone { _ in isFine }),
+            Route(
+                .get, "/readyz", .open,
+                .anyone { (_) throws(BFFError) in
+                    guard isReady() else { throw .notReady }
+                    return isFine
+                }),
+        ]
     }
 
     /// `GET /openapi.yaml`: the contract, as it was when this program was built.

@@ -71,9 +71,11 @@ struct Dev: AsyncParsableCommand {
             allowedOrigins: ["http://localhost:7070", "http://127.0.0.1:7070"],
             authenticator: DevAuthenticator(), logger: logger)
         do {
-            try await service.run(pages: DevPage.routes + [LaunchPage.route]) {
-                StandardStream.output(Welcome.text(publicURL: publicURL, sandbox: sandbox.addresses))
-            }
+            try await service.run(
+                pages: DevPage.routes + [LaunchPage.route],
+                listening: {
+                    StandardStream.output(Welcome.text(publicURL: publicURL, sandbox: sandbox.addresses))
+                })
         } catch {
             await sandbox.stop()
             throw error

@@ -17,6 +17,7 @@ struct Setting: Sendable {
 
     static let accountID = Setting("FLATPEAK_ACCOUNT_ID", isSecret: true, isRequired: true)
     static let apiKey = Setting("FLATPEAK_API_KEY", isSecret: true, isRequired: true)
+    static let nextAPIKey = Setting("FLATPEAK_API_KEY_NEXT", isSecret: true)
     static let apiURL = Setting("FLATPEAK_API_URL", fallback: "https://api.flatpeak.com")
     static let connectURL = Setting("FLATPEAK_CONNECT_URL", fallback: "https://connect.flatpeak.com")
     static let version = Setting("FLATPEAK_VERSION", fallback: "2025-09-14.anode")
@@ -33,7 +34,8 @@ struct Setting: Sendable {
 
     /// Every setting there is, in the order of the README's table.
     static let all = [
-        accountID, apiKey, apiURL, connectURL, version, mode, certificateAuthorities, listen, publicURL, connectApps,
+        accountID, apiKey, nextAPIKey, apiURL, connectURL, version, mode, certificateAuthorities, listen, publicURL,
+        connectApps,
         returnURLs, allowedOrigins, auth, logLevel, logFormat,
     ]
 

@@ -31,6 +31,19 @@ struct Settings: Sendable {
 
     /// Reads the environment and, below it, a YAML file.
     static func read(environment: [String: String], file: String?) async throws(Invalid) -> Settings {
+        try await read(try await configuration(environment, file))
+    }
+
+    /// Reads the credentials alone, as ``read(environment:file:)`` does; their files may have changed.
+    static func credentials(environment: [String: String], file: String?) async throws(Invalid) -> Credentials {
+        var reader = SettingsReader(try await configuration(environment, file))
+        guard let credentials = await credentials(&reader) else { throw Invalid(problems: reader.problems) }
+        return credentials
+    }
+
+    private static func configuration(
+        _ environment: [String: String], _ file: String?
+    ) async throws(Invalid) -> ConfigReader {
         let secrets = Set(Setting.all.filter(\.isSecret).map(\.variable))
         var providers: [any ConfigProvider] = [
             EnvironmentVariablesProvider(environmentVariables: environment, secretsSpecifier: .specific(secrets))
@@ -44,13 +57,20 @@ struct Settings: Sendable {
                 throw Invalid(problems: ["--config: \(file) cannot be read as YAML"])
             }
         }
-        return try await read(ConfigReader(providers: providers))
+        return ConfigReader(providers: providers)
+    }
+
+    private static func credentials(_ reader: inout SettingsReader) async -> Credentials? {
+        let account = await reader.secret(.accountID)
+        let key = await reader.secret(.apiKey)
+        let next = await reader.secret(.nextAPIKey)
+        guard reader.problems.isEmpty, let account, let key else { return nil }
+        return Credentials(account: account, keys: [key] + (next.map { [$0] } ?? []))
     }
 
     private static func read(_ configuration: ConfigReader) async throws(Invalid) -> Settings {
         var reader = SettingsReader(configuration)
-        let account = await reader.secret(.accountID)
-        let key = await reader.secret(.apiKey)
+        let credentials = await credentials(&reader)
         let apiURL = await reader.value(.apiURL) { (text) throws(SettingsReader.Unfit) in try WebAddress.server(text) }
         let connectURL = await reader.value(.connectURL) { (text) throws(SettingsReader.Unfit) in
             try WebAddress.server(text)
@@ -84,12 +104,12 @@ struct Settings: Sendable {
             }
         }
 
-        guard reader.problems.isEmpty, let account, let key, let apiURL, let connectURL, let version, let listen,
+        guard reader.problems.isEmpty, let credentials, let apiURL, let connectURL, let version, let listen,
             let publicURL, let apps, let logLevel, let logFormat, let authenticator
         else { throw Invalid(problems: reader.problems) }
         return Settings(
             flatpeak: .init(
-                apiURL: apiURL.text, connectURL: connectURL.text, credentials: Credentials(account: account, keys: [key]), version: version,
+                apiURL: apiURL.text, connectURL: connectURL.text, credentials: credentials, version: version,
                 mode: mode),
             certificateAuthorities: certificateAuthorities, listen: listen, publicURL: publicURL,
             sessions: .init(

@@ -47,7 +47,7 @@ struct SettingsReader {
         case (_?, _?):
             complain(setting, "is given twice, here and as \(twin); keep one")
         case (nil, nil):
-            complain(setting, "is required, here or as \(twin)")
+            if setting.isRequired { complain(setting, "is required, here or as \(twin)") }
         case (let text?, nil):
             return checked(setting, text)
         case (nil, let path?):

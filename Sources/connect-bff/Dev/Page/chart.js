@@ -35,13 +35,13 @@ export function chart(title, rates, currency, clock, now = Date.now()) {
 function bars(rates, start, end, spoken, currency, clock, now) {
   const svg = element('svg', { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', role: 'img' });
   svg.setAttribute('aria-label', spoken);
-  const top = Math.max(0, ...rates.map((rate) => rate.value));
+  // Some room above, so that a day of one price is a day of bars and no wall.
+  const top = 1.15 * Math.max(0, ...rates.map((rate) => rate.value));
   const bottom = Math.min(0, ...rates.map((rate) => rate.value));
   const y = (value) => height * (top - value) / ((top - bottom) || 1);
   const count = Math.max(1, Math.round((end - start) / slot));
   const step = width / count;
-  const middle = (top + bottom) / 2 ;
-  for (const line of [top, middle]) {
+  for (const line of [top, (top + bottom) / 2]) {
     svg.append(element('line', { x1: 0, x2: width, y1: y(line), y2: y(line), class: 'grid' }));
   }
   for (let index = 0; index < count; index += 1) {
@@ -50,7 +50,7 @@ function bars(rates, start, end, spoken, currency, clock, now) {
     if (!rate) continue;
     const isNow = moment <= now && now < moment + slot;
     const bar = element('rect', {
-      x: index * step + step * 0.1, width: step * 0.8, rx: 1.5,
+      x: index * step + step * 0.15, width: step * 0.7, rx: 1.5,
       y: y(Math.max(rate.value, 0)), height: Math.max(1.5, Math.abs(y(rate.value) - y(0))),
       class: isNow ? 'now' : 'bar',
     });

@@ -6,7 +6,7 @@
 // screens, and it never holds a state that Connect has left. A reload asks Connect for the current screen, which is
 // what `session_start` is for, and sends nothing again.
 
-import { button, h, icon } from '/page/kit.js';
+import { button, failureBox, h, icon } from '/page/kit.js';
 import { anyScreen, labelOf, screens } from '/page/screens.js';
 import { connect, fatal, Failure } from '/page/service.js';
 
@@ -101,7 +101,8 @@ export class Flow {
     const before = this.page;
     await go.act(action);
     if (action.startsWith('WRONG_TARIFF') && this.page !== before && this.page.route === before.route) {
-      this.alert('note', 'Thank you. We have been told and will look into it.');
+      this.say(h('div', { class: 'alert note', role: 'status', tabindex: -1 },
+        h('p', {}, 'Thank you. We have been told and will look into it.')));
     }
   }
 
@@ -139,15 +140,15 @@ export class Flow {
 
   complain(error, step) {
     if (fatal.has(error.code)) {
-      return this.frame('session_over', {
+      this.frame('session_over', {
         title: 'This session is over', lead: 'It was finished, or its time ran out. Please start again.',
-      }, [details(error), button('Start again', () => this.home(), 'primary')]);
+      }, [button('Start again', () => this.home(), 'primary')]);
+      return this.notice.replaceChildren(failureBox(error));
     }
-    this.alert('error', error.message, details(error),
-      !error.isRefusal && button('Try again', () => this.send(step), 'secondary'));
+    this.say(failureBox(error, () => this.send(step)));
     // The field that was not accepted: codes begin with its name, such as post_code_missing.
-    const refused = error.isRefusal
-      && [...this.controls.elements].find((input) => input.name && input.tagName !== 'BUTTON' && error.code.startsWith(input.name));
+    const refused = error.isRefusal && [...this.controls.elements]
+      .find((each) => each.name && each.matches('input, select') && error.code.startsWith(each.name));
     if (refused) {
       refused.setAttribute('aria-invalid', 'true');
       refused.addEventListener('input', () => refused.removeAttribute('aria-invalid'), { once: true });
@@ -155,16 +156,12 @@ export class Flow {
     }
   }
 
-  alert(kind, text, ...more) {
-    const box = h('div', { class: `alert ${kind}`, role: kind === 'error' ? 'alert' : 'status', tabindex: -1 },
-      h('p', {}, text), more);
+  /** Puts something under the heading, and the focus on it. */
+  say(box) {
     this.notice.replaceChildren(box);
     box.focus();
   }
 }
-
-const details = (error) =>
-  error.requestId && h('p', { class: 'request' }, 'Request ', h('code', {}, error.requestId));
 
 /** Asks before something is lost. */
 export function confirmed(title, text, action) {

@@ -2,7 +2,7 @@
 
 import { chart } from '/page/chart.js';
 import { confirmed } from '/page/flow.js';
-import { button, clockOfZone, dateText, dayIn, h, logo } from '/page/kit.js';
+import { button, clockOfZone, dateText, dayIn, failureBox, h, logo } from '/page/kit.js';
 import * as memory from '/page/memory.js';
 import * as service from '/page/service.js';
 
@@ -43,8 +43,8 @@ const pill = (text, colour) => h('span', { class: `pill ${colour}` }, text);
 
 /** The tariffs that a location can have, by their names in the status. */
 const slots = [
-  { key: 'commodity_import', name: 'Electricity you use', short: 'import', direction: 'IMPORT', type: 'COMMODITY' },
-  { key: 'commodity_export', name: 'Electricity you sell', short: 'export', direction: 'EXPORT', type: 'COMMODITY' },
+  { key: 'commodity_import', name: 'Power you use', short: 'import', direction: 'IMPORT', type: 'COMMODITY' },
+  { key: 'commodity_export', name: 'Power you sell', short: 'export', direction: 'EXPORT', type: 'COMMODITY' },
   { key: 'non_commodity_import', name: 'Grid fees', short: 'grid-fee', direction: 'IMPORT', type: 'NON_COMMODITY' },
 ];
 const slotOf = (session) =>
@@ -123,12 +123,10 @@ export class Home {
 
   complain(error, again) {
     if (!(error instanceof service.Failure)) throw error;
-    const box = h('div', { class: 'alert error', role: 'alert', tabindex: -1 }, h('p', {}, error.message),
-      error.requestId && h('p', { class: 'request' }, 'Request ', h('code', {}, error.requestId)),
-      button('Try again', () => {
-        this.notice.replaceChildren();
-        again();
-      }));
+    const box = failureBox(error, () => {
+      this.notice.replaceChildren();
+      again();
+    });
     this.notice.replaceChildren(box);
     box.focus();
   }

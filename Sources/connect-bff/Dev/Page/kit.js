@@ -15,6 +15,17 @@ export function h(name, properties = {}, ...children) {
 export const button = (label, onclick, kind = 'secondary') =>
   h('button', { type: 'button', class: kind, onclick }, label);
 
+/** What went wrong, its request, and *try again* where that can help: at once, or once the service wants to be asked. */
+export function failureBox(error, again) {
+  const retry = again && !error.isRefusal && button('Try again', again);
+  if (retry && error.retryAfter > 0) {
+    retry.disabled = true;
+    setTimeout(() => { retry.disabled = false; }, error.retryAfter * 1000);
+  }
+  return h('div', { class: 'alert error', role: 'alert', tabindex: -1 }, h('p', {}, error.message),
+    error.requestId && h('p', { class: 'request' }, 'Request ', h('code', {}, error.requestId)), retry);
+}
+
 const icons = {
   back: 'M15 5l-7 7 7 7',
   close: 'M6 6l12 12M18 6L6 18',

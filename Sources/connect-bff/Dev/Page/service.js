@@ -2,10 +2,12 @@
 
 /** A call that did not work, with what a customer and an engineer need to know about it. */
 export class Failure extends Error {
-  constructor(message, { code = 'unexpected_error', requestId, isRefusal = false }) {
+  constructor(message, { code = 'unexpected_error', requestId, retryAfter, isRefusal = false }) {
     super(message);
     this.code = code;
     this.requestId = requestId;
+    /** Seconds before another call makes sense. */
+    this.retryAfter = Number(retryAfter) || 0;
     /** The customer's answer was not accepted; the same call again would not be either. */
     this.isRefusal = isRefusal;
   }
@@ -37,7 +39,7 @@ async function ask(method, path, options) {
   const { answer, json } = await send(method, path, options);
   if (answer.ok) return json;
   throw new Failure([json.title, json.detail].filter(Boolean).join('. '), {
-    code: json.code, requestId: json.request_id,
+    code: json.code, requestId: json.request_id, retryAfter: answer.headers.get('Retry-After'),
   });
 }
 
@@ -71,6 +73,7 @@ export async function connect(token, step) {
   throw new Failure(json.message ?? json.error_message ?? 'Something went wrong.', {
     code: json.code ?? json.error_code,
     requestId: json.request_id ?? answer.headers.get('X-Request-Id'),
+    retryAfter: answer.headers.get('Retry-After'),
     isRefusal: isError && json.type === 'invalid_request' && !fatal.has(json.code),
   });
 }

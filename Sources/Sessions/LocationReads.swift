@@ -1,0 +1,146 @@
+package import Core
+package import Flatpeak
+package import FoundationEssentials
+import Resilience
+import Synchronization
+
+/// What users read of their own locations: asked of Flatpeak once for all who read at the same time, kept for a
+/// moment, and shown a little longer when Flatpeak cannot answer.
+package final class LocationReads: Sendable {
+    private let flatpeak: FlatpeakClient
+    private let store: any SessionStore
+    private let time: UpstreamTime
+    private let now: @Sendable () -> Date
+    private let cache = Mutex(ReadCache<Key, Answer>(capacity: 10_000))
+    /// Reads change nothing, so one that nobody waits for any more is given up.
+    private let flights = SingleFlight<Key, Answer>(stopsWhenDeserted: true)
+
+    private typealias Answer = Result<[UInt8], BFFError>
+
+    /// The subject is part of every key: what one user reads is never another one's answer.
+    private struct Key: Hashable {
+        let subject: Subject
+        let location: LocationID
+        let read: Read
+    }
+
+    private enum Read: Hashable {
+        case status
+        case tariffs(TariffQuery)
+        case prices(from: Date?, to: Date, TariffDirection?)
+    }
+
+    /// How long an answer may be shown after it stopped being fresh, while Flatpeak cannot be asked.
+    private static let staleLimit = Duration.seconds(600)
+    private static let statusLife = Duration.seconds(5)
+    private static let tariffsLife = Duration.seconds(30)
+    private static let pricesLife = Duration.seconds(60)
+    private static let longestPricesLife = Duration.seconds(3600)
+    /// Flatpeak asks not to repeat a request that had no prices sooner (upstream.md §6.3).
+    private static let noPricesLife = Duration.seconds(15 * 60)
+
+    /// - Parameters:
+    ///   - time: Ages what is kept, by a monotonic clock.
+    ///   - now: The wall clock, in which Flatpeak says when prices change.
+    package init(
+        flatpeak: FlatpeakClient, store: any SessionStore, time: UpstreamTime = .real,
+        now: @escaping @Sendable () -> Date
+    ) {
+        self.flatpeak = flatpeak
+        self.store = store
+        self.time = time
+        self.now = now
+    }
+
+    /// An answer of Flatpeak's as clients may read it.
+    package struct Found: Sendable {
+        package let body: [UInt8]
+        /// How long ago it was read, when Flatpeak could not be asked again; else nil.
+        package let age: Duration?
+    }
+
+    /// How the tariffs of a location stand.
+    /// - Throws: `notFound` for a location that is not the subject's, whether it exists or not; here and below.
+    package func status(of location: LocationID, for subject: Subject) async throws(BFFError) -> Found {
+        try await read(.status, of: location, for: subject) { [flatpeak] () throws(BFFError) in
+            (try await flatpeak.status(of: location).body, Self.statusLife)
+        }
+    }
+
+    /// The tariffs of a location.
+    package func tariffs(_ query: TariffQuery, for subject: Subject) async throws(BFFError) -> Found {
+        try await read(.tariffs(query), of: query.location, for: subject) { [flatpeak] () throws(BFFError) in
+            (try await flatpeak.tariffs(query), Self.tariffsLife)
+        }
+    }
+
+    /// The prices of a location between two moments.
+    package func prices(
+        of location: LocationID, from start: Date?, to end: Date, direction: TariffDirection?, for subject: Subject
+    ) async throws(BFFError) -> Found {
+        try await read(.prices(from: start, to: end, direction), of: location, for: subject) {
+            [flatpeak, now] () throws(BFFError) in
+            let prices = try await flatpeak.prices(of: location, from: start, to: end, direction: direction)
+            let life = prices.nextUpdate.map { Duration.seconds($0.timeIntervalSince(now())) }
+            return (prices.body, min(max(life ?? Self.pricesLife, .zero), Self.longestPricesLife))
+        }
+    }
+
+    /// Something happened at a location: what was read of it is not shown any more.
+    package func forget(_ location: LocationID) {
+        cache.withLock { $0.forget { $0.location == location } }
+    }
+
+    private func read(
+        _ read: Read, of location: LocationID, for subject: Subject,
+        _ fetch: @escaping @Sendable () async throws(BFFError) -> (body: [UInt8], life: Duration)
+    ) async throws(BFFError) -> Found {
+        guard try await store.owns(subject, location) else { throw .notFound }
+        let key = Key(subject: subject, location: location, read: read)
+        if let found = cache.withLock({ $0.fresh(key, at: time.now()) }) {
+            return Found(body: try found.value.get(), age: nil)
+        }
+        let answer = await flights.value(for: key) { [self] in
+            let began = cache.withLock(\.generation)
+            do throws(BFFError) {
+                let (body, life) = try await fetch()
+                keep(.success(body), for: key, fresh: life, began)
+                return .success(body)
+            } catch {
+                switch error {
+                case .noPrices(.pendingConnect), .noPrices(.noPriceData):
+                    keep(.failure(error), for: key, fresh: Self.noPricesLife, began)
+                default: break
+                }
+                return .failure(error)
+            }
+        }
+        switch answer {
+        case .success(let body): return Found(body: body, age: nil)
+        case .failure(let error):
+            guard error.isUpstreamOutage, let found = cache.withLock({ $0.stale(key, at: time.now()) }),
+                let body = try? found.value.get()
+            else { throw error }
+            return Found(body: body, age: found.age)
+        case nil: throw .clientClosed
+        }
+    }
+
+    private func keep(_ answer: Answer, for key: Key, fresh: Duration, _ began: Int) {
+        cache.withLock { cache in
+            cache.keep(answer, for: key, fresh: fresh, stale: Self.staleLimit, began: began, at: time.now())
+        }
+    }
+}
+
+extension BFFError {
+    /// Whether Flatpeak could not answer, as against answering that there is nothing.
+    fileprivate var isUpstreamOutage: Bool {
+        switch self {
+        case .upstreamUnreachable, .upstreamTimedOut, .upstreamFailed, .upstreamLimited, .upstreamUnavailable,
+            .upstreamInvalidAnswer, .upstreamRefusedCredentials, .upstreamModeDiffers, .overloaded:
+            true
+        default: false
+        }
+    }
+}
