@@ -90,13 +90,16 @@ let package = Package(
             ].map { .embedInCode("Dev/Page/\($0)") }),
         .executableTarget(name: "flatpeak-sandbox", dependencies: ["Sandbox", .argumentParser, .logging]),
         .target(
-            name: "TestSupport", dependencies: ["Core", "Flatpeak", .logging], path: "Tests/TestSupport"),
+            name: "TestSupport", dependencies: ["Core", "Flatpeak", .logging, .nioCore, .nioPosix, .nioSSL], path: "Tests/TestSupport"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
         .testTarget(name: "KeysTests", dependencies: ["Keys"]),
         .testTarget(name: "ResilienceTests", dependencies: ["Resilience"]),
-        .testTarget(name: "FlatpeakTests", dependencies: ["Core", "Flatpeak", "Resilience", "TestSupport", .logging]),
+        .testTarget(name: "FlatpeakTests",
+            dependencies: [
+                "Core", "Flatpeak", "Resilience", "Sandbox", "TestSupport", .logging, .nioCore, .nioSSL,
+            ]),
         .testTarget(
-            name: "SessionsTests", dependencies: ["Core", "Flatpeak", "Sessions", "Store", "TestSupport", .logging]),
+            name: "SessionsTests", dependencies: ["Core", "Flatpeak", "Resilience", "Sessions", "Store", "TestSupport", .logging]),
         .testTarget(name: "StoreTests", dependencies: ["Core", "Flatpeak", "Sessions", "Store"]),
         .testTarget(
             name: "GatewayTests",
@@ -113,7 +116,7 @@ let package = Package(
                 "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "Store", "TestSupport", .httpTypes, .hummingbird,
                 .hummingbirdTesting, .logging, .yams,
             ]),
-        .testTarget(name: "ProgramTests", dependencies: ["Core", "Flatpeak", "Gateway", "connect-bff", .logging]),
+        .testTarget(name: "ProgramTests", dependencies: ["Core", "Flatpeak", "Gateway", "TestSupport", "connect-bff", .logging]),
     ]
 )
 

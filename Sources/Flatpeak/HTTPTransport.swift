@@ -23,11 +23,10 @@ package struct HTTPTransport: UpstreamTransport {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         // Trying again is decided in one place, `CallPolicy`.
         configuration.connectionPool.retryConnectionEstablishment = false
-        if let certificateAuthorities {
-            var tls = TLSConfiguration.makeClientConfiguration()
-            tls.trustRoots = .file(certificateAuthorities)
-            configuration.tlsConfiguration = tls
-        }
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        if let certificateAuthorities { tls.trustRoots = .file(certificateAuthorities) }
+        configuration.tlsConfiguration = tls
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 

@@ -13,6 +13,9 @@ enum ProviderHost {
         switch (request.method, request.path) {
         case ("GET", "/style.css"):
             return HTTPAnswer(status: 200, headers: [("Content-Type", "text/css")], body: Array(style.utf8))
+        case ("GET", "/favicon.ico"):
+            // Browsers ask by themselves, and write a 404 to the console.
+            return HTTPAnswer(status: 204)
         case ("GET", let path) where path.hasPrefix("/logo/") && path.hasSuffix(".svg"):
             return logo(String(path.dropFirst(6).dropLast(4)))
         case ("GET", "/"), ("POST", "/login"), ("POST", "/consent"):

@@ -107,6 +107,51 @@ import Testing
         #expect(try await send(.get, path).status == .notFound)
     }
 
+    @Test("R13: beyond the capacity a request is refused at once, and probes answer")
+    func R13() async throws {
+        let (gate, open) = AsyncStream<Void>.makeStream()
+        upstream.on(
+            "mint",
+            [
+                { _ in
+                    for await _ in gate {}; return .success(.json("{}", status: 500))
+                }
+            ])
+        let small = RouteTable(
+            table.routes, authenticator: DevAuthenticator(), origins: [], capacity: 2, randomBytes: countingBytes(),
+            logger: .silent)
+        try await Application(router: small.router()).test(.router) { client in
+            let send = { @Sendable (method: HTTPRequest.Method, path: String) in
+                try await client.execute(uri: path, method: method, headers: Self.json, body: ByteBuffer(string: "{}"))
+            }
+            let accepted = (0..<2).map { _ in Task { try await send(.post, "/v1/connect/sessions") } }
+            while upstream.requests("mint").count < 2 { await Task.yield() }
+            for path in ["/v1/connect/sessions", "/"] {
+                let refused = try await send(.post, path)
+                #expect(refused.status == .serviceUnavailable)
+                #expect(refused.headers[.retryAfter] == "1")
+                #expect(try code(refused) == "overloaded")
+            }
+            #expect(try await send(.get, "/livez").status == .ok)
+            open.finish()
+            for task in accepted { #expect(try await task.value.status == .badGateway) }
+            #expect(try await send(.get, "/v1/locations").status == .ok)
+        }
+    }
+
+    @Test("R18: liveness asks nobody, readiness is about this process")
+    func R18() async throws {
+        #expect(try await send(.get, "/livez").status == .ok)
+        let before = try await send(.get, "/readyz")
+        #expect(before.status == .serviceUnavailable)
+        #expect(try code(before) == "not_ready")
+        #expect(upstream.requests().isEmpty)
+        // A login that fails is Flatpeak's trouble; the process is ready.
+        upstream.on("login", .json("{}", status: 500))
+        _ = try await send(.post, "/v1/connect/sessions", Self.json, "{}")
+        #expect(try await send(.get, "/readyz").status == .ok)
+    }
+
     // MARK: - Bodies
 
     @Test(arguments: ["/v1/connect/sessions", "/", "/v1/connect"])

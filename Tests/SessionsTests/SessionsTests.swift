@@ -25,7 +25,8 @@ import Testing
         let flatpeak = FlatpeakClient.scripted(upstream)
         let store = InMemoryStore()
         sessions = Sessions(
-            flatpeak: flatpeak, store: store, reads: LocationReads(flatpeak: flatpeak, store: store, now: { clock.wall }),
+            flatpeak: flatpeak, store: store,
+            reads: LocationReads(flatpeak: flatpeak, store: store, now: { clock.wall }),
             settings: MintRequestTests.settings,
             now: { clock.wall }, randomBytes: countingBytes(),
             logger: .silent)

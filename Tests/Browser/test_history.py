@@ -1,0 +1,195 @@
+"""The browser's own buttons, on every screen."""
+
+import pytest
+
+import webapp
+from customer import AJACCIO, LONDON, OnThePage, OnTheWebApp
+
+
+def all_options(customer):
+    """Turns on the pages that are only shown when asked for."""
+    customer.sign_in().browser.press("Options for engineers")
+    customer.browser.look("home_options")
+    customer.browser.tap("label", "The name of a tariff").tap("label", "The term of the contract")
+    customer.browser.press("Connect your tariff")
+    return customer
+
+
+def walk(customer, steps):
+    """At every screen: reload shows it again; going on, back comes to it again, and on leads on.
+
+    Neither ever adds to the history.
+    """
+    browser = customer.browser
+    customer.at(steps[0][0])
+    length = browser.history
+    for (route, answer), (following, _) in zip(steps, steps[1:]):
+        customer.at(route)
+        browser.look(route)
+        browser.renewed(browser.reload)
+        customer.at(route)
+        assert browser.js("return document.activeElement.tagName") == "H1", "the focus is not on the new heading"
+        answer()
+        customer.at(following)
+        browser.back()
+        customer.at(route)
+        answer()
+        customer.at(following)
+        assert browser.history == length, f"{route} added to the history"
+        assert "cot_" not in browser.driver.current_url
+    browser.look(steps[-1][0])
+    browser.renewed(browser.reload)
+    customer.at(steps[-1][0])
+    return length
+
+
+def test_every_screen_of_a_market_tariff(phone):
+    customer = all_options(OnThePage(phone))
+    browser = phone
+    length = walk(customer, [
+        ("postal_address_capture", lambda: browser.fill(**AJACCIO).press("Continue")),
+        ("provider_select", lambda: browser.press("My provider is not listed")),
+        ("provider_name_capture", lambda: browser.fill(provider_name="Mon Courant").press("Continue")),
+        ("tariff_structure_select", lambda: browser.tap(".choice", "Market price")),
+        ("region_select", lambda: browser.tap(".choice", "Corsica")),
+        ("surcharge_capture", lambda: browser.fill(surcharge_fixed="2", surcharge_percentage="5").press("Continue")),
+        ("tariff_name_capture", lambda: browser.fill(tariff_name="Tempo").press("Continue")),
+        ("contract_term_capture", lambda: browser.fill(
+            contract_start_date="2026-01-01", contract_end_date="2027-01-01").press("Continue")),
+        ("tariff_summary", None),
+    ])
+    browser.sees("Tempo").sees("1 Jan 2027").look("tariff_summary_with_contract")
+    customer.finishes().is_told("connected")
+    assert browser.history <= length
+    [tariff] = customer.tariffs()
+    assert tariff["contract_end_date"].startswith("2027-01-01")
+
+
+def test_every_screen_of_other_tariffs(phone):
+    customer = OnThePage(phone).starts()
+    walk(customer, [
+        ("postal_address_capture", lambda: phone.fill(**LONDON).press("Continue")),
+        ("provider_select", lambda: phone.press("My provider is not listed")),
+        ("provider_name_capture", lambda: phone.fill(provider_name="My Power").press("Continue")),
+        ("tariff_structure_select", lambda: phone.tap(".choice", "Day and night")),
+        ("rate_tod_capture", lambda: phone.fill(
+            day_cost="31", night_cost="12.5", valid_from="06:30", valid_to="22:00").press("Continue")),
+        ("tariff_summary", None),
+    ])
+    # Back from the summary the answers are there again, the night joined from its two halves.
+    phone.back()
+    customer.at("rate_tod_capture")
+    given = {name: phone.find(f"[name={name}]").get_attribute("value")
+             for name in ("day_cost", "night_cost", "valid_from", "valid_to")}
+    assert given == {"day_cost": "31", "night_cost": "12.5", "valid_from": "06:30", "valid_to": "22:00"}
+    phone.back()
+    customer.at("tariff_structure_select")
+    walk(customer, [
+        ("tariff_structure_select", lambda: phone.tap(".choice", "One rate")),
+        ("rate_fixed_capture", lambda: phone.fill(cost="24,5").press("Continue")),
+        ("tariff_summary", None),
+    ])
+    customer.finishes().is_told("connected")
+
+
+def test_library_and_failed_and_pending(phone):
+    customer = OnThePage(phone).starts().gives_address()
+    walk(customer, [
+        ("provider_select", lambda: phone.tap(".choice", "Loch & Lantern Power")),
+        ("tariff_select", lambda: phone.tap(".choice", "Lantern Economy")),
+        ("tariff_summary", None),
+    ])
+    for name, route in (("fail-maria", "tariff_connection_failed"), ("pending-maria", "tariff_connection_pending")):
+        phone.press("Change tariff") if customer.browser.has_button("Change tariff") else phone.press("Try again")
+        customer.chooses("Brackenfield Energy").logs_in(name).at(route)
+        phone.renewed(phone.reload)
+        customer.at(route)
+        phone.back()
+        customer.at("provider_select").chooses("Brackenfield Energy").logs_in(name).at(route)
+    phone.press("Look again")
+    customer.at("tariff_connection_pending")
+
+
+def test_back_at_the_provider(phone):
+    """Back on the login page comes to the screen where the provider was chosen."""
+    customer = OnThePage(phone).starts().gives_address().chooses("Brackenfield Energy")
+    phone.until(lambda: phone.all("[name=username]"))
+    phone.back()
+    customer.at("provider_select").types_provider().at("tariff_structure_select")
+
+
+def test_history_after_a_provider_login(phone):
+    customer = OnThePage(phone).starts().gives_address()
+    length = phone.history
+    customer.chooses("Brackenfield Energy").logs_in().finishes().is_told("connected")
+    # The login and the consent page are the provider's; the way back is one more.
+    assert phone.history - length <= 3
+
+
+def test_back_out_of_the_first_screen(phone):
+    customer = OnThePage(phone).sign_in()
+    length = phone.history
+    phone.press("Connect your tariff")
+    customer.at("postal_address_capture")
+    assert phone.history == length + 1
+    phone.back()
+    customer.is_told("abandoned")
+    # Once more, with the arrow on the screen and the button of the list.
+    phone.press("Continue: Connect your tariff")
+    customer.at("postal_address_capture").browser.press("Back")
+    customer.is_told("abandoned")
+    assert phone.history == length + 1
+
+
+def test_forward_after_a_session(phone):
+    """Forward leads to the entry of a session that is over: the home page stays."""
+    customer = OnThePage(phone).starts().gives_address().types_provider().picks_structure("FIXED").types_rate()
+    customer.finishes().is_told("connected")
+    phone.driver.forward()
+    phone.screen("home")
+    phone.renewed(phone.reload)
+    phone.screen("home")
+
+
+def test_reload_and_back_at_home_and_when_signed_out(phone):
+    customer = OnThePage(phone).sign_in()
+    phone.renewed(phone.reload)
+    phone.screen("home").press("Sign out").screen("sign_in")
+    phone.renewed(phone.reload)
+    phone.screen("sign_in")
+    assert customer.service.count("mint") == 0
+
+
+def test_reload_after_an_error(phone):
+    phone.expect(r"status of 502")
+    customer = OnThePage(phone).starts().gives_address()
+    customer.service.fault("reset", count=2)
+    phone.press("My provider is not listed").until(lambda: phone.all("[role=alert]"))
+    phone.renewed(phone.reload)
+    phone.until(lambda: phone.all("[role=alert]"))
+    phone.look("error_at_the_start")
+    phone.press("Try again")
+    customer.at("provider_select")
+
+
+def test_web_app_keeps_its_states(phone):
+    """In the web app answers are history states: reload posts nothing, and back shows the page before."""
+    customer = OnTheWebApp(phone).starts().gives_address()
+    phone.press("PROVIDER_MISSING").screen("provider_name_capture")
+    before = customer.service.count("connect")
+    for _ in range(2):
+        phone.renewed(phone.reload)
+        phone.screen("provider_name_capture")
+    phone.back()
+    phone.screen("provider_select")
+    phone.driver.forward()
+    phone.screen("provider_name_capture")
+    assert customer.service.count("connect") == before
+    phone.fill(name="My Power").press("Next")
+    customer.picks_structure("FIXED").types_rate().finishes().is_told("connected")
+
+
+def test_web_app_reads_only_the_token(phone):
+    """The relay's address is all it needs: not even a token, to be told what is wrong."""
+    phone.expect(r"status of 40[04]")
+    phone.open(webapp.ORIGIN + "/").screen("error").sees("token")

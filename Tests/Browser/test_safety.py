@@ -1,0 +1,164 @@
+"""What the page does with hostile things, and that the checks of every test see what they look for."""
+
+import http.server
+import json
+import threading
+
+import pytest
+
+import webapp
+from customer import OnThePage
+
+
+class Logos(http.server.BaseHTTPRequestHandler):
+    """A host of logos that are anything but."""
+
+    answers = {
+        "/script.svg": ("image/svg+xml", b'<svg xmlns="http://www.w3.org/2000/svg" onload="throw new Error(1)">'
+                        b"<script>throw new Error('from a logo')</script></svg>"),
+        "/page.png": ("text/html", b"<script>throw new Error('from a logo')</script>"),
+        "/code.png": ("text/javascript", b"throw new Error('from a logo')"),
+    }
+
+    def do_GET(self):
+        content_type, body = self.answers.get(self.path, (None, None))
+        if content_type is None:
+            return self.send_error(404)
+        self.send_response(200)
+        self.send_header("Content-Type", content_type)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def logos():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Logos)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_errors_in_logos(phone, logos):
+    """Logos that hold scripts, are no pictures, or are not there: no script runs, nothing breaks."""
+    phone.hosts.add(logos)
+    # The one logo that is not there; Chromium says so.
+    phone.expect(r"/gone\.png - Failed to load resource: the server responded with a status of 404")
+    customer = OnThePage(phone).starts().at("postal_address_capture")
+    hostile = [
+        f"http://{logos}/script.svg", f"http://{logos}/page.png", f"http://{logos}/code.png",
+        f"http://{logos}/gone.png", "javascript:throw new Error('from a logo')", "data:text/html,<script>throw 1</script>",
+        '"><img src=x onerror="throw new Error(1)">', "", None,
+    ]
+    names = ["<b onclick=throw>Bold & Co</b>", *(f"Provider {index}" for index in range(1, len(hostile)))]
+    page = {
+        "connect_token": phone.js("return sessionStorage.getItem('flow')"), "route": "provider_select",
+        "direction": "IMPORT", "type": "COMMODITY", "live_mode": False, "actions": ["PROVIDER_MISSING", "BACK"],
+        "data": {"postal_address": {"address_line1": "<script>throw 1</script>"}, "providers": [
+            {"id": f"prv_{index}", "display_name": name, "logo_url": url}
+            for index, (name, url) in enumerate(zip(names, hostile))]},
+    }
+    customer.service.fault("body", body=json.dumps(page))
+    phone.reload()
+    customer.at("provider_select")
+    assert [each.text for each in phone.all(".choice .title")] == names
+    # All but the picture gave way to a letter, though its script did not run.
+    phone.until(lambda: len(phone.all("img.logo")) == 1 and len(phone.all("span.logo")) == len(hostile) - 1)
+    phone.look("hostile_logos")
+    assert not phone.all(".choice script, .choice b, .lead script")
+    # Connect itself still stands on the address, and the page finds its way.
+    phone.press("My provider is not listed")
+    customer.at("postal_address_capture")
+
+
+def test_page_has_a_strict_policy(phone):
+    OnThePage(phone).sign_in()
+    policy = phone.driver.execute_async_script(
+        "fetch('/').then((answer) => arguments[0](answer.headers.get('content-security-policy')))")
+    assert "unsafe" not in policy
+    assert {"default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'",
+            "frame-ancestors 'none'"} <= set(policy.split("; "))
+    # And it is in force.
+    phone.expect(r"Content Security Policy|violates the following")
+    assert phone.driver.execute_async_script("""
+        const done = arguments[0];
+        addEventListener('securitypolicyviolation', (event) => done(event.effectiveDirective));
+        const script = document.createElement('script');
+        script.textContent = 'window.ran = true';
+        document.body.append(script);
+    """) == "script-src-elem"
+    assert phone.js("return window.ran") is None
+
+
+def test_tokens_stay_in_their_tab(phone):
+    customer = OnThePage(phone).starts().gives_address()
+    assert phone.js("return Object.values(sessionStorage).some((each) => each.startsWith('cot_'))")
+    everywhere = phone.js("return JSON.stringify({...localStorage}) + document.cookie + JSON.stringify(history.state)")
+    assert "cs_" in everywhere and "cot_" not in everywhere
+    assert "cot_" not in phone.driver.page_source
+    customer.types_provider().picks_structure("FIXED").types_rate().finishes().is_told("connected")
+    # Once a session is over nobody needs its token.
+    phone.until(lambda: not phone.js(
+        "return Object.values(sessionStorage).some((each) => each.startsWith('cot_'))"))
+
+
+def test_another_origin_reads_nothing(phone, logos, web_app):
+    """CORS lets in the web app, and no other origin, not even one on this machine."""
+    phone.hosts.add(logos)
+    phone.expect(r"CORS policy|net::ERR_FAILED|404")
+    attempt = """
+        const [url, done] = arguments;
+        fetch(url, {method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{}'})
+          .then((answer) => answer.json()).then((json) => done(json.code), () => done('refused'));
+    """
+    phone.open(f"http://{logos}/nothing")
+    assert phone.driver.execute_async_script(attempt, phone.service.url) == "refused"
+    phone.expect(r"status of 400")
+    phone.open(f"{webapp.ORIGIN}/config.js")
+    assert phone.driver.execute_async_script(attempt, phone.service.url) == "connect_token_missing"
+
+
+# Each check finds what it is there to find.
+
+def found(browser, what):
+    complaints = browser.complaints()
+    browser.requests.clear()
+    return [each for each in complaints if what in each]
+
+
+def test_the_checks_see(phone, logos):
+    OnThePage(phone).sign_in()
+    assert phone.complaints() == []
+    phone.js("console.error('on purpose')")
+    phone.js("setTimeout(() => { throw new Error('thrown on purpose') })")
+    assert phone.until(lambda: found(phone, "on purpose"))
+
+    phone.open(f"http://{logos}/script.svg")
+    assert found(phone, "another host")
+
+    # A token in the address of a page that lets its referrer go.
+    phone.open(f"{webapp.ORIGIN}/?fp_cot=cot_000000000000000000000000").screen("error")
+    phone.js("""
+        const link = document.createElement('a');
+        link.href = arguments[0];
+        link.referrerPolicy = 'unsafe-url';
+        document.body.append(link);
+        link.click();
+    """, phone.service.url + "/readyz")
+    phone.until(lambda: phone.driver.current_url.endswith("/readyz"))
+    seen = phone.complaints()
+    phone.requests.clear()
+    assert any("a token in document.referrer" in each for each in seen), seen
+    assert any("a token in Referer" in each for each in seen), seen
+
+    OnThePage(phone).browser.open(phone.service.url + "/").screen("home")
+    phone.js("document.querySelector('h1').insertAdjacentHTML('afterend', '<img src=\"/page/icon.svg\"><button></button>')")
+    assert [each for each in phone.faults() if "button-name" in each]
+    assert [each for each in phone.faults() if "image-alt" in each]
+    # What was provoked here is dealt with.
+    phone.complaints()
+    phone.requests.clear()
+    phone.open(phone.service.url + "/").screen("home")

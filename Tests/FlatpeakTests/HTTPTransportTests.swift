@@ -1,0 +1,152 @@
+import Core
+import FoundationEssentials
+import NIOCore
+import NIOSSL
+import TestSupport
+import Testing
+
+@testable import Flatpeak
+
+/// The real network code against servers that misbehave.
+@Suite struct HTTPTransportTests {
+    static let ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+    /// One try against `port`, and what came of it.
+    private func send(
+        _ scheme: String = "http", host: String = "127.0.0.1", port: Int, limit: Duration = .seconds(5),
+        trusting authorities: String? = nil, operation: Flatpeak.Operation = .claim, tries: Int = 1
+    ) async -> [Result<Int, TransportFailure>] {
+        let transport = HTTPTransport(certificateAuthorities: authorities)
+        var results: [Result<Int, TransportFailure>] = []
+        for _ in 0..<tries {
+            let request = UpstreamRequest(
+                operation: operation, url: "\(scheme)://\(host):\(port)/", headers: [], body: nil, timeLimit: limit)
+            do throws(TransportFailure) {
+                results.append(.success(try await transport.send(request).status))
+            } catch {
+                results.append(.failure(error))
+            }
+        }
+        await transport.shutdown()
+        return results
+    }
+
+    private func against(
+        _ behaviour: RawServer.Behaviour, limit: Duration = .seconds(5), operation: Flatpeak.Operation = .claim
+    ) async throws -> Result<Int, TransportFailure>? {
+        let server = try await RawServer { _ in behaviour }
+        let result = await send(port: server.port, limit: limit, operation: operation).first
+        await server.stop()
+        return result
+    }
+
+    @Test("R11: an upstream that accepts and never answers is given up at the deadline")
+    func R11() async throws {
+        let started = ContinuousClock.now
+        #expect(try await against(.silence, limit: .milliseconds(200)) == .failure(.timedOut))
+        #expect(started.duration(to: .now) < .seconds(2))
+    }
+
+    @Test(
+        "R12: a slow drip is cut at the deadline, in the head and in the body",
+        arguments: [
+            "HTTP/1.1 200 OK\r\nX-Slow:", "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n{",
+        ])
+    func R12(beginning: String) async throws {
+        #expect(try await against(.drips(beginning), limit: .milliseconds(200)) == .failure(.timedOut))
+    }
+
+    @Test(
+        "R29: an answer that ends early is never a short 200",
+        arguments: [
+            "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{}", "HTTP/1.1 200 OK\r\nContent-Le", "",
+        ])
+    func R29(bytes: String) async throws {
+        guard case .failure(let failure) = try await against(.says(bytes, closes: true)) else {
+            Issue.record("a torn answer was taken for a whole one")
+            return
+        }
+        #expect([.broken, .unreadable].contains(failure))
+    }
+
+    @Test("S28: a redirect is an answer, and the other host sees nobody", arguments: [301, 302, 303, 307, 308])
+    func S28(status: Int) async throws {
+        let other = try await RawServer { _ in .says(Self.ok, closes: false) }
+        let answer =
+            "HTTP/1.1 \(status) Moved\r\nLocation: http://127.0.0.1:\(other.port)/\r\nContent-Length: 0\r\n\r\n"
+        #expect(try await against(.says(answer, closes: false)) == .success(status))
+        #expect(other.connections == 0)
+        await other.stop()
+    }
+
+    @Test("S35: an answer longer than the operation allows is not read on")
+    func S35() async throws {
+        let body = String(repeating: "x", count: 70_000)
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n\(body)"
+        #expect(try await against(.says(answer, closes: false)) == .failure(.unreadable))
+        #expect(try await against(.says(answer, closes: false), operation: .tariffs) == .success(200))
+    }
+
+    @Test("R7: nothing was sent when there is nobody")
+    func refused() async throws {
+        let server = try await RawServer { _ in .silence }
+        await server.stop()
+        #expect(await send(port: server.port) == [.failure(.notConnected)])
+    }
+
+    @Test("R15: connections that upstream closes while idle break no read in a thousand")
+    func R15() async throws {
+        // Every twentieth connection ends together with an answer that still promised to keep it.
+        let server = try await RawServer { .says(Self.ok, closes: $0.isMultiple(of: 20)) }
+        let transport = HTTPTransport()
+        let upstream = Upstream(transport, time: .real)
+        var failures: [BFFError] = []
+        for _ in 0..<1000 {
+            do throws(BFFError) {
+                _ = try await upstream.send(
+                    UpstreamRequest(
+                        operation: .claim, url: "http://127.0.0.1:\(server.port)/", headers: [], body: nil,
+                        timeLimit: .seconds(5)))
+            } catch {
+                failures.append(error)
+            }
+        }
+        #expect(failures == [])
+        #expect(server.connections >= 50)
+        await transport.shutdown()
+        await server.stop()
+    }
+
+    // MARK: - S37
+
+    @Test(
+        "S37: only a certificate that is trusted, valid and for this host is taken",
+        arguments: [
+            ("good", true), ("unknown-authority", false), ("expired", false), ("wrong-host", false), ("tls-1.1", false),
+        ])
+    func S37(name: String, isTaken: Bool) async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "bff-tls-\(UUID())").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try Certificates.make(
+            in: folder, host: name == "wrong-host" ? "other.test" : "localhost", isExpired: name == "expired")
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMFile("\(folder)/certificate.pem").map { .certificate($0) },
+            privateKey: .privateKey(try NIOSSLPrivateKey(file: "\(folder)/key.pem", format: .pem)))
+        if name == "tls-1.1" {
+            configuration.minimumTLSVersion = .tlsv1
+            configuration.maximumTLSVersion = .tlsv11
+        }
+        let server = try await RawServer(tls: try NIOSSLContext(configuration: configuration)) { _ in
+            .says(Self.ok, closes: false)
+        }
+        let results = await send(
+            "https", host: "localhost", port: server.port,
+            trusting: name == "unknown-authority" ? nil : "\(folder)/certificate.pem")
+        #expect(results == [isTaken ? .success(200) : .failure(.notConnected)])
+        #expect(server.requests == (isTaken ? 1 : 0))
+        await server.stop()
+    }
+}

@@ -1,0 +1,49 @@
+import Core
+import Flatpeak
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import connect_bff
+
+@Suite struct CredentialReloadTests {
+    @Test("S6: a changed secret is taken up; one that is wrong leaves the old in place and is tried again")
+    func S6() async throws {
+        let upstream = ScriptedUpstream()
+        upstream.on(
+            "login",
+            [
+                { request in
+                    let isBad = request.header("authorization") == Basic.of("bad-key-1")
+                    return .success(
+                        isBad ? .json("{}", status: 403) : .json(#"{"bearer_token":"b","expires_in":3600}"#))
+                }
+            ])
+        let client = FlatpeakClient.scripted(upstream, keys: ["old-key-1"])
+        // What the file holds at start and at each of the triggers.
+        let contents: [String?] = ["old-key-1", "old-key-1", nil, "bad-key-1", "bad-key-1", "new-key-1", "new-key-1"]
+        let reads = Mutex(contents[...])
+        let reload = CredentialReload(
+            flatpeak: client,
+            read: { () throws(Settings.Invalid) in
+                guard let key = reads.withLock({ $0.popFirst() ?? nil }) else {
+                    throw Settings.Invalid(problems: ["FLATPEAK_API_KEY: is empty"])
+                }
+                return Credentials(account: Secret("acc_1"), keys: [Secret(key)])
+            }, logger: .silent)
+        let (triggers, trigger) = AsyncThrowingStream<Void, any Error>.makeStream()
+        for _ in contents.dropFirst() { trigger.yield() }
+        trigger.finish()
+        await reload.run(triggers: triggers)
+        #expect(
+            upstream.requests("login").map { $0.header("authorization") }
+                == ["bad-key-1", "bad-key-1", "new-key-1"].map { Basic.of($0) })
+    }
+}
+
+private enum Basic {
+    static func of(_ key: String) -> String {
+        "Basic " + Data("acc_1:\(key)".utf8).base64EncodedString()
+    }
+}

@@ -1,0 +1,127 @@
+import Core
+import Flatpeak
+import Foundation
+import Store
+import TestSupport
+import Testing
+
+@testable import Sessions
+
+@Suite struct LocationReadsTests {
+    let upstream = ScriptedUpstream()
+    let clock = TestClock()
+    let store = InMemoryStore()
+    let reads: LocationReads
+    let location: LocationID
+    let alice: Subject
+    let bob: Subject
+
+    init() async throws {
+        location = try #require(LocationID("loc_1"))
+        alice = try #require(Subject("alice"))
+        bob = try #require(Subject("bob"))
+        let clock = clock
+        reads = LocationReads(
+            flatpeak: .scripted(upstream, clock: clock), store: store, time: clock.time, now: { clock.wall })
+        try await store.bind(location, to: alice)
+        upstream.on("status", .json(#"{"tariff_status":{},"n":1}"#), .json(#"{"tariff_status":{},"n":2}"#))
+    }
+
+    private func status(_ subject: Subject) async throws -> String {
+        String(decoding: try await reads.status(of: location, for: subject).body, as: UTF8.self)
+    }
+
+    @Test("R25: 100 who read at the same time are one call upstream")
+    func R25() async throws {
+        let (gate, open) = AsyncStream<Void>.makeStream()
+        upstream.on(
+            "status",
+            [
+                { _ in
+                    for await _ in gate {}; return .success(.json(#"{"tariff_status":{}}"#))
+                }
+            ])
+        let readers = (0..<100).map { _ in Task { try await reads.status(of: location, for: alice) } }
+        while upstream.requests("status").isEmpty { await Task.yield() }
+        open.finish()
+        for reader in readers { _ = try await reader.value }
+        #expect(upstream.requests("status").count == 1)
+    }
+
+    @Test("R25: what is kept is kept for one user alone")
+    func R25isolation() async throws {
+        _ = try await status(alice)
+        await #expect(throws: BFFError.notFound) { try await status(bob) }
+        try await store.bind(location, to: bob)
+        #expect(try await status(bob).contains(#""n":2"#))
+        #expect(upstream.requests("status").count == 2)
+    }
+
+    @Test("R25: an answer is kept for a moment, and not after something happened there")
+    func R25life() async throws {
+        #expect(try await status(alice).contains(#""n":1"#))
+        clock.advance(by: 4.9)
+        #expect(try await status(alice).contains(#""n":1"#))
+        clock.advance(by: 0.1)
+        #expect(try await status(alice).contains(#""n":2"#))
+        upstream.on("status", .json(#"{"tariff_status":{},"n":3}"#))
+        reads.forget(location)
+        #expect(try await status(alice).contains(#""n":3"#))
+    }
+
+    @Test("R25: while Flatpeak is down the last answer is shown with its age, for ten minutes")
+    func R25stale() async throws {
+        #expect(try await reads.status(of: location, for: alice).age == nil)
+        upstream.on("status", .json("{}", status: 500))
+        clock.advance(by: 300)
+        let found = try await reads.status(of: location, for: alice)
+        #expect(String(decoding: found.body, as: UTF8.self).contains(#""n":1"#))
+        #expect((300...302).contains(try #require(found.age).components.seconds))
+        clock.advance(by: 306)
+        await #expect(throws: BFFError.self) { try await reads.status(of: location, for: alice) }
+    }
+
+    @Test("R25: that something does not exist any more is no outage")
+    func R25gone() async throws {
+        _ = try await status(alice)
+        upstream.on("status", .json("{}", status: 404))
+        clock.advance(by: 6)
+        await #expect(throws: BFFError.notFound) { try await status(alice) }
+    }
+
+    @Test("R25: prices are kept until Flatpeak means to have new ones")
+    func R25prices() async throws {
+        let next = clock.wall.addingTimeInterval(600).formatted(.iso8601)
+        upstream.on("prices", .json(#"{"next_update":"\#(next)"}"#))
+        let end = clock.wall.addingTimeInterval(3600)
+        for _ in 0..<2 { _ = try await reads.prices(of: location, from: nil, to: end, direction: nil, for: alice) }
+        clock.advance(by: 599)
+        _ = try await reads.prices(of: location, from: nil, to: end, direction: nil, for: alice)
+        #expect(upstream.requests("prices").count == 1)
+        _ = try await reads.prices(of: location, from: nil, to: end, direction: .exporting, for: alice)
+        #expect(upstream.requests("prices").count == 2)
+        clock.advance(by: 1)
+        _ = try await reads.prices(of: location, from: nil, to: end, direction: nil, for: alice)
+        #expect(upstream.requests("prices").count == 3)
+    }
+
+    @Test(
+        "upstream.md §6.3: a request that had no prices is not repeated within 15 minutes",
+        arguments: [(BFFError.PriceGap.pendingConnect, 1), (.noPriceData, 1), (.noTariffConnected, 2)])
+    func noPrices(gap: BFFError.PriceGap, calls: Int) async throws {
+        upstream.on("prices", .json(#"{"code":"\#(gap.rawValue)"}"#, status: 422))
+        let end = clock.wall.addingTimeInterval(3600)
+        for _ in 0..<2 {
+            await #expect(throws: BFFError.noPrices(gap)) {
+                try await reads.prices(of: location, from: nil, to: end, direction: nil, for: alice)
+            }
+            clock.advance(by: 899)
+        }
+        #expect(upstream.requests("prices").count == calls)
+        clock.advance(by: 1)
+        await #expect(throws: BFFError.noPrices(gap)) {
+            try await reads.prices(of: location, from: nil, to: end, direction: nil, for: alice)
+        }
+        #expect(upstream.requests("prices").count == calls + 1)
+    }
+}
