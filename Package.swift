@@ -23,12 +23,14 @@ extension Target.Dependency {
     static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
     static let hummingbirdTesting = product(name: "HummingbirdTesting", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let inMemoryLogging = product(name: "InMemoryLogging", package: "swift-log")
     static let metrics = product(name: "Metrics", package: "swift-metrics")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -49,6 +51,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -72,8 +75,9 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Core", "Flatpeak", "Relay", "Resilience", "Sessions", .hummingbird, .httpTypes, .logging, .nioCore,
-                .serviceLifecycle,
+                "Core", "Flatpeak", "Relay", "Resilience", "Sessions", .hummingbird, .hummingbirdCore, .httpTypes,
+                .logging,
+                .nioCore, .nioHTTPTypes, .serviceLifecycle,
             ],
             resources: [.embedInCode("openapi.yaml")]),
         .target(name: "Sandbox", dependencies: [.nioCore, .nioPosix, .nioHTTP1, .crypto, .cryptoExtras, .logging]),
@@ -90,22 +94,25 @@ let package = Package(
             ].map { .embedInCode("Dev/Page/\($0)") }),
         .executableTarget(name: "flatpeak-sandbox", dependencies: ["Sandbox", .argumentParser, .logging]),
         .target(
-            name: "TestSupport", dependencies: ["Core", "Flatpeak", .logging, .nioCore, .nioPosix, .nioSSL], path: "Tests/TestSupport"),
+            name: "TestSupport", dependencies: ["Core", "Flatpeak", .logging, .nioCore, .nioPosix, .nioSSL],
+            path: "Tests/TestSupport"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
         .testTarget(name: "KeysTests", dependencies: ["Keys"]),
         .testTarget(name: "ResilienceTests", dependencies: ["Resilience"]),
-        .testTarget(name: "FlatpeakTests",
+        .testTarget(
+            name: "FlatpeakTests",
             dependencies: [
                 "Core", "Flatpeak", "Resilience", "Sandbox", "TestSupport", .logging, .nioCore, .nioSSL,
             ]),
         .testTarget(
-            name: "SessionsTests", dependencies: ["Core", "Flatpeak", "Resilience", "Sessions", "Store", "TestSupport", .logging]),
+            name: "SessionsTests",
+            dependencies: ["Core", "Flatpeak", "Resilience", "Sessions", "Store", "TestSupport", .logging]),
         .testTarget(name: "StoreTests", dependencies: ["Core", "Flatpeak", "Sessions", "Store"]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
                 "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "Store", "TestSupport", .httpTypes, .hummingbird,
-                .hummingbirdTesting, .inMemoryLogging, .logging,
+                .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
             ]),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", .logging, .nioCore, .nioHTTP1, .nioPosix]),
         .testTarget(
@@ -116,7 +123,8 @@ let package = Package(
                 "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "Store", "TestSupport", .httpTypes, .hummingbird,
                 .hummingbirdTesting, .logging, .yams,
             ]),
-        .testTarget(name: "ProgramTests", dependencies: ["Core", "Flatpeak", "Gateway", "TestSupport", "connect-bff", .logging]),
+        .testTarget(
+            name: "ProgramTests", dependencies: ["Core", "Flatpeak", "Gateway", "TestSupport", "connect-bff", .logging]),
     ]
 )
 

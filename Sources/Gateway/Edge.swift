@@ -9,8 +9,11 @@ struct EdgeContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     var id = RequestID(prefix: "req", random: Array(repeating: 0, count: 12))
 
+    let channel: any Channel
+
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
+        channel = source.channel
     }
 }
 

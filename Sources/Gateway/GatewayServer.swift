@@ -1,4 +1,5 @@
 import Hummingbird
+import HummingbirdCore
 package import Logging
 import NIOCore
 import ServiceLifecycle
@@ -47,15 +48,19 @@ package struct GatewayServer: Service, CustomStringConvertible {
         serverLogger.logLevel = max(logger.logLevel, .warning)
         let application = Application(
             router: table.router(),
-            server: .http1(
-                configuration: .init(
-                    // Longer than the 75 s that reverse proxies keep a connection, so that they close first.
-                    idleTimeout: .seconds(90),
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 16 << 10, maxHeaderFieldCount: 100))),
+            server: Self.http1,
             configuration: .init(address: bind, serverName: nil),
             onServerRunning: { [listening] _ in await listening() },
             logger: serverLogger)
         try await application.run()
     }
+
+    /// HTTP/1.1 with the limits of the edge.
+    static let http1 = HTTPServerBuilder.http1(
+        configuration: .init(
+            additionalChannelHandlers: [ClientWatch()],
+            // Longer than the 75 s that reverse proxies keep a connection, so that they close first.
+            idleTimeout: .seconds(90),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 16 << 10, maxHeaderFieldCount: 100)))
 }

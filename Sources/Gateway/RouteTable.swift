@@ -80,7 +80,16 @@ package struct RouteTable: Sendable {
             case .user(let handle):
                 // Before the body is read: a stranger gets nothing done.
                 let subject = try await authenticator.subject(of: request.head)
-                return try await handle(try await exchange(route, request, context), subject)
+                let exchange = try await exchange(route, request, context)
+                guard route.method == .get else { return try await handle(exchange, subject) }
+                // A read that nobody waits for is given up; what changes something runs to its end.
+                let read = await ClientWatch.whileConnected(context.channel) { () -> Result<Reply, BFFError> in
+                    do throws(BFFError) { return .success(try await handle(exchange, subject)) } catch {
+                        return .failure(error)
+                    }
+                }
+                guard let read else { throw .clientClosed }
+                return try read.get()
             case .connectTokenHolder(let handle), .anyone(let handle):
                 return try await handle(try await exchange(route, request, context))
             }

@@ -44,7 +44,7 @@ import Testing
     func R11() async throws {
         let started = ContinuousClock.now
         #expect(try await against(.silence, limit: .milliseconds(200)) == .failure(.timedOut))
-        #expect(started.duration(to: .now) < .seconds(2))
+        #expect(started.duration(to: .now) < .seconds(10))
     }
 
     @Test(

@@ -6,6 +6,8 @@ import Hummingbird
 import HummingbirdTesting
 import InMemoryLogging
 import Logging
+import NIOCore
+import NIOPosix
 import Relay
 import Sessions
 import Store
@@ -18,6 +20,7 @@ import Testing
 @Suite struct GatewayTests {
     let upstream = ScriptedUpstream()
     let logs = InMemoryLogHandler()
+    let store = InMemoryStore()
     let table: RouteTable
 
     static let origin = "http://localhost:7070"
@@ -29,7 +32,6 @@ import Testing
         var logger = Logger(label: "test") { _ in logs }
         logger.logLevel = .trace
         let flatpeak = FlatpeakClient.scripted(upstream)
-        let store = InMemoryStore()
         let reads = LocationReads(flatpeak: flatpeak, store: store, now: { Date() })
         let sessions = Sessions(
             flatpeak: flatpeak, store: store, reads: reads,
@@ -136,6 +138,44 @@ import Testing
             open.finish()
             for task in accepted { #expect(try await task.value.status == .badGateway) }
             #expect(try await send(.get, "/v1/locations").status == .ok)
+        }
+    }
+
+    @Test("R14: a read that nobody waits for is given up at once; a mint runs to its end")
+    func R14() async throws {
+        let (ended, end) = AsyncStream<Bool>.makeStream()
+        let (started, start) = AsyncStream<Void>.makeStream()
+        let (gate, open) = AsyncStream<Void>.makeStream()
+        let slow: ScriptedUpstream.Answer = { _ in
+            start.yield()
+            for await _ in gate {}
+            end.yield(Task.isCancelled)
+            return Task.isCancelled ? .failure(.cancelled) : .success(.json("{}", status: 500))
+        }
+        upstream.on("status", [slow])
+        upstream.on("mint", [slow])
+        try await store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
+        try await Application(router: table.router(), server: GatewayServer.http1).test(.live) { client in
+            for (request, isRead) in [
+                ("GET /v1/locations/loc_1/status HTTP/1.1\r\nHost: a\r\n\r\n", true),
+                (
+                    "POST /v1/connect/sessions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                        + "Content-Length: 2\r\n\r\n{}", false
+                ),
+            ] {
+                let connection = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                    .connect(host: "127.0.0.1", port: try #require(client.port)).get()
+                try await connection.writeAndFlush(ByteBuffer(string: request))
+                for await _ in started { break }
+                let left = ContinuousClock.now
+                try await connection.close()
+                if !isRead { open.finish() }
+                for await wasCancelled in ended {
+                    #expect(wasCancelled == isRead)
+                    if isRead { #expect(left.duration(to: .now) < .seconds(5)) }
+                    break
+                }
+            }
         }
     }
 

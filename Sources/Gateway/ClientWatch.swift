@@ -1,0 +1,53 @@
+import NIOCore
+import NIOHTTPTypes
+
+/// Notices that a client closed its connection while its answer was still being made.
+///
+/// A client that closes only its sending side is taken for one that left; no HTTP client that waits does so.
+final class ClientWatch: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+
+    /// HTTP/1.1 answers one request at a time, so there is at most one who wants to know.
+    private var waiting: AsyncStream<Never>.Continuation?
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, event == .inputClosed { waiting?.finish() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        waiting?.finish()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        waiting?.finish()
+        context.fireErrorCaught(error)
+    }
+
+    /// Does `work` and cancels it when the client of `channel` leaves.
+    static func whileConnected<Value: Sendable>(
+        _ channel: any Channel, _ work: @escaping @Sendable () async -> Value
+    ) async -> Value? {
+        let (left, continuation) = AsyncStream<Never>.makeStream()
+        channel.eventLoop.execute {
+            // Without a watch, as in tests without sockets, nobody ever leaves.
+            let watch = try? channel.pipeline.syncOperations.handler(type: ClientWatch.self)
+            watch?.waiting = continuation
+            if !channel.isActive { continuation.finish() }
+        }
+        return await withTaskGroup(of: Value?.self) { group in
+            group.addTask { await work() }
+            group.addTask {
+                for await _ in left {}
+                return nil
+            }
+            defer { group.cancelAll() }
+            for await value in group {
+                if let value { return value }
+                group.cancelAll()
+            }
+            return nil
+        }
+    }
+}
