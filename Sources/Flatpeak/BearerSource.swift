@@ -33,6 +33,8 @@ final class BearerSource: Sendable {
     private let time: UpstreamTime
     private let flight = SingleFlight<Int, Void>()
     private let logger: Logger
+    /// An outage is told once a minute, however often the login is tried.
+    private let alarm = Mutex(OncePer(.seconds(60)))
 
     init(_ credentials: Credentials, time: UpstreamTime, logger: Logger, login: @escaping Login) {
         state = Mutex(State(credentials: credentials))
@@ -113,8 +115,9 @@ final class BearerSource: Sendable {
                 }
             } catch {
                 state.withLock { $0.bearer.loginFailed(error, at: time.now()) }
-                logger.error(
-                    "cannot log in to Flatpeak", metadata: ["bff.code": "\(error.code)", "bff.todo": "\(error.detail)"])
+                logger.log(
+                    level: alarm.withLock { $0.isDue(at: time.now()) } ? .error : .debug, "cannot log in to Flatpeak",
+                    metadata: ["bff.code": "\(error.code)", "bff.todo": "\(error.detail)"])
             }
         }
     }

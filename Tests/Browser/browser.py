@@ -276,14 +276,13 @@ class Browser:
         seen = 0
         for message in self.collect():
             parameters = message["params"]
-            request = parameters.get("request", {})
-            headers = {name.lower(): value
-                       for name, value in (parameters.get("headers") or request.get("headers")).items()}
-            referrer = urllib.parse.urlsplit(headers.get("referer", ""))
-            target = urllib.parse.urlsplit(request["url"]).netloc if request else headers.get("host")
-            if "cot_" in referrer.query and target != referrer.netloc:
-                found.append(f"a token in Referer, at {target}: {referrer.geturl()}")
+            request = parameters.get("request")
             if not request:
+                # As it was on the wire.
+                headers = {name.lower(): value for name, value in parameters["headers"].items()}
+                referrer = urllib.parse.urlsplit(headers.get("referer", ""))
+                if "cot_" in referrer.query and headers.get("host") != referrer.netloc:
+                    found.append(f"a token in Referer, at {headers.get('host')}: {referrer.geturl()}")
                 continue
             url = urllib.parse.urlsplit(request["url"])
             if url.scheme in ("http", "https", "ws", "wss"):

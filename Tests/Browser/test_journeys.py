@@ -5,7 +5,7 @@ import urllib.parse
 import pytest
 
 import webapp
-from customer import AJACCIO, OnThePage, OnTheWebApp
+from customer import AJACCIO, LONDON, OnThePage, OnTheWebApp
 
 
 @pytest.fixture(params=[OnThePage, OnTheWebApp], ids=["page", "web_app"])
@@ -193,7 +193,7 @@ def test_add_grid_fees(settled):
     settled.browser.until(lambda: settled.browser.all("[data-slot=non_commodity_import][data-status=CONNECTED]"))
 
 
-@pytest.mark.parametrize("kind", ["reset", "truncate", "rate_limit"])
+@pytest.mark.parametrize("kind", ["reset", "truncate"])
 def test_upstream_failure_in_the_middle_and_try_again(customer, kind):
     customer.browser.expect(r"status of (502|503|429|400)")
     customer.starts().gives_address().types_provider().at("tariff_structure_select")
@@ -205,17 +205,24 @@ def test_upstream_failure_in_the_middle_and_try_again(customer, kind):
         customer.sees_failure().types_rate()
     else:
         customer.sees_failure().at("tariff_structure_select").picks_structure("FIXED")
-        if kind == "rate_limit":
-            # Told to wait a second, the web app does not, and the customer tries until it works.
-            while customer.browser.until(lambda: customer.browser.shown in ("error", "rate_fixed_capture")
-                                         and customer.browser.shown) == "error":
-                customer.sees_failure().at("tariff_structure_select").picks_structure("FIXED")
         if kind == "truncate":
             # Connect had already gone on, so the page is refused; a new load asks where the session is.
             customer.at("error")
             customer.browser.open(customer.browser.driver.current_url + "&again=1")
         customer.types_rate()
     customer.finishes().is_told("connected")
+
+
+def test_upstream_that_wants_to_be_left_alone(phone):
+    """*Try again* waits as long as the service was told to."""
+    phone.expect(r"status of (429|503)")
+    customer = OnThePage(phone).starts().at("postal_address_capture")
+    customer.service.fault("rate_limit", retry_after="2")
+    phone.fill(**LONDON).press("Continue").until(lambda: phone.all("[role=alert] button:disabled"))
+    phone.look("error_too_many")
+    phone.until(lambda: phone.all("[role=alert] button:enabled"))
+    phone.press("Try again")
+    customer.at("provider_select")
 
 
 def test_slow_upstream_and_impatient_customer(customer):

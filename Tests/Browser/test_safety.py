@@ -69,7 +69,8 @@ def test_errors_in_logos(phone, logos):
     phone.until(lambda: len(phone.all("img.logo")) == 1 and len(phone.all("span.logo")) == len(hostile) - 1)
     phone.look("hostile_logos")
     assert not phone.all(".choice script, .choice b, .lead script")
-    # Connect itself still stands on the address, and the page finds its way.
+    # Connect itself still stands on the address, refuses the answer to another page, and the page finds its way.
+    phone.expect(r"status of 400")
     phone.press("My provider is not listed")
     customer.at("postal_address_capture")
 

@@ -149,6 +149,37 @@ import Testing
     }
 }
 
+@Suite struct OperationTableTests {
+    @Test func `the table in the docs is the code's`() throws {
+        let path = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined() + "/docs/upstream-calls.md"
+        let data = try #require(FileManager.default.contents(atPath: path))
+        let rows = String(decoding: data, as: UTF8.self).split(separator: "\n").filter { $0.hasPrefix("| `") }
+        let location = try #require(LocationID("ID"))
+        // A pair where the versions differ in more than the path.
+        let operations: [[Operation]] = [
+            [.login], [.mint], [.claim], [.tariffElements], [.tariffs], [.locationStatus(location)],
+            [.prices(location, in: .zero), .prices(location, in: .anode)], [.relay],
+        ]
+        let expected = operations.map { operation in
+            let one = operation[0]
+            let again =
+                switch one.retries {
+                case .always: "whenever it failed"
+                case .unsentOrRefused: "when nothing was sent, or its bearer was refused"
+                case .unsent: "when nothing was sent"
+                }
+            let cells = [
+                "`\(one.name)`", operation.map { "\($0.method)" }.joined(separator: ", "), "`\(one.path(.zero))`",
+                "`\(operation[operation.count - 1].path(.anode))`", one.host.rawValue,
+                "\(one.deadline.components.seconds) s", again, "\(one.lane.rawValue): \(one.lane.places)",
+                "\(one.answerLimit >> 10) KiB",
+            ]
+            return "| \(cells.joined(separator: " | ")) |"
+        }
+        #expect(rows.map(String.init) == expected)
+    }
+}
+
 @Suite struct RetryAfterTests {
     let now = Date(timeIntervalSince1970: 784_111_777)  // Sun, 06 Nov 1994 08:49:37 GMT
 

@@ -87,7 +87,8 @@ import Testing
         #expect(upstream.requests("login").count == 1)
     }
 
-    @Test func `a bearer is renewed before its end, by the monotonic clock`() async throws {
+    @Test("R6: a bearer ages by the monotonic clock, whatever the wall clock says")
+    func R6() async throws {
         let clock = TestClock()
         upstream.on("login", .json(#"{"bearer_token":"b","expires_in":"3600","live_mode":false}"#))
         upstream.on("claim", .json("{}"))
@@ -95,6 +96,9 @@ import Testing
         let token = try #require(ConnectToken("cot_1"))
         _ = try await client.claim(token)
         clock.advance(by: 3539)
+        clock.setWall(forwardBy: 300)
+        _ = try await client.claim(token)
+        clock.setWall(forwardBy: -600)
         _ = try await client.claim(token)
         #expect(upstream.requests("login").count == 1)
         clock.advance(by: 1)

@@ -88,6 +88,11 @@ package final class TestClock: Sendable {
     package var wall: Date { state.withLock { $0.wall } }
     package var monotonic: ContinuousClock.Instant { state.withLock { $0.monotonic } }
 
+    /// Somebody sets the wall clock; no time passes.
+    package func setWall(forwardBy seconds: Double) {
+        state.withLock { $0.wall += seconds }
+    }
+
     package func advance(by seconds: Double) {
         state.withLock { state in
             state.wall += seconds

@@ -70,7 +70,7 @@ function table(title, rates, currency, clock) {
     else rows.push({ ...rate });
   }
   return h('details', {},
-    h('summary', {}, 'As a table', h('span', { class: 'unseen' }, `: ${title}`)),
+    h('summary', { 'aria-label': `${title} as a table` }, 'As a table'),
     h('table', {},
       h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'From'), h('th', { scope: 'col' }, 'To'),
         h('th', { scope: 'col' }, perKWh(currency)))),

@@ -60,7 +60,7 @@ export class Home {
    * @param returned the id of a session that the customer has just come back from
    */
   constructor({ user, show, open, returned }) {
-    Object.assign(this, { user, show, open, returned, views: new Map() });
+    Object.assign(this, { user, show, open, returned, views: new Map(), known: new Set() });
     this.onStorage = (event) => { if (event.key === `sessions:${user.id}`) this.poll(); };
   }
 
@@ -134,6 +134,8 @@ export class Home {
   // MARK: - Places and their tariffs
 
   async showPlaces() {
+    const reading = this.reading = (this.reading ?? 0) + 1;
+    const isLate = () => this.isStopped || reading !== this.reading;
     try {
       const locations = await service.locations(this.user.id);
       const known = await Promise.all(locations.map(async ({ id }) => {
@@ -142,10 +144,11 @@ export class Home {
         ]);
         return { id, status, tariffs };
       }));
-      if (this.isStopped) return;
+      if (isLate()) return;
+      this.known = new Set(known.map(({ id }) => id));
       this.places.replaceChildren(...known.map((place, index) => this.place(place, index)), this.invitation(known.length));
     } catch (error) {
-      if (this.isStopped) return;
+      if (isLate()) return;
       this.places.replaceChildren();
       this.complain(error, () => this.showPlaces());
     }
@@ -285,7 +288,9 @@ export class Home {
     const after = JSON.stringify([...this.views.values()].map((view) => view.state));
     if (before !== after) {
       this.drawSessions();
-      if (hadBegun || [...this.views.values()].some((view) => view.state === 'pending')) this.showPlaces();
+      // What is shown was read before this was known.
+      const isNews = (view) => view.state === 'pending' || (view.location_id && !this.known.has(view.location_id));
+      if (hadBegun || [...this.views.values()].some(isNews)) this.showPlaces();
     }
     if ([...this.views.values()].some((view) => !isOver(view))) {
       this.timer = setTimeout(() => (document.hidden ? this.pollWhenSeen() : this.poll()), pollInterval);
