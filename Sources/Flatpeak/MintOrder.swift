@@ -1,5 +1,4 @@
 package import Core
-package import FoundationEssentials
 
 /// What is asked of Flatpeak to create a connect token (upstream.md §2).
 package struct MintOrder: Sendable, Equatable {
@@ -101,99 +100,5 @@ package struct PostalAddress: Codable, Sendable, Equatable {
         self.state = state
         self.post_code = post_code
         self.country_code = country_code
-    }
-}
-
-/// A token that Flatpeak created.
-package struct MintedToken: Sendable {
-    package let token: ConnectToken
-    /// Seconds from now.
-    package let expiresIn: Double
-    package let liveMode: Bool
-}
-
-/// What Flatpeak says became of a connect token (upstream.md §3).
-package enum Claim: Hashable, Sendable {
-    /// The customer has not come to the end.
-    case notFinished
-    /// The session gave a location; `pricesAvailable` says whether its tariff was read already.
-    case located(LocationID, pricesAvailable: Bool)
-    /// The token is past its life, or Flatpeak does not know it.
-    case gone
-}
-
-/// What energy costs at a location.
-package struct Prices: Sendable {
-    /// Flatpeak's answer as clients may read it.
-    package let body: [UInt8]
-    /// When Flatpeak means to have new ones.
-    package let nextUpdate: Date?
-}
-
-/// Which tariffs of a location to list (upstream.md §6.1).
-package struct TariffQuery: Hashable, Sendable {
-    package var location: LocationID
-    package var direction: TariffDirection?
-    package var type: TariffType?
-    package var page: Page?
-    /// 1 to 100; Flatpeak's default is 30.
-    package var limit: Int?
-
-    /// Which page: the two cursors exclude each other (upstream.md §6.5).
-    package enum Page: Hashable, Sendable {
-        case startingAfter(Identifier<Cursor>)
-        case endingBefore(Identifier<Cursor>)
-    }
-
-    /// The kind of id that a list is paged by.
-    package enum Cursor {}
-
-    package init(
-        location: LocationID, direction: TariffDirection? = nil, type: TariffType? = nil, page: Page? = nil,
-        limit: Int? = nil
-    ) {
-        self.location = location
-        self.direction = direction
-        self.type = type
-        self.page = page
-        self.limit = limit
-    }
-
-    /// Names and values that need no escaping, since each passed its type.
-    var items: [(String, String)] {
-        var items = [("location_id", location.text)]
-        if let direction { items.append(("direction", direction.rawValue)) }
-        if let type { items.append(("type", type.rawValue)) }
-        switch page {
-        case .startingAfter(let id): items.append(("starting_after", id.text))
-        case .endingBefore(let id): items.append(("ending_before", id.text))
-        case nil: break
-        }
-        if let limit { items.append(("limit", String(limit))) }
-        return items
-    }
-}
-
-/// How the tariffs of a location stand.
-package struct LocationStatus: Sendable {
-    private let slots: LocationStatusReply.Slots
-    /// Flatpeak's answer as clients may read it.
-    package let body: [UInt8]
-
-    init(slots: LocationStatusReply.Slots, body: [UInt8]) {
-        self.slots = slots
-        self.body = body
-    }
-
-    /// The status of one slot; nil when the answer does not name it.
-    package subscript(slot slot: TariffSlot) -> TariffStatus? {
-        let reply =
-            switch (slot.type, slot.direction) {
-            case (.commodity, .importing): slots.commodity_import
-            case (.commodity, .exporting): slots.commodity_export
-            case (.nonCommodity, .importing): slots.non_commodity_import
-            case (.nonCommodity, .exporting): slots.non_commodity_export
-            }
-        return reply.map { TariffStatus($0.status) }
     }
 }

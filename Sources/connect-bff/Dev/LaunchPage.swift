@@ -15,7 +15,8 @@ enum LaunchPage {
             // The one script that may run is the one below.
             let digest = Data(Digest.sha256(script.utf8)).base64EncodedString()
             reply.headers[.contentSecurityPolicy] = """
-                default-src 'none'; script-src 'sha256-\(digest)'; connect-src 'self'; frame-ancestors 'none'
+                default-src 'none'; script-src 'sha256-\(digest)'; style-src 'self'; img-src 'self'; \
+                connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'
                 """
             return reply
         })
@@ -23,11 +24,17 @@ enum LaunchPage {
     private static let html = """
         <!doctype html>
         <html lang="en">
-        <meta charset="utf-8"><meta name="viewport" content="width=device-width">
+        <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
         <title>Connect your tariff</title>
+        <link rel="icon" href="/page/icon.svg" type="image/svg+xml"><link rel="stylesheet" href="/page/style.css">
+        <header class="masthead"><a class="brand" href="/"><img src="/page/icon.svg" alt="" width="28" height="28">\
+        Daylight</a></header>
+        <main><div class="card narrow launch">
         <h1>Connect your tariff</h1>
+        <p class="lead">In the Connect web app on port 7070.</p>
         <p id="result" role="status"></p>
-        <button id="launch">Connect your tariff</button>
+        <button id="launch" class="primary">Connect your tariff</button>
+        </div></main>
         <script>\(script)</script>
         </html>
 

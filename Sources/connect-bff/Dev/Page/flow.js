@@ -90,8 +90,9 @@ export class Flow {
     const others = (page.actions ?? []).filter((action) => !handled.has(action));
     this.frame(page.route, screen, [
       screen.content,
-      others.length > 0 && h('div', { class: 'others' }, others.map((action) =>
-        button(labelOf(action), () => this.press(action, go), action === 'DISCONNECT' ? 'danger' : 'secondary'))),
+      others.length > 0 && h('div', { class: 'others' }, others.map((action, index) =>
+        button(labelOf(action), () => this.press(action, go),
+          action === 'DISCONNECT' ? 'danger' : index === 0 && screen.content.length === 0 ? 'primary' : 'secondary'))),
     ]);
   }
 

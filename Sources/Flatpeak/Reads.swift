@@ -1,0 +1,78 @@
+package import Core
+package import FoundationEssentials
+
+/// What energy costs at a location.
+package struct Prices: Sendable {
+    /// Flatpeak's answer as clients may read it.
+    package let body: [UInt8]
+    /// When Flatpeak means to have new ones.
+    package let nextUpdate: Date?
+}
+
+/// Which tariffs of a location to list (upstream.md §6.1).
+package struct TariffQuery: Hashable, Sendable {
+    package var location: LocationID
+    package var direction: TariffDirection?
+    package var type: TariffType?
+    package var page: Page?
+    /// 1 to 100; Flatpeak's default is 30.
+    package var limit: Int?
+
+    /// Which page: the two cursors exclude each other (upstream.md §6.5).
+    package enum Page: Hashable, Sendable {
+        case startingAfter(Identifier<Cursor>)
+        case endingBefore(Identifier<Cursor>)
+    }
+
+    /// The kind of id that a list is paged by.
+    package enum Cursor {}
+
+    package init(
+        location: LocationID, direction: TariffDirection? = nil, type: TariffType? = nil, page: Page? = nil,
+        limit: Int? = nil
+    ) {
+        self.location = location
+        self.direction = direction
+        self.type = type
+        self.page = page
+        self.limit = limit
+    }
+
+    /// Names and values that need no escaping, since each passed its type.
+    var items: [(String, String)] {
+        var items = [("location_id", location.text)]
+        if let direction { items.append(("direction", direction.rawValue)) }
+        if let type { items.append(("type", type.rawValue)) }
+        switch page {
+        case .startingAfter(let id): items.append(("starting_after", id.text))
+        case .endingBefore(let id): items.append(("ending_before", id.text))
+        case nil: break
+        }
+        if let limit { items.append(("limit", String(limit))) }
+        return items
+    }
+}
+
+/// How the tariffs of a location stand.
+package struct LocationStatus: Sendable {
+    private let slots: LocationStatusReply.Slots
+    /// Flatpeak's answer as clients may read it.
+    package let body: [UInt8]
+
+    init(slots: LocationStatusReply.Slots, body: [UInt8]) {
+        self.slots = slots
+        self.body = body
+    }
+
+    /// The status of one slot; nil when the answer does not name it.
+    package subscript(slot slot: TariffSlot) -> TariffStatus? {
+        let reply =
+            switch (slot.type, slot.direction) {
+            case (.commodity, .importing): slots.commodity_import
+            case (.commodity, .exporting): slots.commodity_export
+            case (.nonCommodity, .importing): slots.non_commodity_import
+            case (.nonCommodity, .exporting): slots.non_commodity_export
+            }
+        return reply.map { TariffStatus($0.status) }
+    }
+}
