@@ -75,9 +75,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Core", "Flatpeak", "Relay", "Resilience", "Sessions", .hummingbird, .hummingbirdCore, .httpTypes,
-                .logging,
-                .nioCore, .nioHTTPTypes, .serviceLifecycle,
+                "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", .crypto, .cryptoExtras, .hummingbird,
+                .hummingbirdCore, .httpTypes, .logging, .nioCore, .nioHTTPTypes, .serviceLifecycle,
             ],
             resources: [.embedInCode("openapi.yaml")]),
         .target(name: "Sandbox", dependencies: [.nioCore, .nioPosix, .nioHTTP1, .crypto, .cryptoExtras, .logging]),
@@ -111,7 +110,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "Store", "TestSupport", .httpTypes, .hummingbird,
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "Store", "TestSupport", .httpTypes, .hummingbird,
                 .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
             ]),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", .logging, .nioCore, .nioHTTP1, .nioPosix]),

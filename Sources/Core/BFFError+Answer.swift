@@ -18,7 +18,8 @@ extension BFFError {
         case .upstreamRefusedCredentials, .upstreamInvalidAnswer, .upstreamModeDiffers, .upstreamVersionNotSupported,
             .upstreamUnreachable, .upstreamFailed:
             502
-        case .upstreamLimited, .upstreamUnavailable, .notReady, .overloaded, .storeUnavailable: 503
+        case .upstreamLimited, .upstreamUnavailable, .notReady, .identityUnavailable, .overloaded, .storeUnavailable:
+            503
         case .upstreamTimedOut: 504
         case .loopDetected: 508
         }
@@ -33,6 +34,7 @@ extension BFFError {
         case .unknownField: "field_unknown"
         case .invalidField: "field_invalid"
         case .unauthenticated: "unauthenticated"
+        case .identityUnavailable: "identity_unavailable"
         case .notFound: "not_found"
         case .methodNotAllowed: "method_not_allowed"
         case .methodUnknown: "method_unknown"
@@ -69,6 +71,7 @@ extension BFFError {
         case .unknownField: "The request holds a field that does not exist"
         case .invalidField: "A field of the request is not acceptable"
         case .unauthenticated: "The caller is not known"
+        case .identityUnavailable: "The identity provider cannot be asked"
         case .notFound: "There is no such thing"
         case .methodNotAllowed: "The method is not allowed here"
         case .methodUnknown: "The method is not known"
@@ -129,7 +132,7 @@ extension BFFError {
         case .upstreamVersionNotSupported: "The operator has to set FLATPEAK_VERSION to the account's version."
         case .loopDetected: "The operator has to point FLATPEAK_CONNECT_URL at Flatpeak, not at this server."
         case .notReady: "It has not tried to log in yet, or Flatpeak's mode is not the one it is set up for."
-        case .overloaded, .storeUnavailable: "Try again in a moment."
+        case .identityUnavailable, .overloaded, .storeUnavailable: "Try again in a moment."
         case .clientClosed: "Nobody reads this."
         case .internalFailure: "Try again; if it stays, tell the operator the request id."
         }
@@ -142,7 +145,7 @@ extension BFFError {
         case .upstreamUnavailable(let seconds): seconds
         // Flatpeak asks not to repeat such a request sooner (upstream.md §6.3).
         case .noPrices(.pendingConnect), .noPrices(.noPriceData): 15 * 60
-        case .notReady, .overloaded, .storeUnavailable: 1
+        case .notReady, .identityUnavailable, .overloaded, .storeUnavailable: 1
         default: nil
         }
     }

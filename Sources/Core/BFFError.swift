@@ -10,6 +10,7 @@ package enum BFFError: Error, Hashable, Sendable {
     case unknownField(FieldName)
     case invalidField(FieldName, reason: Reason)
     case unauthenticated
+    case identityUnavailable
     case notFound
     case methodNotAllowed
     case methodUnknown

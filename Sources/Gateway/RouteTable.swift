@@ -79,7 +79,8 @@ package struct RouteTable: Sendable {
             switch route.handler {
             case .user(let handle):
                 // Before the body is read: a stranger gets nothing done.
-                let subject = try await authenticator.subject(of: request.head)
+                let subject = try await authenticator.subject(
+                    of: Caller(head: request.head, peer: Peer(context.channel)))
                 let exchange = try await exchange(route, request, context)
                 guard route.method == .get else { return try await handle(exchange, subject) }
                 // A read that nobody waits for is given up; what changes something runs to its end.

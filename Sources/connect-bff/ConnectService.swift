@@ -13,14 +13,14 @@ import UnixSignals
 /// The service, wired: the one place where clocks, randomness, network and store are chosen.
 struct ConnectService {
     let flatpeak: FlatpeakClient.Settings
-    let certificateAuthorities: String?
+    let transport: HTTPTransport
     let sessions: SessionSettings
     let listen: GatewayServer.Address
     let allowedOrigins: Set<String>
     let authenticator: any Authenticator
     let logger: Logger
 
-    /// Runs until SIGTERM or SIGINT, then lets requests under way finish.
+    /// Runs until SIGTERM or SIGINT, then lets requests under way finish, and shuts the transport down.
     ///
     /// - Parameters:
     ///   - pages: Routes besides those of the contract.
@@ -31,7 +31,6 @@ struct ConnectService {
         pages: [Route] = [], listening: @escaping @Sendable () async -> Void = {},
         reload: (@Sendable () async throws(Settings.Invalid) -> Credentials)? = nil
     ) async throws {
-        let transport = HTTPTransport(certificateAuthorities: certificateAuthorities)
         let flatpeak = FlatpeakClient(flatpeak, transport: transport, logger: logger)
         let table = RouteTable(
             routes(flatpeak) + pages, authenticator: authenticator, origins: allowedOrigins,
@@ -39,7 +38,11 @@ struct ConnectService {
         // The last one is stopped first: no request is taken any more while those under way still find a bearer.
         var services: [any Service] = [BearerRenewal(flatpeak: flatpeak)]
         if let reload { services.append(CredentialReload(flatpeak: flatpeak, read: reload, logger: logger)) }
-        services.append(GatewayServer(table, at: listen, logger: logger, listening: listening))
+        services.append(
+            GatewayServer(table, at: listen, logger: logger) { [listen, logger] in
+                logger.info("listening", metadata: ["bff.listen": "\(listen)"])
+                await listening()
+            })
         var configuration = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(20)
@@ -65,7 +68,7 @@ struct ConnectService {
     }
 
     /// From the system's generator, which is the kernel's.
-    private static let randomBytes: @Sendable (Int) -> [UInt8] = { count in
+    static let randomBytes: @Sendable (Int) -> [UInt8] = { count in
         var generator = SystemRandomNumberGenerator()
         return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
     }

@@ -28,7 +28,7 @@ struct JSONLogHandler: LogHandler {
         fields.merge(metadataProvider?.get() ?? [:]) { _, new in new }
         fields.merge(event.metadata ?? [:]) { _, new in new }
         var line: [String: String] = fields.mapValues { ConnectToken.masked("\($0)") }
-        line["time"] = Date.now.formatted(.iso8601.time(includingFractionalSeconds: true))
+        line["time"] = Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
         line["level"] = event.level.rawValue
         line["message"] = ConnectToken.masked("\(event.message)")
         let encoder = JSONEncoder()

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Flatpeak
 import FoundationEssentials
+import Gateway
 import Keys
 import Logging
 
@@ -34,12 +35,60 @@ struct Serve: AsyncParsableCommand {
         }
         logger.logLevel = settings.logLevel
         for warning in settings.warnings { logger.warning("\(warning)") }
+        let transport = HTTPTransport(certificateAuthorities: settings.certificateAuthorities)
+        // The identity provider is not Flatpeak: FLATPEAK_CA_FILE says nothing about it.
+        let identity = HTTPTransport()
+        let (authenticator, reloadServiceKeys) = authenticator(settings, identity, logger)
         let service = ConnectService(
-            flatpeak: settings.flatpeak, certificateAuthorities: settings.certificateAuthorities,
-            sessions: settings.sessions, listen: settings.listen, allowedOrigins: settings.allowedOrigins,
-            authenticator: settings.authenticator, logger: logger)
-        try await service.run(reload: { [config] () throws(Settings.Invalid) in
-            try await Settings.credentials(environment: ProcessInfo.processInfo.environment, file: config)
-        })
+            flatpeak: settings.flatpeak, transport: transport, sessions: settings.sessions, listen: settings.listen,
+            allowedOrigins: settings.allowedOrigins, authenticator: authenticator, logger: logger)
+        do {
+            try await service.run(reload: { [config] () throws(Settings.Invalid) in
+                reloadServiceKeys()
+                return try await Settings.credentials(environment: ProcessInfo.processInfo.environment, file: config)
+            })
+        } catch {
+            await identity.shutdown()
+            throw error
+        }
+        await identity.shutdown()
+    }
+
+    /// The authenticators that are set up, and what reads the service keys anew.
+    private func authenticator(
+        _ settings: Settings, _ identity: HTTPTransport, _ logger: Logger
+    ) -> (AnyOf, reloadServiceKeys: @Sendable () -> Void) {
+        var authenticators: [any Authenticator] = []
+        var reload: @Sendable () -> Void = {}
+        if let jwt = settings.authentication.jwt {
+            let fetch: @Sendable () async -> [UInt8]?
+            var keysLife = JWTAuthenticator.remoteKeysLife
+            switch jwt.keys {
+            case .url(let url): fetch = { await identity.document(at: url) }
+            case .file(let path):
+                fetch = { FileManager.default.contents(atPath: path).map { Array($0) } }
+                keysLife = .seconds(15)
+            }
+            authenticators.append(
+                JWTAuthenticator(
+                    issuer: jwt.issuer, audience: jwt.audience, keysLife: keysLife, fetch: fetch, now: { Date() },
+                    logger: logger))
+        }
+        if let proxy = settings.authentication.proxy {
+            authenticators.append(ProxyAuthenticator(header: proxy.header, proxies: settings.trustedProxies))
+        }
+        if let file = settings.authentication.serviceKeys {
+            let service = ServiceKeyAuthenticator(file.keys)
+            authenticators.append(service)
+            reload = {
+                do throws(SettingsReader.Unfit) {
+                    service.replace(try Authentication.keys(in: file.path))
+                } catch {
+                    logger.error(
+                        "the service keys cannot be read, the old ones stay", metadata: ["bff.why": "\(error.why)"])
+                }
+            }
+        }
+        return (AnyOf(authenticators), reload)
     }
 }

@@ -20,6 +20,8 @@ SCREENSHOTS = pathlib.Path(__file__).parent.parent.parent / ".build/screenshots"
 AXE = (pathlib.Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 DESKTOP = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+# What a look at a document says when another one takes its place at that moment.
+GONE = r"(?i)detached|no node with given id|does not belong to the document|execution context|navigation"
 TRANSIENT = (NoSuchElementException, StaleElementReferenceException)
 
 # Runs in every document before its own scripts.
@@ -76,7 +78,14 @@ class Browser:
     # What is on the screen.
 
     def until(self, what, seconds=10, why=""):
-        return WebDriverWait(self.driver, seconds, 0.05, TRANSIENT).until(lambda _: what(), why)
+        def attempt(_):
+            try:
+                return what()
+            except WebDriverException as error:
+                if isinstance(error, TRANSIENT) or re.search(GONE, error.msg or ""):
+                    return None
+                raise
+        return WebDriverWait(self.driver, seconds, 0.05).until(attempt, why)
 
     def js(self, script, *arguments):
         return self.driver.execute_script(script, *arguments)
@@ -128,13 +137,8 @@ class Browser:
         return any(each.accessible_name == name and each.is_displayed() for each in self.all("button"))
 
     def press(self, name):
-        for attempt in range(3):
-            try:
-                self.button(name).click()
-                return self
-            except StaleElementReferenceException:
-                continue
-        raise AssertionError(f"“{name}” does not stay still")
+        self.button(name).click()
+        return self
 
     def tap(self, css, text):
         """Clicks the element whose title, or whole text, is this."""
@@ -180,9 +184,9 @@ class Browser:
         def gone():
             try:
                 heading.is_enabled()
-                return False
-            except (StaleElementReferenceException, NoSuchElementException):
-                return True
+            except WebDriverException as error:
+                return isinstance(error, TRANSIENT) or re.search(GONE, error.msg or "")
+            return False
         self.until(gone, why="the screen stayed")
         return self
 

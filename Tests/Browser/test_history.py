@@ -177,21 +177,46 @@ def test_reload_after_an_error(phone):
     customer.at("provider_select")
 
 
-def test_web_app_keeps_its_states(phone):
+@pytest.mark.parametrize("options, address, steps", [
+    ({"tariff_name_capture": True, "contract_term_capture": True}, AJACCIO, [
+        ("provider_select", "PROVIDER_MISSING"), ("provider_name_capture", {"name": "Mon Courant"}),
+        ("tariff_structure_select", "MARKET"), ("region_select", "CORS"),
+        ("surcharge_capture", {"fixed": "2", "percentage": "5"}), ("tariff_name_capture", {"name": "Tempo"}),
+        ("contract_term_capture", "Skip"), ("tariff_summary", None)]),
+    ({}, None, [
+        ("postal_address_capture", LONDON), ("provider_select", "PROVIDER_MISSING"),
+        ("provider_name_capture", {"name": "My Power"}), ("tariff_structure_select", "TIME_OF_DAY"),
+        ("rate_tod_capture", {"day": "31", "night": "12.5", "from": "06:30", "to": "22:00"}),
+        ("tariff_summary", None)]),
+    ({}, LONDON, [
+        ("provider_select", "Loch & Lantern Power"), ("tariff_select", "Lantern Economy"), ("tariff_summary", None)]),
+], ids=["market", "day_and_night", "library"])
+def test_web_app_on_every_screen(phone, options, address, steps):
     """In the web app answers are history states: reload posts nothing, and back shows the page before."""
-    customer = OnTheWebApp(phone).starts().gives_address()
-    phone.press("PROVIDER_MISSING").screen("provider_name_capture")
-    before = customer.service.count("connect")
-    for _ in range(2):
+    request = {"options": options, **({"postal_address": address} if address else {})}
+    minted = phone.service.mint("amira", return_url=phone.service.url + "/", **request)
+    customer = OnTheWebApp(phone)
+    phone.open(minted["launch_url"])
+    for (route, answer), (following, _) in zip(steps, steps[1:]):
+        customer.at(route)
+        before = phone.service.count("connect")
         phone.renewed(phone.reload)
-        phone.screen("provider_name_capture")
-    phone.back()
-    phone.screen("provider_select")
-    phone.driver.forward()
-    phone.screen("provider_name_capture")
-    assert customer.service.count("connect") == before
-    phone.fill(name="My Power").press("Next")
-    customer.picks_structure("FIXED").types_rate().finishes().is_told("connected")
+        customer.at(route)
+        assert phone.service.count("connect") == before
+        length = phone.history
+        phone.fill(**answer).press("Next") if isinstance(answer, dict) else phone.press(answer)
+        customer.at(following)
+        phone.back()
+        customer.at(route)
+        phone.driver.forward()
+        customer.at(following)
+        assert phone.service.count("connect") == before + 1
+        assert phone.history == length + 1
+    phone.renewed(phone.reload)
+    customer.finishes()
+    phone.until(lambda: phone.driver.current_url.startswith(phone.service.url))
+    phone.screen("sign_in")
+    assert phone.service.get(f"/v1/connect/sessions/{minted['id']}", "amira")["state"] == "connected"
 
 
 def test_web_app_reads_only_the_token(phone):

@@ -93,7 +93,9 @@ import Yams
             let security = try #require(operation.object["security"] as? [Object], "\(operation.name)")
             if case .user = route.handler {
                 // `dev`, or nothing, which is the user `demo`.
-                #expect(security.map { Array($0.keys) } == [["dev"], []], "\(operation.name)")
+                #expect(
+                    security.map { Set($0.keys) } == [["bearer"], ["serviceKey", "connectSubject"], ["dev"], []],
+                    "\(operation.name)")
             } else {
                 #expect(security.isEmpty, "\(operation.name)")
             }
@@ -128,7 +130,8 @@ import Yams
         case .unsupportedContentType: .unknownField("a")
         case .unknownField: .invalidField("a", reason: .missing)
         case .invalidField: .unauthenticated
-        case .unauthenticated: .notFound
+        case .unauthenticated: .identityUnavailable
+        case .identityUnavailable: .notFound
         case .notFound: .methodNotAllowed
         case .methodNotAllowed: .methodUnknown
         case .methodUnknown: .connectTokenMissing

@@ -135,7 +135,7 @@ struct Customer {
         return try answer.json["data"]?.items ?? []
     }
 
-    func prices() async throws -> DevProcess.Answer {
+    func prices() async throws -> HTTP.Answer {
         let day = { (offset: Double) in
             Date(timeIntervalSinceNow: offset * 86400).formatted(.iso8601)
         }

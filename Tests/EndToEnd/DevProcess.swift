@@ -1,8 +1,4 @@
-import AsyncHTTPClient
 import Foundation
-import NIOCore
-import NIOHTTP1
-import Synchronization
 import Testing
 
 /// A real `connect-bff dev` on free ports of 127.0.0.1.
@@ -13,36 +9,7 @@ final class DevProcess: Sendable {
     let control: String
     let output: Record
     let answers = Record()
-    private let process: ProcessBox
-
-    /// Text that grows.
-    final class Record: Sendable {
-        private let state = Mutex("")
-        var text: String { state.withLock { $0 } }
-        func append(_ text: String) { state.withLock { $0 += text } }
-    }
-
-    /// `Process` is not sendable; it is touched by its owner alone.
-    private final class ProcessBox: Sendable {
-        private let process: Mutex<Process>
-        init(_ process: sending Process) { self.process = Mutex(process) }
-        func stop() {
-            process.withLock { process in
-                process.terminate()
-                process.waitUntilExit()
-            }
-        }
-    }
-
-    /// What a test asks of the gateway, the sandbox's control surface or a provider's page, and the answer.
-    struct Answer: Sendable {
-        let status: Int
-        /// By lower-case name.
-        let headers: [String: String]
-        let body: [UInt8]
-        var json: JSONValue { get throws { try JSONValue(body) } }
-        var text: String { String(decoding: body, as: UTF8.self) }
-    }
+    private let program: Program
 
     /// Runs `body` against a new process and then looks for leaks in all that it said.
     static func run(
@@ -53,69 +20,41 @@ final class DevProcess: Sendable {
             if mode != "plain" { _ = try await dev.control("POST", "/mode", ["mode": .text(mode)]) }
             try await body(dev)
             let credentials = try await dev.credentialsThatTravelled()
-            dev.process.stop()
+            dev.program.stop()
             #expect(!credentials.isEmpty, "the sandbox saw no credential, so the scan would prove nothing")
             let said = dev.output.text + dev.answers.text
             #expect(Self.leaks(of: credentials, in: said).isEmpty, "S1")
             #expect(!dev.output.text.contains(/cot_[0-9a-f]/), "S2: a log line holds a connect token")
         } catch {
-            dev.process.stop()
+            dev.program.stop()
             throw error
         }
     }
 
     private init() async throws {
         let port = try FreePort.find()
-        let process = Process()
-        process.executableURL = Self.program("connect-bff")
-        process.arguments = ["dev", "--port", "\(port)", "--sandbox-port", "0", "--log-level", "trace"]
-        let output = Record()
-        self.output = output
-        let (lines, continuation) = AsyncStream<Void>.makeStream()
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        pipe.fileHandleForReading.readabilityHandler = { handle in
-            let data = handle.availableData
-            if data.isEmpty { handle.readabilityHandler = nil; continuation.finish() }
-            output.append(String(decoding: data, as: UTF8.self))
-            continuation.yield()
-        }
-        try process.run()
-        self.process = ProcessBox(process)
-        for await _ in lines where output.text.contains("Ctrl-C stops.") { break }
+        program = try await Program(
+            "connect-bff", ["dev", "--port", "\(port)", "--sandbox-port", "0", "--log-level", "trace"],
+            until: "Ctrl-C stops.")
+        output = program.output
         gateway = "http://127.0.0.1:\(port)"
         control = String(try #require(output.text.firstMatch(of: /controls (http:\S+),/)).1)
-    }
-
-    /// A program of this package, beside the test bundle.
-    static func program(_ name: String) -> URL {
-        URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: name)
     }
 
     // MARK: - Requests
 
     func send(
         _ method: String, _ url: String, headers: [(String, String)] = [], body: [UInt8]? = nil
-    ) async throws -> Answer {
-        var request = HTTPClientRequest(url: url.hasPrefix("/") ? gateway + url : url)
-        request.method = HTTPMethod(rawValue: method)
-        for (name, value) in headers { request.headers.add(name: name, value: value) }
-        if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
-        let response = try await Self.client.execute(request, timeout: .seconds(20))
-        let bytes = Array(try await response.body.collect(upTo: 8 << 20).readableBytesView)
-        let headers = Dictionary(
-            response.headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { "\($0), \($1)" })
-        let answer = Answer(status: Int(response.status.code), headers: headers, body: bytes)
-        if request.url.hasPrefix(gateway) {
-            answers.append("\(answer.headers) \(answer.text)\n")
-        }
+    ) async throws -> HTTP.Answer {
+        let url = url.hasPrefix("/") ? gateway + url : url
+        let answer = try await HTTP.send(method, url, headers: headers, body: body)
+        if url.hasPrefix(gateway) { answers.append("\(answer.headers) \(answer.text)\n") }
         return answer
     }
 
     func send(
         _ method: String, _ url: String, headers: [(String, String)] = [], json: JSONValue
-    ) async throws -> Answer {
+    ) async throws -> HTTP.Answer {
         try await send(
             method, url, headers: [("content-type", "application/json")] + headers,
             body: Array(try JSONEncoder().encode(json)))
@@ -129,16 +68,6 @@ final class DevProcess: Sendable {
         try #require(answer.status == 200, "\(answer.text)")
         return try answer.json
     }
-
-    /// Redirects are the test's to follow.
-    ///
-    /// Shut down by nobody: it lives as long as the test run.
-    private static let client: HTTPClient = {
-        var configuration = HTTPClient.Configuration()
-        configuration.redirectConfiguration = .disallow
-        configuration.decompression = .disabled
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    }()
 
     // MARK: - S1
 

@@ -128,7 +128,7 @@ import Testing
     func `serve refuses to start on bad settings, names them and exits with 78`(
         environment: [String: String], message: String
     ) async throws {
-        let program = DevProcess.program("connect-bff").path
+        let program = Program.path(of: "connect-bff").path
         let variables = environment.map { "\($0)='\($1)'" }.joined(separator: " ")
         let said = try await Self.output(
             of: "/bin/bash", ["-c", "env -i \(variables) \(program) serve 2>&1; echo exit $?"])

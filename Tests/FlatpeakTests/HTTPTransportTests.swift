@@ -127,11 +127,16 @@ import Testing
             ("good", true), ("unknown-authority", false), ("expired", false), ("wrong-host", false), ("tls-1.1", false),
         ])
     func S37(name: String, isTaken: Bool) async throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "bff-tls-\(UUID())").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        try Certificates.make(
-            in: folder, host: name == "wrong-host" ? "other.test" : "localhost", isExpired: name == "expired")
+        let openssl = try OpenSSLProgram()
+        defer { openssl.remove() }
+        let host = name == "wrong-host" ? "other.test" : "localhost"
+        try openssl.write(Data("subjectAltName=DNS:\(host)\n".utf8), to: "extensions")
+        try openssl.run(
+            "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=\(host)", "-keyout", "key.pem", "-out", "request.pem")
+        try openssl.run(
+            "x509", "-req", "-in", "request.pem", "-signkey", "key.pem", "-extfile", "extensions", "-days",
+            name == "expired" ? "-1" : "2", "-out", "certificate.pem")
+        let folder = openssl.folder
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: try NIOSSLCertificate.fromPEMFile("\(folder)/certificate.pem").map { .certificate($0) },
             privateKey: .privateKey(try NIOSSLPrivateKey(file: "\(folder)/key.pem", format: .pem)))

@@ -10,7 +10,8 @@ import Testing
 
 @Suite struct SettingsTests {
     static let minimal = [
-        "FLATPEAK_ACCOUNT_ID": "acc_661677911f", "FLATPEAK_API_KEY": "sk_test_4f1c9", "BFF_AUTH": "dev",
+        "FLATPEAK_ACCOUNT_ID": "acc_661677911f", "FLATPEAK_API_KEY": "sk_test_4f1c9", "BFF_AUTH": "proxy",
+        "BFF_TRUSTED_PROXIES": "10.0.0.0/8", "BFF_PROXY_USER_HEADER": "X-Auth-Request-User",
     ]
 
     /// What is wrong with the minimal settings once these are added.
@@ -21,16 +22,16 @@ import Testing
             _ = try await Settings.read(environment: environment, file: file)
             return []
         } catch {
-            return error.problems.filter { !$0.hasPrefix("BFF_AUTH") }
+            return error.problems
         }
     }
 
-    @Test func `the minimal settings lack nothing but an authenticator`() async {
+    @Test func `the minimal settings lack nothing`() async {
         #expect(await problems() == [])
     }
 
     @Test func `dev sign-in is refused outside connect-bff dev`() async {
-        for name in ["dev", "jwt", "anything"] {
+        for name in ["dev", "anything", "proxy,dev", ""] {
             await #expect(throws: Settings.Invalid.self) {
                 try await Settings.read(environment: Self.minimal.merging(["BFF_AUTH": name]) { $1 }, file: nil)
             }
@@ -103,6 +104,25 @@ import Testing
         #expect(problems.allSatisfy { $0.hasPrefix(name) })
     }
 
+    @Test(
+        "S3, S26: a way to sign in that lacks something, or is not safe, keeps the service from starting",
+        arguments: [
+            (["BFF_AUTH": "jwt"], ["BFF_JWT_ISSUER", "BFF_JWT_AUDIENCE", "BFF_JWT_JWKS_URL", "BFF_PROXY_USER_HEADER"]),
+            (["BFF_AUTH": "service"], ["BFF_SERVICE_KEYS_FILE", "BFF_PROXY_USER_HEADER"]),
+            (["BFF_AUTH": "proxy,proxy"], ["BFF_AUTH"]), (["BFF_TRUSTED_PROXIES": nil], ["BFF_TRUSTED_PROXIES"]),
+            (["BFF_TRUSTED_PROXIES": ""], ["BFF_TRUSTED_PROXIES"]),
+            (["BFF_TRUSTED_PROXIES": "10.0.0.1/8"], ["BFF_TRUSTED_PROXIES"]),
+            (["BFF_PROXY_USER_HEADER": nil], ["BFF_PROXY_USER_HEADER"]),
+            (["BFF_PROXY_USER_HEADER": "X_User"], ["BFF_PROXY_USER_HEADER"]),
+            (["BFF_PROXY_USER_HEADER": "Authorization"], ["BFF_PROXY_USER_HEADER"]),
+            (["BFF_JWT_ISSUER": "https://id.example"], ["BFF_JWT_ISSUER"]),
+            (["BFF_SERVICE_KEYS_FILE": "/x"], ["BFF_SERVICE_KEYS_FILE"]),
+        ] as [([String: String?], [String])])
+    func authentication(changes: [String: String?], settings: [String]) async {
+        let problems = await problems(changes)
+        #expect(Set(problems.map { String($0.prefix { $0 != ":" }) }) == Set(settings), "\(problems)")
+    }
+
     @Test func `a file is read below the environment, and a wrong one is not passed over`() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "bff-\(UUID())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -164,6 +184,7 @@ import Testing
         #expect(line["message"] == "sent cot_***")
         #expect(line["bff.url"] == "/?fp_cot=cot_***")
         #expect(line["level"] == "info")
+        #expect(line["time"]?.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/) != nil)
         #expect(line["bff.x"] == "a\r\n{\"level\":\"error\"}\u{1B}[31m")
     }
 }

@@ -56,7 +56,7 @@ struct Dev: AsyncParsableCommand {
                 apiURL: sandbox.addresses.api, connectURL: sandbox.addresses.connect,
                 credentials: Credentials(
                     account: Secret(configuration.account), keys: configuration.keys.map { Secret($0) })),
-            certificateAuthorities: nil,
+            transport: HTTPTransport(),
             sessions: .init(
                 callbackURL: "\(publicURL)/v1/connect/callback",
                 apps: [

@@ -29,6 +29,13 @@ struct Setting: Sendable {
     static let returnURLs = Setting("BFF_RETURN_URLS")
     static let allowedOrigins = Setting("BFF_ALLOWED_ORIGINS")
     static let auth = Setting("BFF_AUTH", isRequired: true)
+    static let jwtIssuer = Setting("BFF_JWT_ISSUER")
+    static let jwtAudience = Setting("BFF_JWT_AUDIENCE")
+    static let jwtKeysURL = Setting("BFF_JWT_JWKS_URL")
+    static let jwtKeysFile = Setting("BFF_JWT_JWKS_FILE")
+    static let trustedProxies = Setting("BFF_TRUSTED_PROXIES", fallback: "127.0.0.1/32,::1/128,unix")
+    static let proxyUserHeader = Setting("BFF_PROXY_USER_HEADER")
+    static let serviceKeysFile = Setting("BFF_SERVICE_KEYS_FILE")
     static let logLevel = Setting("BFF_LOG_LEVEL", fallback: "info")
     static let logFormat = Setting("BFF_LOG_FORMAT", fallback: "json")
 
@@ -36,7 +43,8 @@ struct Setting: Sendable {
     static let all = [
         accountID, apiKey, nextAPIKey, apiURL, connectURL, version, mode, certificateAuthorities, listen, publicURL,
         connectApps,
-        returnURLs, allowedOrigins, auth, logLevel, logFormat,
+        returnURLs, allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile, trustedProxies,
+        proxyUserHeader, serviceKeysFile, logLevel, logFormat,
     ]
 
     /// `FLATPEAK_ACCOUNT_ID` as `["flatpeak", "accountId"]`.

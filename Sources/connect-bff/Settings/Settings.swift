@@ -19,7 +19,8 @@ struct Settings: Sendable {
     let allowedOrigins: Set<String>
     let logLevel: Logger.Level
     let logFormat: LogFormat
-    let authenticator: any Authenticator
+    let authentication: Authentication
+    let trustedProxies: TrustedProxies
     let warnings: [String]
 
     enum LogFormat: String, CaseIterable { case json, text }
@@ -93,7 +94,8 @@ struct Settings: Sendable {
         let origins = await reader.value(.allowedOrigins, origins)
         let logLevel = await reader.value(.logLevel, choice(Logger.Level.self))
         let logFormat = await reader.value(.logFormat, choice(LogFormat.self))
-        let authenticator = await authenticator(&reader)
+        let authentication = await Authentication.read(&reader)
+        let trustedProxies = await reader.value(.trustedProxies, proxies)
         if let publicURL {
             for (setting, upstream) in [(Setting.apiURL, apiURL), (.connectURL, connectURL)]
             where upstream?.origin == publicURL.origin {
@@ -105,7 +107,7 @@ struct Settings: Sendable {
         }
 
         guard reader.problems.isEmpty, let credentials, let apiURL, let connectURL, let version, let listen,
-            let publicURL, let apps, let logLevel, let logFormat, let authenticator
+            let publicURL, let apps, let logLevel, let logFormat, let authentication, let trustedProxies
         else { throw Invalid(problems: reader.problems) }
         return Settings(
             flatpeak: .init(
@@ -116,20 +118,8 @@ struct Settings: Sendable {
                 callbackURL: "\(publicURL.text)/v1/connect/callback",
                 apps: apps.map { ConnectApp(name: $0.name, url: $0.address.text) }, returnURLs: returnURLs ?? []),
             allowedOrigins: origins ?? Set(apps.compactMap(\.address.origin)), logLevel: logLevel,
-            logFormat: logFormat, authenticator: authenticator, warnings: reader.warnings)
-    }
-
-    /// No user can be known yet outside `connect-bff dev`, so nothing here lets the service start.
-    private static func authenticator(_ reader: inout SettingsReader) async -> (any Authenticator)? {
-        let names: [String]? = await reader.value(.auth) { (text) throws(SettingsReader.Unfit) in try items(text) }
-        for name in names ?? [] {
-            reader.complain(
-                .auth,
-                name == "dev"
-                    ? "dev believes every caller and exists in `connect-bff dev` alone"
-                    : "this version has no authenticator \"\(ConnectToken.masked(name))\"; try `connect-bff dev`")
-        }
-        return nil
+            logFormat: logFormat, authentication: authentication, trustedProxies: trustedProxies,
+            warnings: reader.warnings)
     }
 
     // MARK: - Values
@@ -146,7 +136,7 @@ struct Settings: Sendable {
     }
 
     /// The parts of a comma list, without blanks around them.
-    private static func items(_ text: String) throws(SettingsReader.Unfit) -> [String] {
+    static func items(_ text: String) throws(SettingsReader.Unfit) -> [String] {
         let items = text.split(separator: ",", omittingEmptySubsequences: false).map { item in
             String(item.drop(while: { $0 == " " }).reversed().drop(while: { $0 == " " }).reversed())
         }
@@ -180,6 +170,21 @@ struct Settings: Sendable {
             apps.append((parts[0], try WebAddress(parts[1])))
         }
         return apps
+    }
+
+    private static func proxies(_ text: String) throws(SettingsReader.Unfit) -> TrustedProxies {
+        var ranges: [AddressRange] = []
+        var unix = false
+        for item in try items(text) {
+            if item == "unix" {
+                unix = true
+            } else if let range = AddressRange(item) {
+                ranges.append(range)
+            } else {
+                throw .init("\(item) is neither an address range such as 10.0.0.0/8 nor the word unix")
+            }
+        }
+        return TrustedProxies(ranges, unix: unix)
     }
 
     private static func origins(_ text: String) throws(SettingsReader.Unfit) -> Set<String> {

@@ -38,6 +38,26 @@ struct SettingsReader {
         }
     }
 
+    /// Whether the setting was given, in whatever way.
+    func isGiven(_ setting: Setting) async -> Bool {
+        do {
+            return try await reader.fetchString(forKey: ConfigKey(Setting.path(of: setting.variable))) != nil
+        } catch {
+            // A value of the wrong type was given, too.
+            return true
+        }
+    }
+
+    /// The text of a setting that is required for a reason.
+    mutating func needed(_ setting: Setting, for reason: String) async -> String? {
+        let text: String? = await value(setting) { (text) throws(Unfit) in
+            guard !text.isEmpty else { throw .init("is empty") }
+            return text
+        }
+        if text == nil, await !isGiven(setting) { complain(setting, "is required for BFF_AUTH=\(reason)") }
+        return text
+    }
+
     /// A credential, from the variable or from the file that its `_FILE` twin names.
     mutating func secret(_ setting: Setting) async -> Secret? {
         let twin = "\(setting.variable)_FILE"

@@ -6,12 +6,9 @@
 // screens, and it never holds a state that Connect has left. A reload asks Connect for the current screen, which is
 // what `session_start` is for, and sends nothing again.
 
-import { button, failureBox, h, icon } from '/page/kit.js';
+import { button, failureBox, h, icon, spinner } from '/page/kit.js';
 import { anyScreen, labelOf, screens } from '/page/screens.js';
 import { connect, fatal, Failure } from '/page/service.js';
-
-/** How long a call may take before anything turns on the screen. */
-const spinnerDelay = 300;
 
 export class Flow {
   /**
@@ -117,8 +114,8 @@ export class Flow {
       screen.lead && h('p', { class: 'lead' }, screen.lead),
       this.notice = h('div', { class: 'notice' }),
       content);
-    this.spinner = h('div', { class: 'spinner', role: 'status' });
-    this.show(name, screen.title, [h('div', { class: 'card flow' }, this.controls, this.spinner)]);
+    this.spinner = spinner();
+    this.show(name, screen.title, [h('div', { class: 'card flow' }, this.controls, this.spinner.element)]);
   }
 
   // MARK: - While a call runs, and when it fails
@@ -126,15 +123,8 @@ export class Flow {
   /** No second press while a call runs; something turns when it takes long. */
   busy(isBusy) {
     this.isBusy = isBusy;
-    clearTimeout(this.timer);
     if (isBusy && !this.controls) this.frame('starting', { title: 'One moment' }, []);
-    if (isBusy) {
-      this.timer = setTimeout(() => {
-        this.spinner.replaceChildren(h('span', { class: 'turning', 'aria-hidden': 'true' }), 'Working…');
-      }, spinnerDelay);
-    } else {
-      this.spinner.replaceChildren();
-    }
+    this.spinner.turn(isBusy);
     this.controls.disabled = isBusy;
     this.controls.setAttribute('aria-busy', isBusy);
   }

@@ -2,7 +2,7 @@
 
 import { chart } from '/page/chart.js';
 import { confirmed } from '/page/flow.js';
-import { button, clockOfZone, dateText, dayIn, failureBox, h, logo } from '/page/kit.js';
+import { button, clockOfZone, dateText, dayIn, failureBox, h, logo, spinner } from '/page/kit.js';
 import * as memory from '/page/memory.js';
 import * as service from '/page/service.js';
 
@@ -66,13 +66,14 @@ export class Home {
 
   async start() {
     this.notice = h('div', { class: 'notice' });
+    this.spinner = spinner();
     this.banner = h('div', { role: 'status' });
     this.places = h('div', { class: 'places' }, h('div', { class: 'skeleton', 'aria-hidden': 'true' }));
     this.recent = h('section', { class: 'recent', 'aria-labelledby': 'recent', hidden: true },
       h('h2', { id: 'recent' }, 'Recent sessions'), this.list = h('ul', { class: 'sessions', 'aria-live': 'polite' }));
     this.show('home', 'Your energy', [
       h('h1', { tabindex: -1 }, `Hello, ${this.user.name.split(' ')[0]}`),
-      this.banner, this.notice, this.places, this.recent,
+      this.banner, this.notice, this.spinner.element, this.places, this.recent,
     ]);
     addEventListener('storage', this.onStorage);
     await Promise.all([this.showPlaces(), this.poll()]);
@@ -91,6 +92,7 @@ export class Home {
    * @param request what the mint asks for besides
    */
   async connect(title, request, control) {
+    if (this.isBusy) return;
     const { app, tariffName, contractTerm } = memory.options();
     const isHere = app === 'page';
     // A tab must be opened while the browser still sees the click.
@@ -117,6 +119,8 @@ export class Home {
 
   /** No button can be pressed while a mint runs. */
   busy(control, isBusy) {
+    this.isBusy = isBusy;
+    this.spinner.turn(isBusy);
     for (const each of document.querySelectorAll('#screen button')) each.disabled = isBusy;
     control.setAttribute('aria-busy', isBusy);
   }

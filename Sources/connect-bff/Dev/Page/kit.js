@@ -26,6 +26,24 @@ export function failureBox(error, again) {
     error.requestId && h('p', { class: 'request' }, 'Request ', h('code', {}, error.requestId)), retry);
 }
 
+/** How long a call may take before anything turns on the screen, in milliseconds. */
+const spinnerDelay = 300;
+
+/** Something that turns while a call runs, unless the call is quick. */
+export function spinner() {
+  const element = h('div', { class: 'spinner', role: 'status' });
+  let timer;
+  const turn = (isTurning) => {
+    clearTimeout(timer);
+    element.replaceChildren();
+    if (!isTurning) return;
+    timer = setTimeout(() => {
+      element.replaceChildren(h('span', { class: 'turning', 'aria-hidden': 'true' }), 'Working…');
+    }, spinnerDelay);
+  };
+  return { element, turn };
+}
+
 const icons = {
   back: 'M15 5l-7 7 7 7',
   close: 'M6 6l12 12M18 6L6 18',

@@ -1,0 +1,71 @@
+package import Core
+package import HTTPTypes
+
+/// Finds out who calls.
+package protocol Authenticator: Sendable {
+    /// Headers of its own that a browser must be allowed to send across origins.
+    var headers: [HTTPField.Name] { get }
+    /// Whether the request carries the kind of credential that this one reads.
+    func isAddressed(by caller: Caller) -> Bool
+    /// - Throws: `unauthenticated`; why is for the log, never for the caller. Or `identityUnavailable`.
+    func subject(of caller: Caller) async throws(BFFError) -> Subject
+}
+
+/// Who is at the other end of the connection, and what they said.
+package struct Caller: Sendable {
+    package let head: HTTPRequest
+    package let peer: Peer
+
+    package init(head: HTTPRequest, peer: Peer) {
+        self.head = head
+        self.peer = peer
+    }
+
+    /// The credential of an `Authorization: Bearer` header; nil when there is none, or more than one.
+    var bearer: String? {
+        let values = head.headerFields[values: .authorization]
+        guard values.count == 1, let value = values.first, value.prefix(7).lowercased() == "bearer " else { return nil }
+        return String(value.dropFirst(7))
+    }
+}
+
+/// The authenticators that are set up, of which a request may address exactly one.
+package struct AnyOf: Authenticator {
+    private let authenticators: [any Authenticator]
+
+    package init(_ authenticators: [any Authenticator]) {
+        self.authenticators = authenticators
+    }
+
+    package var headers: [HTTPField.Name] { authenticators.flatMap(\.headers) }
+
+    package func isAddressed(by caller: Caller) -> Bool {
+        authenticators.contains { $0.isAddressed(by: caller) }
+    }
+
+    package func subject(of caller: Caller) async throws(BFFError) -> Subject {
+        let addressed = authenticators.filter { $0.isAddressed(by: caller) }
+        // Two identities in one request: one of them was put there by somebody else.
+        guard addressed.count == 1, let authenticator = addressed.first else { throw .unauthenticated }
+        return try await authenticator.subject(of: caller)
+    }
+}
+
+/// Believes every caller.
+///
+/// It exists for `connect-bff dev`, where nothing is anybody's; no setting of the service can name it.
+package struct DevAuthenticator: Authenticator {
+    private static let header = HTTPField.Name("X-Dev-Subject")
+    package let headers = [header].compactMap(\.self)
+
+    package init() {}
+
+    package func isAddressed(by caller: Caller) -> Bool { true }
+
+    /// The subject that `X-Dev-Subject` names, else `demo`.
+    package func subject(of caller: Caller) async throws(BFFError) -> Subject {
+        let name = Self.header.flatMap { caller.head.headerFields[$0] } ?? "demo"
+        guard let subject = Subject(name) else { throw .unauthenticated }
+        return subject
+    }
+}

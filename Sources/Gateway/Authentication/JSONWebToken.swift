@@ -1,0 +1,74 @@
+import Core
+import FoundationEssentials
+
+/// A token of the app's identity provider (RFC 7519), taken apart and judged. Pure: keys and time come in.
+struct JSONWebToken {
+    /// What a token must say.
+    struct Expectations: Sendable {
+        let issuer: String
+        let audience: String
+        /// How far clocks may differ, in seconds.
+        let leeway: TimeInterval = 30
+    }
+
+    /// Why a token was refused; for the log.
+    enum Flaw: String, Error {
+        case malformed, wrongSignature, unknownKey, wrongIssuer, wrongAudience, expired, notYetValid, noSubject
+    }
+
+    /// The longest token that is looked at, in bytes.
+    static let maximumLength = 8192
+
+    private struct Header: Decodable {
+        let alg: String
+        let kid: String
+        /// Extensions that must be understood; none is.
+        let crit: [String]?
+    }
+
+    private struct Claims: Decodable {
+        let iss: String
+        let sub: String?
+        let aud: Audience
+        let exp: Double
+        let nbf: Double?
+    }
+
+    /// One audience, or several (RFC 7519 section 4.1.3).
+    private struct Audience: Decodable {
+        let names: [String]
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            names = try (try? container.decode([String].self)) ?? [container.decode(String.self)]
+        }
+    }
+
+    /// The subject of a token that is genuine, meant for us and valid at `now`.
+    static func subject(
+        of token: String, under keys: VerificationKeys, _ expected: Expectations, at now: Date
+    ) throws(Flaw) -> Subject {
+        guard token.utf8.count <= maximumLength else { throw .malformed }
+        let parts = token.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 3, let head = Data(base64URL: parts[0]), let body = Data(base64URL: parts[1]),
+            let signature = Data(base64URL: parts[2]), let header = try? JSONDecoder().decode(Header.self, from: head),
+            header.crit == nil
+        else { throw .malformed }
+        switch keys.verify(
+            signature, of: Data(token.utf8.prefix(parts[0].utf8.count + 1 + parts[1].utf8.count)), keyID: header.kid,
+            algorithm: header.alg)
+        {
+        case .unknownKey: throw .unknownKey
+        case .bad: throw .wrongSignature
+        case .good: break
+        }
+        // Only now is anything in it believed.
+        guard let claims = try? JSONDecoder().decode(Claims.self, from: body) else { throw .malformed }
+        guard claims.iss == expected.issuer else { throw .wrongIssuer }
+        guard claims.aud.names.contains(expected.audience) else { throw .wrongAudience }
+        let seconds = now.timeIntervalSince1970
+        guard seconds < claims.exp + expected.leeway else { throw .expired }
+        if let notBefore = claims.nbf, seconds < notBefore - expected.leeway { throw .notYetValid }
+        guard let subject = claims.sub.flatMap(Subject.init) else { throw .noSubject }
+        return subject
+    }
+}

@@ -1,0 +1,27 @@
+package import Core
+package import HTTPTypes
+
+/// Believes the user that a forward-auth proxy names (oauth2-proxy, Authelia, Pomerium), when the proxy is one of ours.
+package struct ProxyAuthenticator: Authenticator {
+    private let header: HTTPField.Name
+    private let proxies: TrustedProxies
+    package let headers: [HTTPField.Name] = []
+
+    /// - Parameter proxies: Set by hand: whoever is in it can be anybody.
+    package init(header: HTTPField.Name, proxies: TrustedProxies) {
+        self.header = header
+        self.proxies = proxies
+    }
+
+    package func isAddressed(by caller: Caller) -> Bool {
+        !caller.head.headerFields[values: header].isEmpty
+    }
+
+    package func subject(of caller: Caller) async throws(BFFError) -> Subject {
+        // Twice is once from the proxy and once from a client that the proxy let through.
+        let values = caller.head.headerFields[values: header]
+        guard proxies.contains(caller.peer), values.count == 1, let subject = values.first.flatMap(Subject.init)
+        else { throw .unauthenticated }
+        return subject
+    }
+}

@@ -1,0 +1,38 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+
+/// What tests ask over real sockets.
+enum HTTP {
+    struct Answer: Sendable {
+        let status: Int
+        /// By lower-case name.
+        let headers: [String: String]
+        let body: [UInt8]
+        var json: JSONValue { get throws { try JSONValue(body) } }
+        var text: String { String(decoding: body, as: UTF8.self) }
+    }
+
+    static func send(
+        _ method: String, _ url: String, headers: [(String, String)] = [], body: [UInt8]? = nil
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: url)
+        request.method = HTTPMethod(rawValue: method)
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
+        let response = try await client.execute(request, timeout: .seconds(20))
+        let bytes = Array(try await response.body.collect(upTo: 8 << 20).readableBytesView)
+        let headers = Dictionary(
+            response.headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { "\($0), \($1)" })
+        return Answer(status: Int(response.status.code), headers: headers, body: bytes)
+    }
+
+    /// Redirects are the test's to follow. Shut down by nobody: it lives as long as the test run.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .disallow
+        configuration.decompression = .disabled
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+}

@@ -1,0 +1,233 @@
+import Core
+import Foundation
+import HTTPTypes
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Gateway
+
+/// Keys, key sets and tokens made with the `openssl` program.
+struct IdentityProvider {
+    let openssl: OpenSSLProgram
+
+    init() throws {
+        openssl = try OpenSSLProgram()
+        try openssl.run("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "rsa.pem")
+        try openssl.run("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "ec.pem")
+        try openssl.run("genpkey", "-algorithm", "ED25519", "-out", "ed.pem")
+    }
+
+    static func base64URL(_ data: Data) -> String {
+        data.base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    }
+
+    private func publicBytes(_ key: String, last count: Int) throws -> Data {
+        try openssl.run("pkey", "-in", key, "-pubout", "-outform", "DER").suffix(count)
+    }
+
+    func rsaKey(_ kid: String, alg: String?) throws -> String {
+        let modulus = String(decoding: try openssl.run("rsa", "-in", "rsa.pem", "-modulus", "-noout"), as: UTF8.self)
+        let hex = modulus.drop { $0 != "=" }.dropFirst().filter(\.isHexDigit)
+        let digits = hex.compactMap(\.hexDigitValue)
+        let n = Data(stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) })
+        let algorithm = alg.map { #","alg":"\#($0)""# } ?? ""
+        return #"{"kty":"RSA","kid":"\#(kid)","use":"sig","e":"AQAB","n":"\#(Self.base64URL(n))"\#(algorithm)}"#
+    }
+
+    func ecKey(_ kid: String) throws -> String {
+        let point = try publicBytes("ec.pem", last: 64)
+        let (x, y) = (Self.base64URL(Data(point.prefix(32))), Self.base64URL(Data(point.suffix(32))))
+        return #"{"kty":"EC","crv":"P-256","kid":"\#(kid)","x":"\#(x)","y":"\#(y)"}"#
+    }
+
+    func edKey(_ kid: String) throws -> String {
+        #"{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"\#(kid)","x":"\#(Self.base64URL(try publicBytes("ed.pem", last: 32)))"}"#
+    }
+
+    /// Keys that some providers publish and that no token for us is ever signed with.
+    static let unfamiliar = [
+        #"{"kty":"AKP","kid":"pq","alg":"ML-DSA-65","pub":"AA"}"#, #"{"kty":"oct","kid":"h","k":"AAAA"}"#,
+        #"{"kty":"RSA","kid":"enc","use":"enc","alg":"RSA-OAEP-256","n":"AQAB","e":"AQAB"}"#,
+        #"{"kty":"EC","crv":"secp256k1","kid":"k1","x":"AA","y":"AA"}"#, #"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#, "7",
+        #"{"kty":"RSA","kid":"short","n":"AQABAQAB","e":"AQAB"}"#,
+    ]
+
+    func keySet() throws -> [UInt8] {
+        let keys =
+            Self.unfamiliar + [
+                try rsaKey("rs", alg: "RS256"), try rsaKey("ps", alg: "PS256"), try rsaKey("bare", alg: nil),
+                try ecKey("es"),
+                try edKey("ed"), try edKey("twice"), try ecKey("twice"),
+            ]
+        return Array(#"{"keys":[\#(keys.joined(separator: ","))]}"#.utf8)
+    }
+
+    /// A token over `claims`, signed in the way of `alg` whatever its header says.
+    func token(
+        _ claims: String, alg: String = "RS256", kid: String? = "rs", header: String? = nil
+    ) throws -> String {
+        let head = header ?? #"{"alg":"\#(alg)","typ":"JWT","kid":"\#(kid ?? "")"}"#
+        let signed = Self.base64URL(Data(head.utf8)) + "." + Self.base64URL(Data(claims.utf8))
+        try openssl.write(Data(signed.utf8), to: "signed")
+        let signature: Data
+        switch alg {
+        case "PS256":
+            signature = try openssl.run(
+                "dgst", "-sha256", "-sign", "rsa.pem", "-sigopt", "rsa_padding_mode:pss", "-sigopt",
+                "rsa_pss_saltlen:32",
+                "signed")
+        case "ES256":
+            signature = Self.raw(try openssl.run("dgst", "-sha256", "-sign", "ec.pem", "signed"))
+        case "EdDSA":
+            signature = try openssl.run("pkeyutl", "-sign", "-inkey", "ed.pem", "-rawin", "-in", "signed")
+        default:
+            signature = try openssl.run("dgst", "-sha256", "-sign", "rsa.pem", "signed")
+        }
+        return signed + "." + Self.base64URL(signature)
+    }
+
+    /// The two numbers of a DER signature, 32 bytes each.
+    private static func raw(_ der: Data) -> Data {
+        let bytes = Array(der)
+        let first = Array(bytes[4..<(4 + Int(bytes[3]))])
+        let start = 4 + first.count + 2
+        let second = Array(bytes[start...])
+        return Data(
+            [first, second].flatMap { number in
+                Array(repeating: UInt8(0), count: max(0, 32 - number.count)) + number.suffix(32)
+            })
+    }
+}
+
+@Suite(.serialized) struct JWTTests {
+    static let now = Date(timeIntervalSince1970: 1_800_000_000)
+    static let good =
+        #"{"iss":"https://id.example","aud":["other","bff"],"sub":"alice","exp":1800000060,"nbf":1799999990}"#
+    let provider: IdentityProvider
+
+    init() throws {
+        provider = try IdentityProvider()
+    }
+
+    private func subject(_ token: String) throws -> Result<Subject, JSONWebToken.Flaw> {
+        let keys = try VerificationKeys(jwks: provider.keySet())
+        do throws(JSONWebToken.Flaw) {
+            return .success(
+                try JSONWebToken.subject(
+                    of: token, under: keys, .init(issuer: "https://id.example", audience: "bff"), at: Self.now))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    @Test func `tokens of each allowed algorithm are taken, and unfamiliar keys in the set do no harm`() throws {
+        defer { provider.openssl.remove() }
+        let keys = try VerificationKeys(jwks: provider.keySet())
+        // The one id that occurs twice is two keys that nobody can tell apart.
+        #expect(keys.skipped == IdentityProvider.unfamiliar.count + 2)
+        for (alg, kid) in [("RS256", "rs"), ("RS256", "bare"), ("PS256", "ps"), ("ES256", "es"), ("EdDSA", "ed")] {
+            #expect(
+                try subject(provider.token(Self.good, alg: alg, kid: kid)) == .success(try #require(Subject("alice"))))
+        }
+        #expect(try subject(provider.token(Self.good, alg: "EdDSA", kid: "twice")) == .failure(.unknownKey))
+    }
+
+    @Test func `what is not genuine, not for us or not valid now is refused`() throws {
+        defer { provider.openssl.remove() }
+        let genuine = try provider.token(Self.good)
+        let parts = genuine.split(separator: ".").map(String.init)
+        let none = IdentityProvider.base64URL(Data(#"{"alg":"none","kid":"rs"}"#.utf8))
+        let publicKey = try provider.openssl.run("pkey", "-in", "rsa.pem", "-pubout")
+        try provider.openssl.write(publicKey, to: "public.pem")
+        // HS256 with the public key as the secret.
+        let symmetric = IdentityProvider.base64URL(Data(#"{"alg":"HS256","kid":"rs"}"#.utf8)) + "." + parts[1]
+        try provider.openssl.write(Data(symmetric.utf8), to: "signed")
+        let mac = try provider.openssl.run(
+            "dgst", "-sha256", "-binary", "-mac", "HMAC", "-macopt",
+            "hexkey:" + publicKey.map { String(format: "%02x", Int($0)) }.joined(), "signed")
+        let claims = { (changes: String) in
+            #"{"iss":"https://id.example","aud":"bff","sub":"alice","exp":1800000060\#(changes)}"#
+        }
+        let cases: [(String, JSONWebToken.Flaw)] = [
+            ("\(none).\(parts[1]).", .wrongSignature), ("\(none).\(parts[1]).\(parts[2])", .wrongSignature),
+            (symmetric + "." + IdentityProvider.base64URL(mac), .wrongSignature),
+            ("\(parts[0]).\(parts[1])x.\(parts[2])", .wrongSignature), ("\(parts[0]).\(parts[1])", .malformed),
+            ("\(genuine).x", .malformed), ("\(parts[0]).\(parts[1]).\(parts[2])=", .malformed), ("", .malformed),
+            ("..", .malformed), (String(repeating: "a", count: 8193), .malformed),
+            (try provider.token(Self.good, header: #"{"alg":"PS256","kid":"rs"}"#), .wrongSignature),
+            (try provider.token(Self.good, alg: "PS256", kid: "rs"), .wrongSignature),
+            (try provider.token(Self.good, alg: "ES256", kid: "rs"), .wrongSignature),
+            (try provider.token(Self.good, kid: "../../etc/passwd"), .unknownKey),
+            (try provider.token(Self.good, kid: "nobody"), .unknownKey),
+            (try provider.token(Self.good, kid: "enc"), .unknownKey),
+            (try provider.token(Self.good, kid: nil), .unknownKey),
+            (try provider.token(Self.good, header: #"{"alg":"RS256"}"#), .malformed),
+            (try provider.token(Self.good, header: #"{"alg":"RS256","kid":"rs","crit":["exp"]}"#), .malformed),
+            (try provider.token(Self.good.replacing("id.example", with: "id.example/")), .wrongIssuer),
+            (try provider.token(Self.good.replacing(#""bff""#, with: #""bff2""#)), .wrongAudience),
+            (try provider.token(claims("").replacing(#""exp":1800000060"#, with: #""exp":1799999969"#)), .expired),
+            (try provider.token(claims(#","nbf":1800000031"#)), .notYetValid),
+            (try provider.token(claims("").replacing(#","exp":1800000060"#, with: "")), .malformed),
+            (try provider.token(claims("").replacing(#""alice""#, with: #""""#)), .noSubject),
+            (try provider.token(claims("").replacing(#""sub":"alice","#, with: "")), .noSubject),
+            (try provider.token("[]"), .malformed), (try provider.token("not json"), .malformed),
+        ]
+        for (token, flaw) in cases {
+            #expect(try subject(token) == .failure(flaw), "\(flaw) \(token.prefix(60))")
+        }
+        // At the edges of the leeway.
+        #expect(
+            try subject(provider.token(claims("").replacing("1800000060", with: "1799999971")))
+                == .success(try #require(Subject("alice"))))
+        #expect(try subject(provider.token(claims(#","nbf":1800000030"#))) == .success(try #require(Subject("alice"))))
+    }
+
+    @Test("S38: ten thousand unknown key ids in a minute are one fetch, and the last good keys stay")
+    func S38() async throws {
+        defer { provider.openssl.remove() }
+        let clock = TestClock()
+        let fetches = Mutex(0)
+        let isDown = Mutex(false)
+        let keySet = try provider.keySet()
+        let authenticator = JWTAuthenticator(
+            issuer: "https://id.example", audience: "bff",
+            fetch: {
+                fetches.withLock { $0 += 1 }
+                return isDown.withLock { $0 } ? nil : keySet
+            }, now: { Self.now }, monotonic: { clock.monotonic }, logger: .silent)
+        let caller = { (token: String) in
+            Caller(
+                head: HTTPRequest(
+                    method: .get, scheme: nil, authority: nil, path: "/",
+                    headerFields: [.authorization: "Bearer \(token)"]),
+                peer: .unix)
+        }
+        let good = caller(try provider.token(Self.good))
+        #expect(try await authenticator.subject(of: good).text == "alice")
+        let body = IdentityProvider.base64URL(Data("{}".utf8))
+        for number in 0..<10_000 {
+            let head = IdentityProvider.base64URL(Data(#"{"alg":"RS256","kid":"k\#(number)"}"#.utf8))
+            await #expect(throws: BFFError.unauthenticated) {
+                try await authenticator.subject(of: caller("\(head).\(body).AAAA"))
+            }
+        }
+        #expect(fetches.withLock { $0 } == 1)
+        isDown.withLock { $0 = true }
+        clock.advance(by: 3600)
+        #expect(try await authenticator.subject(of: good).text == "alice")
+        #expect(fetches.withLock { $0 } == 2)
+    }
+
+    @Test func `without keys nobody is refused for good: the caller may try again`() async throws {
+        defer { provider.openssl.remove() }
+        let authenticator = JWTAuthenticator(
+            issuer: "https://id.example", audience: "bff", fetch: { nil }, now: { Self.now }, logger: .silent)
+        let head = HTTPRequest(
+            method: .get, scheme: nil, authority: nil, path: "/",
+            headerFields: [.authorization: "Bearer \(try provider.token(Self.good))"])
+        await #expect(throws: BFFError.identityUnavailable) {
+            try await authenticator.subject(of: Caller(head: head, peer: .unix))
+        }
+    }
+}
