@@ -71,7 +71,7 @@ let package = Package(
             ]),
         .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Resilience", .logging, .metrics]),
         .target(name: "Store", dependencies: ["Core", "Keys", "Sessions"]),
-        .target(name: "Relay", dependencies: ["Core", "Flatpeak", "Sessions", .logging]),
+        .target(name: "Relay", dependencies: ["Core", "Flatpeak", "Resilience", "Sessions", .logging]),
         .target(
             name: "Gateway",
             dependencies: [
@@ -110,7 +110,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "Store", "TestSupport", .httpTypes, .hummingbird,
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "Store", "TestSupport", .httpTypes,
+                .hummingbird,
                 .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
             ]),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", .logging, .nioCore, .nioHTTP1, .nioPosix]),

@@ -4,6 +4,7 @@ extension BFFError {
         switch self {
         case .malformedJSON, .connectTokenMissing: 400
         case .unauthenticated: 401
+        case .originNotAllowed: 403
         case .notFound, .connectTokenUnknown: 404
         case .methodNotAllowed: 405
         case .connectTokenUsed: 409
@@ -12,6 +13,7 @@ extension BFFError {
         case .unsupportedContentType: 415
         case .unknownField, .invalidField: 422
         case .upstreamRefused, .noPrices: 422
+        case .rateLimited: 429
         case .clientClosed: 499
         case .internalFailure: 500
         case .methodUnknown: 501
@@ -35,6 +37,8 @@ extension BFFError {
         case .invalidField: "field_invalid"
         case .unauthenticated: "unauthenticated"
         case .identityUnavailable: "identity_unavailable"
+        case .originNotAllowed: "origin_not_allowed"
+        case .rateLimited: "rate_limited"
         case .notFound: "not_found"
         case .methodNotAllowed: "method_not_allowed"
         case .methodUnknown: "method_unknown"
@@ -72,6 +76,8 @@ extension BFFError {
         case .invalidField: "A field of the request is not acceptable"
         case .unauthenticated: "The caller is not known"
         case .identityUnavailable: "The identity provider cannot be asked"
+        case .originNotAllowed: "Pages of this origin may not call here"
+        case .rateLimited: "That was too often"
         case .notFound: "There is no such thing"
         case .methodNotAllowed: "The method is not allowed here"
         case .methodUnknown: "The method is not known"
@@ -108,6 +114,8 @@ extension BFFError {
         case .unknownField(let name): "\(name.text) does not exist on this route; leave it out."
         case .invalidField(let name, let reason): "\(name.text) \(reason.rawValue)."
         case .unauthenticated: "Sign in and send the credentials that this server is set up for."
+        case .originNotAllowed: "The operator has to add the page's origin to BFF_ALLOWED_ORIGINS."
+        case .rateLimited(let seconds): "Try again in \(seconds) seconds."
         case .notFound: "It does not exist, or it is not yours."
         case .methodNotAllowed: "Use one of the methods in the Allow header."
         case .methodUnknown: "Use GET, POST or DELETE."
@@ -142,7 +150,7 @@ extension BFFError {
     package var retryAfter: Int? {
         switch self {
         case .upstreamLimited(let seconds): seconds ?? 5
-        case .upstreamUnavailable(let seconds): seconds
+        case .upstreamUnavailable(let seconds), .rateLimited(let seconds): seconds
         // Flatpeak asks not to repeat such a request sooner (upstream.md §6.3).
         case .noPrices(.pendingConnect), .noPrices(.noPriceData): 15 * 60
         case .notReady, .identityUnavailable, .overloaded, .storeUnavailable: 1

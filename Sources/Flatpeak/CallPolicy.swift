@@ -46,11 +46,11 @@ struct CallPolicy: Sendable {
         guard bulkheads[operation.lane]?.enter() == true else { throw .overloaded }
         if let wait = throttles[operation.host]?.admit(at: now) {
             bulkheads[operation.lane]?.leave()
-            throw .upstreamLimited(retryAfter: wait.wholeSeconds)
+            throw .upstreamLimited(retryAfter: max(1, wait.wholeSeconds))
         }
         if case .refuse(let wait) = breakers[operation.host]?.admit(at: now) {
             bulkheads[operation.lane]?.leave()
-            throw .upstreamUnavailable(retryAfter: wait.wholeSeconds)
+            throw .upstreamUnavailable(retryAfter: max(1, wait.wholeSeconds))
         }
         if attempt == 1 { budget.tried(at: now) }
     }
@@ -90,11 +90,4 @@ struct CallPolicy: Sendable {
     }
 
     func retriesLeft(at now: ContinuousClock.Instant) -> Int { budget.left(at: now) }
-}
-
-extension Duration {
-    /// Rounded up, at least 1, for `Retry-After`.
-    var wholeSeconds: Int {
-        max(1, Int(components.seconds) + (components.attoseconds > 0 ? 1 : 0))
-    }
 }

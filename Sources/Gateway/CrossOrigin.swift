@@ -15,9 +15,23 @@ package struct CrossOrigin: Sendable {
             .map(\.canonicalName).joined(separator: ", ")
     }
 
+    /// Whether a browser's page may make this call at all ; these headers only ever deny.
+    ///
+    /// - Parameter carriesItsCredential: The request itself proves who sends it, with a bearer or a connect token. A
+    ///   forward-auth proxy's cookie does not: every page can make a browser send it.
+    func admits(_ head: HTTPRequest, carriesItsCredential: Bool) -> Bool {
+        let site = head.headerFields[.secFetchSite]
+        if head.headerFields[.origin] != nil { return allowed(head) != nil }
+        switch site {
+        case "same-origin", "none": return true
+        case nil: return carriesItsCredential || head.method == .get || head.method == .head
+        default: return false
+        }
+    }
+
     /// Names the caller's origin in the answer when it is on the list, never a wildcard.
     func mark(_ reply: inout Reply, for head: HTTPRequest) {
-        reply.headers[.vary] = "Origin"
+        reply.headers[.vary] = "Origin, Sec-Fetch-Site"
         guard let origin = allowed(head) else { return }
         reply.headers[.accessControlAllowOrigin] = origin
         reply.headers[.accessControlExposeHeaders] = "X-Request-Id, Retry-After"
@@ -38,4 +52,8 @@ package struct CrossOrigin: Sendable {
         }
         return reply
     }
+}
+
+extension HTTPField.Name {
+    static let secFetchSite = HTTPField.Name("Sec-Fetch-Site") ?? .via
 }

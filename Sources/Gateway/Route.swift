@@ -47,6 +47,11 @@ package struct RoutePolicy: Sendable {
     /// Whether the route is refused while too many requests are under way. Probes answer always.
     package var isShed = true
 
+    /// What a subject may not do too often here.
+    package var limit: Limit?
+
+    package enum Limit: Sendable { case mint }
+
     package enum Dialect: Sendable {
         /// RFC 9457 problem details.
         case problem
@@ -65,8 +70,10 @@ package struct RoutePolicy: Sendable {
 
     /// Reads of a user's data.
     package static let read = RoutePolicy(dialect: .problem, origins: .listed)
-    /// JSON calls of a user.
-    package static let json = RoutePolicy(dialect: .problem, origins: .listed, bodyLimit: 64 << 10)
+    /// Calls of a user that change something and have no body.
+    package static let change = RoutePolicy(dialect: .problem, origins: .listed)
+    /// Mints: JSON, and not too often.
+    package static let mint = RoutePolicy(dialect: .problem, origins: .listed, bodyLimit: 64 << 10, limit: .mint)
     /// The session relay.
     package static let relay = RoutePolicy(dialect: .connect, origins: .listed, bodyLimit: 64 << 10)
     /// Pages that a browser navigates to, from anywhere.

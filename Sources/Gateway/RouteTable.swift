@@ -14,19 +14,26 @@ package struct RouteTable: Sendable {
     private let authenticator: any Authenticator
     private let crossOrigin: CrossOrigin
     private let underWay: UnderWay
+    private let limits: Limits
+    private let proxies: TrustedProxies
 
     /// - Parameters:
     ///   - origins: The origins whose scripts may read answers.
+    ///   - limits: How often a subject may mint, and an address may call.
+    ///   - proxies: Whose word about a client's address is taken.
     ///   - randomBytes: Makes request ids.
     ///   - capacity: Requests that may be under way at a time; more are refused at once, so that those accepted keep
     ///     their pace.
     package init(
-        _ routes: [Route], authenticator: any Authenticator, origins: Set<String>, capacity: Int = 512,
-        randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger
+        _ routes: [Route], authenticator: any Authenticator, origins: Set<String>, limits: Limits,
+        proxies: TrustedProxies,
+        capacity: Int = 512, randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger
     ) {
         underWay = UnderWay(capacity)
         self.routes = routes
         self.authenticator = authenticator
+        self.limits = limits
+        self.proxies = proxies
         self.randomBytes = randomBytes
         self.logger = logger
         crossOrigin = CrossOrigin(origins: origins, headers: authenticator.headers)
@@ -75,28 +82,59 @@ package struct RouteTable: Sendable {
             guard underWay.enter() else { return .failure(.overloaded, in: route.policy.dialect, id: context.id) }
         }
         defer { if route.policy.isShed { underWay.leave() } }
+        let caller = Caller(head: request.head, peer: Peer(context.channel))
+        var mintVerdict: Limits.Verdict?
+        var reply: Reply
         do throws(BFFError) {
+            if route.policy.isShed, let address = ClientAddress(caller, behind: proxies).address {
+                try Self.pass(limits.takeAddress(address))
+            }
             switch route.handler {
             case .user(let handle):
+                try admit(route, caller, provesSender: authenticator.provesSender(caller))
                 // Before the body is read: a stranger gets nothing done.
-                let subject = try await authenticator.subject(
-                    of: Caller(head: request.head, peer: Peer(context.channel)))
-                let exchange = try await exchange(route, request, context)
-                guard route.method == .get else { return try await handle(exchange, subject) }
-                // A read that nobody waits for is given up; what changes something runs to its end.
-                let read = await ClientWatch.whileConnected(context.channel) { () -> Result<Reply, BFFError> in
-                    do throws(BFFError) { return .success(try await handle(exchange, subject)) } catch {
-                        return .failure(error)
-                    }
+                let subject = try await authenticator.subject(of: caller)
+                if route.policy.limit == .mint {
+                    mintVerdict = limits.takeMint(subject)
+                    try Self.pass(mintVerdict)
                 }
-                guard let read else { throw .clientClosed }
-                return try read.get()
-            case .connectTokenHolder(let handle), .anyone(let handle):
-                return try await handle(try await exchange(route, request, context))
+                let exchange = try await exchange(route, request, context)
+                reply = try await answer(to: exchange, of: subject, route, handle, context)
+            case .connectTokenHolder(let handle):
+                try admit(route, caller, provesSender: true)
+                reply = try await handle(try await exchange(route, request, context))
+            case .anyone(let handle):
+                reply = try await handle(try await exchange(route, request, context))
             }
         } catch {
-            return .failure(error, in: route.policy.dialect, id: context.id)
+            reply = .failure(error, in: route.policy.dialect, id: context.id)
         }
+        mintVerdict?.mark(&reply)
+        return reply
+    }
+
+    private func admit(_ route: Route, _ caller: Caller, provesSender: Bool) throws(BFFError) {
+        guard route.policy.origins != .listed || crossOrigin.admits(caller.head, carriesItsCredential: provesSender)
+        else { throw .originNotAllowed }
+    }
+
+    private static func pass(_ verdict: Limits.Verdict?) throws(BFFError) {
+        if let verdict, !verdict.isAllowed { throw .rateLimited(retryAfter: verdict.wait) }
+    }
+
+    /// A read that nobody waits for is given up; what changes something runs to its end.
+    private func answer(
+        to exchange: Exchange, of subject: Subject, _ route: Route,
+        _ handle: @escaping @Sendable (Exchange, Subject) async throws(BFFError) -> Reply, _ context: EdgeContext
+    ) async throws(BFFError) -> Reply {
+        guard route.method == .get else { return try await handle(exchange, subject) }
+        let read = await ClientWatch.whileConnected(context.channel) { () -> Result<Reply, BFFError> in
+            do throws(BFFError) { return .success(try await handle(exchange, subject)) } catch {
+                return .failure(error)
+            }
+        }
+        guard let read else { throw .clientClosed }
+        return try read.get()
     }
 
     private func exchange(

@@ -2,7 +2,9 @@ package import Core
 package import Flatpeak
 import FoundationEssentials
 package import Logging
+package import Resilience
 package import Sessions
+import Synchronization
 
 /// Passes Connect session calls of tokens that we minted to Flatpeak, and says nothing of its own in between.
 package struct Relay: Sendable {
@@ -10,10 +12,30 @@ package struct Relay: Sendable {
     private let flatpeak: FlatpeakClient
     /// Our name in `Via`, unlike that of any other instance.
     private let via: String
+    private let limiter: Limiter
     private let logger: Logger
 
-    /// - Parameter instance: Unique to this process, of `[A-Za-z0-9_-]`.
-    package init(sessions: Sessions, flatpeak: FlatpeakClient, instance: String, logger: Logger) {
+    /// How often each session may be relayed, over all connections together.
+    private final class Limiter: Sendable {
+        private let buckets: Mutex<RateLimiter<ConnectToken>?>
+
+        init(_ limit: RateLimit?) {
+            buckets = Mutex(limit.map { RateLimiter($0, capacity: 100_000) })
+        }
+
+        func take(_ token: ConnectToken) throws(BFFError) {
+            guard let decision = buckets.withLock({ $0?.take(token, at: .now) }), !decision.isAllowed else { return }
+            throw .rateLimited(retryAfter: decision.wait.wholeSeconds)
+        }
+    }
+
+    /// - Parameters:
+    ///   - instance: Unique to this process, of `[A-Za-z0-9_-]`.
+    ///   - limit: Calls per connect token; nil for no limit.
+    package init(
+        sessions: Sessions, flatpeak: FlatpeakClient, instance: String, limit: RateLimit?, logger: Logger
+    ) {
+        limiter = Limiter(limit)
         self.sessions = sessions
         self.flatpeak = flatpeak
         via = "connect-bff-\(instance)"
@@ -42,6 +64,8 @@ package struct Relay: Sendable {
             connectToken = envelope.connectToken
             if incoming.contains(where: { $0.contains(via) }) { throw .loopDetected }
             let session = try await sessions.admit(envelope.connectToken)
+            // After the gate: tokens that nobody minted take no memory.
+            try limiter.take(envelope.connectToken)
             let answer = try await flatpeak.relay(body, acceptLanguage: acceptLanguage, via: via)
             // A redirect of the host itself is never followed and means nothing to the web app.
             guard answer.isJSON, !(300..<400).contains(answer.status) else { throw .upstreamInvalidAnswer }

@@ -12,6 +12,9 @@ package protocol SessionStore: Sendable {
     func merge(_ facts: SessionFacts, into id: SessionID) async throws(BFFError) -> ConnectSession?
     /// Makes `location` one of the subject's own. Twice is once.
     func bind(_ location: LocationID, to subject: Subject) async throws(BFFError)
+    /// Undoes ``bind(_:to:)``.
+    /// - Returns: False when it was not the subject's.
+    func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool
     /// The subject's own locations, sorted.
     func locations(of subject: Subject) async throws(BFFError) -> [LocationID]
     func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool

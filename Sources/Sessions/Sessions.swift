@@ -179,6 +179,13 @@ package final class Sessions: Sendable {
         try await store.locations(of: subject)
     }
 
+    /// Forgets that `location` is the subject's; Flatpeak keeps what it has.
+    package func forget(_ location: LocationID, of subject: Subject) async throws(BFFError) {
+        guard try await store.unbind(location, from: subject) else { throw .notFound }
+        reads.forget(location)
+        logger.info("location forgotten", metadata: ["bff.location": "\(location)"])
+    }
+
     /// Lets `subject` use `location`, or says that there is no such thing.
     func requireOwned(_ location: LocationID, by subject: Subject) async throws(BFFError) {
         guard try await store.owns(subject, location) else { throw .notFound }

@@ -55,6 +55,10 @@ package final class InMemoryStore: SessionStore {
         state.withLock { _ = $0.locations[subject, default: []].insert(location) }
     }
 
+    package func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool {
+        state.withLock { $0.locations[subject]?.remove(location) != nil }
+    }
+
     package func locations(of subject: Subject) async throws(BFFError) -> [LocationID] {
         state.withLock { $0.locations[subject] ?? [] }.sorted { $0.text < $1.text }
     }

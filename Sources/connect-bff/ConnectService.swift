@@ -18,6 +18,8 @@ struct ConnectService {
     let listen: GatewayServer.Address
     let allowedOrigins: Set<String>
     let authenticator: any Authenticator
+    let trustedProxies: TrustedProxies
+    let limits: RateLimits
     let logger: Logger
 
     /// Runs until SIGTERM or SIGINT, then lets requests under way finish, and shuts the transport down.
@@ -34,6 +36,7 @@ struct ConnectService {
         let flatpeak = FlatpeakClient(flatpeak, transport: transport, logger: logger)
         let table = RouteTable(
             routes(flatpeak) + pages, authenticator: authenticator, origins: allowedOrigins,
+            limits: Limits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
             randomBytes: Self.randomBytes, logger: logger)
         // The last one is stopped first: no request is taken any more while those under way still find a bearer.
         var services: [any Service] = [BearerRenewal(flatpeak: flatpeak)]
@@ -63,7 +66,8 @@ struct ConnectService {
             flatpeak: flatpeak, store: store, reads: reads, settings: sessions, now: now,
             randomBytes: Self.randomBytes, logger: logger)
         let relay = Relay(
-            sessions: sessions, flatpeak: flatpeak, instance: Self.randomBytes(8).hexadecimal, logger: logger)
+            sessions: sessions, flatpeak: flatpeak, instance: Self.randomBytes(8).hexadecimal,
+            limit: limits.relay, logger: logger)
         return Route.contract(sessions: sessions, reads: reads, flatpeak: flatpeak, relay: relay, now: now)
     }
 

@@ -41,7 +41,8 @@ struct Serve: AsyncParsableCommand {
         let (authenticator, reloadServiceKeys) = authenticator(settings, identity, logger)
         let service = ConnectService(
             flatpeak: settings.flatpeak, transport: transport, sessions: settings.sessions, listen: settings.listen,
-            allowedOrigins: settings.allowedOrigins, authenticator: authenticator, logger: logger)
+            allowedOrigins: settings.allowedOrigins, authenticator: authenticator,
+            trustedProxies: settings.trustedProxies, limits: settings.limits, logger: logger)
         do {
             try await service.run(reload: { [config] () throws(Settings.Invalid) in
                 reloadServiceKeys()

@@ -270,6 +270,12 @@ class Browser:
                 self.requests.append(message)
         return self.requests
 
+    def addresses_with_tokens(self):
+        """Entries of this tab's history that are the page's and hold a token."""
+        entries = self.driver.execute_cdp_cmd("Page.getNavigationHistory", {})["entries"]
+        return [entry["url"] for entry in entries
+                if entry["url"].startswith(self.service.url) and "cot_" in entry["url"]]
+
     def complaints(self):
         """Everything that must not have happened, whatever the test was about."""
         found = []
@@ -277,6 +283,7 @@ class Browser:
             if entry["level"] in ("SEVERE", "WARNING") and not any(
                     re.search(pattern, entry["message"]) for pattern in self.expected):
                 found.append(f"console: {entry['source']}: {entry['message']}")
+        found += [f"a token in the history of the page: {url}" for url in self.addresses_with_tokens()]
         seen = 0
         for message in self.collect():
             parameters = message["params"]

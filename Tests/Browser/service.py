@@ -20,6 +20,18 @@ def free_port():
 
 class Service:
     def __init__(self):
+        for _ in range(5):
+            said = self._start()
+            if "Ctrl-C stops." in said:
+                break
+            self.stop()
+            # Somebody may take a free port before the service does.
+            if "already in use" not in said:
+                raise RuntimeError(f"{PROGRAM} did not start:\n{said}")
+        self.control_url = re.search(r"controls (http://[^,\s]+)", said)[1]
+        self.provider_url = re.search(r"provider login (http://\S+)", said)[1]
+
+    def _start(self):
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
         self.process = subprocess.Popen(
@@ -30,10 +42,7 @@ class Service:
             said += line
             if "Ctrl-C stops." in line:
                 break
-        else:
-            raise RuntimeError(f"{PROGRAM} did not start:\n{said}")
-        self.control_url = re.search(r"controls (http://[^,\s]+)", said)[1]
-        self.provider_url = re.search(r"provider login (http://\S+)", said)[1]
+        return said
 
     def stop(self):
         self.process.terminate()

@@ -71,6 +71,7 @@ def test_provider_login_and_back(customer):
     left = urllib.parse.urlsplit(customer.browser.driver.current_url)
     assert [name for name, _ in urllib.parse.parse_qsl(left.query)] == (
         ["fp_cot"] if isinstance(customer, OnTheWebApp) else [])
+    assert customer.browser.addresses_with_tokens() == []
     customer.browser.look("tariff_summary_direct")
     customer.finishes().is_told("connected")
     assert customer.tariffs()[0]["connection_type"] == "DIRECT"

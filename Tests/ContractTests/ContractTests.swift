@@ -35,10 +35,11 @@ import Yams
                 callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: "http://web.test")],
                 returnURLs: []),
             now: { Date() }, randomBytes: countingBytes(), logger: logger)
-        let relay = Relay(sessions: sessions, flatpeak: flatpeak, instance: "self", logger: logger)
+        let relay = Relay(sessions: sessions, flatpeak: flatpeak, instance: "self", limit: nil, logger: logger)
         table = RouteTable(
             Route.contract(sessions: sessions, reads: reads, flatpeak: flatpeak, relay: relay, now: { Date() }),
-            authenticator: DevAuthenticator(), origins: [], randomBytes: countingBytes(), logger: logger)
+            authenticator: DevAuthenticator(), origins: [], limits: Limits(mint: nil, address: nil),
+            proxies: TrustedProxies([], unix: false), randomBytes: countingBytes(), logger: logger)
     }
 
     // MARK: - Routes
@@ -131,7 +132,9 @@ import Yams
         case .unknownField: .invalidField("a", reason: .missing)
         case .invalidField: .unauthenticated
         case .unauthenticated: .identityUnavailable
-        case .identityUnavailable: .notFound
+        case .identityUnavailable: .originNotAllowed
+        case .originNotAllowed: .rateLimited(retryAfter: 1)
+        case .rateLimited: .notFound
         case .notFound: .methodNotAllowed
         case .methodNotAllowed: .methodUnknown
         case .methodUnknown: .connectTokenMissing
@@ -299,7 +302,10 @@ import Yams
                             let answer = try JSONDecoder().decode(Connect.self, from: json)
                             let error = try #require(errors[answer.code])
                             #expect(answer.object == "error")
-                            #expect(answer.type == (error.status < 500 ? "invalid_request" : "api_error"))
+                            #expect(
+                                answer.type
+                                    == (error.status == 429
+                                        ? "rate_limit" : error.status < 500 ? "invalid_request" : "api_error"))
                             #expect(answer.message.hasPrefix("\(error.title). "))
                         }
                     }

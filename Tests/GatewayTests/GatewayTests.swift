@@ -9,6 +9,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Relay
+import Resilience
 import Sessions
 import Store
 import TestSupport
@@ -39,10 +40,11 @@ import Testing
                 callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: Self.origin)],
                 returnURLs: []),
             now: { Date() }, randomBytes: countingBytes(), logger: logger)
-        let relay = Relay(sessions: sessions, flatpeak: flatpeak, instance: "self", logger: logger)
+        let relay = Relay(sessions: sessions, flatpeak: flatpeak, instance: "self", limit: nil, logger: logger)
         table = RouteTable(
             Route.contract(sessions: sessions, reads: reads, flatpeak: flatpeak, relay: relay, now: { Date() }),
-            authenticator: DevAuthenticator(), origins: [Self.origin], randomBytes: countingBytes(), logger: logger)
+            authenticator: DevAuthenticator(), origins: [Self.origin], limits: Limits(mint: nil, address: nil),
+            proxies: TrustedProxies([], unix: false), randomBytes: countingBytes(), logger: logger)
         upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))
     }
 
@@ -120,7 +122,8 @@ import Testing
                 }
             ])
         let small = RouteTable(
-            table.routes, authenticator: DevAuthenticator(), origins: [], capacity: 2, randomBytes: countingBytes(),
+            table.routes, authenticator: DevAuthenticator(), origins: [], limits: Limits(mint: nil, address: nil),
+            proxies: TrustedProxies([], unix: false), capacity: 2, randomBytes: countingBytes(),
             logger: .silent)
         try await Application(router: small.router()).test(.router) { client in
             let send = { @Sendable (method: HTTPRequest.Method, path: String) in
@@ -228,13 +231,74 @@ import Testing
             #expect(preflight.headers[.accessControlAllowOrigin] == (isListed ? origin : nil))
             #expect((preflight.headers[.accessControlAllowMethods] != nil) == isListed)
             #expect((preflight.headers[.accessControlMaxAge] != nil) == isListed)
-            #expect(preflight.headers[.vary] == "Origin")
+            #expect(preflight.headers[.vary] == "Origin, Sec-Fetch-Site")
             let answer = try await send(.post, path, [.contentType: "application/json", .origin: origin], "{}")
             #expect(answer.headers[.accessControlAllowOrigin] == (isListed ? origin : nil))
             #expect(answer.headers[.accessControlAllowCredentials] == nil)
         }
         let probe = try await send(.get, "/livez", [.origin: origin])
         #expect(probe.headers[.accessControlAllowOrigin] == nil)
+    }
+
+    @Test(
+        "S20: pages of other sites are refused; these headers only ever deny",
+        arguments: [
+            ([:], true), ([.origin: "http://localhost:7070"], true), ([.origin: "https://evil.example"], false),
+            ([.origin: "null"], false), ([.secFetchSite: "same-origin"], true), ([.secFetchSite: "none"], true),
+            ([.secFetchSite: "cross-site"], false), ([.secFetchSite: "same-site"], false),
+            ([.secFetchSite: "x"], false),
+            ([.secFetchSite: "cross-site", .origin: "http://localhost:7070"], true),
+            ([.secFetchSite: "same-origin", .origin: "https://evil.example"], false),
+        ] as [(HTTPFields, Bool)])
+    func S20(fields: HTTPFields, isAdmitted: Bool) async throws {
+        for (method, path) in [
+            (HTTPRequest.Method.post, "/v1/connect/sessions"), (.get, "/v1/locations"), (.post, "/"),
+            (.delete, "/v1/locations/loc_1"),
+        ] {
+            var headers = fields
+            headers[.contentType] = "application/json"
+            let response = try await send(method, path, headers, "{}")
+            #expect((response.status != .forbidden) == isAdmitted, "\(method) \(path)")
+            if !isAdmitted { #expect(try code(response) == "origin_not_allowed") }
+        }
+        #expect(try await send(.get, "/v1/connect/callback?fp_cot=cot_x", fields).status == .notFound)
+    }
+
+    @Test("S20: with a proxy's identity, which is a cookie to the browser, a bare request changes nothing")
+    func S20proxy() {
+        let rules = CrossOrigin(origins: [Self.origin], headers: [])
+        let head = { (method: HTTPRequest.Method) in HTTPRequest(method: method, scheme: nil, authority: nil, path: "/")
+        }
+        #expect(!rules.admits(head(.post), carriesItsCredential: false))
+        #expect(!rules.admits(head(.delete), carriesItsCredential: false))
+        #expect(rules.admits(head(.get), carriesItsCredential: false))
+        #expect(rules.admits(head(.post), carriesItsCredential: true))
+    }
+
+    @Test("S15: mint N+1 is refused with Retry-After and RateLimit, per subject, before Flatpeak is asked")
+    func S15() async throws {
+        let limited = RouteTable(
+            table.routes, authenticator: DevAuthenticator(), origins: [],
+            limits: Limits(mint: RateLimit(count: 2, period: .seconds(60)), address: nil),
+            proxies: TrustedProxies([], unix: false), randomBytes: countingBytes(), logger: .silent)
+        try await Application(router: limited.router()).test(.router) { client in
+            let mint = { @Sendable (subject: String) in
+                try await client.execute(
+                    uri: "/v1/connect/sessions", method: .post,
+                    headers: [.contentType: "application/json", Self.subject: subject], body: ByteBuffer(string: "{}"))
+            }
+            let first = try await mint("alice")
+            #expect(first.headers[.rateLimitPolicy] == #""mint";q=2;w=60"#)
+            #expect(first.headers[.rateLimit] == #""mint";r=1;t=0"#)
+            #expect(try await mint("alice").status == .created)
+            let third = try await mint("alice")
+            #expect(third.status == .tooManyRequests)
+            #expect(try code(third) == "rate_limited")
+            #expect((29...30).contains(Int(third.headers[.retryAfter] ?? "") ?? 0))
+            #expect(third.headers[.rateLimit]?.hasPrefix(#""mint";r=0;t="#) == true)
+            #expect(upstream.requests("mint").count == 2)
+            #expect(try await mint("bob").status == .created)
+        }
     }
 
     // MARK: - Sessions

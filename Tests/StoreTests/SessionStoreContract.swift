@@ -58,6 +58,11 @@ import Testing
         #expect(try await store.owns(try #require(alice), location))
         #expect(try await store.locations(of: try #require(alice)) == [location])
         #expect(try await store.locations(of: try #require(bob)).isEmpty)
+        #expect(try await store.unbind(location, from: try #require(bob)) == false)
+        #expect(try await store.unbind(location, from: try #require(alice)))
+        #expect(try await store.unbind(location, from: try #require(alice)) == false)
+        #expect(try await store.owns(try #require(alice), location) == false)
+        try await store.bind(location, to: try #require(alice))
         #expect(try await store.owns(try #require(bob), location) == false)
     }
 

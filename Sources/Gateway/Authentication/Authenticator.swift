@@ -5,6 +5,9 @@ package import HTTPTypes
 package protocol Authenticator: Sendable {
     /// Headers of its own that a browser must be allowed to send across origins.
     var headers: [HTTPField.Name] { get }
+    /// Whether the credential is in the request by its sender's will. A cookie at a forward-auth proxy is not: every
+    /// page can make a browser send it.
+    func provesSender(_ caller: Caller) -> Bool
     /// Whether the request carries the kind of credential that this one reads.
     func isAddressed(by caller: Caller) -> Bool
     /// - Throws: `unauthenticated`; why is for the log, never for the caller. Or `identityUnavailable`.
@@ -43,6 +46,10 @@ package struct AnyOf: Authenticator {
         authenticators.contains { $0.isAddressed(by: caller) }
     }
 
+    package func provesSender(_ caller: Caller) -> Bool {
+        authenticators.allSatisfy { !$0.isAddressed(by: caller) || $0.provesSender(caller) }
+    }
+
     package func subject(of caller: Caller) async throws(BFFError) -> Subject {
         let addressed = authenticators.filter { $0.isAddressed(by: caller) }
         // Two identities in one request: one of them was put there by somebody else.
@@ -61,6 +68,7 @@ package struct DevAuthenticator: Authenticator {
     package init() {}
 
     package func isAddressed(by caller: Caller) -> Bool { true }
+    package func provesSender(_ caller: Caller) -> Bool { true }
 
     /// The subject that `X-Dev-Subject` names, else `demo`.
     package func subject(of caller: Caller) async throws(BFFError) -> Subject {

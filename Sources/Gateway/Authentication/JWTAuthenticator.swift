@@ -47,6 +47,8 @@ package final class JWTAuthenticator: Authenticator {
         self.logger = logger
     }
 
+    package func provesSender(_ caller: Caller) -> Bool { true }
+
     package func isAddressed(by caller: Caller) -> Bool {
         // A service key is no JWT, and has an authenticator of its own.
         caller.bearer.map { $0.contains(".") } ?? false

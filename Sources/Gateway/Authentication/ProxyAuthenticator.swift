@@ -13,6 +13,8 @@ package struct ProxyAuthenticator: Authenticator {
         self.proxies = proxies
     }
 
+    package func provesSender(_ caller: Caller) -> Bool { false }
+
     package func isAddressed(by caller: Caller) -> Bool {
         !caller.head.headerFields[values: header].isEmpty
     }

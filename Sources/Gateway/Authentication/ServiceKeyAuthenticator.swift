@@ -18,6 +18,8 @@ package final class ServiceKeyAuthenticator: Authenticator {
         self.keys.withLock { $0 = keys }
     }
 
+    package func provesSender(_ caller: Caller) -> Bool { true }
+
     package func isAddressed(by caller: Caller) -> Bool {
         caller.bearer?.hasPrefix(ServiceKeys.prefix) == true
     }

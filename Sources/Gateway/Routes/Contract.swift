@@ -11,6 +11,7 @@ extension Route {
     ) -> [Route] {
         [
             mint(sessions), session(sessions, now: now), callback(sessions), locations(sessions),
+            forgetLocation(sessions),
             locationStatus(reads), prices(reads), tariffs(reads), document,
         ] + self.relay(relay) + probes(isReady: { flatpeak.isReady })
     }

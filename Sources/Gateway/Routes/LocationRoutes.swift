@@ -14,6 +14,16 @@ extension Route {
             })
     }
 
+    /// `DELETE /v1/locations/{id}`: forgets our binding.
+    static func forgetLocation(_ sessions: Sessions) -> Route {
+        Route(
+            .delete, "/v1/locations/{id}", .change,
+            .user { (exchange, subject) throws(BFFError) in
+                try await sessions.forget(try exchange.identifier("id"), of: subject)
+                return Reply(.noContent)
+            })
+    }
+
     /// `GET /v1/locations/{id}/prices`: what energy costs at one of the subject's locations.
     static func prices(_ reads: LocationReads) -> Route {
         Route(

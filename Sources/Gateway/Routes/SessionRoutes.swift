@@ -8,7 +8,7 @@ extension Route {
     /// `POST /v1/connect/sessions`: mints.
     static func mint(_ sessions: Sessions) -> Route {
         Route(
-            .post, "/v1/connect/sessions", .json,
+            .post, "/v1/connect/sessions", .mint,
             .user { (exchange, subject) throws(BFFError) in
                 let request = try MintRequest.read(exchange.body)
                 let (session, launchURL) = try await sessions.mint(request, for: subject)

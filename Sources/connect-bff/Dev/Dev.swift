@@ -68,8 +68,12 @@ struct Dev: AsyncParsableCommand {
                     "\(publicURL)\(LaunchPage.path)", "myapp://tariff/done", "\(publicURL)\(DevPage.path)",
                 ]),
             listen: .tcp(host: "127.0.0.1", port: port),
-            allowedOrigins: ["http://localhost:7070", "http://127.0.0.1:7070"],
-            authenticator: DevAuthenticator(), logger: logger)
+            allowedOrigins: [
+                "http://localhost:7070", "http://127.0.0.1:7070", publicURL, "http://127.0.0.1:\(port)",
+            ],
+            authenticator: DevAuthenticator(),
+            // A developer's loops and fuzzers are welcome.
+            trustedProxies: TrustedProxies([], unix: false), limits: RateLimits(), logger: logger)
         do {
             try await service.run(
                 pages: DevPage.routes + [LaunchPage.route],

@@ -36,6 +36,9 @@ struct Setting: Sendable {
     static let trustedProxies = Setting("BFF_TRUSTED_PROXIES", fallback: "127.0.0.1/32,::1/128,unix")
     static let proxyUserHeader = Setting("BFF_PROXY_USER_HEADER")
     static let serviceKeysFile = Setting("BFF_SERVICE_KEYS_FILE")
+    static let mintLimit = Setting("BFF_LIMIT_MINT", fallback: "10/m")
+    static let relayLimit = Setting("BFF_LIMIT_RELAY", fallback: "120/m")
+    static let addressLimit = Setting("BFF_LIMIT_ADDRESS", fallback: "1200/m")
     static let logLevel = Setting("BFF_LOG_LEVEL", fallback: "info")
     static let logFormat = Setting("BFF_LOG_FORMAT", fallback: "json")
 
@@ -44,7 +47,7 @@ struct Setting: Sendable {
         accountID, apiKey, nextAPIKey, apiURL, connectURL, version, mode, certificateAuthorities, listen, publicURL,
         connectApps,
         returnURLs, allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile, trustedProxies,
-        proxyUserHeader, serviceKeysFile, logLevel, logFormat,
+        proxyUserHeader, serviceKeysFile, mintLimit, relayLimit, addressLimit, logLevel, logFormat,
     ]
 
     /// `FLATPEAK_ACCOUNT_ID` as `["flatpeak", "accountId"]`.

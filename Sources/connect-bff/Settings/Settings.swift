@@ -21,6 +21,7 @@ struct Settings: Sendable {
     let logFormat: LogFormat
     let authentication: Authentication
     let trustedProxies: TrustedProxies
+    let limits: RateLimits
     let warnings: [String]
 
     enum LogFormat: String, CaseIterable { case json, text }
@@ -96,6 +97,7 @@ struct Settings: Sendable {
         let logFormat = await reader.value(.logFormat, choice(LogFormat.self))
         let authentication = await Authentication.read(&reader)
         let trustedProxies = await reader.value(.trustedProxies, proxies)
+        let limits = await RateLimits.read(&reader)
         if let publicURL {
             for (setting, upstream) in [(Setting.apiURL, apiURL), (.connectURL, connectURL)]
             where upstream?.origin == publicURL.origin {
@@ -107,7 +109,7 @@ struct Settings: Sendable {
         }
 
         guard reader.problems.isEmpty, let credentials, let apiURL, let connectURL, let version, let listen,
-            let publicURL, let apps, let logLevel, let logFormat, let authentication, let trustedProxies
+            let publicURL, let apps, let logLevel, let logFormat, let authentication, let trustedProxies, let limits
         else { throw Invalid(problems: reader.problems) }
         return Settings(
             flatpeak: .init(
@@ -117,8 +119,9 @@ struct Settings: Sendable {
             sessions: .init(
                 callbackURL: "\(publicURL.text)/v1/connect/callback",
                 apps: apps.map { ConnectApp(name: $0.name, url: $0.address.text) }, returnURLs: returnURLs ?? []),
-            allowedOrigins: origins ?? Set(apps.compactMap(\.address.origin)), logLevel: logLevel,
-            logFormat: logFormat, authentication: authentication, trustedProxies: trustedProxies,
+            allowedOrigins: (origins ?? Set(apps.compactMap(\.address.origin))).union(
+                [publicURL.origin].compactMap(\.self)), logLevel: logLevel,
+            logFormat: logFormat, authentication: authentication, trustedProxies: trustedProxies, limits: limits,
             warnings: reader.warnings)
     }
 

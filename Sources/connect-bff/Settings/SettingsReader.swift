@@ -24,6 +24,10 @@ struct SettingsReader {
         problems.append("\(setting.variable): \(why)")
     }
 
+    mutating func warn(_ setting: Setting, _ what: String) {
+        warnings.append("\(setting.variable) \(what)")
+    }
+
     /// The value as `parse` reads it; nil when it is not given and need not be, or when a complaint was kept.
     mutating func value<Value>(_ setting: Setting, _ parse: (String) throws(Unfit) -> Value) async -> Value? {
         guard let text = await text(setting.variable, isSecret: setting.isSecret) ?? setting.fallback else {

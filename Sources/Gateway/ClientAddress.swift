@@ -1,0 +1,67 @@
+import Core
+import HTTPTypes
+
+/// Whose request this is, by address: the connection's peer, or what our own reverse proxies say of it.
+struct ClientAddress {
+    /// The nearest address that is not a proxy of ours; nil behind a unix socket whose proxy said nothing usable.
+    let address: IPAddress?
+
+    /// Walks the forwarding headers from the nearest hop to the farthest, and stops at the first that is not trusted,
+    /// or not an address: from there on everything is the client's own word.
+    init(_ caller: Caller, behind proxies: TrustedProxies) {
+        var nearest = caller.peer
+        for hop in Self.hops(caller.head).reversed() {
+            guard proxies.contains(nearest), let address = Self.address(hop) else { break }
+            nearest = .address(address)
+        }
+        address = if case .address(let address) = nearest { address } else { nil }
+    }
+
+    /// `Forwarded` (RFC 7239) where there is one, else `X-Forwarded-For`; never both, since nobody keeps them in step.
+    private static func hops(_ head: HTTPRequest) -> [String] {
+        let forwarded = head.headerFields[values: .forwarded]
+        if !forwarded.isEmpty {
+            return forwarded.joined(separator: ",").split(separator: ",", omittingEmptySubsequences: false).map {
+                element in
+                element.split(separator: ";").lazy
+                    .map { $0.drop { $0 == " " || $0 == "\t" } }
+                    .first { $0.lowercased().hasPrefix("for=") }
+                    .map { String($0.dropFirst(4)) } ?? ""
+            }
+        }
+        return head.headerFields[values: .xForwardedFor].joined(separator: ",")
+            .split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    }
+
+    /// `192.0.2.1`, `192.0.2.1:80`, `[2001:db8::1]:80`, `2001:db8::1`, each with or without quotes.
+    static func address(_ text: String) -> IPAddress? {
+        var text = text.trimmed
+        if text.hasPrefix("\""), text.hasSuffix("\""), text.count > 1 { text = text.dropFirst().dropLast() }
+        if text.hasPrefix("[") {
+            guard let end = text.firstIndex(of: "]") else { return nil }
+            let port = text[text.index(after: end)...]
+            guard port.isEmpty || (port.hasPrefix(":") && port.dropFirst().allSatisfy(\.isNumber)) else { return nil }
+            return IPAddress(text[text.index(after: text.startIndex)..<end])
+        }
+        if text.count(where: { $0 == ":" }) == 1, let colon = text.firstIndex(of: ":") {
+            guard text[text.index(after: colon)...].allSatisfy(\.isNumber) else { return nil }
+            return IPAddress(text[..<colon])
+        }
+        return IPAddress(text)
+    }
+}
+
+extension String {
+    /// Without blanks at either end.
+    fileprivate var trimmed: Substring {
+        let start = drop { $0 == " " || $0 == "\t" }
+        let end = start.lastIndex { $0 != " " && $0 != "\t" }
+        return end.map { start[...$0] } ?? ""
+    }
+}
+
+extension HTTPField.Name {
+    static let forwarded = HTTPField.Name("Forwarded") ?? .via
+    static let xForwardedFor = HTTPField.Name("X-Forwarded-For") ?? .via
+    static let xForwardedProto = HTTPField.Name("X-Forwarded-Proto") ?? .via
+}

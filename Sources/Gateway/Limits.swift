@@ -1,0 +1,68 @@
+import Core
+import HTTPTypes
+package import Resilience
+import Synchronization
+
+/// How often a subject may mint, and an address may call at all.
+package final class Limits: Sendable {
+    /// What is counted. The name is that of the policy in `RateLimit-Policy`.
+    enum Kind: String { case mint, address }
+
+    private let mint: Mutex<RateLimiter<String>?>
+    private let address: Mutex<RateLimiter<[UInt8]>?>
+    private let now: @Sendable () -> ContinuousClock.Instant
+
+    /// Keys that each kind remembers.
+    private static let capacity = 100_000
+
+    /// - Parameter mint: Nil turns a limit off; likewise the other.
+    package init(
+        mint: RateLimit?, address: RateLimit?,
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+    ) {
+        self.mint = Mutex(mint.map { RateLimiter($0, capacity: Self.capacity) })
+        self.address = Mutex(address.map { RateLimiter($0, capacity: Self.capacity) })
+        self.now = now
+    }
+
+    /// A decision, with the kind it is about.
+    struct Verdict {
+        let kind: Kind
+        let limit: RateLimit
+        let isAllowed: Bool
+        let remaining: Int
+        /// Whole seconds until one more passes.
+        let wait: Int
+
+        /// Tells the sender where they stand (draft-ietf-httpapi-ratelimit-headers).
+        func mark(_ reply: inout Reply) {
+            let period = limit.period.components.seconds
+            reply.headers[.rateLimitPolicy] = "\"\(kind.rawValue)\";q=\(limit.count);w=\(period)"
+            reply.headers[.rateLimit] = "\"\(kind.rawValue)\";r=\(remaining);t=\(wait)"
+        }
+    }
+
+    func takeMint(_ subject: Subject) -> Verdict? {
+        mint.withLock { Self.take(subject.text, from: &$0, .mint, at: now()) }
+    }
+
+    /// An IPv6 client has a whole /64 to itself.
+    func takeAddress(_ client: IPAddress) -> Verdict? {
+        let key = client.bytes.count == 16 ? Array(client.bytes.prefix(8)) : client.bytes
+        return address.withLock { Self.take(key, from: &$0, .address, at: now()) }
+    }
+
+    private static func take<Key>(
+        _ key: Key, from limiter: inout RateLimiter<Key>?, _ kind: Kind, at now: ContinuousClock.Instant
+    ) -> Verdict? {
+        guard let limit = limiter?.limit, let decision = limiter?.take(key, at: now) else { return nil }
+        return Verdict(
+            kind: kind, limit: limit, isAllowed: decision.isAllowed, remaining: decision.remaining,
+            wait: decision.wait.wholeSeconds)
+    }
+}
+
+extension HTTPField.Name {
+    static let rateLimit = HTTPField.Name("RateLimit") ?? .via
+    static let rateLimitPolicy = HTTPField.Name("RateLimit-Policy") ?? .via
+}

@@ -1,0 +1,37 @@
+import Core
+import HTTPTypes
+import Testing
+
+@testable import Gateway
+
+@Suite struct ClientAddressTests {
+    static let proxies = TrustedProxies(
+        ["10.0.0.0/8", "fd00::/8"].compactMap { AddressRange($0) }, unix: true)
+
+    @Test(
+        "S36: the walk goes from the nearest hop to the first that is not ours",
+        arguments: [
+            ("198.51.100.7", nil, "203.0.113.1", "198.51.100.7"), ("10.0.0.1", nil, "203.0.113.1", "203.0.113.1"),
+            ("10.0.0.1", nil, "6.6.6.6, 203.0.113.1", "203.0.113.1"),
+            ("10.0.0.1", nil, "6.6.6.6, 203.0.113.1 , 10.9.9.9", "203.0.113.1"),
+            ("10.0.0.1", nil, "10.1.1.1,10.2.2.2", "10.1.1.1"),
+            ("10.0.0.1", nil, "6.6.6.6, unknown, 10.9.9.9", "10.9.9.9"), ("10.0.0.1", nil, "6.6.6.6,,", "10.0.0.1"),
+            ("10.0.0.1", nil, "203.0.113.1:4711", "203.0.113.1"),
+            ("10.0.0.1", nil, "[2001:db8::1]:4711", "2001:db8::1"),
+            ("10.0.0.1", nil, "2001:db8::1", "2001:db8::1"), ("10.0.0.1", nil, "203.0.113.1:x", "10.0.0.1"),
+            ("10.0.0.1", nil, "", "10.0.0.1"), ("fd00::1", nil, "203.0.113.1", "203.0.113.1"),
+            ("10.0.0.1", "for=203.0.113.1;proto=https", "6.6.6.6", "203.0.113.1"),
+            ("10.0.0.1", "for=6.6.6.6, for=\"[2001:db8::1]:80\";by=10.0.0.1", nil, "2001:db8::1"),
+            ("10.0.0.1", "by=10.0.0.1", "203.0.113.1", "10.0.0.1"), ("10.0.0.1", "For = 1.2.3.4", nil, "10.0.0.1"),
+            ("unix", nil, "203.0.113.1", "203.0.113.1"), ("unix", nil, nil, nil), ("unix", nil, "garbage", nil),
+        ] as [(String, String?, String?, String?)])
+    func S36(peer: String, forwarded: String?, forwardedFor: String?, expected: String?) throws {
+        var fields = HTTPFields()
+        fields[.forwarded] = forwarded
+        fields[.xForwardedFor] = forwardedFor
+        let caller = Caller(
+            head: HTTPRequest(method: .get, scheme: nil, authority: nil, path: "/", headerFields: fields),
+            peer: peer == "unix" ? .unix : .address(try #require(IPAddress(peer))))
+        #expect(ClientAddress(caller, behind: Self.proxies).address == expected.flatMap { IPAddress($0) })
+    }
+}
