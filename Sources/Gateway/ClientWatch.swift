@@ -32,8 +32,8 @@ final class ClientWatch: ChannelInboundHandler, RemovableChannelHandler {
         let (left, continuation) = AsyncStream<Never>.makeStream()
         channel.eventLoop.execute {
             // Without a watch, as in tests without sockets, nobody ever leaves.
-            let watch = try? channel.pipeline.syncOperations.handler(type: ClientWatch.self)
-            watch?.waiting = continuation
+            guard let watch = try? channel.pipeline.syncOperations.handler(type: ClientWatch.self) else { return }
+            watch.waiting = continuation
             if !channel.isActive { continuation.finish() }
         }
         return await withTaskGroup(of: Value?.self) { group in

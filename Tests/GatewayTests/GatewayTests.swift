@@ -359,6 +359,22 @@ import Testing
         #expect(try code(response) == "field_invalid")
     }
 
+    @Test(
+        "upstream.md §6.3: moments in any form of RFC 3339",
+        arguments: [
+            ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"), ("2026-01-01t00:00:00z", "2026-01-01T00:00:00Z"),
+            ("2026-01-01T01:30:00%2B01:30", "2026-01-01T00:00:00Z"),
+            ("2026-01-01T00:00:00-23:59", "2026-01-01T23:59:00Z"),
+            ("2026-01-01T00:00:00.250Z", "2026-01-01T00:00:00Z"),
+        ])
+    func moments(text: String, expected: String) async throws {
+        upstream.on("prices", .json("{}"))
+        try await store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
+        let response = try await send(.get, "/v1/locations/loc_1/prices?end_time=\(text)")
+        #expect(response.status == .ok, "\(String(buffer: response.body))")
+        #expect(upstream.requests("prices").first?.text == #"{"end_time":"\#(expected)"}"#)
+    }
+
     @Test(arguments: [
         "", "?end_time=tomorrow", "?end_time=2026-01-01", "?end_time=2026-01-02T00:00:00Z&direction=LOCAL",
         "?end_time=2026-01-02T00:00:00Z&start_time=2026-01-02T00:00:00Z",

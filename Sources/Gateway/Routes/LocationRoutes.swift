@@ -98,7 +98,7 @@ extension Exchange {
     /// A query item that is a moment of RFC 3339.
     private func moment(_ name: String) throws(BFFError) -> Date? {
         guard let text = try queryItem(name) else { return nil }
-        guard let date = try? Date(text, strategy: .iso8601) else {
+        guard let date = Date(rfc3339: text) else {
             throw .invalidField(.init(name), reason: .malformed)
         }
         return date
@@ -130,4 +130,20 @@ private struct LocationList: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey { case object, data }
+}
+
+extension Date {
+    /// Reads a moment of RFC 3339. Foundation refuses offsets beyond 18 hours, which the RFC has.
+    fileprivate init?(rfc3339 text: String) {
+        var text = text.uppercased()
+        var offset = 0
+        if let match = text.wholeMatch(of: /(.*)([+-])([01][0-9]|2[0-3]):([0-5][0-9])/),
+            let hours = Int(match.3), let minutes = Int(match.4)
+        {
+            text = match.1 + "Z"
+            offset = (hours * 60 + minutes) * (match.2 == "-" ? -60 : 60)
+        }
+        guard let date = try? Date(text, strategy: .iso8601) else { return nil }
+        self = date.addingTimeInterval(TimeInterval(-offset))
+    }
 }
