@@ -14,6 +14,8 @@ package struct Throttle: Sendable {
 
     /// The longest pause that is believed.
     private static let longestPause = Duration.seconds(300)
+    /// A few customers tapping along are not what upstream complained about; they are not made to wait for each tap.
+    private static let lowestRate = 10.0
     private static let growthPerSecond = 0.1
     /// After this long without a complaint there is no bound any more.
     private static let forgiveness = Duration.seconds(60)
@@ -51,7 +53,7 @@ package struct Throttle: Sendable {
         pauseUntil = max(pauseUntil ?? now, now + pause)
         // Calls under way complain together; one halving is meant.
         if rate == nil || complainedAt.duration(to: now) >= .seconds(1) {
-            rate = max(1, (rate ?? Double(max(counted.now, counted.before))) / 2)
+            rate = max(Self.lowestRate, (rate ?? Double(max(counted.now, counted.before))) / 2)
             tokens = 1
         }
         complainedAt = now

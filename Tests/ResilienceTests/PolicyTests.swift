@@ -97,6 +97,14 @@ import Testing
         #expect(waits == [nil, .seconds(4), nil, .seconds(300), .seconds(1)])
     }
 
+    @Test func `a few calls a second are not slowed down after the pause`() {
+        var throttle = Throttle(epoch: start)
+        _ = throttle.admit(at: start)
+        throttle.complained(retryAfter: 1, at: start)
+        let waits = (0..<40).map { throttle.admit(at: start + .seconds(1) + .milliseconds(100 + $0 * 125)) }
+        #expect(waits.allSatisfy { $0 == nil })
+    }
+
     @Test("R24: after a complaint half the rate, then gradually more, then no bound")
     func R24() {
         var throttle = Throttle(epoch: start)
