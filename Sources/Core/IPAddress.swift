@@ -1,4 +1,6 @@
-/// An IPv4 or IPv6 address. An IPv4 address written as IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
+/// An IPv4 or IPv6 address.
+///
+/// An IPv4 address written as IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
 package struct IPAddress: Hashable, Sendable {
     /// 4 or 16 bytes.
     package let bytes: [UInt8]

@@ -4,7 +4,9 @@ import Metrics
 import Resilience
 import Synchronization
 
-/// The account and its keys. The second key is tried when the first is refused.
+/// The account and its keys.
+///
+/// The second key is tried when the first is refused.
 package struct Credentials: Sendable {
     package let account: Secret
     package let keys: [Secret]

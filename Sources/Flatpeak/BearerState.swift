@@ -21,7 +21,9 @@ struct Bearer: Sendable {
     }
 }
 
-/// Which bearer is used, and when a login is due. Pure: time comes in, what to do comes out.
+/// Which bearer is used, and when a login is due.
+///
+/// Pure: time comes in, what to do comes out.
 struct BearerState: Sendable {
     /// A bearer and the number under which its fate is reported.
     struct Held: Sendable {

@@ -60,7 +60,9 @@ package final class FlatpeakClient: Sendable {
         await bearers.adopt(credentials)
     }
 
-    /// Whether a login was tried and reported the right mode. Says nothing about Flatpeak's health.
+    /// Whether a login was tried and reported the right mode.
+    ///
+    /// Says nothing about Flatpeak's health.
     package var isReady: Bool { bearers.isReady }
 
     // MARK: - Operations

@@ -1,5 +1,6 @@
-/// The API versions whose paths and field names are known (upstream.md §0). A new one is a case here and what the
-/// compiler then asks for.
+/// The API versions whose paths and field names are known (upstream.md §0).
+///
+/// A new one is a case here and what the compiler then asks for.
 package enum FlatpeakVersion: String, Sendable, CaseIterable {
     case zero = "2024-08-24.zero"
     case anode = "2025-09-14.anode"

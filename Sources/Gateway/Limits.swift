@@ -5,7 +5,9 @@ import Synchronization
 
 /// How often a subject may mint, and an address may call at all.
 package final class Limits: Sendable {
-    /// What is counted. The name is that of the policy in `RateLimit-Policy`.
+    /// What is counted.
+    ///
+    /// The name is that of the policy in `RateLimit-Policy`.
     enum Kind: String { case mint, address }
 
     private let mint: Mutex<RateLimiter<String>?>

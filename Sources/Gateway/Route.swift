@@ -44,7 +44,9 @@ package struct RoutePolicy: Sendable {
     /// Only routes that take JSON have one.
     package var bodyLimit: Int?
 
-    /// Whether the route is refused while too many requests are under way. Probes answer always.
+    /// Whether the route is refused while too many requests are under way.
+    ///
+    /// Probes answer always.
     package var isShed = true
 
     /// What a subject may not do too often here.

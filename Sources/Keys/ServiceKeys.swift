@@ -37,7 +37,9 @@ package struct ServiceKeys: Sendable {
         package let line: Int
     }
 
-    /// The name of `key`; nil for one that is not known. Every entry is looked at, each in constant time.
+    /// The name of `key`; nil for one that is not known.
+    ///
+    /// Every entry is looked at, each in constant time.
     package func name(of key: String) -> String? {
         var found: String?
         for entry in entries {

@@ -6,7 +6,9 @@ import NIOCore
 /// The integration guide exports `FLATPEAK_CONNECT_URL` for the web app, so an operator who points the web app at us
 /// is one shell away from pointing us at ourselves.
 enum SelfUpstream {
-    /// What is wrong, naming the setting; nil when nothing is. A name that cannot be resolved now is not judged.
+    /// What is wrong, naming the setting; nil when nothing is.
+    ///
+    /// A name that cannot be resolved now is not judged.
     static func problem(listen: GatewayServer.Address, upstreams: [(setting: Setting, url: String)]) -> String? {
         guard case .tcp(let host, let port) = listen else { return nil }
         let own = addresses(of: host)

@@ -28,7 +28,9 @@ enum HTTP {
         return Answer(status: Int(response.status.code), headers: headers, body: bytes)
     }
 
-    /// Redirects are the test's to follow. Shut down by nobody: it lives as long as the test run.
+    /// Redirects are the test's to follow.
+    ///
+    /// Shut down by nobody: it lives as long as the test run.
     private static let client: HTTPClient = {
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow

@@ -1,7 +1,9 @@
 import Core
 import FoundationEssentials
 
-/// A token of the app's identity provider (RFC 7519), taken apart and judged. Pure: keys and time come in.
+/// A token of the app's identity provider (RFC 7519), taken apart and judged.
+///
+/// Pure: keys and time come in.
 struct JSONWebToken {
     /// What a token must say.
     struct Expectations: Sendable {

@@ -4,7 +4,9 @@ import FoundationEssentials
 
 /// The public keys of an identity provider, each bound to one algorithm (RFC 7517).
 package struct VerificationKeys: Sendable {
-    /// What a signature may be made with. Nothing symmetric, and never `none`.
+    /// What a signature may be made with.
+    ///
+    /// Nothing symmetric, and never `none`.
     enum Algorithm: String, Sendable {
         case rs256 = "RS256"
         case ps256 = "PS256"
@@ -44,7 +46,9 @@ package struct VerificationKeys: Sendable {
 
     enum Verdict { case good, bad, unknownKey }
 
-    /// Checks a signature under the key of that id. The algorithm is the key's; the token's own word must agree.
+    /// Checks a signature under the key of that id.
+    ///
+    /// The algorithm is the key's; the token's own word must agree.
     func verify(_ signature: Data, of message: Data, keyID: String, algorithm: String) -> Verdict {
         guard let (own, key) = keys[keyID] else { return .unknownKey }
         guard own.rawValue == algorithm else { return .bad }

@@ -133,7 +133,9 @@ private struct LocationList: Encodable {
 }
 
 extension Date {
-    /// Reads a moment of RFC 3339. Foundation refuses offsets beyond 18 hours, which the RFC has.
+    /// Reads a moment of RFC 3339.
+    ///
+    /// Foundation refuses offsets beyond 18 hours, which the RFC has.
     fileprivate init?(rfc3339 text: String) {
         var text = text.uppercased()
         var offset = 0

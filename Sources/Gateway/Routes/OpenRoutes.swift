@@ -2,7 +2,9 @@ import Core
 import HTTPTypes
 
 extension Route {
-    /// `GET /livez`: the process answers. `GET /readyz`: it may be sent requests.
+    /// `GET /livez`: the process answers.
+    ///
+    /// `GET /readyz`: it may be sent requests.
     ///
     /// - Parameter isReady: About this process, not about Flatpeak's health: a process that leaves the pool because
     ///   Flatpeak is down helps nobody.

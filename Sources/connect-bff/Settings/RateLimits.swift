@@ -11,7 +11,9 @@ struct RateLimits: Sendable {
         mint: RateLimit(count: 10, period: .seconds(60)), relay: RateLimit(count: 120, period: .seconds(60)),
         address: RateLimit(count: 1200, period: .seconds(60)))
 
-    /// Reads the three limits. One that is off is a warning: it should be somebody's decision, and seen.
+    /// Reads the three limits.
+    ///
+    /// One that is off is a warning: it should be somebody's decision, and seen.
     static func read(_ reader: inout SettingsReader) async -> RateLimits? {
         let mint = await reader.value(.mintLimit, limit)
         let relay = await reader.value(.relayLimit, limit)
