@@ -69,7 +69,7 @@ let package = Package(
             dependencies: [
                 "Core", "Resilience", .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
             ]),
-        .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Resilience", .logging, .metrics]),
+        .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Keys", "Resilience", .logging, .metrics]),
         .target(name: "Store", dependencies: ["Core", "Keys", "Sessions"]),
         .target(name: "Relay", dependencies: ["Core", "Flatpeak", "Resilience", "Sessions", .logging]),
         .target(

@@ -2,16 +2,16 @@ extension BFFError {
     /// The HTTP status of the answer.
     package var status: Int {
         switch self {
-        case .malformedJSON, .connectTokenMissing: 400
+        case .malformedJSON, .malformedHeader, .connectTokenMissing: 400
         case .unauthenticated: 401
         case .originNotAllowed: 403
         case .notFound, .connectTokenUnknown: 404
         case .methodNotAllowed: 405
-        case .connectTokenUsed: 409
+        case .connectTokenUsed, .idempotencyInProgress: 409
         case .connectTokenExpired: 410
         case .bodyTooLarge: 413
         case .unsupportedContentType: 415
-        case .unknownField, .invalidField: 422
+        case .unknownField, .invalidField, .idempotencyKeyReused: 422
         case .upstreamRefused, .noPrices: 422
         case .rateLimited: 429
         case .clientClosed: 499
@@ -42,6 +42,9 @@ extension BFFError {
         case .notFound: "not_found"
         case .methodNotAllowed: "method_not_allowed"
         case .methodUnknown: "method_unknown"
+        case .idempotencyInProgress: "idempotency_in_progress"
+        case .idempotencyKeyReused: "idempotency_key_reused"
+        case .malformedHeader: "header_malformed"
         case .connectTokenMissing: "connect_token_missing"
         case .connectTokenUnknown: "connect_token_unknown"
         case .connectTokenUsed: "connect_token_used"
@@ -81,6 +84,9 @@ extension BFFError {
         case .notFound: "There is no such thing"
         case .methodNotAllowed: "The method is not allowed here"
         case .methodUnknown: "The method is not known"
+        case .idempotencyInProgress: "The same request is under way"
+        case .idempotencyKeyReused: "The key was used for another request"
+        case .malformedHeader: "A header cannot be accepted"
         case .connectTokenMissing: "The connect token is missing"
         case .connectTokenUnknown: "The connect token is unknown"
         case .connectTokenUsed: "The session has ended"
@@ -119,6 +125,9 @@ extension BFFError {
         case .notFound: "It does not exist, or it is not yours."
         case .methodNotAllowed: "Use one of the methods in the Allow header."
         case .methodUnknown: "Use GET, POST or DELETE."
+        case .idempotencyInProgress: "Try again in a moment to get its answer."
+        case .idempotencyKeyReused: "Make a new Idempotency-Key for each new request."
+        case .malformedHeader: "Send no header with an underscore in its name, and one Host."
         case .connectTokenMissing: "Put the connect token that was minted for this session into connect_token."
         case .connectTokenUnknown: "This server never minted it. Start again from the app to get a new one."
         case .connectTokenUsed: "Each connect token is good for one session. Start again from the app."
@@ -153,7 +162,7 @@ extension BFFError {
         case .upstreamUnavailable(let seconds), .rateLimited(let seconds): seconds
         // Flatpeak asks not to repeat such a request sooner (upstream.md §6.3).
         case .noPrices(.pendingConnect), .noPrices(.noPriceData): 15 * 60
-        case .notReady, .identityUnavailable, .overloaded, .storeUnavailable: 1
+        case .notReady, .identityUnavailable, .idempotencyInProgress, .overloaded, .storeUnavailable: 1
         default: nil
         }
     }

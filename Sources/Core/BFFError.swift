@@ -16,6 +16,9 @@ package enum BFFError: Error, Hashable, Sendable {
     case notFound
     case methodNotAllowed
     case methodUnknown
+    case idempotencyInProgress
+    case idempotencyKeyReused
+    case malformedHeader
     case connectTokenMissing
     case connectTokenUnknown
     case connectTokenUsed

@@ -11,7 +11,7 @@ package struct CrossOrigin: Sendable {
     ///   - headers: What a script may send besides the content type and its languages.
     package init(origins: Set<String>, headers: [HTTPField.Name]) {
         self.origins = origins
-        requestHeaders = ([.contentType, .authorization, .acceptLanguage] + headers)
+        requestHeaders = ([.contentType, .authorization, .acceptLanguage, .idempotencyKey] + headers)
             .map(\.canonicalName).joined(separator: ", ")
     }
 
@@ -34,7 +34,7 @@ package struct CrossOrigin: Sendable {
         reply.headers[.vary] = "Origin, Sec-Fetch-Site"
         guard let origin = allowed(head) else { return }
         reply.headers[.accessControlAllowOrigin] = origin
-        reply.headers[.accessControlExposeHeaders] = "X-Request-Id, Retry-After"
+        reply.headers[.accessControlExposeHeaders] = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
     }
 
     private func allowed(_ head: HTTPRequest) -> String? {

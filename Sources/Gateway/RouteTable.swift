@@ -61,6 +61,12 @@ package struct RouteTable: Sendable {
     private func answer(_ request: Request, _ context: EdgeContext, among routes: [Route]) async -> Reply {
         // The router drops empty segments; `//v1` must not be another spelling of `/v1`.
         guard request.uri.path.isPlain else { return .failure(.notFound, in: routes[0].policy.dialect, id: context.id) }
+        // Many proxies and frameworks read X_Forwarded_User and X-Forwarded-User as one and the same. The first Host
+        // became the request's authority; one that is left among the fields is a second.
+        guard !request.headers.contains(where: { $0.name.rawName.contains("_") || $0.name.canonicalName == "host" })
+        else {
+            return .failure(.malformedHeader, in: routes[0].policy.dialect, id: context.id)
+        }
         let method = request.method == .head ? .get : request.method
         if let route = routes.first(where: { $0.method == method }) {
             var reply = await reply(of: route, to: request, context)
@@ -110,6 +116,9 @@ package struct RouteTable: Sendable {
             reply = .failure(error, in: route.policy.dialect, id: context.id)
         }
         mintVerdict?.mark(&reply)
+        if proxies.contains(caller.peer), caller.head.headerFields[.xForwardedProto] == "https" {
+            reply.headers[.strictTransportSecurity] = "max-age=31536000"
+        }
         return reply
     }
 

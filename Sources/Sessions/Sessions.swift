@@ -1,6 +1,7 @@
 package import Core
 package import Flatpeak
 package import FoundationEssentials
+import Keys
 package import Logging
 import Metrics
 import Resilience
@@ -44,9 +45,38 @@ package final class Sessions: Sendable {
 
     // MARK: - Mint
 
-    /// Creates a connect token for `subject`.
+    /// Creates a connect token for `subject`; the same one again for the same key and body.
+    ///
+    /// - Parameters:
+    ///   - body: What ``MintRequest/read(_:)`` takes.
+    ///   - key: Mints without one are never merged: two tabs are two sessions.
     /// - Returns: The session, and the address that opens the Connect UI with its token.
     package func mint(
+        _ body: [UInt8], as key: IdempotencyKey?, for subject: Subject
+    ) async throws(BFFError) -> (session: ConnectSession, launchURL: String) {
+        let request = try MintRequest.read(body)
+        guard let key else { return try await mint(request, for: subject) }
+        let mint = IdempotentMint(body: Digest.sha256(body), startedAt: now())
+        if let taken = try await store.begin(mint, as: key, of: subject, at: now()) {
+            guard taken.body == mint.body else { throw .idempotencyKeyReused }
+            guard let answer = taken.answer, let session = try await store.session(answer.session) else {
+                throw .idempotencyInProgress
+            }
+            return (session, answer.launchURL)
+        }
+        do throws(BFFError) {
+            let (session, launchURL) = try await self.mint(request, for: subject)
+            let answer = IdempotentMint.Answer(session: session.id, launchURL: launchURL, expiresAt: session.expiresAt)
+            try await store.end(key, of: subject, with: answer)
+            return (session, launchURL)
+        } catch {
+            // A mint that failed may be tried again under its key. Should this fail too, the key frees itself.
+            try? await store.end(key, of: subject, with: nil)
+            throw error
+        }
+    }
+
+    private func mint(
         _ request: MintRequest, for subject: Subject
     ) async throws(BFFError) -> (session: ConnectSession, launchURL: String) {
         let (order, returnURL) = try request.order(under: settings)

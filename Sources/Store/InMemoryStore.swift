@@ -1,4 +1,5 @@
 package import Core
+package import FoundationEssentials
 import Keys
 package import Sessions
 import Synchronization
@@ -13,6 +14,8 @@ package final class InMemoryStore: SessionStore {
         var byToken: [[UInt8]: SessionID] = [:]
         var inOrder: [SessionID] = []
         var locations: [Subject: Set<LocationID>] = [:]
+        /// By subject first: a key of one user is nothing to another.
+        var mints: [Subject: [IdempotencyKey: IdempotentMint]] = [:]
     }
     private let state = Mutex(State())
     private let capacity: Int
@@ -48,6 +51,29 @@ package final class InMemoryStore: SessionStore {
         state.withLock { state in
             state.sessions[id]?.facts.merge(facts)
             return state.sessions[id]
+        }
+    }
+
+    package func begin(
+        _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject, at now: Date
+    ) async throws(BFFError) -> IdempotentMint? {
+        state.withLock { state in
+            state.mints[subject] = state.mints[subject]?.filter { !$0.value.isOver(at: now) }
+            if let taken = state.mints[subject]?[key] { return taken }
+            state.mints[subject, default: [:]][key] = mint
+            return nil
+        }
+    }
+
+    package func end(
+        _ key: IdempotencyKey, of subject: Subject, with answer: IdempotentMint.Answer?
+    ) async throws(BFFError) {
+        state.withLock { state in
+            if let answer {
+                state.mints[subject]?[key]?.answer = answer
+            } else {
+                state.mints[subject]?[key] = nil
+            }
         }
     }
 

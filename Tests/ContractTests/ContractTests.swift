@@ -132,7 +132,10 @@ import Yams
         case .unknownField: .invalidField("a", reason: .missing)
         case .invalidField: .unauthenticated
         case .unauthenticated: .identityUnavailable
-        case .identityUnavailable: .originNotAllowed
+        case .identityUnavailable: .idempotencyInProgress
+        case .idempotencyInProgress: .idempotencyKeyReused
+        case .idempotencyKeyReused: .malformedHeader
+        case .malformedHeader: .originNotAllowed
         case .originNotAllowed: .rateLimited(retryAfter: 1)
         case .rateLimited: .notFound
         case .notFound: .methodNotAllowed

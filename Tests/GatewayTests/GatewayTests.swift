@@ -88,6 +88,22 @@ import Testing
         #expect(response.headers[.contentType]?.contains("charset=utf-8") == true)
     }
 
+    @Test(
+        "S24: HSTS when a proxy of ours says that the client used https, and not on anybody else's word",
+        arguments: [true, false])
+    func S24hsts(isTrusted: Bool) async throws {
+        let behindProxy = RouteTable(
+            table.routes, authenticator: DevAuthenticator(), origins: [], limits: Limits(mint: nil, address: nil),
+            proxies: TrustedProxies([], unix: isTrusted), randomBytes: countingBytes(), logger: .silent)
+        try await Application(router: behindProxy.router()).test(.router) { client in
+            for (value, isSet) in [("https", isTrusted), ("http", false)] {
+                let fields: HTTPFields = [try #require(HTTPField.Name("X-Forwarded-Proto")): value]
+                let response = try await client.execute(uri: "/v1/locations", method: .get, headers: fields)
+                #expect((response.headers[.strictTransportSecurity] != nil) == isSet)
+            }
+        }
+    }
+
     @Test("S25: a method that is not on the route is 405 with Allow, and does nothing")
     func S25() async throws {
         for (path, method, allow) in [
@@ -333,17 +349,103 @@ import Testing
         #expect(upstream.requests().isEmpty)
     }
 
-    @Test("S12: locations of others are not told from locations that do not exist, and upstream is not asked")
+    @Test("S12: whatever is read of others is not told from what does not exist; generated from the route table")
     func S12() async throws {
-        for path in [
-            "/v1/locations/loc_1/status", "/v1/locations/loc_1/prices?end_time=2026-01-01T00:00:00Z",
-            "/v1/tariffs/elements?location_id=loc_1",
-        ] {
-            let response = try await send(.get, path)
-            #expect(response.status == .notFound)
-            #expect(try code(response) == "not_found")
+        let mine: HTTPFields = [Self.subject: "alice"], theirs: HTTPFields = [Self.subject: "bob"]
+        let minted = try await send(
+            .post, "/v1/connect/sessions", [.contentType: "application/json", Self.subject: "alice"], "{}")
+        let id = try #require(String(buffer: minted.body).firstMatch(of: /"(cs_[0-9a-f]+)"/)?.1)
+        try await store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("alice")))
+        upstream.on("status", .json(#"{"tariff_status":{}}"#))
+        upstream.on("tariffs", .json(#"{"data":[]}"#))
+        upstream.on("prices", .json("{}"))
+        // What is alice's, and what is nobody's, for each route that takes an id.
+        let owned: [String: (String, String)] = [
+            "/v1/connect/sessions/{id}": ("/v1/connect/sessions/\(id)", "/v1/connect/sessions/cs_unknown"),
+            "/v1/locations/{id}": ("/v1/locations/loc_1", "/v1/locations/loc_unknown"),
+            "/v1/locations/{id}/status": ("/v1/locations/loc_1/status", "/v1/locations/loc_unknown/status"),
+            "/v1/locations/{id}/prices": (
+                "/v1/locations/loc_1/prices?end_time=2026-01-01T00:00:00Z",
+                "/v1/locations/loc_unknown/prices?end_time=2026-01-01T00:00:00Z"
+            ),
+            "/v1/tariffs/elements": (
+                "/v1/tariffs/elements?location_id=loc_1", "/v1/tariffs/elements?location_id=loc_2"
+            ),
+        ]
+        // Routes of a user that take no id of anything.
+        let own: Set = ["/v1/connect/sessions", "/v1/locations"]
+        let ofUsers = table.routes.filter { if case .user = $0.handler { true } else { false } }
+        for route in ofUsers.sorted(by: { $0.method == .get && $1.method != .get }) where !own.contains(route.template)
+        {
+            let (path, nobodys) = try #require(owned[route.template], "a route without a rule: \(route.template)")
+            let asked = upstream.requests().count
+            let foreign = try await send(route.method, path, theirs)
+            let unknown = try await send(route.method, nobodys, theirs)
+            #expect(foreign.status == .notFound && unknown.status == .notFound, "\(path)")
+            let withoutID = { (response: TestResponse) in
+                String(buffer: response.body).replacing(/req_[0-9a-f]*/, with: "")
+            }
+            #expect(withoutID(foreign) == withoutID(unknown), "\(path)")
+            #expect(upstream.requests().count == asked, "\(path)")
+            #expect(try await send(route.method, path, mine).status.kind == .successful, "\(path)")
         }
+    }
+
+    @Test("S34: a header name with an underscore is refused, whatever it holds")
+    func S34() async throws {
+        let name = try #require(HTTPField.Name("X_Auth_Request_User"))
+        let response = try await send(.get, "/v1/locations", [name: "alice"])
+        #expect(response.status == .badRequest)
+        #expect(try code(response) == "header_malformed")
+        try await Application(router: table.router(), server: GatewayServer.http1).test(.live) { client in
+            let connection = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .connect(host: "127.0.0.1", port: try #require(client.port)) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    }
+                }
+            try await connection.executeThenClose { inbound, outbound in
+                try await outbound.write(
+                    ByteBuffer(string: "GET /v1/locations HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"))
+                for try await answer in inbound {
+                    #expect(String(buffer: answer).hasPrefix("HTTP/1.1 400"))
+                    break
+                }
+            }
+        }
+    }
+
+    @Test(
+        "S9, S19: what is no JSON, or nobody's, mints nothing",
+        arguments: [
+            "application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x", "application/jsonp",
+            "",
+        ])
+    func S19(contentType: String) async throws {
+        for path in ["/v1/connect/sessions", "/"] {
+            let response = try await send(.post, path, contentType.isEmpty ? [:] : [.contentType: contentType], "{}")
+            #expect(response.status == .unsupportedMediaType)
+        }
+        let nobody = try await send(
+            .post, "/v1/connect/sessions", [.contentType: "application/json", Self.subject: " "], "{}")
+        #expect(nobody.status == .unauthorized)
         #expect(upstream.requests().isEmpty)
+    }
+
+    @Test("S16: the key is a header, and the second answer is the first")
+    func S16() async throws {
+        let key = try #require(HTTPField.Name("Idempotency-Key"))
+        let fields: HTTPFields = [.contentType: "application/json", key: "8e03978e-40d5-43dd-bc93-6894a57f9324"]
+        let first = try await send(.post, "/v1/connect/sessions", fields, "{}")
+        let second = try await send(.post, "/v1/connect/sessions", fields, "{}")
+        #expect(first.status == .created && second.status == .created)
+        #expect(String(buffer: first.body) == String(buffer: second.body))
+        #expect(upstream.requests("mint").count == 1)
+        let other = try await send(.post, "/v1/connect/sessions", fields, #"{"direction":"EXPORT"}"#)
+        #expect(try code(other) == "idempotency_key_reused")
+        let malformed = try await send(
+            .post, "/v1/connect/sessions", [.contentType: "application/json", key: "a b"], "{}")
+        #expect(try code(malformed) == "field_invalid")
     }
 
     @Test(arguments: [

@@ -1,4 +1,5 @@
 import Core
+import Flatpeak
 import Foundation
 import HTTPTypes
 import Synchronization
@@ -217,6 +218,31 @@ struct IdentityProvider {
         clock.advance(by: 3600)
         #expect(try await authenticator.subject(of: good).text == "alice")
         #expect(fetches.withLock { $0 } == 2)
+    }
+
+    @Test func `the key set is read over HTTP, from its one place, without following it elsewhere`() async throws {
+        defer { provider.openssl.remove() }
+        let keySet = String(decoding: try provider.keySet(), as: UTF8.self)
+        let elsewhere = try await RawServer { _ in .says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", closes: true)
+        }
+        let moved = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:\(elsewhere.port)/\r\nContent-Length: 0\r\n\r\n"
+        let found = "HTTP/1.1 200 OK\r\nContent-Length: \(keySet.utf8.count)\r\n\r\n\(keySet)"
+        let server = try await RawServer { .says($0 <= 2 ? moved : found, closes: false) }
+        let network = HTTPTransport()
+        let authenticator = JWTAuthenticator(
+            issuer: "https://id.example", audience: "bff", keysLife: .zero,
+            fetch: { await network.document(at: "http://127.0.0.1:\(server.port)/jwks.json") }, now: { Self.now },
+            logger: .silent)
+        let head = HTTPRequest(
+            method: .get, scheme: nil, authority: nil, path: "/",
+            headerFields: [.authorization: "Bearer \(try provider.token(Self.good))"])
+        let caller = Caller(head: head, peer: .unix)
+        await #expect(throws: BFFError.identityUnavailable) { try await authenticator.subject(of: caller) }
+        #expect(try await authenticator.subject(of: caller).text == "alice")
+        #expect(elsewhere.connections == 0)
+        await network.shutdown()
+        await server.stop()
+        await elsewhere.stop()
     }
 
     @Test func `without keys nobody is refused for good: the caller may try again`() async throws {

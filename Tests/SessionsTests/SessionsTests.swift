@@ -33,7 +33,7 @@ import Testing
     }
 
     private func mint(_ body: String = "{}", for subject: Subject? = nil) async throws -> ConnectSession {
-        try await sessions.mint(MintRequest.read(Array(body.utf8)), for: subject ?? alice).session
+        try await sessions.mint(Array(body.utf8), as: nil, for: subject ?? alice).session
     }
 
     private func relay(_ session: ConnectSession, answered route: String?, action: String? = nil, to url: String? = nil)
@@ -145,6 +145,54 @@ import Testing
         try await relay(session, answered: "tariff_summary")
         _ = try await state(session)
         #expect(upstream.requests("claim").count == 3)
+    }
+
+    @Test("S16: one key and body is one mint and one answer; another body, or another user, is another matter")
+    func S16() async throws {
+        let tokens = (1...4).map { UpstreamAnswer.json(#"{"connect_token":"cot_\#($0)","expires_in":60}"#) }
+        upstream.on("mint", tokens[0], tokens[1], tokens[2], tokens[3])
+        let mint = { (key: String, body: String, subject: Subject) in
+            try await sessions.mint(Array(body.utf8), as: IdempotencyKey(key), for: subject)
+        }
+        let first = try await mint("k", "{}", alice)
+        let again = try await mint("\"k\"", "{}", alice)
+        #expect(again.session.id == first.session.id && again.launchURL == first.launchURL)
+        await #expect(throws: BFFError.idempotencyKeyReused) { try await mint("k", #"{"app":"ios"}"#, alice) }
+        #expect(try await mint("k", "{}", bob).session.connectToken != first.session.connectToken)
+        #expect(try await mint("other", "{}", alice).session.id != first.session.id)
+        #expect(upstream.requests("mint").count == 3)
+        clock.advance(by: 60)
+        #expect(try await mint("k", "{}", alice).session.id != first.session.id)
+    }
+
+    @Test("S16: while the first is under way the second waits; one that failed gives its key back")
+    func S16underWay() async throws {
+        let gate = Gate()
+        upstream.on(
+            "mint",
+            [
+                { _ in
+                    await gate.wait()
+                    return .success(.json("{}", status: 500))
+                }, { _ in .success(.json(#"{"connect_token":"cot_1","expires_in":60}"#)) },
+            ])
+        let sessions = sessions, alice = alice
+        let key = IdempotencyKey("k")
+        let first = Task { try await sessions.mint(Array("{}".utf8), as: key, for: alice) }
+        while upstream.requests("mint").isEmpty { await Task.yield() }
+        await #expect(throws: BFFError.idempotencyInProgress) {
+            try await sessions.mint(Array("{}".utf8), as: key, for: alice)
+        }
+        await gate.open()
+        await #expect(throws: BFFError.upstreamFailed(status: 500)) { try await first.value }
+        #expect(
+            try await sessions.mint(Array("{}".utf8), as: key, for: alice).session.connectToken == ConnectToken("cot_1")
+        )
+    }
+
+    @Test(arguments: ["", "a b", "\"", "a\"b", "\u{e9}", String(repeating: "k", count: 129)])
+    func `what is no idempotency key`(text: String) {
+        #expect(IdempotencyKey(text) == nil)
     }
 
     @Test func `a crowd at the callback asks Flatpeak once`() async throws {

@@ -66,6 +66,27 @@ import Testing
         #expect(try await store.owns(try #require(bob), location) == false)
     }
 
+    @Test(arguments: engines.indices)
+    func `an idempotency key is one mint's of one subject, until the token's end`(engine: Int) async throws {
+        let store = try Self.engines[engine]()
+        let key = try #require(IdempotencyKey("k")), alice = try #require(alice), bob = try #require(bob)
+        let start = Date(timeIntervalSince1970: 1000)
+        let mint = IdempotentMint(body: [1], startedAt: start)
+        #expect(try await store.begin(mint, as: key, of: alice, at: start) == nil)
+        #expect(
+            try await store.begin(IdempotentMint(body: [2], startedAt: start), as: key, of: alice, at: start) == mint)
+        #expect(try await store.begin(mint, as: key, of: bob, at: start) == nil)
+        let answer = IdempotentMint.Answer(
+            session: try session(1).id, launchURL: "a://b", expiresAt: start.addingTimeInterval(600))
+        try await store.end(key, of: alice, with: answer)
+        #expect(try await store.begin(mint, as: key, of: alice, at: start.addingTimeInterval(599))?.answer == answer)
+        #expect(try await store.begin(mint, as: key, of: alice, at: start.addingTimeInterval(600)) == nil)
+        // Bob's mint failed, and the one after it died with its process.
+        try await store.end(key, of: bob, with: nil)
+        #expect(try await store.begin(mint, as: key, of: bob, at: start) == nil)
+        #expect(try await store.begin(mint, as: key, of: bob, at: start.addingTimeInterval(61)) == nil)
+    }
+
     @Test func `the memory is bounded: the oldest session goes first`() async throws {
         let store = InMemoryStore(capacity: 3)
         for number in 1...4 { try await store.insert(try session(UInt8(number))) }

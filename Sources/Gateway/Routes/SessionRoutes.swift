@@ -10,8 +10,8 @@ extension Route {
         Route(
             .post, "/v1/connect/sessions", .mint,
             .user { (exchange, subject) throws(BFFError) in
-                let request = try MintRequest.read(exchange.body)
-                let (session, launchURL) = try await sessions.mint(request, for: subject)
+                let (session, launchURL) = try await sessions.mint(
+                    exchange.body, as: try exchange.idempotencyKey(), for: subject)
                 return try .json(MintedSession(session, launchURL: launchURL), status: .created)
             })
     }
@@ -47,6 +47,21 @@ extension Route {
                 return reply
             })
     }
+}
+
+extension Exchange {
+    fileprivate func idempotencyKey() throws(BFFError) -> IdempotencyKey? {
+        let values = head.headerFields[values: .idempotencyKey]
+        guard let value = values.first else { return nil }
+        guard values.count == 1, let key = IdempotencyKey(value) else {
+            throw .invalidField("Idempotency-Key", reason: .malformed)
+        }
+        return key
+    }
+}
+
+extension HTTPField.Name {
+    static let idempotencyKey = HTTPField.Name("Idempotency-Key") ?? .via
 }
 
 /// The answer to a mint.

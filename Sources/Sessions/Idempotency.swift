@@ -1,0 +1,53 @@
+package import Core
+package import FoundationEssentials
+
+/// What a client calls one mint, so that a double tap or a retry on a bad network gives one token and not two
+/// (draft-ietf-httpapi-idempotency-key-header).
+package struct IdempotencyKey: Hashable, Sendable {
+    package let text: String
+
+    /// Accepts 1 to 128 printable ASCII characters, in the quotes of a structured field or without.
+    package init?(_ text: String) {
+        var text = text[...]
+        if text.hasPrefix("\""), text.hasSuffix("\""), text.count > 1 { text = text.dropFirst().dropLast() }
+        guard (1...128).contains(text.utf8.count), text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x22 }) else {
+            return nil
+        }
+        self.text = String(text)
+    }
+}
+
+/// One mint that was given a key: what was asked, and what came of it.
+package struct IdempotentMint: Equatable, Sendable {
+    /// SHA-256 of the request's body.
+    package let body: [UInt8]
+    package let startedAt: Date
+    /// Nil while it is under way.
+    package var answer: Answer?
+
+    package struct Answer: Equatable, Sendable {
+        package let session: SessionID
+        package let launchURL: String
+        /// The key is good as long as the token.
+        package let expiresAt: Date
+
+        package init(session: SessionID, launchURL: String, expiresAt: Date) {
+            self.session = session
+            self.launchURL = launchURL
+            self.expiresAt = expiresAt
+        }
+    }
+
+    package init(body: [UInt8], startedAt: Date) {
+        self.body = body
+        self.startedAt = startedAt
+    }
+
+    /// How long a mint can be under way; one that is longer died with its process.
+    private static let longestMint: TimeInterval = 60
+
+    /// Whether it says nothing any more, so that its key is free.
+    package func isOver(at now: Date) -> Bool {
+        now >= answer?.expiresAt ?? startedAt.addingTimeInterval(Self.longestMint)
+    }
+}
