@@ -1,3 +1,5 @@
+import Core
+
 /// One try of a call, ready to be sent: nothing of a client's headers is in it unless it was put there by name.
 package struct UpstreamRequest: Sendable {
     package let operation: Operation
@@ -24,10 +26,7 @@ package struct UpstreamAnswer: Sendable {
     }
 
     /// Whether upstream declared the body to be JSON, with or without parameters.
-    package var isJSON: Bool {
-        guard let type = contentType?.prefix(while: { $0 != ";" }) else { return false }
-        return type.lowercased().filter { $0 != " " } == "application/json"
-    }
+    package var isJSON: Bool { Core.isJSON(contentType: contentType) }
 }
 
 /// Why there is no answer, which decides whether the call may be made again.

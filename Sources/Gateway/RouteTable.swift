@@ -151,7 +151,7 @@ package struct RouteTable: Sendable {
     ) async throws(BFFError) -> Exchange {
         var body: [UInt8] = []
         if let limit = route.policy.bodyLimit {
-            guard request.isJSON else { throw .unsupportedContentType }
+            guard isJSON(contentType: request.headers[.contentType]) else { throw .unsupportedContentType }
             body = try await request.bytes(upTo: limit)
         }
         return Exchange(
@@ -175,11 +175,6 @@ private final class UnderWay: Sendable {
 }
 
 extension Request {
-    fileprivate var isJSON: Bool {
-        guard let type = headers[.contentType]?.prefix(while: { $0 != ";" }) else { return false }
-        return type.filter { $0 != " " }.lowercased() == "application/json"
-    }
-
     fileprivate func bytes(upTo limit: Int) async throws(BFFError) -> [UInt8] {
         if let declared = headers[.contentLength].flatMap({ Int($0) }), declared > limit {
             throw .bodyTooLarge(limit: limit)
