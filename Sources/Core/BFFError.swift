@@ -43,7 +43,7 @@ package enum BFFError: Error, Hashable, Sendable {
     case overloaded
     case clientClosed
     case storeUnavailable
-    case internalFailure(site: StaticText)
+    case internalFailure
 
     /// What is wrong with a field; a closed set, so that no part of the value is echoed.
     package enum Reason: String, Sendable {
@@ -89,12 +89,6 @@ package enum BFFError: Error, Hashable, Sendable {
             else { return nil }
             self.text = text
         }
-    }
-
-    /// A text that stands in the source, so that it cannot hold a secret.
-    package struct StaticText: Hashable, Sendable, ExpressibleByStringLiteral {
-        package let text: String
-        package init(stringLiteral value: StaticString) { text = "\(value)" }
     }
 }
 

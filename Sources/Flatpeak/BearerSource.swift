@@ -126,7 +126,6 @@ final class BearerSource: Sendable {
 
     /// Logs in with the key that worked last; with the others when it is refused.
     private func logIn(_ credentials: Credentials, from first: Int) async throws(BFFError) -> (Bearer, Int) {
-        var refusal = BFFError.upstreamRefusedCredentials
         for offset in credentials.keys.indices {
             let key = (first + offset) % credentials.keys.count
             do throws(BFFError) {
@@ -134,9 +133,9 @@ final class BearerSource: Sendable {
                 Gauge(label: "connect_bff_key_in_use").record(key + 1)
                 return (bearer, key)
             } catch .upstreamRefusedCredentials {
-                refusal = .upstreamRefusedCredentials
+                continue
             }
         }
-        throw refusal
+        throw .upstreamRefusedCredentials
     }
 }

@@ -244,6 +244,6 @@ package final class FlatpeakClient: Sendable {
     private static func json(_ body: any Encodable) throws(BFFError) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        do { return Array(try encoder.encode(body)) } catch { throw .internalFailure(site: "upstream body") }
+        do { return Array(try encoder.encode(body)) } catch { throw .internalFailure }
     }
 }

@@ -15,7 +15,7 @@ package struct CrossOrigin: Sendable {
             .map(\.canonicalName).joined(separator: ", ")
     }
 
-    /// Whether a browser's page may make this call at all ; these headers only ever deny.
+    /// Whether a browser's page may make this call at all; these headers only ever deny.
     ///
     /// - Parameter carriesItsCredential: The request itself proves who sends it, with a bearer or a connect token. A
     ///   forward-auth proxy's cookie does not: every page can make a browser send it.

@@ -37,7 +37,7 @@ struct Edge: RouterMiddleware {
         } catch {
             // Not the error itself: its text is not ours, and may hold what must not be logged.
             logger.error("a handler failed", metadata: ["bff.error_type": "\(type(of: error))"])
-            response = Reply.failure(.internalFailure(site: "edge"), in: .problem, id: context.id).response
+            response = Reply.failure(.internalFailure, in: .problem, id: context.id).response
         }
         for field in Self.fields where response.headers[field.name] == nil { response.headers.append(field) }
         response.headers[.xRequestID] = context.id.text

@@ -47,7 +47,7 @@ extension Reply {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .iso8601
-        do { return Array(try encoder.encode(value)) } catch { throw .internalFailure(site: "answer") }
+        do { return Array(try encoder.encode(value)) } catch { throw .internalFailure }
     }
 }
 

@@ -9,8 +9,8 @@ package import Logging
 /// Every route there is, and the one way in which a request reaches a handler.
 package struct RouteTable: Sendable {
     package let routes: [Route]
-    let randomBytes: @Sendable (Int) -> [UInt8]
-    let logger: Logger
+    private let randomBytes: @Sendable (Int) -> [UInt8]
+    private let logger: Logger
     private let authenticator: any Authenticator
     private let crossOrigin: CrossOrigin
     private let underWay: UnderWay
@@ -26,8 +26,7 @@ package struct RouteTable: Sendable {
     ///     their pace.
     package init(
         _ routes: [Route], authenticator: any Authenticator, origins: Set<String>, limits: Limits,
-        proxies: TrustedProxies,
-        capacity: Int = 512, randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger
+        proxies: TrustedProxies, capacity: Int = 512, randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger
     ) {
         underWay = UnderWay(capacity)
         self.routes = routes

@@ -133,16 +133,13 @@ package final class Sessions: Sendable {
     /// The customer's browser came back from Connect with `token`.
     /// - Returns: Where to send it, nil when the operator named no place; and how the session stands.
     package func callback(_ token: ConnectToken) async throws(BFFError) -> Return {
-        guard let known = try await store.session(token: token) else { throw .connectTokenUnknown }
-        var session = known
-        var state: SessionState
-        if known.outcome(at: now()).isFinal {
-            state = known.outcome(at: now()).state
-        } else {
+        guard let session = try await store.session(token: token) else { throw .connectTokenUnknown }
+        let known = session.outcome(at: now())
+        var state = known.state
+        if !known.isFinal {
             var facts = SessionFacts()
             facts.leftAt = now()
-            session = try await store.merge(facts, into: known.id) ?? known
-            let left = session
+            let left = try await store.merge(facts, into: session.id) ?? session
             // The claim goes on when the browser's patience ends; the next read finds what it learnt.
             let learnt = try? await withDeadline(Self.callbackPatience, clock: ContinuousClock()) { [self] in
                 await learn(left)

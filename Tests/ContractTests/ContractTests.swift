@@ -162,7 +162,7 @@ import Yams
         case .notReady: .overloaded
         case .overloaded: .clientClosed
         case .clientClosed: .storeUnavailable
-        case .storeUnavailable: .internalFailure(site: "test")
+        case .storeUnavailable: .internalFailure
         case .internalFailure: nil
         }
     }

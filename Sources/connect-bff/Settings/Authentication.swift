@@ -135,11 +135,7 @@ struct Authentication: Sendable {
 
     /// Reads a keys file.
     static func keys(in path: String) throws(SettingsReader.Unfit) -> ServiceKeys {
-        let mode = (try? FileManager.default.attributesOfItem(atPath: path))?[.posixPermissions] as? Int
-        guard let mode, let data = FileManager.default.contents(atPath: path) else {
-            throw .init("\(path) cannot be read")
-        }
-        guard mode & 0o002 == 0 else { throw .init("\(path) may be written by anybody; chmod o-w it") }
+        let data = try SettingsReader.guarded(path, called: path).data
         do throws(ServiceKeys.Malformed) {
             return try ServiceKeys(String(decoding: data, as: UTF8.self))
         } catch {
