@@ -95,7 +95,8 @@ let package = Package(
             ].map { .embedInCode("Dev/Page/\($0)") }),
         .executableTarget(name: "flatpeak-sandbox", dependencies: ["Sandbox", .argumentParser, .logging]),
         .target(
-            name: "TestSupport", dependencies: ["Core", "Flatpeak", .logging, .nioCore, .nioPosix, .nioSSL],
+            name: "TestSupport",
+            dependencies: ["Core", "Flatpeak", "Sessions", .logging, .nioCore, .nioPosix, .nioSSL],
             path: "Tests/TestSupport"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
         .testTarget(name: "KeysTests", dependencies: ["Keys"]),
@@ -107,12 +108,14 @@ let package = Package(
             ]),
         .testTarget(
             name: "SessionsTests",
-            dependencies: ["Core", "Flatpeak", "Resilience", "Sessions", "Store", "TestSupport", .logging]),
-        .testTarget(name: "StoreTests", dependencies: ["Core", "Flatpeak", "Sessions", "Store"]),
+            dependencies: ["Core", "Flatpeak", "Resilience", "Sessions", "TestSupport", .logging]),
+        .testTarget(
+            name: "StoreTests",
+            dependencies: ["Core", "Flatpeak", "Keys", "Sessions", "Store", "TestSupport", .grdb, .logging]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "Store", "TestSupport", .httpTypes,
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "TestSupport", .httpTypes,
                 .hummingbird,
                 .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
             ]),
@@ -122,7 +125,7 @@ let package = Package(
         .testTarget(
             name: "ContractTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "Store", "TestSupport", .httpTypes, .hummingbird,
+                "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "TestSupport", .httpTypes, .hummingbird,
                 .hummingbirdTesting, .logging, .yams,
             ]),
         .testTarget(

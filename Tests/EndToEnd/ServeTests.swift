@@ -33,6 +33,7 @@ import Testing
                 "FLATPEAK_API_URL": address("API"), "FLATPEAK_CONNECT_URL": address("Connect"), "FLATPEAK_MODE": "test",
                 "BFF_LISTEN": "127.0.0.1:\(port)", "BFF_PUBLIC_URL": "http://localhost:\(port)", "BFF_AUTH": "service",
                 "BFF_SERVICE_KEYS_FILE": "\(folder)/keys", "BFF_LOG_LEVEL": "trace",
+                "BFF_DATABASE_URL": "sqlite:\(folder)/state/connect-bff.sqlite",
             ], until: "listening")
         let url = "http://127.0.0.1:\(port)"
 

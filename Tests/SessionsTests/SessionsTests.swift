@@ -2,7 +2,6 @@ import Core
 import Flatpeak
 import Foundation
 import Logging
-import Store
 import Synchronization
 import TestSupport
 import Testing
@@ -13,6 +12,7 @@ import Testing
 @Suite struct SessionsTests {
     let upstream = ScriptedUpstream()
     let clock = TestClock()
+    let store = InMemoryStore()
     let sessions: Sessions
     let alice: Subject
     let bob: Subject
@@ -23,12 +23,11 @@ import Testing
         upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))
         let clock = clock
         let flatpeak = FlatpeakClient.scripted(upstream)
-        let store = InMemoryStore()
+        let ledger = SessionLedger(store: store, time: clock.time, logger: .silent)
         sessions = Sessions(
-            flatpeak: flatpeak, store: store,
-            reads: LocationReads(flatpeak: flatpeak, store: store, now: { clock.wall }),
-            settings: MintRequestTests.settings,
-            now: { clock.wall }, randomBytes: countingBytes(),
+            flatpeak: flatpeak, ledger: ledger,
+            reads: LocationReads(flatpeak: flatpeak, ledger: ledger, now: { clock.wall }),
+            settings: MintRequestTests.settings, now: { clock.wall }, time: clock.time, randomBytes: countingBytes(),
             logger: .silent)
     }
 
@@ -43,7 +42,7 @@ import Testing
             action.map { #"{"connect_token":"cot_a","route":"x","action":"\#($0)"}"# } ?? #"{"connect_token":"cot_a"}"#
         let bytes = Array(body.utf8)
         let step = RelayedStep(envelope: try Envelope(bytes.span), answeredRoute: route, redirectURL: url)
-        try await sessions.note(step, in: session.id)
+        sessions.note(step, in: session.id)
         clock.advance(by: 1)
     }
 
