@@ -12,15 +12,12 @@ import Synchronization
 /// Sessions in one SQLite file: written ahead (WAL) by one writer, and on the disk before a write is over
 /// (`synchronous=FULL`), so that neither `kill -9` nor a power cut takes what was acknowledged.
 package final class SQLiteStore: SessionStore {
-    private struct Opened {
-        let pool: DatabasePool
-        let identity: FileIdentity
-    }
-
     private let path: String
     private let keys: SealingKeys
     private let logger: Logger
-    private let opened: Mutex<Opened>
+    private let pool: DatabasePool
+    /// The file that was opened.
+    private let identity: FileIdentity
     /// An outage is told once a minute.
     private let alarm = Mutex(OncePer(.seconds(60)))
 
@@ -38,12 +35,9 @@ package final class SQLiteStore: SessionStore {
         self.keys = keys
         self.logger = logger
         try Self.makeFile(path)
-        opened = Mutex(try Self.open(path, keys))
-    }
-
-    /// Whether a database is there already.
-    package static func exists(at path: String) -> Bool {
-        FileIdentity(path).map { $0.size > 0 } ?? false
+        pool = try Self.open(path, keys)
+        guard let identity = FileIdentity(path) else { throw .file("it was removed") }
+        self.identity = identity
     }
 
     /// An empty file that only we may read, if there is none yet; SQLite gives its side files the same mode.
@@ -53,20 +47,20 @@ package final class SQLiteStore: SessionStore {
         close(file)
     }
 
-    private static func open(_ path: String, _ keys: SealingKeys) throws(CannotOpen) -> Opened {
+    private static func open(_ path: String, _ keys: SealingKeys) throws(CannotOpen) -> DatabasePool {
         var configuration = Configuration()
         configuration.label = "connect-bff"
         // Another process may hold the file for a moment: a backup, or `connect-bff forget`.
         configuration.busyMode = .timeout(0.2)
-        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
         do {
             let pool = try DatabasePool(path: path, configuration: configuration)
+            // Here and not in the configuration: the pool sets NORMAL for its one writer when it turns WAL on.
+            try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try Schema.migrator.migrate(pool)
             let used = try pool.read { try Blob.fetchAll($0, sql: "SELECT DISTINCT substr(token, 1, 8) FROM session") }
             guard used.allSatisfy({ keys.knows(Array($0)) }) else { throw CannotOpen.unknownKey }
             try reseal(in: pool, keys)
-            guard let identity = FileIdentity(path) else { throw CannotOpen.file("it was removed") }
-            return Opened(pool: pool, identity: identity)
+            return pool
         } catch let error as CannotOpen {
             throw error
         } catch let error as DatabaseError {
@@ -101,32 +95,27 @@ package final class SQLiteStore: SessionStore {
 
     // MARK: - The file
 
-    /// The database, as long as its file is the one that was opened.
+    /// The database, as long as its file is in its place.
     ///
-    /// A file that was replaced under us would take writes that nobody finds again; another one in its place is opened
-    /// instead, and one that is away is waited for.
-    private func pool() throws -> DatabasePool {
-        try opened.withLock { opened in
-            guard let identity = FileIdentity(path), identity.size > 0 else { throw CannotOpen.file("it was removed") }
-            if !identity.isSameFile(as: opened.identity) {
-                let new = try Self.open(path, keys)
-                try? opened.pool.close()
-                opened = new
-            }
-            return opened.pool
+    /// One that was moved away or replaced would take writes that nobody finds again. Another one in its place is not
+    /// opened: the side files of the first would be played into it.
+    func database() throws -> DatabasePool {
+        guard FileIdentity(path) == identity else {
+            throw CannotOpen.file("another file is in its place; stop the service before you change the database")
         }
+        return pool
     }
 
     private func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BFFError) -> Value {
-        do { return try await pool().write(body) } catch { throw failed(error) }
+        do { return try await database().write(body) } catch { throw failed(error) }
     }
 
     private func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BFFError) -> Value {
-        do { return try await pool().read(body) } catch { throw failed(error) }
+        do { return try await database().read(body) } catch { throw failed(error) }
     }
 
     /// SQLite's own words stop here: they may hold values.
@@ -243,20 +232,14 @@ package final class SQLiteStore: SessionStore {
 }
 
 /// Which file a path leads to.
-private struct FileIdentity {
+private struct FileIdentity: Equatable {
     private let device: UInt
     private let node: UInt
-    let size: Int
 
     init?(_ path: String) {
         var found = stat()
         guard unsafe stat(path, &found) == 0 else { return nil }
         device = UInt(found.st_dev)
         node = UInt(found.st_ino)
-        size = Int(found.st_size)
-    }
-
-    func isSameFile(as other: FileIdentity) -> Bool {
-        device == other.device && node == other.node
     }
 }

@@ -88,7 +88,7 @@ struct StateSettings: Sendable {
     private func keyBesideDatabase() throws(SettingsReader.Unfit) -> [UInt8] {
         let file = "\(databasePath).key"
         if !FileManager.default.fileExists(atPath: file) {
-            guard !SQLiteStore.exists(at: databasePath) else {
+            guard !FileManager.default.fileExists(atPath: databasePath) else {
                 throw .init("is not given, and \(file), under which the database was sealed, is missing; bring it back")
             }
             let key = Data(ConnectService.randomBytes(SealingKeys.keyLength)).base64EncodedString()
