@@ -48,6 +48,7 @@ struct KnownSessions {
     }
 
     var owedCount: Int { owed.count }
+    var count: Int { Set(young.entries.keys).union(old.entries.keys).count }
     /// More is owed than may be remembered; nothing new is taken on.
     var isFull: Bool { owed.count >= capacity }
 

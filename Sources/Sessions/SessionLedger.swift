@@ -216,6 +216,11 @@ package final class SessionLedger: Sendable {
         _ = try? await withDeadline(limit, clock: ContinuousClock()) { for await _ in stream { break } }
     }
 
+    /// Whether somebody waits in ``change(of:upTo:)``.
+    func isListening(to id: SessionID) -> Bool {
+        state.withLock { $0.listening[id] != nil }
+    }
+
     // MARK: - The line
 
     /// Tells the store what it is owed, until cancelled.

@@ -167,7 +167,8 @@ import Testing
         await #expect(throws: BFFError.storeUnavailable) {
             for number in 0..<5000 {
                 var random = SystemRandomNumberGenerator()
-                let id = SessionID(prefix: "cs", random: (0..<12).map { _ in UInt8.random(in: 0...255, using: &random) })
+                let id = SessionID(
+                    prefix: "cs", random: (0..<12).map { _ in UInt8.random(in: 0...255, using: &random) })
                 let session = ConnectSession(
                     id: id, subject: alice, connectToken: try #require(ConnectToken("cot_\(number)")),
                     slot: TariffSlot(direction: .importing, type: .commodity), mintedLocation: nil, mintedAction: nil,
