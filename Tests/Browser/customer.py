@@ -21,6 +21,7 @@ class Customer:
         self.browser = browser
         self.service = browser.service
         self.user = user
+        self.restarts_the_service = False
 
     def sign_in(self):
         self.browser.open(self.service.url + "/").screen("sign_in").look("sign_in")
@@ -29,8 +30,10 @@ class Customer:
         return self
 
     def at(self, route):
-        """Waits for a page of Connect."""
+        """Waits for a page of Connect; on the first one the service is restarted, where the test wants that."""
         self.browser.screen(route)
+        if self.restarts_the_service and not self.service.restarts:
+            self.service.restart()
         return self
 
     def logs_in(self, name="maria", agree=True):

@@ -10,7 +10,11 @@ from customer import AJACCIO, LONDON, OnThePage, OnTheWebApp
 
 @pytest.fixture(params=[OnThePage, OnTheWebApp], ids=["page", "web_app"])
 def customer(request, phone):
-    return request.param(phone)
+    """Each journey has a restart of the service in its middle."""
+    customer = request.param(phone)
+    customer.restarts_the_service = True
+    yield customer
+    assert customer.service.restarts == 1
 
 
 def is_across_origins(customer):
@@ -167,11 +171,13 @@ def test_disconnect_without_a_screen(settled):
         settled.browser.press("Disconnect: Power you use")
         settled.browser.find("dialog[open]")
         settled.browser.look("dialog_disconnect")
+        settled.service.restart()
         settled.browser.tap("dialog button", "Disconnect")
         settled.is_told("disconnected")
     else:
         minted = settled.service.mint(
             settled.user, location_id=settled.place, action="disconnect", return_url=settled.service.url + "/")
+        settled.service.restart()
         settled.browser.open(minted["launch_url"]).screen("home")
         assert settled.service.get(f"/v1/connect/sessions/{minted['id']}", settled.user)["state"] == "disconnected"
     assert settled.tariffs() == []

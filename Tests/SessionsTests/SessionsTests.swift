@@ -24,7 +24,7 @@ import Testing
         upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))
         let clock = clock
         let flatpeak = FlatpeakClient.scripted(upstream)
-        ledger = SessionLedger(store: store, time: clock.time, logger: .silent)
+        ledger = SessionLedger(store: store, time: clock.time, patience: .seconds(60), logger: .silent)
         sessions = Sessions(
             flatpeak: flatpeak, ledger: ledger,
             reads: LocationReads(flatpeak: flatpeak, ledger: ledger, now: { clock.wall }),
@@ -305,7 +305,7 @@ import Testing
 
         // Another process, with nothing but the store.
         let clock = clock
-        let ledger = SessionLedger(store: store, time: clock.time, logger: .silent)
+        let ledger = SessionLedger(store: store, time: clock.time, patience: .seconds(60), logger: .silent)
         let flatpeak = FlatpeakClient.scripted(upstream)
         let next = Sessions(
             flatpeak: flatpeak, ledger: ledger,
