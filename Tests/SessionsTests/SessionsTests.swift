@@ -283,13 +283,17 @@ import Testing
     }
 
     @Test func `a subject that was forgotten elsewhere is forgotten here`() async throws {
-        let session = try await mint()
+        let body = Array("{}".utf8), key = IdempotencyKey("k")
+        let session = try await sessions.mint(body, as: key, for: alice).session
         _ = try await store.forget(alice)
         await #expect(throws: BFFError.notFound) { try await sessions.session(session.id, of: alice) }
         await #expect(throws: BFFError.connectTokenUnknown) { try await sessions.admit(session.connectToken) }
         try await relay(session, answered: "provider_select")
         await sessions.finish()
         #expect(try await store.session(session.id) == nil)
+        let next = try await sessions.mint(body, as: key, for: alice).session
+        #expect(next.id != session.id)
+        #expect(try await sessions.mint(body, as: key, for: alice).session.id == next.id)
     }
 
     // MARK: - On nobody's behalf
