@@ -157,13 +157,14 @@ def system_calls(peer, requests):
 
 
 def _traced(peer, requests, seconds):
-    attach = [part for pid in peer.process.pids() for part in ("-p", str(pid))]
+    pids = peer.process.pids()
+    attach = [part for pid in pids for part in ("-p", str(pid))]
     tracer = subprocess.Popen(
         ["taskset", "-c", str(LOAD_CPU), "strace", "-f", "-c", "-U", "name,calls", *attach],
         stderr=subprocess.PIPE, text=True)
     try:
-        # It says so for each thread.
-        said = "".join(tracer.stderr.readline() for _ in range(peer.process.threads()))
+        # It says so with a line for each process.
+        said = "".join(tracer.stderr.readline() for _ in pids)
         if "attached" not in said:
             raise RuntimeError(f"strace: {said}")
         result = load(peer, requests, seconds=seconds)
