@@ -326,7 +326,7 @@ class Run:
             token = self._service.mint()
             return token, json.dumps({"connect_token": token, "route": "session_start"}).encode()
         if route == "sessions":
-            marker = f"{self.case.name} {self._turn}"
+            marker = f"<{self.label} {self._turn}>"
             address = {"address_line1": marker, "city": "London", "post_code": "SW1A 1AA", "country_code": "GB"}
             return marker, json.dumps({"postal_address": address}).encode()
         return "", b"{}"
@@ -406,7 +406,9 @@ class Run:
         if self._front:
             if self.route == "livez" and self.status == 200:
                 self.successes -= 1
-            if at_first + behind != self.successes:
+            # A client that has closed its half may not be told what came of it.
+            lost = 1 if self.case.text.endswith("{FIN}") else 0
+            if not self.successes <= at_first + behind <= self.successes + lost:
                 self.problems.append(f"{self.successes} answers of success, but upstream got {at_first} and {behind}")
             return
         passed = self.case.passed if self.status is not None and 200 <= self.status < 300 else 0
