@@ -4,9 +4,11 @@
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let json = Array(UnsafeBufferPointer(start: data, count: size))
-    var members = 0
+    var members = 0, named = 0, escaped = 0
     let isStrict = JSONScanner.scan(json.span) { member, json in
         members += 1
+        if json.matches("account_id", in: member.name.range) { named += 1 }
+        if member.name.escaped { escaped += 1 }
         precondition(0 < member.name.range.lowerBound && member.range.upperBound <= json.count)
         precondition(member.name.range.upperBound < member.value.lowerBound && !member.value.isEmpty)
         precondition(json[member.range.lowerBound] == UInt8(ascii: "\""))
@@ -18,7 +20,11 @@ public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
         precondition((1...128).contains(envelope.connectToken.exposed.utf8.count))
         precondition(json.span.holds(Array(envelope.connectToken.exposed.utf8)))
     }
-    guard let rest = JSONScanner.removing("account_id", from: json) else { return 0 }
+    guard let rest = JSONScanner.removing("account_id", from: json) else {
+        // Twice in one object, or perhaps under another spelling: nothing else is refused.
+        precondition(!isStrict || named > 1 || escaped > 0)
+        return 0
+    }
     precondition(isStrict)
     var left = 0
     let isStillStrict = JSONScanner.scan(rest.span) { member, json in
