@@ -75,8 +75,7 @@ def rounds(bench, names, number, seconds):
         for name in names[first:] + names[:first]:
             result = load(running[name], requests, seconds=seconds, answer=peers.ANSWER_BYTES)
             results[name].append(result)
-            say(f"round {turn + 1} {name:12} {result.rate:8.0f} requests/s {result.cpu_per_100k:6.2f} CPU s/100k"
-                f"  p50 {result.p50:.2f} p99 {result.p99:.2f} ms")
+            say(f"round {turn + 1} {name:12} {summary(result)}")
     if OURS in names:
         wait_for_log_lines(running[OURS], lines + sum(result.requests for result in results[OURS]))
     memory = {name: peer.process.resident() for name, peer in running.items()}
@@ -143,15 +142,14 @@ def heap_library(work):
 # MARK: - What else takes time and memory
 
 
-def at_connections(running, requests, names, levels, seconds):
-    """Loads with other numbers of connections, the proxies in turn at each."""
+def at_connections(running, requests, levels, turns, seconds):
+    """Loads with other numbers of connections, nginx and ours in turn: all loads by number and name."""
     table = {}
     for connections in levels:
-        for name in names:
+        for name in ["nginx", OURS] * turns:
             result = load(running[name], requests, connections=connections, seconds=seconds, strict=False)
-            table[connections, name] = result
-            say(f"{connections} connections {name:12} {result.rate:8.0f} requests/s {result.cpu_per_100k:6.2f} CPU"
-                f" s/100k  p50 {result.p50:.3f} p99 {result.p99:.2f} ms, refused {result.refused + result.broken}")
+            table.setdefault((connections, name), []).append(result)
+            say(f"{connections} connections {name:12} {summary(result)}")
     return table
 
 
@@ -228,8 +226,8 @@ def other_paths(bench, seconds):
         path = bench.work / "other.requests"
         measure.write_requests(path, requests)
         settled(peer, path)
-        table[name] = load(peer, path, seconds=seconds)
-        say(f"{name}: {table[name].rate:.0f} requests/s, {table[name].cpu_per_100k:.2f} CPU s/100k")
+        table[name] = load(peer, path, seconds=seconds, strict=False)
+        say(f"{name}: {summary(table[name])}")
     running.process.stop()
     with_tokens.process.stop()
     return table
@@ -257,6 +255,12 @@ def envelope_scan(bench):
 
 def say(text):
     print(text, flush=True)
+
+
+def summary(result):
+    refused = f", {result.refused + result.broken} not answered" if result.refused + result.broken else ""
+    return (f"{result.rate:8.0f} requests/s {result.cpu_per_100k:6.2f} CPU s/100k"
+            f"  p50 {result.p50:.3f} p99 {result.p99:.2f} ms{refused}")
 
 
 def relay_table(results, memory, threads, counted):
@@ -329,8 +333,7 @@ def report(bench, options, results, memory, threads, running, requests):
     counted = {name: counts(bench, name) for name in ([OURS] if options.quick else results)}
     seconds = 1.0 if options.quick else options.seconds
     levels = [8] if options.quick else [1, 8, 64, 256, 1000]
-    # nginx before and after, since at 8 connections a few microseconds are what is looked for.
-    at = at_connections(running, requests, ["nginx", OURS, "nginx"], levels, seconds)
+    at = at_connections(running, requests, levels, 3, seconds)
     for peer in running.values():
         peer.process.stop()
     others = other_paths(bench, seconds)
@@ -341,12 +344,13 @@ def report(bench, options, results, memory, threads, running, requests):
     lines = relay_table(results, memory, threads, counted)
     lines += ["", "| connections | proxy | requests/s | CPU s per 100 000 | p50 / p99 ms | not answered |", "|---|---|---|---|---|---|"]
     lines += [
-        f"| {connections} | {name} | {each.rate:.0f} | {each.cpu_per_100k:.2f} | {each.p50:.3f} / {each.p99:.2f} |"
-        f" {each.refused + each.broken} |" for (connections, name), each in at.items()]
+        f"| {connections} | {name} | {median(map(rate, each)):.0f} | {median(map(cpu, each)):.2f} |"
+        f" {median(load.p50 for load in each):.3f} / {median(load.p99 for load in each):.2f} |"
+        f" {sum(load.refused + load.broken for load in each)} |" for (connections, name), each in at.items()]
     lines += ["", "| connect-bff alone | |", "|---|---|"]
     lines += [
-        f"| {name} | {each.rate:.0f} requests/s, {each.cpu_per_100k:.2f} CPU s per 100 000, p50 {each.p50:.2f} ms |"
-        for name, each in others.items()]
+        f"| {name} | {each.rate:.0f} requests/s, {each.cpu_per_100k:.2f} CPU s per 100 000, p50 {each.p50:.2f} ms,"
+        f" {each.refused + each.broken} not answered |" for name, each in others.items()]
     lines += [
         f"| envelope scan, {service.BODY_BYTES} bytes | {nanoseconds:.0f} ns,"
         f" {service.BODY_BYTES / nanoseconds * 1000:.0f} MB/s |",
