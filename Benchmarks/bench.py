@@ -139,6 +139,20 @@ def heap_library(work):
     return library
 
 
+def profile(bench, lines=0):
+    """The shares of the parts; prints so many `lines` of what perf says as well."""
+    peer = bench.service()
+    requests = peer.relay_requests(bench.work)
+    settled(peer, requests)
+    shares, report = measure.profile(peer, requests)
+    peer.process.stop()
+    for name, share in shares.items():
+        say(f"{share:5.1f} % {name}")
+    for line in report[:lines]:
+        say("  ".join(line))
+    return shares
+
+
 # MARK: - What else takes time and memory
 
 
@@ -302,6 +316,7 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="under five minutes; writes no file")
     parser.add_argument("--counts", action="store_true", help=(
         f"count alone, and fail above {MOST_SYSTEM_CALLS} system calls or {MOST_HEAP_CALLS} heap calls a relayed call"))
+    parser.add_argument("--profile", action="store_true", help="where the CPU time of a relayed call goes, and no more")
     parser.add_argument("--peers", help="these alone, as in nginx,connect-bff; nothing but the rounds is run")
     parser.add_argument("--rounds", type=int, help="6, or 2 with --quick")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each load (3)")
@@ -319,6 +334,9 @@ def main():
         bench = Bench(os.environ["CONNECT_BFF"], stack)
         if options.counts:
             sys.exit(check_counts(bench))
+        if options.profile:
+            profile(bench, lines=40)
+            return
         names = options.peers.split(",") if options.peers else [
             "nginx", OURS, "nginx-log", "haproxy", "go", "caddy", "node"]
         number = options.rounds or (2 if options.quick else 6)
@@ -341,7 +359,12 @@ def report(bench, options, results, memory, threads, running, requests):
     milliseconds, resident = start_up(bench)
     idle = {name: idle_connections(bench, name, 1_000 if options.quick else 10_000) for name in (OURS, "nginx")}
 
+    shares = {} if options.quick else profile(bench)
+
     lines = relay_table(results, memory, threads, counted)
+    if shares:
+        lines += ["", "| where connect-bff's CPU time goes | per cent |", "|---|---|"]
+        lines += [f"| {name} | {share:.1f} |" for name, share in shares.items()]
     lines += ["", "| connections | proxy | requests/s | CPU s per 100 000 | p50 / p99 ms | not answered |", "|---|---|---|---|---|---|"]
     lines += [
         f"| {connections} | {name} | {median(map(rate, each)):.0f} | {median(map(cpu, each)):.2f} |"

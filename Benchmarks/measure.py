@@ -175,6 +175,42 @@ def _traced(peer, requests, seconds):
     return result.requests, calls
 
 
+# Which part of the whole a line of perf's report, "LIBRARY [k] SYMBOL", belongs to; the first that fits.
+PARTS = {
+    "kernel": r"\[k\]",
+    "C library": r"^(lib(c|m|pthread|stdc\+\+|gcc_s)\.|ld-linux|\[vdso\])",
+    "OpenSSL": r"^lib(crypto|ssl)\.",
+    "Foundation": r"^lib_?Foundation|Foundation",
+    "BoringSSL, swift-nio-ssl": r"CNIOBoringSSL|\$s6NIOSSL|\b(aes|gcm|ecp|sha\d+|x25519|ChaCha)\w*|bssl",
+    "llhttp": r"llhttp",
+    "connect-bff": r"\$s(4Core|5Relay|7Gateway|8Sessions|5Store|8Flatpeak|4Keys|10Resilience|11connect_bff)\d",
+    "swift-nio": r"\$s(7NIOCore|8NIOPosix|8NIOHTTP1|\d+NIO|\d+_NIO)|CNIO",
+    "Hummingbird and other packages": r"\$s(1[15]Hummingbird|7Logging|9HTTPTypes|\d+Service|15AsyncHTTPClient)",
+    "Swift runtime and standard library": r"^libswift|_?swift_|\$sS|\$ss|swift::",
+    "generic code, specialised": r"\$s",
+}
+
+
+def profile(peer, requests, seconds=5):
+    """Where the CPU time goes: the share of each part in per cent, and perf's report; empty where perf may not look."""
+    record = peer.process.log.with_suffix(".perf")
+    recorder = subprocess.Popen(
+        ["perf", "record", "-q", "-F", "1999", "-e", "cpu-clock", "-o", record,
+         "-p", ",".join(map(str, peer.process.pids())), "--", "sleep", str(seconds)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    load(peer, requests, seconds=seconds + 1)
+    recorder.wait(60)
+    report = subprocess.run(
+        ["perf", "report", "-i", record, "--stdio", "--sort", "dso,sym"], capture_output=True, text=True,
+        timeout=120).stdout
+    lines = re.findall(r"^ +([0-9.]+)% +(\S+) +(.+?) *$", report, re.M)
+    shares = {}
+    for share, library, symbol in lines:
+        part = next((name for name, pattern in PARTS.items() if re.search(pattern, f"{library} {symbol}")), "other")
+        shares[part] = shares.get(part, 0) + float(share)
+    return dict(sorted(shares.items(), key=lambda each: -each[1])), lines
+
+
 class HeapCount:
     """Heap calls of a program that was started with `environment`."""
 
