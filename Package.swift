@@ -21,6 +21,7 @@ extension Target.Dependency {
     static let configuration = product(name: "Configuration", package: "swift-configuration")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
+    static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
@@ -54,6 +55,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -70,7 +72,7 @@ let package = Package(
                 "Core", "Resilience", .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
             ]),
         .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Keys", "Resilience", .logging, .metrics]),
-        .target(name: "Store", dependencies: ["Core", "Keys", "Sessions"]),
+        .target(name: "Store", dependencies: ["Core", "Flatpeak", "Keys", "Sessions", .grdb, .logging]),
         .target(name: "Relay", dependencies: ["Core", "Flatpeak", "Resilience", "Sessions", .logging]),
         .target(
             name: "Gateway",
@@ -93,7 +95,8 @@ let package = Package(
             ].map { .embedInCode("Dev/Page/\($0)") }),
         .executableTarget(name: "flatpeak-sandbox", dependencies: ["Sandbox", .argumentParser, .logging]),
         .target(
-            name: "TestSupport", dependencies: ["Core", "Flatpeak", .logging, .nioCore, .nioPosix, .nioSSL],
+            name: "TestSupport",
+            dependencies: ["Core", "Flatpeak", "Sessions", .logging, .nioCore, .nioPosix, .nioSSL],
             path: "Tests/TestSupport"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
         .testTarget(name: "KeysTests", dependencies: ["Keys"]),
@@ -105,12 +108,14 @@ let package = Package(
             ]),
         .testTarget(
             name: "SessionsTests",
-            dependencies: ["Core", "Flatpeak", "Resilience", "Sessions", "Store", "TestSupport", .logging]),
-        .testTarget(name: "StoreTests", dependencies: ["Core", "Flatpeak", "Sessions", "Store"]),
+            dependencies: ["Core", "Flatpeak", "Resilience", "Sessions", "TestSupport", .logging]),
+        .testTarget(
+            name: "StoreTests",
+            dependencies: ["Core", "Flatpeak", "Keys", "Sessions", "Store", "TestSupport", .grdb, .logging]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "Store", "TestSupport", .httpTypes,
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "TestSupport", .httpTypes,
                 .hummingbird,
                 .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
             ]),
@@ -120,7 +125,7 @@ let package = Package(
         .testTarget(
             name: "ContractTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "Store", "TestSupport", .httpTypes, .hummingbird,
+                "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "TestSupport", .httpTypes, .hummingbird,
                 .hummingbirdTesting, .logging, .yams,
             ]),
         .testTarget(

@@ -20,6 +20,22 @@ package struct Identifier<Kind>: Hashable, Sendable, CustomStringConvertible {
     package var description: String { text }
 }
 
+extension Identifier: Codable {
+    /// Refuses a text that is no identifier.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        guard let id = Self(try container.decode(String.self)) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "no identifier")
+        }
+        self = id
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(text)
+    }
+}
+
 /// Names for the kinds of identifier; they have no values.
 package enum SessionKind {}
 /// See ``SessionKind``.

@@ -15,20 +15,17 @@ package enum TariffType: String, Codable, Sendable, CaseIterable {
 }
 
 /// How one of a location's tariffs stands (upstream.md §6.2).
-package enum TariffStatus: Hashable, Sendable {
-    case connected, notConnected, error, notSupported
+package enum TariffStatus: String, Codable, Sendable {
+    case connected = "CONNECTED"
+    case notConnected = "NOT_CONNECTED"
+    case error = "ERROR"
+    case notSupported = "NOT_SUPPORTED"
     /// A value that was not known when this was written; it decides nothing.
-    case other
+    case other = "OTHER"
 
     /// Reads a status; the documents themselves show one with a trailing blank.
     package init(_ text: String) {
-        switch text.filter({ !$0.isWhitespace }) {
-        case "CONNECTED": self = .connected
-        case "NOT_CONNECTED": self = .notConnected
-        case "ERROR": self = .error
-        case "NOT_SUPPORTED": self = .notSupported
-        default: self = .other
-        }
+        self = TariffStatus(rawValue: text.filter { !$0.isWhitespace }) ?? .other
     }
 }
 

@@ -64,7 +64,8 @@ struct Edge: RouterMiddleware {
 extension Reply {
     /// The answer as Hummingbird sends it.
     var response: Response {
-        Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: body)))
+        Response(
+            status: status, headers: headers, body: stream ?? .init(byteBuffer: ByteBuffer(bytes: body)))
     }
 }
 

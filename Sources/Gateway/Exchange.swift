@@ -1,5 +1,6 @@
 package import Core
 package import HTTPTypes
+import HummingbirdCore
 
 /// A request as handlers see it: bounded, checked against its route's policy, and with a name.
 package struct Exchange: Sendable {
@@ -47,6 +48,8 @@ package struct Reply: Sendable {
     package var status: HTTPResponse.Status
     package var headers: HTTPFields
     package var body: [UInt8]
+    /// Sends the body piece by piece, as it comes about, instead of ``body``.
+    var stream: ResponseBody?
 
     package init(_ status: HTTPResponse.Status, contentType: String? = nil, body: [UInt8] = []) {
         self.status = status

@@ -63,36 +63,37 @@ package struct Relay: Sendable {
             let envelope = try Envelope(body.span)
             connectToken = envelope.connectToken
             if incoming.contains(where: { $0.contains(via) }) { throw .loopDetected }
-            let session = try await sessions.admit(envelope.connectToken)
+            let session = try await admit(envelope.connectToken)
             // After the gate: tokens that nobody minted take no memory.
             try limiter.take(envelope.connectToken)
             let answer = try await flatpeak.relay(body, acceptLanguage: acceptLanguage, via: via)
             // A redirect of the host itself is never followed and means nothing to the web app.
             guard answer.isJSON, !(300..<400).contains(answer.status) else { throw .upstreamInvalidAnswer }
-            await note(envelope, answer, in: session.id)
+            note(envelope, answer, in: session)
             return answer
         } catch {
             throw Refusal(error: error, connectToken: connectToken)
         }
     }
 
+    private func admit(_ token: ConnectToken) async throws(BFFError) -> SessionID {
+        switch sessions.known(token) {
+        case .pass(let session): session
+        case .refuse(let error): throw error
+        case .unknown: try await sessions.admit(token)
+        }
+    }
+
     /// Remembers where the customer is.
-    ///
-    /// A store that fails costs the outcome some time, never the customer's call.
-    private func note(_ envelope: Envelope, _ answer: UpstreamAnswer, in session: SessionID) async {
+    private func note(_ envelope: Envelope, _ answer: UpstreamAnswer, in session: SessionID) {
         struct Page: Decodable {
             let route: String?
             let data: Fields?
             struct Fields: Decodable { let redirect_url: String? }
         }
         let page = try? JSONDecoder().decode(Page.self, from: Data(answer.body))
-        let step = RelayedStep(
-            envelope: envelope, answeredRoute: page?.route, redirectURL: page?.data?.redirect_url)
-        do {
-            try await sessions.note(step, in: session)
-        } catch {
-            logger.warning(
-                "could not note a relayed call", metadata: ["bff.session": "\(session)", "bff.code": "\(error.code)"])
-        }
+        sessions.note(
+            RelayedStep(envelope: envelope, answeredRoute: page?.route, redirectURL: page?.data?.redirect_url),
+            in: session)
     }
 }

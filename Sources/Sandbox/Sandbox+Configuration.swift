@@ -42,5 +42,11 @@ extension Sandbox {
         package let connect: String
         package let control: String
         package let provider: String
+
+        /// The hosts of a sandbox that was started on `port` and the three after it.
+        package static func onPorts(from port: Int, host: String = "127.0.0.1") -> Addresses {
+            let urls = (port..<port + 4).map { "http://\(host):\($0)" }
+            return Addresses(api: urls[0], connect: urls[1], control: urls[2], provider: urls[3])
+        }
     }
 }

@@ -27,27 +27,32 @@ package struct IdempotentMint: Equatable, Sendable {
 
     package struct Answer: Equatable, Sendable {
         package let session: SessionID
-        package let launchURL: String
-        /// The key is good as long as the token.
+        /// The frontend that was minted for.
+        ///
+        /// The launch URL is this and the token, which is kept sealed elsewhere.
+        package let connectURL: String
+        /// From here on the key is free.
         package let expiresAt: Date
 
-        package init(session: SessionID, launchURL: String, expiresAt: Date) {
+        package init(session: SessionID, connectURL: String, expiresAt: Date) {
             self.session = session
-            self.launchURL = launchURL
+            self.connectURL = connectURL
             self.expiresAt = expiresAt
         }
     }
 
-    package init(body: [UInt8], startedAt: Date) {
+    package init(body: [UInt8], startedAt: Date, answer: Answer? = nil) {
         self.body = body
         self.startedAt = startedAt
+        self.answer = answer
     }
 
     /// How long a mint can be under way; one that is longer died with its process.
     private static let longestMint: TimeInterval = 60
 
-    /// Whether it says nothing any more, so that its key is free.
-    package func isOver(at now: Date) -> Bool {
-        now >= answer?.expiresAt ?? startedAt.addingTimeInterval(Self.longestMint)
-    }
+    /// From here on it says nothing any more.
+    package var endsAt: Date { answer?.expiresAt ?? startedAt + Self.longestMint }
+
+    /// Whether its key is free.
+    package func isOver(at now: Date) -> Bool { now >= endsAt }
 }

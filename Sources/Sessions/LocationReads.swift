@@ -8,7 +8,7 @@ import Synchronization
 /// moment, and shown a little longer when Flatpeak cannot answer.
 package final class LocationReads: Sendable {
     private let flatpeak: FlatpeakClient
-    private let store: any SessionStore
+    private let ledger: SessionLedger
     private let time: UpstreamTime
     private let now: @Sendable () -> Date
     private let cache = Mutex(ReadCache<Key, Answer>(capacity: 10_000))
@@ -43,11 +43,11 @@ package final class LocationReads: Sendable {
     ///   - time: Ages what is kept, by a monotonic clock.
     ///   - now: The wall clock, in which Flatpeak says when prices change.
     package init(
-        flatpeak: FlatpeakClient, store: any SessionStore, time: UpstreamTime = .real,
+        flatpeak: FlatpeakClient, ledger: SessionLedger, time: UpstreamTime = .real,
         now: @escaping @Sendable () -> Date
     ) {
         self.flatpeak = flatpeak
-        self.store = store
+        self.ledger = ledger
         self.time = time
         self.now = now
     }
@@ -95,7 +95,7 @@ package final class LocationReads: Sendable {
         _ read: Read, of location: LocationID, for subject: Subject,
         _ fetch: @escaping @Sendable () async throws(BFFError) -> (body: [UInt8], life: Duration)
     ) async throws(BFFError) -> Found {
-        guard try await store.owns(subject, location) else { throw .notFound }
+        guard try await ledger.owns(subject, location) else { throw .notFound }
         let key = Key(subject: subject, location: location, read: read)
         if let found = cache.withLock({ $0.fresh(key, at: time.now()) }) {
             return Found(body: try found.value.get(), age: nil)

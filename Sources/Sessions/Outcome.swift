@@ -44,10 +44,8 @@ extension ConnectSession {
     }
 
     /// When the customer left, unless they came back afterwards.
-    private var left: Date? {
-        guard let leftAt = facts.leftAt else { return nil }
-        if let stayedAt = facts.stayedAt, stayedAt > leftAt { return nil }
-        return leftAt
+    var left: Date? {
+        facts.cameBack ? nil : facts.leftAt
     }
 
     private func state(with located: SessionFacts.Located, at now: Date, isOver: Bool) -> SessionState {

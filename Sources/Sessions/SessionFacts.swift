@@ -6,7 +6,7 @@ package import FoundationEssentials
 ///
 /// It is a set: ``merge(_:)`` may be told the same thing twice, late, or in any order and ends in the same value.
 /// Every field therefore only grows: a flag is set, a moment moves to the later one, a stamped value to the newer.
-package struct SessionFacts: Equatable, Sendable {
+package struct SessionFacts: Codable, Equatable, Sendable {
     /// Something was relayed.
     package var relayed = false
     /// When Connect last showed the customer a page.
@@ -24,19 +24,32 @@ package struct SessionFacts: Equatable, Sendable {
     package var located: Located?
     /// The status of the session's slot, as last read.
     package var status: StampedStatus?
+    /// When Flatpeak was last asked about the session, whether it answered or not.
+    package var askedAt: Date?
 
     /// The claim that gave a location.
-    package struct Located: Equatable, Sendable {
+    package struct Located: Codable, Equatable, Sendable {
         package var location: LocationID
         package var pricesAvailable: Bool
         /// The first claim that gave it.
         package var since: Date
+
+        package init(location: LocationID, pricesAvailable: Bool, since: Date) {
+            self.location = location
+            self.pricesAvailable = pricesAvailable
+            self.since = since
+        }
     }
 
     /// A status and when it was asked for.
-    package struct StampedStatus: Equatable, Sendable {
+    package struct StampedStatus: Codable, Equatable, Sendable {
         package var value: TariffStatus
         package var at: Date
+
+        package init(value: TariffStatus, at: Date) {
+            self.value = value
+            self.at = at
+        }
     }
 
     package init() {}
@@ -50,6 +63,7 @@ package struct SessionFacts: Equatable, Sendable {
         pendingShown = pendingShown || other.pendingShown
         notFinishedAt = later(notFinishedAt, other.notFinishedAt)
         goneAt = later(goneAt, other.goneAt)
+        askedAt = later(askedAt, other.askedAt)
         if let theirs = other.located {
             guard let ours = located else {
                 located = theirs
@@ -61,6 +75,28 @@ package struct SessionFacts: Equatable, Sendable {
             located?.pricesAvailable = ours.pricesAvailable || theirs.pricesAvailable
         }
         merge(status: other.status)
+    }
+
+    /// How far the store may lag behind in knowing when a customer was last seen, in seconds.
+    private static let coarseness: TimeInterval = 60
+
+    /// Whether the store should be told, when it was last told `kept`.
+    ///
+    /// That a customer taps along is told once a minute; a busy session would otherwise be a write for each tap.
+    func areNews(since kept: SessionFacts) -> Bool {
+        var coarse = self
+        if let seen = stayedAt, let keptSeen = kept.stayedAt, seen.timeIntervalSince(keptSeen) < Self.coarseness,
+            cameBack == kept.cameBack
+        {
+            coarse.stayedAt = keptSeen
+        }
+        return coarse != kept
+    }
+
+    /// Whether the customer left and was seen again afterwards.
+    var cameBack: Bool {
+        guard let leftAt, let stayedAt else { return false }
+        return stayedAt > leftAt
     }
 
     private mutating func merge(status theirs: StampedStatus?) {

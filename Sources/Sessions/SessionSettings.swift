@@ -1,6 +1,7 @@
 import Core
+package import FoundationEssentials
 
-/// The addresses between which a session sends a customer.
+/// The addresses between which a session sends a customer, and how long it is kept.
 ///
 /// They come from the operator, never from a client.
 package struct SessionSettings: Sendable {
@@ -10,10 +11,19 @@ package struct SessionSettings: Sendable {
     package let apps: [ConnectApp]
     /// The only places a customer may be sent to after a session; the first is the default.
     package let returnURLs: [String]
+    /// How long a session is kept after its mint, in seconds.
+    package let sessionLife: TimeInterval
+    /// How long an idempotency key is kept, in seconds; at most as long as its token lives.
+    package let idempotencyLife: TimeInterval
 
     /// - Parameter apps: At least one.
-    package init(callbackURL: String, apps: [ConnectApp], returnURLs: [String]) {
+    package init(
+        callbackURL: String, apps: [ConnectApp], returnURLs: [String], sessionLife: TimeInterval = 90 * 86400,
+        idempotencyLife: TimeInterval = .infinity
+    ) {
         precondition(!apps.isEmpty, "there is no session without a frontend")
+        self.sessionLife = sessionLife
+        self.idempotencyLife = idempotencyLife
         self.callbackURL = callbackURL
         self.apps = apps
         self.returnURLs = returnURLs

@@ -1,31 +1,77 @@
 package import Core
 package import FoundationEssentials
 
-/// Where sessions are kept.
+/// Where sessions are kept for good.
 ///
-/// Every call either answers or throws `storeUnavailable`; a store that cannot be asked never says "unknown".
+/// Every call either answers or throws `storeUnavailable`; a store that cannot be asked never says "unknown". Calls may
+/// take as long as the disk does; ``SessionLedger`` stands between them and whoever cannot wait.
 package protocol SessionStore: Sendable {
-    /// Keeps a new session.
-    func insert(_ session: ConnectSession) async throws(BFFError)
+    /// Keeps what is new about sessions: all of it, durably, or nothing.
+    ///
+    /// Facts are merged with those that are kept. A location that a session gave becomes its subject's own, once:
+    /// telling the store again does not undo ``unbind(_:from:)``.
+    /// - Returns: The sessions as they are kept now. One that was removed meanwhile is not made again and is missing.
+    func save(_ writes: [SessionWrite]) async throws(BFFError) -> [ConnectSession]
     func session(_ id: SessionID) async throws(BFFError) -> ConnectSession?
     func session(token: ConnectToken) async throws(BFFError) -> ConnectSession?
-    /// Merges `facts` into the session and gives back the result; nil when there is no such session.
-    func merge(_ facts: SessionFacts, into id: SessionID) async throws(BFFError) -> ConnectSession?
+    /// Sessions whose ``ConnectSession/nextLook`` has come, the longest due first.
+    func due(at moment: Date, limit: Int) async throws(BFFError) -> [ConnectSession]
+
     /// Takes a key for a mint, unless it is taken.
     /// - Returns: The mint that has the key already; nil when it is now `mint`'s.
     func begin(
         _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject, at now: Date
     ) async throws(BFFError) -> IdempotentMint?
-    /// Says what came of the mint that has the key; nil gives the key back.
-    func end(
-        _ key: IdempotencyKey, of subject: Subject, with answer: IdempotentMint.Answer?
-    ) async throws(BFFError)
-    /// Makes `location` one of the subject's own. Twice is once.
-    func bind(_ location: LocationID, to subject: Subject) async throws(BFFError)
-    /// Undoes ``bind(_:to:)``.
+    /// Gives a key back whose mint came to nothing.
+    func release(_ key: IdempotencyKey, of subject: Subject) async throws(BFFError)
+
+    /// Makes a location nobody's business of the subject's.
     /// - Returns: False when it was not the subject's.
     func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool
     /// The subject's own locations, sorted.
     func locations(of subject: Subject) async throws(BFFError) -> [LocationID]
     func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool
+
+    /// Removes everything of a subject.
+    func forget(_ subject: Subject) async throws(BFFError) -> Forgotten
+    /// Removes sessions minted before `moment` and idempotency keys that are over at `now`.
+    /// - Returns: How many sessions.
+    func removeSessions(before moment: Date, at now: Date) async throws(BFFError) -> Int
+}
+
+/// What is new about a session.
+package struct SessionWrite: Sendable {
+    package var session: ConnectSession
+    /// Whether the store has never heard of it.
+    package var isNew: Bool
+    /// The key that the session was minted under, to be kept together with it.
+    package var key: MintKey?
+
+    package init(_ session: ConnectSession, isNew: Bool, key: MintKey? = nil) {
+        self.session = session
+        self.isNew = isNew
+        self.key = key
+    }
+}
+
+/// An idempotency key and its mint.
+package struct MintKey: Sendable {
+    package let key: IdempotencyKey
+    package let mint: IdempotentMint
+
+    package init(_ key: IdempotencyKey, _ mint: IdempotentMint) {
+        self.key = key
+        self.mint = mint
+    }
+}
+
+/// How much was removed of a subject.
+package struct Forgotten: Equatable, Sendable {
+    package var sessions: Int
+    package var locations: Int
+
+    package init(sessions: Int, locations: Int) {
+        self.sessions = sessions
+        self.locations = locations
+    }
 }

@@ -10,15 +10,15 @@ import Synchronization
 /// Connect sessions from mint to outcome: the driver around ``ConnectSession/outcome(at:)``.
 package final class Sessions: Sendable {
     private let flatpeak: FlatpeakClient
-    private let store: any SessionStore
+    private let ledger: SessionLedger
     private let reads: LocationReads
     private let settings: SessionSettings
     private let now: @Sendable () -> Date
+    private let time: UpstreamTime
     private let randomBytes: @Sendable (Int) -> [UInt8]
     private let logger: Logger
 
-    /// When a read last made us ask, for sessions of which nothing new was heard since.
-    private let readAt = Mutex<[SessionID: Date]>([:])
+    private let keys = Mutex(IdempotencyKeys(capacity: 10_000))
     /// A crowd asking for one session asks Flatpeak once.
     private let claims = SingleFlight<SessionID, ConnectSession>()
 
@@ -26,21 +26,51 @@ package final class Sessions: Sendable {
     private static let readInterval: TimeInterval = 1
     /// How long the customer's browser waits at the callback for the outcome.
     private static let callbackPatience: Duration = .seconds(2)
+    /// How often it is looked who is due, how many at a time, and how many of them are asked about at once: few, so
+    /// that users find Flatpeak's places free.
+    private static let lookInterval = Duration.seconds(1)
+    private static let looks = 64
+    private static let looksAtOnce = 4
+    private static let cleanUpInterval = Duration.seconds(3600)
 
     /// - Parameters:
     ///   - now: The wall clock, for moments that clients see and Flatpeak sets.
+    ///   - time: A monotonic clock, for waits.
     ///   - randomBytes: A cryptographically secure source.
     package init(
-        flatpeak: FlatpeakClient, store: any SessionStore, reads: LocationReads, settings: SessionSettings,
-        now: @escaping @Sendable () -> Date, randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger
+        flatpeak: FlatpeakClient, ledger: SessionLedger, reads: LocationReads, settings: SessionSettings,
+        now: @escaping @Sendable () -> Date, time: UpstreamTime = .real,
+        randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger
     ) {
         self.flatpeak = flatpeak
-        self.store = store
+        self.ledger = ledger
         self.reads = reads
         self.settings = settings
         self.now = now
+        self.time = time
         self.randomBytes = randomBytes
         self.logger = logger
+    }
+
+    /// Writes to the store, looks after sessions that nobody asks about, and removes old ones, until cancelled.
+    package func run() async {
+        await withTaskGroup { group in
+            group.addTask { [ledger] in await ledger.run() }
+            group.addTask { [self] in await every(Self.lookInterval) { await lookAfterThoseDue() } }
+            group.addTask { [self] in await every(Self.cleanUpInterval) { await removeOld() } }
+        }
+    }
+
+    /// Tells the store what it is still owed, once everything else has ended.
+    package func finish() async {
+        await ledger.finish()
+    }
+
+    private func every(_ interval: Duration, _ work: () async -> Void) async {
+        while !Task.isCancelled {
+            await work()
+            guard (try? await time.sleep(interval)) != nil else { return }
+        }
     }
 
     // MARK: - Mint
@@ -57,27 +87,38 @@ package final class Sessions: Sendable {
         let request = try MintRequest.read(body)
         guard let key else { return try await mint(request, for: subject) }
         let mint = IdempotentMint(body: Digest.sha256(body), startedAt: now())
-        if let taken = try await store.begin(mint, as: key, of: subject, at: now()) {
+        if let taken = await begin(mint, as: key, of: subject) {
             guard taken.body == mint.body else { throw .idempotencyKeyReused }
-            guard let answer = taken.answer, let session = try await store.session(answer.session) else {
+            guard let answer = taken.answer, let session = try await ledger.session(answer.session) else {
                 throw .idempotencyInProgress
             }
-            return (session, answer.launchURL)
+            return (session, Self.launchURL(answer.connectURL, session))
         }
         do throws(BFFError) {
-            let (session, launchURL) = try await self.mint(request, for: subject)
-            let answer = IdempotentMint.Answer(session: session.id, launchURL: launchURL, expiresAt: session.expiresAt)
-            try await store.end(key, of: subject, with: answer)
-            return (session, launchURL)
+            return try await self.mint(request, as: MintKey(key, mint), for: subject)
         } catch {
             // A mint that failed may be tried again under its key. Should this fail too, the key frees itself.
-            try? await store.end(key, of: subject, with: nil)
+            keys.withLock { $0.end(key, of: subject, as: nil) }
+            try? await ledger.ask { store throws(BFFError) in try await store.release(key, of: subject) }
             throw error
         }
     }
 
+    /// Takes a key, here and in the store; a store that is away decides nothing.
+    private func begin(
+        _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject
+    ) async -> IdempotentMint? {
+        let now = now()
+        if let taken = keys.withLock({ $0.begin(mint, as: key, of: subject, at: now) }) { return taken }
+        let taken = try? await ledger.ask { store throws(BFFError) in
+            try await store.begin(mint, as: key, of: subject, at: now)
+        }
+        if let taken = taken ?? nil { keys.withLock { $0.end(key, of: subject, as: taken) } }
+        return taken ?? nil
+    }
+
     private func mint(
-        _ request: MintRequest, for subject: Subject
+        _ request: MintRequest, as key: MintKey? = nil, for subject: Subject
     ) async throws(BFFError) -> (session: ConnectSession, launchURL: String) {
         let (order, returnURL) = try request.order(under: settings)
         if let location = order.location { try await requireOwned(location, by: subject) }
@@ -88,58 +129,92 @@ package final class Sessions: Sendable {
             slot: TariffSlot(direction: order.direction ?? .importing, type: order.type ?? .commodity),
             mintedLocation: order.location, mintedAction: order.action, returnURL: returnURL,
             liveMode: minted.liveMode, createdAt: askedAt, expiresAt: askedAt.addingTimeInterval(minted.expiresIn))
-        try await store.insert(session)
+        let answered = key.map { key in
+            MintKey(
+                key.key,
+                IdempotentMint(
+                    body: key.mint.body, startedAt: key.mint.startedAt,
+                    answer: .init(
+                        session: session.id, connectURL: order.connectURL,
+                        expiresAt: min(session.expiresAt, askedAt + settings.idempotencyLife))))
+        }
+        try await ledger.add(session, key: answered)
+        if let answered { keys.withLock { $0.end(answered.key, of: subject, as: answered.mint) } }
         Counter(label: "connect_bff_mints").increment()
         logger.info("minted", metadata: ["bff.session": "\(session.id)"])
-        return (session, url(order.connectURL, adding: [(name: "fp_cot", value: minted.token.exposed)]))
+        return (session, Self.launchURL(order.connectURL, session))
+    }
+
+    private static func launchURL(_ connectURL: String, _ session: ConnectSession) -> String {
+        url(connectURL, adding: [(name: "fp_cot", value: session.connectToken.exposed)])
     }
 
     // MARK: - Relay
 
-    /// The session that a relayed call belongs to.
-    /// - Throws: `connectTokenUnknown`, `connectTokenUsed` or `connectTokenExpired`, without asking upstream.
-    package func admit(_ token: ConnectToken) async throws(BFFError) -> ConnectSession {
-        guard let session = try await store.session(token: token) else { throw .connectTokenUnknown }
-        let outcome = session.outcome(at: now())
-        if outcome.state == .expired || now() >= session.expiresAt { throw .connectTokenExpired }
-        if outcome.isFinal { throw .connectTokenUsed }
-        return session
+    /// Whether a token may be relayed.
+    package enum Admission: Sendable {
+        case pass(SessionID)
+        /// `connectTokenUsed` or `connectTokenExpired`.
+        case refuse(BFFError)
+        /// This process does not know the token; ``Sessions/admit(_:)`` asks the store.
+        case unknown
     }
 
-    /// Notes what a relayed call and its answer said.
-    package func note(_ step: RelayedStep, in session: SessionID) async throws(BFFError) {
-        let facts = step.facts(callbackURL: settings.callbackURL, at: now())
-        readAt.withLock { $0[session] = nil }
-        _ = try await store.merge(facts, into: session)
+    /// Judges a token from memory alone; never waits.
+    package func known(_ token: ConnectToken) -> Admission {
+        ledger.known(token).map { judge($0) } ?? .unknown
+    }
+
+    /// Judges a token with the store's help, within a quarter of a second.
+    /// - Throws: `connectTokenUnknown`, `connectTokenUsed` or `connectTokenExpired`, without asking upstream, or
+    ///   `storeUnavailable`.
+    package func admit(_ token: ConnectToken) async throws(BFFError) -> SessionID {
+        guard let session = try await ledger.session(token: token) else { throw .connectTokenUnknown }
+        switch judge(session) {
+        case .pass(let id): return id
+        case .refuse(let error): throw error
+        case .unknown: throw .connectTokenUnknown
+        }
+    }
+
+    private func judge(_ session: ConnectSession) -> Admission {
+        let now = now()
+        let outcome = session.outcome(at: now)
+        if outcome.state == .expired || now >= session.expiresAt { return .refuse(.connectTokenExpired) }
+        return outcome.isFinal ? .refuse(.connectTokenUsed) : .pass(session.id)
+    }
+
+    /// Notes what a relayed call and its answer said; never waits.
+    package func note(_ step: RelayedStep, in session: SessionID) {
+        ledger.note(step.facts(callbackURL: settings.callbackURL, at: now()), in: session)
     }
 
     // MARK: - Outcome
 
     /// A session of `subject`, as it stands now; Flatpeak is asked while its end is open.
     package func session(_ id: SessionID, of subject: Subject) async throws(BFFError) -> ConnectSession {
-        guard let session = try await store.session(id), session.subject == subject else { throw .notFound }
-        guard session.facts.relayed || session.facts.leftAt != nil, !session.outcome(at: now()).isFinal else {
-            return session
-        }
-        let moment = now()
-        let isDue = readAt.withLock { readAt in
-            if let last = readAt[id], moment < last.addingTimeInterval(Self.readInterval) { return false }
-            readAt[id] = moment
-            return true
-        }
-        return isDue ? await learn(session) : session
+        guard let session = try await ledger.session(id), session.subject == subject else { throw .notFound }
+        guard session.facts.relayed || session.facts.leftAt != nil, !session.outcome(at: now()).isFinal,
+            ledger.mayAsk(about: id, at: now(), interval: Self.readInterval)
+        else { return session }
+        return await learn(session)
+    }
+
+    /// Waits until something new is known about a session.
+    package func change(of id: SessionID, upTo limit: Duration) async {
+        await ledger.change(of: id, upTo: limit)
     }
 
     /// The customer's browser came back from Connect with `token`.
     /// - Returns: Where to send it, nil when the operator named no place; and how the session stands.
     package func callback(_ token: ConnectToken) async throws(BFFError) -> Return {
-        guard let session = try await store.session(token: token) else { throw .connectTokenUnknown }
+        guard let session = try await ledger.session(token: token) else { throw .connectTokenUnknown }
         let known = session.outcome(at: now())
         var state = known.state
         if !known.isFinal {
             var facts = SessionFacts()
             facts.leftAt = now()
-            let left = try await store.merge(facts, into: session.id) ?? session
+            let left = await ledger.merge(facts, into: session.id) ?? session
             // The claim goes on when the browser's patience ends; the next read finds what it learnt.
             let learnt = try? await withDeadline(Self.callbackPatience, clock: ContinuousClock()) { [self] in
                 await learn(left)
@@ -168,13 +243,20 @@ package final class Sessions: Sendable {
     private func claim(_ session: ConnectSession) async -> ConnectSession {
         var facts = SessionFacts()
         let askedAt = now()
-        do {
-            switch try await flatpeak.claim(session.connectToken) {
-            case .notFinished: facts.notFinishedAt = askedAt
-            case .gone: facts.goneAt = askedAt
-            case .located(let location, let pricesAvailable):
-                facts.located = .init(location: location, pricesAvailable: pricesAvailable, since: askedAt)
-                try await store.bind(location, to: session.subject)
+        facts.askedAt = askedAt
+        do throws(BFFError) {
+            var location = session.facts.located?.location
+            // A token that gave its location may be dead by now; the location goes on.
+            if location == nil || askedAt < session.expiresAt {
+                switch try await flatpeak.claim(session.connectToken) {
+                case .notFinished: facts.notFinishedAt = askedAt
+                case .gone: facts.goneAt = askedAt
+                case .located(let found, let pricesAvailable):
+                    facts.located = .init(location: found, pricesAvailable: pricesAvailable, since: askedAt)
+                    location = found
+                }
+            }
+            if let location {
                 reads.forget(location)
                 let status = try await flatpeak.status(of: location)
                 facts.status = status[slot: session.slot].map { .init(value: $0, at: askedAt) }
@@ -184,37 +266,62 @@ package final class Sessions: Sendable {
                 "could not ask how a session ended",
                 metadata: ["bff.session": "\(session.id)", "bff.code": "\(error.code)"])
         }
-        do {
-            let before = session.outcome(at: now()).state
-            guard let merged = try await store.merge(facts, into: session.id) else { return session }
-            let after = merged.outcome(at: now())
-            if after.state != before {
-                logger.info(
-                    "session moved", metadata: ["bff.session": "\(session.id)", "bff.state": "\(after.state.rawValue)"])
-            }
-            if after.isFinal { readAt.withLock { $0[session.id] = nil } }
-            return merged
-        } catch {
-            return session
+        let before = session.outcome(at: now()).state
+        guard let merged = await ledger.merge(facts, into: session.id) else { return session }
+        let after = merged.outcome(at: now()).state
+        if after != before {
+            logger.info("session moved", metadata: ["bff.session": "\(session.id)", "bff.state": "\(after.rawValue)"])
         }
+        return merged
+    }
+
+    // MARK: - On nobody's behalf
+
+    /// Asks Flatpeak about sessions whose time has come: a customer who closed the app before the callback is found,
+    /// and a pending connection is followed to its end, over restarts.
+    func lookAfterThoseDue() async {
+        let moment = now()
+        let due = try? await ledger.ask { store throws(BFFError) in
+            try await store.due(at: moment, limit: Self.looks)
+        }
+        // The store may lag behind what a read has learnt meanwhile.
+        let sessions = (due ?? []).map { ledger.learn($0) }.filter { $0.nextLook.map { $0 <= moment } ?? false }
+        await withTaskGroup(of: Void.self) { group in
+            for (index, session) in sessions.enumerated() {
+                if index >= Self.looksAtOnce { await group.next() }
+                group.addTask { [self] in _ = await learn(session) }
+            }
+        }
+    }
+
+    private func removeOld() async {
+        let moment = now()
+        let life = settings.sessionLife
+        let removed = try? await ledger.ask { store throws(BFFError) in
+            try await store.removeSessions(before: moment - life, at: moment)
+        }
+        if let removed, removed > 0 { logger.info("old sessions removed", metadata: ["bff.count": "\(removed)"]) }
     }
 
     // MARK: - Reads
 
     /// The locations that sessions of `subject` gave.
     package func locations(of subject: Subject) async throws(BFFError) -> [LocationID] {
-        try await store.locations(of: subject)
+        try await ledger.ask { store throws(BFFError) in try await store.locations(of: subject) }
     }
 
     /// Forgets that `location` is the subject's; Flatpeak keeps what it has.
     package func forget(_ location: LocationID, of subject: Subject) async throws(BFFError) {
-        guard try await store.unbind(location, from: subject) else { throw .notFound }
+        let wasOwned = try await ledger.ask { store throws(BFFError) in
+            try await store.unbind(location, from: subject)
+        }
+        guard wasOwned else { throw .notFound }
         reads.forget(location)
         logger.info("location forgotten", metadata: ["bff.location": "\(location)"])
     }
 
     /// Lets `subject` use `location`, or says that there is no such thing.
-    func requireOwned(_ location: LocationID, by subject: Subject) async throws(BFFError) {
-        guard try await store.owns(subject, location) else { throw .notFound }
+    package func requireOwned(_ location: LocationID, by subject: Subject) async throws(BFFError) {
+        guard try await ledger.owns(subject, location) else { throw .notFound }
     }
 }

@@ -7,7 +7,6 @@ import Logging
 import Relay
 import ServiceLifecycle
 import Sessions
-import Store
 import UnixSignals
 
 /// The service, wired: the one place where clocks, randomness, network and store are chosen.
@@ -20,6 +19,7 @@ struct ConnectService {
     let authenticator: any Authenticator
     let trustedProxies: TrustedProxies
     let limits: RateLimits
+    let store: any SessionStore
     let logger: Logger
 
     /// Runs until SIGTERM or SIGINT, then lets requests under way finish, and shuts the transport down.
@@ -34,12 +34,26 @@ struct ConnectService {
         reload: (@Sendable () async throws(Settings.Invalid) -> Credentials)? = nil
     ) async throws {
         let flatpeak = FlatpeakClient(flatpeak, transport: transport, logger: logger)
+        let now: @Sendable () -> Date = { Date() }
+        let ledger = SessionLedger(store: store, logger: logger)
+        let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: now)
+        let sessions = Sessions(
+            flatpeak: flatpeak, ledger: ledger, reads: reads, settings: sessions, now: now,
+            randomBytes: Self.randomBytes, logger: logger)
+        let relay = Relay(
+            sessions: sessions, flatpeak: flatpeak, instance: Self.randomBytes(8).hexadecimal, limit: limits.relay,
+            logger: logger)
         let table = RouteTable(
-            routes(flatpeak) + pages, authenticator: authenticator, origins: allowedOrigins,
+            Route.contract(
+                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, relay: relay, now: now) + pages,
+            authenticator: authenticator, origins: allowedOrigins,
             limits: Limits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
             randomBytes: Self.randomBytes, logger: logger)
         // The last one is stopped first: no request is taken any more while those under way still find a bearer.
-        var services: [any Service] = [BearerRenewal(flatpeak: flatpeak)]
+        var services: [any Service] = [
+            BackgroundWork("bearer renewal") { await flatpeak.run() },
+            BackgroundWork("sessions", { await sessions.run() }, finish: { await sessions.finish() }),
+        ]
         if let reload { services.append(CredentialReload(flatpeak: flatpeak, read: reload, logger: logger)) }
         services.append(
             GatewayServer(table, at: listen, logger: logger) { [listen, logger] in
@@ -56,19 +70,6 @@ struct ConnectService {
             throw ExitCode.cannotStart.after(["cannot listen on \(listen): \(error)"])
         }
         await transport.shutdown()
-    }
-
-    private func routes(_ flatpeak: FlatpeakClient) -> [Route] {
-        let now: @Sendable () -> Date = { Date() }
-        let store = InMemoryStore()
-        let reads = LocationReads(flatpeak: flatpeak, store: store, now: now)
-        let sessions = Sessions(
-            flatpeak: flatpeak, store: store, reads: reads, settings: sessions, now: now,
-            randomBytes: Self.randomBytes, logger: logger)
-        let relay = Relay(
-            sessions: sessions, flatpeak: flatpeak, instance: Self.randomBytes(8).hexadecimal,
-            limit: limits.relay, logger: logger)
-        return Route.contract(sessions: sessions, reads: reads, flatpeak: flatpeak, relay: relay, now: now)
     }
 
     /// From the system's generator, which is the kernel's.

@@ -35,6 +35,7 @@ struct Serve: AsyncParsableCommand {
         }
         logger.logLevel = settings.logLevel
         for warning in settings.warnings { logger.warning("\(warning)") }
+        let store = try settings.state.open(logger)
         let transport = HTTPTransport(certificateAuthorities: settings.certificateAuthorities)
         // The identity provider is not Flatpeak: FLATPEAK_CA_FILE says nothing about it.
         let identity = HTTPTransport()
@@ -42,7 +43,7 @@ struct Serve: AsyncParsableCommand {
         let service = ConnectService(
             flatpeak: settings.flatpeak, transport: transport, sessions: settings.sessions, listen: settings.listen,
             allowedOrigins: settings.allowedOrigins, authenticator: authenticator,
-            trustedProxies: settings.trustedProxies, limits: settings.limits, logger: logger)
+            trustedProxies: settings.trustedProxies, limits: settings.limits, store: store, logger: logger)
         do {
             try await service.run(reload: { [config] () throws(Settings.Invalid) in
                 reloadServiceKeys()

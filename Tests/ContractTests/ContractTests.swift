@@ -7,7 +7,6 @@ import HummingbirdTesting
 import Logging
 import Relay
 import Sessions
-import Store
 import TestSupport
 import Testing
 import Yams
@@ -28,16 +27,18 @@ import Yams
         let flatpeak = FlatpeakClient.scripted(upstream)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let store = InMemoryStore()
-        let reads = LocationReads(flatpeak: flatpeak, store: store, now: { Date() })
+        let ledger = SessionLedger(store: store, logger: logger)
+        let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: { Date() })
         let sessions = Sessions(
-            flatpeak: flatpeak, store: store, reads: reads,
+            flatpeak: flatpeak, ledger: ledger, reads: reads,
             settings: .init(
                 callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: "http://web.test")],
                 returnURLs: []),
             now: { Date() }, randomBytes: countingBytes(), logger: logger)
         let relay = Relay(sessions: sessions, flatpeak: flatpeak, instance: "self", limit: nil, logger: logger)
         table = RouteTable(
-            Route.contract(sessions: sessions, reads: reads, flatpeak: flatpeak, relay: relay, now: { Date() }),
+            Route.contract(
+                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, relay: relay, now: { Date() }),
             authenticator: DevAuthenticator(), origins: [], limits: Limits(mint: nil, address: nil),
             proxies: TrustedProxies([], unix: false), randomBytes: countingBytes(), logger: logger)
     }

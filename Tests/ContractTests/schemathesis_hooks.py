@@ -22,7 +22,7 @@ URL = os.environ["CONNECT_BFF_URL"]
 # What `connect-bff dev` is set up with; the document cannot know it.
 APPS = ["web", "ios"]
 RETURN_URLS = ["myapp://tariff/done"]
-OWNED = ["readSession", "readLocationStatus", "readPrices", "listTariffs"]
+OWNED = ["readSession", "followSession", "readLocationStatus", "readPrices", "listTariffs"]
 
 # What the sandbox of `connect-bff dev` lets in; nothing that clients read may hold it.
 CREDENTIALS = ["acc_5a4db0c5000000000000ac01", "sk_test_sandbox"]
@@ -120,6 +120,9 @@ def keep_possible(case, operation):
                 case.query["start_time"] = moment(days=-1)
         else:
             case.query.pop("start_time", None)
+    if operation == "followSession" and str(case.path_parameters["id"]).startswith("cs_"):
+        # A session that is open would be followed until it ends.
+        case.path_parameters["id"] = seed.session
     if operation == "mintSession":
         # A key is for one body.
         if "Idempotency-Key" in case.headers:
@@ -137,7 +140,7 @@ def moment(days):
 
 
 def use_seed(case, operation, turn):
-    if operation == "readSession":
+    if operation in ("readSession", "followSession"):
         case.path_parameters["id"] = seed.session
     elif operation in ("readLocationStatus", "readPrices"):
         case.path_parameters["id"] = seed.location

@@ -38,12 +38,12 @@ final class Program: Sendable {
         for await _ in lines where output.text.contains(text) { break }
     }
 
-    /// Ends it with SIGTERM.
-    /// - Returns: Its exit code.
+    /// Ends it, if it runs still.
+    /// - Returns: Its exit code, or the signal that killed it.
     @discardableResult
-    func stop() -> Int32 {
+    func stop(_ signal: Int32 = SIGTERM) -> Int32 {
         process.withLock { process in
-            process.terminate()
+            if process.isRunning { kill(process.processIdentifier, signal) }
             process.waitUntilExit()
             return process.terminationStatus
         }

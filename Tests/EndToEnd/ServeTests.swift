@@ -1,72 +1,144 @@
 import Foundation
 import Testing
 
-/// `connect-bff serve` as an operator runs it: real settings, real files, a sandbox in another process.
+/// `connect-bff serve` as an operator runs it.
 @Suite(.serialized) struct ServeTests {
     @Test func `a backend with a service key mints; nobody else does; SIGTERM ends it well`() async throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "bff-serve-\(UUID())").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let account = "acc_\(UUID().uuidString.prefix(8))", apiKey = "sk_test_\(UUID().uuidString.prefix(12))"
-        let sandbox = try await Program(
-            "flatpeak-sandbox", ["--port", "0", "--account", account, "--key", apiKey], until: "Provider")
-        defer { sandbox.stop() }
+        try await ServeProcess.run { serve in
+            let good = serve.user("alice")
+            for headers in [
+                [], [("x-dev-subject", "alice")], [(good[0].0, good[0].1 + "x"), good[1]], [good[1]], [good[0]],
+            ] {
+                let answer = try await HTTP.send(
+                    "POST", "\(serve.url)/v1/connect/sessions",
+                    headers: [("content-type", "application/json")] + headers,
+                    body: Array("{}".utf8))
+                #expect(answer.status == 401)
+                #expect(try answer.json["code"] == "unauthenticated")
+            }
+            let minted = try await serve.mint(as: "alice")
+            #expect(minted.status == 201)
+            let id = try #require(try minted.json["id"]?.text)
+            #expect(try await serve.get("/v1/connect/sessions/\(id)", as: "alice").status == 200)
+            #expect(try await serve.get("/v1/connect/sessions/\(id)", as: "bob").status == 404)
+            #expect(try await HTTP.send("GET", "\(serve.url)/readyz").text == "ok\n")
+            #expect(try await HTTP.send("GET", "\(serve.url)/launch").status == 404)
 
-        let made = try await Program("connect-bff", ["key", "new", "backend"], until: "\n\n  backend ")
-        made.stop()
-        let lines = made.output.text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
-        let key = try #require(lines.first { $0.hasPrefix("sbk_") })
-        let files = ["keys": try #require(lines.first { $0.hasPrefix("backend ") }), "api-key": apiKey + "\n"]
-        for (name, text) in files {
-            try Data(text.utf8).write(to: URL(filePath: "\(folder)/\(name)"))
-            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: "\(folder)/\(name)")
+            #expect(serve.stop() == 0)
+            for line in serve.log.split(separator: "\n") {
+                let fields = try JSONDecoder().decode([String: String].self, from: Data(line.utf8))
+                #expect(fields["time"] != nil && fields["level"] != nil && fields["message"] != nil)
+            }
+            #expect(DevProcess.leaks(of: serve.credentials, in: serve.log + minted.text).isEmpty, "S1")
+            #expect(!serve.log.contains(/cot_[0-9a-f]/), "S2")
         }
-        let address = { (label: String) in
-            String(
-                try #require(sandbox.output.text.firstMatch(of: try Regex("\(label) +(http:\\S+)")))[1].substring ?? "")
-        }
-        let port = try FreePort.find()
-        let service = try await Program(
-            "connect-bff", ["serve"],
-            environment: [
-                "FLATPEAK_ACCOUNT_ID": account, "FLATPEAK_API_KEY_FILE": "\(folder)/api-key",
-                "FLATPEAK_API_URL": address("API"), "FLATPEAK_CONNECT_URL": address("Connect"), "FLATPEAK_MODE": "test",
-                "BFF_LISTEN": "127.0.0.1:\(port)", "BFF_PUBLIC_URL": "http://localhost:\(port)", "BFF_AUTH": "service",
-                "BFF_SERVICE_KEYS_FILE": "\(folder)/keys", "BFF_LOG_LEVEL": "trace",
-            ], until: "listening")
-        let url = "http://127.0.0.1:\(port)"
+    }
 
-        let mint = { (headers: [(String, String)]) in
-            try await HTTP.send(
-                "POST", "\(url)/v1/connect/sessions", headers: [("content-type", "application/json")] + headers,
-                body: Array("{}".utf8))
+    @Test func `a journey with a restart after every step ends as it would without`() async throws {
+        try await ServeProcess.run(["BFF_RETURN_URLS": "myapp://done"]) { serve in
+            let minted = try await serve.mint(as: "alice", ServeProcess.address).json
+            let id = try #require(minted["id"]?.text), token = try #require(minted["connect_token"]?.text)
+            for (route, more) in ServeProcess.fixed {
+                try await serve.restart()
+                let page = try await serve.relay(token, route, more)
+                #expect(page.status == 200)
+                #expect(try page.json["object"] != "error", "\(page.text)")
+            }
+            try await serve.restart()
+            _ = try await serve.relay(token, "tariff_summary", ["action": "CLOSE"])
+            try await serve.restart()
+            let back = try await HTTP.send("GET", "\(serve.url)/v1/connect/callback?fp_cot=\(token)")
+            #expect(back.status == 303)
+            #expect(back.headers["location"] == "myapp://done?session=\(id)&status=connected")
+            #expect(back.headers["referrer-policy"] == "no-referrer")
+            try await serve.restart()
+            let session = try await serve.get("/v1/connect/sessions/\(id)", as: "alice").json
+            #expect(session["state"] == "connected")
+            let location = try #require(session["location_id"]?.text)
+            try await serve.restart()
+            #expect(try await serve.get("/v1/locations/\(location)/status", as: "alice").status == 200)
+            #expect(try await serve.get("/v1/locations/\(location)/status", as: "bob").status == 404)
+            #expect(try await serve.relay(token, "session_start").json["code"] == "connect_token_used")
         }
-        let good = [("authorization", "Bearer \(key)"), ("connect-subject", "alice")]
-        for headers in [
-            [], [("x-dev-subject", "alice")], [("authorization", "Bearer \(key)x"), ("connect-subject", "alice")],
-            [("connect-subject", "alice")], [good[0]],
-        ] {
-            let answer = try await mint(headers)
-            #expect(answer.status == 401)
-            #expect(try answer.json["code"] == "unauthenticated")
-        }
-        let minted = try await mint(good)
-        #expect(minted.status == 201)
-        let id = try #require(try minted.json["id"]?.text)
-        #expect(try await HTTP.send("GET", "\(url)/v1/connect/sessions/\(id)", headers: good).status == 200)
-        let bob = [good[0], ("connect-subject", "bob")]
-        #expect(try await HTTP.send("GET", "\(url)/v1/connect/sessions/\(id)", headers: bob).status == 404)
-        #expect(try await HTTP.send("GET", "\(url)/readyz").status == 200)
-        #expect(try await HTTP.send("GET", "\(url)/launch").status == 404)
+    }
 
-        #expect(service.stop() == 0)
-        let log = service.output.text
-        for line in log.split(separator: "\n") {
-            let fields = try JSONDecoder().decode([String: String].self, from: Data(line.utf8))
-            #expect(fields["time"] != nil && fields["level"] != nil && fields["message"] != nil)
+    @Test("S16: over a restart, a key is one mint and one answer")
+    func S16() async throws {
+        try await ServeProcess.run { serve in
+            let first = try await serve.mint(as: "alice", key: "k")
+            try await serve.restart()
+            let again = try await serve.mint(as: "alice", key: "k")
+            #expect(first.status == 201 && again.status == 201)
+            #expect(again.body == first.body)
+            #expect(try await serve.mint(as: "alice", key: "k", ["app": "web"]).status == 422)
+            let others = try await serve.mint(as: "bob", key: "k").json
+            #expect(try others["id"] != first.json["id"])
+            let counts = try await HTTP.send("GET", "\(serve.control)/requests/count").json
+            #expect(counts["mint"] == 2)
         }
-        let basic = Data("\(account):\(apiKey)".utf8).base64EncodedString()
-        #expect(DevProcess.leaks(of: [account, apiKey, key, basic], in: log + minted.text).isEmpty, "S1")
-        #expect(!log.contains(/cot_[0-9a-f]/), "S2")
+    }
+
+    @Test func `connect-bff forget removes a subject while the service runs`() async throws {
+        try await ServeProcess.run { serve in
+            let minted = try await serve.mint(as: "alice", ServeProcess.address).json
+            let id = try #require(minted["id"]?.text), token = try #require(minted["connect_token"]?.text)
+            for (route, more) in ServeProcess.fixed { _ = try await serve.relay(token, route, more) }
+            _ = try await HTTP.send("GET", "\(serve.url)/v1/connect/callback?fp_cot=\(token)")
+            let others = try await serve.mint(as: "bob").json
+            #expect(try await serve.get("/v1/locations", as: "alice").json["data"]?.items.count == 1)
+
+            #expect(try await serve.command("forget", "alice") == "removed 1 sessions and 1 locations\n")
+            #expect(try await serve.get("/v1/connect/sessions/\(id)", as: "alice").status == 404)
+            #expect(try await serve.get("/v1/locations", as: "alice").json["data"]?.items == [])
+            #expect(try await serve.relay(token, "session_start").json["code"] == "connect_token_unknown")
+            let otherID = try #require(others["id"]?.text)
+            #expect(try await serve.get("/v1/connect/sessions/\(otherID)", as: "bob").status == 200)
+            #expect(try await serve.command("forget", "alice") == "removed 0 sessions and 0 locations\n")
+        }
+    }
+
+    @Test("R23: with its database damaged the service relays, mints, ends sessions, and says so")
+    func R23() async throws {
+        try await ServeProcess.run { serve in
+            let known = try await serve.mint(as: "alice", ServeProcess.address).json
+            let token = try #require(known["connect_token"]?.text)
+            let rubbish = Data(repeating: 0x5A, count: 256 << 10)
+            try rubbish.write(to: URL(filePath: serve.database), options: .atomic)
+
+            for (route, more) in ServeProcess.fixed { #expect(try await serve.relay(token, route, more).status == 200) }
+            let callback = try await HTTP.send("GET", "\(serve.url)/v1/connect/callback?fp_cot=\(token)")
+            #expect(callback.text.contains("connected"))
+            let minted = try await serve.mint(as: "alice", key: "k")
+            #expect(minted.status == 201)
+            #expect(try await serve.mint(as: "alice", key: "k").body == minted.body)
+            let fresh = try #require(try minted.json["connect_token"]?.text)
+            #expect(try await serve.relay(fresh, "session_start").status == 200)
+            #expect(try await serve.relay("cot_unknown", "session_start").status == 503)
+            #expect(try await serve.get("/v1/locations", as: "alice").json["code"] == "store_unavailable")
+            let ready = try await HTTP.send("GET", "\(serve.url)/readyz")
+            #expect(ready.status == 200 && ready.text.contains("takes no writes"))
+            #expect(try Data(contentsOf: URL(filePath: serve.database)) == rubbish)
+            #expect(serve.stop() == 0)
+            #expect(serve.log.contains("another file is in its place"))
+        }
+    }
+
+    @Test func `a database that cannot be opened is no start, and says why`() async throws {
+        try await ServeProcess.run { serve in
+            _ = try await serve.mint(as: "alice")
+            serve.stop()
+            let key = "\(serve.database).key"
+            let good = try Data(contentsOf: URL(filePath: key))
+            try FileManager.default.removeItem(atPath: key)
+            var said = try await serve.command("serve")
+            #expect(said.hasPrefix("connect-bff: BFF_STATE_KEY: is not given, and \(key)"))
+            try Data((Data(repeating: 1, count: 32).base64EncodedString() + "\n").utf8).write(to: URL(filePath: key))
+            said = try await serve.command("serve")
+            #expect(said.contains("sealed under another key"))
+            try good.write(to: URL(filePath: key))
+            try Data(repeating: 0x5A, count: 64 << 10).write(to: URL(filePath: serve.database), options: .atomic)
+            said = try await serve.command("serve")
+            #expect(said.hasPrefix("connect-bff: BFF_DATABASE_URL: \(serve.database) cannot be opened"))
+        }
     }
 }

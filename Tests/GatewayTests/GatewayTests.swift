@@ -11,7 +11,6 @@ import NIOPosix
 import Relay
 import Resilience
 import Sessions
-import Store
 import TestSupport
 import Testing
 
@@ -33,16 +32,18 @@ import Testing
         var logger = Logger(label: "test") { _ in logs }
         logger.logLevel = .trace
         let flatpeak = FlatpeakClient.scripted(upstream)
-        let reads = LocationReads(flatpeak: flatpeak, store: store, now: { Date() })
+        let ledger = SessionLedger(store: store, logger: logger)
+        let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: { Date() })
         let sessions = Sessions(
-            flatpeak: flatpeak, store: store, reads: reads,
+            flatpeak: flatpeak, ledger: ledger, reads: reads,
             settings: .init(
                 callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: Self.origin)],
                 returnURLs: []),
             now: { Date() }, randomBytes: countingBytes(), logger: logger)
         let relay = Relay(sessions: sessions, flatpeak: flatpeak, instance: "self", limit: nil, logger: logger)
         table = RouteTable(
-            Route.contract(sessions: sessions, reads: reads, flatpeak: flatpeak, relay: relay, now: { Date() }),
+            Route.contract(
+                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, relay: relay, now: { Date() }),
             authenticator: DevAuthenticator(), origins: [Self.origin], limits: Limits(mint: nil, address: nil),
             proxies: TrustedProxies([], unix: false), randomBytes: countingBytes(), logger: logger)
         upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))
@@ -173,7 +174,7 @@ import Testing
         }
         upstream.on("status", [slow])
         upstream.on("mint", [slow])
-        try await store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
+        store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
         try await Application(router: table.router(), server: GatewayServer.http1).test(.live) { client in
             for (request, isRead) in [
                 ("GET /v1/locations/loc_1/status HTTP/1.1\r\nHost: a\r\n\r\n", true),
@@ -352,16 +353,21 @@ import Testing
     @Test("S12: whatever is read of others is not told from what does not exist; generated from the route table")
     func S12() async throws {
         let mine: HTTPFields = [Self.subject: "alice"], theirs: HTTPFields = [Self.subject: "bob"]
+        // Over at once, so that its events come to an end.
+        upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":0.001,"live_mode":false}"#))
         let minted = try await send(
             .post, "/v1/connect/sessions", [.contentType: "application/json", Self.subject: "alice"], "{}")
         let id = try #require(String(buffer: minted.body).firstMatch(of: /"(cs_[0-9a-f]+)"/)?.1)
-        try await store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("alice")))
+        store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("alice")))
         upstream.on("status", .json(#"{"tariff_status":{}}"#))
         upstream.on("tariffs", .json(#"{"data":[]}"#))
         upstream.on("prices", .json("{}"))
         // What is alice's, and what is nobody's, for each route that takes an id.
         let owned: [String: (String, String)] = [
             "/v1/connect/sessions/{id}": ("/v1/connect/sessions/\(id)", "/v1/connect/sessions/cs_unknown"),
+            "/v1/connect/sessions/{id}/events": (
+                "/v1/connect/sessions/\(id)/events", "/v1/connect/sessions/cs_unknown/events"
+            ),
             "/v1/locations/{id}": ("/v1/locations/loc_1", "/v1/locations/loc_unknown"),
             "/v1/locations/{id}/status": ("/v1/locations/loc_1/status", "/v1/locations/loc_unknown/status"),
             "/v1/locations/{id}/prices": (
@@ -471,7 +477,7 @@ import Testing
         ])
     func moments(text: String, expected: String) async throws {
         upstream.on("prices", .json("{}"))
-        try await store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
+        store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
         let response = try await send(.get, "/v1/locations/loc_1/prices?end_time=\(text)")
         #expect(response.status == .ok, "\(String(buffer: response.body))")
         #expect(upstream.requests("prices").first?.text == #"{"end_time":"\#(expected)"}"#)

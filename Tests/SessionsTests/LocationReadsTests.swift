@@ -1,7 +1,6 @@
 import Core
 import Flatpeak
 import Foundation
-import Store
 import TestSupport
 import Testing
 
@@ -22,8 +21,9 @@ import Testing
         bob = try #require(Subject("bob"))
         let clock = clock
         reads = LocationReads(
-            flatpeak: .scripted(upstream, clock: clock), store: store, time: clock.time, now: { clock.wall })
-        try await store.bind(location, to: alice)
+            flatpeak: .scripted(upstream, clock: clock), ledger: SessionLedger(store: store, logger: .silent),
+            time: clock.time, now: { clock.wall })
+        store.bind(location, to: alice)
         upstream.on("status", .json(#"{"tariff_status":{},"n":1}"#), .json(#"{"tariff_status":{},"n":2}"#))
     }
 
@@ -52,7 +52,7 @@ import Testing
     func R25isolation() async throws {
         _ = try await status(alice)
         await #expect(throws: BFFError.notFound) { try await status(bob) }
-        try await store.bind(location, to: bob)
+        store.bind(location, to: bob)
         #expect(try await status(bob).contains(#""n":2"#))
         #expect(upstream.requests("status").count == 2)
     }

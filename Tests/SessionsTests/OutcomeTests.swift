@@ -104,8 +104,9 @@ import Testing
 
     @Test func `facts that come twice, late or in any order end in the same state`() throws {
         let seed = UInt64.random(in: .min ... .max)
+        print("shuffled histories from seed \(seed)")
         var random = SeededRandom(state: seed)
-        for _ in 0..<2_000 {
+        for _ in 0..<10_000 {
             let length = Int.random(in: 1...8, using: &random)
             let history = try (0..<length).map { minute in
                 try Self.facts(try #require(Fact.allCases.randomElement(using: &random)), minute: minute / 2)

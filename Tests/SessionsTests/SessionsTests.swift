@@ -2,7 +2,6 @@ import Core
 import Flatpeak
 import Foundation
 import Logging
-import Store
 import Synchronization
 import TestSupport
 import Testing
@@ -13,6 +12,8 @@ import Testing
 @Suite struct SessionsTests {
     let upstream = ScriptedUpstream()
     let clock = TestClock()
+    let store = InMemoryStore()
+    let ledger: SessionLedger
     let sessions: Sessions
     let alice: Subject
     let bob: Subject
@@ -23,12 +24,11 @@ import Testing
         upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))
         let clock = clock
         let flatpeak = FlatpeakClient.scripted(upstream)
-        let store = InMemoryStore()
+        ledger = SessionLedger(store: store, time: clock.time, logger: .silent)
         sessions = Sessions(
-            flatpeak: flatpeak, store: store,
-            reads: LocationReads(flatpeak: flatpeak, store: store, now: { clock.wall }),
-            settings: MintRequestTests.settings,
-            now: { clock.wall }, randomBytes: countingBytes(),
+            flatpeak: flatpeak, ledger: ledger,
+            reads: LocationReads(flatpeak: flatpeak, ledger: ledger, now: { clock.wall }),
+            settings: MintRequestTests.settings, now: { clock.wall }, time: clock.time, randomBytes: countingBytes(),
             logger: .silent)
     }
 
@@ -43,7 +43,7 @@ import Testing
             action.map { #"{"connect_token":"cot_a","route":"x","action":"\#($0)"}"# } ?? #"{"connect_token":"cot_a"}"#
         let bytes = Array(body.utf8)
         let step = RelayedStep(envelope: try Envelope(bytes.span), answeredRoute: route, redirectURL: url)
-        try await sessions.note(step, in: session.id)
+        sessions.note(step, in: session.id)
         clock.advance(by: 1)
     }
 
@@ -212,6 +212,184 @@ import Testing
         }
         #expect(upstream.requests("claim").count <= 2)
     }
+
+    // MARK: - A store that is away
+
+    @Test("R23: while the store is away a mint succeeds, its session is relayed, read and ended, and is written later")
+    func R23() async throws {
+        upstream.on("claim", .json(#"{"location_id":"loc_1","price_available":true}"#))
+        upstream.on("status", .json(#"{"tariff_status":{"commodity_import":{"status":"CONNECTED"}}}"#))
+        store.isAway = true
+        let session = try await mint()
+        guard case .pass(let id) = sessions.known(session.connectToken) else { Issue.record("not known"); return }
+        #expect(id == session.id)
+        try await relay(session, answered: "tariff_summary")
+        #expect(try await sessions.callback(session.connectToken).state == .connected)
+        #expect(try await state(session) == .connected)
+        try await sessions.requireOwned(try #require(LocationID("loc_1")), by: alice)
+        #expect(ledger.debt == (owed: 1, isHealthy: false))
+
+        // What nobody here knows is not "unknown" while the store cannot be asked.
+        await #expect(throws: BFFError.storeUnavailable) {
+            try await sessions.admit(try #require(ConnectToken("cot_unknown")))
+        }
+        await #expect(throws: BFFError.storeUnavailable) {
+            try await sessions.session(SessionID(prefix: "cs", random: Array(repeating: 9, count: 12)), of: alice)
+        }
+        await #expect(throws: BFFError.storeUnavailable) { try await mint(#"{"location_id":"loc_2"}"#) }
+
+        store.isAway = false
+        await sessions.finish()
+        #expect(ledger.debt == (owed: 0, isHealthy: true))
+        #expect(try await store.session(session.id)?.outcome(at: clock.wall).state == .connected)
+        #expect(try await store.owns(alice, try #require(LocationID("loc_1"))))
+    }
+
+    @Test("R23: a key is one mint also while the store is away, and its answer is written later")
+    func R23idempotency() async throws {
+        store.isAway = true
+        let body = Array("{}".utf8), key = try #require(IdempotencyKey("k"))
+        let first = try await sessions.mint(body, as: key, for: alice)
+        #expect(try await sessions.mint(body, as: key, for: alice).session.id == first.session.id)
+        #expect(upstream.requests("mint").count == 1)
+        store.isAway = false
+        await sessions.finish()
+        let other = IdempotentMint(body: [], startedAt: clock.wall)
+        #expect(try await store.begin(other, as: key, of: alice, at: clock.wall)?.answer?.session == first.session.id)
+    }
+
+    @Test func `a store that never answers costs a mint a quarter of a second, and a relayed call nothing`()
+        async throws
+    {
+        let stuck = SessionLedger(store: StuckStore(), time: clock.time, logger: .silent)
+        let clock = clock
+        let flatpeak = FlatpeakClient.scripted(upstream)
+        let sessions = Sessions(
+            flatpeak: flatpeak, ledger: stuck,
+            reads: LocationReads(flatpeak: flatpeak, ledger: stuck, now: { clock.wall }),
+            settings: MintRequestTests.settings, now: { clock.wall }, time: clock.time, randomBytes: countingBytes(),
+            logger: .silent)
+        var session: ConnectSession?
+        let took = try await ContinuousClock().measure {
+            session = try await sessions.mint(Array("{}".utf8), as: nil, for: alice).session
+        }
+        #expect(took >= .milliseconds(250) && took < .seconds(3))
+        let token = try #require(session?.connectToken)
+        let relayed = ContinuousClock().measure { _ = sessions.known(token) }
+        #expect(relayed < .milliseconds(100))
+        await #expect(throws: BFFError.storeUnavailable) {
+            try await sessions.admit(try #require(ConnectToken("cot_unknown")))
+        }
+    }
+
+    @Test func `a subject that was forgotten elsewhere is forgotten here`() async throws {
+        let session = try await mint()
+        _ = try await store.forget(alice)
+        await #expect(throws: BFFError.notFound) { try await sessions.session(session.id, of: alice) }
+        await #expect(throws: BFFError.connectTokenUnknown) { try await sessions.admit(session.connectToken) }
+        try await relay(session, answered: "provider_select")
+        await sessions.finish()
+        #expect(try await store.session(session.id) == nil)
+    }
+
+    // MARK: - On nobody's behalf
+
+    @Test func `a customer who closed the app before the callback is found, over a restart`() async throws {
+        upstream.on("claim", .json(#"{"location_id":"loc_1","price_available":true}"#))
+        upstream.on("status", .json(#"{"tariff_status":{"commodity_import":{"status":"CONNECTED"}}}"#))
+        let session = try await mint()
+        try await relay(session, answered: "tariff_summary")
+        await sessions.finish()
+        await sessions.lookAfterThoseDue()
+        #expect(upstream.requests("claim").isEmpty, "not yet")
+
+        // Another process, with nothing but the store.
+        let clock = clock
+        let ledger = SessionLedger(store: store, time: clock.time, logger: .silent)
+        let flatpeak = FlatpeakClient.scripted(upstream)
+        let next = Sessions(
+            flatpeak: flatpeak, ledger: ledger,
+            reads: LocationReads(flatpeak: flatpeak, ledger: ledger, now: { clock.wall }),
+            settings: MintRequestTests.settings, now: { clock.wall }, time: clock.time, randomBytes: countingBytes(),
+            logger: .silent)
+        clock.advance(by: 61)
+        await next.lookAfterThoseDue()
+        #expect(upstream.requests("claim").count == 1)
+        #expect(try await store.session(session.id)?.outcome(at: clock.wall).state == .connected)
+        #expect(try await store.owns(alice, try #require(LocationID("loc_1"))))
+        clock.advance(by: 3600)
+        await next.lookAfterThoseDue()
+        #expect(upstream.requests("claim").count == 1, "it has ended")
+    }
+
+    @Test func `a pending connection is followed when its token is dead, and failures do not make the looks denser`()
+        async throws
+    {
+        upstream.on("claim", .json(#"{"location_id":"loc_1"}"#))
+        upstream.on("status", .json(#"{"tariff_status":{"commodity_import":{"status":"NOT_CONNECTED"}}}"#))
+        let session = try await mint()
+        try await relay(session, answered: "tariff_connection_pending")
+        #expect(try await sessions.callback(session.connectToken).state == .pending)
+        clock.advance(by: 86400)
+        upstream.on("claim", .json("{}", status: 404))
+        upstream.on("status", .json("{}", status: 500))
+        let before = (claims: upstream.requests("claim").count, looks: upstream.requests("status").count)
+        await sessions.lookAfterThoseDue()
+        await sessions.finish()
+        let failed = upstream.requests("status").count
+        #expect(failed > before.looks)
+        await sessions.lookAfterThoseDue()
+        #expect(upstream.requests("status").count == failed)
+        clock.advance(by: 3600)
+        upstream.on("status", .json(#"{"tariff_status":{"commodity_import":{"status":"CONNECTED"}}}"#))
+        await sessions.lookAfterThoseDue()
+        #expect(upstream.requests("claim").count == before.claims, "a dead token is not claimed")
+        #expect(try await state(session) == .connected)
+    }
+
+    @Test func `old sessions go, keys go when they are over`() async throws {
+        let session = try await mint()
+        await sessions.finish()
+        clock.advance(by: 91 * 86400)
+        let sessions = sessions
+        let work = Task { await sessions.run() }
+        while try await store.session(session.id) != nil { await Task.yield() }
+        work.cancel()
+        await work.value
+    }
+
+    @Test func `whoever waits for a session hears of a change`() async throws {
+        let session = try await mint()
+        let sessions = sessions
+        let waiter = Task { await sessions.change(of: session.id, upTo: .seconds(60)) }
+        while !ledger.isListening(to: session.id) { await Task.yield() }
+        try await relay(session, answered: "provider_select")
+        await waiter.value
+        let took = await ContinuousClock().measure { await sessions.change(of: session.id, upTo: .milliseconds(20)) }
+        #expect(took >= .milliseconds(20))
+    }
+}
+
+/// A disk that hangs.
+private struct StuckStore: SessionStore {
+    private func hang() async throws(BFFError) -> Never {
+        while true {
+            guard (try? await Task.sleep(for: .seconds(3600))) != nil else { throw .storeUnavailable }
+        }
+    }
+    func save(_ writes: [SessionWrite]) async throws(BFFError) -> [ConnectSession] { try await hang() }
+    func session(_ id: SessionID) async throws(BFFError) -> ConnectSession? { try await hang() }
+    func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? { try await hang() }
+    func due(at moment: Date, limit: Int) async throws(BFFError) -> [ConnectSession] { try await hang() }
+    func begin(
+        _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject, at now: Date
+    ) async throws(BFFError) -> IdempotentMint? { try await hang() }
+    func release(_ key: IdempotencyKey, of subject: Subject) async throws(BFFError) { try await hang() }
+    func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool { try await hang() }
+    func locations(of subject: Subject) async throws(BFFError) -> [LocationID] { try await hang() }
+    func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool { try await hang() }
+    func forget(_ subject: Subject) async throws(BFFError) -> Forgotten { try await hang() }
+    func removeSessions(before moment: Date, at now: Date) async throws(BFFError) -> Int { try await hang() }
 }
 
 /// Holds callers until it is opened.

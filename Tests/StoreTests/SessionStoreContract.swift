@@ -1,98 +1,246 @@
 import Core
 import Flatpeak
 import Foundation
+import Keys
+import Logging
 import Sessions
 import Store
+import TestSupport
 import Testing
 
 /// What every session store must do; each engine runs it.
 @Suite struct SessionStoreContract {
-    static let engines: [@Sendable () throws -> any SessionStore] = [{ InMemoryStore(capacity: 3) }]
-    let alice = Subject("alice")
-    let bob = Subject("bob")
+    enum Engine: CaseIterable { case memory, sqlite }
 
-    private func session(_ number: UInt8) throws -> ConnectSession {
-        ConnectSession(
-            id: SessionID(prefix: "cs", random: Array(repeating: number, count: 12)), subject: try #require(alice),
-            connectToken: try #require(ConnectToken("cot_\(number)")),
-            slot: TariffSlot(direction: .importing, type: .commodity), mintedLocation: nil, mintedAction: nil,
-            returnURL: "https://app.example", liveMode: false, createdAt: Date(timeIntervalSince1970: 0),
-            expiresAt: Date(timeIntervalSince1970: 86400))
+    let folder = TemporaryFolder()
+    let alice = Subject("alice")!
+    let bob = Subject("bob")!
+    let start = Date(timeIntervalSince1970: 1_700_000_000)
+
+    private func store(_ engine: Engine) throws -> any SessionStore {
+        switch engine {
+        case .memory: InMemoryStore()
+        case .sqlite: try SQLiteStore.temporary(in: folder)
+        }
     }
 
-    @Test(arguments: engines.indices)
-    func `a session is found by its id and by its token`(engine: Int) async throws {
-        let store = try Self.engines[engine]()
-        let session = try session(1)
-        try await store.insert(session)
-        #expect(try await store.session(session.id)?.connectToken == session.connectToken)
-        #expect(try await store.session(token: session.connectToken)?.id == session.id)
+    private func session(_ number: UInt8, of subject: Subject? = nil, createdAt: Date? = nil) throws -> ConnectSession {
+        try .sample(number, of: subject ?? alice, createdAt: createdAt ?? start)
+    }
+
+    private func located(_ location: String, since: Date) throws -> SessionFacts {
+        var facts = SessionFacts()
+        facts.located = .init(
+            location: try #require(LocationID(location)), pricesAvailable: false, since: since)
+        return facts
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `a session is found by its id and by its token, with all that is known of it`(engine: Engine) async throws {
+        let store = try store(engine)
+        var session = ConnectSession(
+            id: SessionID(prefix: "cs", random: Array(repeating: 1, count: 12)), subject: alice,
+            connectToken: try #require(ConnectToken("cot_1")),
+            slot: TariffSlot(direction: .exporting, type: .nonCommodity), mintedLocation: LocationID("loc_1"),
+            mintedAction: .edit, returnURL: "myapp://done", liveMode: true, createdAt: start, expiresAt: start + 86400)
+        session.facts.relayed = true
+        session.facts.stayedAt = start + 0.123456789
+        session.facts.located = .init(location: try #require(LocationID("loc_1")), pricesAvailable: true, since: start)
+        session.facts.status = .init(value: .error, at: start + 1)
+        _ = try await store.save([SessionWrite(session, isNew: true)])
+        for found in [try await store.session(session.id), try await store.session(token: session.connectToken)] {
+            let found = try #require(found)
+            #expect(found.id == session.id && found.subject == alice && found.connectToken == session.connectToken)
+            #expect(found.slot == session.slot && found.mintedLocation == session.mintedLocation)
+            #expect(found.mintedAction == .edit && found.returnURL == "myapp://done" && found.liveMode)
+            #expect(found.createdAt == start && found.expiresAt == start + 86400)
+            #expect(found.facts == session.facts)
+        }
         #expect(try await store.session(SessionID(prefix: "cs", random: Array(repeating: 9, count: 12))) == nil)
         #expect(try await store.session(token: try #require(ConnectToken("cot_9"))) == nil)
     }
 
-    @Test(arguments: engines.indices)
-    func `facts are merged, not replaced`(engine: Int) async throws {
-        let store = try Self.engines[engine]()
+    @Test(arguments: Engine.allCases)
+    func `facts are merged, not replaced, and what comes back is the whole`(engine: Engine) async throws {
+        let store = try store(engine)
         let session = try session(1)
-        try await store.insert(session)
-        var left = SessionFacts(), relayed = SessionFacts()
-        left.leftAt = Date(timeIntervalSince1970: 10)
-        relayed.relayed = true
-        _ = try await store.merge(left, into: session.id)
-        let merged = try #require(try await store.merge(relayed, into: session.id))
-        #expect(merged.facts.leftAt == left.leftAt)
-        #expect(merged.facts.relayed)
-        #expect(try await store.session(session.id)?.facts == merged.facts)
-        #expect(
-            try await store.merge(left, into: SessionID(prefix: "cs", random: Array(repeating: 9, count: 12))) == nil)
+        _ = try await store.save([SessionWrite(session, isNew: true)])
+        var left = session, relayed = session
+        left.facts.leftAt = start + 10
+        relayed.facts.relayed = true
+        _ = try await store.save([SessionWrite(left, isNew: false)])
+        let kept = try #require(try await store.save([SessionWrite(relayed, isNew: false)]).first)
+        #expect(kept.facts.leftAt == start + 10 && kept.facts.relayed)
+        #expect(try await store.session(session.id)?.facts == kept.facts)
     }
 
-    @Test(arguments: engines.indices)
-    func `a location belongs to each subject it was bound to`(engine: Int) async throws {
-        let store = try Self.engines[engine]()
+    @Test(arguments: Engine.allCases)
+    func `telling of a new session twice is telling it once`(engine: Engine) async throws {
+        let store = try store(engine)
+        var session = try session(1)
+        _ = try await store.save([SessionWrite(session, isNew: true)])
+        session.facts.relayed = true
+        #expect(try await store.save([SessionWrite(session, isNew: true)]).count == 1)
+        #expect(try await store.session(session.id)?.facts.relayed == true)
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `a session that was removed is not made again by what is known of it elsewhere`(engine: Engine) async throws {
+        let store = try store(engine)
+        let session = try session(1)
+        #expect(try await store.save([SessionWrite(session, isNew: false)]).isEmpty)
+        #expect(try await store.session(session.id) == nil)
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `a location belongs to each subject whose session gave it, once`(engine: Engine) async throws {
+        let store = try store(engine)
         let location = try #require(LocationID("loc_1"))
-        #expect(try await store.owns(try #require(alice), location) == false)
-        try await store.bind(location, to: try #require(alice))
-        try await store.bind(location, to: try #require(alice))
-        #expect(try await store.owns(try #require(alice), location))
-        #expect(try await store.locations(of: try #require(alice)) == [location])
-        #expect(try await store.locations(of: try #require(bob)).isEmpty)
-        #expect(try await store.unbind(location, from: try #require(bob)) == false)
-        #expect(try await store.unbind(location, from: try #require(alice)))
-        #expect(try await store.unbind(location, from: try #require(alice)) == false)
-        #expect(try await store.owns(try #require(alice), location) == false)
-        try await store.bind(location, to: try #require(alice))
-        #expect(try await store.owns(try #require(bob), location) == false)
+        var session = try session(1)
+        _ = try await store.save([SessionWrite(session, isNew: true)])
+        #expect(try await store.owns(alice, location) == false)
+        session.facts.merge(try located("loc_1", since: start))
+        _ = try await store.save([SessionWrite(session, isNew: false)])
+        #expect(try await store.owns(alice, location))
+        #expect(try await store.locations(of: alice) == [location])
+        #expect(try await store.locations(of: bob).isEmpty)
+        #expect(try await store.unbind(location, from: bob) == false)
+        #expect(try await store.unbind(location, from: alice))
+        #expect(try await store.unbind(location, from: alice) == false)
+
+        // More news of the same session does not undo that; another session does.
+        session.facts.stayedAt = start + 60
+        _ = try await store.save([SessionWrite(session, isNew: false)])
+        #expect(try await store.owns(alice, location) == false)
+        var next = try self.session(2)
+        next.facts.merge(try located("loc_1", since: start + 1))
+        _ = try await store.save([SessionWrite(next, isNew: true)])
+        #expect(try await store.owns(alice, location))
+        #expect(try await store.owns(bob, location) == false)
     }
 
-    @Test(arguments: engines.indices)
-    func `an idempotency key is one mint's of one subject, until the token's end`(engine: Int) async throws {
-        let store = try Self.engines[engine]()
-        let key = try #require(IdempotencyKey("k")), alice = try #require(alice), bob = try #require(bob)
-        let start = Date(timeIntervalSince1970: 1000)
+    @Test(arguments: Engine.allCases)
+    func `an idempotency key is one mint's of one subject, until the end`(engine: Engine) async throws {
+        let store = try store(engine)
+        let key = try #require(IdempotencyKey("k"))
         let mint = IdempotentMint(body: [1], startedAt: start)
         #expect(try await store.begin(mint, as: key, of: alice, at: start) == nil)
-        #expect(
-            try await store.begin(IdempotentMint(body: [2], startedAt: start), as: key, of: alice, at: start) == mint)
+        let other = IdempotentMint(body: [2], startedAt: start)
+        #expect(try await store.begin(other, as: key, of: alice, at: start) == mint)
         #expect(try await store.begin(mint, as: key, of: bob, at: start) == nil)
-        let answer = IdempotentMint.Answer(
-            session: try session(1).id, launchURL: "a://b", expiresAt: start.addingTimeInterval(600))
-        try await store.end(key, of: alice, with: answer)
-        #expect(try await store.begin(mint, as: key, of: alice, at: start.addingTimeInterval(599))?.answer == answer)
-        #expect(try await store.begin(mint, as: key, of: alice, at: start.addingTimeInterval(600)) == nil)
+
+        // The answer is kept together with the session.
+        let session = try session(1)
+        let answered = IdempotentMint(
+            body: [1], startedAt: start,
+            answer: .init(session: session.id, connectURL: "a://b", expiresAt: start + 600))
+        _ = try await store.save([SessionWrite(session, isNew: true, key: MintKey(key, answered))])
+        #expect(try await store.begin(mint, as: key, of: alice, at: start + 599) == answered)
+        #expect(try await store.begin(mint, as: key, of: alice, at: start + 600) == nil)
         // Bob's mint failed, and the one after it died with its process.
-        try await store.end(key, of: bob, with: nil)
+        try await store.release(key, of: bob)
         #expect(try await store.begin(mint, as: key, of: bob, at: start) == nil)
-        #expect(try await store.begin(mint, as: key, of: bob, at: start.addingTimeInterval(61)) == nil)
+        #expect(try await store.begin(mint, as: key, of: bob, at: start + 61) == nil)
     }
 
-    @Test func `the memory is bounded: the oldest session goes first`() async throws {
-        let store = InMemoryStore(capacity: 3)
-        for number in 1...4 { try await store.insert(try session(UInt8(number))) }
-        #expect(try await store.session(token: try #require(ConnectToken("cot_1"))) == nil)
-        for number in 2...4 {
-            #expect(try await store.session(token: try #require(ConnectToken("cot_\(number)"))) != nil)
+    @Test(arguments: Engine.allCases)
+    func `who is due is found, the longest due first`(engine: Engine) async throws {
+        let store = try store(engine)
+        var early = try session(1), late = try session(2), unseen = try session(3), ended = try session(4)
+        early.facts.merge(relayedAt(start + 10))
+        late.facts.merge(relayedAt(start + 500))
+        ended.facts.merge(relayedAt(start + 10))
+        ended.facts.leftAt = start + 20
+        ended.facts.askedAt = start + 21
+        ended.facts.merge(try located("loc_1", since: start + 21))
+        ended.facts.status = .init(value: .connected, at: start + 21)
+        unseen.facts = SessionFacts()
+        _ = try await store.save([late, early, unseen, ended].map { SessionWrite($0, isNew: true) })
+        #expect(try await store.due(at: start + 69, limit: 9).isEmpty)
+        #expect(try await store.due(at: start + 70, limit: 9).map(\.id) == [early.id])
+        #expect(try await store.due(at: start + 600, limit: 9).map(\.id) == [early.id, late.id])
+        #expect(try await store.due(at: start + 600, limit: 1).map(\.id) == [early.id])
+        early.facts.askedAt = start + 600
+        _ = try await store.save([SessionWrite(early, isNew: false)])
+        #expect(try await store.due(at: start + 600, limit: 9).map(\.id) == [late.id])
+    }
+
+    private func relayedAt(_ moment: Date) -> SessionFacts {
+        var facts = SessionFacts()
+        facts.relayed = true
+        facts.stayedAt = moment
+        return facts
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `forgetting a subject removes all that is the subject's, and nothing else`(engine: Engine) async throws {
+        let store = try store(engine)
+        let key = try #require(IdempotencyKey("k"))
+        for (number, subject) in [(UInt8(1), alice), (2, alice), (3, bob)] {
+            var session = try session(number, of: subject)
+            session.facts.merge(try located("loc_\(number)", since: start))
+            let mint = IdempotentMint(
+                body: [number], startedAt: start,
+                answer: .init(session: session.id, connectURL: "a://b", expiresAt: start + 600))
+            _ = try await store.save([SessionWrite(session, isNew: true, key: MintKey(key, mint))])
         }
+        #expect(try await store.forget(alice) == Forgotten(sessions: 2, locations: 2))
+        #expect(try await store.forget(alice) == Forgotten(sessions: 0, locations: 0))
+        #expect(try await store.session(try session(1).id) == nil)
+        #expect(try await store.locations(of: alice).isEmpty)
+        #expect(
+            try await store.begin(IdempotentMint(body: [9], startedAt: start), as: key, of: alice, at: start) == nil)
+        #expect(try await store.session(try session(3).id) != nil)
+        #expect(try await store.locations(of: bob).count == 1)
+        #expect(
+            try await store.begin(IdempotentMint(body: [9], startedAt: start), as: key, of: bob, at: start) != nil)
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `old sessions and keys that are over go; locations stay`(engine: Engine) async throws {
+        let store = try store(engine)
+        var old = try session(1)
+        old.facts.merge(try located("loc_1", since: start))
+        let new = try session(2, createdAt: start + 100)
+        _ = try await store.save([old, new].map { SessionWrite($0, isNew: true) })
+        #expect(try await store.removeSessions(before: start + 100, at: start + 200) == 1)
+        #expect(try await store.session(old.id) == nil)
+        #expect(try await store.session(new.id) != nil)
+        #expect(try await store.locations(of: alice) == [try #require(LocationID("loc_1"))])
+    }
+}
+
+extension ConnectSession {
+    static func sample(_ number: UInt8, of subject: Subject, createdAt: Date) throws -> ConnectSession {
+        ConnectSession(
+            id: SessionID(prefix: "cs", random: Array(repeating: number, count: 12)), subject: subject,
+            connectToken: try #require(ConnectToken("cot_\(number)")),
+            slot: TariffSlot(direction: .importing, type: .commodity), mintedLocation: nil, mintedAction: nil,
+            returnURL: "https://app.example", liveMode: false, createdAt: createdAt, expiresAt: createdAt + 86400)
+    }
+}
+
+extension SQLiteStore {
+    static let key = [UInt8](repeating: 7, count: 32)
+
+    static func temporary(in folder: TemporaryFolder, keys: [[UInt8]] = [key]) throws -> SQLiteStore {
+        try SQLiteStore(
+            path: "\(folder.path)/store.sqlite",
+            keys: SealingKeys(keys) { count in (0..<count).map { _ in UInt8.random(in: .min ... .max) } },
+            logger: .silent)
+    }
+}
+
+/// A folder that goes when nobody has it any more.
+final class TemporaryFolder: Sendable {
+    let path: String
+
+    init() {
+        path = FileManager.default.temporaryDirectory.appending(path: "bff-store-\(UUID())").path
+        try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: path)
     }
 }

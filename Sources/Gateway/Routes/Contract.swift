@@ -6,13 +6,13 @@ package import Sessions
 extension Route {
     /// Every route that `openapi.yaml` describes.
     package static func contract(
-        sessions: Sessions, reads: LocationReads, flatpeak: FlatpeakClient, relay: Relay,
+        sessions: Sessions, ledger: SessionLedger, reads: LocationReads, flatpeak: FlatpeakClient, relay: Relay,
         now: @escaping @Sendable () -> Date
     ) -> [Route] {
         [
-            mint(sessions), session(sessions, now: now), callback(sessions), locations(sessions),
-            forgetLocation(sessions),
-            locationStatus(reads), prices(reads), tariffs(reads), document,
-        ] + self.relay(relay) + probes(isReady: { flatpeak.isReady })
+            mint(sessions), session(sessions, now: now), sessionEvents(sessions, now: now), callback(sessions),
+            locations(sessions), forgetLocation(sessions), locationStatus(reads), prices(reads), tariffs(reads),
+            document,
+        ] + self.relay(relay) + probes(isReady: { flatpeak.isReady }, storeDebt: { ledger.debt })
     }
 }

@@ -6,9 +6,15 @@ extension Route {
     ///
     /// `GET /readyz`: it may be sent requests.
     ///
-    /// - Parameter isReady: About this process, not about Flatpeak's health: a process that leaves the pool because
-    ///   Flatpeak is down helps nobody.
-    static func probes(isReady: @escaping @Sendable () -> Bool) -> [Route] {
+    /// - Parameters:
+    ///   - isReady: About this process, not about Flatpeak's health: a process that leaves the pool because Flatpeak
+    ///     is down helps nobody.
+    ///   - storeDebt: What the store has still to be told, and whether it takes it. A process whose store is away
+    ///     serves what it can and says so.
+    static func probes(
+        isReady: @escaping @Sendable () -> Bool,
+        storeDebt: @escaping @Sendable () -> (owed: Int, isHealthy: Bool)
+    ) -> [Route] {
         let isFine = Reply(.ok, contentType: "text/plain; charset=utf-8", body: Array("ok\n".utf8))
         return [
             Route(.get, "/livez", .open, .anyone { _ in isFine }),
@@ -16,7 +22,10 @@ extension Route {
                 .get, "/readyz", .open,
                 .anyone { (_) throws(BFFError) in
                     guard isReady() else { throw .notReady }
-                    return isFine
+                    let debt = storeDebt()
+                    if debt.isHealthy { return isFine }
+                    let text = "ok, but the store takes no writes; \(debt.owed) sessions wait to be written\n"
+                    return Reply(.ok, contentType: "text/plain; charset=utf-8", body: Array(text.utf8))
                 }),
         ]
     }

@@ -89,7 +89,7 @@ private struct MintedSession: Encodable {
 }
 
 /// A session as its owner reads it; the token is told once, at the mint.
-private struct SessionView: Encodable {
+struct SessionView: Encodable {
     let id: String
     let object = "connect_session"
     let state: String

@@ -14,7 +14,8 @@ struct Dev: AsyncParsableCommand {
         abstract: "Try everything on this machine: the service and a sandbox of Flatpeak in one process.",
         discussion: """
             No account is needed and nothing leaves the machine. Every caller is the subject "demo", or the one that \
-            the header X-Dev-Subject names. A restart forgets everything.
+            the header X-Dev-Subject names. What is known lies in a temporary folder and goes with it, unless --state \
+            names another one.
             """)
 
     @Option(help: "Where the service listens on 127.0.0.1.")
@@ -23,6 +24,12 @@ struct Dev: AsyncParsableCommand {
     @Option(help: "The sandbox's API; Connect, controls and provider pages take the next three. 0 takes free ports.")
     var sandboxPort = 8090
 
+    @Flag(help: "Use the flatpeak-sandbox that runs on --sandbox-port, instead of starting one.")
+    var joinSandbox = false
+
+    @Option(help: "A folder for the database, to find it again after a restart.")
+    var state: String?
+
     @Option(help: "How much the service says: trace, debug, info, notice, warning, error.")
     var logLevel = "notice"
 
@@ -30,7 +37,7 @@ struct Dev: AsyncParsableCommand {
         guard Logger.Level(rawValue: logLevel) != nil else {
             throw ValidationError("There is no log level \(logLevel).")
         }
-        guard (1...65535).contains(port), (0...65532).contains(sandboxPort) else {
+        guard (1...65535).contains(port), ((joinSandbox ? 1 : 0)...65532).contains(sandboxPort) else {
             throw ValidationError("A port is a number from 1 to 65535.")
         }
     }
@@ -40,20 +47,18 @@ struct Dev: AsyncParsableCommand {
         var logger = Logger(label: "connect-bff") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = Logger.Level(rawValue: logLevel) ?? .notice
 
+        let folder = state ?? FileManager.default.temporaryDirectory.appending(path: "connect-bff-\(UUID())").path
+        defer { if state == nil { try? FileManager.default.removeItem(atPath: folder) } }
+        let store = try StateSettings(databasePath: "\(folder)/connect-bff.sqlite").open(logger)
+
         var configuration = Sandbox.Configuration()
         configuration.port = sandboxPort
-        let sandbox: Sandbox
-        do {
-            sandbox = try await Sandbox.start(configuration, logger: logger)
-        } catch {
-            throw ExitCode.cannotStart.after([
-                "the sandbox cannot listen on port \(sandboxPort) and the three after it; choose others with --sandbox-port"
-            ])
-        }
+        let sandbox = joinSandbox ? nil : try await start(configuration, logger)
+        let addresses = sandbox?.addresses ?? .onPorts(from: sandboxPort)
         let publicURL = "http://localhost:\(port)"
         let service = ConnectService(
             flatpeak: .init(
-                apiURL: sandbox.addresses.api, connectURL: sandbox.addresses.connect,
+                apiURL: addresses.api, connectURL: addresses.connect,
                 credentials: Credentials(
                     account: Secret(configuration.account), keys: configuration.keys.map { Secret($0) })),
             transport: HTTPTransport(),
@@ -73,17 +78,27 @@ struct Dev: AsyncParsableCommand {
             ],
             authenticator: DevAuthenticator(),
             // A developer's loops and fuzzers are welcome.
-            trustedProxies: TrustedProxies([], unix: false), limits: RateLimits(), logger: logger)
+            trustedProxies: TrustedProxies([], unix: false), limits: RateLimits(), store: store, logger: logger)
         do {
             try await service.run(
                 pages: DevPage.routes + [LaunchPage.route],
                 listening: {
-                    StandardStream.output(Welcome.text(publicURL: publicURL, sandbox: sandbox.addresses))
+                    StandardStream.output(Welcome.text(publicURL: publicURL, sandbox: addresses))
                 })
         } catch {
-            await sandbox.stop()
+            await sandbox?.stop()
             throw error
         }
-        await sandbox.stop()
+        await sandbox?.stop()
+    }
+
+    private func start(_ configuration: Sandbox.Configuration, _ logger: Logger) async throws -> Sandbox {
+        do {
+            return try await Sandbox.start(configuration, logger: logger)
+        } catch {
+            throw ExitCode.cannotStart.after([
+                "the sandbox cannot listen on port \(sandboxPort) and the three after it; choose others with --sandbox-port"
+            ])
+        }
     }
 }

@@ -36,6 +36,10 @@ struct Setting: Sendable {
     static let trustedProxies = Setting("BFF_TRUSTED_PROXIES", fallback: "127.0.0.1/32,::1/128,unix")
     static let proxyUserHeader = Setting("BFF_PROXY_USER_HEADER")
     static let serviceKeysFile = Setting("BFF_SERVICE_KEYS_FILE")
+    static let databaseURL = Setting("BFF_DATABASE_URL", fallback: "sqlite:state/connect-bff.sqlite")
+    static let stateKey = Setting("BFF_STATE_KEY", isSecret: true)
+    static let keepSessions = Setting("BFF_KEEP_SESSIONS", fallback: "90d")
+    static let keepIdempotency = Setting("BFF_KEEP_IDEMPOTENCY", fallback: "token")
     static let mintLimit = Setting("BFF_LIMIT_MINT", fallback: "10/m")
     static let relayLimit = Setting("BFF_LIMIT_RELAY", fallback: "120/m")
     static let addressLimit = Setting("BFF_LIMIT_ADDRESS", fallback: "1200/m")
@@ -45,9 +49,9 @@ struct Setting: Sendable {
     /// Every setting there is, in the order of the README's table.
     static let all = [
         accountID, apiKey, nextAPIKey, apiURL, connectURL, version, mode, certificateAuthorities, listen, publicURL,
-        connectApps,
-        returnURLs, allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile, trustedProxies,
-        proxyUserHeader, serviceKeysFile, mintLimit, relayLimit, addressLimit, logLevel, logFormat,
+        connectApps, returnURLs, allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile, trustedProxies,
+        proxyUserHeader, serviceKeysFile, databaseURL, stateKey, keepSessions, keepIdempotency, mintLimit, relayLimit,
+        addressLimit, logLevel, logFormat,
     ]
 
     /// `FLATPEAK_ACCOUNT_ID` as `["flatpeak", "accountId"]`.

@@ -22,6 +22,7 @@ struct Settings: Sendable {
     let authentication: Authentication
     let trustedProxies: TrustedProxies
     let limits: RateLimits
+    let state: StateSettings
     let warnings: [String]
 
     enum LogFormat: String, CaseIterable { case json, text }
@@ -41,6 +42,13 @@ struct Settings: Sendable {
         var reader = SettingsReader(try await configuration(environment, file))
         guard let credentials = await credentials(&reader) else { throw Invalid(problems: reader.problems) }
         return credentials
+    }
+
+    /// Reads where the service keeps what it knows, alone: for commands that need nothing else.
+    static func state(environment: [String: String], file: String?) async throws(Invalid) -> StateSettings {
+        var reader = SettingsReader(try await configuration(environment, file))
+        guard let state = await StateSettings.read(&reader) else { throw Invalid(problems: reader.problems) }
+        return state
     }
 
     private static func configuration(
@@ -98,6 +106,7 @@ struct Settings: Sendable {
         let authentication = await Authentication.read(&reader)
         let trustedProxies = await reader.value(.trustedProxies, proxies)
         let limits = await RateLimits.read(&reader)
+        let state = await StateSettings.read(&reader)
         if let publicURL {
             for (setting, upstream) in [(Setting.apiURL, apiURL), (.connectURL, connectURL)]
             where upstream?.origin == publicURL.origin {
@@ -109,7 +118,8 @@ struct Settings: Sendable {
         }
 
         guard reader.problems.isEmpty, let credentials, let apiURL, let connectURL, let version, let listen,
-            let publicURL, let apps, let logLevel, let logFormat, let authentication, let trustedProxies, let limits
+            let publicURL, let apps, let logLevel, let logFormat, let authentication, let trustedProxies, let limits,
+            let state
         else { throw Invalid(problems: reader.problems) }
         return Settings(
             flatpeak: .init(
@@ -118,10 +128,12 @@ struct Settings: Sendable {
             certificateAuthorities: certificateAuthorities, listen: listen, publicURL: publicURL,
             sessions: .init(
                 callbackURL: "\(publicURL.text)/v1/connect/callback",
-                apps: apps.map { ConnectApp(name: $0.name, url: $0.address.text) }, returnURLs: returnURLs ?? []),
+                apps: apps.map { ConnectApp(name: $0.name, url: $0.address.text) }, returnURLs: returnURLs ?? [],
+                sessionLife: state.sessionLife, idempotencyLife: state.idempotencyLife),
             allowedOrigins: (origins ?? Set(apps.compactMap(\.address.origin))).union(
                 [publicURL.origin].compactMap(\.self)), logLevel: logLevel,
             logFormat: logFormat, authentication: authentication, trustedProxies: trustedProxies, limits: limits,
+            state: state,
             warnings: reader.warnings)
     }
 

@@ -64,6 +64,17 @@ struct SettingsReader {
 
     /// A credential, from the variable or from the file that its `_FILE` twin names.
     mutating func secret(_ setting: Setting) async -> Secret? {
+        await secretText(setting).flatMap { checked(setting, $0) }
+    }
+
+    /// Several credentials in a comma list, read likewise; nil when there is none, or when a complaint was kept.
+    mutating func secrets(_ setting: Setting) async -> [Secret]? {
+        guard let text = await secretText(setting) else { return nil }
+        let items = text.split(separator: ",", omittingEmptySubsequences: false).map { checked(setting, String($0)) }
+        return items.contains { $0 == nil } ? nil : items.compactMap(\.self)
+    }
+
+    private mutating func secretText(_ setting: Setting) async -> String? {
         let twin = "\(setting.variable)_FILE"
         let inline = await text(setting.variable, isSecret: true)
         let path = await text(twin, isSecret: false)
@@ -73,10 +84,10 @@ struct SettingsReader {
         case (nil, nil):
             if setting.isRequired { complain(setting, "is required, here or as \(twin)") }
         case (let text?, nil):
-            return checked(setting, text)
+            return text
         case (nil, let path?):
             do throws(Unfit) {
-                return checked(setting, try contents(of: path, named: twin))
+                return try contents(of: path, named: twin)
             } catch {
                 complain(setting, error.why)
             }

@@ -1,0 +1,102 @@
+import Core
+import FoundationEssentials
+import HTTPTypes
+import HummingbirdCore
+import Keys
+import NIOCore
+import ServiceLifecycle
+import Sessions
+import Synchronization
+
+extension Route {
+    /// `GET /v1/connect/sessions/{id}/events`: the session as server-sent events, one for each change, until it ends.
+    static func sessionEvents(_ sessions: Sessions, now: @escaping @Sendable () -> Date) -> Route {
+        let listeners = Listeners()
+        return Route(
+            .get, "/v1/connect/sessions/{id}/events", .read,
+            .user { (exchange, subject) throws(BFFError) in
+                let session = try await sessions.session(try exchange.identifier("id"), of: subject)
+                try listeners.requireRoom(for: subject)
+                var reply = Reply(.ok, contentType: "text/event-stream; charset=utf-8")
+                // nginx would otherwise hold events back until its buffer is full.
+                reply.headers[.xAccelBuffering] = "no"
+                if exchange.head.method == .head { return reply }
+                let events = SessionEvents(
+                    session: session.id, subject: subject, sessions: sessions, now: now,
+                    lastSeen: exchange.head.headerFields[.lastEventID])
+                reply.stream = ResponseBody { writer in
+                    listeners.enter(subject)
+                    defer { listeners.leave(subject) }
+                    try await events.run(&writer)
+                    try await writer.finish(nil)
+                }
+                return reply
+            })
+    }
+}
+
+/// One listener's events (HTML standard, section 9.2).
+private struct SessionEvents {
+    let session: SessionID
+    let subject: Subject
+    let sessions: Sessions
+    let now: @Sendable () -> Date
+    /// The id of the last event that the listener saw before its connection broke.
+    let lastSeen: String?
+
+    /// A listener who left is noticed when something is sent, and proxies close what is silent.
+    private static let heartbeat = Duration.seconds(15)
+    /// Then the listener has to ask again, with credentials that are still good.
+    private static let longest = Duration.seconds(1800)
+
+    /// Sends events until the session or the listener's time ends; throws when the listener has left.
+    @concurrent func run(_ writer: inout any ResponseBodyWriter) async throws {
+        let end = ContinuousClock.now + Self.longest
+        var lastSeen = lastSeen
+        try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
+        while ContinuousClock.now < end, !Task.isShuttingDownGracefully {
+            // Gone, or the store is away: the listener asks again and is told by a status.
+            guard let session = try? await sessions.session(session, of: subject) else { return }
+            let outcome = session.outcome(at: now())
+            let json = try Reply.json(SessionView(session, outcome)).body
+            // The same state has the same id, on every node and after every restart.
+            let id = Digest.sha256(json).prefix(8).hexadecimal
+            if id != lastSeen {
+                let event = Array("id: \(id)\nevent: session\ndata: ".utf8) + json + Array("\n\n".utf8)
+                try await writer.write(ByteBuffer(bytes: event))
+                lastSeen = id
+            } else {
+                try await writer.write(ByteBuffer(string: ":\n\n"))
+            }
+            if outcome.isFinal { return }
+            let wait = min(session.liveWait(at: now()), Self.heartbeat)
+            await cancelWhenGracefulShutdown { await sessions.change(of: self.session, upTo: wait) }
+        }
+    }
+}
+
+/// How many listen, in all and for each subject: a stream is cheap, and so is opening thousands.
+private final class Listeners: Sendable {
+    private static let most = 1000
+    private static let mostOfSubject = 10
+    private let listening = Mutex<[Subject: Int]>([:])
+
+    func requireRoom(for subject: Subject) throws(BFFError) {
+        let (all, own) = listening.withLock { ($0.values.reduce(0, +), $0[subject] ?? 0) }
+        guard all < Self.most else { throw .overloaded }
+        guard own < Self.mostOfSubject else { throw .rateLimited(retryAfter: 5) }
+    }
+
+    func enter(_ subject: Subject) { listening.withLock { $0[subject, default: 0] += 1 } }
+    func leave(_ subject: Subject) {
+        listening.withLock { listening in
+            let left = (listening[subject] ?? 1) - 1
+            listening[subject] = left > 0 ? left : nil
+        }
+    }
+}
+
+extension HTTPField.Name {
+    static let lastEventID = HTTPField.Name("Last-Event-ID") ?? .via
+    static let xAccelBuffering = HTTPField.Name("X-Accel-Buffering") ?? .via
+}

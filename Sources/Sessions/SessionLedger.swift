@@ -1,0 +1,290 @@
+import Core
+package import Flatpeak
+import FoundationEssentials
+package import Logging
+import Metrics
+import Resilience
+import Synchronization
+
+/// What is known of sessions, in front of a store that may be slow or away: the driver of ``KnownSessions``.
+///
+/// Reads come from memory where they can. Writes are lined up and told to the store together, so that a relayed call
+/// waits for none, a mint for its own at most ``patience``, and what a failing store missed is told when it is back.
+package final class SessionLedger: Sendable {
+    /// How long anybody waits for the store.
+    static let patience = Duration.milliseconds(250)
+    /// Sessions told to the store in one write.
+    private static let batch = 500
+    private static let shortestPause = Duration.milliseconds(100)
+    private static let longestPause = Duration.seconds(2)
+    private static let lastEffort = Duration.seconds(5)
+
+    private struct State {
+        var known: KnownSessions
+        /// Those who wait for anything new about a session.
+        var listening: [SessionID: [Int: AsyncStream<Void>.Continuation]] = [:]
+        var number = 0
+        /// Whether the store took the last write.
+        var isHealthy = true
+    }
+
+    private let store: any SessionStore
+    private let time: UpstreamTime
+    private let logger: Logger
+    private let state: Mutex<State>
+    private let work: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
+    /// A crowd that asks for one session asks the store once.
+    private let tokenReads = SingleFlight<ConnectToken, Result<ConnectSession?, BFFError>>()
+    private let sessionReads = SingleFlight<SessionID, Result<ConnectSession?, BFFError>>()
+    private let payments = SingleFlight<Int, Payment>()
+    /// An outage is told once a minute.
+    private let alarm = Mutex(OncePer(.seconds(60)))
+
+    /// - Parameter capacity: Sessions that are remembered, and that the store may be owed.
+    package init(
+        store: any SessionStore, time: UpstreamTime = .real, logger: Logger, capacity: Int = 100_000
+    ) {
+        self.store = store
+        self.time = time
+        self.logger = logger
+        state = Mutex(State(known: KnownSessions(capacity: capacity)))
+        work = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Sessions of which the store has still to be told something, and whether it takes what it is told.
+    package var debt: (owed: Int, isHealthy: Bool) { state.withLock { ($0.known.owedCount, $0.isHealthy) } }
+
+    // MARK: - Reads
+
+    /// A session that this process knows; never waits.
+    func known(_ token: ConnectToken) -> ConnectSession? {
+        state.withLock { $0.known.session(token: token) }
+    }
+
+    /// The session of a token, from memory or from the store.
+    func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? {
+        if let session = known(token) { return session }
+        let found = try await bounded { [self] in
+            await tokenReads.value(for: token) { [store] in
+                await Self.result { () throws(BFFError) in
+                    try await store.session(token: token)
+                }
+            }
+        }
+        return found.map { learn($0) }
+    }
+
+    /// A session as the store has it, with what the store has not heard yet; from memory when the store is away.
+    func session(_ id: SessionID) async throws(BFFError) -> ConnectSession? {
+        let found: ConnectSession?
+        let wasNew = state.withLock { $0.known.isNew(id) }
+        do throws(BFFError) {
+            found = try await bounded { [self] in
+                await sessionReads.value(for: id) { [store] in
+                    await Self.result { () throws(BFFError) in
+                        try await store.session(id)
+                    }
+                }
+            }
+        } catch {
+            guard let session = state.withLock({ $0.known.session(id) }) else { throw error }
+            return session
+        }
+        guard let found else {
+            return state.withLock { state in
+                // Removed by another process, unless it was so new that the store had still to hear of it.
+                if !wasNew { state.known.drop(id) }
+                return state.known.session(id)
+            }
+        }
+        return learn(found)
+    }
+
+    /// Whether the location is the subject's, or is about to be.
+    func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool {
+        if state.withLock({ $0.known.owes(subject, location) }) { return true }
+        return try await ask { store throws(BFFError) in try await store.owns(subject, location) }
+    }
+
+    /// Asks the store something else, and waits no longer for it than for anything.
+    func ask<Value: Sendable>(
+        _ question: @escaping @Sendable (any SessionStore) async throws(BFFError) -> Value
+    ) async throws(BFFError) -> Value {
+        let flight = SingleFlight<Int, Result<Value, BFFError>>()
+        return try await bounded { [store] in
+            await flight.value(for: 0) { await Self.result { () throws(BFFError) in try await question(store) } }
+        }
+    }
+
+    /// Whether a read may make us ask Flatpeak about a session again.
+    func mayAsk(about id: SessionID, at now: Date, interval: TimeInterval) -> Bool {
+        state.withLock { $0.known.mayAsk(about: id, at: now, interval: interval) }
+    }
+
+    /// What the store just said of a session.
+    func learn(_ session: ConnectSession) -> ConnectSession {
+        let (merged, isOwed) = state.withLock { state in
+            (state.known.learn(session), state.known.owedCount > 0)
+        }
+        if isOwed { work.continuation.yield() }
+        return merged
+    }
+
+    private static func result<Value>(
+        _ work: () async throws(BFFError) -> Value
+    ) async -> Result<Value, BFFError> {
+        do throws(BFFError) { return .success(try await work()) } catch { return .failure(error) }
+    }
+
+    /// Gives up on `read` after ``patience``; the read itself goes on, and belongs to its flight.
+    private func bounded<Value: Sendable>(
+        _ read: @escaping @Sendable () async -> Result<Value, BFFError>?
+    ) async throws(BFFError) -> Value {
+        let result: Result<Value, BFFError>?
+        do {
+            result = try await withDeadline(Self.patience, clock: ContinuousClock()) { await read() }
+        } catch {
+            Counter(label: "connect_bff_store_reads_late").increment()
+            throw .storeUnavailable
+        }
+        guard let result else { throw .clientClosed }
+        return try result.get()
+    }
+
+    // MARK: - Writes
+
+    /// Keeps a new session, and waits a moment for the store to have it.
+    /// - Throws: `storeUnavailable` when the store is owed so much that nothing more fits.
+    func add(_ session: ConnectSession, key: MintKey?) async throws(BFFError) {
+        let version = state.withLock { state in
+            state.known.isFull ? nil : state.known.add(session, key: key)
+        }
+        guard let version else { throw .storeUnavailable }
+        await saved(session.id, version)
+    }
+
+    /// Merges facts; the store hears of them soon.
+    ///
+    /// Never waits.
+    func note(_ facts: SessionFacts, in id: SessionID) {
+        let isOwed = state.withLock { state in
+            state.listening[id]?.values.forEach { $0.yield() }
+            return state.known.note(facts, in: id)
+        }
+        if isOwed { work.continuation.yield() }
+    }
+
+    /// Merges facts and waits a moment for the store to have them.
+    /// - Returns: The session as it is known now; nil when there is no such session.
+    func merge(_ facts: SessionFacts, into id: SessionID) async -> ConnectSession? {
+        note(facts, in: id)
+        let (session, version) = state.withLock { ($0.known.session(id), $0.known.owedVersion(of: id)) }
+        if let version { await saved(id, version) }
+        return session
+    }
+
+    /// Waits until the store has a version, or patience ends: then it is told later.
+    private func saved(_ id: SessionID, _ version: Int) async {
+        let isSaved = try? await withDeadline(Self.patience, clock: ContinuousClock()) { [self] in
+            while state.withLock({ !$0.known.isSaved(id, version: version) }) {
+                // One that was under way before may have left this one out; the next has it.
+                guard await payOnce() != .failed else { return false }
+            }
+            return true
+        }
+        guard isSaved != true else { return }
+        Counter(label: "connect_bff_store_writes_late").increment()
+        work.continuation.yield()
+    }
+
+    // MARK: - Listeners
+
+    /// Waits for anything new about a session.
+    func change(of id: SessionID, upTo limit: Duration) async {
+        let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let number = state.withLock { state in
+            state.number += 1
+            state.listening[id, default: [:]][state.number] = continuation
+            return state.number
+        }
+        defer {
+            state.withLock { state in
+                state.listening[id]?[number] = nil
+                if state.listening[id]?.isEmpty == true { state.listening[id] = nil }
+            }
+        }
+        _ = try? await withDeadline(limit, clock: ContinuousClock()) { for await _ in stream { break } }
+    }
+
+    /// Whether somebody waits in ``change(of:upTo:)``.
+    func isListening(to id: SessionID) -> Bool {
+        state.withLock { $0.listening[id] != nil }
+    }
+
+    // MARK: - The line
+
+    /// Tells the store what it is owed, until cancelled.
+    func run() async {
+        var pause = Self.shortestPause
+        for await _ in work.stream {
+            while await payOnce() == .failed, (try? await time.sleep(pause)) != nil {
+                pause = min(Self.longestPause, pause * 2)
+            }
+            pause = Self.shortestPause
+        }
+    }
+
+    /// Tells the store what it is still owed when everything else has ended.
+    func finish() async {
+        _ = try? await withDeadline(Self.lastEffort, clock: ContinuousClock()) { [self] in
+            while await payOnce() == .some {}
+        }
+    }
+
+    /// One write at a time: those who come meanwhile are in the next one together.
+    private func payOnce() async -> Payment {
+        await payments.value(for: 0) { [self] in await pay() } ?? .failed
+    }
+
+    private enum Payment { case nothing, some, failed }
+
+    /// Tells the store once what it is owed.
+    private func pay() async -> Payment {
+        let (batch, strays) = state.withLock { ($0.known.take(Self.batch), Array($0.known.strays.keys)) }
+        guard !batch.isEmpty || !strays.isEmpty else { return .nothing }
+        do throws(BFFError) {
+            let kept = try await batch.isEmpty ? [] : store.save(batch.map(\.write))
+            state.withLock { state in
+                state.isHealthy = true
+                state.known.saved(batch, as: kept)
+            }
+        } catch {
+            state.withLock { $0.known.notSaved(batch) }
+            failed()
+            return .failed
+        }
+        do throws(BFFError) {
+            for id in strays {
+                if let session = try await store.session(id) {
+                    _ = learn(session)
+                } else {
+                    state.withLock { $0.known.drop(id) }
+                }
+            }
+        } catch {
+            failed()
+            return .failed
+        }
+        Gauge(label: "connect_bff_store_owed").record(debt.owed)
+        return debt.owed > 0 ? .some : .nothing
+    }
+
+    private func failed() {
+        state.withLock { $0.isHealthy = false }
+        Counter(label: "connect_bff_store_write_failures").increment()
+        Gauge(label: "connect_bff_store_owed").record(debt.owed)
+        logger.log(
+            level: alarm.withLock { $0.isDue(at: time.now()) } ? .error : .debug,
+            "the store does not take writes; they are kept and tried again", metadata: ["bff.owed": "\(debt.owed)"])
+    }
+}

@@ -1,0 +1,245 @@
+package import Core
+import Flatpeak
+package import FoundationEssentials
+import GRDB
+import Glibc
+package import Keys
+package import Logging
+import Resilience
+package import Sessions
+import Synchronization
+
+/// Sessions in one SQLite file: written ahead (WAL) by one writer, and on the disk before a write is over
+/// (`synchronous=FULL`), so that neither `kill -9` nor a power cut takes what was acknowledged.
+package final class SQLiteStore: SessionStore {
+    private let path: String
+    private let keys: SealingKeys
+    private let logger: Logger
+    private let pool: DatabasePool
+    /// The file that was opened.
+    private let identity: FileIdentity
+    /// An outage is told once a minute.
+    private let alarm = Mutex(OncePer(.seconds(60)))
+
+    /// Why a store cannot be opened.
+    package enum CannotOpen: Error, Equatable {
+        /// The file or its folder cannot be made, read or written, or it is no database of ours.
+        case file(String)
+        /// Tokens in it are sealed under a key that was not given.
+        case unknownKey
+    }
+
+    /// Opens or makes the file, in a folder that is there, brings its tables up to date, and seals what is sealed under an older key anew.
+    package init(path: String, keys: SealingKeys, logger: Logger) throws(CannotOpen) {
+        self.path = path
+        self.keys = keys
+        self.logger = logger
+        try Self.makeFile(path)
+        pool = try Self.open(path, keys)
+        guard let identity = FileIdentity(path) else { throw .file("it was removed") }
+        self.identity = identity
+    }
+
+    /// An empty file that only we may read, if there is none yet; SQLite gives its side files the same mode.
+    private static func makeFile(_ path: String) throws(CannotOpen) {
+        let file = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw .file(unsafe String(cString: strerror(errno))) }
+        close(file)
+    }
+
+    private static func open(_ path: String, _ keys: SealingKeys) throws(CannotOpen) -> DatabasePool {
+        var configuration = Configuration()
+        configuration.label = "connect-bff"
+        // Another process may hold the file for a moment: a backup, or `connect-bff forget`.
+        configuration.busyMode = .timeout(0.2)
+        do {
+            let pool = try DatabasePool(path: path, configuration: configuration)
+            // Here and not in the configuration: the pool sets NORMAL for its one writer when it turns WAL on.
+            try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            try Schema.migrator.migrate(pool)
+            let used = try pool.read { try Blob.fetchAll($0, sql: "SELECT DISTINCT substr(token, 1, 8) FROM session") }
+            guard used.allSatisfy({ keys.knows(Array($0)) }) else { throw CannotOpen.unknownKey }
+            try reseal(in: pool, keys)
+            return pool
+        } catch let error as CannotOpen {
+            throw error
+        } catch let error as DatabaseError {
+            throw .file("SQLite says \(error.extendedResultCode)")
+        } catch {
+            throw .file("\(type(of: error))")
+        }
+    }
+
+    private typealias Blob = Data
+
+    /// Seals under the first key what is sealed under another one, so that the other one can be taken away.
+    private static func reseal(in pool: DatabasePool, _ keys: SealingKeys) throws {
+        let stale = "SELECT id, token FROM session WHERE substr(token, 1, 8) <> ? LIMIT 1000"
+        var isDone = false
+        while !isDone {
+            isDone = try pool.write { db in
+                let rows = try Row.fetchAll(db, sql: stale, arguments: [Data(keys.currentID)])
+                for row in rows {
+                    let id: String = row["id"]
+                    guard let token = keys.open(Array(row["token"] as Data), context: id.utf8) else {
+                        throw CannotOpen.unknownKey
+                    }
+                    try db.execute(
+                        sql: "UPDATE session SET token = ? WHERE id = ?",
+                        arguments: [Data(keys.seal(token, context: id.utf8)), id])
+                }
+                return rows.isEmpty
+            }
+        }
+    }
+
+    // MARK: - The file
+
+    /// The database, as long as its file is in its place.
+    ///
+    /// One that was moved away or replaced would take writes that nobody finds again. Another one in its place is not
+    /// opened: the side files of the first would be played into it.
+    func database() throws -> DatabasePool {
+        guard FileIdentity(path) == identity else {
+            throw CannotOpen.file("another file is in its place; stop the service before you change the database")
+        }
+        return pool
+    }
+
+    private func write<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(BFFError) -> Value {
+        do { return try await database().write(body) } catch { throw failed(error) }
+    }
+
+    private func read<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(BFFError) -> Value {
+        do { return try await database().read(body) } catch { throw failed(error) }
+    }
+
+    /// SQLite's own words stop here: they may hold values.
+    private func failed(_ error: any Error) -> BFFError {
+        let why =
+            switch error {
+            case let error as DatabaseError: "SQLite says \(error.extendedResultCode)"
+            case CannotOpen.file(let why): why
+            default: "\(type(of: error))"
+            }
+        logger.log(
+            level: alarm.withLock { $0.isDue(at: .now) } ? .error : .debug, "the database cannot be used",
+            metadata: ["bff.why": "\(why)"])
+        return .storeUnavailable
+    }
+
+    // MARK: - Sessions
+
+    package func save(_ writes: [SessionWrite]) async throws(BFFError) -> [ConnectSession] {
+        try await write { [keys] db in
+            try writes.compactMap { try SessionRow.save($0, keys, db) }
+        }
+    }
+
+    package func session(_ id: SessionID) async throws(BFFError) -> ConnectSession? {
+        try await read { [keys] db in
+            try SessionRow.fetch(db, "WHERE id = ?", [id.text], keys).first
+        }
+    }
+
+    package func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? {
+        let digest = Data(Digest.sha256(token.exposed.utf8))
+        return try await read { [keys] db in
+            try SessionRow.fetch(
+                db, "WHERE token_digest = ? ORDER BY created_at DESC LIMIT 1", [digest], keys
+            ).first
+        }
+    }
+
+    package func due(at moment: Date, limit: Int) async throws(BFFError) -> [ConnectSession] {
+        try await read { [keys] db in
+            try SessionRow.fetch(
+                db, "WHERE next_look_at <= ? ORDER BY next_look_at LIMIT ?", [moment.timeIntervalSince1970, limit], keys
+            )
+        }
+    }
+
+    // MARK: - Idempotency
+
+    package func begin(
+        _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject, at now: Date
+    ) async throws(BFFError) -> IdempotentMint? {
+        try await write { db in
+            if let taken = try MintRow.fetch(db, key, subject), !taken.isOver(at: now) { return taken }
+            try MintRow.save(mint, key, subject, db)
+            return nil
+        }
+    }
+
+    package func release(_ key: IdempotencyKey, of subject: Subject) async throws(BFFError) {
+        try await write { db in
+            try db.execute(
+                sql: "DELETE FROM mint WHERE subject = ? AND key = ?", arguments: [subject.text, key.text])
+        }
+    }
+
+    // MARK: - Locations
+
+    package func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool {
+        try await write { db in
+            try db.execute(
+                sql: "DELETE FROM location WHERE subject = ? AND id = ?", arguments: [subject.text, location.text])
+            return db.changesCount > 0
+        }
+    }
+
+    package func locations(of subject: Subject) async throws(BFFError) -> [LocationID] {
+        try await read { db in
+            try String.fetchAll(
+                db, sql: "SELECT id FROM location WHERE subject = ? ORDER BY id", arguments: [subject.text]
+            ).compactMap { LocationID($0) }
+        }
+    }
+
+    package func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool {
+        try await read { db in
+            try Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM location WHERE subject = ? AND id = ?)",
+                arguments: [subject.text, location.text]) ?? false
+        }
+    }
+
+    // MARK: - Removal
+
+    package func forget(_ subject: Subject) async throws(BFFError) -> Forgotten {
+        try await write { db in
+            try db.execute(sql: "DELETE FROM mint WHERE subject = ?", arguments: [subject.text])
+            try db.execute(sql: "DELETE FROM session WHERE subject = ?", arguments: [subject.text])
+            let sessions = db.changesCount
+            try db.execute(sql: "DELETE FROM location WHERE subject = ?", arguments: [subject.text])
+            return Forgotten(sessions: sessions, locations: db.changesCount)
+        }
+    }
+
+    package func removeSessions(before moment: Date, at now: Date) async throws(BFFError) -> Int {
+        try await write { db in
+            try db.execute(
+                sql: "DELETE FROM mint WHERE expires_at <= ?", arguments: [now.timeIntervalSince1970])
+            try db.execute(
+                sql: "DELETE FROM session WHERE created_at < ?", arguments: [moment.timeIntervalSince1970])
+            return db.changesCount
+        }
+    }
+}
+
+/// Which file a path leads to.
+private struct FileIdentity: Equatable {
+    private let device: UInt
+    private let node: UInt
+
+    init?(_ path: String) {
+        var found = stat()
+        guard unsafe stat(path, &found) == 0 else { return nil }
+        device = UInt(found.st_dev)
+        node = UInt(found.st_ino)
+    }
+}

@@ -1,0 +1,147 @@
+import Foundation
+import Synchronization
+import Testing
+
+/// A real `connect-bff serve` in front of a sandbox in another process: real settings, real files, a real database.
+///
+/// It can be ended in any way and started again on what it left.
+final class ServeProcess: Sendable {
+    let folder: String
+    let url: String
+    let control: String
+    /// The key of the integrator's backend, which names the user in `Connect-Subject`.
+    let serviceKey: String
+    let credentials: Set<String>
+    private let sandbox: Program
+    private let environment: [String: String]
+    private let service: Mutex<Program?> = Mutex(nil)
+    /// What ended processes wrote.
+    private let said = Record()
+
+    var database: String { "\(folder)/state/connect-bff.sqlite" }
+    /// Everything that it ever wrote.
+    var log: String { said.text + (service.withLock { $0?.output.text } ?? "") }
+
+    static func run(
+        _ settings: [String: String] = [:], _ body: (ServeProcess) async throws -> Void
+    ) async throws {
+        let serve = try await ServeProcess(settings)
+        do {
+            try await serve.start()
+            try await body(serve)
+        } catch {
+            serve.remove()
+            throw error
+        }
+        serve.remove()
+    }
+
+    private init(_ settings: [String: String]) async throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "bff-serve-\(UUID())").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let account = "acc_\(UUID().uuidString.prefix(8))", apiKey = "sk_test_\(UUID().uuidString.prefix(12))"
+        let sandbox = try await Program(
+            "flatpeak-sandbox", ["--port", "0", "--account", account, "--key", apiKey], until: "Provider")
+        self.sandbox = sandbox
+        let address = { (label: String) in
+            let match = try #require(sandbox.output.text.firstMatch(of: try Regex("\(label) +(http:\\S+)")))
+            return String(match[1].substring ?? "")
+        }
+        control = try address("Control")
+
+        let made = try await Program("connect-bff", ["key", "new", "backend"], until: "\n\n  backend ")
+        made.stop()
+        let lines = made.output.text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+        serviceKey = try #require(lines.first { $0.hasPrefix("sbk_") })
+        for (name, text) in ["keys": try #require(lines.first { $0.hasPrefix("backend ") }), "api-key": apiKey + "\n"] {
+            try Data(text.utf8).write(to: URL(filePath: "\(folder)/\(name)"))
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: "\(folder)/\(name)")
+        }
+        credentials = [
+            account, apiKey, serviceKey, Data("\(account):\(apiKey)".utf8).base64EncodedString(),
+        ]
+        let port = try FreePort.find()
+        url = "http://127.0.0.1:\(port)"
+        environment = [
+            "FLATPEAK_ACCOUNT_ID": account, "FLATPEAK_API_KEY_FILE": "\(folder)/api-key",
+            "FLATPEAK_API_URL": try address("API"), "FLATPEAK_CONNECT_URL": try address("Connect"),
+            "FLATPEAK_MODE": "test", "BFF_LISTEN": "127.0.0.1:\(port)", "BFF_PUBLIC_URL": "http://localhost:\(port)",
+            "BFF_AUTH": "service", "BFF_SERVICE_KEYS_FILE": "\(folder)/keys", "BFF_LOG_LEVEL": "trace",
+            "BFF_DATABASE_URL": "sqlite:\(folder)/state/connect-bff.sqlite", "BFF_LIMIT_MINT": "100000/s",
+            "BFF_LIMIT_ADDRESS": "100000/s",
+        ].merging(settings) { _, given in given }
+    }
+
+    // MARK: - The process
+
+    func start() async throws {
+        let program = try await Program("connect-bff", ["serve"], environment: environment, until: "\"listening\"")
+        service.withLock { $0 = program }
+    }
+
+    /// - Parameter signal: SIGTERM, or SIGKILL for a crash.
+    /// - Returns: The exit code; of a process that was killed, the signal.
+    @discardableResult
+    func stop(_ signal: Int32 = SIGTERM) -> Int32 {
+        service.withLock { service in
+            defer { service = nil }
+            guard let service else { return 0 }
+            let code = service.stop(signal)
+            said.append(service.output.text)
+            return code
+        }
+    }
+
+    func restart() async throws {
+        #expect(stop() == 0)
+        try await start()
+    }
+
+    /// Runs another command of the program with the same settings.
+    func command(_ arguments: String...) async throws -> String {
+        let program = try await Program("connect-bff", arguments, environment: environment, until: "\u{0}")
+        program.stop()
+        return program.output.text
+    }
+
+    private func remove() {
+        stop()
+        sandbox.stop()
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    // MARK: - Requests
+
+    func user(_ name: String) -> [(String, String)] {
+        [("authorization", "Bearer \(serviceKey)"), ("connect-subject", name)]
+    }
+
+    func get(_ path: String, as name: String) async throws -> HTTP.Answer {
+        try await HTTP.send("GET", url + path, headers: user(name))
+    }
+
+    func mint(as name: String, key: String? = nil, _ body: JSONValue = [:]) async throws -> HTTP.Answer {
+        try await HTTP.send(
+            "POST", "\(url)/v1/connect/sessions",
+            headers: [("content-type", "application/json")] + user(name)
+                + (key.map { [("idempotency-key", $0)] } ?? []),
+            body: Array(try JSONEncoder().encode(body)))
+    }
+
+    /// One step of a Connect session.
+    func relay(_ token: String, _ route: String, _ more: [String: JSONValue] = [:]) async throws -> HTTP.Answer {
+        let body: JSONValue = .object(more.merging(["connect_token": .text(token), "route": .text(route)]) { $1 })
+        return try await HTTP.send(
+            "POST", "\(url)/", headers: [("content-type", "application/json")],
+            body: Array(try JSONEncoder().encode(body)))
+    }
+
+    /// The steps of a FIXED tariff up to its summary, for a session that was minted with an address.
+    static let fixed: [(String, [String: JSONValue])] = [
+        ("session_start", [:]), ("provider_select", ["action": "PROVIDER_MISSING"]),
+        ("provider_name_capture", ["data": ["provider": ["name": "My Power"]]]),
+        ("tariff_structure_select", ["data": ["options": ["FIXED"]]]),
+        ("rate_fixed_capture", ["data": ["cost": 0.2345]]),
+    ]
+    static let address: JSONValue = ["postal_address": ["city": "London", "country_code": "GB"]]
+}
