@@ -4,7 +4,7 @@ import Glibc
 // RANGE;ADDRESS.
 
 @_cdecl("LLVMFuzzerTestOneInput")
-public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let input = Array(UnsafeBufferPointer(start: data, count: size))
     let parts = input.split(separator: UInt8(ascii: ";"), maxSplits: 1, omittingEmptySubsequences: false)
     let text = String(decoding: parts.last ?? [], as: UTF8.self)

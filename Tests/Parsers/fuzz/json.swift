@@ -2,7 +2,7 @@
 // document without a member is the same document otherwise.
 
 @_cdecl("LLVMFuzzerTestOneInput")
-public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let json = Array(UnsafeBufferPointer(start: data, count: size))
     var members = 0, named = 0, escaped = 0
     let isStrict = JSONScanner.scan(json.span) { member, json in
