@@ -32,8 +32,10 @@ extension Target.Dependency {
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+    static let nioHTTPTypesHTTP1 = product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let nioTLS = product(name: "NIOTLS", package: "swift-nio")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let systemPackage = product(name: "SystemPackage", package: "swift-system")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -73,12 +75,17 @@ let package = Package(
             ]),
         .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Keys", "Resilience", .logging, .metrics]),
         .target(name: "Store", dependencies: ["Core", "Flatpeak", "Keys", "Sessions", .grdb, .logging]),
-        .target(name: "Relay", dependencies: ["Core", "Flatpeak", "Resilience", "Sessions", .logging]),
+        .target(
+            name: "Relay",
+            dependencies: [
+                "Core", "Flatpeak", "Resilience", "Sessions", .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .nioTLS,
+            ]),
         .target(
             name: "Gateway",
             dependencies: [
                 "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", .crypto, .cryptoExtras, .hummingbird,
-                .hummingbirdCore, .httpTypes, .logging, .nioCore, .nioHTTPTypes, .serviceLifecycle,
+                .hummingbirdCore, .httpTypes, .logging, .nioCore, .nioHTTPTypes, .nioHTTPTypesHTTP1, .nioPosix,
+                .serviceLifecycle,
             ],
             resources: [.embedInCode("openapi.yaml")]),
         .target(name: "Sandbox", dependencies: [.nioCore, .nioPosix, .nioHTTP1, .crypto, .cryptoExtras, .logging]),
@@ -112,6 +119,12 @@ let package = Package(
         .testTarget(
             name: "StoreTests",
             dependencies: ["Core", "Flatpeak", "Keys", "Sessions", "Store", "TestSupport", .grdb, .logging]),
+        .testTarget(
+            name: "RelayTests",
+            dependencies: [
+                "Core", "Flatpeak", "Gateway", "Relay", "Resilience", "Sessions", "TestSupport", .httpTypes,
+                .inMemoryLogging, .logging, .nioCore, .nioSSL, .serviceLifecycle,
+            ]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [

@@ -7,6 +7,7 @@ extension BFFError {
         case .originNotAllowed: 403
         case .notFound, .connectTokenUnknown: 404
         case .methodNotAllowed: 405
+        case .requestTimedOut: 408
         case .connectTokenUsed, .idempotencyInProgress: 409
         case .connectTokenExpired: 410
         case .bodyTooLarge: 413
@@ -14,6 +15,7 @@ extension BFFError {
         case .unknownField, .invalidField, .idempotencyKeyReused: 422
         case .upstreamRefused, .noPrices: 422
         case .rateLimited: 429
+        case .headersTooLarge: 431
         case .clientClosed: 499
         case .internalFailure: 500
         case .methodUnknown: 501
@@ -45,6 +47,8 @@ extension BFFError {
         case .idempotencyInProgress: "idempotency_in_progress"
         case .idempotencyKeyReused: "idempotency_key_reused"
         case .malformedHeader: "header_malformed"
+        case .headersTooLarge: "headers_too_large"
+        case .requestTimedOut: "request_timeout"
         case .connectTokenMissing: "connect_token_missing"
         case .connectTokenUnknown: "connect_token_unknown"
         case .connectTokenUsed: "connect_token_used"
@@ -87,6 +91,8 @@ extension BFFError {
         case .idempotencyInProgress: "The same request is under way"
         case .idempotencyKeyReused: "The key was used for another request"
         case .malformedHeader: "A header cannot be accepted"
+        case .headersTooLarge: "The headers are too large"
+        case .requestTimedOut: "The request took too long to arrive"
         case .connectTokenMissing: "The connect token is missing"
         case .connectTokenUnknown: "The connect token is unknown"
         case .connectTokenUsed: "The session has ended"
@@ -128,6 +134,8 @@ extension BFFError {
         case .idempotencyInProgress: "Try again in a moment to get its answer."
         case .idempotencyKeyReused: "Make a new Idempotency-Key for each new request."
         case .malformedHeader: "Send no header with an underscore in its name, and one Host."
+        case .headersTooLarge: "Send at most 16 KiB of them, 100 in number, and a target of 8 KiB."
+        case .requestTimedOut: "Send it again, all of it at once."
         case .connectTokenMissing: "Put the connect token that was minted for this session into connect_token."
         case .connectTokenUnknown: "This server never minted it. Start again from the app to get a new one."
         case .connectTokenUsed: "Each connect token is good for one session. Start again from the app."

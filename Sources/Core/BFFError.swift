@@ -19,6 +19,8 @@ package enum BFFError: Error, Hashable, Sendable {
     case idempotencyInProgress
     case idempotencyKeyReused
     case malformedHeader
+    case headersTooLarge
+    case requestTimedOut
     case connectTokenMissing
     case connectTokenUnknown
     case connectTokenUsed

@@ -210,6 +210,7 @@ extension Span<UInt8> {
 
     /// The bytes of `range` as text.
     package func text(in range: Range<Int>) -> String {
-        String(decoding: range.map { self[$0] }, as: UTF8.self)
+        // Safe: the pointer does not outlive the call, and `range` was checked by `extracting`.
+        unsafe extracting(range).withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
     }
 }

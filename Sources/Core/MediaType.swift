@@ -1,5 +1,15 @@
 /// Whether a `Content-Type` declares JSON, with or without parameters.
 package func isJSON(contentType: String?) -> Bool {
-    guard let type = contentType?.prefix(while: { $0 != ";" }) else { return false }
-    return type.filter { $0 != " " }.lowercased() == "application/json"
+    guard let contentType else { return false }
+    let bytes = contentType.utf8.span
+    return bytes.isJSONType(in: 0..<bytes.count)
+}
+
+extension Span<UInt8> {
+    /// The same for a field's value that is still bytes.
+    func isJSONType(in range: Range<Int>) -> Bool {
+        var end = range.lowerBound
+        while end < range.upperBound, self[end] != UInt8(ascii: ";") { end += 1 }
+        return says("application/json", in: trimmed(range.lowerBound..<end))
+    }
 }

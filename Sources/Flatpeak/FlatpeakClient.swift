@@ -149,17 +149,9 @@ package final class FlatpeakClient: Sendable {
             nextUpdate: reply.next_update.flatMap { try? Date($0, strategy: .iso8601) })
     }
 
-    /// Passes one Connect session call on, byte for byte, and gives back what Connect said, whatever the status.
-    ///
-    /// - Parameters:
-    ///   - acceptLanguage: The customer's languages, the only header of theirs that travels.
-    ///   - via: Our name in `Via` (RFC 9110 section 7.6.3), by which a request that comes back to us is known.
-    package func relay(
-        _ body: [UInt8], acceptLanguage: String?, via: String
-    ) async throws(BFFError) -> UpstreamAnswer {
-        var headers = [(name: "via", value: "1.1 \(via)")]
-        if let acceptLanguage { headers.append((name: "accept-language", value: acceptLanguage)) }
-        return try await send(.relay, headers: headers, body: body)
+    /// The way in which Connect session calls are relayed: byte for byte, by whoever holds the connections.
+    package var relayCalls: RelayCalls {
+        RelayCalls(upstream, url: settings.connectURL, version: settings.version, now: time.now)
     }
 
     // MARK: - Calls

@@ -4,7 +4,7 @@ import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import NIOSSL
+package import NIOSSL
 import Resilience
 
 /// The network through AsyncHTTPClient: TLS verified, redirects never followed, bodies capped.
@@ -23,10 +23,7 @@ package struct HTTPTransport: UpstreamTransport {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         // Trying again is decided in one place, `CallPolicy`.
         configuration.connectionPool.retryConnectionEstablishment = false
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.minimumTLSVersion = .tlsv12
-        if let certificateAuthorities { tls.trustRoots = .file(certificateAuthorities) }
-        configuration.tlsConfiguration = tls
+        configuration.tlsConfiguration = .flatpeak(certificateAuthorities: certificateAuthorities)
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
@@ -57,6 +54,17 @@ package struct HTTPTransport: UpstreamTransport {
         } catch {
             throw TransportFailure(error)
         }
+    }
+}
+
+extension TLSConfiguration {
+    /// How every connection to Flatpeak is secured: verified, by TLS 1.2 or later.
+    /// - Parameter certificateAuthorities: A PEM file to trust instead of the system's roots.
+    package static func flatpeak(certificateAuthorities: String?) -> TLSConfiguration {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        if let certificateAuthorities { tls.trustRoots = .file(certificateAuthorities) }
+        return tls
     }
 }
 

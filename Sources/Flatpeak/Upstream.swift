@@ -1,4 +1,4 @@
-import Core
+package import Core
 import Metrics
 import Synchronization
 
@@ -7,6 +7,12 @@ final class Upstream: Sendable {
     private let transport: any UpstreamTransport
     private let time: UpstreamTime
     private let policy: Mutex<CallPolicy>
+    private let kept = Mutex<[String: CallMetrics]>([:])
+    private let retriesLeft = Gauge(label: "connect_bff_retries_left")
+    private let breakers = Dictionary(
+        uniqueKeysWithValues: Operation.Host.allCases.map { host in
+            (host, Gauge(label: "connect_bff_breaker_open", dimensions: [("host", host.rawValue)]))
+        })
 
     init(_ transport: any UpstreamTransport, time: UpstreamTime) {
         self.transport = transport
@@ -18,28 +24,19 @@ final class Upstream: Sendable {
     /// - Returns: Whatever upstream answered in the end.
     func send(_ request: UpstreamRequest) async throws(BFFError) -> UpstreamAnswer {
         let operation = request.operation
+        let metrics = metrics(of: operation)
         let end = time.now() + request.timeLimit
         var attempt = 1
         while true {
             let started = time.now()
-            do throws(BFFError) {
-                try policy.withLock { (policy) throws(BFFError) in
-                    try policy.start(operation, attempt: attempt, at: started)
-                }
-            } catch {
-                count(operation, "not_sent")
-                throw error
-            }
+            try start(operation, attempt: attempt, at: started, metrics)
             var request = request
             request.timeLimit = started.duration(to: end)
             let answer = await answer(to: request)
             let finished = time.now()
-            let next = policy.withLock { policy in
-                policy.finish(
-                    operation, attempt: attempt, CallPolicy.Result(answer), at: finished, jitter: time.jitter(),
-                    left: finished.duration(to: end))
-            }
-            report(operation, answer, took: started.duration(to: finished))
+            let next = finish(
+                operation, attempt: attempt, answer.map { ($0.status, $0.retryAfter) }, started: started,
+                at: finished, left: finished.duration(to: end), metrics)
             guard case .tryAgain(let wait) = next else { return try answer.mapError(\.told).get() }
             // Cancelled while waiting: the try that failed is the answer.
             guard (try? await time.sleep(wait)) != nil else { return try answer.mapError(\.told).get() }
@@ -53,29 +50,56 @@ final class Upstream: Sendable {
         }
     }
 
-    // MARK: - Metrics
+    // MARK: - Around one try, whoever makes it
 
-    private func report(
-        _ operation: Operation, _ answer: Result<UpstreamAnswer, TransportFailure>, took: Duration
-    ) {
-        switch answer {
-        case .success(let answer): count(operation, "\(answer.status / 100)xx")
-        case .failure(let failure): count(operation, "\(failure)")
+    /// Asks the policy for one try; see ``CallPolicy/start(_:attempt:at:)``.
+    func start(
+        _ operation: Operation, attempt: Int, at now: ContinuousClock.Instant, _ metrics: CallMetrics
+    ) throws(BFFError) {
+        do throws(BFFError) {
+            try policy.withLock { (policy) throws(BFFError) in
+                try policy.start(operation, attempt: attempt, at: now)
+            }
+        } catch {
+            metrics.count(.notSent)
+            throw error
         }
-        Timer(label: "connect_bff_upstream_seconds", dimensions: [("operation", operation.name)]).record(duration: took)
-        let (isOpen, retriesLeft) = policy.withLock { ($0.isOpen(operation.host), $0.retriesLeft(at: time.now())) }
-        Gauge(label: "connect_bff_breaker_open", dimensions: [("host", operation.host.rawValue)]).record(isOpen ? 1 : 0)
-        Gauge(label: "connect_bff_retries_left").record(retriesLeft)
     }
 
-    private func count(_ operation: Operation, _ result: String) {
-        Counter(label: "connect_bff_upstream_calls", dimensions: [("operation", operation.name), ("result", result)])
-            .increment()
+    private func metrics(of operation: Operation) -> CallMetrics {
+        kept.withLock { kept in
+            if let metrics = kept[operation.name] { return metrics }
+            let metrics = CallMetrics(operation)
+            kept[operation.name] = metrics
+            return metrics
+        }
+    }
+
+    /// Tells the policy, and operators, how a try ended.
+    func finish(
+        _ operation: Operation, attempt: Int,
+        _ answer: Result<(status: Int, retryAfter: Int?), TransportFailure>, started: ContinuousClock.Instant,
+        at now: ContinuousClock.Instant, left: Duration, _ metrics: CallMetrics
+    ) -> CallPolicy.Next {
+        let jitter = time.jitter()
+        let (next, isOpen, left) = policy.withLock { policy in
+            let next = policy.finish(
+                operation, attempt: attempt, CallPolicy.Result(answer), at: now, jitter: jitter, left: left)
+            return (next, policy.isOpen(operation.host), policy.retriesLeft(at: now))
+        }
+        switch answer {
+        case .success(let answer): metrics.count(.answered(status: answer.status))
+        case .failure(let failure): metrics.count(.failed(failure))
+        }
+        metrics.took(started.duration(to: now))
+        breakers[operation.host]?.record(isOpen ? 1 : 0)
+        retriesLeft.record(left)
+        return next
     }
 }
 
 extension CallPolicy.Result {
-    fileprivate init(_ answer: Swift.Result<UpstreamAnswer, TransportFailure>) {
+    fileprivate init(_ answer: Swift.Result<(status: Int, retryAfter: Int?), TransportFailure>) {
         self =
             switch answer {
             case .success(let answer) where answer.status == 429: .limited(retryAfter: answer.retryAfter)
@@ -90,7 +114,7 @@ extension CallPolicy.Result {
 
 extension TransportFailure {
     /// The failure as the caller of a call hears it.
-    fileprivate var told: BFFError {
+    package var told: BFFError {
         switch self {
         case .notConnected, .broken: .upstreamUnreachable
         case .timedOut: .upstreamTimedOut

@@ -30,7 +30,7 @@ package struct UpstreamAnswer: Sendable {
 }
 
 /// Why there is no answer, which decides whether the call may be made again.
-package enum TransportFailure: Error, Equatable, Sendable {
+package enum TransportFailure: Error, CaseIterable, Sendable {
     /// No connection came about; nothing was sent.
     case notConnected
     /// The connection broke after something may have been sent.

@@ -1,5 +1,5 @@
 import Core
-import HTTPTypes
+import Relay
 
 /// Whose request this is, by address: the connection's peer, or what our own reverse proxies say of it.
 struct ClientAddress {
@@ -8,9 +8,9 @@ struct ClientAddress {
 
     /// Walks the forwarding headers from the nearest hop to the farthest, and stops at the first that is not trusted,
     /// or not an address: from there on everything is the client's own word.
-    init(_ caller: Caller, behind proxies: TrustedProxies) {
-        var nearest = caller.peer
-        for hop in Self.hops(caller.head).reversed() {
+    init(_ head: JudgedHead, from peer: Peer, behind proxies: TrustedProxies) {
+        var nearest = peer
+        for hop in Self.hops(head).reversed() {
             guard proxies.contains(nearest), let address = Self.address(hop) else { break }
             nearest = .address(address)
         }
@@ -18,10 +18,10 @@ struct ClientAddress {
     }
 
     /// `Forwarded` (RFC 7239) where there is one, else `X-Forwarded-For`; never both, since nobody keeps them in step.
-    private static func hops(_ head: HTTPRequest) -> [String] {
-        let forwarded = head.headerFields[values: .forwarded]
-        if !forwarded.isEmpty {
-            return forwarded.joined(separator: ",").split(separator: ",", omittingEmptySubsequences: false).map {
+    private static func hops(_ head: JudgedHead) -> [String] {
+        if head.forwarded.isEmpty, head.forwardedFor.isEmpty { return [] }
+        if !head.forwarded.isEmpty {
+            return head.forwarded.joined(separator: ",").split(separator: ",", omittingEmptySubsequences: false).map {
                 element in
                 element.split(separator: ";").lazy
                     .map { $0.drop { $0 == " " || $0 == "\t" } }
@@ -29,7 +29,7 @@ struct ClientAddress {
                     .map { String($0.dropFirst(4)) } ?? ""
             }
         }
-        return head.headerFields[values: .xForwardedFor].joined(separator: ",")
+        return head.forwardedFor.joined(separator: ",")
             .split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     }
 
@@ -58,10 +58,4 @@ extension String {
         let end = start.lastIndex { $0 != " " && $0 != "\t" }
         return end.map { start[...$0] } ?? ""
     }
-}
-
-extension HTTPField.Name {
-    static let forwarded = HTTPField.Name("Forwarded") ?? .via
-    static let xForwardedFor = HTTPField.Name("X-Forwarded-For") ?? .via
-    static let xForwardedProto = HTTPField.Name("X-Forwarded-Proto") ?? .via
 }

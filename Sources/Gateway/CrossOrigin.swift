@@ -1,9 +1,9 @@
-import Core
 package import HTTPTypes
+import Relay
 
 /// Which origins' scripts may read our answers (the CORS protocol of the Fetch standard).
 package struct CrossOrigin: Sendable {
-    private let origins: Set<String>
+    let origins: Set<String>
     private let requestHeaders: String
 
     /// - Parameters:
@@ -17,35 +17,32 @@ package struct CrossOrigin: Sendable {
 
     /// Whether a browser's page may make this call at all; these headers only ever deny.
     ///
-    /// - Parameter carriesItsCredential: The request itself proves who sends it, with a bearer or a connect token. A
-    ///   forward-auth proxy's cookie does not: every page can make a browser send it.
-    func admits(_ head: HTTPRequest, carriesItsCredential: Bool) -> Bool {
-        let site = head.headerFields[.secFetchSite]
-        if head.headerFields[.origin] != nil { return allowed(head) != nil }
-        switch site {
+    /// - Parameters:
+    ///   - carriesItsCredential: The request itself proves who sends it, with a bearer or a connect token. A forward-auth
+    ///     proxy's cookie does not: every page can make a browser send it.
+    ///   - isSafe: The request changes nothing.
+    func admits(_ head: JudgedHead, carriesItsCredential: Bool, isSafe: Bool) -> Bool {
+        if let origin = head.origin { return origins.contains(origin) }
+        switch head.fetchSite {
         case "same-origin", "none": return true
-        case nil: return carriesItsCredential || head.method == .get || head.method == .head
+        case nil: return carriesItsCredential || isSafe
         default: return false
         }
     }
 
-    /// Names the caller's origin in the answer when it is on the list, never a wildcard.
-    func mark(_ reply: inout Reply, for head: HTTPRequest) {
-        reply.headers[.vary] = "Origin, Sec-Fetch-Site"
-        guard let origin = allowed(head) else { return }
-        reply.headers[.accessControlAllowOrigin] = origin
-        reply.headers[.accessControlExposeHeaders] = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
-    }
-
-    private func allowed(_ head: HTTPRequest) -> String? {
-        guard let origin = head.headerFields[.origin], origins.contains(origin) else { return nil }
-        return origin
+    /// The fields of an answer to a page of `origin`, which is named when it is on the list; never a wildcard.
+    func fields(for origin: String?) -> HTTPFields {
+        var fields: HTTPFields = [.vary: "Origin, Sec-Fetch-Site"]
+        guard let origin, origins.contains(origin) else { return fields }
+        fields[.accessControlAllowOrigin] = origin
+        fields[.accessControlExposeHeaders] = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
+        return fields
     }
 
     /// The answer to a preflight; an origin that is not listed learns nothing from it.
-    func preflight(_ head: HTTPRequest, methods: [HTTPRequest.Method]) -> Reply {
+    func preflight(from origin: String?, methods: [HTTPRequest.Method]) -> Reply {
         var reply = Reply(.noContent)
-        if allowed(head) != nil {
+        if let origin, origins.contains(origin) {
             reply.headers[.accessControlAllowMethods] = methods.map(\.rawValue).joined(separator: ", ")
             reply.headers[.accessControlAllowHeaders] = requestHeaders
             reply.headers[.accessControlMaxAge] = "600"

@@ -3,11 +3,12 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import Relay
 
 /// What the edge knows of a request.
 struct EdgeContext: RequestContext {
     var coreContext: CoreRequestContextStorage
-    var id = RequestID(prefix: "req", random: Array(repeating: 0, count: 12))
+    var id = RequestID(RequestNumber(high: 0, low: 0))
 
     let channel: any Channel
 
@@ -21,12 +22,17 @@ struct EdgeContext: RequestContext {
 struct Edge: RouterMiddleware {
     let randomBytes: @Sendable (Int) -> [UInt8]
     let logger: Logger
+    let log: @Sendable (RequestLine) -> Void
+
+    /// In the place of a template, where no route was found.
+    static let noRoute = "NotFound"
 
     func handle(
         _ request: Request, context: EdgeContext, next: @concurrent (Request, EdgeContext) async throws -> Response
     ) async throws -> Response {
         var context = context
-        context.id = RequestID(prefix: "req", random: randomBytes(12))
+        let number = RequestNumber(random: randomBytes(12))
+        context.id = RequestID(number)
         let started = ContinuousClock.now
         var response: Response
         do {
@@ -41,18 +47,15 @@ struct Edge: RouterMiddleware {
         }
         for field in Self.fields where response.headers[field.name] == nil { response.headers.append(field) }
         response.headers[.xRequestID] = context.id.text
-        logger.info(
-            "request",
-            metadata: [
-                "bff.request": "\(context.id)", "http.method": "\(request.method.rawValue)",
-                "http.route": "\(context.endpointPath ?? "NotFound")", "http.status": "\(response.status.code)",
-                "bff.milliseconds": "\(started.duration(to: .now).milliseconds)",
-            ])
+        log(
+            RequestLine(
+                number: number, method: request.method.rawValue, route: context.endpointPath ?? Self.noRoute,
+                status: response.status.code, milliseconds: started.duration(to: .now).milliseconds))
         return response
     }
 
     /// On every answer, unless a handler said otherwise: nothing is sniffed, framed, cached or told to a next page.
-    private static let fields: HTTPFields = [
+    static let fields: HTTPFields = [
         .xContentTypeOptions: "nosniff",
         .contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'",
         .referrerPolicy: "no-referrer",
@@ -74,8 +77,14 @@ extension HTTPField.Name {
     static let referrerPolicy = HTTPField.Name("Referrer-Policy") ?? .via
 }
 
-extension Duration {
-    fileprivate var milliseconds: Int64 {
-        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+extension RequestLine {
+    /// The line as an event of a logger.
+    func write(to logger: Logger) {
+        logger.info(
+            "request",
+            metadata: [
+                "bff.request": "\(RequestID(number))", "http.method": "\(method)", "http.route": "\(route)",
+                "http.status": "\(status)", "bff.milliseconds": "\(milliseconds)",
+            ])
     }
 }

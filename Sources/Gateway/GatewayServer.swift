@@ -2,14 +2,17 @@ import Hummingbird
 import HummingbirdCore
 package import Logging
 import NIOCore
+import NIOPosix
+package import Relay
 import ServiceLifecycle
 
 /// The HTTP server with a route table behind it.
 package struct GatewayServer: Service, CustomStringConvertible {
     private let table: RouteTable
+    private let lane: Lane
     private let address: Address
     private let logger: Logger
-    private let listening: @Sendable () async -> Void
+    private let listening: @Sendable (_ port: Int?) async -> Void
 
     /// Where to listen.
     package enum Address: Sendable, Equatable, CustomStringConvertible {
@@ -24,12 +27,13 @@ package struct GatewayServer: Service, CustomStringConvertible {
         }
     }
 
-    /// - Parameter listening: Called once the socket is open.
+    /// - Parameter listening: Called once the socket is open, with its port if it has one.
     package init(
-        _ table: RouteTable, at address: Address, logger: Logger,
-        listening: @escaping @Sendable () async -> Void = {}
+        _ table: RouteTable, lane: Lane, at address: Address, logger: Logger,
+        listening: @escaping @Sendable (_ port: Int?) async -> Void = { _ in }
     ) {
         self.table = table
+        self.lane = lane
         self.address = address
         self.logger = logger
         self.listening = listening
@@ -48,19 +52,20 @@ package struct GatewayServer: Service, CustomStringConvertible {
         serverLogger.logLevel = max(logger.logLevel, .warning)
         let application = Application(
             router: table.router(),
-            server: Self.http1,
+            server: .lane(lane),
             configuration: .init(address: bind, serverName: nil),
-            onServerRunning: { [listening] _ in await listening() },
+            onServerRunning: { [lane, listening] channel in
+                lane.start(on: MultiThreadedEventLoopGroup.singleton)
+                await listening(channel.localAddress?.port)
+            },
+            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton),
             logger: serverLogger)
-        try await application.run()
+        do {
+            try await application.run()
+        } catch {
+            await lane.stop()
+            throw error
+        }
+        await lane.stop()
     }
-
-    /// HTTP/1.1 with the limits of the edge.
-    static let http1 = HTTPServerBuilder.http1(
-        configuration: .init(
-            additionalChannelHandlers: [ClientWatch()],
-            // Longer than the 75 s that reverse proxies keep a connection, so that they close first.
-            idleTimeout: .seconds(90),
-            httpDecoderConfiguration: .init(
-                maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 16 << 10, maxHeaderFieldCount: 100)))
 }

@@ -12,6 +12,8 @@ package final class Limits: Sendable {
 
     private let mint: Mutex<RateLimiter<String>?>
     private let address: Mutex<RateLimiter<[UInt8]>?>
+    /// Whether it matters who calls at all.
+    let countsAddresses: Bool
     private let now: @Sendable () -> ContinuousClock.Instant
 
     /// Keys that each kind remembers.
@@ -24,6 +26,7 @@ package final class Limits: Sendable {
     ) {
         self.mint = Mutex(mint.map { RateLimiter($0, capacity: Self.capacity) })
         self.address = Mutex(address.map { RateLimiter($0, capacity: Self.capacity) })
+        countsAddresses = address != nil
         self.now = now
     }
 
@@ -35,6 +38,10 @@ package final class Limits: Sendable {
         let remaining: Int
         /// Whole seconds until one more passes.
         let wait: Int
+
+        func pass() throws(BFFError) {
+            if !isAllowed { throw .rateLimited(retryAfter: wait) }
+        }
 
         /// Tells the sender where they stand (draft-ietf-httpapi-ratelimit-headers).
         func mark(_ reply: inout Reply) {

@@ -17,8 +17,8 @@ package struct Route: Sendable {
     package enum Handler: Sendable {
         /// A signed-in user, for data that is the subject's own.
         case user(@Sendable (Exchange, Subject) async throws(BFFError) -> Reply)
-        /// The holder of a connect token that we minted; the handler checks it, since it stands in the body.
-        case connectTokenHolder(@Sendable (Exchange) async throws(BFFError) -> Reply)
+        /// The holder of a connect token that we minted: the relay's lane answers, before the router sees the request.
+        case connectTokenHolder
         /// Anyone: nothing here is anybody's.
         case anyone(@Sendable (Exchange) async throws(BFFError) -> Reply)
     }

@@ -1,8 +1,9 @@
-import Core
+package import Core
 import HTTPTypes
 import Hummingbird
 import NIOCore
 import Resilience
+package import Relay
 import Synchronization
 package import Logging
 
@@ -12,31 +13,33 @@ package struct RouteTable: Sendable {
     private let randomBytes: @Sendable (Int) -> [UInt8]
     private let logger: Logger
     private let authenticator: any Authenticator
-    private let crossOrigin: CrossOrigin
-    private let underWay: UnderWay
-    private let limits: Limits
-    private let proxies: TrustedProxies
+    private let edge: EdgeRules
 
     /// - Parameters:
     ///   - origins: The origins whose scripts may read answers.
     ///   - limits: How often a subject may mint, and an address may call.
     ///   - proxies: Whose word about a client's address is taken.
     ///   - randomBytes: Makes request ids.
+    ///   - log: Takes a line for each request; nil for the logger's own form.
     ///   - capacity: Requests that may be under way at a time; more are refused at once, so that those accepted keep
     ///     their pace.
     package init(
         _ routes: [Route], authenticator: any Authenticator, origins: Set<String>, limits: Limits,
-        proxies: TrustedProxies, capacity: Int = 512, randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger
+        proxies: TrustedProxies, capacity: Int = 512, randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger,
+        log: (@Sendable (RequestLine) -> Void)? = nil
     ) {
-        underWay = UnderWay(capacity)
         self.routes = routes
         self.authenticator = authenticator
-        self.limits = limits
-        self.proxies = proxies
         self.randomBytes = randomBytes
         self.logger = logger
-        crossOrigin = CrossOrigin(origins: origins, headers: authenticator.headers)
+        edge = EdgeRules(
+            routes: routes, crossOrigin: CrossOrigin(origins: origins, headers: authenticator.headers),
+            underWay: UnderWay(capacity), limits: limits, proxies: proxies,
+            log: log ?? { $0.write(to: logger) })
     }
+
+    /// The rules of this table for what is answered before the router.
+    package var laneRules: any LaneRules { edge }
 
     /// Methods that get an answer of ours on every path, so that an unused one is a 405 and not a 404.
     static let methods: [HTTPRequest.Method] =
@@ -46,7 +49,7 @@ package struct RouteTable: Sendable {
     /// Hummingbird's router with this table in it.
     func router() -> Router<EdgeContext> {
         let router = Router(context: EdgeContext.self)
-        router.add(middleware: Edge(randomBytes: randomBytes, logger: logger))
+        router.add(middleware: Edge(randomBytes: randomBytes, logger: logger, log: edge.log))
         for (template, routes) in Dictionary(grouping: routes, by: \.template) {
             for method in Self.methods {
                 router.on(RouterPath(template), method: method) { request, context in
@@ -60,21 +63,16 @@ package struct RouteTable: Sendable {
     private func answer(_ request: Request, _ context: EdgeContext, among routes: [Route]) async -> Reply {
         // The router drops empty segments; `//v1` must not be another spelling of `/v1`.
         guard request.uri.path.isPlain else { return .failure(.notFound, in: routes[0].policy.dialect, id: context.id) }
-        // Many proxies and frameworks read X_Forwarded_User and X-Forwarded-User as one and the same. The first Host
-        // became the request's authority; one that is left among the fields is a second.
-        guard !request.headers.contains(where: { $0.name.rawName.contains("_") || $0.name.canonicalName == "host" })
-        else {
-            return .failure(.malformedHeader, in: routes[0].policy.dialect, id: context.id)
-        }
         let method = request.method == .head ? .get : request.method
         if let route = routes.first(where: { $0.method == method }) {
             var reply = await reply(of: route, to: request, context)
-            if route.policy.origins == .listed { crossOrigin.mark(&reply, for: request.head) }
+            if route.policy.origins == .listed { mark(&reply, for: request.head) }
             return reply
         }
         if method == .options, routes.contains(where: { $0.policy.origins == .listed }) {
-            var reply = crossOrigin.preflight(request.head, methods: routes.map(\.method))
-            crossOrigin.mark(&reply, for: request.head)
+            var reply = edge.crossOrigin.preflight(
+                from: request.head.headerFields[.origin], methods: routes.map(\.method))
+            mark(&reply, for: request.head)
             return reply
         }
         var reply = Reply.failure(.methodNotAllowed, in: routes[0].policy.dialect, id: context.id)
@@ -82,32 +80,38 @@ package struct RouteTable: Sendable {
         return reply
     }
 
+    private func mark(_ reply: inout Reply, for head: HTTPRequest) {
+        for field in edge.crossOrigin.fields(for: head.headerFields[.origin]) {
+            reply.headers[field.name] = field.value
+        }
+    }
+
     private func reply(of route: Route, to request: Request, _ context: EdgeContext) async -> Reply {
         if route.policy.isShed {
-            guard underWay.enter() else { return .failure(.overloaded, in: route.policy.dialect, id: context.id) }
+            guard edge.enter() else { return .failure(.overloaded, in: route.policy.dialect, id: context.id) }
         }
-        defer { if route.policy.isShed { underWay.leave() } }
+        defer { if route.policy.isShed { edge.leave() } }
         let caller = Caller(head: request.head, peer: Peer(context.channel))
+        let judged = JudgedHead(request.headers)
         var mintVerdict: Limits.Verdict?
         var reply: Reply
         do throws(BFFError) {
-            if route.policy.isShed, let address = ClientAddress(caller, behind: proxies).address {
-                try Self.pass(limits.takeAddress(address))
-            }
+            if route.policy.isShed { try edge.admitAddress(judged, from: caller.peer) }
             switch route.handler {
             case .user(let handle):
-                try admit(route, caller, provesSender: authenticator.provesSender(caller))
+                try admit(route, judged, provesSender: authenticator.provesSender(caller))
                 // Before the body is read: a stranger gets nothing done.
                 let subject = try await authenticator.subject(of: caller)
                 if route.policy.limit == .mint {
-                    mintVerdict = limits.takeMint(subject)
-                    try Self.pass(mintVerdict)
+                    mintVerdict = edge.limits.takeMint(subject)
+                    try mintVerdict?.pass()
                 }
                 let exchange = try await exchange(route, request, context)
                 reply = try await answer(to: exchange, of: subject, route, handle, context)
-            case .connectTokenHolder(let handle):
-                try admit(route, caller, provesSender: true)
-                reply = try await handle(try await exchange(route, request, context))
+            case .connectTokenHolder:
+                try admit(route, judged, provesSender: true)
+                // The lane takes every spelling of its paths that means them.
+                throw .notFound
             case .anyone(let handle):
                 reply = try await handle(try await exchange(route, request, context))
             }
@@ -115,19 +119,16 @@ package struct RouteTable: Sendable {
             reply = .failure(error, in: route.policy.dialect, id: context.id)
         }
         mintVerdict?.mark(&reply)
-        if proxies.contains(caller.peer), caller.head.headerFields[.xForwardedProto] == "https" {
-            reply.headers[.strictTransportSecurity] = "max-age=31536000"
-        }
+        for field in edge.strictTransport(for: judged, from: caller.peer) { reply.headers.append(field) }
         return reply
     }
 
-    private func admit(_ route: Route, _ caller: Caller, provesSender: Bool) throws(BFFError) {
-        guard route.policy.origins != .listed || crossOrigin.admits(caller.head, carriesItsCredential: provesSender)
+    private func admit(_ route: Route, _ head: JudgedHead, provesSender: Bool) throws(BFFError) {
+        guard
+            route.policy.origins != .listed
+                || edge.crossOrigin.admits(
+                    head, carriesItsCredential: provesSender, isSafe: route.method == .get)
         else { throw .originNotAllowed }
-    }
-
-    private static func pass(_ verdict: Limits.Verdict?) throws(BFFError) {
-        if let verdict, !verdict.isAllowed { throw .rateLimited(retryAfter: verdict.wait) }
     }
 
     /// A read that nobody waits for is given up; what changes something runs to its end.
@@ -162,7 +163,7 @@ package struct RouteTable: Sendable {
 }
 
 /// How many requests are under way, over all connections.
-private final class UnderWay: Sendable {
+final class UnderWay: Sendable {
     private let places: Mutex<Bulkhead>
 
     init(_ capacity: Int) {
@@ -187,6 +188,24 @@ extension Request {
             throw .malformedJSON
         }
     }
+}
+
+extension JudgedHead {
+    /// The same fields, as the router has them.
+    init(_ fields: HTTPFields) {
+        self.init()
+        origin = fields[.origin]
+        fetchSite = fields[.secFetchSite]
+        forwarded = fields[values: .forwarded]
+        forwardedFor = fields[values: .xForwardedFor]
+        forwardedProto = fields[.xForwardedProto]
+    }
+}
+
+extension HTTPField.Name {
+    static let forwarded = HTTPField.Name("Forwarded") ?? .via
+    static let xForwardedFor = HTTPField.Name("X-Forwarded-For") ?? .via
+    static let xForwardedProto = HTTPField.Name("X-Forwarded-Proto") ?? .via
 }
 
 extension String {

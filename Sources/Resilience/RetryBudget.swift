@@ -36,9 +36,11 @@ package struct RetryBudget: Sendable {
     /// Retries that may still be made now.
     package func left(at now: ContinuousClock.Instant) -> Int {
         let oldest = second(now) - Int64(Self.seconds)
-        let recent = slots.filter { $0.second > oldest }
-        let tries = recent.reduce(0) { $0 + $1.tries }
-        let retries = recent.reduce(0) { $0 + $1.retries }
+        var tries = 0, retries = 0
+        for slot in slots where slot.second > oldest {
+            tries += slot.tries
+            retries += slot.retries
+        }
         return max(Int(Double(tries) * ratio), floorPerSecond * Self.seconds) - retries
     }
 

@@ -13,6 +13,8 @@ import UnixSignals
 struct ConnectService {
     let flatpeak: FlatpeakClient.Settings
     let transport: HTTPTransport
+    /// A PEM file to trust instead of the system's roots.
+    var certificateAuthorities: String?
     let sessions: SessionSettings
     let listen: GatewayServer.Address
     let allowedOrigins: Set<String>
@@ -21,6 +23,10 @@ struct ConnectService {
     let limits: RateLimits
     let store: any SessionStore
     let logger: Logger
+    /// Takes a line for each request; nil for the logger's own form.
+    var requestLog: (@Sendable (RequestLine) -> Void)?
+    /// What runs from the beginning to the end.
+    var always: [any Service] = []
 
     /// Runs until SIGTERM or SIGINT, then lets requests under way finish, and shuts the transport down.
     ///
@@ -40,23 +46,21 @@ struct ConnectService {
         let sessions = Sessions(
             flatpeak: flatpeak, ledger: ledger, reads: reads, settings: sessions, now: now,
             randomBytes: Self.randomBytes, logger: logger)
-        let relay = Relay(
-            sessions: sessions, flatpeak: flatpeak, instance: Self.randomBytes(8).hexadecimal, limit: limits.relay,
-            logger: logger)
         let table = RouteTable(
-            Route.contract(
-                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, relay: relay, now: now) + pages,
+            Route.contract(sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, now: now) + pages,
             authenticator: authenticator, origins: allowedOrigins,
             limits: Limits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
-            randomBytes: Self.randomBytes, logger: logger)
+            randomBytes: Self.randomBytes, logger: logger, log: requestLog)
+        let lane = try lane(sessions, flatpeak.relayCalls, table.laneRules)
         // The last one is stopped first: no request is taken any more while those under way still find a bearer.
-        var services: [any Service] = [
-            BackgroundWork("bearer renewal") { await flatpeak.run() },
-            BackgroundWork("sessions", { await sessions.run() }, finish: { await sessions.finish() }),
-        ]
+        var services: [any Service] =
+            always + [
+                BackgroundWork("bearer renewal") { await flatpeak.run() },
+                BackgroundWork("sessions", { await sessions.run() }, finish: { await sessions.finish() }),
+            ]
         if let reload { services.append(CredentialReload(flatpeak: flatpeak, read: reload, logger: logger)) }
         services.append(
-            GatewayServer(table, at: listen, logger: logger) { [listen, logger] in
+            GatewayServer(table, lane: lane, at: listen, logger: logger) { [listen, logger] _ in
                 logger.info("listening", metadata: ["bff.listen": "\(listen)"])
                 await listening()
             })
@@ -70,6 +74,17 @@ struct ConnectService {
             throw ExitCode.cannotStart.after(["cannot listen on \(listen): \(error)"])
         }
         await transport.shutdown()
+    }
+
+    private func lane(_ sessions: Sessions, _ calls: RelayCalls, _ rules: any LaneRules) throws -> Lane {
+        do {
+            return try Lane(
+                sessions: sessions, calls: calls, rules: rules, certificateAuthorities: certificateAuthorities,
+                instance: Self.randomBytes(8).hexadecimal, limit: limits.relay,
+                secondsSince1970: { Int(Date().timeIntervalSince1970) }, randomBytes: Self.randomBytes)
+        } catch {
+            throw ExitCode.cannotStart.after(["cannot use FLATPEAK_CONNECT_URL or FLATPEAK_CA_FILE: \(error)"])
+        }
     }
 
     /// From the system's generator, which is the kernel's.

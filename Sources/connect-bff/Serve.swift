@@ -1,4 +1,5 @@
 import ArgumentParser
+import Core
 import Flatpeak
 import FoundationEssentials
 import Gateway
@@ -27,9 +28,11 @@ struct Serve: AsyncParsableCommand {
         }
         try OpenSSL.requireUsable()
 
+        let log = JSONLog(write: StandardStream.error)
+        defer { log.flush() }
         var logger = Logger(label: "connect-bff") { label in
             switch settings.logFormat {
-            case .json: JSONLogHandler(write: StandardStream.error)
+            case .json: JSONLogHandler(log)
             case .text: StreamLogHandler.standardError(label: label)
             }
         }
@@ -41,9 +44,13 @@ struct Serve: AsyncParsableCommand {
         let identity = HTTPTransport()
         let (authenticator, reloadServiceKeys) = authenticator(settings, identity, logger)
         let service = ConnectService(
-            flatpeak: settings.flatpeak, transport: transport, sessions: settings.sessions, listen: settings.listen,
+            flatpeak: settings.flatpeak, transport: transport,
+            certificateAuthorities: settings.certificateAuthorities, sessions: settings.sessions,
+            listen: settings.listen,
             allowedOrigins: settings.allowedOrigins, authenticator: authenticator,
-            trustedProxies: settings.trustedProxies, limits: settings.limits, store: store, logger: logger)
+            trustedProxies: settings.trustedProxies, limits: settings.limits, store: store, logger: logger,
+            requestLog: settings.logFormat == .json ? requestLog(log, from: settings.logLevel) : nil,
+            always: [BackgroundWork("log") { await Self.keepFlushing(log) }])
         do {
             try await service.run(reload: { [config] () throws(Settings.Invalid) in
                 reloadServiceKeys()
@@ -54,6 +61,17 @@ struct Serve: AsyncParsableCommand {
             throw error
         }
         await identity.shutdown()
+    }
+
+    /// What takes the line of each request, when such lines are wanted.
+    private func requestLog(_ log: JSONLog, from level: Logger.Level) -> @Sendable (RequestLine) -> Void {
+        guard level <= .info else { return { _ in } }
+        return { line in log.add(line) }
+    }
+
+    /// Nothing is held back for longer than a reader of the log would notice.
+    private static func keepFlushing(_ log: JSONLog) async {
+        while (try? await Task.sleep(for: .milliseconds(200))) != nil { log.flush() }
     }
 
     /// The authenticators that are set up, and what reads the service keys anew.

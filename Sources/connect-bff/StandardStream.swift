@@ -7,18 +7,23 @@ enum StandardStream {
 
     /// Writes to standard output and flushes, so that a pipe's reader sees the line now.
     static func output(_ text: String) {
-        write(text, to: STDOUT_FILENO)
+        write(Array(text.utf8), to: STDOUT_FILENO)
     }
 
     static func error(_ text: String) {
-        write(text, to: STDERR_FILENO)
+        error(Array(text.utf8))
     }
 
-    private static func write(_ text: String, to descriptor: Int32) {
+    static func error(_ bytes: [UInt8]) {
+        write(bytes, to: STDERR_FILENO)
+    }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) {
         lock.withLock { _ in
-            var rest = Array(text.utf8)[...]
+            var rest = bytes[...]
             while !rest.isEmpty {
                 let written = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+                if written < 0, errno == EINTR { continue }
                 // A closed terminal takes the text with it; there is nowhere left to complain.
                 guard written > 0 else { return }
                 rest = rest.dropFirst(written)

@@ -296,17 +296,4 @@ import Testing
             try await FlatpeakClient.scripted(upstream).status(of: try #require(location))
         }
     }
-
-    @Test("upstream.md §4: a relayed call travels as it is, with no credential but its own")
-    func relay() async throws {
-        upstream.on("relay", .json(#"{"object":"error"}"#, status: 400))
-        let body = Array(#" {"route":"session_start", "connect_token":"cot_1"} "#.utf8)
-        let answer = try await FlatpeakClient.scripted(upstream).relay(body, acceptLanguage: "de", via: "bff")
-        #expect(answer.status == 400)
-        let request = try #require(upstream.requests("relay").first)
-        #expect(request.body == body)
-        #expect(request.url == "https://connect.test/")
-        #expect(Set(request.headers.map(\.name)) == ["accept", "accept-language", "content-type", "via"])
-        #expect(upstream.requests("login").isEmpty)
-    }
 }

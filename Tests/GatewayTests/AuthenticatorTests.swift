@@ -1,6 +1,7 @@
 import Core
 import HTTPTypes
 import Keys
+import Relay
 import Testing
 
 @testable import Gateway

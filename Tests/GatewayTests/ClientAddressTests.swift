@@ -1,5 +1,6 @@
 import Core
 import HTTPTypes
+import Relay
 import Testing
 
 @testable import Gateway
@@ -29,9 +30,8 @@ import Testing
         var fields = HTTPFields()
         fields[.forwarded] = forwarded
         fields[.xForwardedFor] = forwardedFor
-        let caller = Caller(
-            head: HTTPRequest(method: .get, scheme: nil, authority: nil, path: "/", headerFields: fields),
-            peer: peer == "unix" ? .unix : .address(try #require(IPAddress(peer))))
-        #expect(ClientAddress(caller, behind: Self.proxies).address == expected.flatMap { IPAddress($0) })
+        let peer = peer == "unix" ? Peer.unix : .address(try #require(IPAddress(peer)))
+        let address = ClientAddress(JudgedHead(fields), from: peer, behind: Self.proxies).address
+        #expect(address == expected.flatMap { IPAddress($0) })
     }
 }

@@ -4,6 +4,7 @@ import Foundation
 import HTTPTypes
 import Synchronization
 import TestSupport
+import Relay
 import Testing
 
 @testable import Gateway

@@ -172,11 +172,13 @@ import Testing
     @Test("S8: a value cannot break out of its line, and a token is masked")
     func S8() throws {
         let lines = Lines()
-        var handler = JSONLogHandler(write: lines.append)
+        let log = JSONLog { lines.append(String(decoding: $0, as: UTF8.self)) }
+        var handler = JSONLogHandler(log)
         handler.logLevel = .trace
         var logger = Logger(label: "test") { _ in handler }
         logger[metadataKey: "bff.x"] = "a\r\n{\"level\":\"error\"}\u{1B}[31m"
         logger.info("sent cot_6587fa4362341be5b524de3b", metadata: ["bff.url": "/?fp_cot=cot_1"])
+        log.flush()
         let text = try #require(lines.all.first)
         #expect(lines.all.count == 1)
         #expect(text.hasSuffix("\n") && text.dropLast().allSatisfy { !$0.isNewline && $0 != "\u{1B}" })
@@ -186,6 +188,44 @@ import Testing
         #expect(line["level"] == "info")
         #expect(line["time"]?.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/) != nil)
         #expect(line["bff.x"] == "a\r\n{\"level\":\"error\"}\u{1B}[31m")
+    }
+
+    @Test func `the line of a request is the same as that of its event`() throws {
+        let lines = Lines()
+        let log = JSONLog(now: { (1_798_761_599, 7) }) { lines.append(String(decoding: $0, as: UTF8.self)) }
+        let request = RequestLine(
+            number: RequestNumber(high: 1, low: 2), method: "POST", route: "/v1/connect", status: 200, milliseconds: 12)
+        log.add(request)
+        log.flush()
+        var logger = Logger(label: "test") { _ in JSONLogHandler(log) }
+        logger.logLevel = .info
+        logger.info(
+            "request",
+            metadata: [
+                "bff.request": "\(RequestID(request.number))", "http.method": "POST", "http.route": "/v1/connect",
+                "http.status": "200", "bff.milliseconds": "12",
+            ])
+        log.flush()
+        #expect(lines.all.count == 2)
+        #expect(lines.all.first == lines.all.last)
+        #expect(lines.all.first?.hasSuffix(#","time":"2026-12-31T23:59:59.007Z"}\#n"#) == true)
+    }
+
+    @Test func `lines are held back for a moment, a warning is not, and nothing is lost or torn`() {
+        let lines = Lines()
+        let log = JSONLog(limit: 1000) { lines.append(String(decoding: $0, as: UTF8.self)) }
+        var logger = Logger(label: "test") { _ in JSONLogHandler(log) }
+        logger.logLevel = .info
+        logger.info("one")
+        #expect(lines.all.isEmpty)
+        logger.warning("two")
+        #expect(lines.all.count == 1)
+        for number in 0..<100 { logger.info("\(number)") }
+        #expect(lines.all.count > 1)
+        log.flush()
+        let text = lines.all.joined()
+        #expect(text.split(separator: "\n").count == 102)
+        #expect(lines.all.allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}\n") })
     }
 }
 

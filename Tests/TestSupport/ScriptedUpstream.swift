@@ -69,11 +69,12 @@ extension FlatpeakClient {
     /// A client of an upstream that does not exist, with keys that open nothing.
     package static func scripted(
         _ upstream: ScriptedUpstream, version: FlatpeakVersion = .anode, mode: FlatpeakMode? = nil,
-        keys: [String] = ["key_1"], clock: TestClock = TestClock(), logger: Logger = .silent
+        keys: [String] = ["key_1"], connectURL: String = "https://connect.test", clock: TestClock = TestClock(),
+        logger: Logger = .silent
     ) -> FlatpeakClient {
         FlatpeakClient(
             .init(
-                apiURL: "https://api.test", connectURL: "https://connect.test",
+                apiURL: "https://api.test", connectURL: connectURL,
                 credentials: Credentials(account: Secret("acc_1"), keys: keys.map { Secret($0) }), version: version,
                 mode: mode), transport: upstream, time: clock.time, logger: logger)
     }

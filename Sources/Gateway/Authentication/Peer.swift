@@ -1,16 +1,5 @@
 package import Core
-import NIOCore
-
-/// Who is at the other end of a connection.
-package enum Peer: Hashable, Sendable {
-    case address(IPAddress)
-    /// A unix socket: whoever may open its file.
-    case unix
-
-    init(_ channel: any Channel) {
-        self = channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }.map { .address($0) } ?? .unix
-    }
-}
+package import Relay
 
 /// The reverse proxies whose word about a client is taken.
 package struct TrustedProxies: Sendable {

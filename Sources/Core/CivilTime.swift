@@ -1,0 +1,43 @@
+/// A moment as UTC shows it on a calendar and a clock, without a library: it is written on every answer and log line.
+package struct CivilTime: Equatable, Sendable {
+    package let year: Int
+    package let month: Int
+    package let day: Int
+    package let hour: Int
+    package let minute: Int
+    package let second: Int
+    /// 0 is Sunday.
+    package let weekday: Int
+
+    /// - Parameter seconds: Since 1970, without leap seconds.
+    package init(secondsSince1970 seconds: Int) {
+        let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
+        let rest = seconds - days * 86_400
+        (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60)
+        weekday = ((days % 7) + 11) % 7
+        // Years begin in March here, so that the leap day is a year's last; 719 468 days lie between 0000-03-01 and 1970.
+        let shifted = days + 719_468
+        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let shiftedMonth = (5 * dayOfYear + 2) / 153
+        day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
+        month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
+        year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+    }
+
+    /// As in the `Date` of an answer (RFC 9110 section 5.6.7).
+    package var httpDate: String {
+        let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        return "\(days[weekday]), \(Self.two(day)) \(months[month - 1]) \(year) \(clock) GMT"
+    }
+
+    /// As RFC 3339 writes it, up to the whole second and without a zone.
+    package var timestamp: String { "\(year)-\(Self.two(month))-\(Self.two(day))T\(clock)" }
+
+    private var clock: String { "\(Self.two(hour)):\(Self.two(minute)):\(Self.two(second))" }
+
+    private static func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+}

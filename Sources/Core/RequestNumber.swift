@@ -1,0 +1,73 @@
+/// The 96 bits of a request's id, as a value that costs no memory of its own.
+package struct RequestNumber: Hashable, Sendable {
+    package let high: UInt64
+    package let low: UInt32
+
+    package init(high: UInt64, low: UInt32) {
+        self.high = high
+        self.low = low
+    }
+
+    /// Takes 12 random bytes.
+    package init(random bytes: [UInt8]) {
+        precondition(bytes.count >= 12, "an identifier needs 96 random bits")
+        high = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+        low = bytes.dropFirst(8).prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
+    }
+
+    /// Hands out the bytes of the id, one after the other.
+    package func write(_ byte: (UInt8) -> Void) {
+        for letter in "req_".utf8 { byte(letter) }
+        for shift in stride(from: 60, through: 0, by: -4) { byte(Self.digit(high >> UInt64(shift))) }
+        for shift in stride(from: 28, through: 0, by: -4) { byte(Self.digit(UInt64(low >> UInt32(shift)))) }
+    }
+
+    private static func digit(_ bits: UInt64) -> UInt8 {
+        let bits = UInt8(truncatingIfNeeded: bits & 15)
+        return bits < 10 ? UInt8(ascii: "0") + bits : UInt8(ascii: "a") + bits - 10
+    }
+}
+
+/// Numbers requests without asking the system for random bytes each time: they must differ, not be secret.
+package struct RequestNumbers: Sendable {
+    private let high: UInt64
+    private var low: UInt32
+
+    /// - Parameter bytes: 12 random bytes, in which no two of these may agree.
+    package init(random bytes: [UInt8]) {
+        let first = RequestNumber(random: bytes)
+        (high, low) = (first.high, first.low)
+    }
+
+    package mutating func next() -> RequestNumber {
+        low &+= 1
+        return RequestNumber(high: high, low: low)
+    }
+}
+
+extension Identifier where Kind == RequestKind {
+    package init(_ number: RequestNumber) {
+        var bytes: [UInt8] = []
+        for index in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: number.high >> (56 - 8 * index))) }
+        for index in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: number.low >> (24 - 8 * index))) }
+        self.init(prefix: "req", random: bytes)
+    }
+}
+
+/// What is written down of a request that was answered.
+package struct RequestLine: Sendable {
+    package var number: RequestNumber
+    package var method: String
+    /// The route's template, never the path that came.
+    package var route: String
+    package var status: Int
+    package var milliseconds: Int64
+
+    package init(number: RequestNumber, method: String, route: String, status: Int, milliseconds: Int64) {
+        self.number = number
+        self.method = method
+        self.route = route
+        self.status = status
+        self.milliseconds = milliseconds
+    }
+}

@@ -1,0 +1,65 @@
+package import Core
+import FoundationEssentials
+
+/// Relayed calls as the table and the policy of all upstream calls see them.
+///
+/// The relay makes them on connections of its own; it asks here before each try and tells how each one ended.
+package struct RelayCalls: Sendable {
+    private let upstream: Upstream
+    private let metrics: CallMetrics
+    /// Scheme, host and port.
+    package let url: String
+    package let path: String
+    /// From the first try's first byte to the last try's last.
+    package let deadline = Operation.relay.deadline
+    /// The longest answer that is read, in bytes.
+    package let answerLimit = Operation.relay.answerLimit
+    /// The monotonic clock by which calls are judged.
+    package let now: @Sendable () -> ContinuousClock.Instant
+
+    init(
+        _ upstream: Upstream, url: String, version: FlatpeakVersion,
+        now: @escaping @Sendable () -> ContinuousClock.Instant
+    ) {
+        self.upstream = upstream
+        self.url = url
+        self.now = now
+        path = Operation.relay.path(version)
+        metrics = CallMetrics(Operation.relay)
+    }
+
+    /// What a `Retry-After` asks for, in seconds from now; nil when it is malformed.
+    package func retryAfter(_ text: String) -> Int? {
+        RetryAfter.seconds(text, at: .now)
+    }
+
+    /// Asks for one try; each that passes is followed by exactly one ``answered(_:retryAfter:attempt:started:at:)`` or
+    /// ``failed(_:attempt:started:until:at:)``.
+    /// - Throws: `overloaded`, `upstreamUnavailable` or `upstreamLimited`.
+    package func start(attempt: Int, at now: ContinuousClock.Instant) throws(BFFError) {
+        try upstream.start(.relay, attempt: attempt, at: now, metrics)
+    }
+
+    /// Upstream answered with that status.
+    package func answered(
+        _ status: Int, retryAfter: Int?, attempt: Int, started: ContinuousClock.Instant,
+        at now: ContinuousClock.Instant
+    ) {
+        _ = upstream.finish(
+            .relay, attempt: attempt, .success((status: status, retryAfter: retryAfter)), started: started,
+            at: now, left: .zero, metrics)
+    }
+
+    /// There is no answer, or only a part of one.
+    /// - Returns: How long to wait before the next try; nil when there must be none.
+    package func failed(
+        _ failure: TransportFailure, attempt: Int, started: ContinuousClock.Instant,
+        until end: ContinuousClock.Instant, at now: ContinuousClock.Instant
+    ) -> Duration? {
+        let next = upstream.finish(
+            .relay, attempt: attempt, .failure(failure), started: started, at: now, left: now.duration(to: end),
+            metrics)
+        if case .tryAgain(let wait) = next { return wait }
+        return nil
+    }
+}

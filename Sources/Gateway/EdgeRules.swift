@@ -1,0 +1,86 @@
+import Core
+import HTTPTypes
+import NIOCore
+import Relay
+
+/// The rules of the edge, for the router's routes and for the relay's lane alike.
+struct EdgeRules: LaneRules {
+    let routes: [Route]
+    let crossOrigin: CrossOrigin
+    let underWay: UnderWay
+    let limits: Limits
+    let proxies: TrustedProxies
+    let log: @Sendable (RequestLine) -> Void
+    /// The fields of every answer as lines, by the origin that may read it; the empty one for all others.
+    private let lines: [String: ByteBuffer]
+    private let strictTransportLine: ByteBuffer
+
+    let bodyLimit: Int
+
+    init(
+        routes: [Route], crossOrigin: CrossOrigin, underWay: UnderWay, limits: Limits, proxies: TrustedProxies,
+        log: @escaping @Sendable (RequestLine) -> Void
+    ) {
+        self.routes = routes
+        self.crossOrigin = crossOrigin
+        self.underWay = underWay
+        self.limits = limits
+        self.proxies = proxies
+        self.log = log
+        bodyLimit = RoutePolicy.relay.bodyLimit ?? 0
+        let origins = crossOrigin.origins.union([""])
+        lines = Dictionary(
+            uniqueKeysWithValues: origins.map { origin in
+                (origin, ByteBuffer(string: (Edge.fields + crossOrigin.fields(for: origin)).lines))
+            })
+        strictTransportLine = ByteBuffer(string: Self.strictTransport.lines)
+    }
+
+    func enter() -> Bool { underWay.enter() }
+    func leave() { underWay.leave() }
+
+    func admit(_ head: JudgedHead, from peer: Peer) throws(BFFError) {
+        try admitAddress(head, from: peer)
+        guard crossOrigin.admits(head, carriesItsCredential: true, isSafe: false) else { throw .originNotAllowed }
+    }
+
+    func admitAddress(_ head: JudgedHead, from peer: Peer) throws(BFFError) {
+        guard limits.countsAddresses, let address = ClientAddress(head, from: peer, behind: proxies).address else {
+            return
+        }
+        try limits.takeAddress(address)?.pass()
+    }
+
+    /// What tells a browser to stay on https, when a proxy of ours says that it used https.
+    func strictTransport(for head: JudgedHead, from peer: Peer) -> HTTPFields {
+        isSecure(head, from: peer) ? Self.strictTransport : [:]
+    }
+
+    private static let strictTransport: HTTPFields = [.strictTransportSecurity: "max-age=31536000"]
+
+    private func isSecure(_ head: JudgedHead, from peer: Peer) -> Bool {
+        head.forwardedProto == "https" && proxies.contains(peer)
+    }
+
+    func writeLines(for head: JudgedHead, from peer: Peer, into answer: inout ByteBuffer) {
+        if let lines = lines[head.origin ?? ""] ?? lines[""] { answer.writeImmutableBuffer(lines) }
+        if isSecure(head, from: peer) { answer.writeImmutableBuffer(strictTransportLine) }
+    }
+
+    func refusal(of path: String, _ error: BFFError, id: RequestID, connectToken: ConnectToken?) -> Refusal {
+        let route = routes.first { $0.template == path }
+        let reply = Reply.failure(
+            error, in: route?.policy.dialect ?? .problem, id: id, connectToken: connectToken)
+        return Refusal(
+            route: route?.template ?? Edge.noRoute, contentType: reply.headers[.contentType] ?? "", body: reply.body)
+    }
+
+    func write(_ line: RequestLine) {
+        log(line)
+    }
+}
+
+extension HTTPFields {
+    /// Each field as a line with its end.
+    fileprivate var lines: String { map { "\($0.name.rawName): \($0.value)\r\n" }.joined() }
+}

@@ -1,0 +1,84 @@
+import Core
+import NIOCore
+import NIOHTTP1
+
+extension ByteBuffer {
+    /// The status line and the fields that an answer of the lane carries, up to the empty line.
+    ///
+    /// - Parameters:
+    ///   - lines: Writes the fields that the edge puts on every answer.
+    ///   - length: The body's; nil when it comes in chunks, or ends with the connection where chunks are not known.
+    mutating func writeAnswerHead(
+        _ status: Int, contentType: String, retryAfter: Int?, length: Int?, isChunked: Bool, keepsAlive: Bool,
+        number: RequestNumber, dateLine: ByteBuffer, lines: (inout ByteBuffer) -> Void
+    ) {
+        if status == 200 {
+            writeStaticString("HTTP/1.1 200 OK\r\nContent-Type: ")
+        } else {
+            writeStaticString("HTTP/1.1 ")
+            writeDecimal(status)
+            writeStaticString(" ")
+            writeString(HTTPResponseStatus(statusCode: status).reasonPhrase)
+            writeStaticString("\r\nContent-Type: ")
+        }
+        writeString(contentType)
+        writeStaticString("\r\n")
+        lines(&self)
+        writeStaticString("X-Request-Id: ")
+        writeNumber(number)
+        writeStaticString("\r\n")
+        writeImmutableBuffer(dateLine)
+        if let retryAfter {
+            writeStaticString("Retry-After: ")
+            writeDecimal(retryAfter)
+            writeStaticString("\r\n")
+        }
+        if !keepsAlive { writeStaticString("Connection: close\r\n") }
+        if let length {
+            writeStaticString("Content-Length: ")
+            writeDecimal(length)
+            writeStaticString("\r\n")
+        } else if isChunked {
+            writeStaticString("Transfer-Encoding: chunked\r\n")
+        }
+        writeStaticString("\r\n")
+    }
+
+    /// One chunk of a chunked body.
+    mutating func writeChunk(_ bytes: RawSpan) {
+        writeHexadecimal(bytes.byteCount)
+        writeStaticString("\r\n")
+        writeBytes(bytes)
+        writeStaticString("\r\n")
+    }
+
+    mutating func writeNumber(_ number: RequestNumber) {
+        writeWithOutputRawSpan(minimumWritableBytes: 28) { span in
+            number.write { span.append($0) }
+        }
+    }
+
+    /// A number that is not negative, without a string between.
+    mutating func writeDecimal(_ number: Int) {
+        writeDigits(number, radix: 10)
+    }
+
+    mutating func writeHexadecimal(_ number: Int) {
+        writeDigits(number, radix: 16)
+    }
+
+    private mutating func writeDigits(_ number: Int, radix: Int) {
+        var digits = InlineArray<20, UInt8>(repeating: 0)
+        var count = 0
+        var rest = number
+        repeat {
+            let digit = UInt8(truncatingIfNeeded: rest % radix)
+            digits[count] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+            count += 1
+            rest /= radix
+        } while rest > 0
+        writeWithOutputRawSpan(minimumWritableBytes: count) { span in
+            for index in stride(from: count - 1, through: 0, by: -1) { span.append(digits[index]) }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import NIOHTTP1
+
+/// The fields of a request by which it is judged, read in one pass; what is not here is not looked at.
+package struct JudgedHead: Sendable {
+    // By these the edge judges every request.
+    package var origin: String?
+    package var fetchSite: String?
+    package var forwarded: [String] = []
+    package var forwardedFor: [String] = []
+    package var forwardedProto: String?
+
+    // By these the lane does.
+    private(set) var contentType: String?
+    private(set) var acceptLanguage: String?
+    private(set) var via: String?
+    private(set) var contentLength: Int?
+    /// Whether the client waits for a word before it sends its body.
+    private(set) var expectsContinue = false
+    /// Whether the decoder stops at the end of this request, since another protocol may follow.
+    private(set) var asksForUpgrade = false
+    private var hosts = 0
+    private var hasUnderscore = false
+    private var codings = 0
+    private var hasOddCoding = false
+    /// Not so in HTTP/1.0, which knows no chunks either.
+    private let mustHaveHost: Bool
+
+    package init() {
+        mustHaveHost = false
+    }
+
+    init(_ head: HTTPRequestHead) {
+        mustHaveHost = head.version != .http1_0
+        for (name, value) in head.headers { note(name, value) }
+    }
+
+    /// Whether two readers could take this head for two different requests.
+    ///
+    /// Many proxies and frameworks read `X_Forwarded_User` and `X-Forwarded-User` as one and the same. The decoder lets
+    /// a missing and a second `Host` pass, and finds fault with a transfer coding only when the body comes.
+    var isAmbiguous: Bool {
+        hasUnderscore || hosts > 1 || (hosts == 0 && mustHaveHost) || hasOddCoding || codings > 1
+            || (codings > 0 && !mustHaveHost)
+    }
+
+    private mutating func note(_ name: String, _ value: String) {
+        if name.utf8.contains(UInt8(ascii: "_")) { hasUnderscore = true }
+        switch name.utf8.count {
+        case 3 where name.says("via"): Self.join(&via, value)
+        case 4 where name.says("host"): hosts += 1
+        case 6 where name.says("origin"): Self.join(&origin, value)
+        case 6 where name.says("expect"): expectsContinue = value.says("100-continue")
+        case 7 where name.says("upgrade"): asksForUpgrade = true
+        case 9 where name.says("forwarded"): forwarded.append(value)
+        case 12 where name.says("content-type"): Self.join(&contentType, value)
+        case 14 where name.says("content-length"): contentLength = Int(value)
+        case 14 where name.says("sec-fetch-site"): Self.join(&fetchSite, value)
+        case 15 where name.says("accept-language"): Self.join(&acceptLanguage, value)
+        case 15 where name.says("x-forwarded-for"): forwardedFor.append(value)
+        case 17 where name.says("transfer-encoding"):
+            codings += 1
+            if !value.says("chunked") { hasOddCoding = true }
+        case 17 where name.says("x-forwarded-proto"): Self.join(&forwardedProto, value)
+        default: break
+        }
+    }
+
+    /// A field given twice is a list, and no list is an origin or a type of ours.
+    private static func join(_ field: inout String?, _ value: String) {
+        field = field.map { "\($0), \(value)" } ?? value
+    }
+}
+
+extension String {
+    /// Whether this is `word`, which is in lower case, in any case.
+    func says(_ word: String) -> Bool {
+        guard utf8.count == word.utf8.count else { return false }
+        return zip(utf8, word.utf8).allSatisfy { byte, letter in
+            byte == letter || (byte | 0x20 == letter && byte &- UInt8(ascii: "A") < 26)
+        }
+    }
+}

@@ -1,0 +1,150 @@
+import Core
+package import Flatpeak
+package import NIOCore
+import NIOHTTP1
+import NIOSSL
+package import Resilience
+package import Sessions
+import Synchronization
+
+/// The session relay's fast lane: `POST /` and `POST /v1/connect`, answered on the event loop of their connection.
+///
+/// It passes calls of tokens that we minted to Flatpeak and says nothing of its own in between. Every other request goes
+/// on to the router behind it, on the same connection.
+package final class Lane: Sendable {
+    let sessions: Sessions
+    let calls: RelayCalls
+    let rules: any LaneRules
+    let times: LaneTimes
+    /// Our name in `Via`, unlike that of any other instance.
+    let via: String
+    /// The head of an upstream request up to the fields that vary.
+    let requestStart: ByteBuffer
+    let secondsSince1970: @Sendable () -> Int
+    private let address: UpstreamAddress
+    private let tls: NIOSSLContext?
+    private let randomBytes: @Sendable (Int) -> [UInt8]
+    private let buckets: Mutex<RateLimiter<ConnectToken>?>
+    private let loops = Mutex<[ObjectIdentifier: NIOLoopBound<LaneLoop>]>([:])
+
+    /// The paths that are ours; the first is what the reference web app calls.
+    package static let paths = ["/", "/v1/connect"]
+    /// Connections that each loop opens ahead of the first calls.
+    private static let warmConnections = 2
+    private static let longestTarget = 8 << 10
+
+    package struct BadAddress: Error {}
+
+    /// - Parameters:
+    ///   - certificateAuthorities: A PEM file to trust instead of the system's roots.
+    ///   - instance: Unique to this process, of `[A-Za-z0-9_-]`.
+    ///   - limit: Calls per connect token; nil for no limit.
+    ///   - secondsSince1970: The wall clock, for the `Date` of answers.
+    package init(
+        sessions: Sessions, calls: RelayCalls, rules: any LaneRules, certificateAuthorities: String? = nil,
+        instance: String, limit: RateLimit?, times: LaneTimes = LaneTimes(),
+        secondsSince1970: @escaping @Sendable () -> Int, randomBytes: @escaping @Sendable (Int) -> [UInt8]
+    ) throws {
+        guard let address = UpstreamAddress(calls.url) else { throw BadAddress() }
+        self.address = address
+        tls =
+            address.isSecure
+            ? try NIOSSLContext(configuration: .flatpeak(certificateAuthorities: certificateAuthorities)) : nil
+        self.sessions = sessions
+        self.calls = calls
+        self.rules = rules
+        self.times = times
+        self.secondsSince1970 = secondsSince1970
+        self.randomBytes = randomBytes
+        buckets = Mutex(limit.map { RateLimiter($0, capacity: 100_000) })
+        via = "connect-bff-\(instance)"
+        // All that ever travels besides these is `Accept-Language` and the length of the body.
+        requestStart = ByteBuffer(
+            string: "POST \(calls.path) HTTP/1.1\r\nHost: \(address.authority)\r\nVia: 1.1 \(via)\r\n"
+                + "Accept: application/json\r\nAccept-Encoding: identity\r\nContent-Type: application/json\r\n")
+    }
+
+    /// Takes one call of the session's budget, over all connections together.
+    func take(_ token: ConnectToken, at now: ContinuousClock.Instant) throws(BFFError) {
+        guard let decision = buckets.withLock({ $0?.take(token, at: now) }), !decision.isAllowed else { return }
+        throw .rateLimited(retryAfter: decision.wait.wholeSeconds)
+    }
+
+    // MARK: - Connections
+
+    /// Puts the lane on a connection, from the socket to where a router's codec comes next.
+    package func install(on channel: any Channel) throws {
+        if let options = channel.syncOptions {
+            try options.setOption(.maxMessagesPerRead, value: 1)
+            try options.setOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 8 << 10))
+            // With one read of upstream on top of it, this stays below the 64 KiB that a slow client may cost.
+            try options.setOption(.writeBufferWaterMark, value: .init(low: 16 << 10, high: 32 << 10))
+        }
+        let port = RawPort()
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(port)
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = 16 << 10
+        limits.maxHeaderListSize = 16 << 10
+        limits.maxHeaderFieldCount = 100
+        try pipeline.configureHTTPServerPipeline(
+            withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
+            withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
+        try pipeline.addHandler(LaneHandler(loop(of: channel.eventLoop), port, peer: Peer(channel)))
+    }
+
+    /// Must be called on `eventLoop`.
+    private func loop(of eventLoop: any EventLoop) -> LaneLoop {
+        let key = ObjectIdentifier(eventLoop)
+        if let known = loops.withLock({ $0[key] }) { return known.value }
+        let pool = UpstreamPool(
+            on: eventLoop, to: address, tls: tls, times: times, answerLimit: calls.answerLimit, now: calls.now)
+        let loop = LaneLoop(self, on: eventLoop, pool, numbers: RequestNumbers(random: randomBytes(12)))
+        let bound = NIOLoopBound(loop, eventLoop: eventLoop)
+        loops.withLock { $0[key] = bound }
+        loop.start()
+        return loop
+    }
+
+    // MARK: - Life
+
+    /// Gets every loop of `group` ready for the first calls.
+    package func start(on group: any EventLoopGroup) {
+        for eventLoop in group.makeIterator() {
+            eventLoop.execute { self.loop(of: eventLoop).pool.warm(Self.warmConnections) }
+        }
+    }
+
+    /// How many connections to upstream there are.
+    package var upstreamConnections: Int {
+        get async {
+            var count = 0
+            for loop in loops.withLock({ Array($0.values) }) {
+                count += (try? await loop.eventLoop.submit { loop.value.pool.count }.get()) ?? 0
+            }
+            return count
+        }
+    }
+
+    /// Closes the connections to upstream, when no client is left.
+    package func stop() async {
+        let all = loops.withLock { loops in
+            defer { loops = [:] }
+            return loops.values
+        }
+        for loop in all { try? await loop.eventLoop.submit { loop.value.stop() }.get() }
+    }
+
+    /// The path of a request's target: one that names a scheme and a host first, as a request to a proxy does, means the
+    /// same path (RFC 9112 section 3.2.2).
+    static func path(of target: String) -> Substring {
+        var rest = target[...]
+        if !rest.hasPrefix("/"), let scheme = ["http://", "https://"].first(where: { rest.hasPrefix($0) }) {
+            rest = rest.dropFirst(scheme.count).drop { $0 != "/" && $0 != "?" }
+        }
+        let path = rest.prefix { $0 != "?" }
+        return path.isEmpty ? "/" : path
+    }
+
+    static func isTooLong(_ target: String) -> Bool { target.utf8.count > longestTarget }
+}

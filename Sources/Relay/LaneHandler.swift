@@ -1,0 +1,513 @@
+import Core
+import Flatpeak
+import Glibc
+import NIOCore
+import NIOHTTP1
+import Sessions
+
+/// A client's connection: takes the relay's calls off, and hands everything else to the router behind it.
+///
+///     socket ─ RawPort ─ HTTPResponseEncoder ─ HTTPRequestDecoder ─ LaneHandler │ the router's codec and channel
+///
+/// The router learns nothing of calls that it does not get, so what it does at the connection's ends must be kept from
+/// it while the lane is at work: it would close on a client's half-close, or when the service drains.
+final class LaneHandler: ChannelDuplexHandler, CallClient {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    /// What arrived while somebody else's answer was being made.
+    private enum Held {
+        case part(HTTPServerRequestPart)
+        case failure(any Error)
+        case inputClosed
+    }
+
+    private let loop: LaneLoop
+    private let port: RawPort
+    private let peer: Peer
+    private var context: ChannelHandlerContext?
+    private var turns = Turns()
+    private var held = CircularBuffer<Held>(initialCapacity: 0)
+    private var isResuming = false
+    private var wantsToRead = false
+    private var isInputClosed = false
+    private var hasPassedOn = false
+    /// When the turn began, or the connection fell idle.
+    private var since: ContinuousClock.Instant
+    private var headBegan: ContinuousClock.Instant?
+    /// Bytes that came after the last answer.
+    private var surplus = 0
+    /// Where the loop keeps it.
+    var index = 0
+
+    // The request of ours that has its turn.
+    private var number = RequestNumber(high: 0, low: 0)
+    private var method = ""
+    private var route = ""
+    private var head = JudgedHead()
+    private var isVersion10 = false
+    private var refusal: BFFError?
+    private var body: ByteBuffer?
+    private var call: RelayCall?
+    private var answer: ByteBuffer?
+    private var status = 0
+    private var isChunked = false
+
+    /// What a client may send after the last answer before it is cut off.
+    private static let mostSurplus = 256 << 10
+
+    init(_ loop: LaneLoop, _ port: RawPort, peer: Peer) {
+        self.loop = loop
+        self.port = port
+        self.peer = peer
+        since = loop.now
+    }
+
+    private var lane: Lane { loop.lane }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        port.handler = self
+        loop.add(self)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        left()
+        port.handler = nil
+        self.context = nil
+    }
+
+    // MARK: - What arrives
+
+    /// Tells of bytes before they are decoded.
+    func bytesArrived(_ count: Int) {
+        switch turns.turn {
+        case .idle: if headBegan == nil { headBegan = loop.now }
+        case .closing:
+            surplus += count
+            if surplus > Self.mostSurplus { context?.close(promise: nil) }
+        case .reading, .asked, .answering, .passing: break
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = unwrapInboundIn(data)
+        if mustHold { held.append(.part(part)) } else { take(part, context) }
+    }
+
+    private var mustHold: Bool { turns.mustHold || (!held.isEmpty && !isResuming) }
+
+    private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        switch (turns.turn, part) {
+        case (.idle, .head(let head)): begin(head, context)
+        case (.passing, _):
+            pass(part, context)
+            if case .end = part, turns.requestPassed() { passedOver() }
+        case (.reading, .body(var bytes)):
+            guard refusal == nil else { return }
+            if body?.writeBuffer(&bytes) == nil { body = bytes }
+            guard body?.readableBytes ?? 0 > lane.rules.bodyLimit else { return }
+            turns.endAfterAnswer()
+            refuse(.bodyTooLarge(limit: lane.rules.bodyLimit))
+        case (.reading, .end):
+            if let refusal { refuse(refusal) } else { submit(context) }
+        case (.idle, _), (.asked, _), (.answering, _), (.closing, _), (.reading, .head): break
+        }
+    }
+
+    private func pass(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        hasPassedOn = true
+        context.fireChannelRead(wrapInboundOut(part))
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        // Refused, and more of it is to come: that is not worth waiting for.
+        if turns.turn == .reading, let refusal {
+            turns.endAfterAnswer()
+            refuse(refusal)
+        }
+        if hasPassedOn {
+            hasPassedOn = false
+            context.fireChannelReadComplete()
+        }
+    }
+
+    /// Nothing more is read while a later request waits here.
+    func read(context: ChannelHandlerContext) {
+        if held.isEmpty { context.read() } else { wantsToRead = true }
+    }
+
+    private func begin(_ request: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        let now = lane.calls.now()
+        headBegan = nil
+        since = now
+        head = JudgedHead(request)
+        method = request.method.rawValue
+        let path = Lane.path(of: request.uri)
+        let route = request.method == .POST ? Lane.paths.first { $0 == path } : nil
+        // The decoder stops at a request after which another protocol may follow.
+        turns.headArrived(
+            isOurs: route != nil,
+            keepsAlive: request.isKeepAlive && request.version == .http1_1 && !head.asksForUpgrade)
+        if head.isAmbiguous || Lane.isTooLong(request.uri) {
+            return refuseUnread(head.isAmbiguous ? .malformedHeader : .headersTooLarge, of: String(path))
+        }
+        guard let route else {
+            pass(.head(request), context)
+            return encourage()
+        }
+        number = loop.nextNumber()
+        self.route = route
+        isVersion10 = request.version == .http1_0
+        refusal = refusal(at: now)
+        if refusal == nil { encourage() }
+    }
+
+    /// What is wrong with a request of ours before its body was read.
+    private func refusal(at now: ContinuousClock.Instant) -> BFFError? {
+        do throws(BFFError) {
+            try lane.rules.admit(head, from: peer)
+        } catch {
+            return error
+        }
+        if !isJSON(contentType: head.contentType) { return .unsupportedContentType }
+        if let length = head.contentLength, length > lane.rules.bodyLimit {
+            return .bodyTooLarge(limit: lane.rules.bodyLimit)
+        }
+        return nil
+    }
+
+    private func encourage() {
+        if head.expectsContinue { port.send(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")) }
+    }
+
+    // MARK: - A call of ours
+
+    private func submit(_ context: ChannelHandlerContext) {
+        turns.bodyArrived()
+        let body = body ?? ByteBuffer()
+        self.body = nil
+        guard lane.rules.enter() else { return refuse(.overloaded) }
+        var connectToken: ConnectToken?
+        do throws(BFFError) {
+            let envelope = try Envelope(body.readableBytesUInt8Span)
+            connectToken = envelope.connectToken
+            if head.via?.contains(lane.via) == true { throw .loopDetected }
+            switch lane.sessions.known(envelope.connectToken) {
+            case .pass(let session): try send(envelope, in: session, body)
+            case .refuse(let error): throw error
+            case .unknown: admit(envelope, body)
+            }
+        } catch {
+            lane.rules.leave()
+            refuse(error, connectToken)
+        }
+    }
+
+    /// The slow path: the store is asked, off this thread, while the connection waits its turn.
+    private func admit(_ envelope: Envelope, _ body: ByteBuffer) {
+        let number = number
+        let sessions = lane.sessions
+        let token = envelope.connectToken
+        // The task ends within the time that the look-up is given.
+        loop.eventLoop.makeFutureWithTask { () -> Result<SessionID, BFFError> in
+            do throws(BFFError) { return .success(try await sessions.admit(token)) } catch { return .failure(error) }
+        }.assumeIsolated().whenComplete { result in
+            // A failed future would mean that the loop is gone, and this connection with it.
+            let admission = (try? result.get()) ?? .failure(.internalFailure)
+            do throws(BFFError) {
+                let session = try admission.get()
+                guard self.turns.turn == .asked, self.number == number else { throw .clientClosed }
+                try self.send(envelope, in: session, body)
+            } catch {
+                self.lane.rules.leave()
+                guard self.turns.turn == .asked, self.number == number else { return }
+                self.refuse(error, token)
+            }
+        }
+    }
+
+    private func send(_ envelope: Envelope, in session: SessionID, _ body: ByteBuffer) throws(BFFError) {
+        // After the gate: tokens that nobody minted take no memory.
+        try lane.take(envelope.connectToken, at: since)
+        guard let context else { throw .clientClosed }
+        var request = context.channel.allocator.buffer(capacity: 512 + body.readableBytes)
+        request.writeImmutableBuffer(lane.requestStart)
+        if let acceptLanguage = head.acceptLanguage {
+            request.writeStaticString("Accept-Language: ")
+            request.writeString(acceptLanguage)
+            request.writeStaticString("\r\n")
+        }
+        request.writeStaticString("Content-Length: ")
+        request.writeDecimal(body.readableBytes)
+        request.writeStaticString("\r\n\r\n")
+        request.writeImmutableBuffer(body)
+        let call = RelayCall(envelope, in: session, as: request, for: self, on: loop, at: lane.calls.now())
+        self.call = call
+        do throws(BFFError) {
+            try call.start()
+        } catch {
+            self.call = nil
+            throw error
+        }
+    }
+
+    // MARK: - Its answer
+
+    func callAnswered(_ status: Int, _ framing: AnswerHead.Framing, retryAfter: Int?) {
+        guard let context else { return }
+        turns.answerBegan()
+        self.status = status
+        var length: Int?
+        if case .length(let known) = framing { length = known }
+        isChunked = length == nil && !isVersion10
+        var answer = context.channel.allocator.buffer(capacity: 1024 + min(length ?? 0, 8 << 10))
+        writeHead(
+            into: &answer, status, contentType: "application/json; charset=utf-8", retryAfter: retryAfter,
+            length: length)
+        self.answer = answer
+    }
+
+    func callContinued(_ bytes: ByteBuffer, in range: Range<Int>) {
+        guard let context else { return }
+        if answer == nil { answer = context.channel.allocator.buffer(capacity: range.count + 16) }
+        let span = bytes.readableBytesSpan.extracting(range)
+        if isChunked { answer?.writeChunk(span) } else { answer?.writeBytes(span) }
+    }
+
+    func callPaused() {
+        guard let answer, let context else { return }
+        self.answer = nil
+        port.send(answer)
+        if !context.channel.isWritable { call?.holdBack(true) }
+    }
+
+    func callEnded() {
+        call = nil
+        var answer = answer ?? ByteBuffer()
+        self.answer = nil
+        if isChunked { answer.writeStaticString("0\r\n\r\n") }
+        finish(answer, status)
+    }
+
+    func callFailed(_ error: BFFError, hasBegun: Bool) {
+        let token = call?.connectToken
+        call = nil
+        guard hasBegun else { return refuse(error, token) }
+        // What was written says that more will come. Only a torn connection tells every client that it will not: one
+        // that was closed cleanly looks like the end of an answer to HTTP/1.0.
+        answer = nil
+        over(error.status)
+        turns.closed()
+        guard let context else { return }
+        let reset = linger(l_onoff: 1, l_linger: 0)
+        let set = (context.channel as? any SocketOptionProvider)?.setSoLinger(reset)
+        (set ?? context.eventLoop.makeSucceededVoidFuture()).assumeIsolated().whenComplete { _ in
+            context.close(promise: nil)
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        call?.holdBack(!context.channel.isWritable)
+        context.fireChannelWritabilityChanged()
+    }
+
+    // MARK: - Refusals
+
+    private func refuse(_ error: BFFError, _ connectToken: ConnectToken? = nil) {
+        guard let context else { return }
+        let refusal = lane.rules.refusal(of: route, error, id: RequestID(number), connectToken: connectToken)
+        var answer = context.channel.allocator.buffer(capacity: 1024 + refusal.body.count)
+        writeHead(
+            into: &answer, error.status, contentType: refusal.contentType, retryAfter: error.retryAfter,
+            length: refusal.body.count)
+        answer.writeBytes(refusal.body)
+        finish(answer, error.status)
+    }
+
+    /// Refuses what is not read any further, on whatever route it was meant for.
+    private func refuseUnread(_ error: BFFError, of path: String) {
+        number = loop.nextNumber()
+        route = path
+        turns.endAfterAnswer()
+        refuse(error)
+    }
+
+    /// The same before anything of a request is known.
+    private func refuseUnknown(_ error: BFFError) {
+        head = JudgedHead()
+        method = "UNKNOWN"
+        since = lane.calls.now()
+        refuseUnread(error, of: "")
+    }
+
+    private func writeHead(
+        into answer: inout ByteBuffer, _ status: Int, contentType: String, retryAfter: Int?, length: Int?
+    ) {
+        answer.writeAnswerHead(
+            status, contentType: contentType, retryAfter: retryAfter, length: length, isChunked: isChunked,
+            keepsAlive: turns.answerKeepsAlive, number: number, dateLine: loop.dateLine
+        ) { lane.rules.writeLines(for: head, from: peer, into: &$0) }
+    }
+
+    // MARK: - Ends of turns
+
+    private func finish(_ answer: ByteBuffer, _ status: Int) {
+        over(status)
+        turns.answered()
+        guard turns.turn == .closing, let context else {
+            port.send(answer)
+            return next()
+        }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { _ in self.finishSending() }
+        port.send(answer, promise: written)
+        held.removeAll()
+    }
+
+    /// Writes the line of a request of ours and forgets it.
+    private func over(_ status: Int) {
+        let now = lane.calls.now()
+        lane.rules.write(
+            RequestLine(
+                number: number, method: method, route: route, status: status,
+                milliseconds: since.duration(to: now).milliseconds))
+        since = now
+        refusal = nil
+        body = nil
+        isChunked = false
+    }
+
+    /// The last answer is written.
+    ///
+    /// Closing at once could cut it off, since what the client still sends would be answered with a reset; so only our
+    /// side ends, and the rest after a while.
+    private func finishSending() {
+        guard let context else { return }
+        context.close(mode: isInputClosed ? .all : .output, promise: nil)
+        if wantsToRead {
+            wantsToRead = false
+            context.read()
+        }
+    }
+
+    private func next() {
+        if held.isEmpty || isResuming { return }
+        // Later requests begin on a fresh stack, not inside a write or a read of upstream.
+        loop.eventLoop.assumeIsolated().execute { self.resume() }
+    }
+
+    private func resume() {
+        guard let context, !isResuming else { return }
+        isResuming = true
+        while !held.isEmpty, !turns.mustHold {
+            switch held.removeFirst() {
+            case .part(let part): take(part, context)
+            case .failure(let error): errorCaught(context: context, error: error)
+            case .inputClosed: context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+            }
+        }
+        isResuming = false
+        // Without it the router's channel delivers nothing of what it was passed.
+        channelReadComplete(context: context)
+        if held.isEmpty, wantsToRead {
+            wantsToRead = false
+            context.read()
+        }
+    }
+
+    // MARK: - The router's answer
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard turns.turn == .passing else { return context.write(data, promise: promise) }
+        switch unwrapOutboundIn(data) {
+        case .head(var head):
+            if turns.passedAnswerBegan() { head.headers.replaceOrAdd(name: "Connection", value: "close") }
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
+        case .body: context.write(data, promise: promise)
+        case .end:
+            guard turns.answerPassed() else { return context.write(data, promise: promise) }
+            guard turns.turn == .closing else {
+                context.write(data, promise: promise)
+                return passedOver()
+            }
+            let written = promise ?? context.eventLoop.makePromise(of: Void.self)
+            written.futureResult.assumeIsolated().whenComplete { _ in self.finishSending() }
+            context.writeAndFlush(data, promise: written)
+            passedOver()
+        }
+    }
+
+    private func passedOver() {
+        since = lane.calls.now()
+        if turns.turn == .closing { held.removeAll() } else { next() }
+    }
+
+    // MARK: - Ends of the connection
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch turns.turn {
+        case .closing: break
+        case .asked, .answering: held.append(.failure(error))
+        case .passing where mustHold: held.append(.failure(error))
+        case .idle, .reading:
+            guard let error = error as? HTTPParserError else { return context.fireErrorCaught(error) }
+            // Nobody knows where this request ends, so nothing after it can be trusted.
+            let told = error == .headerOverflow ? BFFError.headersTooLarge : .malformedHeader
+            if turns.turn == .idle { refuseUnknown(told) } else { refuseUnread(told, of: route) }
+        case .passing: context.fireErrorCaught(error)
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case ChannelEvent.inputClosed:
+            isInputClosed = true
+            if turns.turn == .closing { return context.close(promise: nil) }
+            if turns.isOurs || !held.isEmpty { return held.append(.inputClosed) }
+        case is ChannelShouldQuiesceEvent:
+            turns.drain()
+            if turns.isOurs { return }
+        default: break
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        left()
+        context.fireChannelInactive()
+    }
+
+    private func left() {
+        loop.remove(self)
+        held.removeAll()
+        if turns.isOurs { over(BFFError.clientClosed.status) }
+        turns.closed()
+        call?.clientLeft()
+        call = nil
+        answer = nil
+    }
+
+    func tick(at now: ContinuousClock.Instant) {
+        let times = lane.times
+        switch turns.turn {
+        case .idle:
+            let isSlow = headBegan.map { $0.duration(to: now) > times.head } ?? false
+            if isSlow { return refuseUnknown(.requestTimedOut) }
+            if since.duration(to: now) > times.idle { context?.close(promise: nil) }
+        case .reading where since.duration(to: now) > times.body: refuseUnread(.requestTimedOut, of: route)
+        case .passing where !turns.mustHold && since.duration(to: now) > times.body: context?.close(promise: nil)
+        case .closing where since.duration(to: now) > times.linger: context?.close(promise: nil)
+        case .reading, .asked, .answering, .passing, .closing: break
+        }
+    }
+}
+
+extension Duration {
+    /// Whole ones, as a log line has them.
+    package var milliseconds: Int64 {
+        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+    }
+}

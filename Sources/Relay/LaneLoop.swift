@@ -1,0 +1,71 @@
+import Core
+import Flatpeak
+import NIOCore
+
+/// What the lane has on one event loop: all of it is touched there alone, so nothing of it is locked.
+final class LaneLoop {
+    let lane: Lane
+    let eventLoop: any EventLoop
+    let pool: UpstreamPool
+    private var numbers: RequestNumbers
+    private var connections: [LaneHandler] = []
+    private var timer: RepeatedTask?
+    /// As of the last tick, for what need not be exact.
+    private(set) var now: ContinuousClock.Instant
+    /// The `Date` line of every answer, as of the last tick.
+    private(set) var dateLine = ByteBuffer()
+    private var dateSecond = 0
+
+    init(_ lane: Lane, on eventLoop: any EventLoop, _ pool: UpstreamPool, numbers: RequestNumbers) {
+        self.lane = lane
+        self.eventLoop = eventLoop
+        self.pool = pool
+        self.numbers = numbers
+        now = lane.calls.now()
+        writeDate()
+    }
+
+    /// Begins to look at the time.
+    func start() {
+        let tick = TimeAmount(lane.times.tick)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        timer = eventLoop.scheduleRepeatedTask(initialDelay: tick, delay: tick) { _ in bound.value.tick() }
+    }
+
+    func stop() {
+        timer?.cancel()
+        pool.shutDown()
+    }
+
+    func nextNumber() -> RequestNumber { numbers.next() }
+
+    private func tick() {
+        now = lane.calls.now()
+        writeDate()
+        pool.tick(at: now)
+        for connection in connections { connection.tick(at: now) }
+    }
+
+    private func writeDate() {
+        let second = lane.secondsSince1970()
+        guard second != dateSecond else { return }
+        dateSecond = second
+        dateLine = ByteBuffer(string: "Date: \(CivilTime(secondsSince1970: second).httpDate)\r\n")
+    }
+
+    // MARK: - Clients
+
+    func add(_ connection: LaneHandler) {
+        connection.index = connections.count
+        connections.append(connection)
+    }
+
+    func remove(_ connection: LaneHandler) {
+        guard connection.index < connections.count, connections[connection.index] === connection else { return }
+        let last = connections.removeLast()
+        if last !== connection {
+            last.index = connection.index
+            connections[last.index] = last
+        }
+    }
+}

@@ -1,0 +1,34 @@
+package import Core
+package import NIOCore
+
+/// The rules that the lane shares with every other route, and the words in which it refuses.
+package protocol LaneRules: Sendable {
+    /// The longest body of a relayed call, in bytes.
+    var bodyLimit: Int { get }
+    /// Takes a place among the requests under way, over all connections; each one taken is given back.
+    func enter() -> Bool
+    func leave()
+    /// Lets a caller through.
+    /// - Throws: `rateLimited` or `originNotAllowed`.
+    func admit(_ head: JudgedHead, from peer: Peer) throws(BFFError)
+    /// Writes the header lines that every answer to such a request carries, each with its end.
+    func writeLines(for head: JudgedHead, from peer: Peer, into answer: inout ByteBuffer)
+    /// The answer to a request that is refused before its route is asked.
+    func refusal(of path: String, _ error: BFFError, id: RequestID, connectToken: ConnectToken?) -> Refusal
+    /// Writes down a request that was answered.
+    func write(_ line: RequestLine)
+}
+
+/// An error in the words of its route.
+package struct Refusal: Sendable {
+    /// The route's template, for the log.
+    package let route: String
+    package let contentType: String
+    package let body: [UInt8]
+
+    package init(route: String, contentType: String, body: [UInt8]) {
+        self.route = route
+        self.contentType = contentType
+        self.body = body
+    }
+}

@@ -1,0 +1,22 @@
+/// How long the lane waits for what.
+package struct LaneTimes: Sendable {
+    /// A client between two requests: longer than the 75 s that reverse proxies keep a connection, so that they close
+    /// first.
+    package var idle = Duration.seconds(90)
+    /// The first byte of a request to the end of its head.
+    package var head = Duration.seconds(15)
+    /// The end of a head to the end of the body.
+    package var body = Duration.seconds(30)
+    /// The last answer to the end of the connection, for a client that still sends.
+    package var linger = Duration.seconds(2)
+    /// A connection to upstream, its handshake included.
+    package var connect = Duration.seconds(2)
+    /// An unused connection to upstream: load balancers commonly keep theirs for 60 s and must not close first.
+    package var upstreamIdle = Duration.seconds(45)
+    /// Any connection to upstream, so that a change of its address is followed.
+    package var upstreamAge = Duration.seconds(600)
+    /// How often all these are looked at.
+    package var tick = Duration.milliseconds(250)
+
+    package init() {}
+}

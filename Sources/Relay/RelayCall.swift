@@ -1,0 +1,134 @@
+import Core
+import Flatpeak
+import NIOCore
+import Sessions
+
+/// The client of a relayed call, which hears its answer as it arrives.
+protocol CallClient: AnyObject {
+    func callAnswered(_ status: Int, _ framing: AnswerHead.Framing, retryAfter: Int?)
+    func callContinued(_ bytes: ByteBuffer, in range: Range<Int>)
+    /// What was handed over should be on its way.
+    func callPaused()
+    func callEnded()
+    /// - Parameter hasBegun: Whether a part of the answer was handed over already.
+    func callFailed(_ error: BFFError, hasBegun: Bool)
+}
+
+/// One relayed call, from its first try to the end of its answer.
+///
+/// It outlives a client that leaves: Flatpeak has taken the customer's step, and where that led must be known.
+final class RelayCall: AnswerReceiver {
+    private let lane: Lane
+    private let loop: LaneLoop
+    /// Let go of when the call is over, which it always is in the end.
+    private var client: (any CallClient)?
+    private let envelope: Envelope
+    private let session: SessionID
+    private let request: ByteBuffer
+    private let end: ContinuousClock.Instant
+
+    private var attempt = 1
+    private var tryStarted: ContinuousClock.Instant
+    private var page = AnsweredPage()
+    private var status = 0
+    private var retryAfter: Int?
+    private var connection: UpstreamConnection?
+
+    var connectToken: ConnectToken { envelope.connectToken }
+
+    /// - Parameter request: The call as it goes over the wire.
+    init(
+        _ envelope: Envelope, in session: SessionID, as request: ByteBuffer, for client: any CallClient,
+        on loop: LaneLoop, at now: ContinuousClock.Instant
+    ) {
+        self.envelope = envelope
+        self.session = session
+        self.request = request
+        self.client = client
+        self.loop = loop
+        lane = loop.lane
+        tryStarted = now
+        end = now + lane.calls.deadline
+    }
+
+    /// Makes the first try; the place that the call has among the requests under way is given back at its end.
+    func start() throws(BFFError) {
+        try lane.calls.start(attempt: attempt, at: tryStarted)
+        loop.pool.send(request, for: self, until: end)
+    }
+
+    /// Nobody reads the answer any more.
+    func clientLeft() {
+        client = nil
+        connection?.holdBack(false)
+    }
+
+    /// The client has fallen behind, or has caught up.
+    func holdBack(_ isHeldBack: Bool) {
+        connection?.holdBack(isHeldBack)
+    }
+
+    // MARK: - The answer
+
+    /// Only status and content type are judged: a redirect of the host itself means nothing to the web app.
+    func answerBegan(_ head: AnswerHead, _ bytes: ByteBuffer, on connection: UpstreamConnection) {
+        self.connection = connection
+        status = head.status
+        retryAfter = head.retryAfter.flatMap { lane.calls.retryAfter(bytes.readableBytesUInt8Span.text(in: $0)) }
+        guard head.isJSON, !(300..<400).contains(status) else {
+            connection.leaveUnheard()
+            tried()
+            return over { $0.callFailed(.upstreamInvalidAnswer, hasBegun: false) }
+        }
+        client?.callAnswered(status, head.framing, retryAfter: retryAfter)
+    }
+
+    func answerContinued(_ bytes: ByteBuffer, in range: Range<Int>) {
+        if !page.isRead { page.read(bytes.readableBytesUInt8Span, in: range) }
+        client?.callContinued(bytes, in: range)
+    }
+
+    func answerPaused() {
+        client?.callPaused()
+    }
+
+    func answerEnded() {
+        tried()
+        lane.sessions.note(
+            RelayedStep(envelope: envelope, answeredRoute: page.route, redirectURL: page.redirectURL), in: session)
+        over { $0.callEnded() }
+    }
+
+    func answerFailed(_ failure: TransportFailure) {
+        let hasBegun = connection != nil
+        let now = lane.calls.now()
+        let wait = lane.calls.failed(failure, attempt: attempt, started: tryStarted, until: end, at: now)
+        guard let wait else { return over { $0.callFailed(failure.told, hasBegun: hasBegun) } }
+        attempt += 1
+        loop.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(wait)) { self.tryAgain() }
+    }
+
+    /// Only after a try of which nothing was sent.
+    private func tryAgain() {
+        tryStarted = lane.calls.now()
+        do throws(BFFError) {
+            try start()
+        } catch {
+            over { $0.callFailed(error, hasBegun: false) }
+        }
+    }
+
+    /// Tells the policy that upstream works, or what it complained of.
+    private func tried() {
+        lane.calls.answered(
+            status, retryAfter: retryAfter, attempt: attempt, started: tryStarted, at: lane.calls.now())
+    }
+
+    private func over(_ tell: (any CallClient) -> Void) {
+        lane.rules.leave()
+        connection = nil
+        let client = client
+        self.client = nil
+        if let client { tell(client) }
+    }
+}

@@ -1,0 +1,249 @@
+import Core
+import Flatpeak
+import NIOCore
+import NIOTLS
+
+/// Who hears the answer to one call, in this order: its head, pieces of its body, its end; or at any point its failure.
+///
+/// With ``UpstreamPool/send(_:for:until:)`` this is all that the relay knows of how calls travel; HTTP/2 would come in
+/// behind the two.
+protocol AnswerReceiver: AnyObject {
+    /// - Parameter bytes: Where the ranges of `head` are found.
+    func answerBegan(_ head: AnswerHead, _ bytes: ByteBuffer, on connection: UpstreamConnection)
+    func answerContinued(_ bytes: ByteBuffer, in range: Range<Int>)
+    /// Everything that has arrived so far was handed over.
+    func answerPaused()
+    func answerEnded()
+    func answerFailed(_ failure: TransportFailure)
+}
+
+/// One connection to upstream; it carries one call at a time.
+final class UpstreamConnection: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum State {
+        /// Not usable yet; the call is sent as soon as it is. Goes to `idle`, `busy` or `closed`.
+        case connecting(Call?)
+        /// Goes to `busy` or `closed`.
+        case idle(since: ContinuousClock.Instant)
+        /// Goes to `idle`, `unheard` or `closed`.
+        case busy(any AnswerReceiver)
+        /// The answer is read to its end, but nobody hears it: a connection costs more. Goes to `idle` or `closed`.
+        case unheard
+        case closed
+    }
+    struct Call {
+        let request: ByteBuffer
+        let receiver: any AnswerReceiver
+        let end: ContinuousClock.Instant
+    }
+
+    /// The two hold each other until the connection is closed, which it is at the latest with the lane.
+    private let pool: UpstreamPool
+    private let isSecure: Bool
+    private let openedAt: ContinuousClock.Instant
+    private var context: ChannelHandlerContext?
+    private var state: State
+    /// When a connection that is being made, or a call on it, is given up.
+    private var end: ContinuousClock.Instant
+    private var reader = AnswerReader()
+    /// The beginning of a head whose end has not arrived.
+    private var begun: ByteBuffer?
+    private var received = 0
+    private var isHeldBack = false
+    private var wantsToRead = false
+    /// Where the pool keeps it.
+    var index = 0
+
+    init(
+        _ pool: UpstreamPool, isSecure: Bool, for call: Call?, until end: ContinuousClock.Instant,
+        at now: ContinuousClock.Instant
+    ) {
+        self.pool = pool
+        self.isSecure = isSecure
+        self.end = end
+        openedAt = now
+        state = .connecting(call)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive, !isSecure { becameUsable(context) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    // MARK: - Connecting
+
+    func channelActive(context: ChannelHandlerContext) {
+        if !isSecure { becameUsable(context) }
+        context.fireChannelActive()
+    }
+
+    /// With TLS a connection is one only after the handshake: what fails before has sent nothing.
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted = event as? TLSUserEvent { becameUsable(context) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    private func becameUsable(_ context: ChannelHandlerContext) {
+        guard case .connecting(let call) = state else { return }
+        guard let call else {
+            state = .idle(since: pool.now())
+            pool.gotIdle(self)
+            return
+        }
+        send(call, context)
+    }
+
+    func couldNotConnect() {
+        fail(.notConnected)
+    }
+
+    // MARK: - One call
+
+    /// Sends a call on an idle connection.
+    /// - Returns: False when it was closed meanwhile; nothing was sent then.
+    func send(_ call: Call) -> Bool {
+        guard case .idle = state, let context, context.channel.isActive else { return false }
+        send(call, context)
+        return true
+    }
+
+    private func send(_ call: Call, _ context: ChannelHandlerContext) {
+        state = .busy(call.receiver)
+        end = call.end
+        received = 0
+        reader = AnswerReader()
+        context.writeAndFlush(wrapOutboundOut(call.request), promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        if begun != nil {
+            begun?.writeBuffer(&bytes)
+            bytes = begun ?? bytes
+            begun = nil
+        }
+        var offset = 0
+        received += bytes.readableBytes
+        while true {
+            switch state {
+            case .busy, .unheard: break
+            case .idle, .connecting:
+                // Nobody asked for anything: whatever this is, the next call must not take it for its answer.
+                return close()
+            case .closed: return
+            }
+            switch reader.next(bytes.readableBytesUInt8Span, &offset) {
+            case .head(let head):
+                if case .length(let length) = head.framing, length > pool.answerLimit { return fail(.unreadable) }
+                receiver?.answerBegan(head, bytes, on: self)
+            case .body(let range):
+                if received > pool.answerLimit + AnswerHead.maximumLength { return fail(.unreadable) }
+                receiver?.answerContinued(bytes, in: range)
+            case .end:
+                return ended(isClean: offset == bytes.readableBytes)
+            case .refused: return fail(.unreadable)
+            case .needsMore:
+                if offset < bytes.readableBytes {
+                    bytes.moveReaderIndex(forwardBy: offset)
+                    received -= bytes.readableBytes
+                    begun = bytes
+                }
+                receiver?.answerPaused()
+                return
+            }
+        }
+    }
+
+    private var receiver: (any AnswerReceiver)? { if case .busy(let receiver) = state { receiver } else { nil } }
+
+    /// The receiver hears last, since its next call may want this connection.
+    private func ended(isClean: Bool) {
+        let receiver = receiver
+        holdBack(false)
+        if isClean, reader.keepsAlive, !pool.isTooOld(openedAt) {
+            state = .idle(since: pool.now())
+            pool.gotIdle(self)
+        } else {
+            close()
+        }
+        receiver?.answerEnded()
+    }
+
+    private func fail(_ failure: TransportFailure) {
+        let failed = state
+        close()
+        switch failed {
+        case .busy(let receiver): receiver.answerFailed(failure)
+        case .connecting(let call):
+            guard let call else { break }
+            call.receiver.answerFailed(pool.now() >= call.end ? .timedOut : .notConnected)
+        case .idle, .unheard, .closed: break
+        }
+    }
+
+    private func close() {
+        state = .closed
+        begun = nil
+        pool.forget(self)
+        context?.close(promise: nil)
+    }
+
+    /// Nobody hears the rest of the answer.
+    func leaveUnheard() {
+        guard case .busy = state else { return }
+        state = .unheard
+        holdBack(false)
+    }
+
+    // MARK: - Back-pressure
+
+    /// Stops reading, or goes on: whoever reads the answer has fallen behind, or has caught up.
+    func holdBack(_ isHeldBack: Bool) {
+        self.isHeldBack = isHeldBack
+        if !isHeldBack, wantsToRead {
+            wantsToRead = false
+            context?.read()
+        }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if isHeldBack {
+            wantsToRead = true
+        } else {
+            context.read()
+        }
+    }
+
+    // MARK: - Ends
+
+    func channelInactive(context: ChannelHandlerContext) {
+        fail(.broken)
+        context.fireChannelInactive()
+    }
+
+    /// Its text may hold what must not be told; that the connection broke is all that matters.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        fail(.broken)
+    }
+
+    func tick(at now: ContinuousClock.Instant) {
+        switch state {
+        case .connecting, .busy, .unheard:
+            if now >= end { fail(.timedOut) }
+        case .idle(let since):
+            if since.duration(to: now) > pool.times.upstreamIdle || pool.isTooOld(openedAt) { close() }
+        case .closed: break
+        }
+    }
+
+    func shutDown() {
+        fail(.broken)
+    }
+}

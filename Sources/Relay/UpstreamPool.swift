@@ -1,0 +1,110 @@
+import Core
+import Flatpeak
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// The connections to upstream of one event loop: a call never leaves the loop on which its client is.
+///
+/// How many there are is bounded by the places that the policy gives to relayed calls, and by what upstream's idle time
+/// lets live.
+final class UpstreamPool {
+    private let loop: any EventLoop
+    private let address: UpstreamAddress
+    private let tls: NIOSSLContext?
+    let times: LaneTimes
+    let answerLimit: Int
+    let now: @Sendable () -> ContinuousClock.Instant
+    private var connections: [UpstreamConnection] = []
+    /// The one used last is used next, so that those beyond the need grow old.
+    private var idle: [UpstreamConnection] = []
+
+    /// - Parameter tls: Nil for plain connections, which the settings allow to loopback addresses alone.
+    init(
+        on loop: any EventLoop, to address: UpstreamAddress, tls: NIOSSLContext?, times: LaneTimes, answerLimit: Int,
+        now: @escaping @Sendable () -> ContinuousClock.Instant
+    ) {
+        self.loop = loop
+        self.address = address
+        self.tls = tls
+        self.times = times
+        self.answerLimit = answerLimit
+        self.now = now
+    }
+
+    /// Sends `request`, whole and ready for the wire, over an idle connection or a new one.
+    func send(_ request: ByteBuffer, for receiver: any AnswerReceiver, until end: ContinuousClock.Instant) {
+        let call = UpstreamConnection.Call(request: request, receiver: receiver, end: end)
+        while let connection = idle.popLast() {
+            if connection.send(call) { return }
+        }
+        connect(for: call)
+    }
+
+    /// Opens connections ahead of the first calls.
+    func warm(_ count: Int) {
+        for _ in 0..<count { connect(for: nil) }
+    }
+
+    private func connect(for call: UpstreamConnection.Call?) {
+        let now = now()
+        let connection = UpstreamConnection(
+            self, isSecure: tls != nil, for: call, until: min(now + times.connect, call?.end ?? now + times.connect),
+            at: now)
+        connection.index = connections.count
+        connections.append(connection)
+        let handler = NIOLoopBound(connection, eventLoop: loop)
+        let serverName = address.serverName
+        // The name is resolved for each connection: upstream may move while we run.
+        ClientBootstrap(group: loop)
+            .connectTimeout(TimeAmount(times.connect))
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 8 << 10))
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelInitializer { [tls] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: tls, serverHostname: serverName))
+                    }
+                    try channel.pipeline.syncOperations.addHandler(handler.value)
+                }
+            }
+            .connect(host: address.host, port: address.port)
+            .assumeIsolated()
+            .whenFailure { _ in connection.couldNotConnect() }
+    }
+
+    var count: Int { connections.count }
+
+    // MARK: - What connections tell
+
+    func gotIdle(_ connection: UpstreamConnection) {
+        idle.append(connection)
+    }
+
+    func forget(_ connection: UpstreamConnection) {
+        guard connection.index < connections.count, connections[connection.index] === connection else { return }
+        let last = connections.removeLast()
+        if last !== connection {
+            last.index = connection.index
+            connections[last.index] = last
+        }
+        if let place = idle.lastIndex(where: { $0 === connection }) { idle.remove(at: place) }
+    }
+
+    func isTooOld(_ openedAt: ContinuousClock.Instant) -> Bool {
+        openedAt.duration(to: now()) > times.upstreamAge
+    }
+
+    // MARK: - Time
+
+    /// One coarse timer of the loop serves all deadlines; one for each call would cost more than the call's checks.
+    func tick(at now: ContinuousClock.Instant) {
+        for connection in connections { connection.tick(at: now) }
+    }
+
+    func shutDown() {
+        for connection in connections { connection.shutDown() }
+    }
+}

@@ -1,0 +1,148 @@
+import Core
+import Glibc
+import Synchronization
+
+/// Lines of JSON on their way out, kept together for a moment: a write for each would cost more than a relayed call.
+///
+/// What is worth a warning goes out at once, with all that came before it.
+final class JSONLog: Sendable {
+    private struct State {
+        var bytes: [UInt8] = []
+        /// The text of the last whole second, and which one that was.
+        var second = (number: 0, text: "")
+    }
+
+    private let state = Mutex(State())
+    private let write: @Sendable ([UInt8]) -> Void
+    private let limit: Int
+    private let now: @Sendable () -> (seconds: Int, milliseconds: Int)
+
+    /// - Parameters:
+    ///   - limit: So many bytes are not held back any longer.
+    ///   - write: Takes whole lines.
+    init(
+        limit: Int = 32 << 10, now: @escaping @Sendable () -> (seconds: Int, milliseconds: Int) = JSONLog.wallClock,
+        write: @escaping @Sendable ([UInt8]) -> Void
+    ) {
+        self.limit = limit
+        self.now = now
+        self.write = write
+    }
+
+    /// Adds a line.
+    /// - Parameters:
+    ///   - fields: In the order in which they are to stand; `time` comes last.
+    ///   - isUrgent: Whether it goes out at once.
+    func add(isUrgent: Bool, _ fields: (inout JSONLine) -> Void) {
+        let now = now()
+        state.withLock { state in
+            if state.second.number != now.seconds || state.second.text.isEmpty {
+                state.second = (now.seconds, CivilTime(secondsSince1970: now.seconds).timestamp)
+            }
+            var line = JSONLine(state.bytes)
+            state.bytes = []
+            fields(&line)
+            line.end(second: state.second.text, milliseconds: now.milliseconds)
+            state.bytes = line.bytes
+            if isUrgent || state.bytes.count >= limit { flush(&state) }
+        }
+    }
+
+    /// Writes what was held back.
+    func flush() {
+        state.withLock { flush(&$0) }
+    }
+
+    private func flush(_ state: inout State) {
+        guard !state.bytes.isEmpty else { return }
+        write(state.bytes)
+        state.bytes.removeAll(keepingCapacity: true)
+    }
+
+    static let wallClock: @Sendable () -> (seconds: Int, milliseconds: Int) = {
+        var time = timespec()
+        // Safe: it writes the one value that it is given.
+        _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return (time.tv_sec, time.tv_nsec / 1_000_000)
+    }
+}
+
+extension JSONLog {
+    /// Adds the line of a request, in the form in which a logger's event with the same fields comes out.
+    func add(_ request: RequestLine) {
+        add(isUrgent: false) { line in
+            line.add("bff.milliseconds", Int(request.milliseconds))
+            line.add("bff.request", request.number)
+            line.add("http.method", request.method)
+            line.add("http.route", request.route)
+            line.add("http.status", request.status)
+            line.add("level", "info")
+            line.add("message", "request")
+        }
+    }
+}
+
+/// One object on one line, whose every value is text.
+///
+/// Whatever looks like a connect token is masked, and control characters come out escaped, so that no value can pretend
+/// to be another line or take over a terminal.
+struct JSONLine {
+    private(set) var bytes: [UInt8]
+    private var isEmpty = true
+
+    fileprivate init(_ bytes: consuming [UInt8]) {
+        self.bytes = bytes
+    }
+
+    mutating func add(_ name: String, _ value: String) {
+        begin(name)
+        write(ConnectToken.masked(value))
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    mutating func add(_ name: StaticString, _ value: Int) {
+        begin("\(name)")
+        bytes.append(contentsOf: String(value).utf8)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    mutating func add(_ name: StaticString, _ value: RequestNumber) {
+        begin("\(name)")
+        value.write { bytes.append($0) }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    fileprivate mutating func end(second: String, milliseconds: Int) {
+        begin("time")
+        bytes.append(contentsOf: second.utf8)
+        let digits = String(1000 + milliseconds).utf8.dropFirst()
+        bytes.append(UInt8(ascii: "."))
+        bytes.append(contentsOf: digits)
+        bytes.append(contentsOf: "Z\"}\n".utf8)
+    }
+
+    private mutating func begin(_ name: String) {
+        bytes.append(isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
+        isEmpty = false
+        bytes.append(UInt8(ascii: "\""))
+        write(name)
+        bytes.append(contentsOf: "\":\"".utf8)
+    }
+
+    private mutating func write(_ text: String) {
+        for scalar in text.unicodeScalars {
+            switch scalar.value {
+            case 0x22, 0x5C: bytes += [UInt8(ascii: "\\"), UInt8(scalar.value)]
+            // Those of Latin-1, up to 9F, move cursors on some terminals.
+            case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029:
+                bytes.append(contentsOf: "\\u".utf8)
+                for shift in stride(from: 12, through: 0, by: -4) {
+                    let digit = UInt8(scalar.value >> shift & 15)
+                    bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+                }
+            case 0x20..<0x80: bytes.append(UInt8(scalar.value))
+            default: bytes.append(contentsOf: String(scalar).utf8)
+            }
+        }
+    }
+}

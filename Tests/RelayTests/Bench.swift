@@ -1,0 +1,168 @@
+import Core
+import Flatpeak
+import Foundation
+import Gateway
+import Logging
+import NIOSSL
+import Relay
+import Resilience
+import ServiceLifecycle
+import Sessions
+import Synchronization
+import TestSupport
+import Testing
+
+/// The gateway on a real socket, between clients and an upstream whose bytes a test writes.
+struct Bench {
+    /// What a test may set before it starts.
+    struct Setup {
+        var origins: Set<String> = []
+        var addressLimit: RateLimit?
+        var callLimit: RateLimit?
+        var proxies = TrustedProxies([], unix: false)
+        var capacity = 512
+        /// Nil for that of the staged upstream.
+        var connectURL: String?
+        var certificateAuthorities: String?
+        var upstreamTLS: NIOSSLContext?
+    }
+
+    let port: Int
+    let upstream: StagedServer
+    let api: ScriptedUpstream
+    let sessions: Sessions
+    let clock: TestClock
+    let lines: Lines
+    private let group: ServiceGroup
+    private let lane: Lane
+
+    /// The request lines that were written.
+    final class Lines: Sendable {
+        private let state = Mutex<[RequestLine]>([])
+        var all: [RequestLine] { state.withLock { $0 } }
+        func append(_ line: RequestLine) { state.withLock { $0.append(line) } }
+    }
+
+    static let subject = Subject("alice")
+
+    /// Runs `body` with a gateway that is stopped afterwards.
+    static func run(_ setup: Setup = Setup(), _ body: (Bench) async throws -> Void) async throws {
+        let upstream = try await StagedServer(tls: setup.upstreamTLS)
+        let clock = TestClock()
+        let lines = Lines()
+        let api = ScriptedUpstream()
+        let tokens = countingBytes()
+        api.on(
+            "mint",
+            [
+                { _ in
+                    .success(
+                        .json(
+                            #"{"connect_token":"cot_\#(tokens(12).hexadecimal)","expires_in":86400,"live_mode":false}"#)
+                    )
+                }
+            ])
+        let scheme = setup.upstreamTLS == nil ? "http" : "https"
+        let flatpeak = FlatpeakClient.scripted(
+            api, connectURL: setup.connectURL ?? "\(scheme)://127.0.0.1:\(upstream.port)", clock: clock)
+        let ledger = SessionLedger(store: InMemoryStore(), logger: .silent)
+        let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: { clock.wall })
+        let sessions = Sessions(
+            flatpeak: flatpeak, ledger: ledger, reads: reads,
+            settings: .init(
+                callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: "http://web.test")],
+                returnURLs: []),
+            now: { clock.wall }, randomBytes: countingBytes(), logger: .silent)
+        let table = RouteTable(
+            Route.contract(sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, now: { clock.wall }),
+            authenticator: DevAuthenticator(), origins: setup.origins,
+            limits: Limits(mint: nil, address: setup.addressLimit, now: { clock.monotonic }), proxies: setup.proxies,
+            capacity: setup.capacity, randomBytes: countingBytes(), logger: .silent, log: lines.append)
+        var times = LaneTimes()
+        // The clock is the test's; this is only how soon its moves are noticed.
+        times.tick = .milliseconds(5)
+        let lane = try Lane(
+            sessions: sessions, calls: flatpeak.relayCalls, rules: table.laneRules,
+            certificateAuthorities: setup.certificateAuthorities, instance: "self", limit: setup.callLimit,
+            times: times, secondsSince1970: { Int(clock.wall.timeIntervalSince1970) }, randomBytes: countingBytes())
+        let (ports, port) = AsyncStream<Int>.makeStream()
+        let server = GatewayServer(table, lane: lane, at: .tcp(host: "127.0.0.1", port: 0), logger: .silent) {
+            port.yield($0 ?? 0)
+        }
+        let group = ServiceGroup(configuration: .init(services: [server], logger: .silent))
+        let running = Task { try await group.run() }
+        var iterator = ports.makeAsyncIterator()
+        let bench = Bench(
+            port: try #require(await iterator.next()), upstream: upstream, api: api, sessions: sessions,
+            clock: clock, lines: lines, group: group, lane: lane)
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(bench)) } catch { result = .failure(error) }
+        await upstream.stop()
+        // Ends what waits for its time, since the service waits for its clients.
+        clock.advance(by: 200)
+        await group.triggerGracefulShutdown()
+        try await running.value
+        try result.get()
+    }
+
+    /// The service is told to stop; `run` waits for it.
+    func stop() async {
+        await group.triggerGracefulShutdown()
+    }
+
+    func mint() async throws -> ConnectSession {
+        try await sessions.mint(Array("{}".utf8), as: nil, for: try #require(Self.subject)).session
+    }
+
+    /// What is known of a session.
+    func facts(of session: ConnectSession) async throws -> SessionFacts {
+        try await sessions.session(session.id, of: session.subject).facts
+    }
+
+    func client() async throws -> RawClient {
+        try await RawClient(port: port)
+    }
+
+    /// A call of the relay.
+    static func call(
+        _ session: ConnectSession, path: String = "/", fields: String = "", version: String = "1.1",
+        route: String = "session_start"
+    ) -> String {
+        post(
+            #"{"connect_token":"\#(session.connectToken.exposed)","route":"\#(route)"}"#, path: path, fields: fields,
+            version: version)
+    }
+
+    static func post(_ body: String, path: String = "/", fields: String = "", version: String = "1.1") -> String {
+        "POST \(path) HTTP/\(version)\r\nHost: bff.test\r\nContent-Type: application/json\r\n\(fields)"
+            + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+    }
+
+    static func get(_ path: String = "/livez", fields: String = "") -> String {
+        "GET \(path) HTTP/1.1\r\nHost: bff.test\r\n\(fields)\r\n"
+    }
+
+    /// Whether the relay holds no connection to upstream that it takes for a good one.
+    var hasNoUpstreamConnections: Bool {
+        get async { await lane.upstreamConnections == 0 }
+    }
+
+    /// Lets time pass, for as long as it takes until the server has noticed.
+    func passTime() -> Task<Void, any Error> {
+        Task {
+            while true {
+                clock.advance(by: 5)
+                try await Task.sleep(for: .milliseconds(5))
+            }
+        }
+    }
+
+    /// Waits for something that happens on another thread.
+    func until(_ condition: () async throws -> Bool) async throws {
+        let end = ContinuousClock.now + .seconds(10)
+        while try await !condition() {
+            try #require(ContinuousClock.now < end, "it never happened")
+            try await Task.sleep(for: .milliseconds(1))
+        }
+    }
+}

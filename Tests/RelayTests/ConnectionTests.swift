@@ -1,0 +1,218 @@
+import Core
+import Gateway
+import Resilience
+import TestSupport
+import Testing
+
+/// Requests of both kinds on one connection, in every shape that HTTP/1.1 lets them have.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct ConnectionTests {
+    @Test func `both kinds take turns on one connection`() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            for path in ["/", "/v1/connect", "/"] {
+                try await client.send(Bench.call(session, path: path))
+                try await #require(await bench.upstream.next()).answer(#"{"route":"\#(path)"}"#)
+                #expect(try await client.answer().body == #"{"route":"\#(path)"}"#)
+                try await client.send(Bench.get())
+                #expect(try await client.answer().body == "ok\n")
+                try await client.send(Bench.post("{}", path: "/v1/connect/sessions"))
+                #expect(try await client.answer().status == 201)
+            }
+            #expect(bench.upstream.connections <= 4, "kept alive, besides those opened ahead")
+        }
+    }
+
+    @Test(
+        "pipelined requests of both kinds are answered in their order, in one packet or byte by byte",
+        arguments: ["RGRGGRR", "GRGR", "RRR", "GGG", "MRMR", "RMGM"], [false, true])
+    func pipelined(kinds: String, inDrips: Bool) async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            var text = ""
+            for (number, kind) in kinds.enumerated() {
+                switch kind {
+                case "R": text += Bench.call(session, route: "page_\(number)")
+                case "M": text += Bench.post("{}", path: "/v1/connect/sessions")
+                default: text += Bench.get()
+                }
+            }
+            async let sent: Void = inDrips ? client.drip(text) : client.send(text)
+            for (number, kind) in kinds.enumerated() {
+                if kind == "R" {
+                    let call = try #require(await bench.upstream.next())
+                    #expect(call.body.contains("page_\(number)"))
+                    try await call.answer(#"{"route":"answer_\#(number)"}"#)
+                }
+                let answer = try await client.answer()
+                switch kind {
+                case "R": #expect(answer.body == #"{"route":"answer_\#(number)"}"#)
+                case "M": #expect(answer.status == 201)
+                default: #expect(answer.body == "ok\n")
+                }
+            }
+            try await sent
+            #expect(bench.upstream.requests == kinds.count { $0 == "R" })
+        }
+    }
+
+    @Test func `two hundred pipelined requests`() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            let text = (0..<100).map { Bench.call(session, route: "page_\($0)") + Bench.get() }.joined()
+            async let sent: Void = client.send(text)
+            for number in 0..<100 {
+                let call = try #require(await bench.upstream.next())
+                #expect(call.body.contains(#""page_\#(number)""#))
+                try await call.answer("{}")
+                #expect(try await client.answer().body == "{}")
+                #expect(try await client.answer().body == "ok\n")
+            }
+            try await sent
+        }
+    }
+
+    @Test func `HTTP/1.0 gets whole answers and the end of the connection`() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            for isChunked in [false, true] {
+                let client = try await bench.client()
+                try await client.send(Bench.call(session, version: "1.0"))
+                let call = try #require(await bench.upstream.next())
+                if isChunked {
+                    try await call.send(
+                        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"
+                    )
+                    try await call.send("1\r\n}\r\n0\r\n\r\n")
+                } else {
+                    try await call.answer("{}")
+                }
+                let (text, isReset) = await client.rest()
+                #expect(text.hasPrefix("HTTP/1.1 200 OK\r\n") && text.hasSuffix("\r\n\r\n{}"))
+                #expect(text.contains("\r\nConnection: close\r\n") && !text.contains("chunked"))
+                #expect(!isReset)
+            }
+        }
+    }
+
+    @Test func `chunks of upstream reach the client as they come, as chunks`() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            try await client.send(Bench.call(session))
+            let call = try #require(await bench.upstream.next())
+            for byte
+                in "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n002\r\n1}\r\n0\r\n\r\n"
+                .utf8
+            {
+                try await call.send(String(UnicodeScalar(byte)))
+            }
+            let answer = try await client.answer()
+            #expect(answer.body == #"{"a":1}"#)
+            #expect(answer.field("transfer-encoding") == "chunked" && answer.field("content-length") == nil)
+        }
+    }
+
+    @Test func `an answer streams: its beginning is there before its end`() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            try await client.send(Bench.call(session))
+            let call = try #require(await bench.upstream.next())
+            try await call.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\n[1")
+            try await client.receives("[1")
+            try await call.send("2]")
+            #expect(try await client.answer().body == "[12]")
+        }
+    }
+
+    @Test func `a client that waits for a word gets it, unless it is refused`() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            let whole = Bench.call(session, fields: "Expect: 100-continue\r\n")
+            let gap = try #require(whole.firstRange(of: "\r\n\r\n")).upperBound
+            try await client.send(String(whole[..<gap]))
+            #expect(try await client.answer().status == 100)
+            try await client.send(String(whole[gap...]))
+            let call = try #require(await bench.upstream.next())
+            #expect(!call.head.lowercased().contains("expect"))
+            try await call.answer("{}")
+            #expect(try await client.answer().status == 200)
+            try await client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+            let refused = try await client.answer()
+            #expect(refused.status == 415 && refused.field("connection") == "close")
+            #expect(await client.rest().text.isEmpty)
+        }
+    }
+
+    @Test func `a client that ends its side after a request gets the answer, then the end`() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            try await client.send(Bench.call(session) + Bench.call(session))
+            try await client.closeSending()
+            for _ in 0..<2 {
+                try await #require(await bench.upstream.next()).answer("{}")
+                #expect(try await client.answer().body == "{}")
+            }
+            let rest = await client.rest()
+            #expect(rest.text.isEmpty && !rest.isReset)
+        }
+    }
+
+    @Test func `a client that ends its side anywhere in a request harms nobody`() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let whole = Bench.call(session)
+            for length in stride(from: 0, to: whole.utf8.count, by: 7) {
+                let client = try await bench.client()
+                try await client.send(String(decoding: whole.utf8.prefix(length), as: UTF8.self))
+                try await client.closeSending()
+                let (text, _) = await client.rest()
+                #expect(text.isEmpty || text.hasPrefix("HTTP/1.1 400"), "\(length): \(text)")
+            }
+            #expect(bench.upstream.requests == 0)
+        }
+    }
+
+    @Test(
+        "Connection: close on either kind stops what was pipelined behind it", arguments: [false, true])
+    func close(isRelay: Bool) async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            let fields = "Connection: close\r\n"
+            try await client.send(
+                (isRelay ? Bench.call(session, fields: fields) : Bench.get(fields: fields)) + Bench.call(session)
+                    + Bench.get())
+            if isRelay { try await #require(await bench.upstream.next()).answer("{}") }
+            let answer = try await client.answer()
+            #expect(answer.status == 200 && answer.field("connection") == "close")
+            let rest = await client.rest()
+            #expect(rest.text.isEmpty && !rest.isReset)
+            #expect(bench.upstream.requests == (isRelay ? 1 : 0))
+        }
+    }
+
+    @Test func `a service that stops lets a call under way end, and tells the client`() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            let idle = try await bench.client()
+            try await idle.send(Bench.get())
+            _ = try await idle.answer()
+            try await client.send(Bench.call(session))
+            let call = try #require(await bench.upstream.next())
+            await bench.stop()
+            #expect(await idle.rest().text.isEmpty)
+            try await call.answer("{}")
+            let answer = try await client.answer()
+            #expect(answer.body == "{}" && answer.field("connection") == "close")
+            let rest = await client.rest()
+            #expect(rest.text.isEmpty && !rest.isReset)
+        }
+    }
+}

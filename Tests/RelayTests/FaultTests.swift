@@ -1,0 +1,310 @@
+import Core
+import Flatpeak
+import Gateway
+import NIOCore
+import NIOSSL
+import Resilience
+import Sessions
+import TestSupport
+import Testing
+
+/// The relay with an upstream, or a client, that breaks off, stalls or lies.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct FaultTests {
+    static let lengthAnswer =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{\"route\":\"page\"}"
+    static let chunkedAnswer =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"rou\r\nb\r\nte\":\"page\"}\r\n0\r\n\r\n"
+
+    @Test(
+        "R29: an answer torn at any byte is never a short 200: an error object, or a torn connection",
+        arguments: [lengthAnswer.replacing("15", with: "16"), chunkedAnswer], ["1.1", "1.0"])
+    func R29(whole: String, version: String) async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let gap = try #require(whole.utf8.firstRange(of: "\r\n\r\n".utf8)).upperBound
+            let headLength = whole.utf8.distance(from: whole.startIndex, to: gap)
+            for length in stride(from: 0, to: whole.utf8.count, by: version == "1.1" ? 1 : 5) {
+                let client = try await bench.client()
+                try await client.send(Bench.call(session, version: version))
+                let call = try #require(await bench.upstream.next())
+                try await call.send(String(decoding: whole.utf8.prefix(length), as: UTF8.self))
+                if length >= headLength { try await client.receives("\r\n\r\n") }
+                await call.close()
+                if length < headLength {
+                    let answer = try await client.answer()
+                    #expect(answer.status == 502, "\(length)")
+                    #expect(answer.body.contains("upstream_unreachable"))
+                } else {
+                    let (text, isReset) = await client.rest()
+                    #expect(isReset, "\(length): \(text)")
+                    #expect(!text.hasSuffix("0\r\n\r\n"), "\(length)")
+                }
+                await client.close()
+                // The breaker has seen enough; the next tear is another day's.
+                bench.clock.advance(by: 40)
+            }
+        }
+    }
+
+    @Test(
+        "what is no strict HTTP/1.1 is a 502",
+        arguments: [
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: +2\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\nContent-Length: 2\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\nContent-Type : application/json\r\nContent-Length: 2\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n Content-Length: 2\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n{}",
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n", "HTTP/2 200\r\n\r\n", "\u{16}\u{3}\u{1}",
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+        ])
+    func lies(text: String) async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            try await client.send(Bench.call(session))
+            try await #require(await bench.upstream.next()).send(text)
+            let answer = try await client.answer()
+            #expect(answer.status == 502)
+            #expect(answer.body.contains("upstream_invalid_answer"))
+        }
+    }
+
+    @Test func `bytes that nobody asked for never reach the next client`() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            try await client.send(Bench.call(session))
+            let first = try #require(await bench.upstream.next())
+            try await first.send(Self.lengthAnswer + Self.lengthAnswer.replacing("page", with: "evil"))
+            #expect(try await client.answer().body.contains("page"))
+            try await client.send(Bench.call(session))
+            let second = try #require(await bench.upstream.next())
+            #expect(second.connection != first.connection)
+            try await second.answer("{}")
+            #expect(try await client.answer().body == "{}")
+            // The same a moment later, on a connection that is idle.
+            try await second.send(Self.lengthAnswer)
+            try await bench.until { !second.channel.isActive }
+            try await client.send(Bench.call(session))
+            let third = try #require(await bench.upstream.next())
+            #expect(third.connection != second.connection)
+            try await third.answer(#"{"n":3}"#)
+            #expect(try await client.answer().body == #"{"n":3}"#)
+        }
+    }
+
+    // MARK: - Deadlines
+
+    @Test("R11: an upstream that accepts and never answers is given up at the deadline")
+    func R11() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            try await client.send(Bench.call(session))
+            let call = try #require(await bench.upstream.next())
+            bench.clock.advance(by: 14)
+            try await client.send(Bench.get())
+            bench.clock.advance(by: 2)
+            let answer = try await client.answer()
+            #expect(answer.status == 504)
+            #expect(answer.body.contains("upstream_timeout"))
+            #expect(try await client.answer().body == "ok\n")
+            try await bench.until { !call.channel.isActive }
+            #expect(bench.lines.all.first { $0.route == "/" }?.status == 504)
+            #expect(bench.lines.all.first { $0.route == "/" }?.milliseconds == 16_000)
+        }
+    }
+
+    @Test("R12: a slow drip is cut at the deadline, and its connection is not used again", arguments: ["1.1", "1.0"])
+    func R12(version: String) async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            try await client.send(Bench.call(session, version: version))
+            let slow = try #require(await bench.upstream.next())
+            try await slow.send(Self.chunkedAnswer.replacing("0\r\n\r\n", with: ""))
+            try await client.receives("page")
+            bench.clock.advance(by: 16)
+            let (text, isReset) = await client.rest()
+            #expect(isReset && !text.hasSuffix("0\r\n\r\n"))
+            let other = try await bench.client()
+            try await other.send(Bench.call(session))
+            let next = try #require(await bench.upstream.next())
+            #expect(next.connection != slow.connection)
+            try await next.answer("{}")
+            #expect(try await other.answer().status == 200)
+        }
+    }
+
+    @Test func `nobody listens upstream`() async throws {
+        let closed = try await StagedServer()
+        await closed.stop()
+        try await Bench.run(.init(connectURL: "http://127.0.0.1:\(closed.port)")) { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            try await client.send(Bench.call(session))
+            let answer = try await client.answer()
+            #expect(answer.status == 502)
+            #expect(answer.body.contains("upstream_unreachable"))
+            for _ in 0..<2 {
+                try await client.send(Bench.call(session))
+                _ = try await client.answer()
+            }
+            try await client.send(Bench.call(session))
+            let last = try await client.answer()
+            #expect(last.status == 503 && last.body.contains("upstream_unavailable"), "R10: it is not asked any more")
+            #expect(last.field("retry-after") != nil)
+        }
+    }
+
+    // MARK: - Stale connections
+
+    @Test("R15: connections that upstream closed while idle are not used; no call is lost, none is made twice")
+    func R15() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            for number in 0..<20 {
+                try await client.send(Bench.call(session))
+                try await #require(await bench.upstream.next()).answer(#"{"n":\#(number)}"#)
+                #expect(try await client.answer().body == #"{"n":\#(number)}"#)
+                await bench.upstream.closeConnections()
+                // Only here would a call still find the connection open: when its end has not arrived yet.
+                try await bench.until { await bench.hasNoUpstreamConnections }
+            }
+            #expect(bench.upstream.requests == 20)
+        }
+    }
+
+    @Test("R15: a call that upstream took and did not answer is never made again")
+    func R15taken() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            try await client.send(Bench.call(session))
+            try await #require(await bench.upstream.next()).close()
+            #expect(try await client.answer().status == 502)
+            try await client.send(Bench.get())
+            _ = try await client.answer()
+            #expect(bench.upstream.requests == 1)
+        }
+    }
+
+    @Test func `idle connections end before upstream's own limit, old ones after ten minutes`() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            try await client.send(Bench.call(session))
+            let first = try #require(await bench.upstream.next())
+            try await first.answer("{}")
+            _ = try await client.answer()
+            bench.clock.advance(by: 44)
+            try await client.send(Bench.call(session))
+            let second = try #require(await bench.upstream.next())
+            #expect(second.connection == first.connection)
+            bench.clock.advance(by: 10)
+            try await second.answer("{}")
+            _ = try await client.answer()
+            bench.clock.advance(by: 46)
+            try await bench.until { !first.channel.isActive }
+        }
+    }
+
+    // MARK: - Clients that leave
+
+    @Test("R14: a client that leaves loses its answer; the call is read to its end and its route is known")
+    func R14() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            try await client.send(Bench.call(session))
+            let call = try #require(await bench.upstream.next())
+            try await client.reset()
+            try await bench.until { bench.lines.all.contains { $0.status == 499 } }
+            try await call.answer(#"{"route":"tariff_connection_pending"}"#)
+            try await bench.until { try await bench.facts(of: session).pendingShown }
+            // The connection is as good as new, and nobody gets what was left behind.
+            let other = try await bench.client()
+            try await other.send(Bench.call(session))
+            let next = try #require(await bench.upstream.next())
+            try await next.answer("[1]")
+            #expect(try await other.answer().body == "[1]")
+            #expect(bench.lines.all.filter { $0.route == "/" }.map(\.status) == [499, 200])
+        }
+    }
+
+    @Test("R14: the same in the middle of an answer")
+    func R14inAnswer() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            try await client.send(Bench.call(session))
+            let call = try #require(await bench.upstream.next())
+            let body = #"{"padding":"\#(String(repeating: "x", count: 500_000))","route":"tariff_connection_pending"}"#
+            let answer =
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+            try await call.send(String(answer.prefix(1000)))
+            try await client.receives("xxx")
+            try await client.reset()
+            try await bench.until { bench.lines.all.contains { $0.status == 499 } }
+            try await call.send(String(answer.dropFirst(1000)))
+            try await bench.until { try await bench.facts(of: session).pendingShown }
+        }
+    }
+
+    @Test func `a slow client holds upstream back, and nothing is lost or kept`() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            try await client.reads(false)
+            try await client.send(Bench.call(session))
+            let call = try #require(await bench.upstream.next())
+            let body = "[\"" + String(repeating: "0123456789abcdef", count: 250_000) + "\"]"
+            let sent = Task { try await call.answer(body) }
+            // Kernels take some of it. What they do not take stays with upstream, however long it waits.
+            try await Task.sleep(for: .milliseconds(300))
+            #expect(!call.channel.isWritable, "upstream was read further than the client reads")
+            try await client.reads(true)
+            let answer = try await client.answer()
+            #expect(answer.body == body)
+            try await sent.value
+        }
+    }
+
+    // MARK: - TLS
+
+    @Test("S37: upstream's certificate is checked, and nothing is sent to a stranger")
+    func S37() async throws {
+        let openssl = try OpenSSLProgram()
+        defer { openssl.remove() }
+        try openssl.run(
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "key.pem",
+            "-out",
+            "cert.pem", "-days", "2", "-subj", "/CN=upstream", "-addext", "subjectAltName=IP:127.0.0.1")
+        let server = try NIOSSLContext(
+            configuration: .makeServerConfiguration(
+                certificateChain: NIOSSLCertificate.fromPEMFile("\(openssl.folder)/cert.pem").map { .certificate($0) },
+                privateKey: .privateKey(try NIOSSLPrivateKey(file: "\(openssl.folder)/key.pem", format: .pem))))
+        for isTrusted in [true, false] {
+            var setup = Bench.Setup()
+            setup.upstreamTLS = server
+            if isTrusted { setup.certificateAuthorities = "\(openssl.folder)/cert.pem" }
+            try await Bench.run(setup) { bench in
+                let session = try await bench.mint()
+                let client = try await bench.client()
+                try await client.send(Bench.call(session))
+                if isTrusted {
+                    try await #require(await bench.upstream.next()).answer("{}")
+                    #expect(try await client.answer().body == "{}")
+                } else {
+                    let answer = try await client.answer()
+                    #expect(answer.status == 502 && answer.body.contains("upstream_unreachable"))
+                    #expect(bench.upstream.requests == 0)
+                }
+            }
+        }
+    }
+}

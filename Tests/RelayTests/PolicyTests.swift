@@ -1,0 +1,290 @@
+import Core
+import Gateway
+import HTTPTypes
+import Resilience
+import TestSupport
+import Testing
+
+/// The rules that calls of the relay share with every other route, on the socket.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct PolicyTests {
+    static let origin = "http://web.test"
+
+    private func refusal(_ text: String, _ setup: Bench.Setup = .init(origins: [origin])) async throws
+        -> RawClient.Answer
+    {
+        var found: RawClient.Answer?
+        try await Bench.run(setup) { bench in
+            let client = try await bench.client()
+            try await client.send(text)
+            found = try await client.answer()
+            #expect(bench.upstream.requests == 0)
+        }
+        return try #require(found)
+    }
+
+    @Test(
+        "a body is JSON, whole, small, and names a token",
+        arguments: [
+            ("{", 400, "json_malformed"), ("[]", 400, "json_malformed"), ("{}", 400, "connect_token_missing"),
+            (#"{"connect_token":"a","connect_token":"b"}"#, 400, "json_malformed"),
+            (#"{"connect_token":"cot_other","route":"session_start"}"#, 404, "connect_token_unknown"),
+        ])
+    func bodies(body: String, status: Int, code: String) async throws {
+        for path in ["/", "/v1/connect"] {
+            let answer = try await refusal(Bench.post(body, path: path, fields: "Origin: \(Self.origin)\r\n"))
+            #expect(answer.status == status)
+            #expect(answer.body.contains(#""code":"\#(code)""#))
+            #expect(answer.body.contains(#""object":"error""#))
+            #expect(answer.field("x-request-id").map { answer.body.contains(#""request_id":"\#($0)""#) } == true)
+            #expect(answer.field("access-control-allow-origin") == Self.origin)
+            #expect(answer.field("x-content-type-options") == "nosniff")
+            #expect(answer.field("connection") == nil)
+        }
+    }
+
+    @Test(
+        "S19: what is not declared as JSON is 415",
+        arguments: ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", nil])
+    func S19(type: String?) async throws {
+        let line = type.map { "Content-Type: \($0)\r\n" } ?? ""
+        let answer = try await refusal("POST / HTTP/1.1\r\nHost: a\r\n\(line)Content-Length: 2\r\n\r\n{}")
+        #expect(answer.status == 415)
+        #expect(answer.field("connection") == nil, "its body is there, so the connection can go on")
+    }
+
+    @Test(
+        "S20, S21: pages of other sites are refused; a listed origin may read, any other learns nothing",
+        arguments: [
+            ("", true), ("Origin: http://web.test\r\n", true), ("Origin: https://web.test\r\n", false),
+            ("Origin: http://web.test:80\r\n", false), ("Origin: http://WEB.test\r\n", false),
+            ("Origin: null\r\n", false),
+            ("Origin: http://web.test\r\nOrigin: http://web.test\r\n", false),
+            ("Sec-Fetch-Site: same-origin\r\n", true),
+            ("Sec-Fetch-Site: cross-site\r\n", false), ("Sec-Fetch-Site: same-site\r\n", false),
+            ("Sec-Fetch-Site: cross-site\r\nOrigin: http://web.test\r\n", true),
+            ("Sec-Fetch-Site: same-origin\r\nOrigin: https://evil.example\r\n", false),
+        ])
+    func S20(fields: String, isAdmitted: Bool) async throws {
+        let answer = try await refusal(Bench.post("{}", fields: fields))
+        #expect((answer.status != 403) == isAdmitted)
+        if !isAdmitted { #expect(answer.body.contains("origin_not_allowed")) }
+        let names = isAdmitted && fields.contains("Origin")
+        #expect(answer.field("access-control-allow-origin") == (names ? Self.origin : nil))
+        #expect(answer.field("vary") == "Origin, Sec-Fetch-Site")
+    }
+
+    @Test("S24: HSTS when a proxy of ours says that the client used https", arguments: [true, false])
+    func S24(isTrusted: Bool) async throws {
+        let range = try #require(AddressRange("127.0.0.1/32"))
+        let setup = Bench.Setup(proxies: TrustedProxies(isTrusted ? [range] : [], unix: false))
+        let answer = try await refusal(Bench.post("{}", fields: "X-Forwarded-Proto: https\r\n"), setup)
+        #expect((answer.field("strict-transport-security") != nil) == isTrusted)
+    }
+
+    // MARK: - Heads
+
+    @Test(
+        "S34: heads that two readers could take for two requests are refused, on every route, and the connection ends")
+    func S34() async throws {
+        try await Bench.run { bench in
+            for line in ["POST /", "POST /v1/connect", "GET /livez", "POST /v1/connect/sessions", "PROPFIND /x"] {
+                for fields in [
+                    "Host: a\r\nHost: b\r\n", "Host: a\r\nhost: a\r\n", "", "Host: a\r\nX_Forwarded_User: root\r\n",
+                    "Host: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+                    "Host: a\r\nContent-Length: 2, 2\r\n", "Host: a\r\nContent-Length: +2\r\n", "Host: a\r\nX : b\r\n",
+                    "Host: a\r\n folded: b\r\n", "Host: a\r\nX: \u{0}\r\n",
+                    "Host: a\r\nTransfer-Encoding: identity\r\n",
+                    "Host: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+                ] {
+                    let client = try await bench.client()
+                    try await client.send(
+                        "\(line) HTTP/1.1\r\n\(fields)Content-Type: application/json\r\n\r\n{}" + Bench.get())
+                    let answer = try await client.answer()
+                    #expect(answer.status == 400, "\(line) \(fields)")
+                    #expect(answer.field("connection") == "close", "\(line) \(fields)")
+                    #expect(answer.body.contains("header_malformed"), "\(line) \(fields)")
+                    #expect(await client.rest().text.isEmpty, "\(line) \(fields)")
+                }
+            }
+            #expect(bench.upstream.requests == 0)
+        }
+    }
+
+    @Test(
+        "S35: heads have limits, on every route",
+        arguments: [
+            "X: \(String(repeating: "x", count: 17_000))\r\n", String(repeating: "X: y\r\n", count: 101),
+            String(repeating: "X: \(String(repeating: "y", count: 300))\r\n", count: 60),
+        ], ["POST / HTTP/1.1", "GET /livez HTTP/1.1"])
+    func S35heads(fields: String, line: String) async throws {
+        try await Bench.run { bench in
+            let client = try await bench.client()
+            try await client.send("\(line)\r\nHost: a\r\n\(fields)\r\n" + Bench.get())
+            let answer = try await client.answer()
+            #expect(answer.status == 431)
+            #expect(answer.field("connection") == "close")
+            #expect(await client.rest().text.isEmpty)
+        }
+    }
+
+    @Test("S35: a target has at most 8 KiB", arguments: ["GET /livez?", "POST /?"])
+    func S35target(start: String) async throws {
+        try await Bench.run { bench in
+            let client = try await bench.client()
+            try await client.send(
+                "\(start)\(String(repeating: "x", count: 9000)) HTTP/1.1\r\nHost: a\r\n\r\n" + Bench.get())
+            #expect(try await client.answer().status == 431)
+            #expect(await client.rest().text.isEmpty)
+        }
+    }
+
+    @Test(
+        "S35: a body that is too large is refused at once, and the rest of it is not read",
+        arguments: ["/", "/v1/connect", "/v1/connect/sessions"], [true, false])
+    func S35bodies(path: String, isDeclared: Bool) async throws {
+        try await Bench.run { bench in
+            let client = try await bench.client()
+            let framing = isDeclared ? "Content-Length: 100000000" : "Transfer-Encoding: chunked"
+            try await client.send(
+                "POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\(framing)\r\n\r\n")
+            let piece = String(repeating: "x", count: 8192)
+            let flood = Task {
+                // Ends with an error when the connection does; a server that swallows it all would take 800 MB.
+                for _ in 0..<100_000 { try await client.send(isDeclared ? piece : "2000\r\n\(piece)\r\n") }
+            }
+            let answer = try await client.answer()
+            #expect(answer.status == 413)
+            #expect(answer.body.contains("body_too_large"))
+            #expect(answer.field("connection") == "close")
+            await #expect(throws: (any Error).self) { try await flood.value }
+        }
+    }
+
+    // MARK: - Slow clients
+
+    @Test(
+        "S35: a head that takes too long is 408, and so is a body; on the router's routes the connection ends",
+        arguments: [
+            ("POST / HTTP/1.1\r\nHo", 408), (String(Bench.post("{}").dropLast()), 408),
+            (String(Bench.post("{}", path: "/v1/connect/sessions").dropLast()), nil),
+        ] as [(String, Int?)])
+    func slow(start: String, status: Int?) async throws {
+        try await Bench.run { bench in
+            let client = try await bench.client()
+            try await client.send(start)
+            let passing = bench.passTime()
+            defer { passing.cancel() }
+            if let status {
+                let answer = try await client.answer()
+                #expect(answer.status == status)
+                #expect(answer.field("connection") == "close")
+            }
+            #expect(await client.rest().text.isEmpty)
+        }
+    }
+
+    @Test("R16: an idle connection lives longer than a reverse proxy's, and not for ever")
+    func R16() async throws {
+        try await Bench.run { bench in
+            let client = try await bench.client()
+            for wait in [80.0, 80] {
+                try await client.send(Bench.get())
+                #expect(try await client.answer().status == 200)
+                bench.clock.advance(by: wait)
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            let passing = bench.passTime()
+            defer { passing.cancel() }
+            #expect(await client.rest().text.isEmpty)
+        }
+    }
+
+    // MARK: - Limits
+
+    @Test("R13: beyond the capacity a call is refused at once, and probes answer")
+    func R13() async throws {
+        var setup = Bench.Setup()
+        setup.capacity = 2
+        try await Bench.run(setup) { bench in
+            let session = try await bench.mint()
+            var clients: [RawClient] = []
+            var calls: [StagedServer.Call] = []
+            for _ in 0..<2 {
+                let client = try await bench.client()
+                try await client.send(Bench.call(session))
+                clients.append(client)
+                calls.append(try #require(await bench.upstream.next()))
+            }
+            let client = try await bench.client()
+            try await client.send(Bench.call(session) + Bench.get("/v1/locations") + Bench.get())
+            for _ in 0..<2 {
+                let refused = try await client.answer()
+                #expect(refused.status == 503 && refused.field("retry-after") == "1")
+                #expect(refused.body.contains("overloaded"))
+            }
+            #expect(try await client.answer().status == 200)
+            for (client, call) in zip(clients, calls) {
+                try await call.answer("{}")
+                #expect(try await client.answer().status == 200)
+            }
+            try await client.send(Bench.get("/v1/locations"))
+            #expect(try await client.answer().status == 200)
+        }
+    }
+
+    @Test("S15: calls per token, over all connections together")
+    func callLimit() async throws {
+        var setup = Bench.Setup()
+        setup.callLimit = RateLimit(count: 3, period: .seconds(60))
+        try await Bench.run(setup) { bench in
+            let session = try await bench.mint()
+            for number in 1...4 {
+                let client = try await bench.client()
+                try await client.send(Bench.call(session))
+                if number <= 3 { try await #require(await bench.upstream.next()).answer("{}") }
+                let answer = try await client.answer()
+                #expect(answer.status == (number <= 3 ? 200 : 429))
+                #expect((answer.field("retry-after") != nil) == (number > 3))
+            }
+            #expect(bench.upstream.requests == 3)
+            bench.clock.advance(by: 60)
+        }
+    }
+
+    @Test("S15, S36: calls per address, one budget for relay and router, whatever a client claims to be")
+    func addressLimit() async throws {
+        for isTrusted in [true, false] {
+            let range = try #require(AddressRange("127.0.0.1/32"))
+            var setup = Bench.Setup(proxies: TrustedProxies(isTrusted ? [range] : [], unix: false))
+            setup.addressLimit = RateLimit(count: 2, period: .seconds(60))
+            try await Bench.run(setup) { bench in
+                let client = try await bench.client()
+                var statuses: [Int] = []
+                for number in 1...4 {
+                    let fields = "X-Forwarded-For: 10.0.0.\(number)\r\n"
+                    try await client.send(
+                        number.isMultiple(of: 2)
+                            ? Bench.post("{}", fields: fields) : Bench.get("/v1/locations", fields: fields))
+                    statuses.append(try await client.answer().status)
+                }
+                #expect(statuses == (isTrusted ? [200, 400, 200, 400] : [200, 400, 429, 429]))
+            }
+        }
+    }
+
+    @Test func `each call has its line, with the template and without a token`() async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let client = try await bench.client()
+            try await client.send(
+                Bench.call(session, path: "/?fp_cot=cot_x") + Bench.post("{}", path: "/v1/connect") + Bench.get())
+            try await #require(await bench.upstream.next()).answer("{}")
+            for _ in 0..<3 { _ = try await client.answer() }
+            try await bench.until { bench.lines.all.count == 3 }
+            #expect(bench.lines.all.map(\.route) == ["/", "/v1/connect", "/livez"])
+            #expect(bench.lines.all.map(\.status) == [200, 400, 200])
+            #expect(bench.lines.all.map(\.method) == ["POST", "POST", "GET"])
+            #expect(Set(bench.lines.all.map(\.number)).count == 3)
+        }
+    }
+}
