@@ -1,7 +1,8 @@
-"""Holds the envelope against Python's json, made strict, over documents written by hand and documents made up.
+"""Holds the relay's readers against Python's json, made strict, over documents written by hand and documents made up.
 
 The program it asks is judge/main.swift. Where the envelope is stricter than JSON, what it must refuse is worked out
-here, from the document alone.
+here, from the document alone. What an answer says of its page is promised for some documents only; that too is worked
+out here.
 """
 
 import collections
@@ -112,6 +113,28 @@ def is_text(written, field):
     return any(name.decode() == field and text is not None for name, text in written)
 
 
+def page(document):
+    """Route and redirect of an answer, as judge/main.swift tells them; None where nothing is promised."""
+    try:
+        value = parse(document)
+    except Refused:
+        return None
+    # Names that are repeated or spelt with escapes are not promised, and neither are halves of characters.
+    if not isinstance(value, Pairs) or depth(document) > DEEPEST or re.search(rb"\\u[dD][89a-fA-F]", document):
+        return None
+    data = [inner for name, inner in value if name == "data" and isinstance(inner, Pairs)]
+    if any(len(names) != len(set(names)) for names in ([name for name, _ in part] for part in [value, *data])):
+        return None
+    if any(token.startswith(b'"') and b"\\" in token for token in re.findall(rb'("(?:[^"\\]|\\.)*")\s*:', document, re.S)):
+        return None
+    written = list(members_as_written(document))
+    route = dict(value).get("route") if is_text(written, "route") else None
+    redirect = dict(data[0]).get("redirect_url") if data and route == "session_redirect" else None
+    if not isinstance(redirect, str) or re.fullmatch(r"-?[0-9].*", redirect):
+        redirect = None
+    return route, redirect
+
+
 # MARK: - Documents
 
 
@@ -127,8 +150,8 @@ def by_hand():
 class Maker:
     """Makes documents up: envelopes of all kinds, and then some harm."""
 
-    NAMES = FIELDS * 2 + ["data", "type", "a", "", "Route", "rout\\u0065", "conn\\u0065ct_token", "\u00e9", "a\\n", "x" * 40]
-    TEXTS = ["cot_1", "cot_" + "0" * 32, "session_start", "BACK", "", "a b", "\\u0041", "\\n", "\u00e9", "\U0001f600", "x" * 129]
+    NAMES = FIELDS * 2 + ["data", "data", "redirect_url", "redirect_url", "type", "a", "", "Route", "rout\\u0065", "conn\\u0065ct_token", "\u00e9", "a\\n", "x" * 40]
+    TEXTS = ["cot_1", "cot_" + "0" * 32, "session_start", "session_redirect", "https:\\/\\/a.example", "BACK", "", "a b", "\\u0041", "\\n", "\u00e9", "\U0001f600", "x" * 129]
     NUMBERS = ["0", "-0", "1", "-1.5", "1e5", "1E+05", "12345678901234567890", "0.1e-7"]
     PIECES = [
         b'"', b"\\", b"{", b"}", b"[", b"]", b":", b",", b" ", b"\n", b"\t", b"\0", b"\x0b", b"\x1f", b"\x7f", b"0", b"-",
@@ -165,6 +188,8 @@ class Maker:
         members = []
         if level == 0 and self._random.random() < 0.7:
             members.append('"connect_token":"cot_1"')
+        if level == 0 and self._random.random() < 0.2:
+            members += ['"route":"session_redirect"', f'"data":{{"redirect_url":{self._text()},"a":{self._object(1)}}}']
         for _ in range(self._random.randrange(5)):
             name = self._random.choice(self.NAMES)
             members.append(f'{self._blank()}"{name}"{self._blank()}:{self._blank()}{self._value(level)}{self._blank()}')
@@ -190,13 +215,17 @@ class Maker:
 
 
 def judged(documents):
-    """What the program says of each: whether it is JSON, and its verdict."""
+    """What the program says of each: whether it is JSON, its route and redirect, and the envelope's verdict."""
     lines = "".join(document.hex() + "\n" for document in documents)
     output = subprocess.run([sys.argv[1]], input=lines, capture_output=True, text=True, timeout=120, check=True).stdout
-    said = [line.partition(" ")[::2] for line in output.splitlines()]
+    said = [line.split(" ", 3) for line in output.splitlines()]
     if len(said) != len(documents):
         raise SystemExit(f"check-parsers: {len(documents)} documents, {len(said)} verdicts")
     return said
+
+
+def text_of(told):
+    return None if told == "-" else bytes.fromhex(told[1:]).decode()
 
 
 def main():
@@ -205,12 +234,18 @@ def main():
     documents = [document for _, document in written] + [maker.document() for _ in range(GENERATED)]
     failed = 0
     outcomes = collections.Counter()
-    for index, (document, (strict, ours)) in enumerate(zip(documents, judged(documents))):
+    redirects = 0
+    for index, (document, (strict, route, redirect, ours)) in enumerate(zip(documents, judged(documents))):
         theirs = verdict(document)
         outcomes[theirs.partition(" ")[0]] += 1
         problems = []
         if (strict == "json") != is_strict(document):
             problems.append(f"the scanner says {strict}")
+        if promised := page(document):
+            redirects += promised[1] is not None
+            found = text_of(route), text_of(redirect) if promised[0] == "session_redirect" else None
+            if found != promised:
+                problems.append(f"the page is {found}, and should be {promised}")
         if ours != theirs:
             problems.append(f"the envelope says {ours}, and should say {theirs}")
         if index < len(written) and theirs.partition(" ")[0] != written[index][0]:
@@ -220,8 +255,10 @@ def main():
             print(f"FAIL {document!r}: {'; '.join(problems)}")
     print(f"envelope: {len(written)} documents by hand, {GENERATED} made up from seed {SEED}:"
           f" {', '.join(f'{count} {outcome}' for outcome, count in outcomes.most_common())}")
+    print(f"pages: {redirects} redirects")
     # A maker that only makes rubbish, or none, would prove nothing.
-    if min(outcomes[outcome] for outcome in ("ok", "missing", "malformed")) < len(documents) // 20:
+    kinds = [outcomes["ok"], outcomes["missing"], outcomes["malformed"], redirects * 4]
+    if min(kinds) < len(documents) // 20:
         print("FAIL the documents are too much of one kind")
         failed += 1
     print(f"{len(documents) - failed} passed, {failed} failed")

@@ -1,5 +1,6 @@
-// Reads a document a line, in hexadecimal, and says a line for each: whether it is strict JSON, and what the envelope
-// makes of it. Texts are told in hexadecimal, "-" where there is none.
+// Reads a document a line, in hexadecimal, and says a line for each: whether it is strict JSON, what page it names as an
+// answer of Connect and where that redirects to, and what the envelope makes of it. Texts are told in hexadecimal, "-"
+// where there is none.
 
 func bytes(_ line: String) -> [UInt8] {
     let digits = Array(line.utf8)
@@ -14,7 +15,10 @@ func told(_ text: String?) -> String {
 
 while let line = readLine() {
     let json = bytes(line)
-    let strict = JSONScanner.scan(json.span) ? "json" : "none"
+    var page = AnsweredPage()
+    page.read(json.span, in: 0..<json.count)
+    let strict = [JSONScanner.scan(json.span) ? "json" : "none", told(page.route), told(page.redirectURL)]
+        .joined(separator: " ")
     do throws(BFFError) {
         let envelope = try Envelope(json.span)
         print(strict, "ok", told(envelope.connectToken.exposed), told(envelope.route), told(envelope.action))
