@@ -55,11 +55,10 @@ package struct JSONScanner {
     private mutating func value(
         _ json: Span<UInt8>, depth: Int, _ visit: (Member, Span<UInt8>) -> Bool
     ) -> Bool {
-        guard depth < Self.maximumDepth else { return false }
         skipBlanks(json)
         switch peek(json) {
-        case UInt8(ascii: "{"): return object(json, depth: depth, visit)
-        case UInt8(ascii: "["): return array(json, depth: depth, visit)
+        case UInt8(ascii: "{"): return depth < Self.maximumDepth && object(json, depth: depth, visit)
+        case UInt8(ascii: "["): return depth < Self.maximumDepth && array(json, depth: depth, visit)
         case UInt8(ascii: "\""): return string(json) != nil
         case UInt8(ascii: "t"): return literal("true", json)
         case UInt8(ascii: "f"): return literal("false", json)

@@ -1,0 +1,417 @@
+"""Measures connect-bff beside what else could relay: `scripts/bench` says how it is called.
+
+Figures of different rounds are not comparable on a machine that others use too, so whatever is compared ran in the
+same round, and the ratio is the result.
+"""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import platform
+import resource
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import measure
+import peers
+import service
+from service import Service
+from measure import HERE, HeapCount, load, settled
+
+OURS = "connect-bff"
+MOST_SYSTEM_CALLS, MOST_HEAP_CALLS = 4.4, 16
+
+
+class Bench:
+    """A stub upstream, and everything that is started before it; all of it ends with the `with` block."""
+
+    def __init__(self, program, stack):
+        self.program = program
+        self._stack = stack
+        self.work = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        self.stub = self._kept(peers.Stub(self.work))
+
+    def _kept(self, peer):
+        self._stack.callback(peer.process.stop)
+        return peer
+
+    def service(self, **options):
+        running = Service(self.program, self.work, self.stub.port, **options)
+        return self._kept(running).wait_for()
+
+    def peer(self, name, environment=None):
+        if name == OURS:
+            return self.service(environment=environment)
+        return self._kept(peers.start(name, self.work, self.stub.port, environment))
+
+    def anonymous_requests(self):
+        """Relay calls for proxies that look at no token."""
+        path = self.work / "anonymous.requests"
+        tokens = (f"cot_{number:032x}" for number in range(service.TOKENS))
+        measure.write_requests(path, [service.relay_request(token, "localhost") for token in tokens])
+        return path
+
+
+# MARK: - The relay, side by side
+
+
+def rounds(bench, names, number, seconds):
+    """`number` loads of every proxy, in turn; each round begins with another one."""
+    running = {name: bench.peer(name) for name in names}
+    requests = running[OURS].relay_requests(bench.work) if OURS in names else bench.anonymous_requests()
+    for peer in running.values():
+        settled(peer, requests)
+    if OURS in names:
+        lines = running[OURS].log_lines()
+    results = {name: [] for name in names}
+    for turn in range(number):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            result = load(running[name], requests, seconds=seconds, answer=peers.ANSWER_BYTES)
+            results[name].append(result)
+            say(f"round {turn + 1} {name:12} {summary(result)}")
+    if OURS in names:
+        wait_for_log_lines(running[OURS], lines + sum(result.requests for result in results[OURS]))
+    memory = {name: peer.process.resident() for name, peer in running.items()}
+    threads = {name: peer.process.threads() for name, peer in running.items()}
+    return running, requests, results, memory, threads
+
+
+def wait_for_log_lines(running, expected):
+    """The policy was on: a line for each call is in the log, once what is buffered is written."""
+    for _ in range(50):
+        if running.log_lines() >= expected:
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"{running.log_lines()} log lines, but {expected} calls")
+
+
+def ratios(results, name, reference, figure):
+    """One for each round."""
+    return [figure(mine) / figure(other) for mine, other in zip(results[name], results[reference])]
+
+
+def cpu(result):
+    return result.cpu_per_100k
+
+
+def rate(result):
+    return result.rate
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def with_range(values, digits=2):
+    return f"{median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+
+
+# MARK: - Counts per call
+
+
+def counts(bench, name):
+    """System calls by name, and heap calls where they can be counted."""
+    heap = HeapCount(heap_library(bench.work), bench.work) if name in peers.HEAP_COUNTED else None
+    peer = bench.peer(name, heap.environment if heap else None)
+    requests = peer.relay_requests(bench.work) if name == OURS else bench.anonymous_requests()
+    settled(peer, requests)
+    heap_calls = heap.per_request(peer, requests) if heap else None
+    system_calls = measure.system_calls(peer, requests)
+    peer.process.stop()
+    say(f"{name}: {sum(system_calls.values()):.2f} system calls a call ("
+        + ", ".join(f"{call} {count:.2f}" for call, count in system_calls.items()) + ")"
+        + (f", {heap_calls:.1f} heap calls" if heap else ""))
+    return sum(system_calls.values()), heap_calls
+
+
+def heap_library(work):
+    library = work / "heapcount.so"
+    if not library.exists():
+        subprocess.run(
+            ["gcc", "-O2", "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, HERE / "heapcount.c"], check=True)
+    return library
+
+
+def profile(bench, lines=0):
+    """The shares of the parts; prints so many `lines` of what perf says as well."""
+    peer = bench.service()
+    requests = peer.relay_requests(bench.work)
+    settled(peer, requests)
+    shares, report = measure.profile(peer, requests)
+    peer.process.stop()
+    for name, share in shares.items():
+        say(f"{share:5.1f} % {name}")
+    for line in report[:lines]:
+        say("  ".join(line))
+    return shares
+
+
+# MARK: - What else takes time and memory
+
+
+def at_connections(running, requests, levels, turns, seconds):
+    """Loads with other numbers of connections, nginx and ours in turn: all loads by number and name."""
+    table = {}
+    for connections in levels:
+        for name in ["nginx", OURS] * turns:
+            result = load(running[name], requests, connections=connections, seconds=seconds, strict=False)
+            table.setdefault((connections, name), []).append(result)
+            say(f"{connections} connections {name:12} {summary(result)}")
+    return table
+
+
+def idle_connections(bench, name, number):
+    """KiB of resident memory for each connection that made one call and then idles, and how many were held."""
+    peer = bench.peer(name)
+    requests = [service.relay_request(token, peer.host) for token in peer.mint(100)] if name == OURS else [
+        service.relay_request(f"cot_{turn:032x}", "localhost") for turn in range(100)]
+
+    def call(connection, turn):
+        connection.sendall(requests[turn % len(requests)])
+        head = connection.recv(65536)
+        while b"\r\n\r\n" not in head or len(head.partition(b"\r\n\r\n")[2]) < peers.ANSWER_BYTES:
+            more = connection.recv(65536)
+            if not more:
+                return False
+            head += more
+        return head.startswith(b"HTTP/1.1 200 ")
+
+    before = peer.process.resident()
+    connections = []
+    try:
+        for turn in range(number):
+            connection = socket.create_connection(("127.0.0.1", peer.port), 10)
+            connections.append(connection)
+            if not call(connection, turn):
+                raise RuntimeError(f"{name} refused connection {turn}")
+        time.sleep(1)
+        grown = peer.process.resident() - before
+        # Every twentieth is asked again.
+        held = sum(call(connection, turn) for turn, connection in enumerate(connections[::20])) * 20
+    finally:
+        for connection in connections:
+            connection.close()
+        peer.process.stop()
+    say(f"{held} idle connections at {name}: {grown / number:.1f} KiB each")
+    return grown / number, held
+
+
+def start_up(bench, times=10):
+    """Milliseconds from the start to the first answer, and KiB resident two seconds later."""
+    took = []
+    for _ in range(times):
+        begun = time.monotonic()
+        running = Service(bench.program, bench.work, bench.stub.port)
+        try:
+            # What the service key took to make is not part of it.
+            running.wait_for("/livez")
+            took.append((time.monotonic() - running.started) * 1000)
+            if len(took) == times:
+                time.sleep(2)
+                resident = running.process.resident()
+        finally:
+            running.process.stop()
+    say(f"start to first answer {median(took):.0f} ms, {resident / 1024:.1f} MiB resident when idle")
+    return median(took), resident
+
+
+def other_paths(bench, seconds):
+    """What is not the relay, by name."""
+    running = bench.service()
+    with_tokens = bench.service(authentication="jwt")
+    loads = [
+        ("mint", running, [
+            running.user_request("POST", "/v1/connect/sessions", f"user-{user}", b"{}")
+            for user in range(service.TOKENS)]),
+        ("own locations, service key", running, [
+            running.user_request("GET", "/v1/locations", f"user-{user}") for user in range(service.TOKENS)]),
+        ("own locations, JWT (RS256)", with_tokens, [with_tokens.user_request("GET", "/v1/locations")]),
+        ("livez", running, [running.user_request("GET", "/livez")]),
+    ]
+    table = {}
+    for name, peer, requests in loads:
+        path = bench.work / "other.requests"
+        measure.write_requests(path, requests)
+        settled(peer, path)
+        table[name] = load(peer, path, seconds=seconds, strict=False)
+        say(f"{name}: {summary(table[name])}")
+    running.process.stop()
+    with_tokens.process.stop()
+    return table
+
+
+def envelope_scan(bench):
+    """Nanoseconds for a body of the relay, and MB/s."""
+    program = bench.work / "envelope"
+    core = sorted((HERE.parent / "Sources" / "Core").glob("*.swift"))
+    subprocess.run(
+        ["swiftc", "-swift-version", "6", "-package-name", "connect-bff", "-O", "-o", program,
+         *core, HERE / "envelope" / "main.swift"], check=True)
+    body = bench.work / "body.json"
+    body.write_bytes(service.relay_body(f"cot_{0:032x}"))
+    output = subprocess.run(
+        ["taskset", "-c", str(measure.PROXY_CPU), program, body], check=True, capture_output=True, text=True).stdout
+    nanoseconds = float(output)
+    say(f"envelope scan: {nanoseconds:.0f} ns for {service.BODY_BYTES} bytes,"
+        f" {service.BODY_BYTES / nanoseconds * 1000:.0f} MB/s")
+    return nanoseconds
+
+
+# MARK: - Telling
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def summary(result):
+    refused = f", {result.refused + result.broken} not answered" if result.refused + result.broken else ""
+    return (f"{result.rate:8.0f} requests/s {result.cpu_per_100k:6.2f} CPU s/100k"
+            f"  p50 {result.p50:.3f} p99 {result.p99:.2f} ms{refused}")
+
+
+def relay_table(results, memory, threads, counted):
+    lines = [
+        "| proxy | requests/s | CPU s per 100 000 | to nginx, log off: median (range) | to nginx with log | p50 / p99 ms"
+        " | MiB | threads | system calls | heap calls |",
+        "|---|---|---|---|---|---|---|---|---|---|"]
+    for name, loads in results.items():
+        system_calls, heap_calls = counted.get(name, (None, None))
+        lines.append("| " + " | ".join([
+            f"**{name}**" if name == OURS else name, f"{median(map(rate, loads)):.0f}", with_range(list(map(cpu, loads))),
+            with_range(ratios(results, name, "nginx", cpu)), f"{median(ratios(results, name, 'nginx-log', cpu)):.2f}",
+            f"{median(each.p50 for each in loads):.2f} / {median(each.p99 for each in loads):.2f}",
+            f"{memory[name] / 1024:.0f}", str(threads[name]),
+            "-" if system_calls is None else f"{system_calls:.2f}", "-" if heap_calls is None else f"{heap_calls:.1f}",
+        ]) + " |")
+    return lines
+
+
+def closing_line(results):
+    """What is given out last."""
+    parts = [
+        (f"cpu/{short}", ratios(results, OURS, name, cpu)) for short, name in (("nginx", "nginx"), ("nginx-log", "nginx-log"))
+    ] + [(f"rps/{name}", ratios(results, OURS, name, rate)) for name in ("go", "caddy")]
+    return "relay: " + " ".join(
+        f"{name} {median(values):.2f}" if name.startswith("cpu") else f"{name} {median(values):.1f}"
+        for name, values in parts)
+
+
+def machine():
+    model = next(
+        (line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown CPU")
+    debian = pathlib.Path("/etc/debian_version").read_text().strip()
+    return f"{model}, {os.cpu_count()} CPUs, Linux {platform.release()}, Debian {debian}"
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="under five minutes; writes no file")
+    parser.add_argument("--counts", action="store_true", help=(
+        f"count alone, and fail above {MOST_SYSTEM_CALLS} system calls or {MOST_HEAP_CALLS} heap calls a relayed call"))
+    parser.add_argument("--profile", action="store_true", help="where the CPU time of a relayed call goes, and no more")
+    parser.add_argument("--peers", help="these alone, as in nginx,connect-bff; nothing but the rounds is run")
+    parser.add_argument("--rounds", type=int, help="6, or 2 with --quick")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each load (3)")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Ten thousand connections at both ends.
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    os.sched_setaffinity(0, {measure.LOAD_CPU})
+    with contextlib.ExitStack() as stack:
+        bench = Bench(os.environ["CONNECT_BFF"], stack)
+        if options.counts:
+            sys.exit(check_counts(bench))
+        if options.profile:
+            profile(bench, lines=40)
+            return
+        names = options.peers.split(",") if options.peers else [
+            "nginx", OURS, "nginx-log", "haproxy", "go", "caddy", "node"]
+        number = options.rounds or (2 if options.quick else 6)
+        running, requests, results, memory, threads = rounds(bench, names, number, options.seconds)
+        if options.peers:
+            return
+        report(bench, options, results, memory, threads, running, requests)
+
+
+def report(bench, options, results, memory, threads, running, requests):
+    """The rest of the measurements, and the tables."""
+    counted = {name: counts(bench, name) for name in ([OURS] if options.quick else results)}
+    seconds = 1.0 if options.quick else options.seconds
+    levels = [8] if options.quick else [1, 8, 64, 256, 1000]
+    at = at_connections(running, requests, levels, 3, seconds)
+    for peer in running.values():
+        peer.process.stop()
+    others = other_paths(bench, seconds)
+    nanoseconds = envelope_scan(bench)
+    milliseconds, resident = start_up(bench)
+    idle = {name: idle_connections(bench, name, 1_000 if options.quick else 10_000) for name in (OURS, "nginx")}
+
+    shares = {} if options.quick else profile(bench)
+
+    lines = relay_table(results, memory, threads, counted)
+    if shares:
+        lines += ["", "| where connect-bff's CPU time goes | per cent |", "|---|---|"]
+        lines += [f"| {name} | {share:.1f} |" for name, share in shares.items()]
+    lines += ["", "| connections | proxy | requests/s | CPU s per 100 000 | p50 / p99 ms | not answered |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| {connections} | {name} | {median(map(rate, each)):.0f} | {median(map(cpu, each)):.2f} |"
+        f" {median(load.p50 for load in each):.3f} / {median(load.p99 for load in each):.2f} |"
+        f" {sum(load.refused + load.broken for load in each)} |" for (connections, name), each in at.items()]
+    lines += ["", "| connect-bff alone | |", "|---|---|"]
+    lines += [
+        f"| {name} | {each.rate:.0f} requests/s, {each.cpu_per_100k:.2f} CPU s per 100 000, p50 {each.p50:.2f} ms,"
+        f" {each.refused + each.broken} not answered |" for name, each in others.items()]
+    lines += [
+        f"| envelope scan, {service.BODY_BYTES} bytes | {nanoseconds:.0f} ns,"
+        f" {service.BODY_BYTES / nanoseconds * 1000:.0f} MB/s |",
+        f"| start to first answer | {milliseconds:.0f} ms, median of 10 |",
+        f"| resident when idle | {resident / 1024:.1f} MiB |"]
+    lines += [
+        f"| idle connections held by {name} | {held}, {each:.1f} KiB each, the kernel's share not counted |"
+        for name, (each, held) in idle.items()]
+    say("\n".join(["", *lines, ""]))
+    if not options.quick:
+        write_results(lines, results, options)
+    say(closing_line(results))
+
+
+def write_results(lines, results, options):
+    versions = ", ".join(peers.version(name) for name in peers.VERSIONS)
+    commit = subprocess.run(
+        ["git", "-C", HERE, "log", "-1", "--format=%h of %cs"], capture_output=True, text=True).stdout.strip()
+    text = f"""# Results
+
+Written by `scripts/bench`; [README.md](README.md) says what the columns are and what they do not say.
+
+- {time.strftime("%Y-%m-%d")}, commit {commit}
+- {machine()}
+- {versions}
+- {len(results[OURS])} rounds of {options.seconds:g} s, 64 connections, {service.BODY_BYTES}-byte calls, {peers.ANSWER_BYTES}-byte answers, {service.TOKENS} tokens
+
+{chr(10).join(lines)}
+"""
+    (HERE / "RESULTS.md").write_text(text)
+
+
+def check_counts(bench):
+    system_calls, heap_calls = counts(bench, OURS)
+    passed = system_calls <= MOST_SYSTEM_CALLS, heap_calls <= MOST_HEAP_CALLS
+    say(f"counts: {sum(passed)} passed, {len(passed) - sum(passed)} failed")
+    return 0 if all(passed) else 1
+
+
+if __name__ == "__main__":
+    main()

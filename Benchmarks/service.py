@@ -1,0 +1,155 @@
+"""`connect-bff serve` with its policy on: finite limits, tokens that it minted, a log line for each call."""
+
+import base64
+import concurrent.futures
+import http.client
+import json
+import os
+import re
+import subprocess
+import time
+
+import measure
+import peers
+
+# As many as a busy day has, so that no cache holds them all.
+TOKENS = 10_000
+BODY_BYTES = 300
+# High enough not to be reached, and counted all the same.
+LIMIT = "1000000/s"
+ISSUER, AUDIENCE = "https://id.example", "connect-bff"
+
+
+def relay_body(token):
+    envelope = {
+        "connect_token": token, "route": "provider_select", "type": "page",
+        "data": {"provider": {"id": "prv_65a1c1f0f0f0f0f0f0f0f0f0", "display_name": "Power Company"}, "note": ""}}
+    envelope["data"]["note"] = "x" * (BODY_BYTES - len(json.dumps(envelope)))
+    return json.dumps(envelope).encode()
+
+
+def request(method, path, headers, body=b""):
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def relay_request(token, host):
+    """As the web app's browser sends it."""
+    return request(
+        "POST", "/", {
+            "Host": host, "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) bench", "Accept": "application/json",
+            "Accept-Language": "en-GB,en;q=0.9", "Accept-Encoding": "gzip, deflate, br",
+            "Content-Type": "application/json", "Origin": "http://localhost:7070", "Sec-Fetch-Site": "same-site"},
+        relay_body(token))
+
+
+class Service(peers.Peer):
+    """A running connect-bff."""
+
+    def __init__(self, program, work, upstream, authentication="service", environment=None):
+        self._home = work / f"connect-bff-{measure.free_port()}"
+        self._home.mkdir(mode=0o700)
+        port = measure.free_port()
+        self.host = f"localhost:{port}"
+        settings = {
+            "PATH": os.environ["PATH"], "HOME": str(self._home),
+            "FLATPEAK_ACCOUNT_ID": "acc_0123456789abcdef01234567", "FLATPEAK_API_KEY": "sk_test_bench0123456789",
+            "FLATPEAK_API_URL": f"https://localhost:{upstream}",
+            "FLATPEAK_CONNECT_URL": f"https://localhost:{upstream}",
+            "FLATPEAK_CA_FILE": str(work / "ca.crt"), "FLATPEAK_MODE": "test", "BFF_LISTEN": f"127.0.0.1:{port}",
+            "BFF_ADMIN_LISTEN": f"127.0.0.1:{measure.free_port()}",
+            "BFF_PUBLIC_URL": f"http://{self.host}", "BFF_AUTH": authentication, "BFF_LIMIT_MINT": LIMIT,
+            "BFF_LIMIT_RELAY": LIMIT, "BFF_LIMIT_ADDRESS": LIMIT, **(environment or {})}
+        self._headers = {"Host": self.host}
+        if authentication == "service":
+            settings["BFF_SERVICE_KEYS_FILE"], key = self._service_key(program)
+            self._headers["Authorization"] = f"Bearer {key}"
+        else:
+            settings |= {
+                "BFF_JWT_ISSUER": ISSUER, "BFF_JWT_AUDIENCE": AUDIENCE, "BFF_JWT_JWKS_FILE": str(work / "jwks.json")}
+            self._headers["Authorization"] = f"Bearer {json_web_token(work)}"
+        self.started = time.monotonic()
+        process = measure.Process(
+            "connect-bff", [program, "serve"], measure.PROXY_CPU, self._home / "log", env=settings, cwd=self._home)
+        super().__init__("connect-bff", port, process)
+
+    def _service_key(self, program):
+        said = subprocess.run([program, "key", "new", "bench"], check=True, capture_output=True, text=True).stdout
+        file = self._home / "keys"
+        file.write_text(re.search(r"^ *(bench \S+ \S+)$", said, re.M)[1] + "\n")
+        file.chmod(0o600)
+        return str(file), re.search(r"sbk_\S+", said)[0]
+
+    def wait_for(self, path="/readyz"):
+        """The first answer of 200, looked for every millisecond."""
+        for _ in range(10_000):
+            self.process.check()
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+            try:
+                connection.request("GET", path)
+                if connection.getresponse().status == 200:
+                    return self
+            except OSError:
+                pass
+            finally:
+                connection.close()
+            time.sleep(0.001)
+        raise RuntimeError(f"connect-bff does not answer {path}")
+
+    def user_request(self, method, path, subject=None, body=b""):
+        headers = {**self._headers, "Content-Type": "application/json"}
+        if subject:
+            headers["Connect-Subject"] = subject
+        return request(method, path, headers, body)
+
+    def mint(self, number=TOKENS):
+        """Connect tokens, each of a user of its own."""
+        def some(first):
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+            tokens = []
+            for user in range(first, number, 4):
+                connection.request(
+                    "POST", "/v1/connect/sessions", b"{}",
+                    {**self._headers, "Content-Type": "application/json", "Connect-Subject": f"user-{user}"})
+                answer = connection.getresponse()
+                text = answer.read()
+                if answer.status != 201:
+                    raise RuntimeError(f"a mint was answered {answer.status}: {text[:300]}")
+                tokens.append(json.loads(text)["connect_token"])
+            return tokens
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            return [token for tokens in pool.map(some, range(4)) for token in tokens]
+
+    def relay_requests(self, work):
+        """A file of relay calls, a token each."""
+        path = work / f"{self._home.name}.requests"
+        measure.write_requests(path, [relay_request(token, self.host) for token in self.mint()])
+        return path
+
+    def log_lines(self):
+        with open(self.process.log, "rb") as log:
+            return sum(1 for _ in log)
+
+
+def _base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def json_web_token(work):
+    """A token of one hour; its key is made on the way, and published in `jwks.json`."""
+    def openssl(*arguments, data=b""):
+        return subprocess.run(["openssl", *arguments], cwd=work, check=True, capture_output=True, input=data).stdout
+
+    openssl("genrsa", "-out", "jwt.key", "2048")
+    modulus = openssl("rsa", "-in", "jwt.key", "-noout", "-modulus").decode().strip().partition("=")[2]
+    key = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "bench", "n": _base64url(bytes.fromhex(modulus)),
+           "e": "AQAB"}
+    (work / "jwks.json").write_text(json.dumps({"keys": [key]}))
+    (work / "jwks.json").chmod(0o600)
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "user-1", "exp": int(time.time()) + 3600}
+    signed = ".".join(
+        _base64url(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": "bench"}, claims))
+    return signed + "." + _base64url(openssl("dgst", "-sha256", "-sign", "jwt.key", data=signed.encode()))
