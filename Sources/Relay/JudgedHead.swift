@@ -1,3 +1,4 @@
+import Core
 import NIOHTTP1
 
 /// The fields of a request by which it is judged, read in one pass; what is not here is not looked at.
@@ -18,10 +19,13 @@ package struct JudgedHead: Sendable {
     private(set) var contentLength: Int?
     /// Whether the client waits for a word before it sends its body.
     private(set) var expectsContinue = false
-    /// Whether the decoder stops at the end of this request, since another protocol may follow.
+    /// Whether the client would rather speak another protocol after this request; the decoder stops at its end.
     private(set) var asksForUpgrade = false
     private var hosts = 0
     private var hasUnderscore = false
+    private var hasOddHost = false
+    /// The decoder takes lengths that no count of ours can hold.
+    private var hasOddLength = false
     private var codings = 0
     private var hasOddCoding = false
     /// Not so in HTTP/1.0, which knows no chunks either.
@@ -41,7 +45,8 @@ package struct JudgedHead: Sendable {
     /// Many proxies and frameworks read `X_Forwarded_User` and `X-Forwarded-User` as one and the same. The decoder lets
     /// a missing and a second `Host` pass, and finds fault with a transfer coding only when the body comes.
     var isAmbiguous: Bool {
-        hasUnderscore || hosts > 1 || (hosts == 0 && mustHaveHost) || hasOddCoding || codings > 1
+        hasUnderscore || hasOddHost || hasOddLength || hosts > 1 || (hosts == 0 && mustHaveHost) || hasOddCoding
+            || codings > 1
             || (codings > 0 && !mustHaveHost)
     }
 
@@ -52,12 +57,15 @@ package struct JudgedHead: Sendable {
         case 4 where name.says("host"):
             hosts += 1
             host = value
+            if !RequestTarget.isAuthority(value) { hasOddHost = true }
         case 6 where name.says("origin"): Self.join(&origin, value)
         case 6 where name.says("expect"): expectsContinue = value.says("100-continue")
         case 7 where name.says("upgrade"): asksForUpgrade = true
         case 9 where name.says("forwarded"): forwarded.append(value)
         case 12 where name.says("content-type"): Self.join(&contentType, value)
-        case 14 where name.says("content-length"): contentLength = Int(value)
+        case 14 where name.says("content-length"):
+            contentLength = Int(value)
+            if contentLength == nil { hasOddLength = true }
         case 14 where name.says("sec-fetch-site"): Self.join(&fetchSite, value)
         case 15 where name.says("accept-language"): Self.join(&acceptLanguage, value)
         case 15 where name.says("x-forwarded-for"): forwardedFor.append(value)

@@ -135,16 +135,5 @@ package final class Lane: Sendable {
         for loop in all { try? await loop.eventLoop.submit { loop.value.stop() }.get() }
     }
 
-    /// The path of a request's target: one that names a scheme and a host first, as a request to a proxy does, means the
-    /// same path (RFC 9112 section 3.2.2).
-    static func path(of target: String) -> Substring {
-        var rest = target[...]
-        if !rest.hasPrefix("/"), let scheme = ["http://", "https://"].first(where: { rest.hasPrefix($0) }) {
-            rest = rest.dropFirst(scheme.count).drop { $0 != "/" && $0 != "?" }
-        }
-        let path = rest.prefix { $0 != "?" }
-        return path.isEmpty ? "/" : path
-    }
-
     static func isTooLong(_ target: String) -> Bool { target.utf8.count > longestTarget }
 }

@@ -39,6 +39,11 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private var headBegan: ContinuousClock.Instant?
     /// Bytes that came after the last answer.
     private var surplus = 0
+    /// Bytes of the request that has its turn, as they came and as its body.
+    private var raw = 0
+    private var bodyBytes = 0
+    private var hasLineBegun = false
+    private var hasReturn = false
     /// Where the loop keeps it.
     var index = 0
 
@@ -57,6 +62,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     /// What a client may send after the last answer before it is cut off.
     private static let mostSurplus = 256 << 10
+    /// What a request may have besides its body: its head, and the frames of its chunks.
+    private static let mostFraming = 48 << 10
 
     init(_ loop: LaneLoop, _ port: RawPort, peer: Peer) {
         self.loop = loop
@@ -81,14 +88,46 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     // MARK: - What arrives
 
-    /// Tells of bytes before they are decoded.
-    func bytesArrived(_ count: Int) {
+    /// Tells of bytes before they are decoded: the decoder passes over some that no honest client sends.
+    func bytesArrived(_ bytes: ByteBuffer) {
         switch turns.turn {
-        case .idle: if headBegan == nil { headBegan = loop.now }
+        case .idle:
+            if headBegan == nil { headBegan = loop.now }
+            if beginsBadly(bytes) { refuseUnknown(.malformedHeader) }
         case .closing:
-            surplus += count
+            surplus += bytes.readableBytes
             if surplus > Self.mostSurplus { context?.close(promise: nil) }
-        case .reading, .asked, .answering, .passing: break
+        case .reading, .passing:
+            // More framing than body: chunks of a byte, or extensions that nobody reads.
+            if raw - bodyBytes > Self.mostFraming, !turns.mustHold { refuseFraming() }
+            raw += bytes.readableBytes
+        case .asked, .answering: break
+        }
+    }
+
+    /// Whether a carriage return without its line feed stands before the request line.
+    private func beginsBadly(_ bytes: ByteBuffer) -> Bool {
+        guard !hasLineBegun else { return false }
+        for byte in bytes.readableBytesView {
+            let followsReturn = hasReturn
+            hasReturn = byte == UInt8(ascii: "\r")
+            if byte == UInt8(ascii: "\n") { continue }
+            if followsReturn { return true }
+            if !hasReturn {
+                hasLineBegun = true
+                return false
+            }
+        }
+        return false
+    }
+
+    private func refuseFraming() {
+        if turns.turn == .reading {
+            refuseUnread(.bodyTooLarge(limit: lane.rules.bodyLimit), of: route)
+        } else if !turns.hasPassedAnswerBegun {
+            refuseUnread(.bodyTooLarge(limit: lane.rules.bodyLimit), of: "")
+        } else {
+            context?.close(promise: nil)
         }
     }
 
@@ -103,9 +142,11 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         switch (turns.turn, part) {
         case (.idle, .head(let head)): begin(head, context)
         case (.passing, _):
+            if case .body(let bytes) = part { bodyBytes += bytes.readableBytes }
             pass(part, context)
             if case .end = part, turns.requestPassed() { passedOver() }
         case (.reading, .body(var bytes)):
+            bodyBytes += bytes.readableBytes
             guard refusal == nil else { return }
             if body?.writeBuffer(&bytes) == nil { body = bytes }
             guard body?.readableBytes ?? 0 > lane.rules.bodyLimit else { return }
@@ -142,16 +183,20 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private func begin(_ request: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let now = lane.calls.now()
         headBegan = nil
+        hasLineBegun = false
+        hasReturn = false
+        raw = 0
+        bodyBytes = 0
         since = now
         head = JudgedHead(request)
         method = request.method.rawValue
-        let path = Lane.path(of: request.uri)
+        let target = RequestTarget(request.uri)
+        let path = target?.path ?? ""
         let route = request.method == .POST ? Lane.paths.first { $0 == path } : nil
-        // The decoder stops at a request after which another protocol may follow.
         turns.headArrived(
-            isOurs: route != nil,
-            keepsAlive: request.isKeepAlive && request.version == .http1_1 && !head.asksForUpgrade)
-        if head.isAmbiguous || !lane.rules.isAddressed(by: head, on: path) {
+            isOurs: route != nil, keepsAlive: request.isKeepAlive && request.version == .http1_1)
+        let isForUs = target.map { $0.authority == nil || head.host?.says($0.authority?.lowercased() ?? "") == true }
+        if head.isAmbiguous || head.asksForUpgrade || isForUs != true || !lane.rules.isAddressed(by: head, on: path) {
             return refuseUnread(.malformedHeader, of: String(path))
         }
         if Lane.isTooLong(request.uri) { return refuseUnread(.headersTooLarge, of: String(path)) }
@@ -422,9 +467,15 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     // MARK: - The router's answer
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard turns.turn == .passing else { return context.write(data, promise: promise) }
+        guard turns.turn == .passing else {
+            // Refused meanwhile; what the router has to say comes too late.
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
         switch unwrapOutboundIn(data) {
         case .head(var head):
+            // One that was too large may have come whole, but who sends such a thing is not waited for.
+            if head.status == .payloadTooLarge { turns.endAfterAnswer() }
             if turns.passedAnswerBegan() { head.headers.replaceOrAdd(name: "Connection", value: "close") }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .body: context.write(data, promise: promise)

@@ -20,7 +20,7 @@ final class RawPort: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        handler?.bytesArrived(unwrapInboundIn(data).readableBytes)
+        handler?.bytesArrived(unwrapInboundIn(data))
         context.fireChannelRead(data)
     }
 

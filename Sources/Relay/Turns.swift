@@ -24,6 +24,8 @@ struct Turns: Equatable {
     private var isDraining = false
     private var hasPassedRequest = false
     private var hasPassedAnswer = false
+    /// Whether the router has begun to answer.
+    private(set) var hasPassedAnswerBegun = false
 
     /// Whether the next part that arrives belongs to a later request.
     var mustHold: Bool {
@@ -44,6 +46,7 @@ struct Turns: Equatable {
         self.keepsAlive = keepsAlive
         hasPassedRequest = false
         hasPassedAnswer = false
+        hasPassedAnswerBegun = false
         turn = isOurs ? .reading : .passing
     }
 
@@ -89,6 +92,7 @@ struct Turns: Equatable {
     /// When the request has not arrived whole, the rest is not worth reading: an early refusal would otherwise take in
     /// all that a client likes to send.
     mutating func passedAnswerBegan() -> Bool {
+        hasPassedAnswerBegun = true
         if !hasPassedRequest { keepsAlive = false }
         return !keepsAlive
     }

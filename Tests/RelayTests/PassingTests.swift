@@ -89,8 +89,8 @@ import Testing
             let client = try await bench.client()
             let fields = "X-Forwarded-Host: evil.example\r\nX-Original-URL: /x\r\n"
             for target in [
-                "/", "/v1/connect", "/?a=//evil.example", "/v1/connect?x=%2e%2e", "http://evil.example/",
-                "http://evil.example", "https://evil.example/v1/connect?a",
+                "/", "/v1/connect", "/?a=//evil.example", "/v1/connect?x=%2e%2e", "http://bff.test/",
+                "http://bff.test", "https://BFF.test/v1/connect?a",
             ] {
                 try await client.send(Bench.call(session, path: target, fields: fields))
                 let call = try #require(await bench.upstream.next())
@@ -104,7 +104,8 @@ import Testing
                 "//evil.example", "//", "/@evil.example", "/..;/", "/%2e%2e", "/%2f", "/%5cevil.example",
                 "/v1/connect/",
                 "/v1/connect;a", "/v1//connect", "/v1/connect/..", "/%76%31/connect", "/v1%2Fconnect", "/%252e%252e",
-                "http://evil.example//", "ftp://evil.example/", "/#", "/v1/connect#/", "*", "@evil.example/",
+                "http://bff.test//", "http://evil.example/", "https://evil.example/v1/connect", "http://bff.test@evil/",
+                "http://bff.test:80/", "ftp://bff.test/", "/#", "/v1/connect#/", "*", "@evil.example/",
             ] {
                 let client = try await bench.client()
                 try await client.send(Bench.call(session, path: target, fields: fields))
