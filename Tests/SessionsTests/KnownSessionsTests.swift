@@ -106,6 +106,17 @@ import Testing
         #expect(batch.map(\.write.session.facts.relayed) == [true])
     }
 
+    @Test func `when all of the memory is owed nothing new is taken on, and no step is forgotten`() throws {
+        var known = KnownSessions(capacity: 4)
+        let sessions = try (0..<4).map { try Self.session($0) }
+        for session in sessions { _ = known.add(session, key: nil) }
+        #expect(known.isFull)
+        for session in sessions { _ = known.note(Self.seen(at: 1), in: session.id) }
+        #expect(known.owedCount == 4 && known.strays.isEmpty)
+        pay(&known)
+        #expect(!known.isFull)
+    }
+
     @Test func `memory is bounded; what is used stays, what is owed stays longest`() throws {
         var known = KnownSessions(capacity: 100)
         let owed = try Self.session(0), used = try Self.session(1)

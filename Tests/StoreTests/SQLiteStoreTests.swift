@@ -156,6 +156,25 @@ import Testing
         }
     }
 
+    @Test("R23: what may only be read is no start", .enabled(if: SmallDisk.isPossible))
+    func R23readOnly() async throws {
+        let disk = try SmallDisk(in: folder.path, kilobytes: 4096)
+        defer { disk.remove() }
+        let open = { () throws(SQLiteStore.CannotOpen) in
+            try SQLiteStore(
+                path: "\(disk.path)/store.sqlite",
+                keys: SealingKeys([SQLiteStore.key]) { Array(repeating: 1, count: $0) },
+                logger: .silent)
+        }
+        do { try await kept(try open(), 1) }
+        try disk.forbidWrites()
+        #expect {
+            try open()
+        } throws: { error in
+            if case SQLiteStore.CannotOpen.file = error { true } else { false }
+        }
+    }
+
     @Test("R23: a full disk takes no write and loses none that it took", .enabled(if: SmallDisk.isPossible))
     func R23full() async throws {
         let disk = try SmallDisk(in: folder.path, kilobytes: 512)
