@@ -133,7 +133,8 @@ extension BFFError {
         case .methodUnknown: "Use GET, POST or DELETE."
         case .idempotencyInProgress: "Try again in a moment to get its answer."
         case .idempotencyKeyReused: "Make a new Idempotency-Key for each new request."
-        case .malformedHeader: "Send no header with an underscore in its name, and one Host."
+        case .malformedHeader:
+            "Send no header with an underscore in its name, and one Host, by a name of this server's."
         case .headersTooLarge: "Send at most 16 KiB of them, 100 in number, and a target of 8 KiB."
         case .requestTimedOut: "Send it again, all of it at once."
         case .connectTokenMissing: "Put the connect token that was minted for this session into connect_token."

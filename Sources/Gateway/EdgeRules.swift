@@ -10,6 +10,8 @@ struct EdgeRules: LaneRules {
     let underWay: UnderWay
     let limits: Limits
     let proxies: TrustedProxies
+    /// The names under which this service is reached, in lower case and without a port; empty for any.
+    let hosts: Set<String>
     let log: @Sendable (RequestLine) -> Void
     /// The fields of every answer as lines, by the origin that may read it; the empty one for all others.
     private let lines: [String: ByteBuffer]
@@ -19,13 +21,14 @@ struct EdgeRules: LaneRules {
 
     init(
         routes: [Route], crossOrigin: CrossOrigin, underWay: UnderWay, limits: Limits, proxies: TrustedProxies,
-        log: @escaping @Sendable (RequestLine) -> Void
+        hosts: Set<String>, log: @escaping @Sendable (RequestLine) -> Void
     ) {
         self.routes = routes
         self.crossOrigin = crossOrigin
         self.underWay = underWay
         self.limits = limits
         self.proxies = proxies
+        self.hosts = hosts
         self.log = log
         bodyLimit = RoutePolicy.relay.bodyLimit ?? 0
         let origins = crossOrigin.origins.union([""])
@@ -34,6 +37,16 @@ struct EdgeRules: LaneRules {
                 (origin, ByteBuffer(string: (Edge.fields + crossOrigin.fields(for: origin)).lines))
             })
         strictTransportLine = ByteBuffer(string: Self.strictTransport.lines)
+    }
+
+    func isAddressed(by head: JudgedHead, on path: Substring) -> Bool {
+        guard !hosts.isEmpty else { return true }
+        // The port says how the client came here, which the proxy in front may have changed.
+        let host = head.host ?? ""
+        let name = host.prefix(upTo: (host.hasSuffix("]") ? nil : host.lastIndex(of: ":")) ?? host.endIndex)
+        if hosts.contains(name.lowercased()) { return true }
+        // Probes come to an address, and learn nothing that is anybody's.
+        return routes.contains { $0.template == path && !$0.policy.isShed }
     }
 
     func enter() -> Bool { underWay.enter() }

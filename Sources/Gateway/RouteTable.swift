@@ -19,13 +19,15 @@ package struct RouteTable: Sendable {
     ///   - origins: The origins whose scripts may read answers.
     ///   - limits: How often a subject may mint, and an address may call.
     ///   - proxies: Whose word about a client's address is taken.
+    ///   - hosts: The names under which the service is reached, in lower case and without a port; empty for any.
     ///   - randomBytes: Makes request ids.
     ///   - log: Takes a line for each request; nil for the logger's own form.
     ///   - capacity: Requests that may be under way at a time; more are refused at once, so that those accepted keep
     ///     their pace.
     package init(
         _ routes: [Route], authenticator: any Authenticator, origins: Set<String>, limits: Limits,
-        proxies: TrustedProxies, capacity: Int = 512, randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger,
+        proxies: TrustedProxies, hosts: Set<String> = [], capacity: Int = 512,
+        randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger,
         log: (@Sendable (RequestLine) -> Void)? = nil
     ) {
         self.routes = routes
@@ -34,7 +36,7 @@ package struct RouteTable: Sendable {
         self.logger = logger
         edge = EdgeRules(
             routes: routes, crossOrigin: CrossOrigin(origins: origins, headers: authenticator.headers),
-            underWay: UnderWay(capacity), limits: limits, proxies: proxies,
+            underWay: UnderWay(capacity), limits: limits, proxies: proxies, hosts: hosts,
             log: log ?? { $0.write(to: logger) })
     }
 

@@ -8,6 +8,8 @@ package struct JudgedHead: Sendable {
     package var forwarded: [String] = []
     package var forwardedFor: [String] = []
     package var forwardedProto: String?
+    /// As the client wrote it, with or without a port.
+    package private(set) var host: String?
 
     // By these the lane does.
     private(set) var contentType: String?
@@ -47,7 +49,9 @@ package struct JudgedHead: Sendable {
         if name.utf8.contains(UInt8(ascii: "_")) { hasUnderscore = true }
         switch name.utf8.count {
         case 3 where name.says("via"): Self.join(&via, value)
-        case 4 where name.says("host"): hosts += 1
+        case 4 where name.says("host"):
+            hosts += 1
+            host = value
         case 6 where name.says("origin"): Self.join(&origin, value)
         case 6 where name.says("expect"): expectsContinue = value.says("100-continue")
         case 7 where name.says("upgrade"): asksForUpgrade = true

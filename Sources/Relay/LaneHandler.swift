@@ -151,9 +151,10 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         turns.headArrived(
             isOurs: route != nil,
             keepsAlive: request.isKeepAlive && request.version == .http1_1 && !head.asksForUpgrade)
-        if head.isAmbiguous || Lane.isTooLong(request.uri) {
-            return refuseUnread(head.isAmbiguous ? .malformedHeader : .headersTooLarge, of: String(path))
+        if head.isAmbiguous || !lane.rules.isAddressed(by: head, on: path) {
+            return refuseUnread(.malformedHeader, of: String(path))
         }
+        if Lane.isTooLong(request.uri) { return refuseUnread(.headersTooLarge, of: String(path)) }
         guard let route else {
             pass(.head(request), context)
             return encourage()

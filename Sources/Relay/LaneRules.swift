@@ -5,6 +5,8 @@ package import NIOCore
 package protocol LaneRules: Sendable {
     /// The longest body of a relayed call, in bytes.
     var bodyLimit: Int { get }
+    /// Whether the request is meant for this service, as far as its `Host` tells.
+    func isAddressed(by head: JudgedHead, on path: Substring) -> Bool
     /// Takes a place among the requests under way, over all connections; each one taken is given back.
     func enter() -> Bool
     func leave()

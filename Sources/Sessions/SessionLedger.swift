@@ -9,10 +9,8 @@ import Synchronization
 /// What is known of sessions, in front of a store that may be slow or away: the driver of ``KnownSessions``.
 ///
 /// Reads come from memory where they can. Writes are lined up and told to the store together, so that a relayed call
-/// waits for none, a mint for its own at most ``patience``, and what a failing store missed is told when it is back.
+/// waits for none, a mint for its own a moment, and what a failing store missed is told when it is back.
 package final class SessionLedger: Sendable {
-    /// How long anybody waits for the store.
-    static let patience = Duration.milliseconds(250)
     /// Sessions told to the store in one write.
     private static let batch = 500
     private static let shortestPause = Duration.milliseconds(100)
@@ -30,6 +28,7 @@ package final class SessionLedger: Sendable {
 
     private let store: any SessionStore
     private let time: UpstreamTime
+    private let patience: Duration
     private let logger: Logger
     private let state: Mutex<State>
     private let work: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
@@ -40,12 +39,16 @@ package final class SessionLedger: Sendable {
     /// An outage is told once a minute.
     private let alarm = Mutex(OncePer(.seconds(60)))
 
-    /// - Parameter capacity: Sessions that are remembered, and that the store may be owed.
+    /// - Parameters:
+    ///   - patience: How long anybody waits for the store.
+    ///   - capacity: Sessions that are remembered, and that the store may be owed.
     package init(
-        store: any SessionStore, time: UpstreamTime = .real, logger: Logger, capacity: Int = 100_000
+        store: any SessionStore, time: UpstreamTime = .real, patience: Duration = .milliseconds(250), logger: Logger,
+        capacity: Int = 100_000
     ) {
         self.store = store
         self.time = time
+        self.patience = patience
         self.logger = logger
         state = Mutex(State(known: KnownSessions(capacity: capacity)))
         work = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -136,13 +139,13 @@ package final class SessionLedger: Sendable {
         do throws(BFFError) { return .success(try await work()) } catch { return .failure(error) }
     }
 
-    /// Gives up on `read` after ``patience``; the read itself goes on, and belongs to its flight.
+    /// Gives up on `read` when patience ends; the read itself goes on, and belongs to its flight.
     private func bounded<Value: Sendable>(
         _ read: @escaping @Sendable () async -> Result<Value, BFFError>?
     ) async throws(BFFError) -> Value {
         let result: Result<Value, BFFError>?
         do {
-            result = try await withDeadline(Self.patience, clock: ContinuousClock()) { await read() }
+            result = try await withDeadline(patience, clock: ContinuousClock()) { await read() }
         } catch {
             Counter(label: "connect_bff_store_reads_late").increment()
             throw .storeUnavailable
@@ -185,7 +188,7 @@ package final class SessionLedger: Sendable {
 
     /// Waits until the store has a version, or patience ends: then it is told later.
     private func saved(_ id: SessionID, _ version: Int) async {
-        let isSaved = try? await withDeadline(Self.patience, clock: ContinuousClock()) { [self] in
+        let isSaved = try? await withDeadline(patience, clock: ContinuousClock()) { [self] in
             while state.withLock({ !$0.known.isSaved(id, version: version) }) {
                 // One that was under way before may have left this one out; the next has it.
                 guard await payOnce() != .failed else { return false }

@@ -89,10 +89,11 @@ package final class Sessions: Sendable {
         let mint = IdempotentMint(body: Digest.sha256(body), startedAt: now())
         if let taken = await begin(mint, as: key, of: subject) {
             guard taken.body == mint.body else { throw .idempotencyKeyReused }
-            guard let answer = taken.answer, let session = try await ledger.session(answer.session) else {
-                throw .idempotencyInProgress
+            guard let answer = taken.answer else { throw .idempotencyInProgress }
+            if let session = try await ledger.session(answer.session) {
+                return (session, Self.launchURL(answer.connectURL, session))
             }
-            return (session, Self.launchURL(answer.connectURL, session))
+            // The subject was forgotten meanwhile, and the key with it.
         }
         do throws(BFFError) {
             return try await self.mint(request, as: MintKey(key, mint), for: subject)

@@ -18,6 +18,8 @@ struct ConnectService {
     let sessions: SessionSettings
     let listen: GatewayServer.Address
     let allowedOrigins: Set<String>
+    /// Empty for any.
+    var allowedHosts: Set<String> = []
     let authenticator: any Authenticator
     let trustedProxies: TrustedProxies
     let limits: RateLimits
@@ -50,7 +52,7 @@ struct ConnectService {
             Route.contract(sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, now: now) + pages,
             authenticator: authenticator, origins: allowedOrigins,
             limits: Limits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
-            randomBytes: Self.randomBytes, logger: logger, log: requestLog)
+            hosts: allowedHosts, randomBytes: Self.randomBytes, logger: logger, log: requestLog)
         let lane = try lane(sessions, flatpeak.relayCalls, table.laneRules)
         // The last one is stopped first: no request is taken any more while those under way still find a bearer.
         var services: [any Service] =

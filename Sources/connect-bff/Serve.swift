@@ -47,7 +47,7 @@ struct Serve: AsyncParsableCommand {
             flatpeak: settings.flatpeak, transport: transport,
             certificateAuthorities: settings.certificateAuthorities, sessions: settings.sessions,
             listen: settings.listen,
-            allowedOrigins: settings.allowedOrigins, authenticator: authenticator,
+            allowedOrigins: settings.allowedOrigins, allowedHosts: settings.allowedHosts, authenticator: authenticator,
             trustedProxies: settings.trustedProxies, limits: settings.limits, store: store, logger: logger,
             requestLog: settings.logFormat == .json ? requestLog(log, from: settings.logLevel) : nil,
             always: [BackgroundWork("log") { await Self.keepFlushing(log) }])

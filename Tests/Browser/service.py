@@ -1,57 +1,85 @@
-"""A `connect-bff dev` on free ports, and the controls of its sandbox."""
+"""A `connect-bff dev` on free ports, beside a sandbox in a process of its own, so that it can be restarted alone."""
 
 import json
 import os
 import pathlib
+import random
 import re
+import shutil
 import socket
 import subprocess
+import tempfile
 import urllib.request
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
-PROGRAM = os.environ.get("CONNECT_BFF", str(ROOT / ".build/debug/connect-bff"))
+PROGRAM = pathlib.Path(os.environ.get("CONNECT_BFF", ROOT / ".build/debug/connect-bff"))
+SANDBOX = PROGRAM.parent / "flatpeak-sandbox"
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_ports(count):
+    """So many ports in a row, below those that the kernel gives to clients."""
+    while True:
+        first = random.randrange(12_000, 32_000)
+        probes = [socket.socket() for _ in range(count)]
+        try:
+            for offset, probe in enumerate(probes):
+                probe.bind(("127.0.0.1", first + offset))
+            return first
+        except OSError:
+            continue
+        finally:
+            for probe in probes:
+                probe.close()
+
+
+def start(*arguments, until):
+    """A process, and what it said up to and with the line that holds `until`."""
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    said = ""
+    for line in process.stdout:
+        said += line
+        if until in line:
+            return process, said
+    raise RuntimeError(f"{arguments[0]} did not start:\n{said}")
+
+
+def end(process):
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
 
 
 class Service:
     def __init__(self):
-        for _ in range(5):
-            said = self._start()
-            if "Ctrl-C stops." in said:
-                break
-            self.stop()
-            # Somebody may take a free port before the service does.
-            if "already in use" not in said:
-                raise RuntimeError(f"{PROGRAM} did not start:\n{said}")
-        self.control_url = re.search(r"controls (http://[^,\s]+)", said)[1]
-        self.provider_url = re.search(r"provider login (http://\S+)", said)[1]
+        self.state = tempfile.mkdtemp()
+        self.sandbox_port = free_ports(4)
+        self.sandbox, said = start(SANDBOX, "--port", str(self.sandbox_port), until="Provider")
+        self.control_url = re.search(r"Control +(http://\S+)", said)[1]
+        self.provider_url = re.search(r"Provider +(http://\S+)", said)[1]
+        self.port = free_ports(1)
+        self.url = f"http://localhost:{self.port}"
+        self.restarts = 0
+        self._start()
 
     def _start(self):
-        self.port = free_port()
-        self.url = f"http://localhost:{self.port}"
-        self.process = subprocess.Popen(
-            [PROGRAM, "dev", "--port", str(self.port), "--sandbox-port", "0"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        said = ""
-        for line in self.process.stdout:
-            said += line
-            if "Ctrl-C stops." in line:
-                break
-        return said
+        self.process, _ = start(
+            PROGRAM, "dev", "--port", str(self.port), "--join-sandbox", "--sandbox-port", str(self.sandbox_port),
+            "--state", self.state, until="Ctrl-C stops.")
+
+    def restart(self):
+        """What it knew, it has to find in its database again."""
+        end(self.process)
+        self._start()
+        self.restarts += 1
 
     def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
+        end(self.process)
+        end(self.sandbox)
+        shutil.rmtree(self.state)
 
     def _ask(self, url, method, body, headers):
         data = None if body is None else json.dumps(body).encode()

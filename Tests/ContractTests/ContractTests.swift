@@ -26,7 +26,7 @@ import Yams
         let flatpeak = FlatpeakClient.scripted(upstream)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let store = InMemoryStore()
-        let ledger = SessionLedger(store: store, logger: logger)
+        let ledger = SessionLedger(store: store, patience: .seconds(60), logger: logger)
         let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: { Date() })
         let sessions = Sessions(
             flatpeak: flatpeak, ledger: ledger, reads: reads,

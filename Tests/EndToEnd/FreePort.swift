@@ -1,13 +1,23 @@
 import NIOCore
 import NIOPosix
+import Synchronization
 
-/// A port of 127.0.0.1 that was free a moment ago.
+/// A port of 127.0.0.1 that is free, and that nobody takes by chance.
 enum FreePort {
+    /// Below the ports that the kernel gives to clients, which could take one between the look and the use.
+    private static let next = Mutex(Int.random(in: 12_000..<32_000))
+
     static func find() throws -> Int {
-        let channel = try ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            .bind(host: "127.0.0.1", port: 0).wait()
-        defer { try? channel.close().wait() }
-        guard let port = channel.localAddress?.port else { throw ChannelError.unknownLocalAddress }
-        return port
+        while true {
+            let port = next.withLock { next in
+                next = next < 32_000 ? next + 1 : 12_000
+                return next
+            }
+            let bound = ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .bind(host: "127.0.0.1", port: port)
+            guard let channel = try? bound.wait() else { continue }
+            try channel.close().wait()
+            return port
+        }
     }
 }

@@ -14,10 +14,16 @@ final class Program: Sendable {
     /// `Process` is not sendable; it is touched under the lock alone.
     private let process: Mutex<Process>
 
-    /// Starts it and waits until it has written `text`, or ended.
-    init(_ name: String, _ arguments: [String], environment: [String: String]? = nil, until text: String) async throws {
+    /// Starts a program of this package and waits until it has written `text`, or ended.
+    convenience init(
+        _ name: String, _ arguments: [String], environment: [String: String]? = nil, until text: String
+    ) async throws {
+        try await self.init(path: Self.path(of: name), arguments, environment: environment, until: text)
+    }
+
+    init(path: URL, _ arguments: [String], environment: [String: String]? = nil, until text: String) async throws {
         let process = Process()
-        process.executableURL = Self.path(of: name)
+        process.executableURL = path
         process.arguments = arguments
         if let environment { process.environment = environment }
         let (lines, continuation) = AsyncStream<Void>.makeStream()

@@ -34,7 +34,7 @@ import Testing
         var logger = Logger(label: "test") { _ in logs }
         logger.logLevel = .trace
         let flatpeak = FlatpeakClient.scripted(upstream)
-        let ledger = SessionLedger(store: store, logger: logger)
+        let ledger = SessionLedger(store: store, patience: .seconds(60), logger: logger)
         let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: { Date() })
         let sessions = Sessions(
             flatpeak: flatpeak, ledger: ledger, reads: reads,

@@ -97,6 +97,20 @@ import Testing
         ("BFF_ALLOWED_ORIGINS", "https://a.example:443", false), ("BFF_ALLOWED_ORIGINS", "*", false),
         ("BFF_ALLOWED_ORIGINS", "null", false), ("FLATPEAK_CA_FILE", "/nonexistent.pem", false),
         ("BFF_LOG_LEVEL", "loud", false), ("BFF_LOG_FORMAT", "text", true),
+        ("BFF_ALLOWED_HOSTS", "bff.example,[::1]", true), ("BFF_ALLOWED_HOSTS", "Bff.example", false),
+        ("BFF_ALLOWED_HOSTS", "bff.example:8080", false), ("BFF_ALLOWED_HOSTS", "https://bff.example", false),
+        ("BFF_DATABASE_URL", "sqlite:/var/lib/x.sqlite", true), ("BFF_DATABASE_URL", "sqlite:", false),
+        ("BFF_DATABASE_URL", "/var/lib/x.sqlite", false), ("BFF_DATABASE_URL", "postgres://db/x", false),
+        ("BFF_STATE_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", true),
+        (
+            "BFF_STATE_KEY",
+            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=,HxECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", true
+        ),
+        ("BFF_STATE_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd", false), ("BFF_STATE_KEY", "short", false),
+        ("BFF_STATE_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=,", false),
+        ("BFF_KEEP_SESSIONS", "30d", true), ("BFF_KEEP_SESSIONS", "0d", false), ("BFF_KEEP_SESSIONS", "30", false),
+        ("BFF_KEEP_IDEMPOTENCY", "12h", true), ("BFF_KEEP_IDEMPOTENCY", "token", true),
+        ("BFF_KEEP_IDEMPOTENCY", "never", false),
     ])
     func `each setting takes what it should`(name: String, value: String, isFine: Bool) async {
         let problems = await problems([name: value])

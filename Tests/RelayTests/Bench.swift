@@ -20,6 +20,7 @@ struct Bench {
         var addressLimit: RateLimit?
         var callLimit: RateLimit?
         var proxies = TrustedProxies([], unix: false)
+        var hosts: Set<String> = []
         var capacity = 512
         /// Nil for that of the staged upstream.
         var connectURL: String?
@@ -65,7 +66,7 @@ struct Bench {
         let scheme = setup.upstreamTLS == nil ? "http" : "https"
         let flatpeak = FlatpeakClient.scripted(
             api, connectURL: setup.connectURL ?? "\(scheme)://127.0.0.1:\(upstream.port)", clock: clock)
-        let ledger = SessionLedger(store: InMemoryStore(), logger: .silent)
+        let ledger = SessionLedger(store: InMemoryStore(), patience: .seconds(60), logger: .silent)
         let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: { clock.wall })
         let sessions = Sessions(
             flatpeak: flatpeak, ledger: ledger, reads: reads,
@@ -77,7 +78,8 @@ struct Bench {
             Route.contract(sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, now: { clock.wall }),
             authenticator: DevAuthenticator(), origins: setup.origins,
             limits: Limits(mint: nil, address: setup.addressLimit, now: { clock.monotonic }), proxies: setup.proxies,
-            capacity: setup.capacity, randomBytes: countingBytes(), logger: .silent, log: lines.append)
+            hosts: setup.hosts, capacity: setup.capacity, randomBytes: countingBytes(), logger: .silent,
+            log: lines.append)
         var times = LaneTimes()
         // The clock is the test's; this is only how soon its moves are noticed.
         times.tick = .milliseconds(5)

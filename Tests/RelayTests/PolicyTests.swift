@@ -110,6 +110,30 @@ import Testing
         }
     }
 
+    @Test("S34: with a list of hosts every other Host is refused, on every route but the probes")
+    func S34hosts() async throws {
+        try await Bench.run(.init(hosts: ["bff.example", "[::1]"])) { bench in
+            for (host, isOurs) in [
+                ("bff.example", true), ("BFF.example:8443", true), ("[::1]", true), ("[::1]:8080", true),
+                ("evil.example", false), ("bff.example.evil.example", false), ("xbff.example", false), ("", false),
+                ("bff.example.", false), ("[::2]", false), ("bff.example:80:80", false), ("127.0.0.1:8080", false),
+            ] {
+                for (line, isProbe) in [
+                    ("POST /", false), ("POST /v1/connect/sessions", false), ("GET /v1/locations", false),
+                    ("GET /livez", true), ("GET /readyz", true), ("GET /nope", false),
+                ] {
+                    let client = try await bench.client()
+                    try await client.send(
+                        "\(line) HTTP/1.1\r\nHost: \(host)\r\nContent-Type: application/json\r\n"
+                            + "Content-Length: 2\r\n\r\n{}")
+                    let answer = try await client.answer()
+                    let isRefused = answer.status == 400 && answer.body.contains("header_malformed")
+                    #expect(isRefused != (isOurs || isProbe), "\(line) \(host)")
+                }
+            }
+        }
+    }
+
     @Test(
         "S35: heads have limits, on every route",
         arguments: [

@@ -21,7 +21,8 @@ import Testing
         bob = try #require(Subject("bob"))
         let clock = clock
         reads = LocationReads(
-            flatpeak: .scripted(upstream, clock: clock), ledger: SessionLedger(store: store, logger: .silent),
+            flatpeak: .scripted(upstream, clock: clock),
+            ledger: SessionLedger(store: store, patience: .seconds(60), logger: .silent),
             time: clock.time, now: { clock.wall })
         store.bind(location, to: alice)
         upstream.on("status", .json(#"{"tariff_status":{},"n":1}"#), .json(#"{"tariff_status":{},"n":2}"#))

@@ -102,7 +102,8 @@ import Testing
         #expect(outcome.isFinal == row.isFinal)
     }
 
-    @Test func `facts that come twice, late or in any order end in the same state`() throws {
+    @Test("R21: facts that come twice, late or in any order end in the same state")
+    func R21() throws {
         let seed = UInt64.random(in: .min ... .max)
         print("shuffled histories from seed \(seed)")
         var random = SeededRandom(state: seed)

@@ -24,7 +24,7 @@ import Testing
         upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))
         let clock = clock
         let flatpeak = FlatpeakClient.scripted(upstream)
-        ledger = SessionLedger(store: store, time: clock.time, logger: .silent)
+        ledger = SessionLedger(store: store, time: clock.time, patience: .seconds(60), logger: .silent)
         sessions = Sessions(
             flatpeak: flatpeak, ledger: ledger,
             reads: LocationReads(flatpeak: flatpeak, ledger: ledger, now: { clock.wall }),
@@ -283,13 +283,17 @@ import Testing
     }
 
     @Test func `a subject that was forgotten elsewhere is forgotten here`() async throws {
-        let session = try await mint()
+        let body = Array("{}".utf8), key = IdempotencyKey("k")
+        let session = try await sessions.mint(body, as: key, for: alice).session
         _ = try await store.forget(alice)
         await #expect(throws: BFFError.notFound) { try await sessions.session(session.id, of: alice) }
         await #expect(throws: BFFError.connectTokenUnknown) { try await sessions.admit(session.connectToken) }
         try await relay(session, answered: "provider_select")
         await sessions.finish()
         #expect(try await store.session(session.id) == nil)
+        let next = try await sessions.mint(body, as: key, for: alice).session
+        #expect(next.id != session.id)
+        #expect(try await sessions.mint(body, as: key, for: alice).session.id == next.id)
     }
 
     // MARK: - On nobody's behalf
@@ -305,7 +309,7 @@ import Testing
 
         // Another process, with nothing but the store.
         let clock = clock
-        let ledger = SessionLedger(store: store, time: clock.time, logger: .silent)
+        let ledger = SessionLedger(store: store, time: clock.time, patience: .seconds(60), logger: .silent)
         let flatpeak = FlatpeakClient.scripted(upstream)
         let next = Sessions(
             flatpeak: flatpeak, ledger: ledger,

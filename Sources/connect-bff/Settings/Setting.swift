@@ -25,6 +25,7 @@ struct Setting: Sendable {
     static let certificateAuthorities = Setting("FLATPEAK_CA_FILE")
     static let listen = Setting("BFF_LISTEN", fallback: "127.0.0.1:8080")
     static let publicURL = Setting("BFF_PUBLIC_URL", fallback: "http://localhost:8080")
+    static let allowedHosts = Setting("BFF_ALLOWED_HOSTS")
     static let connectApps = Setting("BFF_CONNECT_APPS", fallback: "web=http://localhost:7070")
     static let returnURLs = Setting("BFF_RETURN_URLS")
     static let allowedOrigins = Setting("BFF_ALLOWED_ORIGINS")
@@ -49,6 +50,7 @@ struct Setting: Sendable {
     /// Every setting there is, in the order of the README's table.
     static let all = [
         accountID, apiKey, nextAPIKey, apiURL, connectURL, version, mode, certificateAuthorities, listen, publicURL,
+        allowedHosts,
         connectApps, returnURLs, allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile, trustedProxies,
         proxyUserHeader, serviceKeysFile, databaseURL, stateKey, keepSessions, keepIdempotency, mintLimit, relayLimit,
         addressLimit, logLevel, logFormat,

@@ -16,6 +16,7 @@ struct Settings: Sendable {
     let listen: GatewayServer.Address
     let publicURL: WebAddress
     let sessions: SessionSettings
+    let allowedHosts: Set<String>
     let allowedOrigins: Set<String>
     let logLevel: Logger.Level
     let logFormat: LogFormat
@@ -96,6 +97,7 @@ struct Settings: Sendable {
         let publicURL = await reader.value(.publicURL) { (text) throws(SettingsReader.Unfit) in
             try WebAddress.server(text, path: true)
         }
+        let hosts = await reader.value(.allowedHosts, hosts)
         let apps = await reader.value(.connectApps, apps)
         let returnURLs = await reader.value(.returnURLs) { (text) throws(SettingsReader.Unfit) in
             try items(text).map { (item) throws(SettingsReader.Unfit) in try WebAddress(item).text }
@@ -130,6 +132,7 @@ struct Settings: Sendable {
                 callbackURL: "\(publicURL.text)/v1/connect/callback",
                 apps: apps.map { ConnectApp(name: $0.name, url: $0.address.text) }, returnURLs: returnURLs ?? [],
                 sessionLife: state.sessionLife, idempotencyLife: state.idempotencyLife),
+            allowedHosts: hosts ?? [],
             allowedOrigins: (origins ?? Set(apps.compactMap(\.address.origin))).union(
                 [publicURL.origin].compactMap(\.self)), logLevel: logLevel,
             logFormat: logFormat, authentication: authentication, trustedProxies: trustedProxies, limits: limits,
@@ -200,6 +203,16 @@ struct Settings: Sendable {
             }
         }
         return TrustedProxies(ranges, unix: unix)
+    }
+
+    private static func hosts(_ text: String) throws(SettingsReader.Unfit) -> Set<String> {
+        let hosts = try items(text)
+        for host in hosts {
+            guard let address = try? WebAddress("https://\(host)"), address.host == host, address.port == nil else {
+                throw .init("\(host) is not a host; write its name in lower case, without scheme, port or path")
+            }
+        }
+        return Set(hosts)
     }
 
     private static func origins(_ text: String) throws(SettingsReader.Unfit) -> Set<String> {
