@@ -117,7 +117,7 @@ def write_requests(path, requests):
             file.write(b"%d\n" % len(request) + request)
 
 
-def load(peer, requests, connections=64, seconds=3.0, answer=0, strict=True):
+def load(peer, requests, connections=64, seconds=3, answer=0, strict=True):
     """Runs wrk against `peer`; CPU time is that of the peer alone.
 
     Unless `strict` is off, it fails when an answer was a refusal, or shorter than `answer` bytes on average.
@@ -125,7 +125,7 @@ def load(peer, requests, connections=64, seconds=3.0, answer=0, strict=True):
     before = peer.process.cpu_seconds()
     output = subprocess.run(
         ["taskset", "-c", str(LOAD_CPU), "wrk", "--threads", "1", "--connections", str(connections), "--duration",
-         f"{seconds:g}s", "--timeout", "10s", "--script", HERE / "requests.lua", f"http://127.0.0.1:{peer.port}/",
+         f"{seconds}s", "--timeout", "10s", "--script", HERE / "requests.lua", f"http://127.0.0.1:{peer.port}/",
          "--", requests],
         check=True, capture_output=True, text=True, timeout=seconds + 30).stdout
     result = Load(**json.loads(output.splitlines()[-1]))
