@@ -418,7 +418,7 @@ def write_results(lines, results, options):
 
 Written by `scripts/bench`; [README.md](README.md) says what the columns are and what they do not say.
 
-- {time.strftime("%Y-%m-%d")}, commit {commit}
+- {time.strftime("%Y-%m-%d")}, checkout at {commit}
 - {machine()}
 - {versions}
 - {len(results[OURS])} rounds of {options.seconds} s, 64 connections, {service.BODY_BYTES}-byte calls, {peers.ANSWER_BYTES}-byte answers, {service.TOKENS} tokens
