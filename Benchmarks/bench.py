@@ -6,6 +6,7 @@ same round, and the ratio is the result.
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import pathlib
 import platform
@@ -61,12 +62,25 @@ class Bench:
 # MARK: - The relay, side by side
 
 
+@dataclasses.dataclass
+class Rounds:
+    """What came of the rounds, by proxy, and the proxies themselves."""
+
+    running: dict
+    requests: pathlib.Path
+    results: dict
+    # KiB
+    memory: dict
+    threads: dict
+    # CPU time in microseconds
+    first_call: float | None
+
+
 def rounds(bench, names, number, seconds):
     """`number` loads of every proxy, in turn; each round begins with another one."""
     running = {name: bench.peer(name) for name in names}
     requests = running[OURS].relay_requests(bench.work) if OURS in names else bench.anonymous_requests()
-    for peer in running.values():
-        settled(peer, requests)
+    settling = {name: settled(peer, requests) for name, peer in running.items()}
     if OURS in names:
         lines = running[OURS].log_lines()
     results = {name: [] for name in names}
@@ -80,7 +94,13 @@ def rounds(bench, names, number, seconds):
         wait_for_log_lines(running[OURS], lines + sum(result.requests for result in results[OURS]))
     memory = {name: peer.process.resident() for name, peer in running.items()}
     threads = {name: peer.process.threads() for name, peer in running.items()}
-    return running, requests, results, memory, threads
+    first_call = None
+    if OURS in names:
+        # Beside what every call costs: a session that is relayed for the first time is written to the store.
+        extra = settling[OURS].cpu - settling[OURS].requests * median(map(cpu, results[OURS])) / 100_000
+        first_call = max(0, extra) / min(service.TOKENS, settling[OURS].requests) * 1e6
+        say(f"the first call of a session costs {first_call:.0f} us of CPU time more")
+    return Rounds(running, requests, results, memory, threads, first_call)
 
 
 def wait_for_log_lines(running, expected):
@@ -277,7 +297,8 @@ def summary(result):
             f"  p50 {result.p50:.3f} p99 {result.p99:.2f} ms{refused}")
 
 
-def relay_table(results, memory, threads, counted):
+def relay_table(done, counted):
+    results = done.results
     lines = [
         "| proxy | requests/s | CPU s per 100 000 | to nginx, log off: median (range) | to nginx with log | p50 / p99 ms"
         " | MiB | threads | system calls | heap calls |",
@@ -288,7 +309,7 @@ def relay_table(results, memory, threads, counted):
             f"**{name}**" if name == OURS else name, f"{median(map(rate, loads)):.0f}", with_range(list(map(cpu, loads))),
             with_range(ratios(results, name, "nginx", cpu)), f"{median(ratios(results, name, 'nginx-log', cpu)):.2f}",
             f"{median(each.p50 for each in loads):.2f} / {median(each.p99 for each in loads):.2f}",
-            f"{memory[name] / 1024:.0f}", str(threads[name]),
+            f"{done.memory[name] / 1024:.0f}", str(done.threads[name]),
             "-" if system_calls is None else f"{system_calls:.2f}", "-" if heap_calls is None else f"{heap_calls:.1f}",
         ]) + " |")
     return lines
@@ -319,7 +340,7 @@ def arguments():
     parser.add_argument("--profile", action="store_true", help="where the CPU time of a relayed call goes, and no more")
     parser.add_argument("--peers", help="these alone, as in nginx,connect-bff; nothing but the rounds is run")
     parser.add_argument("--rounds", type=int, help="6, or 2 with --quick")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each load (3)")
+    parser.add_argument("--seconds", type=int, default=3, help="of each load (3)")
     return parser.parse_args()
 
 
@@ -340,19 +361,19 @@ def main():
         names = options.peers.split(",") if options.peers else [
             "nginx", OURS, "nginx-log", "haproxy", "go", "caddy", "node"]
         number = options.rounds or (2 if options.quick else 6)
-        running, requests, results, memory, threads = rounds(bench, names, number, options.seconds)
-        if options.peers:
-            return
-        report(bench, options, results, memory, threads, running, requests)
+        done = rounds(bench, names, number, options.seconds)
+        if not options.peers:
+            report(bench, options, done)
 
 
-def report(bench, options, results, memory, threads, running, requests):
+def report(bench, options, done):
     """The rest of the measurements, and the tables."""
+    results = done.results
     counted = {name: counts(bench, name) for name in ([OURS] if options.quick else results)}
-    seconds = 1.0 if options.quick else options.seconds
+    seconds = 1 if options.quick else options.seconds
     levels = [8] if options.quick else [1, 8, 64, 256, 1000]
-    at = at_connections(running, requests, levels, 3, seconds)
-    for peer in running.values():
+    at = at_connections(done.running, done.requests, levels, 3, seconds)
+    for peer in done.running.values():
         peer.process.stop()
     others = other_paths(bench, seconds)
     nanoseconds = envelope_scan(bench)
@@ -361,7 +382,7 @@ def report(bench, options, results, memory, threads, running, requests):
 
     shares = {} if options.quick else profile(bench)
 
-    lines = relay_table(results, memory, threads, counted)
+    lines = relay_table(done, counted)
     if shares:
         lines += ["", "| where connect-bff's CPU time goes | per cent |", "|---|---|"]
         lines += [f"| {name} | {share:.1f} |" for name, share in shares.items()]
@@ -377,6 +398,7 @@ def report(bench, options, results, memory, threads, running, requests):
     lines += [
         f"| envelope scan, {service.BODY_BYTES} bytes | {nanoseconds:.0f} ns,"
         f" {service.BODY_BYTES / nanoseconds * 1000:.0f} MB/s |",
+        f"| the first call of a session, beside what each call costs | {done.first_call:.0f} us of CPU time |",
         f"| start to first answer | {milliseconds:.0f} ms, median of 10 |",
         f"| resident when idle | {resident / 1024:.1f} MiB |"]
     lines += [
@@ -396,10 +418,10 @@ def write_results(lines, results, options):
 
 Written by `scripts/bench`; [README.md](README.md) says what the columns are and what they do not say.
 
-- {time.strftime("%Y-%m-%d")}, commit {commit}
+- {time.strftime("%Y-%m-%d")}, checkout at {commit}
 - {machine()}
 - {versions}
-- {len(results[OURS])} rounds of {options.seconds:g} s, 64 connections, {service.BODY_BYTES}-byte calls, {peers.ANSWER_BYTES}-byte answers, {service.TOKENS} tokens
+- {len(results[OURS])} rounds of {options.seconds} s, 64 connections, {service.BODY_BYTES}-byte calls, {peers.ANSWER_BYTES}-byte answers, {service.TOKENS} tokens
 
 {chr(10).join(lines)}
 """

@@ -126,4 +126,5 @@ def start(name, work, upstream, environment=None):
 
 def version(name):
     said = subprocess.run(VERSIONS[name], capture_output=True, text=True)
-    return (said.stdout + said.stderr).splitlines()[0].split(" - ")[0]
+    text = (said.stdout + said.stderr).splitlines()[0].split(" - ")[0]
+    return text if name in text.lower() else f"{name} {text}"

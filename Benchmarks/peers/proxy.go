@@ -26,8 +26,8 @@ func main() {
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	proxy.Transport = &http.Transport{
 		TLSClientConfig:     &tls.Config{RootCAs: roots, ServerName: "localhost"},
-		MaxIdleConns:        512,
-		MaxIdleConnsPerHost: 512,
+		MaxIdleConns:        1024,
+		MaxIdleConnsPerHost: 1024,
 	}
 	log.Fatal(http.ListenAndServe(os.Args[1], proxy))
 }

@@ -4,7 +4,7 @@ import http from "node:http";
 import https from "node:https";
 
 const [port, upstream, ca] = process.argv.slice(2);
-const agent = new https.Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 512, ca: readFileSync(ca) });
+const agent = new https.Agent({ keepAlive: true, maxSockets: 1024, maxFreeSockets: 1024, ca: readFileSync(ca) });
 const hopByHop = new Set(["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"]);
 const endToEnd = (headers) =>
     Object.fromEntries(Object.entries(headers).filter(([name]) => !hopByHop.has(name)));

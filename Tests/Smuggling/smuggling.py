@@ -248,6 +248,7 @@ class Service:
                     "FLATPEAK_CONNECT_URL": f"http://{upstream.authority}", "FLATPEAK_MODE": "test",
                     "BFF_LISTEN": f"127.0.0.1:{self.port}", "BFF_ADMIN_LISTEN": f"127.0.0.1:{free_port()}",
                     "BFF_PUBLIC_URL": f"http://{self.authority}", "BFF_AUTH": "service",
+                    "BFF_ALLOWED_HOSTS": "localhost",
                     "BFF_SERVICE_KEYS_FILE": str(keys), "BFF_LIMIT_MINT": "1000000/s", "BFF_LIMIT_RELAY": "1000000/s",
                     "BFF_LIMIT_ADDRESS": "1000000/s"})
 
