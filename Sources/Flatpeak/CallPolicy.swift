@@ -4,17 +4,17 @@ import Resilience
 /// Whether a call may be made, and whether one that failed is made again: every rule about upstream's health, without
 /// a socket or a clock.
 struct CallPolicy: Sendable {
-    private var breakers: [Operation.Host: CircuitBreaker]
-    private var throttles: [Operation.Host: Throttle]
-    private var bulkheads: [Operation.Lane: Bulkhead]
+    /// Each at the index of its host or lane: a dictionary's elements are changed by way of the heap.
+    private var breakers: [CircuitBreaker]
+    private var throttles: [Throttle]
+    private var bulkheads: [Bulkhead]
     private var budget: RetryBudget
     private let schedule = RetrySchedule(attempts: 3, base: .milliseconds(100), cap: .seconds(2))
 
     init(epoch: ContinuousClock.Instant) {
-        let hosts = Operation.Host.allCases
-        breakers = Dictionary(uniqueKeysWithValues: hosts.map { ($0, CircuitBreaker()) })
-        throttles = Dictionary(uniqueKeysWithValues: hosts.map { ($0, Throttle(epoch: epoch)) })
-        bulkheads = Dictionary(uniqueKeysWithValues: Operation.Lane.allCases.map { ($0, Bulkhead(limit: $0.places)) })
+        breakers = Operation.Host.allCases.map { _ in CircuitBreaker() }
+        throttles = Operation.Host.allCases.map { _ in Throttle(epoch: epoch) }
+        bulkheads = Operation.Lane.allCases.map { Bulkhead(limit: $0.places) }
         budget = RetryBudget(epoch: epoch)
     }
 
@@ -43,13 +43,15 @@ struct CallPolicy: Sendable {
     mutating func start(
         _ operation: Operation, attempt: Int, at now: ContinuousClock.Instant
     ) throws(BFFError) {
-        guard bulkheads[operation.lane]?.enter() == true else { throw .overloaded }
-        if let wait = throttles[operation.host]?.admit(at: now) {
-            bulkheads[operation.lane]?.leave()
+        let host = operation.host.index
+        let lane = operation.lane.index
+        guard bulkheads[lane].enter() else { throw .overloaded }
+        if let wait = throttles[host].admit(at: now) {
+            bulkheads[lane].leave()
             throw .upstreamLimited(retryAfter: max(1, wait.wholeSeconds))
         }
-        if case .refuse(let wait) = breakers[operation.host]?.admit(at: now) {
-            bulkheads[operation.lane]?.leave()
+        if case .refuse(let wait) = breakers[host].admit(at: now) {
+            bulkheads[lane].leave()
             throw .upstreamUnavailable(retryAfter: max(1, wait.wholeSeconds))
         }
         if attempt == 1 { budget.tried(at: now) }
@@ -63,14 +65,15 @@ struct CallPolicy: Sendable {
         _ operation: Operation, attempt: Int, _ result: Result, at now: ContinuousClock.Instant, jitter: Double,
         left: Duration
     ) -> Next {
-        bulkheads[operation.lane]?.leave()
+        let host = operation.host.index
+        bulkheads[operation.lane.index].leave()
         switch result {
-        case .answered: breakers[operation.host]?.succeeded(at: now)
-        case .notConnected, .broken: breakers[operation.host]?.failed(at: now, jitter: jitter)
-        case .abandoned: breakers[operation.host]?.abandoned(at: now)
+        case .answered: breakers[host].succeeded(at: now)
+        case .notConnected, .broken: breakers[host].failed(at: now, jitter: jitter)
+        case .abandoned: breakers[host].abandoned(at: now)
         case .limited(let retryAfter):
-            breakers[operation.host]?.abandoned(at: now)
-            throttles[operation.host]?.complained(retryAfter: retryAfter, at: now)
+            breakers[host].abandoned(at: now)
+            throttles[host].complained(retryAfter: retryAfter, at: now)
         }
         let mayRepeat =
             switch (result, operation.retries) {
@@ -86,8 +89,30 @@ struct CallPolicy: Sendable {
     // MARK: - What operators see
 
     func isOpen(_ host: Operation.Host) -> Bool {
-        if case .closed = breakers[host]?.state ?? .closed { false } else { true }
+        if case .closed = breakers[host.index].state { false } else { true }
     }
 
     func retriesLeft(at now: ContinuousClock.Instant) -> Int { budget.left(at: now) }
+}
+
+extension Operation.Host {
+    /// The place in `allCases`.
+    fileprivate var index: Int {
+        switch self {
+        case .api: 0
+        case .connect: 1
+        }
+    }
+}
+
+extension Operation.Lane {
+    /// The place in `allCases`.
+    fileprivate var index: Int {
+        switch self {
+        case .login: 0
+        case .mint: 1
+        case .relay: 2
+        case .reads: 3
+        }
+    }
 }

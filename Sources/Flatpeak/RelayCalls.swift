@@ -4,7 +4,7 @@ import FoundationEssentials
 /// Relayed calls as the table and the policy of all upstream calls see them.
 ///
 /// The relay makes them on connections of its own; it asks here before each try and tells how each one ended.
-package struct RelayCalls: Sendable {
+package final class RelayCalls: Sendable {
     private let upstream: Upstream
     private let metrics: CallMetrics
     /// Scheme, host and port.

@@ -81,10 +81,12 @@ final class Upstream: Sendable {
         _ answer: Result<(status: Int, retryAfter: Int?), TransportFailure>, started: ContinuousClock.Instant,
         at now: ContinuousClock.Instant, left: Duration, _ metrics: CallMetrics
     ) -> CallPolicy.Next {
-        let jitter = time.jitter()
+        let result = CallPolicy.Result(answer)
+        // Chance comes from the kernel, and a call that went well takes none.
+        let jitter = result == .answered ? 0 : time.jitter()
         let (next, isOpen, left) = policy.withLock { policy in
             let next = policy.finish(
-                operation, attempt: attempt, CallPolicy.Result(answer), at: now, jitter: jitter, left: left)
+                operation, attempt: attempt, result, at: now, jitter: jitter, left: left)
             return (next, policy.isOpen(operation.host), policy.retriesLeft(at: now))
         }
         switch answer {

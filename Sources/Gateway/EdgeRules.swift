@@ -4,7 +4,7 @@ import NIOCore
 import Relay
 
 /// The rules of the edge, for the router's routes and for the relay's lane alike.
-struct EdgeRules: LaneRules {
+final class EdgeRules: LaneRules {
     let routes: [Route]
     let crossOrigin: CrossOrigin
     let underWay: UnderWay

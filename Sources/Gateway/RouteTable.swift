@@ -194,7 +194,7 @@ extension Request {
 
 extension JudgedHead {
     /// The same fields, as the router has them.
-    init(_ fields: HTTPFields) {
+    convenience init(_ fields: HTTPFields) {
         self.init()
         origin = fields[.origin]
         fetchSite = fields[.secFetchSite]

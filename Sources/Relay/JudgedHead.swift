@@ -2,7 +2,9 @@ import Core
 import NIOHTTP1
 
 /// The fields of a request by which it is judged, read in one pass; what is not here is not looked at.
-package struct JudgedHead: Sendable {
+///
+/// A class, since it is handed around for each call, and a copy would cost a count for each field.
+package final class JudgedHead {
     // By these the edge judges every request.
     package var origin: String?
     package var fetchSite: String?
@@ -29,11 +31,9 @@ package struct JudgedHead: Sendable {
     private var codings = 0
     private var hasOddCoding = false
     /// Not so in HTTP/1.0, which knows no chunks either.
-    private let mustHaveHost: Bool
+    private var mustHaveHost = false
 
-    package init() {
-        mustHaveHost = false
-    }
+    package init() {}
 
     init(_ head: HTTPRequestHead) {
         mustHaveHost = head.version != .http1_0
@@ -50,7 +50,7 @@ package struct JudgedHead: Sendable {
             || (codings > 0 && !mustHaveHost)
     }
 
-    private mutating func note(_ name: String, _ value: String) {
+    private func note(_ name: String, _ value: String) {
         if name.utf8.contains(UInt8(ascii: "_")) { hasUnderscore = true }
         switch name.utf8.count {
         case 3 where name.says("via"): Self.join(&via, value)
@@ -87,8 +87,12 @@ extension String {
     /// Whether this is `word`, which is in lower case, in any case.
     func says(_ word: String) -> Bool {
         guard utf8.count == word.utf8.count else { return false }
-        return zip(utf8, word.utf8).allSatisfy { byte, letter in
-            byte == letter || (byte | 0x20 == letter && byte &- UInt8(ascii: "A") < 26)
+        var letters = word.utf8.makeIterator()
+        for byte in utf8 {
+            guard let letter = letters.next(),
+                byte == letter || (byte | 0x20 == letter && byte &- UInt8(ascii: "A") < 26)
+            else { return false }
         }
+        return true
     }
 }

@@ -116,14 +116,17 @@ package final class Lane: Sendable {
     }
 
     /// How many connections to upstream there are.
-    package var upstreamConnections: Int {
-        get async {
-            var count = 0
-            for loop in loops.withLock({ Array($0.values) }) {
-                count += (try? await loop.eventLoop.submit { loop.value.pool.count }.get()) ?? 0
-            }
-            return count
+    package var upstreamConnections: Int { get async { await sum { $0.pool.count } } }
+
+    /// How many of them are not read, since a client has fallen behind.
+    package var heldBackConnections: Int { get async { await sum { $0.pool.heldBackCount } } }
+
+    private func sum(_ count: @escaping @Sendable (LaneLoop) -> Int) async -> Int {
+        var sum = 0
+        for loop in loops.withLock({ Array($0.values) }) {
+            sum += (try? await loop.eventLoop.submit { count(loop.value) }.get()) ?? 0
         }
+        return sum
     }
 
     /// Closes the connections to upstream, when no client is left.

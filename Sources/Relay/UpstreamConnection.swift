@@ -24,12 +24,12 @@ final class UpstreamConnection: ChannelDuplexHandler {
     typealias OutboundOut = ByteBuffer
 
     private enum State {
-        /// Not usable yet; the call is sent as soon as it is. Goes to `idle`, `busy` or `closed`.
-        case connecting(Call?)
+        /// Not usable yet; the call that waits is sent as soon as it is. Goes to `idle`, `busy` or `closed`.
+        case connecting
         /// Goes to `busy` or `closed`.
-        case idle(since: ContinuousClock.Instant)
+        case idle
         /// Goes to `idle`, `unheard` or `closed`.
-        case busy(any AnswerReceiver)
+        case busy
         /// The answer is read to its end, but nobody hears it: a connection costs more. Goes to `idle` or `closed`.
         case unheard
         case closed
@@ -45,14 +45,19 @@ final class UpstreamConnection: ChannelDuplexHandler {
     private let isSecure: Bool
     private let openedAt: ContinuousClock.Instant
     private var context: ChannelHandlerContext?
-    private var state: State
+    private var state = State.connecting
+    /// What a connection that is being made is for.
+    private var waiting: Call?
+    /// Who hears the answer under way.
+    private var receiver: (any AnswerReceiver)?
+    private var idleSince: ContinuousClock.Instant
     /// When a connection that is being made, or a call on it, is given up.
     private var end: ContinuousClock.Instant
     private var reader = AnswerReader()
     /// The beginning of a head whose end has not arrived.
     private var begun: ByteBuffer?
     private var received = 0
-    private var isHeldBack = false
+    private(set) var isHeldBack = false
     private var wantsToRead = false
     /// Where the pool keeps it.
     var index = 0
@@ -65,7 +70,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
         self.isSecure = isSecure
         self.end = end
         openedAt = now
-        state = .connecting(call)
+        idleSince = now
+        waiting = call
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -91,13 +97,17 @@ final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     private func becameUsable(_ context: ChannelHandlerContext) {
-        guard case .connecting(let call) = state else { return }
-        guard let call else {
-            state = .idle(since: pool.now())
-            pool.gotIdle(self)
-            return
-        }
+        guard state == .connecting else { return }
+        guard let call = waiting else { return rest() }
+        waiting = nil
         send(call, context)
+    }
+
+    /// Waits for the next call.
+    private func rest() {
+        state = .idle
+        idleSince = pool.now()
+        pool.gotIdle(self)
     }
 
     func couldNotConnect() {
@@ -109,13 +119,14 @@ final class UpstreamConnection: ChannelDuplexHandler {
     /// Sends a call on an idle connection.
     /// - Returns: False when it was closed meanwhile; nothing was sent then.
     func send(_ call: Call) -> Bool {
-        guard case .idle = state, let context, context.channel.isActive else { return false }
+        guard state == .idle, let context, context.channel.isActive else { return false }
         send(call, context)
         return true
     }
 
     private func send(_ call: Call, _ context: ChannelHandlerContext) {
-        state = .busy(call.receiver)
+        state = .busy
+        receiver = call.receiver
         end = call.end
         received = 0
         reader = AnswerReader()
@@ -161,35 +172,26 @@ final class UpstreamConnection: ChannelDuplexHandler {
         }
     }
 
-    private var receiver: (any AnswerReceiver)? { if case .busy(let receiver) = state { receiver } else { nil } }
-
     /// The receiver hears last, since its next call may want this connection.
     private func ended(isClean: Bool) {
         let receiver = receiver
+        self.receiver = nil
         holdBack(false)
-        if isClean, reader.keepsAlive, !pool.isTooOld(openedAt) {
-            state = .idle(since: pool.now())
-            pool.gotIdle(self)
-        } else {
-            close()
-        }
+        if isClean, reader.keepsAlive, !pool.isTooOld(openedAt) { rest() } else { close() }
         receiver?.answerEnded()
     }
 
     private func fail(_ failure: TransportFailure) {
-        let failed = state
+        let (call, receiver) = (waiting, receiver)
         close()
-        switch failed {
-        case .busy(let receiver): receiver.answerFailed(failure)
-        case .connecting(let call):
-            guard let call else { break }
-            call.receiver.answerFailed(pool.now() >= call.end ? .timedOut : .notConnected)
-        case .idle, .unheard, .closed: break
-        }
+        receiver?.answerFailed(failure)
+        if let call { call.receiver.answerFailed(pool.now() >= call.end ? .timedOut : .notConnected) }
     }
 
     private func close() {
         state = .closed
+        waiting = nil
+        receiver = nil
         begun = nil
         pool.forget(self)
         context?.close(promise: nil)
@@ -197,8 +199,9 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     /// Nobody hears the rest of the answer.
     func leaveUnheard() {
-        guard case .busy = state else { return }
+        guard state == .busy else { return }
         state = .unheard
+        receiver = nil
         holdBack(false)
     }
 
@@ -237,8 +240,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
         switch state {
         case .connecting, .busy, .unheard:
             if now >= end { fail(.timedOut) }
-        case .idle(let since):
-            if since.duration(to: now) > pool.times.upstreamIdle || pool.isTooOld(openedAt) { close() }
+        case .idle:
+            if idleSince.duration(to: now) > pool.times.upstreamIdle || pool.isTooOld(openedAt) { close() }
         case .closed: break
         }
     }

@@ -76,6 +76,7 @@ final class UpstreamPool {
     }
 
     var count: Int { connections.count }
+    var heldBackCount: Int { connections.count { $0.isHeldBack } }
 
     // MARK: - What connections tell
 

@@ -4,6 +4,7 @@ package struct RateLimit: Hashable, Sendable {
     package let count: Int
     package let period: Duration
 
+    /// Makes a limit of `count` in each `period`.
     package init(count: Int, period: Duration) {
         self.count = count
         self.period = period
@@ -12,14 +13,9 @@ package struct RateLimit: Hashable, Sendable {
 
 /// A token bucket for each key, in bounded memory however many keys come.
 package struct RateLimiter<Key: Hashable & Sendable>: Sendable {
-    package let limit: RateLimit
     private let capacity: Int
-    private var buckets: [Key: Bucket] = [:]
-
-    private struct Bucket {
-        var tokens: Double
-        var filledAt: ContinuousClock.Instant
-    }
+    private var slots: [Key: Int] = [:]
+    private var buckets: Buckets
 
     /// What was decided about one request, and what to tell its sender.
     package struct Decision: Equatable, Sendable {
@@ -30,37 +26,80 @@ package struct RateLimiter<Key: Hashable & Sendable>: Sendable {
         package let wait: Duration
     }
 
+    package var limit: RateLimit { buckets.limit }
+
     /// - Parameter capacity: Keys that are remembered.
     package init(_ limit: RateLimit, capacity: Int) {
-        self.limit = limit
+        buckets = Buckets(limit)
         self.capacity = capacity
     }
 
     /// Takes one token of `key`.
     package mutating func take(_ key: Key, at now: ContinuousClock.Instant) -> Decision {
-        if buckets[key] == nil, buckets.count >= capacity { makeRoom(at: now) }
-        var bucket = buckets[key] ?? Bucket(tokens: Double(limit.count), filledAt: now)
-        bucket.tokens = filled(bucket, at: now)
-        bucket.filledAt = now
-        let isAllowed = bucket.tokens >= 1
-        if isAllowed { bucket.tokens -= 1 }
-        buckets[key] = bucket
-        let missing = max(0, 1 - bucket.tokens)
-        return Decision(
-            isAllowed: isAllowed, remaining: Int(bucket.tokens), wait: limit.period * (missing / Double(limit.count)))
+        let slot = slots[key] ?? add(key, at: now)
+        let (tokens, isAllowed, wait) = buckets.take(slot, at: now)
+        return Decision(isAllowed: isAllowed, remaining: tokens, wait: wait)
     }
 
-    private func filled(_ bucket: Bucket, at now: ContinuousClock.Instant) -> Double {
-        let share = bucket.filledAt.duration(to: now) / limit.period
-        return min(Double(limit.count), bucket.tokens + share * Double(limit.count))
+    private mutating func add(_ key: Key, at now: ContinuousClock.Instant) -> Int {
+        if slots.count >= capacity { makeRoom(at: now) }
+        let slot = buckets.addFull(at: now)
+        slots[key] = slot
+        return slot
     }
 
     /// Full buckets say nothing and go first; then the fullest tenth, whose owners lose the least by starting anew.
     private mutating func makeRoom(at now: ContinuousClock.Instant) {
-        buckets = buckets.filter { filled($0.value, at: now) < Double(limit.count) }
-        guard buckets.count >= capacity else { return }
-        let fullest = buckets.sorted { filled($0.value, at: now) > filled($1.value, at: now) }
-        for (key, _) in fullest.prefix(max(1, capacity / 10)) { buckets[key] = nil }
+        var kept = slots.filter { buckets.tokens($0.value, at: now) < Double(limit.count) }
+        if kept.count >= capacity {
+            let fullest = kept.sorted { buckets.tokens($0.value, at: now) > buckets.tokens($1.value, at: now) }
+            for (key, _) in fullest.prefix(max(1, capacity / 10)) { kept[key] = nil }
+        }
+        let order = Array(kept)
+        buckets.keep(order.map(\.value))
+        slots = Dictionary(uniqueKeysWithValues: order.enumerated().map { ($1.key, $0) })
+    }
+}
+
+/// The buckets themselves, side by side: a dictionary's elements are changed by way of the heap, and every relayed call
+/// comes by here.
+private struct Buckets {
+    let limit: RateLimit
+    private var buckets: ContiguousArray<Bucket> = []
+
+    private struct Bucket {
+        var tokens: Double
+        var filledAt: ContinuousClock.Instant
+    }
+
+    init(_ limit: RateLimit) {
+        self.limit = limit
+    }
+
+    mutating func addFull(at now: ContinuousClock.Instant) -> Int {
+        buckets.append(Bucket(tokens: Double(limit.count), filledAt: now))
+        return buckets.count - 1
+    }
+
+    func tokens(_ slot: Int, at now: ContinuousClock.Instant) -> Double {
+        let share = buckets[slot].filledAt.duration(to: now) / limit.period
+        return min(Double(limit.count), buckets[slot].tokens + share * Double(limit.count))
+    }
+
+    mutating func take(
+        _ slot: Int, at now: ContinuousClock.Instant
+    ) -> (left: Int, isAllowed: Bool, wait: Duration) {
+        var tokens = tokens(slot, at: now)
+        let isAllowed = tokens >= 1
+        if isAllowed { tokens -= 1 }
+        buckets[slot] = Bucket(tokens: tokens, filledAt: now)
+        let missing = 1 - tokens
+        return (Int(tokens), isAllowed, missing > 0 ? limit.period * (missing / Double(limit.count)) : .zero)
+    }
+
+    /// Keeps these, in this order.
+    mutating func keep(_ slots: [Int]) {
+        buckets = ContiguousArray(slots.map { buckets[$0] })
     }
 }
 

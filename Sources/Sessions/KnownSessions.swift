@@ -58,6 +58,14 @@ struct KnownSessions {
         index(of: id).map { young.entries.values[$0].session }
     }
 
+    /// What `judge` says of a token's session, which it must not change.
+    ///
+    /// In place: a copy would cost a relayed call more than all the rest that is done here.
+    mutating func judge<Verdict>(_ token: ConnectToken, _ judge: (inout ConnectSession) -> Verdict) -> Verdict? {
+        guard let id = young.ids[token] ?? old.ids[token], let index = index(of: id) else { return nil }
+        return judge(&young.entries.values[index].session)
+    }
+
     mutating func session(token: ConnectToken) -> ConnectSession? {
         (young.ids[token] ?? old.ids[token]).flatMap { session($0) }
     }

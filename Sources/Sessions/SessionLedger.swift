@@ -59,6 +59,11 @@ package final class SessionLedger: Sendable {
 
     // MARK: - Reads
 
+    /// What `judge` says of a session that this process knows; never waits.
+    func known<Verdict: Sendable>(_ token: ConnectToken, _ judge: (inout ConnectSession) -> Verdict) -> Verdict? {
+        state.withLock { $0.known.judge(token, judge) }
+    }
+
     /// A session that this process knows; never waits.
     func known(_ token: ConnectToken) -> ConnectSession? {
         state.withLock { $0.known.session(token: token) }

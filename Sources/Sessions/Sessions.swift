@@ -163,7 +163,7 @@ package final class Sessions: Sendable {
 
     /// Judges a token from memory alone; never waits.
     package func known(_ token: ConnectToken) -> Admission {
-        ledger.known(token).map { judge($0) } ?? .unknown
+        ledger.known(token) { judge($0) } ?? .unknown
     }
 
     /// Judges a token with the store's help, within a quarter of a second.

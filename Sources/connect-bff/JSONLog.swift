@@ -76,8 +76,7 @@ extension JSONLog {
             line.add("http.method", request.method)
             line.add("http.route", request.route)
             line.add("http.status", request.status)
-            line.add("level", "info")
-            line.add("message", "request")
+            line.addPlain(#""level":"info","message":"request""#)
         }
     }
 }
@@ -100,16 +99,23 @@ struct JSONLine {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    mutating func add(_ name: StaticString, _ value: Int) {
-        begin("\(name)")
+    mutating func add(_ name: String, _ value: Int) {
+        begin(name)
         bytes.append(contentsOf: String(value).utf8)
         bytes.append(UInt8(ascii: "\""))
     }
 
-    mutating func add(_ name: StaticString, _ value: RequestNumber) {
-        begin("\(name)")
+    mutating func add(_ name: String, _ value: RequestNumber) {
+        begin(name)
         value.write { bytes.append($0) }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Members that are written out already.
+    fileprivate mutating func addPlain(_ members: StaticString) {
+        bytes.append(isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
+        isEmpty = false
+        append(members)
     }
 
     fileprivate mutating func end(second: String, milliseconds: Int) {
@@ -129,7 +135,16 @@ struct JSONLine {
         bytes.append(contentsOf: "\":\"".utf8)
     }
 
+    /// Text that stands in the code goes out as it is.
+    private mutating func append(_ text: StaticString) {
+        // Safe: the buffer lies in the program for as long as it runs.
+        text.withUTF8Buffer { unsafe bytes.append(contentsOf: $0) }
+    }
+
     private mutating func write(_ text: String) {
+        if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != 0x22 && $0 != 0x5C }) {
+            return bytes.append(contentsOf: text.utf8)
+        }
         for scalar in text.unicodeScalars {
             switch scalar.value {
             case 0x22, 0x5C: bytes += [UInt8(ascii: "\\"), UInt8(scalar.value)]

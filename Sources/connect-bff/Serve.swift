@@ -16,6 +16,7 @@ struct Serve: AsyncParsableCommand {
     var config: String?
 
     func run() async throws {
+        EventLoops.matchCPUs()
         let settings: Settings
         do throws(Settings.Invalid) {
             settings = try await Settings.read(environment: ProcessInfo.processInfo.environment, file: config)

@@ -35,7 +35,7 @@ struct Bench {
     let clock: TestClock
     let lines: Lines
     private let group: ServiceGroup
-    private let lane: Lane
+    let lane: Lane
 
     /// The request lines that were written.
     final class Lines: Sendable {
@@ -142,11 +142,6 @@ struct Bench {
 
     static func get(_ path: String = "/livez", fields: String = "") -> String {
         "GET \(path) HTTP/1.1\r\nHost: bff.test\r\n\(fields)\r\n"
-    }
-
-    /// Whether the relay holds no connection to upstream that it takes for a good one.
-    var hasNoUpstreamConnections: Bool {
-        get async { await lane.upstreamConnections == 0 }
     }
 
     /// Lets time pass, for as long as it takes until the server has noticed.

@@ -37,9 +37,13 @@ package actor RawClient {
     private var received = ""
     private var end: Event?
 
-    package init(port: Int) async throws {
+    /// - Parameter receiveBuffer: What the kernel takes in for a client that does not read; nil for its own measure.
+    package init(port: Int, receiveBuffer: Int? = nil) async throws {
         let (events, continuation) = AsyncStream<Event>.makeStream()
-        channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        var bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        if let receiveBuffer { bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: receiveBuffer) }
+        channel =
+            try await bootstrap
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.autoRead, value: true)
             .channelInitializer { channel in
