@@ -26,12 +26,13 @@ package struct RequestTarget: Equatable, Sendable {
     /// Whether `text` is a host, with or without a port, in the letters that names and addresses have: what a `Host`
     /// field holds (RFC 9110 section 7.2).
     package static func isAuthority(_ text: some StringProtocol) -> Bool {
-        var rest = Array(text.utf8)[...]
+        var rest = text.utf8[...]
         if rest.first == UInt8(ascii: "[") {
-            guard let end = rest.firstIndex(of: UInt8(ascii: "]")), end > rest.startIndex + 1,
-                rest[(rest.startIndex + 1)..<end].allSatisfy({ $0.isHexDigit || $0 == 0x3A || $0 == 0x2E })
-            else { return false }
-            rest = rest[(end + 1)...]
+            rest = rest.dropFirst()
+            let address = rest.prefix { $0.isHexDigit || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") }
+            rest = rest[address.endIndex...]
+            guard !address.isEmpty, rest.first == UInt8(ascii: "]") else { return false }
+            rest = rest.dropFirst()
         } else {
             let end = rest.firstIndex { !$0.isWordByte && $0 != UInt8(ascii: ".") } ?? rest.endIndex
             guard end > rest.startIndex else { return false }
