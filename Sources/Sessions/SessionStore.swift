@@ -25,7 +25,7 @@ package protocol SessionStore: Sendable {
     /// Gives a key back whose mint came to nothing.
     func release(_ key: IdempotencyKey, of subject: Subject) async throws(BFFError)
 
-    /// Makes a location nobody's business of the subject's.
+    /// Takes a location from the subject.
     /// - Returns: False when it was not the subject's.
     func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool
     /// The subject's own locations, sorted.
