@@ -39,6 +39,8 @@ struct KnownSessions {
     private let capacity: Int
     /// What is owed, in the order in which it came to be owed.
     private var owed: [SessionID] = []
+    /// What the store is being told.
+    private var underWay: [SessionID] = []
     /// Facts about sessions that are not known any more; the store has to be asked for the rest.
     private(set) var strays: [SessionID: SessionFacts] = [:]
 
@@ -72,7 +74,7 @@ struct KnownSessions {
 
     /// Whether the store is about to hear that `location` is the subject's.
     func owes(_ subject: Subject, _ location: LocationID) -> Bool {
-        owed.contains { id in
+        (owed + underWay).contains { id in
             guard let session = (young.entries[id] ?? old.entries[id])?.session else { return false }
             return session.subject == subject && session.facts.located?.location == location
         }
@@ -154,6 +156,7 @@ struct KnownSessions {
     mutating func take(_ limit: Int) -> [Owed] {
         let ids = Array(owed.prefix(limit))
         owed.removeFirst(ids.count)
+        underWay = ids
         return ids.compactMap { id in
             guard let entry = young.entries[id] ?? old.entries[id] else { return nil }
             return Owed(
@@ -170,6 +173,7 @@ struct KnownSessions {
 
     /// The store took `batch` and has `sessions` now.
     mutating func saved(_ batch: [Owed], as sessions: [ConnectSession]) {
+        underWay = []
         let kept = Dictionary(sessions.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         for owed in batch {
             guard let session = kept[owed.id] else {
@@ -189,6 +193,7 @@ struct KnownSessions {
     /// The store failed; `batch` is owed still.
     mutating func notSaved(_ batch: [Owed]) {
         owed = batch.map(\.id) + owed
+        underWay = []
     }
 
     // MARK: - Generations

@@ -46,6 +46,26 @@ import Testing
         #expect(found?.id == session.id)
     }
 
+    @Test func `a location is its subject's from the claim on, while the store is being told of it and after`() throws {
+        var known = KnownSessions(capacity: 10)
+        let session = try Self.session(1)
+        let location = try #require(LocationID("loc_1"))
+        _ = known.add(session, key: nil)
+        pay(&known)
+        #expect(!known.owes(session.subject, location))
+        var facts = SessionFacts()
+        facts.located = .init(location: location, pricesAvailable: true, since: Self.start)
+        _ = known.note(facts, in: session.id)
+        #expect(known.owes(session.subject, location))
+        let batch = known.take(10)
+        #expect(known.owes(session.subject, location))
+        #expect(!known.owes(try #require(Subject("bob")), location))
+        known.notSaved(batch)
+        #expect(known.owes(session.subject, location))
+        pay(&known)
+        #expect(!known.owes(session.subject, location), "the store knows now")
+    }
+
     @Test func `what is noted while a write is under way is written afterwards`() throws {
         var known = KnownSessions(capacity: 10)
         let session = try Self.session(1)
