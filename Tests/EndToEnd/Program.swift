@@ -55,6 +55,13 @@ final class Program: Sendable {
         }
     }
 
+    /// Sends it a signal and does not wait.
+    func signal(_ signal: Int32) {
+        process.withLock { process in
+            if process.isRunning { kill(process.processIdentifier, signal) }
+        }
+    }
+
     /// A program of this package, beside the test bundle.
     static func path(of name: String) -> URL {
         URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: name)
