@@ -1,4 +1,5 @@
 import Foundation
+import Subprocess
 import Testing
 
 /// How the service starts, is probed and ends, as a service manager and a reverse proxy see it.
@@ -29,7 +30,7 @@ import Testing
             let known = try await serve.mint(as: "alice", ServeProcess.address).json
             let token = try #require(known["connect_token"]?.text)
             #expect(try await HTTP.send("GET", "\(serve.url)/readyz").headers["connection"] == nil)
-            serve.signal(SIGTERM)
+            serve.send(.terminate)
             let told = ContinuousClock.now
             try await Self.until { try await HTTP.send("GET", "\(serve.url)/readyz").status == 503 }
             #expect(told.duration(to: .now) < .seconds(1))
@@ -44,7 +45,7 @@ import Testing
                 #expect(mine.status == 200 && mine.headers["connection"] == "close")
             }
             #expect(told.duration(to: .now) < .seconds(2))
-            #expect(serve.stop(0) == 0)
+            #expect(await serve.end() == 0)
             #expect(told.duration(to: .now) > .seconds(2) && told.duration(to: .now) < .seconds(6))
             await #expect(throws: (any Error).self) { try await HTTP.send("GET", "\(serve.url)/livez") }
             #expect(serve.log.contains("\"stopping\""))
@@ -54,10 +55,10 @@ import Testing
     @Test("R17: a second signal ends it now")
     func R17second() async throws {
         try await ServeProcess.run(["BFF_DRAIN": "30s"]) { serve in
-            serve.signal(SIGTERM)
+            serve.send(.terminate)
             try await Self.until { try await HTTP.send("GET", "\(serve.url)/readyz").status == 503 }
             let told = ContinuousClock.now
-            #expect(serve.stop(SIGINT) == 130)
+            #expect(await serve.stop(.interrupt) == 130)
             #expect(told.duration(to: .now) < .seconds(1))
         }
     }
@@ -80,11 +81,11 @@ import Testing
             #expect(second.contains("another process listens there"), "\(second)")
             #expect(try await Self.livez(path).status == 200)
             // A crash leaves the files.
-            #expect(serve.stop(SIGKILL) == SIGKILL)
+            #expect(await serve.stop(.kill) == SIGKILL)
             #expect(FileManager.default.fileExists(atPath: path))
             try await serve.start()
             #expect(try await Self.livez(path).status == 200)
-            serve.stop()
+            await serve.stop()
             try? FileManager.default.removeItem(atPath: path)
             try Data("mine".utf8).write(to: URL(filePath: path))
             let third = try await serve.command("serve")
