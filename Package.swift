@@ -30,6 +30,7 @@ extension Target.Dependency {
     static let inMemoryLogging = product(name: "InMemoryLogging", package: "swift-log")
     static let metrics = product(name: "Metrics", package: "swift-metrics")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioExtras = product(name: "NIOExtras", package: "swift-nio-extras")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
     static let nioHTTPTypesHTTP1 = product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
@@ -86,7 +87,8 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", .crypto, .cryptoExtras, .hummingbird,
-                .hummingbirdCore, .httpTypes, .logging, .nioCore, .nioHTTPTypes, .nioHTTPTypesHTTP1, .nioPosix,
+                .hummingbirdCore, .httpTypes, .logging, .nioCore, .nioExtras, .nioHTTPTypes, .nioHTTPTypesHTTP1,
+                .nioPosix,
                 .serviceLifecycle,
             ],
             resources: [.embedInCode("openapi.yaml")]),
@@ -132,13 +134,13 @@ let package = Package(
             dependencies: [
                 "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "TestSupport", .httpTypes,
                 .hummingbird,
-                .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
+                .hummingbirdCore, .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
             ]),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", .logging, .nioCore, .nioHTTP1, .nioPosix]),
         .testTarget(
             name: "EndToEnd",
             dependencies: [
-                "connect-bff", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioPosix, .subprocess, .systemPackage,
+                "connect-bff", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .subprocess, .systemPackage,
             ]),
         .testTarget(
             name: "ContractTests",

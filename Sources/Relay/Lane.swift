@@ -20,7 +20,8 @@ package final class Lane: Sendable {
     let via: String
     /// The head of an upstream request up to the fields that vary.
     let requestStart: ByteBuffer
-    let secondsSince1970: @Sendable () -> Int
+    /// The wall clock, for the `Date` of answers.
+    package let secondsSince1970: @Sendable () -> Int
     private let address: UpstreamAddress
     private let tls: NIOSSLContext?
     private let randomBytes: @Sendable (Int) -> [UInt8]
