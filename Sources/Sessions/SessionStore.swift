@@ -14,8 +14,11 @@ package protocol SessionStore: Sendable {
     func save(_ writes: [SessionWrite]) async throws(BFFError) -> [ConnectSession]
     func session(_ id: SessionID) async throws(BFFError) -> ConnectSession?
     func session(token: ConnectToken) async throws(BFFError) -> ConnectSession?
-    /// Sessions whose ``ConnectSession/nextLook`` has come, the longest due first.
-    func due(at moment: Date, limit: Int) async throws(BFFError) -> [ConnectSession]
+    /// Takes sessions whose ``ConnectSession/nextLook`` has come, the longest due first.
+    ///
+    /// Nobody else is given them, however many processes ask, before something is kept that was asked later, or before
+    /// `end`, at which whoever took them is taken for dead.
+    func takeDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession]
 
     /// Takes a key for a mint, unless it is taken.
     /// - Returns: The mint that has the key already; nil when it is now `mint`'s.

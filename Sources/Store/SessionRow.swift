@@ -50,7 +50,11 @@ enum SessionRow {
             try db.cachedStatement(sql: "INSERT OR IGNORE INTO location (subject, id) VALUES (?, ?)")
                 .execute(arguments: [session.subject.text, location.text])
         }
-        if kept == nil { try insert(session, keys, db) } else if kept != session.facts { try update(session, db) }
+        if let kept {
+            if kept != session.facts { try update(session, since: kept, db) }
+        } else {
+            try insert(session, keys, db)
+        }
         if let key = write.key { try MintRow.save(key.mint, key.key, session.subject, db) }
         return session
     }
@@ -72,8 +76,10 @@ enum SessionRow {
         ])
     }
 
-    private static func update(_ session: ConnectSession, _ db: Database) throws {
-        try db.cachedStatement(sql: "UPDATE session SET facts = ?, next_look_at = ? WHERE id = ?").execute(
+    private static func update(_ session: ConnectSession, since kept: SessionFacts, _ db: Database) throws {
+        // Whoever took it has asked.
+        let free = session.facts.askedAt == kept.askedAt ? "" : ", taken_until = NULL"
+        try db.cachedStatement(sql: "UPDATE session SET facts = ?, next_look_at = ?\(free) WHERE id = ?").execute(
             arguments: [try text(session.facts), session.nextLook?.timeIntervalSince1970, session.id.text])
     }
 

@@ -156,13 +156,49 @@ import Testing
         ended.facts.status = .init(value: .connected, at: start + 21)
         unseen.facts = SessionFacts()
         _ = try await store.save([late, early, unseen, ended].map { SessionWrite($0, isNew: true) })
-        #expect(try await store.due(at: start + 69, limit: 9).isEmpty)
-        #expect(try await store.due(at: start + 70, limit: 9).map(\.id) == [early.id])
-        #expect(try await store.due(at: start + 600, limit: 9).map(\.id) == [early.id, late.id])
-        #expect(try await store.due(at: start + 600, limit: 1).map(\.id) == [early.id])
+        let take = { (moment: TimeInterval, limit: Int) in
+            try await store.takeDue(at: start + moment, limit: limit, until: start + moment).map(\.id)
+        }
+        #expect(try await take(69, 9).isEmpty)
+        #expect(try await take(70, 9) == [early.id])
+        #expect(try await take(600, 9) == [early.id, late.id])
+        #expect(try await take(600, 1) == [early.id])
         early.facts.askedAt = start + 600
         _ = try await store.save([SessionWrite(early, isNew: false)])
-        #expect(try await store.due(at: start + 600, limit: 9).map(\.id) == [late.id])
+        #expect(try await take(600, 9) == [late.id])
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `who is due is given to one who asks, and to another one when the first is late`(engine: Engine) async throws {
+        let store = try store(engine)
+        let sessions = try (1...20).map { number in
+            var session = try session(UInt8(number))
+            session.facts.merge(relayedAt(start))
+            return session
+        }
+        _ = try await store.save(sessions.map { SessionWrite($0, isNew: true) })
+        let take = { @Sendable [start] (moment: TimeInterval, limit: Int) async throws in
+            try await store.takeDue(at: start + moment, limit: limit, until: start + moment + 120).map(\.id)
+        }
+        let taken = try await withThrowingTaskGroup(of: [SessionID].self) { group in
+            for _ in 0..<8 { group.addTask { try await take(60, 4) } }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(Set(taken).count == taken.count, "nobody is given to two")
+        let rest = try await take(60, 99)
+        #expect(Set(taken + rest).count == 20 && taken.count + rest.count == 20)
+        #expect(try await take(179, 99).isEmpty)
+        // Something new is kept of one of them; that does not set it free.
+        var seen = sessions[0]
+        seen.facts.pendingShown = true
+        _ = try await store.save([SessionWrite(seen, isNew: false)])
+        #expect(try await take(179, 99).isEmpty)
+        // Whoever took it has asked, and it is due again before the others are given up.
+        seen.facts.askedAt = start + 70
+        _ = try await store.save([SessionWrite(seen, isNew: false)])
+        #expect(try await take(139, 99).isEmpty)
+        #expect(try await take(140, 99) == [seen.id])
+        #expect(try await take(180, 99).count == 19)
     }
 
     private func relayedAt(_ moment: Date) -> SessionFacts {
