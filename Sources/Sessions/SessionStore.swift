@@ -35,11 +35,29 @@ package protocol SessionStore: Sendable {
     func locations(of subject: Subject) async throws(BFFError) -> [LocationID]
     func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool
 
+    /// Tells what other processes change in the store, until cancelled; a store that is one process's own has nothing
+    /// to tell.
+    func watch(_ heard: @escaping @Sendable (StoreNews) -> Void) async
+
     /// Removes everything of a subject.
     func forget(_ subject: Subject) async throws(BFFError) -> Forgotten
     /// Removes sessions minted before `moment` and idempotency keys that are over at `now`.
     /// - Returns: How many sessions.
     func removeSessions(before moment: Date, at now: Date) async throws(BFFError) -> Int
+}
+
+extension SessionStore {
+    package func watch(_ heard: @escaping @Sendable (StoreNews) -> Void) async {}
+}
+
+/// What a store tells of other processes.
+package enum StoreNews: Equatable, Sendable {
+    /// These sessions were changed or removed.
+    case changed([SessionID])
+    /// From here on changes are told; those before may have been missed.
+    case listening
+    /// From here on changes may be missed.
+    case deaf
 }
 
 /// What is new about a session.

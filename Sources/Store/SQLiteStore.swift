@@ -147,7 +147,7 @@ package final class SQLiteStore: SessionStore {
     }
 
     package func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? {
-        let digest = Data(Digest.sha256(token.exposed.utf8))
+        let digest = Data(SessionColumns.digest(token))
         return try await read { [keys] db in
             try SessionRow.fetch(
                 db, "WHERE token_digest = ? ORDER BY created_at DESC LIMIT 1", [digest], keys
