@@ -1,15 +1,15 @@
 import CPostgres
 import Glibc
 
-/// One connection of libpq in pipeline mode, for one thread at a time. It blocks, and every wait in it has an end.
+/// One connection of libpq in pipeline mode, for one thread at a time; it blocks, and every wait in it has an end.
 @safe final class PostgresLink {
     private let connection: OpaquePointer
     /// The names of prepared statements.
     private var prepared: [String: String] = [:]
 
-    /// What holds unless the URL says otherwise. Of several hosts each is given its own time.
+    /// What holds unless the URL says otherwise.
     ///
-    /// The kernel tells us of a peer that vanished: 10 s of silence and three probes, or 15 s of bytes that nobody took.
+    /// Of several hosts each is given its own time to answer. The kernel tells us of a peer that vanished: 10 s of silence and three probes, or 15 s of bytes that nobody took.
     private static let defaults = [
         ("fallback_application_name", "connect-bff"), ("connect_timeout", "3"), ("keepalives_idle", "10"),
         ("keepalives_interval", "5"), ("keepalives_count", "3"), ("tcp_user_timeout", "15000"),

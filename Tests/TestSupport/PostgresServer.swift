@@ -46,7 +46,7 @@ package final class PostgresServer: Sendable {
                 + settings.flatMap { ["-c", $0] }
             // Told nothing, it is the end of the tests.
             let script = """
-                "$@" >"\(folder)/log" 2>&1 & read -r last; kill -QUIT $!; wait
+                "$@" >"\(folder)/log" 2>&1 & read -r last; kill -QUIT $!; kill -CONT $!; wait
                 [ "$last" = keep ] || rm -rf "\(folder)"
                 """
             let process = Process(), life = Pipe()
