@@ -150,7 +150,8 @@ let package = Package(
                 .hummingbirdTesting, .logging, .yams,
             ]),
         .testTarget(
-            name: "ProgramTests", dependencies: ["Core", "Flatpeak", "Gateway", "TestSupport", "connect-bff", .logging]),
+            name: "ProgramTests",
+            dependencies: ["Core", "Flatpeak", "Gateway", "TestSupport", "connect-bff", .logging, .unixSignals]),
     ]
 )
 
