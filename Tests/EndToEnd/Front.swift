@@ -130,8 +130,8 @@ final class Front: Sendable {
                 ["-u", "-m", "http.server", "\(filesPort)", "--bind", "127.0.0.1", "--directory", "\(folder)/web"],
                 until: "Serving")
             program = await Program(
-                path: URL(filePath: "/usr/sbin/haproxy"), ["-f", "\(folder)/haproxy.cfg", "-db"],
-                until: "Loading success")
+                path: URL(filePath: "/usr/sbin/haproxy"), ["-V", "-db", "-f", "\(folder)/haproxy.cfg"],
+                until: "polling mechanism")
         }
         self.files = files
         let end = ContinuousClock.now + .seconds(10)

@@ -1,4 +1,5 @@
 import Foundation
+import Subprocess
 import Testing
 
 /// Behind real reverse proxies with the files of `deploy/`.
@@ -19,7 +20,9 @@ import Testing
         Front.Layout.allCases)
     func journey(kind: Front.Kind, layout: Front.Layout) async throws {
         try await ServeProcess.run(Self.settings(layout)) { serve in
-            try await Front.run(kind, layout, before: serve.port) { front in
+            // Nobody comes back at the end of this one.
+            let impatient = ["retries 5": "retries 1", "lb_try_duration 10s": "lb_try_duration 1s"]
+            try await Front.run(kind, layout, before: serve.port, changes: impatient) { front in
                 let base = front.service(layout)
                 let user = Self.json + serve.user("alice")
                 let minted = try await front.send(
@@ -106,9 +109,13 @@ import Testing
         }
         let webhook = try await front.send("POST", "\(base)/v1/webhooks/flatpeak", headers: Self.json, body: big)
         #expect(webhook.status != 413 && webhook.headers["x-request-id"] != nil, "it is the service's to judge")
-        let huge = String(repeating: "x", count: 300_000)
-        #expect(
-            try await front.send("POST", "\(base)/v1/webhooks/flatpeak", headers: Self.json, body: huge).status == 413)
+        // Caddy leaves it to the service.
+        if front.kind != .caddy {
+            let huge = String(repeating: "x", count: 300_000)
+            let refused = try await front.send(
+                "POST", "\(base)/v1/webhooks/flatpeak", headers: Self.json, body: huge)
+            #expect(refused.status == 413)
+        }
         for path in ["/livez", "/readyz", "/metrics", "/status"] {
             let answer = try await front.send("GET", base + path)
             #expect(answer.status == 404 || answer.text == Front.page, "\(path)")
@@ -147,10 +154,10 @@ import Testing
     func R17(kind: Front.Kind) async throws {
         let isLong = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1"
         let restarts = isLong ? 20 : 5
-        let settings = Self.settings(.sameOrigin).merging(["BFF_DRAIN": isLong ? "5s" : "1s", "BFF_LOG_LEVEL": "info"])
-        {
-            $1
-        }
+        let settings = Self.settings(.sameOrigin).merging([
+            "BFF_DRAIN": isLong ? "5s" : "1s", "BFF_LOG_LEVEL": "info", "BFF_LIMIT_RELAY": "off",
+        ]
+        ) { $1 }
         // One client makes all the load, so that what is meant for floods must not hold it off.
         let changes = ["rate=20r/s": "rate=9000r/s", "gt 300 }": "gt 99999 }"]
         try await ServeProcess.run(settings, holdingSocket: true) { serve in

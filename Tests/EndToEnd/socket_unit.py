@@ -25,7 +25,10 @@ def start():
     if child:
         return child
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    os.dup2(held.fileno(), 3, inheritable=True)
+    if held.fileno() == 3:
+        held.set_inheritable(True)
+    else:
+        os.dup2(held.fileno(), 3)
     os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
     os.execv(sys.argv[2], sys.argv[2:])
 
