@@ -2,6 +2,7 @@ import Core
 import FoundationEssentials
 package import HTTPTypes
 import Relay
+import Sessions
 
 extension Reply {
     /// An object of ours as JSON.
@@ -44,10 +45,7 @@ extension Reply {
     }
 
     private static func encoded(_ value: some Encodable) throws(BFFError) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.dateEncodingStrategy = .iso8601
-        do { return Array(try encoder.encode(value)) } catch { throw .internalFailure }
+        do { return Array(try JSONEncoder.wire.encode(value)) } catch { throw .internalFailure }
     }
 }
 

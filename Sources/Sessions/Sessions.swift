@@ -31,6 +31,8 @@ package final class Sessions: Sendable {
     private static let lookInterval = Duration.seconds(1)
     private static let looks = 64
     private static let looksAtOnce = 4
+    /// Sessions whose change with time is told in one write.
+    private static let changes = 500
     private static let cleanUpInterval = Duration.seconds(3600)
 
     /// - Parameters:
@@ -57,6 +59,7 @@ package final class Sessions: Sendable {
         await withTaskGroup { group in
             group.addTask { [ledger] in await ledger.run() }
             group.addTask { [self] in await every(Self.lookInterval) { await lookAfterThoseDue() } }
+            group.addTask { [self] in await every(Self.lookInterval) { await tellChanges() } }
             group.addTask { [self] in await every(Self.cleanUpInterval) { await removeOld() } }
         }
     }
@@ -293,6 +296,17 @@ package final class Sessions: Sendable {
                 group.addTask { [self] in _ = await learn(session) }
             }
         }
+    }
+
+    /// Lets the integrator hear of states that come with time alone, of sessions that nobody asks about.
+    func tellChanges() async {
+        let moment = now()
+        var told: Int?
+        repeat {
+            told = try? await ledger.ask { store throws(BFFError) in
+                try await store.tellChanges(at: moment, limit: Self.changes)
+            }
+        } while told == Self.changes
     }
 
     private func removeOld() async {

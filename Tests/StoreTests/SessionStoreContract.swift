@@ -17,18 +17,18 @@ import Testing
     let bob = Subject("bob")!
     let start = Date(timeIntervalSince1970: 1_700_000_000)
 
-    private func store(_ engine: Engine) throws -> any SessionStore {
+    func store(_ engine: Engine) throws -> any SessionStore & Outbox {
         switch engine {
         case .memory: InMemoryStore()
         case .sqlite: try SQLiteStore.temporary(in: folder)
         }
     }
 
-    private func session(_ number: UInt8, of subject: Subject? = nil, createdAt: Date? = nil) throws -> ConnectSession {
+    func session(_ number: UInt8, of subject: Subject? = nil, createdAt: Date? = nil) throws -> ConnectSession {
         try .sample(number, of: subject ?? alice, createdAt: createdAt ?? start)
     }
 
-    private func located(_ location: String, since: Date) throws -> SessionFacts {
+    func located(_ location: String, since: Date) throws -> SessionFacts {
         var facts = SessionFacts()
         facts.located = .init(
             location: try #require(LocationID(location)), pricesAvailable: false, since: since)
@@ -47,7 +47,7 @@ import Testing
         session.facts.stayedAt = start + 0.123456789
         session.facts.located = .init(location: try #require(LocationID("loc_1")), pricesAvailable: true, since: start)
         session.facts.status = .init(value: .error, at: start + 1)
-        _ = try await store.save([SessionWrite(session, isNew: true)])
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         for found in [try await store.session(session.id), try await store.session(token: session.connectToken)] {
             let found = try #require(found)
             #expect(found.id == session.id && found.subject == alice && found.connectToken == session.connectToken)
@@ -64,12 +64,12 @@ import Testing
     func `facts are merged, not replaced, and what comes back is the whole`(engine: Engine) async throws {
         let store = try store(engine)
         let session = try session(1)
-        _ = try await store.save([SessionWrite(session, isNew: true)])
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         var left = session, relayed = session
         left.facts.leftAt = start + 10
         relayed.facts.relayed = true
-        _ = try await store.save([SessionWrite(left, isNew: false)])
-        let kept = try #require(try await store.save([SessionWrite(relayed, isNew: false)]).first)
+        _ = try await store.save([SessionWrite(left, isNew: false)], at: start)
+        let kept = try #require(try await store.save([SessionWrite(relayed, isNew: false)], at: start).first)
         #expect(kept.facts.leftAt == start + 10 && kept.facts.relayed)
         #expect(try await store.session(session.id)?.facts == kept.facts)
     }
@@ -78,9 +78,9 @@ import Testing
     func `telling of a new session twice is telling it once`(engine: Engine) async throws {
         let store = try store(engine)
         var session = try session(1)
-        _ = try await store.save([SessionWrite(session, isNew: true)])
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         session.facts.relayed = true
-        #expect(try await store.save([SessionWrite(session, isNew: true)]).count == 1)
+        #expect(try await store.save([SessionWrite(session, isNew: true)], at: start).count == 1)
         #expect(try await store.session(session.id)?.facts.relayed == true)
     }
 
@@ -88,7 +88,7 @@ import Testing
     func `a session that was removed is not made again by what is known of it elsewhere`(engine: Engine) async throws {
         let store = try store(engine)
         let session = try session(1)
-        #expect(try await store.save([SessionWrite(session, isNew: false)]).isEmpty)
+        #expect(try await store.save([SessionWrite(session, isNew: false)], at: start).isEmpty)
         #expect(try await store.session(session.id) == nil)
     }
 
@@ -97,10 +97,10 @@ import Testing
         let store = try store(engine)
         let location = try #require(LocationID("loc_1"))
         var session = try session(1)
-        _ = try await store.save([SessionWrite(session, isNew: true)])
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         #expect(try await store.owns(alice, location) == false)
         session.facts.merge(try located("loc_1", since: start))
-        _ = try await store.save([SessionWrite(session, isNew: false)])
+        _ = try await store.save([SessionWrite(session, isNew: false)], at: start)
         #expect(try await store.owns(alice, location))
         #expect(try await store.locations(of: alice) == [location])
         #expect(try await store.locations(of: bob).isEmpty)
@@ -110,11 +110,11 @@ import Testing
 
         // More news of the same session does not undo that; another session does.
         session.facts.stayedAt = start + 60
-        _ = try await store.save([SessionWrite(session, isNew: false)])
+        _ = try await store.save([SessionWrite(session, isNew: false)], at: start)
         #expect(try await store.owns(alice, location) == false)
         var next = try self.session(2)
         next.facts.merge(try located("loc_1", since: start + 1))
-        _ = try await store.save([SessionWrite(next, isNew: true)])
+        _ = try await store.save([SessionWrite(next, isNew: true)], at: start)
         #expect(try await store.owns(alice, location))
         #expect(try await store.owns(bob, location) == false)
     }
@@ -134,7 +134,7 @@ import Testing
         let answered = IdempotentMint(
             body: [1], startedAt: start,
             answer: .init(session: session.id, connectURL: "a://b", expiresAt: start + 600))
-        _ = try await store.save([SessionWrite(session, isNew: true, key: MintKey(key, answered))])
+        _ = try await store.save([SessionWrite(session, isNew: true, key: MintKey(key, answered))], at: start)
         #expect(try await store.begin(mint, as: key, of: alice, at: start + 599) == answered)
         #expect(try await store.begin(mint, as: key, of: alice, at: start + 600) == nil)
         // Bob's mint failed, and the one after it died with its process.
@@ -155,17 +155,17 @@ import Testing
         ended.facts.merge(try located("loc_1", since: start + 21))
         ended.facts.status = .init(value: .connected, at: start + 21)
         unseen.facts = SessionFacts()
-        _ = try await store.save([late, early, unseen, ended].map { SessionWrite($0, isNew: true) })
+        _ = try await store.save([late, early, unseen, ended].map { SessionWrite($0, isNew: true) }, at: start)
         #expect(try await store.due(at: start + 69, limit: 9).isEmpty)
         #expect(try await store.due(at: start + 70, limit: 9).map(\.id) == [early.id])
         #expect(try await store.due(at: start + 600, limit: 9).map(\.id) == [early.id, late.id])
         #expect(try await store.due(at: start + 600, limit: 1).map(\.id) == [early.id])
         early.facts.askedAt = start + 600
-        _ = try await store.save([SessionWrite(early, isNew: false)])
+        _ = try await store.save([SessionWrite(early, isNew: false)], at: start)
         #expect(try await store.due(at: start + 600, limit: 9).map(\.id) == [late.id])
     }
 
-    private func relayedAt(_ moment: Date) -> SessionFacts {
+    func relayedAt(_ moment: Date) -> SessionFacts {
         var facts = SessionFacts()
         facts.relayed = true
         facts.stayedAt = moment
@@ -182,7 +182,7 @@ import Testing
             let mint = IdempotentMint(
                 body: [number], startedAt: start,
                 answer: .init(session: session.id, connectURL: "a://b", expiresAt: start + 600))
-            _ = try await store.save([SessionWrite(session, isNew: true, key: MintKey(key, mint))])
+            _ = try await store.save([SessionWrite(session, isNew: true, key: MintKey(key, mint))], at: start)
         }
         #expect(try await store.forget(alice) == Forgotten(sessions: 2, locations: 2))
         #expect(try await store.forget(alice) == Forgotten(sessions: 0, locations: 0))
@@ -202,7 +202,7 @@ import Testing
         var old = try session(1)
         old.facts.merge(try located("loc_1", since: start))
         let new = try session(2, createdAt: start + 100)
-        _ = try await store.save([old, new].map { SessionWrite($0, isNew: true) })
+        _ = try await store.save([old, new].map { SessionWrite($0, isNew: true) }, at: start)
         #expect(try await store.removeSessions(before: start + 100, at: start + 200) == 1)
         #expect(try await store.session(old.id) == nil)
         #expect(try await store.session(new.id) != nil)
