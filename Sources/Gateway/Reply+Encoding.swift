@@ -7,7 +7,7 @@ import Sessions
 extension Reply {
     /// An object of ours as JSON.
     static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws(BFFError) -> Reply {
-        json(try encoded(value), status: status)
+        json(try wireJSON(value), status: status)
     }
 
     /// A page without scripts or styles.
@@ -33,19 +33,15 @@ extension Reply {
         case .problem:
             reply = Reply(
                 status, contentType: "application/problem+json; charset=utf-8",
-                body: (try? encoded(Problem(error, id: id))) ?? [])
+                body: (try? wireJSON(Problem(error, id: id))) ?? [])
         case .connect:
             reply = json(
-                (try? encoded(ConnectError(error, connectToken: connectToken, requestID: id))) ?? [], status: status)
+                (try? wireJSON(ConnectError(error, connectToken: connectToken, requestID: id))) ?? [], status: status)
         case .page:
             reply = page(error.title, "\(error.detail) (\(id))", status: status)
         }
         if let seconds = error.retryAfter { reply.headers[.retryAfter] = String(seconds) }
         return reply
-    }
-
-    private static func encoded(_ value: some Encodable) throws(BFFError) -> [UInt8] {
-        do { return Array(try JSONEncoder.wire.encode(value)) } catch { throw .internalFailure }
     }
 }
 

@@ -1,6 +1,6 @@
-import Core
+package import Core
 import Flatpeak
-package import FoundationEssentials
+import FoundationEssentials
 
 /// A session as its owner reads it; the token is told once, at the mint.
 package struct SessionView: Encodable {
@@ -35,12 +35,10 @@ package struct SessionView: Encodable {
     }
 }
 
-extension JSONEncoder {
-    /// How objects of ours are written for others.
-    package static var wire: JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.dateEncodingStrategy = .iso8601
-        return encoder
-    }
+/// An object of ours as others read it.
+package func wireJSON(_ value: some Encodable) throws(BFFError) -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.dateEncodingStrategy = .iso8601
+    do { return Array(try encoder.encode(value)) } catch { throw .internalFailure }
 }

@@ -1,4 +1,4 @@
-import Core
+package import Core
 package import FoundationEssentials
 
 /// What the integrator's backend was told of a session; the store keeps it beside the facts and changes both together.
@@ -17,7 +17,7 @@ package struct Told: Equatable, Sendable {
     ///
     /// A function of the facts that are kept and the time: facts that come twice, late or in another order make no
     /// second event, and a process that was killed leaves either facts and event or neither.
-    package mutating func event(of session: ConnectSession, at now: Date) throws -> NewEvent? {
+    package mutating func event(of session: ConnectSession, at now: Date) throws(BFFError) -> NewEvent? {
         let outcome = session.outcome(at: now)
         guard outcome.state.isTold, outcome.state != state,
             let id = EventID("evt_\(session.id.text.drop { $0 != "_" }.dropFirst())_\(sequence + 1)")
@@ -26,7 +26,7 @@ package struct Told: Equatable, Sendable {
         sequence += 1
         return NewEvent(
             id: id, type: "session.\(outcome.state.rawValue)", session: session.id, subject: session.subject, at: now,
-            data: Array(try JSONEncoder.wire.encode(ToldSession(session, outcome))))
+            data: try wireJSON(ToldSession(session, outcome)))
     }
 }
 

@@ -20,15 +20,15 @@ enum EventRow {
 
     /// Inserts an event that was numbered already.
     static func insert(_ event: NewEvent, sequence: Int?, _ keys: SealingKeys, _ db: Database) throws {
+        let columns = EventColumns(event, sequence: sequence, keys)
         try db.cachedStatement(
             sql: """
                 INSERT OR IGNORE INTO event (id, type, session, sequence, subject, born_at, data, due_at)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
-            event.id.text, event.type, event.session?.text, sequence, event.subject?.text,
-            event.at.timeIntervalSince1970, Data(keys.seal(event.data, context: event.id.text.utf8)),
-            event.at.timeIntervalSince1970,
+            columns.id, columns.type, columns.session, columns.sequence, columns.subject, columns.bornAt,
+            Data(columns.data), columns.bornAt,
         ])
     }
 
@@ -55,7 +55,7 @@ enum EventRow {
         return try rows.map { row in
             let number: Int64 = row["number"]
             try update.execute(arguments: [lease.timeIntervalSince1970, number])
-            return try event(row, leasedUntil: lease, keys)
+            return try columns(row).event(leasedUntil: lease, keys)
         }
     }
 
@@ -89,12 +89,8 @@ enum EventRow {
     static func youngest(_ limit: Int, _ keys: SealingKeys, _ db: Database) throws -> [KeptEvent] {
         let select = try db.cachedStatement(sql: "SELECT * FROM event ORDER BY number DESC LIMIT ?")
         return try Row.fetchAll(select, arguments: [limit]).map { row in
-            let dueAt: Double? = row["due_at"]
-            let deliveredAt: Double? = row["delivered_at"]
-            let state: KeptEvent.State = dueAt != nil ? .pending : deliveredAt != nil ? .delivered : .dead
-            return KeptEvent(
-                try event(row, leasedUntil: Date(timeIntervalSince1970: dueAt ?? 0), keys), state: state,
-                answer: row["answer"])
+            try columns(row).kept(
+                dueAt: row["due_at"], deliveredAt: row["delivered_at"], answer: row["answer"], keys)
         }
     }
 
@@ -113,17 +109,10 @@ enum EventRow {
             ])
     }
 
-    private static func event(_ row: Row, leasedUntil lease: Date, _ keys: SealingKeys) throws -> OutgoingEvent {
-        let id: String = row["id"]
-        guard let eventID = EventID(id), let data = keys.open(Array(row["data"] as Data), context: id.utf8) else {
-            throw SessionRow.Unreadable()
-        }
-        let session: String? = row["session"]
-        let subject: String? = row["subject"]
-        return OutgoingEvent(
-            NewEvent(
-                id: eventID, type: row["type"], session: session.flatMap { SessionID($0) },
-                subject: subject.flatMap { Subject($0) }, at: Date(timeIntervalSince1970: row["born_at"]), data: data),
-            sequence: row["sequence"], attempts: row["attempts"], lease: lease)
+    private static func columns(_ row: Row) -> EventColumns {
+        EventColumns(
+            id: row["id"], type: row["type"], session: row["session"], sequence: row["sequence"],
+            subject: row["subject"], bornAt: row["born_at"], data: Array(row["data"] as Data), attempts: row["attempts"]
+        )
     }
 }

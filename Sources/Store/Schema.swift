@@ -53,7 +53,10 @@ enum Schema {
                     ) STRICT, WITHOUT ROWID;
                     """)
         }
-        migrator.registerMigration("2 events") { db in
+        migrator.registerMigration("2 follow-ups are taken") { db in
+            try db.execute(sql: "ALTER TABLE session ADD COLUMN taken_until REAL")
+        }
+        migrator.registerMigration("3 events") { db in
             // What was told of a session, and when its state changes by time alone (Sessions/Told.swift). Sessions that
             // are over were never to be told.
             //

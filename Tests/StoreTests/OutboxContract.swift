@@ -33,7 +33,7 @@ extension SessionStoreContract {
     func `a change of state is told together with the facts that make it, numbered, and once`(
         engine: Engine
     ) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         var session = try session(1)
         _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         session.facts.merge(relayedAt(start + 10))
@@ -70,7 +70,7 @@ extension SessionStoreContract {
 
     @Test(arguments: Engine.allCases)
     func `a session that ends by time alone is told of, though nobody asks about it`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         let unseen = try session(1)
         var pending = try session(2), left = try session(3), ended = try session(4)
         pending.facts.merge(try located("loc_1", since: start + 60))
@@ -97,7 +97,7 @@ extension SessionStoreContract {
 
     @Test(arguments: Engine.allCases)
     func `while Flatpeak is still to be asked, time alone decides nothing`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         var session = try session(1)
         session.facts.merge(relayedAt(start + 10))
         _ = try await store.save([SessionWrite(session, isNew: true)], at: start + 10)
@@ -114,7 +114,7 @@ extension SessionStoreContract {
 
     @Test(arguments: Engine.allCases)
     func `an event is put once; one of a session has a place in its sequence`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         var session = try session(1)
         session.facts.merge(try located("loc_1", since: start))
         _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
@@ -141,7 +141,7 @@ extension SessionStoreContract {
 
     @Test(arguments: Engine.allCases)
     func `who takes events has them until the lease is over, the longest due first`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         try await store.put([try event("late", at: 20), try event("early", at: 10), try event("later", at: 30)])
         #expect(try await taken(store, at: 9).isEmpty)
         let first = try await taken(store, at: 20, limit: 1)
@@ -162,7 +162,7 @@ extension SessionStoreContract {
 
     @Test(arguments: Engine.allCases)
     func `events of a session go out one after the other, until one failed twice`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         let session = try session(1), other = try self.session(2)
         _ = try await store.save([session, other].map { SessionWrite($0, isNew: true) }, at: start)
         try await store.put([
@@ -186,7 +186,7 @@ extension SessionStoreContract {
 
     @Test(arguments: Engine.allCases)
     func `what was given up is counted, shown and can be replayed`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         try await store.put([try event("old", at: 1), try event("dead", at: 10), try event("new", at: 20)])
         let all = try await taken(store, at: 20)
         try await store.settle([
@@ -209,7 +209,7 @@ extension SessionStoreContract {
 
     @Test(arguments: Engine.allCases)
     func `forgetting a subject removes the events of the subject`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         for (number, subject) in [(UInt8(1), alice), (2, bob)] {
             var session = try session(number, of: subject)
             session.facts.merge(try located("loc_\(number)", since: start))
@@ -224,7 +224,7 @@ extension SessionStoreContract {
 
     @Test(arguments: Engine.allCases)
     func `old events go with old sessions; those to be delivered have a week`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         try await store.put([try event("done", at: 0), try event("waits", at: 1), try event("new", at: 100)])
         let first = try await taken(store, at: 0)
         try await store.settle([Delivery(of: first[0], .delivered(at: start), answer: "200")])
