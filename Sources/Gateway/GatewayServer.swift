@@ -38,7 +38,7 @@ package struct GatewayServer: Service, CustomStringConvertible {
                 listening: { [lane, listening] port in
                     lane.start(on: MultiThreadedEventLoopGroup.singleton)
                     await listening(port)
-                })
+                }, ending: { [lane] in lane.end() })
         } catch {
             await lane.stop()
             throw error

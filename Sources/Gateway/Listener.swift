@@ -41,10 +41,11 @@ struct Listener {
     /// - Parameters:
     ///   - connection: Makes what serves each connection.
     ///   - listening: Called once the socket is open, with its port if it has one.
+    ///   - ending: Called when no connection is taken any more.
     /// - Throws: `CannotListen`.
     func run<Connection: ServerChildChannel>(
         _ router: Router<EdgeContext>, _ connection: (@escaping HTTPChannelHandler.Responder) -> Connection,
-        listening: @escaping @Sendable (Int?) async -> Void
+        listening: @escaping @Sendable (Int?) async -> Void, ending: @escaping @Sendable () -> Void = {}
     ) async throws(CannotListen) {
         let connection = connection(responder(router.buildResponder()))
         let quiescing = ServerQuiescingHelper(group: MultiThreadedEventLoopGroup.singleton)
@@ -63,9 +64,18 @@ struct Listener {
                 }
             }
         } onGracefulShutdown: {
-            quiescing.initiateShutdown(promise: nil)
+            // First no more are taken, then the socket is closed: one that was taken in between would be dropped unread.
+            server.channel.setOption(.autoRead, value: false).whenComplete { _ in
+                server.channel.eventLoop.scheduleTask(in: Self.settling) {
+                    ending()
+                    quiescing.initiateShutdown(promise: nil)
+                }
+            }
         }
     }
+
+    /// How long connections that were just taken need to find their place.
+    private static let settling = TimeAmount.milliseconds(100)
 
     private func responder(_ router: some HTTPResponder<EdgeContext>) -> HTTPChannelHandler.Responder {
         { [logger, secondsSince1970] request, writer, channel in
