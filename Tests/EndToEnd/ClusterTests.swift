@@ -44,7 +44,12 @@ import Testing
                     #expect(bob.status == 404)
                 }
             }
-            for node in cluster.nodes { #expect(node.log.contains("/v1/connect/sessions"), "each served some of it") }
+            // Lines are written together, five times a second.
+            let end = ContinuousClock.now + .seconds(5)
+            while !cluster.nodes.allSatisfy({ $0.log.contains(#""message":"request""#) }) {
+                try #require(ContinuousClock.now < end, "each served some of it")
+                try await Task.sleep(for: .milliseconds(50))
+            }
         }
     }
 

@@ -19,7 +19,7 @@ import Testing
     }
 
     private func kept(_ store: PostgresStore, _ numbers: UInt8...) async throws {
-        _ = try await store.save(try numbers.map { SessionWrite(try session($0), isNew: true) })
+        _ = try await store.save(try numbers.map { SessionWrite(try session($0), isNew: true) }, at: start)
     }
 
     // MARK: - Sealing
@@ -32,7 +32,7 @@ import Testing
             connectToken: try #require(ConnectToken("cot_thisOneIsEasyToFind")),
             slot: .init(direction: .importing, type: .commodity), mintedLocation: nil, mintedAction: nil,
             returnURL: nil, liveMode: false, createdAt: start, expiresAt: start + 60)
-        _ = try await store.save([SessionWrite(session, isNew: true)])
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         let all = try PostgresServer.shared.query(
             "SELECT session, encode(token, 'escape'), sealing_key FROM session, sealing_key", of: url)
         #expect(all.contains(session.id.text), "the scan would find what is there")
@@ -111,10 +111,10 @@ import Testing
         #expect(await next.next() == .listening)
         var session = try session(1)
         session.facts.relayed = true
-        _ = try await there.save([SessionWrite(session, isNew: false)])
+        _ = try await there.save([SessionWrite(session, isNew: false)], at: start)
         session.facts.leftAt = start
         let started = ContinuousClock.now
-        _ = try await here.save([SessionWrite(session, isNew: false)])
+        _ = try await here.save([SessionWrite(session, isNew: false)], at: start)
         #expect(await next.next() == .changed([session.id]), "and not of its own")
         #expect(started.duration(to: .now) < .seconds(1))
         _ = try await here.forget(alice)
@@ -134,7 +134,7 @@ import Testing
         let url = try await PostgresServer.shared.newDatabase()
         let nodes = [try PostgresStore.connected(to: url), try PostgresStore.connected(to: url)]
         let all = try (1...40).map { try session($0) }
-        _ = try await nodes[0].save(all.map { SessionWrite($0, isNew: true) })
+        _ = try await nodes[0].save(all.map { SessionWrite($0, isNew: true) }, at: start)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (index, node) in nodes.enumerated() {
                 for round in 0..<20 {
@@ -147,7 +147,7 @@ import Testing
                             session.facts.located = .init(location: location, pricesAvailable: true, since: start)
                             return SessionWrite(session, isNew: false)
                         }
-                        _ = try await node.save(writes)
+                        _ = try await node.save(writes, at: start)
                     }
                 }
             }
@@ -223,13 +223,13 @@ import Testing
         session.facts.relayed = true
         let took = await ContinuousClock().measure {
             await #expect(throws: BFFError.storeUnavailable) {
-                _ = try await store.save([SessionWrite(session, isNew: false)])
+                _ = try await store.save([SessionWrite(session, isNew: false)], at: start)
             }
         }
         #expect(took < .seconds(3))
         #expect(try await store.session(session.id) != nil)
         _ = try other.run([PostgresStatement("ROLLBACK")])
-        #expect(try await store.save([SessionWrite(session, isNew: false)]).count == 1)
+        #expect(try await store.save([SessionWrite(session, isNew: false)], at: start).count == 1)
     }
 
     /// A store that was away tries again after two seconds at the latest.
