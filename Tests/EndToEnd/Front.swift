@@ -22,12 +22,15 @@ final class Front: Sendable {
     /// What the page of the web app is, here.
     static let page = "<title>the web app</title>"
 
-    /// - Parameter changes: Further texts of the files to replace.
+    /// - Parameters:
+    ///   - changes: Further texts of the files to replace.
+    ///   - isHTTP1: Whether clients speak HTTP/1.1 alone. An HTTP/2 client has to ask again what a proxy did not take on a
+    ///     connection that has had its thousand requests; ours does not.
     static func run(
-        _ kind: Kind, _ layout: Layout, before port: Int, changes: [String: String] = [:],
+        _ kind: Kind, _ layout: Layout, before port: Int, changes: [String: String] = [:], isHTTP1: Bool = false,
         _ body: (Front) async throws -> Void
     ) async throws {
-        let front = try await Front(kind, layout, before: port, changes)
+        let front = try await Front(kind, layout, before: port, changes, isHTTP1)
         try await Program.run {
             try await body(front)
         } finally: {
@@ -35,7 +38,9 @@ final class Front: Sendable {
         }
     }
 
-    private init(_ kind: Kind, _ layout: Layout, before service: Int, _ changes: [String: String]) async throws {
+    private init(
+        _ kind: Kind, _ layout: Layout, before service: Int, _ changes: [String: String], _ isHTTP1: Bool
+    ) async throws {
         self.kind = kind
         let folder = FileManager.default.temporaryDirectory.appending(path: "bff-front-\(UUID())").path
         self.folder = folder
@@ -61,6 +66,11 @@ final class Front: Sendable {
         tls.trustRoots = .file("\(folder)/fullchain.pem")
         configuration.tlsConfiguration = tls
         configuration.dnsOverride = Dictionary(uniqueKeysWithValues: Self.hosts.map { ($0, "127.0.0.1") })
+        if isHTTP1 {
+            configuration.httpVersion = .http1Only
+            // As many as there are callers, so that none waits for another.
+            configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 500
+        }
         self.configuration = configuration
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
 

@@ -161,7 +161,7 @@ import Testing
         // One client makes all the load, so that what is meant for floods must not hold it off.
         let changes = ["rate=20r/s": "rate=9000r/s", "gt 300 }": "gt 99999 }"]
         try await ServeProcess.run(settings, holdingSocket: true) { serve in
-            try await Front.run(kind, .sameOrigin, before: serve.port, changes: changes) { front in
+            try await Front.run(kind, .sameOrigin, before: serve.port, changes: changes, isHTTP1: true) { front in
                 let load = Load(front, serve, base: front.service(.sameOrigin))
                 try await load.run(perSecond: 200) {
                     for number in 1...restarts {
@@ -176,7 +176,8 @@ import Testing
                     }
                 }
                 let counts = load.counts
-                #expect(counts.failed.isEmpty, "\(counts.failed.prefix(5)) of \(counts.good)")
+                #expect(
+                    counts.failed.isEmpty, "\(counts.failed.count): \(counts.failed.prefix(5)) beside \(counts.good)")
                 #expect(counts.good > restarts * 200)
                 #expect(serve.log.components(separatedBy: "restarts after exit code 0").count == restarts + 1)
             }

@@ -13,6 +13,7 @@ final class Load: Sendable {
     private let base: String
     private let state = Mutex(Counts())
     private let tokens = Mutex<[String]>([])
+    private let began = ContinuousClock.now
 
     var counts: Counts { state.withLock { $0 } }
 
@@ -79,11 +80,12 @@ final class Load: Sendable {
                 if (200..<300).contains(answer.status) {
                     $0.good += 1
                 } else {
-                    $0.failed.append("\(what) \(answer.status) \(answer.text.prefix(200))")
+                    $0.failed.append(
+                        "\(what) at \(began.duration(to: .now)): \(answer.status) \(answer.text.prefix(200))")
                 }
             }
         } catch {
-            state.withLock { $0.failed.append("\(what) \(error)") }
+            state.withLock { $0.failed.append("\(what) at \(began.duration(to: .now)): \(error)") }
         }
     }
 }
