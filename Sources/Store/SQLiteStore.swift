@@ -11,7 +11,7 @@ import Synchronization
 
 /// Sessions in one SQLite file: written ahead (WAL) by one writer, and on the disk before a write is over
 /// (`synchronous=FULL`), so that neither `kill -9` nor a power cut takes what was acknowledged.
-package final class SQLiteStore: SessionStore {
+package final class SQLiteStore: SessionStore, Inbox {
     private let path: String
     private let keys: SealingKeys
     private let logger: Logger
@@ -57,9 +57,13 @@ package final class SQLiteStore: SessionStore {
             // Here and not in the configuration: the pool sets NORMAL for its one writer when it turns WAL on.
             try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try Schema.migrator.migrate(pool)
-            let used = try pool.read { try Blob.fetchAll($0, sql: "SELECT DISTINCT substr(token, 1, 8) FROM session") }
-            guard used.allSatisfy({ keys.knows(Array($0)) }) else { throw CannotOpen.unknownKey }
-            try reseal(in: pool, keys)
+            for (table, column) in Schema.sealed {
+                let used = try pool.read {
+                    try Blob.fetchAll($0, sql: "SELECT DISTINCT substr(\(column), 1, 8) FROM \(table)")
+                }
+                guard used.allSatisfy({ keys.knows(Array($0)) }) else { throw CannotOpen.unknownKey }
+                try reseal(column, of: table, in: pool, keys)
+            }
             return pool
         } catch let error as CannotOpen {
             throw error
@@ -73,20 +77,22 @@ package final class SQLiteStore: SessionStore {
     private typealias Blob = Data
 
     /// Seals under the first key what is sealed under another one, so that the other one can be taken away.
-    private static func reseal(in pool: DatabasePool, _ keys: SealingKeys) throws {
-        let stale = "SELECT id, token FROM session WHERE substr(token, 1, 8) <> ? LIMIT 1000"
+    private static func reseal(
+        _ column: String, of table: String, in pool: DatabasePool, _ keys: SealingKeys
+    ) throws {
+        let stale = "SELECT id, \(column) FROM \(table) WHERE substr(\(column), 1, 8) <> ? LIMIT 1000"
         var isDone = false
         while !isDone {
             isDone = try pool.write { db in
                 let rows = try Row.fetchAll(db, sql: stale, arguments: [Data(keys.currentID)])
                 for row in rows {
                     let id: String = row["id"]
-                    guard let token = keys.open(Array(row["token"] as Data), context: id.utf8) else {
+                    guard let opened = keys.open(Array(row[column] as Data), context: id.utf8) else {
                         throw CannotOpen.unknownKey
                     }
                     try db.execute(
-                        sql: "UPDATE session SET token = ? WHERE id = ?",
-                        arguments: [Data(keys.seal(token, context: id.utf8)), id])
+                        sql: "UPDATE \(table) SET \(column) = ? WHERE id = ?",
+                        arguments: [Data(keys.seal(opened, context: id.utf8)), id])
                 }
                 return rows.isEmpty
             }
@@ -188,7 +194,9 @@ package final class SQLiteStore: SessionStore {
         try await write { db in
             try db.execute(
                 sql: "DELETE FROM location WHERE subject = ? AND id = ?", arguments: [subject.text, location.text])
-            return db.changesCount > 0
+            let wasOwned = db.changesCount > 0
+            try ReceivedRow.forgetActionsOfNobody(db)
+            return wasOwned
         }
     }
 
@@ -208,6 +216,95 @@ package final class SQLiteStore: SessionStore {
         }
     }
 
+    package func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction] {
+        try await read { db in
+            try ReceivedRow.actions(at: locations, db)
+        }
+    }
+
+    package func clearAction(at location: LocationID, knownBefore moment: Date) async throws(BFFError) {
+        try await write { db in
+            try db.execute(
+                sql: "DELETE FROM location_action WHERE location = ? AND since < ?",
+                arguments: [location.text, moment.timeIntervalSince1970])
+        }
+    }
+
+    package func owners(of location: LocationID, limit: Int) async throws(BFFError) -> [Subject] {
+        try await read { db in
+            try String.fetchAll(
+                db, sql: "SELECT subject FROM location WHERE id = ? ORDER BY subject LIMIT ?",
+                arguments: [location.text, limit]
+            ).compactMap { Subject($0) }
+        }
+    }
+
+    // MARK: - Inbox
+
+    package func receive(_ events: [ReceivedEvent]) async throws(BFFError) -> [Receipt] {
+        try await write { [keys] db in
+            try events.map { try ReceivedRow.receive($0, keys, db) }
+        }
+    }
+
+    package func hasReceived(_ id: EventID) async throws(BFFError) -> Bool {
+        try await read { db in
+            try Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM received WHERE id = ?)", arguments: [id.text]) ?? false
+        }
+    }
+
+    package func takeReceived(
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+    ) async throws(BFFError) -> [TakenEvent] {
+        // Nearly always nothing is due, and who only reads waits for no writer.
+        guard try await read({ try ReceivedRow.isAnyDue(at: moment, $0) }) else { return [] }
+        return try await write { [keys] db in
+            try ReceivedRow.take(dueAt: moment, leasedUntil: lease, limit: limit, keys, db)
+        }
+    }
+
+    package func settle(_ id: EventID, _ effect: EventEffect) async throws(BFFError) -> Bool {
+        try await write { db in try ReceivedRow.settle(id, effect, db) }
+    }
+
+    package func postpone(_ event: TakenEvent, until moment: Date) async throws(BFFError) {
+        try await write { db in
+            try db.execute(
+                sql: "UPDATE inbox SET due_at = ? WHERE id = ? AND due_at = ?",
+                arguments: [
+                    moment.timeIntervalSince1970, event.event.id.text, event.lease.timeIntervalSince1970,
+                ])
+        }
+    }
+
+    package func waiting() async throws(BFFError) -> (count: Int, since: Date?) {
+        try await read { db in
+            let row = try Row.fetchOne(db, sql: "SELECT count(*) AS n, min(received_at) AS since FROM inbox")
+            let since: Double? = row?["since"]
+            return (row?["n"] ?? 0, since.map { Date(timeIntervalSince1970: $0) })
+        }
+    }
+
+    package func removeReceived(before moment: Date) async throws(BFFError) {
+        try await write { db in
+            try db.execute(
+                sql: "DELETE FROM received WHERE received_at < ? AND id NOT IN (SELECT id FROM inbox)",
+                arguments: [moment.timeIntervalSince1970])
+        }
+    }
+
+    package func bookmark() async throws(BFFError) -> String? {
+        try await read { db in try String.fetchOne(db, sql: "SELECT text FROM bookmark") }
+    }
+
+    package func keep(bookmark: String) async throws(BFFError) {
+        try await write { db in
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO bookmark (only, text) VALUES (1, ?)", arguments: [bookmark])
+        }
+    }
+
     // MARK: - Removal
 
     package func forget(_ subject: Subject) async throws(BFFError) -> Forgotten {
@@ -216,7 +313,9 @@ package final class SQLiteStore: SessionStore {
             try db.execute(sql: "DELETE FROM session WHERE subject = ?", arguments: [subject.text])
             let sessions = db.changesCount
             try db.execute(sql: "DELETE FROM location WHERE subject = ?", arguments: [subject.text])
-            return Forgotten(sessions: sessions, locations: db.changesCount)
+            let locations = db.changesCount
+            try ReceivedRow.forgetActionsOfNobody(db)
+            return Forgotten(sessions: sessions, locations: locations)
         }
     }
 
