@@ -89,7 +89,8 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", "Webhooks", .crypto, .cryptoExtras,
-                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .nioCore, .nioHTTPTypes, .nioHTTPTypesHTTP1, .nioPosix,
+                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .nioCore, .nioHTTPTypes, .nioHTTPTypesHTTP1,
+                .nioPosix,
                 .serviceLifecycle,
             ],
             resources: [.embedInCode("openapi.yaml")]),

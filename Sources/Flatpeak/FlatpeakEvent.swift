@@ -100,7 +100,9 @@ package struct EventPage: Sendable {
         struct Envelope: Decodable { let has_more: Bool }
         var list: [UInt8] = []
         let isStrict = JSONScanner.scan(answer.body.span) { member, json in
-            if member.depth == 0, json.matches("data", in: member.name.range) { list = Array(answer.body[member.value]) }
+            if member.depth == 0, json.matches("data", in: member.name.range) {
+                list = Array(answer.body[member.value])
+            }
             return true
         }
         guard isStrict, let ranges = JSONScanner.elements(of: list.span) else { throw .upstreamInvalidAnswer }

@@ -24,7 +24,8 @@ package final class PSSKey: Sendable {
     ///   - exponent: `e`, likewise; odd, at least 3, at most 32 bits.
     package init?(modulus: [UInt8], exponent: [UInt8]) {
         guard let first = modulus.first, first != 0, modulus.count <= Self.sizes.upperBound / 8,
-            (1...4).contains(exponent.count), exponent[0] != 0, exponent != [1], exponent.last?.isMultiple(of: 2) == false
+            (1...4).contains(exponent.count), exponent[0] != 0, exponent != [1],
+            exponent.last?.isMultiple(of: 2) == false
         else { return nil }
         guard let key = unsafe Self.make(modulus, exponent) else { return nil }
         guard Self.sizes.contains(Int(unsafe EVP_PKEY_get_bits(key))) else {

@@ -1,4 +1,5 @@
-package import FoundationEssentials
+import Core
+import FoundationEssentials
 import Keys
 
 /// One delivery of Flatpeak's as it arrived, before anything of it is believed (upstream.md §5.4).

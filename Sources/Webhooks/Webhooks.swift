@@ -8,11 +8,11 @@ package import Sessions
 /// What Flatpeak tells of its own accord: signatures are checked, events kept before they are acknowledged, their effect
 /// is had afterwards, and what no delivery told is found in Flatpeak's list.
 package final class Webhooks: Sendable {
-    private let keys: SigningKeys
+    let keys: SigningKeys
     private let inbox: any Inbox
     private let arrivals: Arrivals
-    private let effects: Effects
-    private let reconcile: Reconcile
+    let effects: Effects
+    let reconcile: Reconcile
     private let flatpeak: FlatpeakClient
     private let mode: FlatpeakMode?
     private let now: @Sendable () -> Date

@@ -22,6 +22,7 @@ package final class InMemoryStore: SessionStore, Inbox {
         var inbox: [EventID: (event: ReceivedEvent, dueAt: Date, attempts: Int)] = [:]
         var actions: [LocationID: LocationAction] = [:]
         var bookmark: String?
+        var receipts = 0
         var isAway = false
         var writes = 0
     }
@@ -37,6 +38,9 @@ package final class InMemoryStore: SessionStore, Inbox {
 
     /// Calls of ``save(_:)`` that succeeded.
     package var writes: Int { state.withLock(\.writes) }
+
+    /// Calls of ``receive(_:)`` that succeeded.
+    package var receipts: Int { state.withLock(\.receipts) }
 
     package func save(_ writes: [SessionWrite]) async throws(BFFError) -> [ConnectSession] {
         try with { state in
@@ -151,7 +155,8 @@ package final class InMemoryStore: SessionStore, Inbox {
 
     package func receive(_ events: [ReceivedEvent]) async throws(BFFError) -> [Receipt] {
         try with { state in
-            events.map { event in
+            state.receipts += 1
+            return events.map { event in
                 guard let known = state.received[event.id] else {
                     state.received[event.id] = (event.digest, event.receivedAt)
                     state.inbox[event.id] = (event, event.receivedAt, 0)
