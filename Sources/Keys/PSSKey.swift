@@ -51,8 +51,8 @@ package final class PSSKey: Sendable {
             unsafe EVP_PKEY_CTX_free(context)
         }
         var key: OpaquePointer?
-        guard unsafe OSSL_PARAM_BLD_push_BN(builder, "n", n) == 1,
-            unsafe OSSL_PARAM_BLD_push_BN(builder, "e", e) == 1,
+        guard unsafe OSSL_PARAM_BLD_push_BN(builder, RSA_MODULUS, n) == 1,
+            unsafe OSSL_PARAM_BLD_push_BN(builder, RSA_EXPONENT, e) == 1,
             let parameters = unsafe OSSL_PARAM_BLD_to_param(builder)
         else { return nil }
         defer { unsafe OSSL_PARAM_free(parameters) }
