@@ -156,7 +156,8 @@ let package = Package(
                 .hummingbird, .hummingbirdTesting, .logging, .yams,
             ]),
         .testTarget(
-            name: "ProgramTests", dependencies: ["Core", "Flatpeak", "Gateway", "TestSupport", "connect-bff", .logging]),
+            name: "ProgramTests",
+            dependencies: ["Core", "Flatpeak", "Gateway", "TestSupport", "connect-bff", .logging, .unixSignals]),
     ]
 )
 
