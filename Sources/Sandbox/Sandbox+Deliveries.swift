@@ -21,12 +21,12 @@ extension Sandbox {
         }
         guard let address = settings.url.flatMap(DeliveryClient.Address.init) else { return }
         for (number, delivery) in due {
+            let headers = headers(of: delivery, settings)
+            withWorld { world, _ in world.deliveries.keep(headers, of: number) }
             guard !settings.isDown else {
                 end(number, status: 0, since: .now())
                 continue
             }
-            let headers = headers(of: delivery, settings)
-            withWorld { world, _ in world.deliveries.keep(headers, of: number) }
             let started = NIODeadline.now()
             let copies = (0..<max(1, settings.copies)).map { _ in
                 DeliveryClient.post(to: address, headers: headers, body: delivery.body, on: loop)
