@@ -53,7 +53,10 @@ enum Schema {
                     ) STRICT, WITHOUT ROWID;
                     """)
         }
-        migrator.registerMigration("2 inbox, actions, bookmark") { db in
+        migrator.registerMigration("2 follow-ups are taken") { db in
+            try db.execute(sql: "ALTER TABLE session ADD COLUMN taken_until REAL")
+        }
+        migrator.registerMigration("3 inbox, actions, bookmark") { db in
             // `received` tells for months what was received; `inbox` holds what has still to have its effect, sealed as
             // `session.token` is, since a connect token may stand in it. Who takes an event moves its `due_at` to the
             // end of the lease.

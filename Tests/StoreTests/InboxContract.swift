@@ -15,10 +15,11 @@ import Testing
     let location = LocationID("loc_1")!
     let start = Date(timeIntervalSince1970: 1_700_000_000)
 
-    private func store(_ engine: SessionStoreContract.Engine) throws -> any SessionStore & Inbox {
+    private func store(_ engine: SessionStoreContract.Engine) async throws -> any SessionStore & Inbox {
         switch engine {
         case .memory: InMemoryStore()
         case .sqlite: try SQLiteStore.temporary(in: folder)
+        case .postgres: try PostgresStore.connected(to: try await PostgresServer.shared.newDatabase())
         }
     }
 
@@ -43,7 +44,7 @@ import Testing
         "S44: an event is new once; told again it is known, and altered when it says something else",
         arguments: SessionStoreContract.Engine.allCases)
     func S44(engine: SessionStoreContract.Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         let first = try event(1)
         #expect(try await store.hasReceived(first.id) == false)
         #expect(try await store.receive([first, try event(2), first]) == [.new, .new, .known])
@@ -66,7 +67,7 @@ import Testing
     func `what is due is taken by one at a time, the longest due first`(engine: SessionStoreContract.Engine)
         async throws
     {
-        let store = try store(engine)
+        let store = try await store(engine)
         _ = try await store.receive(
             [try event(2, type: "b.c", body: #"{"x":1}"#, at: 2), try event(1, at: 1), try event(3, at: 30)])
         #expect(try await store.takeReceived(dueAt: start, leasedUntil: start + 9, limit: 9).isEmpty)
@@ -91,7 +92,7 @@ import Testing
 
     @Test("R20: many who take at once never get the same event", arguments: SessionStoreContract.Engine.allCases)
     func R20(engine: SessionStoreContract.Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         _ = try await store.receive(try (0..<100).map { try event($0) })
         let start = start
         let taken = try await withThrowingTaskGroup(of: [String].self) { group in
@@ -107,7 +108,7 @@ import Testing
 
     @Test("R20: an event ends once, together with what came of it", arguments: SessionStoreContract.Engine.allCases)
     func R20once(engine: SessionStoreContract.Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         try await bind(location, to: alice, 1, in: store)
         _ = try await store.receive([try event(1)])
         let id = try event(1).id
@@ -125,7 +126,7 @@ import Testing
 
     @Test(arguments: SessionStoreContract.Engine.allCases)
     func `an event is put off, unless the lease was lost`(engine: SessionStoreContract.Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         _ = try await store.receive([try event(1)])
         let lost = try #require(try await store.takeReceived(dueAt: start, leasedUntil: start + 10, limit: 9).first)
         let held = try #require(
@@ -140,7 +141,7 @@ import Testing
     @Test(arguments: SessionStoreContract.Engine.allCases)
     func `what was received long ago is forgotten, but not what waits`(engine: SessionStoreContract.Engine) async throws
     {
-        let store = try store(engine)
+        let store = try await store(engine)
         _ = try await store.receive([try event(1), try event(2), try event(3, at: 100)])
         _ = try await store.settle(try event(1).id, EventEffect())
         try await store.removeReceived(before: start + 100)
@@ -152,7 +153,7 @@ import Testing
     func `an action stays until Flatpeak was asked later, or nobody owns the location`(
         engine: SessionStoreContract.Engine
     ) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         try await bind(location, to: alice, 1, in: store)
         try await bind(location, to: bob, 2, in: store)
         #expect(try await store.owners(of: location, limit: 9) == [alice, bob])
@@ -175,7 +176,7 @@ import Testing
 
     @Test(arguments: SessionStoreContract.Engine.allCases)
     func `the last bookmark is kept`(engine: SessionStoreContract.Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         #expect(try await store.bookmark() == nil)
         for text in ["{}", #"{"a":"ä"}"#] {
             try await store.keep(bookmark: text)
