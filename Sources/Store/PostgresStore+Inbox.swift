@@ -1,5 +1,6 @@
 package import Core
 package import FoundationEssentials
+import Keys
 package import Sessions
 
 /// Flatpeak's events, and what users have to do at locations.
@@ -192,5 +193,6 @@ extension PostgresStore: Inbox {
 
     /// Of actions that stand at locations of nobody any more.
     static let forgetActionsOfNobody = PostgresStatement(
-        "DELETE FROM location_action WHERE location NOT IN (SELECT id FROM location)")
+        "DELETE FROM location_action WHERE NOT EXISTS (SELECT 1 FROM location WHERE location.id = location_action.location)"
+    )
 }

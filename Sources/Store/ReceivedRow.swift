@@ -83,6 +83,9 @@ enum ReceivedRow {
     }
 
     static func forgetActionsOfNobody(_ db: Database) throws {
-        try db.execute(sql: "DELETE FROM location_action WHERE location NOT IN (SELECT id FROM location)")
+        try db.execute(
+            sql:
+                "DELETE FROM location_action WHERE NOT EXISTS (SELECT 1 FROM location WHERE location.id = location_action.location)"
+        )
     }
 }
