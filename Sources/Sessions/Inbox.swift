@@ -81,9 +81,12 @@ package struct TakenEvent: Equatable, Sendable {
 package struct EventEffect: Equatable, Sendable {
     /// The user has to do something at a location.
     package var action: LocationAction?
+    /// What the integrator's backend hears of it, for the ``Outbox``.
+    package var events: [NewEvent]
 
-    package init(action: LocationAction? = nil) {
+    package init(action: LocationAction? = nil, events: [NewEvent] = []) {
         self.action = action
+        self.events = events
     }
 }
 

@@ -57,7 +57,43 @@ enum PostgresSchema {
             ]
         ),
         (
-            "2 inbox, actions, bookmark",
+            "2 events",
+            [
+                """
+                ALTER TABLE session ADD COLUMN told_state TEXT, ADD COLUMN sequence BIGINT NOT NULL DEFAULT 0,
+                    ADD COLUMN changes_at DOUBLE PRECISION
+                """,
+                """
+                UPDATE session SET changes_at = expires_at
+                WHERE expires_at > extract(epoch FROM now()) OR next_look_at IS NOT NULL
+                """,
+                "CREATE INDEX session_by_change ON session (changes_at) WHERE changes_at IS NOT NULL",
+                """
+                CREATE TABLE event (
+                    number BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+                    id TEXT COLLATE "C" NOT NULL UNIQUE,
+                    type TEXT NOT NULL,
+                    session TEXT COLLATE "C",
+                    sequence BIGINT,
+                    subject TEXT COLLATE "C",
+                    born_at DOUBLE PRECISION NOT NULL,
+                    data BYTEA NOT NULL,
+                    due_at DOUBLE PRECISION,
+                    attempts BIGINT NOT NULL DEFAULT 0,
+                    delivered_at DOUBLE PRECISION,
+                    answer TEXT
+                )
+                """,
+                "CREATE INDEX event_by_due ON event (due_at, number) WHERE due_at IS NOT NULL",
+                "CREATE INDEX event_dead ON event (number) WHERE due_at IS NULL AND delivered_at IS NULL",
+                "CREATE INDEX event_by_session ON event (session, sequence) WHERE due_at IS NOT NULL",
+                "CREATE INDEX event_by_subject ON event (subject)",
+                "CREATE INDEX event_by_birth ON event (born_at)",
+                "CREATE INDEX event_by_key ON event (substr(data, 1, 8))",
+            ]
+        ),
+        (
+            "3 inbox, actions, bookmark",
             [
                 """
                 CREATE TABLE received (
@@ -143,8 +179,7 @@ enum PostgresSchema {
         }
     }
 
-    /// The key ids of all that is sealed in a column, each found with one look into the index: a DISTINCT would read all
-    /// of it.
+    /// The key ids of all that is sealed, each found with one look into the index: a DISTINCT would read all of it.
     private static func usedKeys(_ table: String, _ column: String) -> PostgresStatement {
         PostgresStatement(
             """
@@ -160,7 +195,7 @@ enum PostgresSchema {
     }
 
     /// Seals under the first key what is sealed under another one, so that the other one can be taken away.
-    /// - Returns: How many; 0 when there are no more.
+    /// - Returns: How many rows; 0 when there are no more.
     static func reseal(_ link: PostgresLink, _ keys: SealingKeys) throws(PostgresError) -> Int {
         for (table, column) in Schema.sealed {
             let count = try reseal(column, of: table, link, keys)
@@ -172,8 +207,9 @@ enum PostgresSchema {
     private static func reseal(
         _ column: String, of table: String, _ link: PostgresLink, _ keys: SealingKeys
     ) throws(PostgresError) -> Int {
-        let used = try link.run([usedKeys(table, column)])[0]
-        guard used.contains(where: { $0.bytes(0) != keys.currentID }) else { return 0 }
+        guard try link.run([usedKeys(table, column)])[0].contains(where: { $0.bytes(0) != keys.currentID }) else {
+            return 0
+        }
         let stale = try link.run(
             [
                 PostgresStatement("BEGIN"),

@@ -77,7 +77,7 @@ extension PostgresStore: Inbox {
     }
 
     package func settle(_ id: EventID, _ effect: EventEffect) async throws(BFFError) -> Bool {
-        try await ask { (link) throws(PostgresError) in
+        try await ask { [keys] (link) throws(PostgresError) in
             let gone = try link.run([
                 PostgresStatement("BEGIN"),
                 PostgresStatement("DELETE FROM inbox WHERE id = $1 RETURNING id", .text(id.text)),
@@ -93,6 +93,7 @@ extension PostgresStore: Inbox {
                         """, .text(action.location.text), .text(action.required.rawValue), .text(action.tariff),
                         .double(action.since.timeIntervalSince1970)))
             }
+            if !gone.isEmpty, !effect.events.isEmpty { statements += PostgresEvent.put(effect.events, keys) }
             _ = try link.run(statements + [PostgresStatement("COMMIT")])
             return !gone.isEmpty
         }

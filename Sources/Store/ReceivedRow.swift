@@ -57,7 +57,7 @@ enum ReceivedRow {
         }
     }
 
-    static func settle(_ id: EventID, _ effect: EventEffect, _ db: Database) throws -> Bool {
+    static func settle(_ id: EventID, _ effect: EventEffect, _ keys: SealingKeys, _ db: Database) throws -> Bool {
         try db.cachedStatement(sql: "DELETE FROM inbox WHERE id = ?").execute(arguments: [id.text])
         guard db.changesCount > 0 else { return false }
         if let action = effect.action {
@@ -67,6 +67,7 @@ enum ReceivedRow {
                 action.location.text, action.required.rawValue, action.tariff, action.since.timeIntervalSince1970,
             ])
         }
+        for event in effect.events { try EventRow.put(event, keys, db) }
         return true
     }
 

@@ -11,7 +11,7 @@ import Synchronization
 
 /// Sessions in one SQLite file: written ahead (WAL) by one writer, and on the disk before a write is over
 /// (`synchronous=FULL`), so that neither `kill -9` nor a power cut takes what was acknowledged.
-package final class SQLiteStore: SessionStore, Inbox {
+package final class SQLiteStore: SessionStore, Inbox, Outbox {
     private let path: String
     private let keys: SealingKeys
     private let logger: Logger
@@ -140,10 +140,16 @@ package final class SQLiteStore: SessionStore, Inbox {
 
     // MARK: - Sessions
 
-    package func save(_ writes: [SessionWrite]) async throws(BFFError) -> [ConnectSession] {
+    package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> [ConnectSession] {
         try await write { [keys] db in
-            try writes.compactMap { try SessionRow.save($0, keys, db) }
+            try writes.compactMap { try SessionRow.save($0, at: now, keys, db) }
         }
+    }
+
+    package func tellChanges(at now: Date, limit: Int) async throws(BFFError) -> Int {
+        // Most of the time nobody is, and then the writer is left alone.
+        guard try await read({ try SessionRow.isAnyChanging($0, by: now) }) else { return 0 }
+        return try await write { [keys] db in try SessionRow.tellChanges(at: now, limit: limit, keys, db) }
     }
 
     package func session(_ id: SessionID) async throws(BFFError) -> ConnectSession? {
@@ -273,7 +279,7 @@ package final class SQLiteStore: SessionStore, Inbox {
     }
 
     package func settle(_ id: EventID, _ effect: EventEffect) async throws(BFFError) -> Bool {
-        try await write { db in try ReceivedRow.settle(id, effect, db) }
+        try await write { [keys] db in try ReceivedRow.settle(id, effect, keys, db) }
     }
 
     package func postpone(_ event: TakenEvent, until moment: Date) async throws(BFFError) {
@@ -313,11 +319,47 @@ package final class SQLiteStore: SessionStore, Inbox {
         }
     }
 
+    // MARK: - Events
+
+    package func put(_ events: [NewEvent]) async throws(BFFError) {
+        try await write { [keys] db in
+            for event in events { try EventRow.put(event, keys, db) }
+        }
+    }
+
+    package func take(
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+    ) async throws(BFFError) -> [OutgoingEvent] {
+        guard try await read({ try EventRow.isAnyDue($0, at: moment) }) else { return [] }
+        return try await write { [keys] db in
+            try EventRow.take(dueAt: moment, leasedUntil: lease, limit: limit, keys, db)
+        }
+    }
+
+    package func settle(_ deliveries: [Delivery]) async throws(BFFError) {
+        try await write { db in
+            for delivery in deliveries { try EventRow.settle(delivery, db) }
+        }
+    }
+
+    package func replay(since moment: Date, at now: Date) async throws(BFFError) -> Int {
+        try await write { db in try EventRow.replay(since: moment, at: now, db) }
+    }
+
+    package func events(limit: Int) async throws(BFFError) -> [KeptEvent] {
+        try await read { [keys] db in try EventRow.youngest(limit, keys, db) }
+    }
+
+    package func eventCounts() async throws(BFFError) -> EventCounts {
+        try await read { db in try EventRow.counts(db) }
+    }
+
     // MARK: - Removal
 
     package func forget(_ subject: Subject) async throws(BFFError) -> Forgotten {
         try await write { db in
             try db.execute(sql: "DELETE FROM mint WHERE subject = ?", arguments: [subject.text])
+            try db.execute(sql: "DELETE FROM event WHERE subject = ?", arguments: [subject.text])
             try db.execute(sql: "DELETE FROM session WHERE subject = ?", arguments: [subject.text])
             let sessions = db.changesCount
             try db.execute(sql: "DELETE FROM location WHERE subject = ?", arguments: [subject.text])
@@ -331,6 +373,7 @@ package final class SQLiteStore: SessionStore, Inbox {
         try await write { db in
             try db.execute(
                 sql: "DELETE FROM mint WHERE expires_at <= ?", arguments: [now.timeIntervalSince1970])
+            try EventRow.remove(before: moment, at: now, db)
             try db.execute(
                 sql: "DELETE FROM session WHERE created_at < ?", arguments: [moment.timeIntervalSince1970])
             return db.changesCount

@@ -91,7 +91,7 @@ final class Effects: Sendable {
 
     private func end(_ taken: TakenEvent) async {
         do throws(BFFError) {
-            let effect = try await effect(of: FlatpeakEvent(taken.event.body))
+            let effect = try await effect(of: taken.event)
             _ = try await inbox.settle(taken.event.id, effect)
         } catch {
             record.failed()
@@ -102,7 +102,8 @@ final class Effects: Sendable {
                 ])
             if error.isFlatpeaksAnswer, taken.attempts >= Self.senselessTries {
                 logger.error("an event is given up", metadata: ["bff.event": "\(taken.event.id)"])
-                _ = try? await inbox.settle(taken.event.id, EventEffect())
+                let passedOn = EventEffect(events: [Self.passedOn(taken.event, subject: nil)])
+                _ = try? await inbox.settle(taken.event.id, passedOn)
                 return
             }
             let wait = min(Self.longestWait, Double(1 << min(taken.attempts - 1, 12)))
@@ -111,28 +112,38 @@ final class Effects: Sendable {
     }
 
     /// Looks where an event points, and says what is to be kept of it.
-    private func effect(of event: FlatpeakEvent) async throws(BFFError) -> EventEffect {
-        var effect = EventEffect()
+    ///
+    /// Whatever it is, known here or not, the integrator's backend hears of it.
+    private func effect(of received: ReceivedEvent) async throws(BFFError) -> EventEffect {
+        let event = try FlatpeakEvent(received.body)
+        var subject: Subject?
+        var action: LocationAction?
         switch event.type {
         // One page of the documents spells it the second way, and another one misspells the third (upstream.md §5.1).
         case "connect_session.complete", "connect.session.complete":
-            guard let token = event.object.flatMap({ ConnectToken($0) }),
-                try await sessions.completed(token) != nil
-            else {
-                record.knewNothing()
-                break
+            if let token = event.object.flatMap({ ConnectToken($0) }) {
+                subject = try await sessions.completed(token)
             }
+            if subject == nil { record.knewNothing() }
         case let type where type.hasPrefix("tariff.") || type == "location.update" || type == "locaiton.update":
-            guard let location = event.location, try await !inbox.owners(of: location, limit: 1).isEmpty else {
+            let owners: [Subject]
+            if let location = event.location {
+                owners = try await inbox.owners(of: location, limit: 2)
+            } else {
+                owners = []
+            }
+            guard let location = event.location, let owner = owners.first else {
                 record.knewNothing()
                 break
             }
-            effect.action = try await action(at: location, of: event)
-        default:
-            // Kept and passed on.
-            break
+            // What is several people's is forgotten with none of them.
+            subject = owners.count == 1 ? owner : nil
+            action = try await self.action(at: location, of: event)
+        default: break
         }
-        return effect
+        var events = [Self.passedOn(received, subject: subject)]
+        if let action, let told = Self.told(action, by: received.id, subject: subject) { events.append(told) }
+        return EventEffect(action: action, events: events)
     }
 
     /// Drops what was read of a location, and asks whether its user has to do something where the event may say so.
@@ -147,6 +158,34 @@ final class Effects: Sendable {
         guard status.needsReconnection(of: event.tariff) else { return nil }
         return LocationAction(location: location, required: .reconnect, tariff: event.tariff, since: askedAt)
     }
+
+    // MARK: - For the integrator's backend
+
+    /// Flatpeak's event as it came, under its own id.
+    private static func passedOn(_ event: ReceivedEvent, subject: Subject?) -> NewEvent {
+        NewEvent(
+            id: event.id, type: "flatpeak.\(event.type)", subject: subject, at: event.receivedAt, data: event.body)
+    }
+
+    /// That a user has to do something; its id follows from the event's, so that it is put once.
+    private static func told(_ action: LocationAction, by event: EventID, subject: Subject?) -> NewEvent? {
+        let data = ToldAction(
+            location_id: action.location.text, action_required: action.required.rawValue, tariff_id: action.tariff,
+            subject: subject?.text)
+        guard let id = EventID("\(event.text.prefix(57))_action"), let json = try? JSONEncoder.wire.encode(data) else {
+            return nil
+        }
+        return NewEvent(
+            id: id, type: "tariff.action_required", subject: subject, at: action.since, data: Array(json))
+    }
+}
+
+/// What the user has to do, as the integrator's backend hears of it; the subject is missing when it is several people's.
+private struct ToldAction: Encodable {
+    let location_id: String
+    let action_required: String
+    let tariff_id: String?
+    let subject: String?
 }
 
 extension BFFError {

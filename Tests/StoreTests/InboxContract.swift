@@ -15,7 +15,7 @@ import Testing
     let location = LocationID("loc_1")!
     let start = Date(timeIntervalSince1970: 1_700_000_000)
 
-    private func store(_ engine: SessionStoreContract.Engine) async throws -> any SessionStore & Inbox {
+    private func store(_ engine: SessionStoreContract.Engine) async throws -> any SessionStore & Inbox & Outbox {
         switch engine {
         case .memory: InMemoryStore()
         case .sqlite: try SQLiteStore.temporary(in: folder)
@@ -37,7 +37,7 @@ import Testing
     {
         var session = try ConnectSession.sample(number, of: subject, createdAt: start)
         session.facts.located = .init(location: location, pricesAvailable: false, since: start)
-        _ = try await store.save([SessionWrite(session, isNew: true)])
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
     }
 
     @Test(
@@ -114,9 +114,14 @@ import Testing
         let id = try event(1).id
         _ = try await store.takeReceived(dueAt: start, leasedUntil: start + 60, limit: 9)
         let action = LocationAction(location: location, required: .reconnect, tariff: "trf_1", since: start + 1)
-        #expect(try await store.settle(id, EventEffect(action: action)))
+        let told = NewEvent(id: id, type: "flatpeak.a.b", subject: alice, at: start, data: Array("{}".utf8))
+        #expect(try await store.settle(id, EventEffect(action: action, events: [told])))
         let other = LocationAction(location: location, required: .reconnect, tariff: "trf_2", since: start + 2)
-        #expect(try await store.settle(id, EventEffect(action: other)) == false)
+        let second = NewEvent(
+            id: try #require(EventID("evt_1_action")), type: "a", subject: alice, at: start, data: Array("{}".utf8))
+        #expect(try await store.settle(id, EventEffect(action: other, events: [second])) == false)
+        let kept = try await store.events(limit: 9).map(\.event.event).filter { $0.type.hasPrefix("session.") == false }
+        #expect(kept == [told])
         #expect(try await store.actions(at: [location]) == [location: action])
         let waiting = try await store.waiting()
         #expect(waiting.count == 0 && waiting.since == nil)

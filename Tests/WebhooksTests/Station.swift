@@ -160,7 +160,7 @@ final class Station: Sendable {
         facts.stayedAt = clock.wall
         var seen = session
         seen.facts = facts
-        _ = try await store.save([SessionWrite(seen, isNew: false)])
+        _ = try await store.save([SessionWrite(seen, isNew: false)], at: clock.wall)
         return session
     }
 }
