@@ -172,11 +172,11 @@ final class Effects: Sendable {
         let data = ToldAction(
             location_id: action.location.text, action_required: action.required.rawValue, tariff_id: action.tariff,
             subject: subject?.text)
-        guard let id = EventID("\(event.text.prefix(57))_action"), let json = try? JSONEncoder.wire.encode(data) else {
+        guard let id = EventID("\(event.text.prefix(57))_action"), let json = try? wireJSON(data) else {
             return nil
         }
         return NewEvent(
-            id: id, type: "tariff.action_required", subject: subject, at: action.since, data: Array(json))
+            id: id, type: "tariff.action_required", subject: subject, at: action.since, data: json)
     }
 }
 

@@ -83,6 +83,8 @@ import Testing
             try await eventually { try await serve.kept("SELECT count(*) FROM inbox") == ["0"] }
             let received = try await serve.kept("SELECT id FROM received")
             #expect(Set(received).isSuperset(of: ids) && received.count == Set(received).count)
+            let passedOn = try await serve.kept("SELECT id FROM event WHERE type LIKE 'flatpeak.%'")
+            #expect(passedOn.count == Set(passedOn).count && Set(passedOn) == Set(received))
             for location in locations { #expect(try await serve.action(at: location, of: "alice") == "reconnect") }
         }
     }

@@ -192,6 +192,53 @@ import Testing
         #expect(try await station.store.waiting().count == 0)
     }
 
+    // MARK: - Passed on
+
+    /// What the integrator's backend is to hear, but of sessions: oldest first.
+    private func told(_ station: Station) async throws -> [NewEvent] {
+        try await station.store.events(limit: 99).reversed().map(\.event.event).filter {
+            !$0.type.hasPrefix("session.")
+        }
+    }
+
+    @Test("what Flatpeak tells is passed on as it came, once, under its own id, whatever it is")
+    func passedOn() async throws {
+        let station = try Station()
+        let bodies = [
+            Station.event("evt_1", "a.kind.nobody.knows", #"{ "x": [1.50, null] }"#),
+            Station.event("evt_2", "tariff.expired", #"{"location_id":"loc_9"}"#), #"{"id":"evt_3"}"#,
+        ]
+        for body in bodies + bodies { #expect(try await station.deliver(body) == nil) }
+        await station.work()
+        let told = try await told(station)
+        #expect(told.map(\.id.text) == ["evt_1", "evt_2", "evt_3"])
+        #expect(told.map(\.type) == ["flatpeak.a.kind.nobody.knows", "flatpeak.tariff.expired", "flatpeak.unknown"])
+        #expect(told.map { String(decoding: $0.data, as: UTF8.self) } == bodies)
+        #expect(told.allSatisfy { $0.subject == nil && $0.session == nil })
+    }
+
+    @Test("that a user has to do something is told once, and to whom it belongs")
+    func actionTold() async throws {
+        let station = try Station()
+        station.store.bind(station.location, to: station.alice)
+        station.statusIs("ERROR")
+        let event = Station.event("evt_1", "tariff.expired", #"{"location_id":"loc_1","tariff_id":"trf_1"}"#)
+        for _ in 0..<2 {
+            #expect(try await station.deliver(event) == nil)
+            await station.work()
+        }
+        let told = try await told(station)
+        #expect(told.map(\.id.text) == ["evt_1", "evt_1_action"])
+        #expect(told.map(\.type) == ["flatpeak.tariff.expired", "tariff.action_required"])
+        #expect(told.allSatisfy { $0.subject == station.alice })
+        let expected =
+            #"{"action_required":"reconnect","location_id":"loc_1","subject":"alice","tariff_id":"trf_1"}"#
+        #expect(told.last.map { String(decoding: $0.data, as: UTF8.self) } == expected)
+        // Forgotten with the only one it is about.
+        _ = try await station.store.forget(station.alice)
+        #expect(try await self.told(station).isEmpty)
+    }
+
     // MARK: - Order
 
     @Test("R21: events reversed and doubled end in the state of those that came in order", arguments: 0..<12)
