@@ -17,7 +17,7 @@ package final class Limits: Sendable {
     private let now: @Sendable () -> ContinuousClock.Instant
     /// Deliveries that were not Flatpeak's, by client address.
     private let forgeries = Mutex(
-        RateLimiter<[UInt8]>(RateLimit(count: 60, period: .seconds(60)), capacity: capacity))
+        RateLimiter<[UInt8]>(RateLimit(count: 60, period: .seconds(60)), capacity: Limits.capacity))
 
     /// Keys that each kind remembers.
     private static let capacity = 100_000

@@ -3,7 +3,7 @@ import FoundationEssentials
 extension Sandbox {
     /// How events are delivered (upstream.md §5.3), and what goes wrong with that.
     package struct DeliverySettings: Equatable, Sendable {
-        /// Where to; only `http:`. Nil delivers nothing.
+        /// Where to, by `http:` alone; nil delivers nothing.
         package var url: String?
         /// Each attempt has a signature of its own; else all have the first one's.
         package var isResigned = true

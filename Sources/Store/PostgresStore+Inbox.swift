@@ -19,7 +19,8 @@ extension PostgresStore: Inbox {
                             INSERT INTO received (id, digest, received_at) VALUES ($1, $2, $3)
                             ON CONFLICT (id) DO NOTHING RETURNING id
                         ), waiting AS (
-                            INSERT INTO inbox (id, type, body, received_at, due_at) SELECT $1, $4, $5, $3, $3 FROM new
+                            INSERT INTO inbox (id, type, body, received_at, due_at) SELECT $1::text, $4::text, $5::bytea,
+                                $3::double precision, $3::double precision FROM new
                         )
                         SELECT EXISTS (SELECT 1 FROM new), (SELECT digest FROM received WHERE id = $1)
                         """, id, digest, .double(event.receivedAt.timeIntervalSince1970), .text(event.type),
@@ -64,7 +65,7 @@ extension PostgresStore: Inbox {
             let ordered = rows.sorted {
                 ($0.double(5) ?? 0, $0.double(3) ?? 0) < ($1.double(5) ?? 0, $1.double(3) ?? 0)
             }
-            return try ordered.map { (row) throws(PostgresError) in
+            return try ordered.map { (row) throws(PostgresError) -> TakenEvent in
                 guard let text = row.text(0), let id = EventID(text), let type = row.text(1),
                     let body = row.bytes(2).flatMap({ keys.open($0, context: text.utf8) }),
                     let receivedAt = row.double(3), let attempts = row.double(4)

@@ -70,7 +70,7 @@ extension [UInt8] {
     /// This JSON object, which has members, with one more.
     fileprivate func adding(_ name: String, _ value: String) -> [UInt8] {
         guard let end = lastIndex(of: UInt8(ascii: "}")) else { return self }
-        return self[..<end] + #","\#(name)":"\#(value)""#.utf8 + self[end...]
+        return Array(self[..<end]) + #","\#(name)":"\#(value)""#.utf8 + self[end...]
     }
 }
 
