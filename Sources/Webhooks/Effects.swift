@@ -2,6 +2,7 @@ import Core
 import Flatpeak
 import FoundationEssentials
 import Logging
+import Resilience
 import Sessions
 import Synchronization
 
@@ -9,12 +10,12 @@ import Synchronization
 ///
 /// State is fetched, not believed: an event says where to look, so that events may come late, twice or in any order.
 final class Effects: Sendable {
-    /// Events that are taken at a time, and how many of them are looked into at once: few, so that users find Flatpeak's
-    /// places free.
-    private static let batch = 16
-    private static let atOnce = 4
-    /// How long those taken are nobody else's, in seconds: longer than asking about all of them can take.
-    private static let lease: TimeInterval = 120
+    /// Events that are looked into at once: few, so that users find Flatpeak's places free.
+    private static let batch = 4
+    /// How long one may take, and how long those taken are nobody else's, in seconds: what a process leaves that is
+    /// killed waits no longer.
+    private static let patience = Duration.seconds(15)
+    private static let lease: TimeInterval = 20
     private static let interval = Duration.seconds(1)
     private static let longestWait: TimeInterval = 3600
     /// An event that Flatpeak itself has no good answer to is given up after so many tries; one that cannot be asked
@@ -80,10 +81,7 @@ final class Effects: Sendable {
             dueAt: moment, leasedUntil: moment + Self.lease, limit: Self.batch)
         guard let taken, !taken.isEmpty else { return 0 }
         await withTaskGroup(of: Void.self) { group in
-            for (index, event) in taken.enumerated() {
-                if index >= Self.atOnce { await group.next() }
-                group.addTask { [self] in await end(event) }
-            }
+            for event in taken { group.addTask { [self] in await end(event) } }
         }
         if let waiting = try? await inbox.waiting() { record.waiting(waiting.count, since: waiting.since) }
         return taken.count
@@ -91,7 +89,7 @@ final class Effects: Sendable {
 
     private func end(_ taken: TakenEvent) async {
         do throws(BFFError) {
-            let effect = try await effect(of: taken.event)
+            let effect = try await boundedEffect(of: taken.event)
             _ = try await inbox.settle(taken.event.id, effect)
         } catch {
             record.failed()
@@ -108,6 +106,16 @@ final class Effects: Sendable {
             }
             let wait = min(Self.longestWait, Double(1 << min(taken.attempts - 1, 12)))
             try? await inbox.postpone(taken, until: now() + wait)
+        }
+    }
+
+    private func boundedEffect(of event: ReceivedEvent) async throws(BFFError) -> EventEffect {
+        do {
+            return try await withDeadline(Self.patience, clock: ContinuousClock()) { [self] in
+                try await effect(of: event)
+            }
+        } catch {
+            throw error as? BFFError ?? .upstreamTimedOut
         }
     }
 

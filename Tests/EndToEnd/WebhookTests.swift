@@ -1,4 +1,5 @@
 import Foundation
+import Subprocess
 import Testing
 
 /// Deliveries of the sandbox's to the real service, over sockets.

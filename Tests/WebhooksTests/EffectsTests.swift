@@ -194,11 +194,11 @@ import Testing
 
     // MARK: - Passed on
 
-    /// What the integrator's backend is to hear, but of sessions: oldest first.
+    /// What the integrator's backend is to hear, but of sessions, by its id.
     private func told(_ station: Station) async throws -> [NewEvent] {
         try await station.store.events(limit: 99).reversed().map(\.event.event).filter {
             !$0.type.hasPrefix("session.")
-        }
+        }.sorted { $0.id.text < $1.id.text }
     }
 
     @Test("what Flatpeak tells is passed on as it came, once, under its own id, whatever it is")

@@ -19,7 +19,7 @@ import Testing
         for number in 0..<500 {
             let good = try FlatpeakKey.first.delivery(Station.event("evt_1"), at: station.clock.wall)
             let forged = SignedDelivery(
-                signatures: good.signatures, timestamps: good.timestamps, keyIDs: ["wsk_test_\(number)"],
+                signatures: good.signatures, timestamps: good.timestamps, keyIDs: ["wsk_test_none_\(number)"],
                 body: good.body)
             #expect(await station.take(forged) == .signatureInvalid)
         }
