@@ -12,6 +12,8 @@ final class SigningKeys: Sendable {
     private let logger: Logger
     private let known = Mutex(KnownKeys())
     private let flight = SingleFlight<Int, Void>()
+    /// An outage is told once in ten minutes.
+    private let alarm = Mutex(OncePer(.seconds(600)))
 
     /// - Parameter fetch: Reads the key set; nil when that fails.
     init(fetch: @escaping @Sendable () async -> [UInt8]?, time: UpstreamTime, logger: Logger) {
@@ -47,7 +49,9 @@ final class SigningKeys: Sendable {
             guard known.withLock({ $0.ask(at: time.now()) }) else { return }
             guard let jwks = await fetch(), let keys = try? PSSKeySet(jwks: jwks) else {
                 Counter(label: "connect_bff_webhook_key_failures").increment()
-                logger.error("Flatpeak's signing keys cannot be read; the last good ones stay in use for a day")
+                logger.log(
+                    level: alarm.withLock { $0.isDue(at: time.now()) } ? .error : .debug,
+                    "Flatpeak's signing keys cannot be read; the last good ones stay in use for a day")
                 return
             }
             if keys.skipped > 0 {
