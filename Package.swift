@@ -82,6 +82,9 @@ let package = Package(
             name: "Store",
             dependencies: ["CPostgres", "Core", "Flatpeak", "Keys", "Resilience", "Sessions", .grdb, .logging]),
         .target(
+            name: "Webhooks",
+            dependencies: ["Core", "Flatpeak", "Keys", "Resilience", "Sessions", .logging, .metrics]),
+        .target(
             name: "Relay",
             dependencies: [
                 "Core", "Flatpeak", "Resilience", "Sessions", .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .nioTLS,
@@ -89,8 +92,9 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", .crypto, .cryptoExtras, .hummingbird,
-                .hummingbirdCore, .httpTypes, .logging, .nioCore, .nioExtras, .nioHTTPTypes, .nioHTTPTypesHTTP1,
+                "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", "Webhooks", .crypto, .cryptoExtras,
+                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .nioCore, .nioExtras, .nioHTTPTypes,
+                .nioHTTPTypesHTTP1,
                 .nioPosix,
                 .serviceLifecycle,
             ],
@@ -99,8 +103,8 @@ let package = Package(
         .executableTarget(
             name: "connect-bff",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", .argumentParser,
-                .configuration,
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", "Webhooks",
+                .argumentParser, .configuration,
                 .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle, .systemPackage, .unixSignals,
             ],
             resources: [
@@ -113,7 +117,7 @@ let package = Package(
             dependencies: ["Core", "Flatpeak", "Sessions", .logging, .nioCore, .nioPosix, .nioSSL],
             path: "Tests/TestSupport"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
-        .testTarget(name: "KeysTests", dependencies: ["Keys"]),
+        .testTarget(name: "KeysTests", dependencies: ["Core", "Keys", "TestSupport"]),
         .testTarget(name: "ResilienceTests", dependencies: ["Resilience"]),
         .testTarget(
             name: "FlatpeakTests",
@@ -127,17 +131,22 @@ let package = Package(
             name: "StoreTests",
             dependencies: ["Core", "Flatpeak", "Keys", "Sessions", "Store", "TestSupport", .grdb, .logging]),
         .testTarget(
+            name: "WebhooksTests",
+            dependencies: [
+                "Core", "Flatpeak", "Keys", "Resilience", "Sessions", "TestSupport", "Webhooks", .cryptoExtras, .crypto,
+                .logging,
+            ]),
+        .testTarget(
             name: "RelayTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Relay", "Resilience", "Sessions", "TestSupport", .httpTypes,
-                .inMemoryLogging, .logging, .nioCore, .nioSSL, .serviceLifecycle,
+                "Core", "Flatpeak", "Gateway", "Relay", "Resilience", "Sessions", "TestSupport", "Webhooks",
+                .httpTypes, .inMemoryLogging, .logging, .nioCore, .nioSSL, .serviceLifecycle,
             ]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "TestSupport", .httpTypes,
-                .hummingbird,
-                .hummingbirdCore, .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "TestSupport", "Webhooks", .httpTypes,
+                .hummingbird, .hummingbirdCore, .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
             ]),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", .logging, .nioCore, .nioHTTP1, .nioPosix]),
         .testTarget(
@@ -149,8 +158,8 @@ let package = Package(
         .testTarget(
             name: "ContractTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "TestSupport", .httpTypes, .hummingbird,
-                .hummingbirdTesting, .logging, .yams,
+                "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "TestSupport", "Webhooks", .httpTypes,
+                .hummingbird, .hummingbirdTesting, .logging, .yams,
             ]),
         .testTarget(
             name: "ProgramTests",
