@@ -16,6 +16,7 @@ final class EdgeRules: LaneRules {
     /// The fields of every answer as lines, by the origin that may read it; the empty one for all others.
     private let lines: [String: ByteBuffer]
     private let strictTransportLine: ByteBuffer
+    private let metrics: RequestMetrics
 
     let bodyLimit: Int
 
@@ -30,6 +31,7 @@ final class EdgeRules: LaneRules {
         self.proxies = proxies
         self.hosts = hosts
         self.log = log
+        metrics = RequestMetrics(routes.map(\.template) + [Edge.noRoute])
         bodyLimit = RoutePolicy.relay.bodyLimit ?? 0
         let origins = crossOrigin.origins.union([""])
         lines = Dictionary(
@@ -88,7 +90,9 @@ final class EdgeRules: LaneRules {
             route: route?.template ?? Edge.noRoute, contentType: reply.headers[.contentType] ?? "", body: reply.body)
     }
 
+    /// Counts a request that was answered, and writes its line.
     func write(_ line: RequestLine) {
+        metrics.count(line)
         log(line)
     }
 }

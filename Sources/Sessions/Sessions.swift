@@ -32,6 +32,7 @@ package final class Sessions: Sendable {
     private static let looks = 64
     private static let looksAtOnce = 4
     private static let cleanUpInterval = Duration.seconds(3600)
+    private static let censusInterval = Duration.seconds(15)
 
     /// - Parameters:
     ///   - now: The wall clock, for moments that clients see and Flatpeak sets.
@@ -58,6 +59,7 @@ package final class Sessions: Sendable {
             group.addTask { [ledger] in await ledger.run() }
             group.addTask { [self] in await every(Self.lookInterval) { await lookAfterThoseDue() } }
             group.addTask { [self] in await every(Self.cleanUpInterval) { await removeOld() } }
+            group.addTask { [self] in await every(Self.censusInterval) { countStates() } }
         }
     }
 
@@ -141,7 +143,7 @@ package final class Sessions: Sendable {
         }
         try await ledger.add(session, key: answered)
         if let answered { keys.withLock { $0.end(answered.key, of: subject, as: answered.mint) } }
-        Counter(label: "connect_bff_mints").increment()
+        Counter(label: "connect_bff_mints_total").increment()
         logger.info("minted", metadata: ["bff.session": "\(session.id)"])
         return (session, Self.launchURL(order.connectURL, session))
     }
@@ -292,6 +294,14 @@ package final class Sessions: Sendable {
                 if index >= Self.looksAtOnce { await group.next() }
                 group.addTask { [self] in _ = await learn(session) }
             }
+        }
+    }
+
+    /// Tells operators how many sessions are in which state.
+    private func countStates() {
+        let counts = ledger.census(at: now())
+        for state in SessionState.allCases {
+            Gauge(label: "connect_bff_sessions", dimensions: [("state", state.rawValue)]).record(counts[state] ?? 0)
         }
     }
 

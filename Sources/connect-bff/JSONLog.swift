@@ -70,13 +70,18 @@ final class JSONLog: Sendable {
 extension JSONLog {
     /// Adds the line of a request, in the form in which a logger's event with the same fields comes out.
     func add(_ request: RequestLine) {
-        add(isUrgent: false) { line in
+        add(isUrgent: request.weight == .failure) { line in
+            if let code = request.code { line.add("bff.code", code) }
             line.add("bff.milliseconds", Int(request.milliseconds))
             line.add("bff.request", request.number)
             line.add("http.method", request.method)
             line.add("http.route", request.route)
             line.add("http.status", request.status)
-            line.addPlain(#""level":"info","message":"request""#)
+            switch request.weight {
+            case .usual: line.addPlain(#""level":"info","message":"request""#)
+            case .trouble: line.addPlain(#""level":"warning","message":"request""#)
+            case .failure: line.addPlain(#""level":"error","message":"request""#)
+            }
         }
     }
 }
