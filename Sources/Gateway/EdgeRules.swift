@@ -1,5 +1,6 @@
 import Core
 import HTTPTypes
+import Metrics
 import NIOCore
 import Relay
 
@@ -17,6 +18,7 @@ final class EdgeRules: LaneRules {
     private let lines: [String: ByteBuffer]
     private let strictTransportLine: ByteBuffer
     private let metrics: RequestMetrics
+    private let untrustedForwarding = Counter(label: "connect_bff_untrusted_forwarding_total")
 
     let bodyLimit: Int
 
@@ -60,6 +62,9 @@ final class EdgeRules: LaneRules {
     }
 
     func admitAddress(_ head: JudgedHead, from peer: Peer) throws(BFFError) {
+        if !(head.forwardedFor.isEmpty && head.forwarded.isEmpty), !proxies.contains(peer) {
+            untrustedForwarding.increment()
+        }
         guard limits.countsAddresses, let address = ClientAddress(head, from: peer, behind: proxies).address else {
             return
         }

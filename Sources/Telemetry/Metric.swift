@@ -44,6 +44,9 @@ package struct Metric: Sendable {
         Metric(
             .counter, "connect_bff_errors_total", ["code"],
             "Errors that clients were told, by their public code; overloaded is a request that was shed."),
+        Metric(
+            .counter, "connect_bff_untrusted_forwarding_total",
+            "Requests that named another client in a header, from an address that is not in BFF_TRUSTED_PROXIES."),
         Metric(.gauge, "connect_bff_requests_under_way", "Requests that have a place at this moment."),
     ]
 

@@ -12,7 +12,7 @@ struct TextLog: Sendable {
     func add(_ level: Logger.Level, _ message: String, _ fields: [(name: String, value: String)]) {
         let (seconds, milliseconds) = now()
         let clock = CivilTime(secondsSince1970: seconds).timestamp.dropFirst(11)
-        let time = paint("\(clock).\("\(1000 + milliseconds)".dropFirst())", .dim)
+        let time = paint("\(clock).\("\(1000 + milliseconds)".dropFirst())Z", .dim)
         let name = level.rawValue + String(repeating: " ", count: max(0, 8 - level.rawValue.count))
         let shown = fields.map { field in "\(paint("\(Self.safe(field.name))=", .dim))\(Self.safe(field.value))" }
         write(

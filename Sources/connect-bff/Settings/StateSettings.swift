@@ -55,9 +55,24 @@ struct StateSettings: Sendable {
 
     // MARK: - Opening
 
+    /// Why the database cannot be opened, naming the setting.
+    struct CannotOpen: Error {
+        let code: ExitCode
+        let problem: String
+    }
+
     /// Opens the database, and makes it and its key when there is none.
     /// - Throws: An exit code, after it said why.
     func open(_ logger: Logger) throws -> SQLiteStore {
+        do throws(CannotOpen) {
+            return try opened(logger)
+        } catch {
+            throw error.code.after([error.problem])
+        }
+    }
+
+    /// The same, for whoever tells why in another place.
+    func opened(_ logger: Logger) throws(CannotOpen) -> SQLiteStore {
         do {
             if let slash = databasePath.lastIndex(of: "/"), slash > databasePath.startIndex {
                 try FileManager.default.createDirectory(
@@ -67,20 +82,20 @@ struct StateSettings: Sendable {
             let keys = SealingKeys(try keys ?? [keyBesideDatabase()], randomBytes: ConnectService.randomBytes)
             return try SQLiteStore(path: databasePath, keys: keys, logger: logger)
         } catch let error as SettingsReader.Unfit {
-            throw ExitCode.badSettings.after(["\(Setting.stateKey.variable): \(error.why)"])
+            throw CannotOpen(code: .badSettings, problem: "\(Setting.stateKey.variable): \(error.why)")
         } catch SQLiteStore.CannotOpen.unknownKey {
-            throw ExitCode.badSettings.after([
-                "\(Setting.stateKey.variable): \(databasePath) holds tokens that were sealed under another key; "
-                    + "put that key behind the new one, separated by a comma"
-            ])
+            throw CannotOpen(
+                code: .badSettings,
+                problem: "\(Setting.stateKey.variable): \(databasePath) holds tokens that were sealed under another "
+                    + "key; put that key behind the new one, separated by a comma")
         } catch SQLiteStore.CannotOpen.file(let why) {
-            throw ExitCode.cannotStart.after([
-                "\(Setting.databaseURL.variable): \(databasePath) cannot be opened: \(why)"
-            ])
+            throw CannotOpen(
+                code: .cannotStart,
+                problem: "\(Setting.databaseURL.variable): \(databasePath) cannot be opened: \(why)")
         } catch {
-            throw ExitCode.cannotStart.after([
-                "\(Setting.databaseURL.variable): \(databasePath): its folder cannot be made"
-            ])
+            throw CannotOpen(
+                code: .cannotStart,
+                problem: "\(Setting.databaseURL.variable): \(databasePath): its folder cannot be made")
         }
     }
 
