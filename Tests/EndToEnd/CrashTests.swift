@@ -1,4 +1,5 @@
 import Foundation
+import Subprocess
 import Synchronization
 import Testing
 
@@ -38,7 +39,7 @@ import Testing
                         }
                     }
                     while acknowledged.list.count < enough { await Task.yield() }
-                    #expect(serve.stop(SIGKILL) == SIGKILL)
+                    #expect(await serve.stop(.kill) == SIGKILL)
                     try await group.waitForAll()
                 }
                 try await serve.start()

@@ -16,24 +16,23 @@ final class DevProcess: Sendable {
         mode: String = "plain", _ body: (DevProcess) async throws -> Void
     ) async throws {
         let dev = try await DevProcess()
-        do {
+        try await Program.run {
             if mode != "plain" { _ = try await dev.control("POST", "/mode", ["mode": .text(mode)]) }
             try await body(dev)
             let credentials = try await dev.credentialsThatTravelled()
-            dev.program.stop()
+            await dev.program.stop()
             #expect(!credentials.isEmpty, "the sandbox saw no credential, so the scan would prove nothing")
             let said = dev.output.text + dev.answers.text
             #expect(Self.leaks(of: credentials, in: said).isEmpty, "S1")
             #expect(!dev.output.text.contains(/cot_[0-9a-f]/), "S2: a log line holds a connect token")
-        } catch {
-            dev.program.stop()
-            throw error
+        } finally: {
+            await dev.program.stop()
         }
     }
 
     private init() async throws {
         let port = try FreePort.find()
-        program = try await Program(
+        program = await Program(
             "connect-bff", ["dev", "--port", "\(port)", "--sandbox-port", "0", "--log-level", "trace"],
             until: "Ctrl-C stops.")
         output = program.output

@@ -9,7 +9,14 @@ final class Nginx: Sendable {
     /// - Parameters:
     ///   - http: Directives of the `http` block.
     ///   - location: Directives of the one location, besides where it passes to.
-    init(before service: String, http: String = "", location: String = "") async throws {
+    static func run(
+        before service: String, http: String = "", location: String = "", _ body: (Nginx) async throws -> Void
+    ) async throws {
+        let nginx = try await Nginx(before: service, http: http, location: location)
+        try await Program.run({ try await body(nginx) }, finally: { await nginx.stop() })
+    }
+
+    private init(before service: String, http: String, location: String) async throws {
         let port = try FreePort.find()
         url = "http://127.0.0.1:\(port)"
         folder = FileManager.default.temporaryDirectory.appending(path: "bff-nginx-\(UUID())").path
@@ -32,7 +39,7 @@ final class Nginx: Sendable {
             }
             """
         try Data(configuration.utf8).write(to: URL(filePath: "\(folder)/nginx.conf"))
-        program = try await Program(
+        program = await Program(
             path: URL(filePath: "/usr/sbin/nginx"), ["-p", folder, "-c", "\(folder)/nginx.conf", "-e", "stderr"],
             until: "OS: Linux")
         // It says so before it listens.
@@ -42,9 +49,8 @@ final class Nginx: Sendable {
         }
     }
 
-    func stop() {
-        // Foundation starts a process with the signals blocked that its thread had blocked, and nginx leaves it so.
-        program.stop(SIGKILL)
+    private func stop() async {
+        await program.stop()
         try? FileManager.default.removeItem(atPath: folder)
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Subprocess
 import Synchronization
 import Testing
 
@@ -26,21 +27,19 @@ final class ServeProcess: Sendable {
         _ settings: [String: String] = [:], _ body: (ServeProcess) async throws -> Void
     ) async throws {
         let serve = try await ServeProcess(settings)
-        do {
+        try await Program.run {
             try await serve.start()
             try await body(serve)
-        } catch {
-            serve.remove()
-            throw error
+        } finally: {
+            await serve.remove()
         }
-        serve.remove()
     }
 
     private init(_ settings: [String: String]) async throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "bff-serve-\(UUID())").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let account = "acc_\(UUID().uuidString.prefix(8))", apiKey = "sk_test_\(UUID().uuidString.prefix(12))"
-        let sandbox = try await Program(
+        let sandbox = await Program(
             "flatpeak-sandbox", ["--port", "0", "--account", account, "--key", apiKey], until: "Provider")
         self.sandbox = sandbox
         let address = { (label: String) in
@@ -49,8 +48,8 @@ final class ServeProcess: Sendable {
         }
         control = try address("Control")
 
-        let made = try await Program("connect-bff", ["key", "new", "backend"], until: "\n\n  backend ")
-        made.stop()
+        let made = await Program("connect-bff", ["key", "new", "backend"], until: "\n\n  backend ")
+        await made.end()
         let lines = made.output.text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
         serviceKey = try #require(lines.first { $0.hasPrefix("sbk_") })
         for (name, text) in ["keys": try #require(lines.first { $0.hasPrefix("backend ") }), "api-key": apiKey + "\n"] {
@@ -74,39 +73,45 @@ final class ServeProcess: Sendable {
 
     // MARK: - The process
 
+    struct DidNotStart: Error {
+        let code: Int32
+        let said: String
+    }
+
     func start() async throws {
-        let program = try await Program("connect-bff", ["serve"], environment: environment, until: "\"listening\"")
+        let program = await Program("connect-bff", ["serve"], environment: environment, until: "\"listening\"")
+        guard program.output.text.contains("\"listening\"") else {
+            throw DidNotStart(code: await program.stop(), said: program.output.text)
+        }
         service.withLock { $0 = program }
     }
 
     /// - Parameter signal: SIGTERM, or SIGKILL for a crash.
     /// - Returns: The exit code; of a process that was killed, the signal.
     @discardableResult
-    func stop(_ signal: Int32 = SIGTERM) -> Int32 {
-        service.withLock { service in
-            defer { service = nil }
-            guard let service else { return 0 }
-            let code = service.stop(signal)
-            said.append(service.output.text)
-            return code
-        }
+    func stop(_ signal: Signal = .terminate) async -> Int32 {
+        guard let program = service.withLock({ $0 }) else { return 0 }
+        let code = await program.stop(signal)
+        service.withLock { $0 = nil }
+        said.append(program.output.text)
+        return code
     }
 
     func restart() async throws {
-        #expect(stop() == 0)
+        #expect(await stop() == 0)
         try await start()
     }
 
     /// Runs another command of the program with the same settings.
     func command(_ arguments: String...) async throws -> String {
-        let program = try await Program("connect-bff", arguments, environment: environment, until: "\u{0}")
-        program.stop()
+        let program = await Program("connect-bff", arguments, environment: environment, until: "\u{0}")
+        await program.end()
         return program.output.text
     }
 
-    private func remove() {
-        stop()
-        sandbox.stop()
+    private func remove() async {
+        await stop()
+        await sandbox.stop()
         try? FileManager.default.removeItem(atPath: folder)
     }
 

@@ -24,7 +24,7 @@ import Testing
             #expect(try await HTTP.send("GET", "\(serve.url)/readyz").text == "ok\n")
             #expect(try await HTTP.send("GET", "\(serve.url)/launch").status == 404)
 
-            #expect(serve.stop() == 0)
+            #expect(await serve.stop() == 0)
             for line in serve.log.split(separator: "\n") {
                 let fields = try JSONDecoder().decode([String: String].self, from: Data(line.utf8))
                 #expect(fields["time"] != nil && fields["level"] != nil && fields["message"] != nil)
@@ -118,7 +118,7 @@ import Testing
             let ready = try await HTTP.send("GET", "\(serve.url)/readyz")
             #expect(ready.status == 200 && ready.text.contains("takes no writes"))
             #expect(try Data(contentsOf: URL(filePath: serve.database)) == rubbish)
-            #expect(serve.stop() == 0)
+            #expect(await serve.stop() == 0)
             #expect(serve.log.contains("another file is in its place"))
         }
     }
@@ -126,7 +126,7 @@ import Testing
     @Test func `a database that cannot be opened is no start, and says why`() async throws {
         try await ServeProcess.run { serve in
             _ = try await serve.mint(as: "alice")
-            serve.stop()
+            await serve.stop()
             let key = "\(serve.database).key"
             let good = try Data(contentsOf: URL(filePath: key))
             try FileManager.default.removeItem(atPath: key)

@@ -20,7 +20,10 @@ import Testing
             let commands = dev.output.text.split(separator: "\n")
                 .filter { $0.hasPrefix("  MINT=") || $0.hasPrefix("  for step in") || $0.hasPrefix("  curl ") }
             #expect(commands.count == 3)
-            let said = try await Self.output(of: "/bin/bash", ["-c", commands.joined(separator: "\n")])
+            let shell = await Program(
+                path: URL(filePath: "/bin/bash"), ["-c", commands.joined(separator: "\n")], until: "\u{0}")
+            #expect(await shell.end() == 0)
+            let said = shell.output.text
             #expect(said.contains(#""route":"tariff_summary""#))
             #expect(said.contains(#""connection_type":"MANUAL""#))
             #expect(dev.output.text.contains("export CONNECT_API_URL=http://localhost:"))
@@ -133,12 +136,9 @@ import Testing
     func `serve refuses to start on bad settings, names them and exits with 78`(
         environment: [String: String], message: String
     ) async throws {
-        let program = Program.path(of: "connect-bff").path
-        let variables = environment.map { "\($0)='\($1)'" }.joined(separator: " ")
-        let said = try await Self.output(
-            of: "/bin/bash", ["-c", "env -i \(variables) \(program) serve 2>&1; echo exit $?"])
-        #expect(said.contains(message))
-        #expect(said.hasSuffix("exit 78\n"))
+        let program = await Program("connect-bff", ["serve"], environment: environment, until: message)
+        #expect(await program.end() == 78)
+        #expect(program.output.text.contains(message))
     }
 
     // MARK: - Tools
@@ -154,18 +154,5 @@ import Testing
             "POST", "\(api)/connect/token", headers: [("authorization", "Bearer \(bearer)")],
             json: ["connect_url": "http://localhost:7070", "callback_url": "https://other.example/done"])
         return try #require(try minted.json["connect_token"]?.text)
-    }
-
-    /// What a program writes to its standard output until it ends.
-    private static func output(of program: String, _ arguments: [String]) async throws -> String {
-        let process = Process()
-        process.executableURL = URL(filePath: program)
-        process.arguments = arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return String(decoding: data, as: UTF8.self)
     }
 }
