@@ -67,7 +67,8 @@ extension FlatpeakClient.Settings {
         if let bearer {
             // A token that nobody minted: "not found" is what a login in the right version reads.
             let authorization = bearer.expose { "Bearer \($0)" }
-            let answer = await ask(.claim, query: "?connect_token=cot_doctor", authorization: authorization, by: transport)
+            let answer = await ask(
+                .claim, query: "?connect_token=cot_doctor", authorization: authorization, by: transport)
             if case .failure(let error) = answer, error != .notFound { examination.read = error }
         }
         let keySet = await transport.document(at: "\(apiURL)/jwks.json")
@@ -120,7 +121,8 @@ extension Examination.Obstacle {
             case is NIOConnectionError: .refused
             case let error as IOError: error.errnoCode == ECONNREFUSED ? .refused : .broken
             case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError: .certificate
-            case is DeadlineExceeded, HTTPClientError.connectTimeout, HTTPClientError.deadlineExceeded: .noAnswer
+            case is DeadlineExceeded: .noAnswer
+            case let error as HTTPClientError where [.connectTimeout, .deadlineExceeded].contains(error): .noAnswer
             default: .broken
             }
     }

@@ -23,6 +23,7 @@ package struct FlatpeakCondition: Sendable {
     /// Tells swift-metrics.
     package func record() {
         Gauge(label: "connect_bff_logged_in").record(login.left.map { $0 > .zero ? 1 : 0 } ?? 0)
+        Gauge(label: "connect_bff_login_failing").record(login.trouble == nil ? 0 : 1)
         Gauge(label: "connect_bff_bearer_age_seconds").record((login.age ?? .zero).seconds)
         Gauge(label: "connect_bff_bearer_remaining_seconds").record((login.left ?? .zero).seconds)
         Gauge(label: "connect_bff_key_in_use").record(login.key)

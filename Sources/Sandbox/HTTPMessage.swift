@@ -47,7 +47,7 @@ struct HTTPAnswer: Sendable {
     /// The same with a `Date`, by the sandbox's clock.
     func dated(_ now: Date) -> HTTPAnswer {
         var answer = self
-        answer.headers.append(("Date", now.formatted(.http)))
+        answer.headers.append(("Date", Timestamp.http(now)))
         return answer
     }
 

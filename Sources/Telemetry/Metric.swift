@@ -66,6 +66,9 @@ package struct Metric: Sendable {
 
     private static let bearer = [
         Metric(.gauge, "connect_bff_logged_in", "1 while there is a bearer that is good now, else 0."),
+        Metric(
+            .gauge, "connect_bff_login_failing",
+            "1 while the last login failed, else 0; an older bearer may be good still."),
         Metric(.gauge, "connect_bff_bearer_age_seconds", "Time since the login that gave the bearer in use."),
         Metric(
             .gauge, "connect_bff_bearer_remaining_seconds", "Time until the bearer in use ends; 0 when there is none."),

@@ -23,12 +23,13 @@ final class ServeProcess: Sendable {
     /// Everything that it ever wrote.
     var log: String { said.text + (service.withLock { $0?.output.text } ?? "") }
 
+    /// - Parameter starting: Whether the service runs from the beginning.
     static func run(
-        _ settings: [String: String] = [:], _ body: (ServeProcess) async throws -> Void
+        _ settings: [String: String] = [:], starting: Bool = true, _ body: (ServeProcess) async throws -> Void
     ) async throws {
         let serve = try await ServeProcess(settings)
         try await Program.run {
-            try await serve.start()
+            if starting { try await serve.start() }
             try await body(serve)
         } finally: {
             await serve.remove()
@@ -104,9 +105,15 @@ final class ServeProcess: Sendable {
 
     /// Runs another command of the program with the same settings.
     func command(_ arguments: String...) async throws -> String {
-        let program = await Program("connect-bff", arguments, environment: environment, until: "\u{0}")
-        await program.end()
-        return program.output.text
+        await result(of: arguments).text
+    }
+
+    /// The same with other settings, and its exit code.
+    func result(of arguments: [String], with settings: [String: String] = [:]) async -> (code: Int32, text: String) {
+        let program = await Program(
+            "connect-bff", arguments, environment: environment.merging(settings) { $1 }, until: "\u{0}")
+        let code = await program.end()
+        return (code, program.output.text)
     }
 
     private func remove() async {

@@ -151,10 +151,14 @@ struct Diagnosis {
     }
 
     private mutating func login(_ examination: Examination, _ known: Facts.Known) {
-        let accepted = examination.keys.compactMap { key in
-            if case .accepted(let liveMode) = key { liveMode } else { Bool??.none }
+        var accepted: [Bool?] = []
+        var errors: [BFFError] = []
+        for key in examination.keys {
+            switch key {
+            case .accepted(let liveMode): accepted.append(liveMode)
+            case .fails(let error): errors.append(error)
+            }
         }
-        let errors = examination.keys.compactMap { key in if case .fails(let error) = key { error } else { nil } }
         if errors.contains(.upstreamVersionNotSupported) || examination.read == .upstreamVersionNotSupported {
             if accepted.isEmpty { skip(.login, "refused for the API version alone") }
             skip(.mode, "cannot be told while the API version is refused")
@@ -178,7 +182,9 @@ struct Diagnosis {
         }
         for (index, key) in examination.keys.enumerated() where key == .fails(.upstreamRefusedCredentials) {
             let name = index == 0 ? Setting.apiKey.variable : Setting.nextAPIKey.variable
-            warn(.login, "Flatpeak refuses \(name); the other key works", "remove the old key once the new one is in use")
+            warn(
+                .login, "Flatpeak refuses \(name); the other key works", "remove the old key once the new one is in use"
+            )
         }
         if errors.isEmpty { pass(.login, "Flatpeak accepts \(accepted.count == 1 ? "the key" : "both keys")") }
         mode(accepted, known)
@@ -194,7 +200,9 @@ struct Diagnosis {
     private mutating func mode(_ accepted: [Bool?], _ known: Facts.Known) {
         let word = { (isLive: Bool) in isLive ? "live" : "test" }
         guard let mode = known.mode else {
-            return pass(.mode, accepted.first.flatMap { $0 }.map { "\(word($0)) mode; FLATPEAK_MODE asks for none" } ?? "not told")
+            return pass(
+                .mode,
+                accepted.first.flatMap { $0 }.map { "\(word($0)) mode; FLATPEAK_MODE asks for none" } ?? "not told")
         }
         guard let other = accepted.compactMap(\.self).first(where: { $0 != (mode == .live) }) else {
             return pass(.mode, "\(mode.rawValue) mode, as FLATPEAK_MODE says")
@@ -209,7 +217,10 @@ struct Diagnosis {
         case .nameUnknown: ("the name is not known here", "check its spelling, and /etc/resolv.conf")
         case .refused: ("nothing listens there", "check the port, and that a firewall lets this machine out")
         case .noAnswer:
-            ("no answer within 5 s", "check that a firewall lets this machine out to port 443, or set up its proxy's route")
+            (
+                "no answer within 5 s",
+                "check that a firewall lets this machine out to port 443, or set up its proxy's route"
+            )
         case .certificate:
             (
                 "its certificate is not trusted here: it has expired, is for another name, or its authority is unknown",

@@ -8,6 +8,7 @@ import Logging
 import NIOCore
 import Relay
 import Sessions
+import Store
 
 /// Finds the facts out: settings, sockets, the way in, Flatpeak, the identity provider, the store.
 struct Gatherer {
@@ -34,7 +35,8 @@ struct Gatherer {
     private var strangers: [String] {
         let known = Set(Setting.all.flatMap { $0.isSecret ? [$0.variable, "\($0.variable)_FILE"] : [$0.variable] })
         return environment.keys.filter { name in
-            ["FLATPEAK_", "BFF_"].contains { name.hasPrefix($0) } && !name.hasPrefix("BFF_TEST_") && !known.contains(name)
+            ["FLATPEAK_", "BFF_"].contains { name.hasPrefix($0) } && !name.hasPrefix("BFF_TEST_")
+                && !known.contains(name)
         }.sorted()
     }
 
