@@ -153,7 +153,8 @@ let package = Package(
                 .hummingbirdTesting, .logging, .yams,
             ]),
         .testTarget(
-            name: "ProgramTests", dependencies: ["Core", "Flatpeak", "Gateway", "TestSupport", "connect-bff", .logging]),
+            name: "ProgramTests",
+            dependencies: ["Core", "Flatpeak", "Gateway", "TestSupport", "connect-bff", .logging, .unixSignals]),
     ]
 )
 

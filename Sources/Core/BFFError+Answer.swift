@@ -157,7 +157,8 @@ extension BFFError {
         case .upstreamModeDiffers: "The operator has to make FLATPEAK_MODE and the API key agree."
         case .upstreamVersionNotSupported: "The operator has to set FLATPEAK_VERSION to the account's version."
         case .loopDetected: "The operator has to point FLATPEAK_CONNECT_URL at Flatpeak, not at this server."
-        case .notReady: "It has not tried to log in yet, or Flatpeak's mode is not the one it is set up for."
+        case .notReady:
+            "It has not tried to log in yet, it is about to stop, or Flatpeak's mode is not the one it is set up for."
         case .identityUnavailable, .overloaded, .storeUnavailable: "Try again in a moment."
         case .clientClosed: "Nobody reads this."
         case .internalFailure: "Try again; if it stays, tell the operator the request id."

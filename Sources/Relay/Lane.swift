@@ -25,6 +25,7 @@ package final class Lane: Sendable {
     private let tls: NIOSSLContext?
     private let randomBytes: @Sendable (Int) -> [UInt8]
     private let buckets: Mutex<RateLimiter<ConnectToken>?>
+    private let draining = Atomic(false)
     private let loops = Mutex<[ObjectIdentifier: NIOLoopBound<LaneLoop>]>([:])
 
     /// The paths that are ours; the first is what the reference web app calls.
@@ -113,6 +114,15 @@ package final class Lane: Sendable {
         for eventLoop in group.makeIterator() {
             eventLoop.execute { self.loop(of: eventLoop).pool.warm(Self.warmConnections) }
         }
+    }
+
+    /// Whether every answer tells its client to leave.
+    var isDraining: Bool { draining.load(ordering: .relaxed) }
+
+    /// From now on each answer is the last one of its connection, so that clients find another process.
+    package func drain() {
+        draining.store(true, ordering: .relaxed)
+        for loop in loops.withLock({ Array($0.values) }) { loop.eventLoop.execute { loop.value.drain() } }
     }
 
     /// How many connections to upstream there are.

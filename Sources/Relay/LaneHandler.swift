@@ -70,6 +70,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         self.port = port
         self.peer = peer
         since = loop.now
+        if loop.lane.isDraining { turns.drain() }
     }
 
     private var lane: Lane { loop.lane }
@@ -394,7 +395,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     ) {
         answer.writeAnswerHead(
             status, contentType: contentType, retryAfter: retryAfter, length: length, isChunked: isChunked,
-            keepsAlive: turns.answerKeepsAlive, number: number, dateLine: loop.dateLine
+            keepsAlive: turns.headWritten(), number: number, dateLine: loop.dateLine
         ) { lane.rules.writeLines(for: head, from: peer, into: &$0) }
     }
 
@@ -520,7 +521,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             if turns.turn == .closing { return context.close(promise: nil) }
             if turns.isOurs || !held.isEmpty { return held.append(.inputClosed) }
         case is ChannelShouldQuiesceEvent:
-            turns.drain()
+            turns.end()
             if turns.isOurs { return }
         default: break
         }
@@ -541,6 +542,9 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         call = nil
         answer = nil
     }
+
+    /// The service is about to stop.
+    func drain() { turns.drain() }
 
     func tick(at now: ContinuousClock.Instant) {
         let times = lane.times

@@ -40,6 +40,10 @@ final class LaneLoop {
         pool.shutDown()
     }
 
+    func drain() {
+        for connection in connections { connection.drain() }
+    }
+
     func nextNumber() -> RequestNumber { numbers.next() }
 
     private func tick() {

@@ -21,7 +21,10 @@ struct Turns: Equatable {
     private(set) var turn = Turn.idle
     /// Whether the client may send another request after this answer.
     private var keepsAlive = true
+    /// Whether each answer from now on says that it is the connection's last one.
     private var isDraining = false
+    /// Whether the connection ends with the answer under way, whatever that said.
+    private var isEnding = false
     private var hasPassedRequest = false
     private var hasPassedAnswer = false
     /// Whether the router has begun to answer.
@@ -39,9 +42,6 @@ struct Turns: Equatable {
     /// Whether the router would end the connection if it learnt now that the client or the service wants to.
     var isOurs: Bool { turn == .reading || turn == .asked || turn == .answering }
 
-    /// Whether the answer that is about to be written is not the connection's last one.
-    var answerKeepsAlive: Bool { keepsAlive && !isDraining }
-
     mutating func headArrived(isOurs: Bool, keepsAlive: Bool) {
         self.keepsAlive = keepsAlive
         hasPassedRequest = false
@@ -54,6 +54,13 @@ struct Turns: Equatable {
         turn = .asked
     }
 
+    /// The head of an answer of ours is written now.
+    /// - Returns: Whether it may say that another request can follow; the connection then keeps that word.
+    mutating func headWritten() -> Bool {
+        if isDraining { keepsAlive = false }
+        return keepsAlive
+    }
+
     mutating func answerBegan() {
         turn = .answering
     }
@@ -63,14 +70,20 @@ struct Turns: Equatable {
         keepsAlive = false
     }
 
-    /// The service stops; the current answer is the last one.
+    /// The service is about to stop: the next answer to begin is the last one.
     mutating func drain() {
         isDraining = true
     }
 
+    /// The service stops; the current answer is the last one.
+    mutating func end() {
+        isDraining = true
+        isEnding = true
+    }
+
     /// An answer of ours is written.
     mutating func answered() {
-        turn = answerKeepsAlive ? .idle : .closing
+        turn = keepsAlive && !isEnding ? .idle : .closing
     }
 
     mutating func closed() {
@@ -94,7 +107,7 @@ struct Turns: Equatable {
     mutating func passedAnswerBegan() -> Bool {
         hasPassedAnswerBegun = true
         if !hasPassedRequest { keepsAlive = false }
-        return !keepsAlive
+        return !headWritten()
     }
 
     /// The router's answer is written.

@@ -1,6 +1,8 @@
 import Core
 import Flatpeak
 import FoundationEssentials
+import Gateway
+import HTTPTypes
 import Metrics
 import Sessions
 import Telemetry
@@ -79,5 +81,21 @@ struct Condition: Sendable {
             residentBytes = condition.process?.residentBytes
             openFiles = condition.process?.openFiles
         }
+    }
+}
+
+extension Route {
+    /// `GET /metrics` and `GET /status`, for the admin listener alone.
+    static func forOperators(
+        _ metrics: PrometheusRegistry, _ condition: @escaping @Sendable () -> Condition
+    ) -> [Route] {
+        [
+            Route(
+                .get, "/metrics", .open,
+                .anyone { _ in
+                    condition().record()
+                    return Reply(.ok, contentType: PrometheusRegistry.contentType, body: Array(metrics.text().utf8))
+                }), Route(.get, "/status", .open, .anyone { _ in .json(condition().json) }),
+        ]
     }
 }

@@ -2,11 +2,13 @@ import ArgumentParser
 import Core
 import Flatpeak
 import FoundationEssentials
+import Glibc
 import Gateway
 import Logging
 import Relay
 import ServiceLifecycle
 import Sessions
+import Telemetry
 import UnixSignals
 
 /// The service, wired: the one place where clocks, randomness, network and store are chosen.
@@ -16,7 +18,10 @@ struct ConnectService {
     /// A PEM file to trust instead of the system's roots.
     var certificateAuthorities: String?
     let sessions: SessionSettings
-    let listen: GatewayServer.Address
+    let listen: ListenAddress
+    let adminListen: ListenAddress
+    /// How long connections are still taken once the process was told to end.
+    var drain = Duration.zero
     let allowedOrigins: Set<String>
     /// Empty for any.
     var allowedHosts: Set<String> = []
@@ -25,12 +30,15 @@ struct ConnectService {
     let limits: RateLimits
     let store: any SessionStore
     let logger: Logger
+    let metrics: PrometheusRegistry
     /// Takes a line for each request; nil for the logger's own form.
     var requestLog: (@Sendable (RequestLine) -> Void)?
     /// What runs from the beginning to the end.
     var always: [any Service] = []
+    /// Writes out what is held back, before the process ends out of turn.
+    var flush: @Sendable () -> Void = {}
 
-    /// Runs until SIGTERM or SIGINT, then lets requests under way finish, and shuts the transport down.
+    /// Runs until SIGTERM or SIGINT, then drains (``Shutdown``), and shuts the transport down.
     ///
     /// - Parameters:
     ///   - pages: Routes besides those of the contract.
@@ -48,35 +56,84 @@ struct ConnectService {
         let sessions = Sessions(
             flatpeak: flatpeak, ledger: ledger, reads: reads, settings: sessions, now: now,
             randomBytes: Self.randomBytes, logger: logger)
+        let shutdown = Shutdown()
+        let isEnding: @Sendable () -> Bool = { shutdown.hasBegun }
         let table = RouteTable(
-            Route.contract(sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, now: now) + pages,
+            Route.contract(
+                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, now: now, isEnding: isEnding)
+                + pages,
             authenticator: authenticator, origins: allowedOrigins,
             limits: Limits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
             hosts: allowedHosts, randomBytes: Self.randomBytes, logger: logger, log: requestLog)
         let lane = try lane(sessions, flatpeak.relayCalls, table.laneRules)
-        // The last one is stopped first: no request is taken any more while those under way still find a bearer.
+        let condition: @Sendable () -> Condition = {
+            Condition(
+                flatpeak: flatpeak.condition, isReady: flatpeak.isReady && !isEnding(), store: ledger.debt,
+                requestsUnderWay: table.underWay, process: .now(), now: now())
+        }
+        let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()
+        // The last one is stopped first: no request is taken any more while those under way still find a bearer, and
+        // probes are answered to the end.
         var services: [any Service] =
             always + [
+                AdminServer(
+                    Route.probes(flatpeak: flatpeak, ledger: ledger, isEnding: isEnding)
+                        + Route.forOperators(metrics, condition), at: adminListen,
+                    randomBytes: Self.randomBytes, logger: logger, listening: { openAdmin.finish() }),
                 BackgroundWork("bearer renewal") { await flatpeak.run() },
                 BackgroundWork("sessions", { await sessions.run() }, finish: { await sessions.finish() }),
             ]
         if let reload { services.append(CredentialReload(flatpeak: flatpeak, read: reload, logger: logger)) }
         services.append(
-            GatewayServer(table, lane: lane, at: listen, logger: logger) { [listen, logger] _ in
-                logger.info("listening", metadata: ["bff.listen": "\(listen)"])
+            GatewayServer(table, lane: lane, at: listen, logger: logger) { [listen, adminListen, logger] _ in
+                for await _ in adminOpen {}
+                guard !Task.isCancelled else { return }
+                logger.info("listening", metadata: ["bff.listen": "\(listen)", "bff.admin_listen": "\(adminListen)"])
                 await listening()
+                Systemd.notify("READY=1", at: Self.notifySocket)
             })
-        var configuration = ServiceGroupConfiguration(
-            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        configuration.maximumGracefulShutdownDuration = .seconds(20)
+        var configuration = ServiceGroupConfiguration(services: services, logger: logger)
+        configuration.maximumGracefulShutdownDuration = Shutdown.patience
         do {
-            try await ServiceGroup(configuration: configuration).run()
+            try await run(ServiceGroup(configuration: configuration), until: shutdown, lane)
         } catch {
             await transport.shutdown()
-            throw ExitCode.cannotStart.after(["cannot listen on \(listen): \(error)"])
+            throw error
         }
         await transport.shutdown()
     }
+
+    private func run(_ group: ServiceGroup, until shutdown: Shutdown, _ lane: Lane) async throws {
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let steps = Shutdown.Steps(
+            announce: { [logger, drain] in
+                Systemd.notify("STOPPING=1", at: Self.notifySocket)
+                logger.info("stopping", metadata: ["bff.drain": "\(drain)"])
+                lane.drain()
+            },
+            close: { await group.triggerGracefulShutdown() },
+            exit: { [flush] code in
+                flush()
+                // Not `exit`: it would wait for threads of libraries, and nothing waits here.
+                _exit(code)
+            })
+        try await withThrowingTaskGroup { tasks in
+            tasks.addTask { [drain] in
+                await shutdown.run(on: signals, window: drain, sleep: { try await Task.sleep(for: $0) }, steps)
+            }
+            do {
+                try await group.run()
+            } catch let error as CannotListen {
+                throw ExitCode.cannotStart.after([error.description])
+            } catch  where shutdown.hasBegun {
+                // Some requests were given up; that ends the process no less well.
+                logger.warning("requests were cut off", metadata: ["bff.error_type": "\(type(of: error))"])
+            }
+            tasks.cancelAll()
+        }
+    }
+
+    private static let notifySocket = ProcessInfo.processInfo.environment["NOTIFY_SOCKET"]
 
     private func lane(_ sessions: Sessions, _ calls: RelayCalls, _ rules: any LaneRules) throws -> Lane {
         do {

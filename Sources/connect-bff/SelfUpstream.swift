@@ -9,7 +9,7 @@ enum SelfUpstream {
     /// What is wrong, naming the setting; nil when nothing is.
     ///
     /// A name that cannot be resolved now is not judged.
-    static func problem(listen: GatewayServer.Address, upstreams: [(setting: Setting, url: String)]) -> String? {
+    static func problem(listen: ListenAddress, upstreams: [(setting: Setting, url: String)]) -> String? {
         guard case .tcp(let host, let port) = listen else { return nil }
         let own = addresses(of: host)
         for (setting, url) in upstreams {

@@ -52,16 +52,18 @@ struct Serve: AsyncParsableCommand {
         let service = ConnectService(
             flatpeak: settings.flatpeak, transport: transport,
             certificateAuthorities: settings.certificateAuthorities, sessions: settings.sessions,
-            listen: settings.listen,
+            listen: settings.listen, adminListen: settings.adminListen, drain: settings.drain,
             allowedOrigins: settings.allowedOrigins, allowedHosts: settings.allowedHosts, authenticator: authenticator,
             trustedProxies: settings.trustedProxies, limits: settings.limits, store: store, logger: logger,
+            metrics: metrics,
             requestLog: Self.requestLog(from: settings.logLevel) { [format = settings.logFormat] line in
                 switch format {
                 case .json: log.add(line)
                 case .text: text.add(line)
                 }
             },
-            always: [BackgroundWork("log") { await Self.keepFlushing(log) }])
+            always: [BackgroundWork("log") { await Self.keepFlushing(log) }],
+            flush: { log.flush() })
         do {
             try await service.run(reload: { [config] () throws(Settings.Invalid) in
                 reloadServiceKeys()

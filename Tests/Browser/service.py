@@ -60,15 +60,15 @@ class Service:
         self.sandbox, said = start(SANDBOX, "--port", str(self.sandbox_port), until="Provider")
         self.control_url = re.search(r"Control +(http://\S+)", said)[1]
         self.provider_url = re.search(r"Provider +(http://\S+)", said)[1]
-        self.port = free_ports(1)
+        self.port = free_ports(2)
         self.url = f"http://localhost:{self.port}"
         self.restarts = 0
         self._start()
 
     def _start(self):
         self.process, _ = start(
-            PROGRAM, "dev", "--port", str(self.port), "--join-sandbox", "--sandbox-port", str(self.sandbox_port),
-            "--state", self.state, until="Ctrl-C stops.")
+            PROGRAM, "dev", "--port", str(self.port), "--admin-port", str(self.port + 1), "--join-sandbox",
+            "--sandbox-port", str(self.sandbox_port), "--state", self.state, until="Ctrl-C stops.")
 
     def restart(self):
         """What it knew, it has to find in its database again."""

@@ -33,7 +33,11 @@ final class DevProcess: Sendable {
     private init() async throws {
         let port = try FreePort.find()
         program = await Program(
-            "connect-bff", ["dev", "--port", "\(port)", "--sandbox-port", "0", "--log-level", "trace"],
+            "connect-bff",
+            [
+                "dev", "--port", "\(port)", "--admin-port", "\(try FreePort.find())", "--sandbox-port", "0",
+                "--log-level", "trace",
+            ],
             until: "Ctrl-C stops.")
         output = program.output
         gateway = "http://127.0.0.1:\(port)"

@@ -82,6 +82,9 @@ final class Program: Sendable {
         await end()
     }
 
+    /// Sends it a signal and does not wait.
+    func send(_ signal: Signal) { signals.yield(signal) }
+
     /// A program of this package, beside the test bundle.
     static func path(of name: String) -> URL {
         URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: name)

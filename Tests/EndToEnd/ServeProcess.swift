@@ -9,6 +9,8 @@ import Testing
 final class ServeProcess: Sendable {
     let folder: String
     let url: String
+    /// Where operators look.
+    let adminURL: String
     let control: String
     /// The key of the integrator's backend, which names the user in `Connect-Subject`.
     let serviceKey: String
@@ -62,10 +64,14 @@ final class ServeProcess: Sendable {
         ]
         let port = try FreePort.find()
         url = "http://127.0.0.1:\(port)"
+        let adminPort = try FreePort.find()
+        adminURL = "http://127.0.0.1:\(adminPort)"
         environment = [
             "FLATPEAK_ACCOUNT_ID": account, "FLATPEAK_API_KEY_FILE": "\(folder)/api-key",
             "FLATPEAK_API_URL": try address("API"), "FLATPEAK_CONNECT_URL": try address("Connect"),
-            "FLATPEAK_MODE": "test", "BFF_LISTEN": "127.0.0.1:\(port)", "BFF_PUBLIC_URL": "http://localhost:\(port)",
+            "FLATPEAK_MODE": "test", "BFF_LISTEN": "127.0.0.1:\(port)",
+            "BFF_ADMIN_LISTEN": "127.0.0.1:\(adminPort)", "BFF_DRAIN": "0s",
+            "BFF_PUBLIC_URL": "http://localhost:\(port)",
             "BFF_AUTH": "service", "BFF_SERVICE_KEYS_FILE": "\(folder)/keys", "BFF_LOG_LEVEL": "trace",
             "BFF_DATABASE_URL": "sqlite:\(folder)/state/connect-bff.sqlite", "BFF_LIMIT_MINT": "100000/s",
             "BFF_LIMIT_ADDRESS": "100000/s",
@@ -91,12 +97,22 @@ final class ServeProcess: Sendable {
     /// - Returns: The exit code; of a process that was killed, the signal.
     @discardableResult
     func stop(_ signal: Signal = .terminate) async -> Int32 {
+        send(signal)
+        return await end()
+    }
+
+    /// Waits until it has ended.
+    /// - Returns: What ``stop(_:)`` does.
+    func end() async -> Int32 {
         guard let program = service.withLock({ $0 }) else { return 0 }
-        let code = await program.stop(signal)
+        let code = await program.end()
         service.withLock { $0 = nil }
         said.append(program.output.text)
         return code
     }
+
+    /// Sends it a signal and does not wait.
+    func send(_ signal: Signal) { service.withLock { $0?.send(signal) } }
 
     func restart() async throws {
         #expect(await stop() == 0)

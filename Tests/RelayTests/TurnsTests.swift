@@ -10,7 +10,9 @@ import Testing
         turns.bodyArrived()
         #expect(turns.turn == .asked && turns.mustHold)
         turns.answerBegan()
-        #expect(turns.turn == .answering && turns.mustHold && turns.answerKeepsAlive)
+        #expect(turns.turn == .answering && turns.mustHold)
+        let keepsAlive = turns.headWritten()
+        #expect(keepsAlive)
         turns.answered()
         #expect(turns.turn == .idle && !turns.mustHold && !turns.isOurs)
     }
@@ -45,7 +47,8 @@ import Testing
         turns.headArrived(isOurs: isOurs, keepsAlive: false)
         if isOurs {
             turns.bodyArrived()
-            #expect(!turns.answerKeepsAlive)
+            let keepsAlive = turns.headWritten()
+            #expect(!keepsAlive)
             turns.answerBegan()
             turns.answered()
         } else {
@@ -62,18 +65,45 @@ import Testing
     @Test func `a service that stops ends the connection with the answer under way`() {
         var turns = Turns()
         turns.headArrived(isOurs: true, keepsAlive: true)
-        turns.drain()
+        turns.end()
         turns.bodyArrived()
-        #expect(!turns.answerKeepsAlive)
+        let keepsAlive = turns.headWritten()
+        #expect(!keepsAlive)
         turns.answered()
         #expect(turns.turn == .closing)
+    }
+
+    @Test(arguments: [true, false])
+    func `a service that is about to stop keeps its word: the next answer is the last, not one that began`(
+        isOurs: Bool
+    ) {
+        var turns = Turns()
+        for isLast in [false, true] {
+            turns.headArrived(isOurs: isOurs, keepsAlive: true)
+            if isOurs {
+                turns.bodyArrived()
+                turns.answerBegan()
+                let keepsAlive = turns.headWritten()
+                #expect(keepsAlive == !isLast)
+                turns.drain()
+                turns.answered()
+            } else {
+                _ = turns.requestPassed()
+                let saysClose = turns.passedAnswerBegan()
+                #expect(saysClose == isLast)
+                turns.drain()
+                _ = turns.answerPassed()
+            }
+            #expect(turns.turn == (isLast ? .closing : .idle))
+        }
     }
 
     @Test func `what cannot be trusted is the last`() {
         var turns = Turns()
         turns.headArrived(isOurs: true, keepsAlive: true)
         turns.endAfterAnswer()
-        #expect(!turns.answerKeepsAlive)
+        let keepsAlive = turns.headWritten()
+        #expect(!keepsAlive)
         turns.answered()
         #expect(turns.turn == .closing)
     }

@@ -23,6 +23,9 @@ struct Dev: AsyncParsableCommand {
     @Option(help: "Where the service listens on 127.0.0.1.")
     var port = 8080
 
+    @Option(help: "Where operators look, on 127.0.0.1.")
+    var adminPort = 9090
+
     @Option(help: "The sandbox's API; Connect, controls and provider pages take the next three. 0 takes free ports.")
     var sandboxPort = 8090
 
@@ -39,14 +42,17 @@ struct Dev: AsyncParsableCommand {
         guard Logger.Level(rawValue: logLevel) != nil else {
             throw ValidationError("There is no log level \(logLevel).")
         }
-        guard (1...65535).contains(port), ((joinSandbox ? 1 : 0)...65532).contains(sandboxPort) else {
+        guard (1...65535).contains(port), (1...65535).contains(adminPort),
+            ((joinSandbox ? 1 : 0)...65532).contains(sandboxPort)
+        else {
             throw ValidationError("A port is a number from 1 to 65535.")
         }
     }
 
     func run() async throws {
         try OpenSSL.requireUsable()
-        MetricsSystem.bootstrap(PrometheusRegistry())
+        let metrics = PrometheusRegistry()
+        MetricsSystem.bootstrap(metrics)
         let log = TextLog(isColoured: StandardStream.errorIsTerminal) { StandardStream.error($0) }
         var logger = Logger(label: "connect-bff") { _ in TextLogHandler(log) }
         logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
@@ -76,19 +82,19 @@ struct Dev: AsyncParsableCommand {
                 returnURLs: [
                     "\(publicURL)\(LaunchPage.path)", "myapp://tariff/done", "\(publicURL)\(DevPage.path)",
                 ]),
-            listen: .tcp(host: "127.0.0.1", port: port),
+            listen: .tcp(host: "127.0.0.1", port: port), adminListen: .tcp(host: "127.0.0.1", port: adminPort),
             allowedOrigins: [
                 "http://localhost:7070", "http://127.0.0.1:7070", publicURL, "http://127.0.0.1:\(port)",
             ],
             authenticator: DevAuthenticator(),
             // A developer's loops and fuzzers are welcome.
             trustedProxies: TrustedProxies([], unix: false), limits: RateLimits(), store: store, logger: logger,
-            requestLog: Serve.requestLog(from: logger.logLevel, log.add))
+            metrics: metrics, requestLog: Serve.requestLog(from: logger.logLevel, log.add))
         do {
             try await service.run(
                 pages: DevPage.routes + [LaunchPage.route],
                 listening: {
-                    StandardStream.output(Welcome.text(publicURL: publicURL, sandbox: addresses))
+                    StandardStream.output(Welcome.text(publicURL: publicURL, adminPort: adminPort, sandbox: addresses))
                 })
         } catch {
             await sandbox?.stop()

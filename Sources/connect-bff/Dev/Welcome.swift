@@ -4,7 +4,7 @@ import Sandbox
 ///
 /// The commands in it are run by a test.
 enum Welcome {
-    static func text(publicURL: String, sandbox: Sandbox.Addresses) -> String {
+    static func text(publicURL: String, adminPort: Int, sandbox: Sandbox.Addresses) -> String {
         let json = "-H 'content-type: application/json'"
         let steps = [
             #""route":"session_start""#,
@@ -17,6 +17,7 @@ enum Welcome {
 
             connect-bff    \(publicURL)
             try it         \(publicURL)\(DevPage.path)
+            operators      http://127.0.0.1:\(adminPort)/readyz
             sandbox        API \(sandbox.api), Connect \(sandbox.connect)
                            controls \(sandbox.control), provider login \(sandbox.provider)
 

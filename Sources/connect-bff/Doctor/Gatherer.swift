@@ -64,28 +64,39 @@ struct Gatherer {
         _ settings: Settings, _ transport: HTTPTransport
     ) async -> ([(setting: String, address: String, state: Facts.ListenerState)], Facts.Approach) {
         var approach = Facts.Approach.untried(why: "the service's address cannot be listened on")
-        let room: WaitingRoom
+        let state: Facts.ListenerState
         do {
-            room = try await WaitingRoom(at: settings.listen)
+            let room = try await WaitingRoom(at: settings.listen)
+            approach = await self.approach(settings, room, transport)
+            await room.close()
+            state = .free
         } catch {
-            let isOurs = await isOurs(settings.listen, transport)
-            if isOurs {
+            // A contract that nobody else gives out.
+            state =
+                await answers(at: settings.listen, "/openapi.yaml", "title: connect-bff", transport)
+                ? .running : .unusable(why: Self.words(error))
+            if state == .running {
                 approach = .untried(
-                    why: "the service runs; its metric connect_bff_untrusted_forwarding_total tells whether a proxy "
-                        + "is not trusted")
+                    why: "the service runs; connect_bff_untrusted_forwarding_total on its page of metrics counts what "
+                        + "a proxy says that is not trusted")
             }
-            return (
-                [
-                    (
-                        Setting.listen.variable, "\(settings.listen)",
-                        isOurs ? .running : .unusable(why: Self.words(error))
-                    )
-                ], approach
-            )
         }
-        approach = await self.approach(settings, room, transport)
-        await room.close()
-        return ([(Setting.listen.variable, "\(settings.listen)", .free)], approach)
+        return (
+            [
+                (Setting.listen.variable, "\(settings.listen)", state),
+                (Setting.adminListen.variable, "\(settings.adminListen)", await adminState(settings, transport)),
+            ], approach
+        )
+    }
+
+    private func adminState(_ settings: Settings, _ transport: HTTPTransport) async -> Facts.ListenerState {
+        do {
+            try await WaitingRoom(at: settings.adminListen).close()
+            return .free
+        } catch {
+            return await answers(at: settings.adminListen, "/metrics", "connect_bff_", transport)
+                ? .running : .unusable(why: Self.words(error))
+        }
     }
 
     /// Asks for the public address while we listen in the service's place.
@@ -101,13 +112,13 @@ struct Gatherer {
     }
 
     /// Whether a service of ours answers on an address that is taken.
-    private func isOurs(_ address: GatewayServer.Address, _ transport: HTTPTransport) async -> Bool {
+    private func answers(
+        at address: ListenAddress, _ path: String, _ sign: String, _ transport: HTTPTransport
+    ) async -> Bool {
         guard case .tcp(let host, let port) = address else { return false }
         let near = ["0.0.0.0": "127.0.0.1", "::": "::1"][host] ?? host
-        let url = "http://\(near.contains(":") ? "[\(near)]" : near):\(port)"
-        // A contract that nobody else gives out.
-        let document = await transport.document(at: "\(url)/openapi.yaml") ?? []
-        return String(decoding: document.prefix(4096), as: UTF8.self).contains("connect-bff")
+        let url = "http://\(near.contains(":") ? "[\(near)]" : near):\(port)\(path)"
+        return String(decoding: await transport.document(at: url) ?? [], as: UTF8.self).contains(sign)
     }
 
     private static func words(_ error: any Error) -> String {

@@ -24,7 +24,7 @@ final class WaitingRoom: Sendable {
         func first(with mark: String) -> Visit? { all.withLock { $0.first { $0.head.contains(mark) } } }
     }
 
-    init(at address: GatewayServer.Address) async throws {
+    init(at address: ListenAddress) async throws {
         let visits = Visits()
         let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)

@@ -13,7 +13,9 @@ import SystemPackage
 struct Settings: Sendable {
     let flatpeak: FlatpeakClient.Settings
     let certificateAuthorities: String?
-    let listen: GatewayServer.Address
+    let listen: ListenAddress
+    let adminListen: ListenAddress
+    let drain: Duration
     let publicURL: WebAddress
     let sessions: SessionSettings
     let allowedHosts: Set<String>
@@ -93,7 +95,11 @@ struct Settings: Sendable {
             guard FileManager.default.isReadableFile(atPath: path) else { throw .init("\(path) cannot be read") }
             return path
         }
+        let address = address(unixMode: await reader.value(.listenMode, fileMode) ?? 0)
         let listen = await reader.value(.listen, address)
+        let adminListen = await reader.value(.adminListen, address)
+        if let listen, listen == adminListen { reader.complain(.adminListen, "is the same as BFF_LISTEN") }
+        let drain = await reader.value(.drain, drain)
         let publicURL = await reader.value(.publicURL) { (text) throws(SettingsReader.Unfit) in
             try WebAddress.server(text, path: true)
         }
@@ -120,6 +126,7 @@ struct Settings: Sendable {
         }
 
         guard reader.problems.isEmpty, let credentials, let apiURL, let connectURL, let version, let listen,
+            let adminListen, let drain,
             let publicURL, let apps, let logLevel, let logFormat, let authentication, let trustedProxies, let limits,
             let state
         else { throw Invalid(problems: reader.problems) }
@@ -127,7 +134,8 @@ struct Settings: Sendable {
             flatpeak: .init(
                 apiURL: apiURL.text, connectURL: connectURL.text, credentials: credentials, version: version,
                 mode: mode),
-            certificateAuthorities: certificateAuthorities, listen: listen, publicURL: publicURL,
+            certificateAuthorities: certificateAuthorities, listen: listen, adminListen: adminListen, drain: drain,
+            publicURL: publicURL,
             sessions: .init(
                 callbackURL: "\(publicURL.text)/v1/connect/callback",
                 apps: apps.map { ConnectApp(name: $0.name, url: $0.address.text) }, returnURLs: returnURLs ?? [],
@@ -162,11 +170,30 @@ struct Settings: Sendable {
         return items
     }
 
-    static func address(_ text: String) throws(SettingsReader.Unfit) -> GatewayServer.Address {
+    /// `5s`: how long a process that was told to end takes connections still.
+    private static func drain(_ text: String) throws(SettingsReader.Unfit) -> Duration {
+        guard text.hasSuffix("s"), let count = Int(text.dropLast()), (0...60).contains(count) else {
+            throw .init("must be a number of seconds up to 60, such as 5s")
+        }
+        return .seconds(count)
+    }
+
+    private static func fileMode(_ text: String) throws(SettingsReader.Unfit) -> UInt16 {
+        guard (3...4).contains(text.utf8.count), let mode = UInt16(text, radix: 8), mode <= 0o777, mode & 0o600 == 0o600
+        else { throw .init("must be permissions that let the service itself in, such as 660") }
+        return mode
+    }
+
+    private static func address(unixMode mode: UInt16) -> (String) throws(SettingsReader.Unfit) -> ListenAddress {
+        { (text) throws(SettingsReader.Unfit) in try Self.address(text, mode: mode) }
+    }
+
+    private static func address(_ text: String, mode: UInt16) throws(SettingsReader.Unfit) -> ListenAddress {
         if text.hasPrefix("unix:") {
             let path = String(text.dropFirst(5))
             guard path.hasPrefix("/") else { throw .init("needs a path from the root: unix:/run/connect-bff.sock") }
-            return .unix(path: path)
+            guard path.utf8.count < 108 else { throw .init("has a path that is too long for a socket") }
+            return .unix(path: path, mode: mode)
         }
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
             (0...65535).contains(port)
