@@ -35,7 +35,7 @@ final class WaitingRoom: Sendable {
             }
         switch address {
         case .tcp(let host, let port): listener = try await bootstrap.bind(host: host, port: port).get()
-        case .unix(let path): listener = try await bootstrap.bind(unixDomainSocketPath: path).get()
+        case .unix(let path, _): listener = try await bootstrap.bind(unixDomainSocketPath: path).get()
         }
         self.visits = visits
     }
