@@ -75,7 +75,8 @@ let package = Package(
         .target(
             name: "Flatpeak",
             dependencies: [
-                "Core", "Resilience", .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
+                "Core", "Keys", "Resilience", .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix,
+                .nioSSL,
             ]),
         .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Keys", "Resilience", .logging, .metrics]),
         .target(name: "Store", dependencies: ["Core", "Flatpeak", "Keys", "Sessions", .grdb, .logging]),

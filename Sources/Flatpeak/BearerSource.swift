@@ -1,4 +1,5 @@
 package import Core
+import Keys
 import Logging
 import Metrics
 import Resilience
@@ -111,6 +112,8 @@ final class BearerSource: Sendable {
                 age: held.map { $0.askedAt.duration(to: now) },
                 left: held.map { max(.zero, now.duration(to: $0.endsAt)) },
                 key: state.hasLoggedIn ? state.key + 1 : 0,
+                fingerprint: state.hasLoggedIn
+                    ? state.credentials.keys[state.key].expose { Digest.fingerprint($0) } : nil,
                 trouble: state.bearer.isTroubled ? state.bearer.lastError : nil)
         }
     }

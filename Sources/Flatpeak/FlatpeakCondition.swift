@@ -9,6 +9,8 @@ package struct LoginCondition: Sendable {
     package let left: Duration?
     /// The number of the key that logged in last, from 1 on; 0 before the first login.
     package let key: Int
+    /// A short name of that key (`Digest.fingerprint`).
+    package let fingerprint: String?
     /// Why the last login failed, if it did.
     package let trouble: BFFError?
 }

@@ -32,6 +32,10 @@ package protocol SessionStore: Sendable {
     func locations(of subject: Subject) async throws(BFFError) -> [LocationID]
     func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool
 
+    /// Seals tokens under the first of `stateKeys` from now on, and anew what is sealed under an older key; those that
+    /// were known before still open.
+    func adopt(stateKeys: [[UInt8]]) async throws(BFFError)
+
     /// Removes everything of a subject.
     func forget(_ subject: Subject) async throws(BFFError) -> Forgotten
     /// Removes sessions minted before `moment` and idempotency keys that are over at `now`.

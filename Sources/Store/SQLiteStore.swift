@@ -74,23 +74,28 @@ package final class SQLiteStore: SessionStore {
 
     /// Seals under the first key what is sealed under another one, so that the other one can be taken away.
     private static func reseal(in pool: DatabasePool, _ keys: SealingKeys) throws {
-        let stale = "SELECT id, token FROM session WHERE substr(token, 1, 8) <> ? LIMIT 1000"
-        var isDone = false
-        while !isDone {
-            isDone = try pool.write { db in
-                let rows = try Row.fetchAll(db, sql: stale, arguments: [Data(keys.currentID)])
-                for row in rows {
-                    let id: String = row["id"]
-                    guard let token = keys.open(Array(row["token"] as Data), context: id.utf8) else {
-                        throw CannotOpen.unknownKey
-                    }
-                    try db.execute(
-                        sql: "UPDATE session SET token = ? WHERE id = ?",
-                        arguments: [Data(keys.seal(token, context: id.utf8)), id])
-                }
-                return rows.isEmpty
+        while try pool.write({ try resealSome(in: $0, keys) }) {}
+    }
+
+    /// - Returns: Whether there was anything left to do; a few at a time, since others wait to write.
+    private static func resealSome(in db: Database, _ keys: SealingKeys) throws -> Bool {
+        let stale = "SELECT id, token FROM session WHERE substr(token, 1, 8) <> ? LIMIT 500"
+        let rows = try Row.fetchAll(db, sql: stale, arguments: [Data(keys.currentID)])
+        for row in rows {
+            let id: String = row["id"]
+            guard let token = keys.open(Array(row["token"] as Data), context: id.utf8) else {
+                throw CannotOpen.unknownKey
             }
+            try db.execute(
+                sql: "UPDATE session SET token = ? WHERE id = ?",
+                arguments: [Data(keys.seal(token, context: id.utf8)), id])
         }
+        return !rows.isEmpty
+    }
+
+    package func adopt(stateKeys: [[UInt8]]) async throws(BFFError) {
+        keys.adopt(stateKeys)
+        while try await write({ [keys] in try Self.resealSome(in: $0, keys) }) {}
     }
 
     // MARK: - The file

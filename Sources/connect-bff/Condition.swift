@@ -12,6 +12,8 @@ struct Condition: Sendable {
     let flatpeak: FlatpeakCondition
     let isReady: Bool
     let store: (owed: Int, isHealthy: Bool)
+    /// A short name of the key that seals; nil for the one beside the database.
+    let stateKey: String?
     let requestsUnderWay: Int
     let process: ProcessUsage?
     let now: Date
@@ -39,6 +41,8 @@ struct Condition: Sendable {
         struct Flatpeak: Encodable {
             let loggedIn: Bool
             let keyInUse: Int
+            /// The first digits of the key's SHA-256.
+            let keyFingerprint: String?
             let bearerAgeSeconds: Int64?
             let bearerRemainingSeconds: Int64?
             /// The public code of why the last login failed.
@@ -50,6 +54,7 @@ struct Condition: Sendable {
         struct Store: Encodable {
             let healthy: Bool
             let owedSessions: Int
+            let stateKeyFingerprint: String?
         }
 
         let ready: Bool
@@ -69,6 +74,7 @@ struct Condition: Sendable {
             uptimeSeconds = startedAt.map { Int(condition.now.timeIntervalSince($0)) }
             flatpeak = Flatpeak(
                 loggedIn: login.left.map { $0 > .zero } ?? false, keyInUse: login.key,
+                keyFingerprint: login.fingerprint,
                 bearerAgeSeconds: login.age?.components.seconds,
                 bearerRemainingSeconds: login.left?.components.seconds,
                 loginTrouble: login.trouble?.code, loginTodo: login.trouble?.detail,
@@ -76,7 +82,9 @@ struct Condition: Sendable {
                     uniqueKeysWithValues: Operation.Host.allCases.map {
                         ($0.rawValue, open.contains($0) ? "open" : "closed")
                     }), retriesLeft: condition.flatpeak.retriesLeft)
-            store = Store(healthy: condition.store.isHealthy, owedSessions: condition.store.owed)
+            store = Store(
+                healthy: condition.store.isHealthy, owedSessions: condition.store.owed,
+                stateKeyFingerprint: condition.stateKey)
             requestsUnderWay = condition.requestsUnderWay
             residentBytes = condition.process?.residentBytes
             openFiles = condition.process?.openFiles

@@ -31,6 +31,8 @@ struct ConnectService {
     let store: any SessionStore
     let logger: Logger
     let metrics: PrometheusRegistry
+    /// A short name of the key that seals connect tokens, for operators.
+    var stateKey: @Sendable () -> String? = { nil }
     /// Takes a line for each request; nil for the logger's own form.
     var requestLog: (@Sendable (RequestLine) -> Void)?
     /// What runs from the beginning to the end.
@@ -66,9 +68,10 @@ struct ConnectService {
             limits: Limits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
             hosts: allowedHosts, randomBytes: Self.randomBytes, logger: logger, log: requestLog)
         let lane = try lane(sessions, flatpeak.relayCalls, table.laneRules)
-        let condition: @Sendable () -> Condition = {
+        let condition: @Sendable () -> Condition = { [stateKey] in
             Condition(
                 flatpeak: flatpeak.condition, isReady: flatpeak.isReady && !isEnding(), store: ledger.debt,
+                stateKey: stateKey(),
                 requestsUnderWay: table.underWay, process: .now(), now: now())
         }
         let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()

@@ -49,13 +49,19 @@ struct Serve: AsyncParsableCommand {
         // The identity provider is not Flatpeak: FLATPEAK_CA_FILE says nothing about it.
         let identity = HTTPTransport()
         let (authenticator, reloadServiceKeys) = authenticator(settings, identity, logger)
+        let environment = ProcessInfo.processInfo.environment
+        let stateKeys = StateKeys(
+            settings.state.keys, of: store,
+            read: { [config] () throws(Settings.Invalid) in
+                try await Settings.state(environment: environment, file: config)
+            }, logger: logger)
         let service = ConnectService(
             flatpeak: settings.flatpeak, transport: transport,
             certificateAuthorities: settings.certificateAuthorities, sessions: settings.sessions,
             listen: settings.listen, adminListen: settings.adminListen, drain: settings.drain,
             allowedOrigins: settings.allowedOrigins, allowedHosts: settings.allowedHosts, authenticator: authenticator,
             trustedProxies: settings.trustedProxies, limits: settings.limits, store: store, logger: logger,
-            metrics: metrics,
+            metrics: metrics, stateKey: { stateKeys.fingerprint },
             requestLog: Self.requestLog(from: settings.logLevel) { [format = settings.logFormat] line in
                 switch format {
                 case .json: log.add(line)
@@ -67,7 +73,8 @@ struct Serve: AsyncParsableCommand {
         do {
             try await service.run(reload: { [config] () throws(Settings.Invalid) in
                 reloadServiceKeys()
-                return try await Settings.credentials(environment: ProcessInfo.processInfo.environment, file: config)
+                await stateKeys.reload()
+                return try await Settings.credentials(environment: environment, file: config)
             })
         } catch {
             await identity.shutdown()

@@ -69,7 +69,7 @@ import Testing
         try await expect("login", "refuses the account id or the key", ["FLATPEAK_API_KEY_FILE": "/tmp/bff-wrong-key"])
         {
             _ in
-            FileManager.default.createFile(
+            _ = FileManager.default.createFile(
                 atPath: "/tmp/bff-wrong-key", contents: Data("sk_test_wrongwrong\n".utf8),
                 attributes: [.posixPermissions: 0o600])
         }
