@@ -68,6 +68,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "Core"),
         .target(name: "Keys", dependencies: ["Core", "COpenSSL"]),
         .target(name: "Resilience"),
@@ -79,7 +80,9 @@ let package = Package(
                 .nioSSL,
             ]),
         .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Keys", "Resilience", .logging, .metrics]),
-        .target(name: "Store", dependencies: ["Core", "Flatpeak", "Keys", "Sessions", .grdb, .logging]),
+        .target(
+            name: "Store",
+            dependencies: ["CPostgres", "Core", "Flatpeak", "Keys", "Resilience", "Sessions", .grdb, .logging]),
         .target(
             name: "Relay",
             dependencies: [

@@ -14,8 +14,11 @@ package protocol SessionStore: Sendable {
     func save(_ writes: [SessionWrite]) async throws(BFFError) -> [ConnectSession]
     func session(_ id: SessionID) async throws(BFFError) -> ConnectSession?
     func session(token: ConnectToken) async throws(BFFError) -> ConnectSession?
-    /// Sessions whose ``ConnectSession/nextLook`` has come, the longest due first.
-    func due(at moment: Date, limit: Int) async throws(BFFError) -> [ConnectSession]
+    /// Takes sessions whose ``ConnectSession/nextLook`` has come, the longest due first.
+    ///
+    /// Nobody else is given them, however many processes ask, before something is kept that was asked later, or before
+    /// `end`, at which whoever took them is taken for dead.
+    func takeDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession]
 
     /// Takes a key for a mint, unless it is taken.
     /// - Returns: The mint that has the key already; nil when it is now `mint`'s.
@@ -36,11 +39,29 @@ package protocol SessionStore: Sendable {
     /// were known before still open.
     func adopt(stateKeys: [[UInt8]]) async throws(BFFError)
 
+    /// Tells what other processes change in the store, until cancelled; a store that is one process's own has nothing
+    /// to tell.
+    func watch(_ heard: @escaping @Sendable (StoreNews) -> Void) async
+
     /// Removes everything of a subject.
     func forget(_ subject: Subject) async throws(BFFError) -> Forgotten
     /// Removes sessions minted before `moment` and idempotency keys that are over at `now`.
     /// - Returns: How many sessions.
     func removeSessions(before moment: Date, at now: Date) async throws(BFFError) -> Int
+}
+
+extension SessionStore {
+    package func watch(_ heard: @escaping @Sendable (StoreNews) -> Void) async {}
+}
+
+/// What a store tells of other processes.
+package enum StoreNews: Equatable, Sendable {
+    /// These sessions were changed or removed.
+    case changed([SessionID])
+    /// From here on changes are told; those before may have been missed.
+    case listening
+    /// From here on changes may be missed.
+    case deaf
 }
 
 /// What is new about a session.

@@ -26,11 +26,13 @@ package final class Sessions: Sendable {
     private static let readInterval: TimeInterval = 1
     /// How long the customer's browser waits at the callback for the outcome.
     private static let callbackPatience: Duration = .seconds(2)
-    /// How often it is looked who is due, how many at a time, and how many of them are asked about at once: few, so
-    /// that users find Flatpeak's places free.
+    /// How often it is looked who is due, how many are taken at a time, and how many of them are asked about at once:
+    /// few, so that users find Flatpeak's places free.
     private static let lookInterval = Duration.seconds(1)
-    private static let looks = 64
+    private static let looks = 16
     private static let looksAtOnce = 4
+    /// How long those taken are nobody else's, in seconds: longer than asking about all of them can take.
+    private static let lookLease: TimeInterval = 120
     private static let cleanUpInterval = Duration.seconds(3600)
     private static let censusInterval = Duration.seconds(15)
 
@@ -116,7 +118,10 @@ package final class Sessions: Sendable {
         let taken = try? await ledger.ask { store throws(BFFError) in
             try await store.begin(mint, as: key, of: subject, at: now)
         }
-        if let taken = taken ?? nil { keys.withLock { $0.end(key, of: subject, as: taken) } }
+        // Only an answer is worth remembering: one that is under way elsewhere ends elsewhere.
+        if let taken = taken ?? nil {
+            keys.withLock { $0.end(key, of: subject, as: taken.answer == nil ? nil : taken) }
+        }
         return taken ?? nil
     }
 
@@ -283,9 +288,14 @@ package final class Sessions: Sendable {
     /// Asks Flatpeak about sessions whose time has come: a customer who closed the app before the callback is found,
     /// and a pending connection is followed to its end, over restarts.
     func lookAfterThoseDue() async {
+        while await lookAfterSomeDue() == Self.looks, !Task.isCancelled {}
+    }
+
+    /// - Returns: How many were due.
+    private func lookAfterSomeDue() async -> Int {
         let moment = now()
         let due = try? await ledger.ask { store throws(BFFError) in
-            try await store.due(at: moment, limit: Self.looks)
+            try await store.takeDue(at: moment, limit: Self.looks, until: moment + Self.lookLease)
         }
         // The store may lag behind what a read has learnt meanwhile.
         let sessions = (due ?? []).map { ledger.learn($0) }.filter { $0.nextLook.map { $0 <= moment } ?? false }
@@ -295,6 +305,7 @@ package final class Sessions: Sendable {
                 group.addTask { [self] in _ = await learn(session) }
             }
         }
+        return due?.count ?? 0
     }
 
     /// Tells operators how many sessions are in which state.

@@ -152,7 +152,7 @@ package final class SQLiteStore: SessionStore {
     }
 
     package func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? {
-        let digest = Data(Digest.sha256(token.exposed.utf8))
+        let digest = Data(SessionColumns.digest(token))
         return try await read { [keys] db in
             try SessionRow.fetch(
                 db, "WHERE token_digest = ? ORDER BY created_at DESC LIMIT 1", [digest], keys
@@ -160,11 +160,19 @@ package final class SQLiteStore: SessionStore {
         }
     }
 
-    package func due(at moment: Date, limit: Int) async throws(BFFError) -> [ConnectSession] {
-        try await read { [keys] db in
-            try SessionRow.fetch(
-                db, "WHERE next_look_at <= ? ORDER BY next_look_at LIMIT ?", [moment.timeIntervalSince1970, limit], keys
-            )
+    package func takeDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
+        let isDue = "WHERE next_look_at <= ?1 AND (taken_until IS NULL OR taken_until <= ?1)"
+        let now = moment.timeIntervalSince1970
+        // Nearly always nobody is due, and who only reads waits for no writer.
+        let isNeeded = try await read { db in
+            try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM session \(isDue))", arguments: [now]) ?? false
+        }
+        guard isNeeded else { return [] }
+        return try await write { [keys] db in
+            let due = try SessionRow.fetch(db, "\(isDue) ORDER BY next_look_at LIMIT ?2", [now, limit], keys)
+            let take = try db.cachedStatement(sql: "UPDATE session SET taken_until = ? WHERE id = ?")
+            for session in due { try take.execute(arguments: [end.timeIntervalSince1970, session.id.text]) }
+            return due
         }
     }
 

@@ -50,6 +50,9 @@ enum Schema {
                     ) STRICT, WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("2 follow-ups are taken") { db in
+            try db.execute(sql: "ALTER TABLE session ADD COLUMN taken_until REAL")
+        }
         return migrator
     }
 }

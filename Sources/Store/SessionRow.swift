@@ -1,5 +1,4 @@
 import Core
-import Flatpeak
 import FoundationEssentials
 import GRDB
 import Keys
@@ -7,56 +6,41 @@ import Sessions
 
 /// A session as a row.
 enum SessionRow {
-    /// A row that cannot be read: its token was sealed for another session, or somebody changed it by hand.
-    struct Unreadable: Error {}
-
     static func fetch(
         _ db: Database, _ condition: String, _ arguments: StatementArguments, _ keys: SealingKeys
     ) throws -> [ConnectSession] {
         let statement = try db.cachedStatement(sql: "SELECT * FROM session \(condition)")
-        return try Row.fetchAll(statement, arguments: arguments).map { try session($0, keys) }
-    }
-
-    private static func session(_ row: Row, _ keys: SealingKeys) throws -> ConnectSession {
-        let id: String = row["id"]
-        guard let token = keys.open(Array(row["token"] as Data), context: id.utf8),
-            let connectToken = ConnectToken(String(decoding: token, as: UTF8.self)), let sessionID = SessionID(id),
-            let subject = Subject(row["subject"]), let direction = TariffDirection(rawValue: row["direction"]),
-            let type = TariffType(rawValue: row["type"])
-        else { throw Unreadable() }
-        let location: String? = row["minted_location"]
-        let action: String? = row["minted_action"]
-        var session = ConnectSession(
-            id: sessionID, subject: subject, connectToken: connectToken,
-            slot: TariffSlot(direction: direction, type: type), mintedLocation: location.flatMap { LocationID($0) },
-            mintedAction: action.flatMap { TariffAction(rawValue: $0) }, returnURL: row["return_url"],
-            liveMode: row["live_mode"], createdAt: Date(timeIntervalSince1970: row["created_at"]),
-            expiresAt: Date(timeIntervalSince1970: row["expires_at"]))
-        session.facts = try facts(row["facts"])
-        return session
-    }
-
-    private static func facts(_ text: String) throws -> SessionFacts {
-        try JSONDecoder().decode(SessionFacts.self, from: Data(text.utf8))
+        return try Row.fetchAll(statement, arguments: arguments).map { row in
+            let columns = SessionColumns(
+                id: row["id"], subject: row["subject"], token: Array(row["token"] as Data),
+                direction: row["direction"], type: row["type"], mintedLocation: row["minted_location"],
+                mintedAction: row["minted_action"], returnURL: row["return_url"], liveMode: row["live_mode"],
+                createdAt: row["created_at"], expiresAt: row["expires_at"], facts: row["facts"])
+            return try columns.session(keys)
+        }
     }
 
     /// Inserts or merges; nil for a session that was removed meanwhile.
     static func save(_ write: SessionWrite, _ keys: SealingKeys, _ db: Database) throws -> ConnectSession? {
         var session = write.session
         let select = try db.cachedStatement(sql: "SELECT facts FROM session WHERE id = ?")
-        let kept = try String.fetchOne(select, arguments: [session.id.text]).map { try facts($0) }
+        let kept = try String.fetchOne(select, arguments: [session.id.text]).map { try SessionFacts(json: $0) }
         if let kept { session.facts.merge(kept) } else if !write.isNew { return nil }
         if kept?.located == nil, let location = session.facts.located?.location {
             try db.cachedStatement(sql: "INSERT OR IGNORE INTO location (subject, id) VALUES (?, ?)")
                 .execute(arguments: [session.subject.text, location.text])
         }
-        if kept == nil { try insert(session, keys, db) } else if kept != session.facts { try update(session, db) }
+        if let kept {
+            if kept != session.facts { try update(session, since: kept, db) }
+        } else {
+            try insert(session, keys, db)
+        }
         if let key = write.key { try MintRow.save(key.mint, key.key, session.subject, db) }
         return session
     }
 
     private static func insert(_ session: ConnectSession, _ keys: SealingKeys, _ db: Database) throws {
-        let token = session.connectToken.exposed.utf8
+        let columns = try SessionColumns(session, keys)
         try db.cachedStatement(
             sql: """
                 INSERT INTO session (id, subject, token_digest, token, direction, type, minted_location, minted_action,
@@ -64,21 +48,18 @@ enum SessionRow {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
-            session.id.text, session.subject.text, Data(Digest.sha256(token)),
-            Data(keys.seal(token, context: session.id.text.utf8)), session.slot.direction.rawValue,
-            session.slot.type.rawValue, session.mintedLocation?.text, session.mintedAction?.rawValue, session.returnURL,
-            session.liveMode, session.createdAt.timeIntervalSince1970, session.expiresAt.timeIntervalSince1970,
-            try text(session.facts), session.nextLook?.timeIntervalSince1970,
+            columns.id, columns.subject, Data(SessionColumns.digest(session.connectToken)), Data(columns.token),
+            columns.direction, columns.type, columns.mintedLocation, columns.mintedAction, columns.returnURL,
+            columns.liveMode, columns.createdAt, columns.expiresAt, columns.facts,
+            session.nextLook?.timeIntervalSince1970,
         ])
     }
 
-    private static func update(_ session: ConnectSession, _ db: Database) throws {
-        try db.cachedStatement(sql: "UPDATE session SET facts = ?, next_look_at = ? WHERE id = ?").execute(
-            arguments: [try text(session.facts), session.nextLook?.timeIntervalSince1970, session.id.text])
-    }
-
-    private static func text(_ facts: SessionFacts) throws -> String {
-        String(decoding: try JSONEncoder().encode(facts), as: UTF8.self)
+    private static func update(_ session: ConnectSession, since kept: SessionFacts, _ db: Database) throws {
+        // Whoever took it has asked.
+        let free = session.facts.askedAt == kept.askedAt ? "" : ", taken_until = NULL"
+        try db.cachedStatement(sql: "UPDATE session SET facts = ?, next_look_at = ?\(free) WHERE id = ?").execute(
+            arguments: [try session.facts.json, session.nextLook?.timeIntervalSince1970, session.id.text])
     }
 }
 

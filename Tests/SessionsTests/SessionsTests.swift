@@ -384,7 +384,9 @@ private struct StuckStore: SessionStore {
     func save(_ writes: [SessionWrite]) async throws(BFFError) -> [ConnectSession] { try await hang() }
     func session(_ id: SessionID) async throws(BFFError) -> ConnectSession? { try await hang() }
     func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? { try await hang() }
-    func due(at moment: Date, limit: Int) async throws(BFFError) -> [ConnectSession] { try await hang() }
+    func takeDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
+        try await hang()
+    }
     func begin(
         _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject, at now: Date
     ) async throws(BFFError) -> IdempotentMint? { try await hang() }

@@ -10,17 +10,18 @@ import Testing
 
 /// What every session store must do; each engine runs it.
 @Suite struct SessionStoreContract {
-    enum Engine: CaseIterable { case memory, sqlite }
+    enum Engine: CaseIterable { case memory, sqlite, postgres }
 
     let folder = TemporaryFolder()
     let alice = Subject("alice")!
     let bob = Subject("bob")!
     let start = Date(timeIntervalSince1970: 1_700_000_000)
 
-    private func store(_ engine: Engine) throws -> any SessionStore {
+    private func store(_ engine: Engine) async throws -> any SessionStore {
         switch engine {
         case .memory: InMemoryStore()
         case .sqlite: try SQLiteStore.temporary(in: folder)
+        case .postgres: try PostgresStore.connected(to: try await PostgresServer.shared.newDatabase())
         }
     }
 
@@ -37,7 +38,7 @@ import Testing
 
     @Test(arguments: Engine.allCases)
     func `a session is found by its id and by its token, with all that is known of it`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         var session = ConnectSession(
             id: SessionID(prefix: "cs", random: Array(repeating: 1, count: 12)), subject: alice,
             connectToken: try #require(ConnectToken("cot_1")),
@@ -62,7 +63,7 @@ import Testing
 
     @Test(arguments: Engine.allCases)
     func `facts are merged, not replaced, and what comes back is the whole`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         let session = try session(1)
         _ = try await store.save([SessionWrite(session, isNew: true)])
         var left = session, relayed = session
@@ -76,7 +77,7 @@ import Testing
 
     @Test(arguments: Engine.allCases)
     func `telling of a new session twice is telling it once`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         var session = try session(1)
         _ = try await store.save([SessionWrite(session, isNew: true)])
         session.facts.relayed = true
@@ -86,7 +87,7 @@ import Testing
 
     @Test(arguments: Engine.allCases)
     func `a session that was removed is not made again by what is known of it elsewhere`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         let session = try session(1)
         #expect(try await store.save([SessionWrite(session, isNew: false)]).isEmpty)
         #expect(try await store.session(session.id) == nil)
@@ -94,7 +95,7 @@ import Testing
 
     @Test(arguments: Engine.allCases)
     func `a location belongs to each subject whose session gave it, once`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         let location = try #require(LocationID("loc_1"))
         var session = try session(1)
         _ = try await store.save([SessionWrite(session, isNew: true)])
@@ -121,7 +122,7 @@ import Testing
 
     @Test(arguments: Engine.allCases)
     func `an idempotency key is one mint's of one subject, until the end`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         let key = try #require(IdempotencyKey("k"))
         let mint = IdempotentMint(body: [1], startedAt: start)
         #expect(try await store.begin(mint, as: key, of: alice, at: start) == nil)
@@ -145,7 +146,7 @@ import Testing
 
     @Test(arguments: Engine.allCases)
     func `who is due is found, the longest due first`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         var early = try session(1), late = try session(2), unseen = try session(3), ended = try session(4)
         early.facts.merge(relayedAt(start + 10))
         late.facts.merge(relayedAt(start + 500))
@@ -156,13 +157,49 @@ import Testing
         ended.facts.status = .init(value: .connected, at: start + 21)
         unseen.facts = SessionFacts()
         _ = try await store.save([late, early, unseen, ended].map { SessionWrite($0, isNew: true) })
-        #expect(try await store.due(at: start + 69, limit: 9).isEmpty)
-        #expect(try await store.due(at: start + 70, limit: 9).map(\.id) == [early.id])
-        #expect(try await store.due(at: start + 600, limit: 9).map(\.id) == [early.id, late.id])
-        #expect(try await store.due(at: start + 600, limit: 1).map(\.id) == [early.id])
+        let take = { (moment: TimeInterval, limit: Int) in
+            try await store.takeDue(at: start + moment, limit: limit, until: start + moment).map(\.id)
+        }
+        #expect(try await take(69, 9).isEmpty)
+        #expect(try await take(70, 9) == [early.id])
+        #expect(try await take(600, 9) == [early.id, late.id])
+        #expect(try await take(600, 1) == [early.id])
         early.facts.askedAt = start + 600
         _ = try await store.save([SessionWrite(early, isNew: false)])
-        #expect(try await store.due(at: start + 600, limit: 9).map(\.id) == [late.id])
+        #expect(try await take(600, 9) == [late.id])
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `who is due is given to one who asks, and to another one when the first is late`(engine: Engine) async throws {
+        let store = try await store(engine)
+        let sessions = try (1...20).map { number in
+            var session = try session(UInt8(number))
+            session.facts.merge(relayedAt(start))
+            return session
+        }
+        _ = try await store.save(sessions.map { SessionWrite($0, isNew: true) })
+        let take = { @Sendable [start] (moment: TimeInterval, limit: Int) async throws in
+            try await store.takeDue(at: start + moment, limit: limit, until: start + moment + 120).map(\.id)
+        }
+        let taken = try await withThrowingTaskGroup(of: [SessionID].self) { group in
+            for _ in 0..<8 { group.addTask { try await take(60, 4) } }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(Set(taken).count == taken.count, "nobody is given to two")
+        let rest = try await take(60, 99)
+        #expect(Set(taken + rest).count == 20 && taken.count + rest.count == 20)
+        #expect(try await take(179, 99).isEmpty)
+        // Something new is kept of one of them; that does not set it free.
+        var seen = sessions[0]
+        seen.facts.pendingShown = true
+        _ = try await store.save([SessionWrite(seen, isNew: false)])
+        #expect(try await take(179, 99).isEmpty)
+        // Whoever took it has asked, and it is due again before the others are given up.
+        seen.facts.askedAt = start + 70
+        _ = try await store.save([SessionWrite(seen, isNew: false)])
+        #expect(try await take(139, 99).isEmpty)
+        #expect(try await take(140, 99) == [seen.id])
+        #expect(try await take(180, 99).count == 19)
     }
 
     private func relayedAt(_ moment: Date) -> SessionFacts {
@@ -174,7 +211,7 @@ import Testing
 
     @Test(arguments: Engine.allCases)
     func `forgetting a subject removes all that is the subject's, and nothing else`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         let key = try #require(IdempotencyKey("k"))
         for (number, subject) in [(UInt8(1), alice), (2, alice), (3, bob)] {
             var session = try session(number, of: subject)
@@ -198,7 +235,7 @@ import Testing
 
     @Test(arguments: Engine.allCases)
     func `old sessions and keys that are over go; locations stay`(engine: Engine) async throws {
-        let store = try store(engine)
+        let store = try await store(engine)
         var old = try session(1)
         old.facts.merge(try located("loc_1", since: start))
         let new = try session(2, createdAt: start + 100)
@@ -228,6 +265,15 @@ extension SQLiteStore {
             path: "\(folder.path)/store.sqlite",
             keys: SealingKeys(keys) { count in (0..<count).map { _ in UInt8.random(in: .min ... .max) } },
             logger: .silent)
+    }
+}
+
+extension PostgresStore {
+    static func connected(to url: String, keys: [[UInt8]] = [SQLiteStore.key]) throws -> PostgresStore {
+        let random = { @Sendable (count: Int) in (0..<count).map { _ in UInt8.random(in: .min ... .max) } }
+        return PostgresStore(
+            url: try #require(PostgresURL(url)), keys: SealingKeys(keys, randomBytes: random), logger: .silent,
+            randomBytes: random)
     }
 }
 

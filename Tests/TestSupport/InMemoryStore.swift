@@ -17,6 +17,8 @@ package final class InMemoryStore: SessionStore {
         var sessions: [SessionID: ConnectSession] = [:]
         var bindings: Set<Binding> = []
         var mints: [Key: IdempotentMint] = [:]
+        /// Until when follow-ups are somebody's.
+        var taken: [SessionID: Date] = [:]
         var isAway = false
         var writes = 0
     }
@@ -41,6 +43,7 @@ package final class InMemoryStore: SessionStore {
                 if let kept = state.sessions[session.id] {
                     session = kept
                     session.facts.merge(write.session.facts)
+                    if session.facts.askedAt != kept.facts.askedAt { state.taken[session.id] = nil }
                 } else if !write.isNew {
                     return nil
                 }
@@ -64,11 +67,13 @@ package final class InMemoryStore: SessionStore {
         try with { $0.sessions.values.first { $0.connectToken == token } }
     }
 
-    package func due(at moment: Date, limit: Int) async throws(BFFError) -> [ConnectSession] {
+    package func takeDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
         try with { state in
-            let due = state.sessions.values.compactMap { session in session.nextLook.map { (session, $0) } }
-                .filter { $0.1 <= moment }.sorted { $0.1 < $1.1 }
-            return due.prefix(limit).map(\.0)
+            let free = state.sessions.values.filter { state.taken[$0.id].map { $0 <= moment } ?? true }
+            let due = free.compactMap { session in session.nextLook.map { (session, $0) } }
+                .filter { $0.1 <= moment }.sorted { $0.1 < $1.1 }.prefix(limit).map(\.0)
+            for session in due { state.taken[session.id] = end }
+            return due
         }
     }
 

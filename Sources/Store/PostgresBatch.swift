@@ -1,0 +1,131 @@
+import Core
+import FoundationEssentials
+import Keys
+import Sessions
+
+/// What a batch of sessions comes to: statements that are sent together.
+struct PostgresBatch {
+    private var sessions: [PostgresStatement] = []
+    private var locations: [(subject: String, id: String)] = []
+    private var mints: [(key: MintKey, subject: Subject)] = []
+    /// Sessions that other nodes may know.
+    private(set) var changed: [String] = []
+
+    /// Locations and keys in one order for all nodes, so that nobody waits in a circle.
+    var statements: [PostgresStatement] {
+        sessions
+            + locations.sorted { ($0.subject, $0.id) < ($1.subject, $1.id) }.map { location in
+                PostgresStatement(
+                    "INSERT INTO location (subject, id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                    .text(location.subject), .text(location.id))
+            }
+            + mints.sorted { ($0.subject.text, $0.key.key.text) < ($1.subject.text, $1.key.key.text) }.map { mint in
+                Self.save(mint.key.mint, mint.key.key, mint.subject)
+            }
+    }
+
+    /// Inserts or merges.
+    /// - Parameter kept: What the store has of the session.
+    /// - Returns: The session as it will be kept; nil for one that was removed meanwhile.
+    mutating func add(
+        _ write: SessionWrite, keeping kept: SessionFacts?, _ keys: SealingKeys
+    ) throws(SessionColumns.Unreadable) -> ConnectSession? {
+        var session = write.session
+        if let kept { session.facts.merge(kept) } else if !write.isNew { return nil }
+        if kept?.located == nil, let location = session.facts.located?.location {
+            locations.append((session.subject.text, location.text))
+        }
+        if let kept {
+            if kept != session.facts {
+                sessions.append(try Self.update(session, since: kept))
+                changed.append(session.id.text)
+            }
+        } else {
+            sessions.append(try Self.insert(session, keys))
+        }
+        if let key = write.key { mints.append((key, session.subject)) }
+        return session
+    }
+
+    private static func insert(
+        _ session: ConnectSession, _ keys: SealingKeys
+    ) throws(SessionColumns.Unreadable) -> PostgresStatement {
+        let columns = try SessionColumns(session, keys)
+        return PostgresStatement(
+            """
+            INSERT INTO session (\(PostgresRow.session), token_digest, next_look_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+            """,
+            .text(columns.id), .text(columns.subject), .bytes(columns.token), .text(columns.direction),
+            .text(columns.type), .text(columns.mintedLocation), .text(columns.mintedAction), .text(columns.returnURL),
+            .bool(columns.liveMode), .double(columns.createdAt), .double(columns.expiresAt), .text(columns.facts),
+            .bytes(SessionColumns.digest(session.connectToken)), .double(session.nextLook?.timeIntervalSince1970))
+    }
+
+    private static func update(
+        _ session: ConnectSession, since kept: SessionFacts
+    ) throws(SessionColumns.Unreadable) -> PostgresStatement {
+        // Whoever took it has asked.
+        let free = session.facts.askedAt == kept.askedAt ? "" : ", taken_until = NULL"
+        return PostgresStatement(
+            "UPDATE session SET facts = $1, next_look_at = $2\(free) WHERE id = $3", .text(try session.facts.json),
+            .double(session.nextLook?.timeIntervalSince1970), .text(session.id.text))
+    }
+
+    /// Keeps a mint; one that has the key is replaced, `onlyIf` something holds for it.
+    static func save(
+        _ mint: IdempotentMint, _ key: IdempotencyKey, _ subject: Subject, onlyIf condition: String? = nil,
+        _ more: PostgresValue...
+    ) -> PostgresStatement {
+        let values: [PostgresValue] = [
+            .text(subject.text), .text(key.text), .bytes(mint.body), .double(mint.startedAt.timeIntervalSince1970),
+            .text(mint.answer?.session.text), .text(mint.answer?.connectURL),
+            .double(mint.endsAt.timeIntervalSince1970),
+        ]
+        return PostgresStatement(
+            """
+            INSERT INTO mint (subject, key, body, started_at, session, connect_url, expires_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            ON CONFLICT (subject, key) DO UPDATE SET body = EXCLUDED.body, started_at = EXCLUDED.started_at,
+                session = EXCLUDED.session, connect_url = EXCLUDED.connect_url, expires_at = EXCLUDED.expires_at
+            \(condition.map { "WHERE \($0)" } ?? "") RETURNING true
+            """, values + more)
+    }
+}
+
+extension PostgresRow {
+    /// The columns of ``session(_:)``, by name: a `*` would change under a prepared statement when a newer node adds one.
+    static let session = """
+        id, subject, token, direction, type, minted_location, minted_action, return_url, live_mode, created_at,
+        expires_at, facts
+        """
+
+    func session(_ keys: SealingKeys) throws(PostgresError) -> ConnectSession {
+        guard let id = text(0), let subject = text(1), let token = bytes(2), let direction = text(3),
+            let type = text(4), let liveMode = bool(8), let createdAt = double(9), let expiresAt = double(10),
+            let facts = text(11)
+        else { throw .unreadable("it was altered") }
+        guard keys.knows(Array(token.prefix(SealingKeys.idLength))) else {
+            throw .unreadable("it is sealed under a key that is not in this node's BFF_STATE_KEY")
+        }
+        let columns = SessionColumns(
+            id: id, subject: subject, token: token, direction: direction, type: type, mintedLocation: text(5),
+            mintedAction: text(6), returnURL: text(7), liveMode: liveMode, createdAt: createdAt, expiresAt: expiresAt,
+            facts: facts)
+        do throws(SessionColumns.Unreadable) { return try columns.session(keys) } catch {
+            throw .unreadable("it was altered")
+        }
+    }
+
+    func mint() throws(PostgresError) -> IdempotentMint {
+        guard let body = bytes(0), let startedAt = double(1), let expiresAt = double(4) else {
+            throw .unreadable("it was altered")
+        }
+        var answer: IdempotentMint.Answer?
+        if let session = text(2).flatMap({ SessionID($0) }), let connectURL = text(3) {
+            answer = .init(
+                session: session, connectURL: connectURL, expiresAt: Date(timeIntervalSince1970: expiresAt))
+        }
+        return IdempotentMint(body: body, startedAt: Date(timeIntervalSince1970: startedAt), answer: answer)
+    }
+}

@@ -1,0 +1,78 @@
+/// Who may use a connection, and whether there is a server to connect to.
+///
+/// Pure: the driver is ``PostgresPool``. A server that does not answer is asked by one at a time, at a falling rate;
+/// everybody else is refused at once, so that nothing piles up behind a server that hangs.
+struct PostgresPlaces<Waiter> {
+    enum Health: Equatable {
+        /// Goes to `down` when a connection finds no server.
+        case up
+        /// Goes to `probing` with the first one who asks at `until` or later.
+        case down(until: ContinuousClock.Instant, failures: Int)
+        /// One asks. Goes to `up` or back to `down`.
+        case probing(failures: Int)
+    }
+
+    enum Asked: Equatable {
+        case take(Int)
+        case wait
+        case refuse
+    }
+
+    /// What follows when a place is given back.
+    enum GaveBack {
+        case nothing
+        case hand(Int, to: Waiter)
+        case refuse([Waiter])
+    }
+
+    private(set) var health = Health.up
+    private var free: [Int]
+    private var waiting: [Waiter] = []
+    private let mostWaiting: Int
+
+    private static var shortestPause: Duration { .milliseconds(100) }
+    private static var longestPause: Duration { .seconds(2) }
+
+    init(count: Int, mostWaiting: Int) {
+        free = Array((0..<count).reversed())
+        self.mostWaiting = mostWaiting
+    }
+
+    /// - Parameter waiter: Kept when the answer is `wait`.
+    mutating func ask(_ waiter: @autoclosure () -> Waiter, at now: ContinuousClock.Instant) -> Asked {
+        switch health {
+        case .up: break
+        case .down(let until, let failures):
+            guard now >= until, !free.isEmpty else { return .refuse }
+            health = .probing(failures: failures)
+        case .probing: return .refuse
+        }
+        if let place = free.popLast() { return .take(place) }
+        guard waiting.count < mostWaiting else { return .refuse }
+        waiting.append(waiter())
+        return .wait
+    }
+
+    /// - Parameter foundServer: False when there was none, or one that hangs.
+    mutating func giveBack(_ place: Int, foundServer: Bool, at now: ContinuousClock.Instant) -> GaveBack {
+        guard foundServer else {
+            free.append(place)
+            let failures =
+                switch health {
+                case .up: 0
+                case .down(_, let failures), .probing(let failures): failures
+                }
+            let pause = min(Self.longestPause, Self.shortestPause * (1 << min(failures, 5)))
+            // Several may find it out together; that is one failure.
+            if case .down = health {} else { health = .down(until: now + pause, failures: failures + 1) }
+            defer { waiting = [] }
+            return .refuse(waiting)
+        }
+        health = .up
+        guard !waiting.isEmpty else {
+            free.append(place)
+            return .nothing
+        }
+        return .hand(place, to: waiting.removeFirst())
+    }
+}

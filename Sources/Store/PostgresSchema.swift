@@ -1,0 +1,149 @@
+import Keys
+
+/// The tables of SQLite's `Schema` for PostgreSQL, as a list of steps that only grows: a step that was released is
+/// never changed, and each leaves the tables usable for the release before it, whose nodes run on meanwhile.
+enum PostgresSchema {
+    /// Texts are compared byte by byte, whatever the database's language.
+    static let steps: [(name: String, statements: [String])] = [
+        (
+            "1 sessions, mints, locations",
+            [
+                """
+                CREATE TABLE session (
+                    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+                    subject TEXT COLLATE "C" NOT NULL,
+                    token_digest BYTEA NOT NULL,
+                    token BYTEA NOT NULL,
+                    direction TEXT NOT NULL,
+                    type TEXT NOT NULL,
+                    minted_location TEXT,
+                    minted_action TEXT,
+                    return_url TEXT,
+                    live_mode BOOLEAN NOT NULL,
+                    created_at DOUBLE PRECISION NOT NULL,
+                    expires_at DOUBLE PRECISION NOT NULL,
+                    facts TEXT NOT NULL,
+                    next_look_at DOUBLE PRECISION,
+                    taken_until DOUBLE PRECISION
+                )
+                """,
+                "CREATE INDEX session_by_token ON session (token_digest)",
+                "CREATE INDEX session_by_subject ON session (subject)",
+                "CREATE INDEX session_by_age ON session (created_at)",
+                "CREATE INDEX session_by_key ON session (substr(token, 1, 8))",
+                "CREATE INDEX session_by_look ON session (next_look_at) WHERE next_look_at IS NOT NULL",
+                """
+                CREATE TABLE mint (
+                    subject TEXT COLLATE "C" NOT NULL,
+                    key TEXT COLLATE "C" NOT NULL,
+                    body BYTEA NOT NULL,
+                    started_at DOUBLE PRECISION NOT NULL,
+                    session TEXT,
+                    connect_url TEXT,
+                    expires_at DOUBLE PRECISION NOT NULL,
+                    PRIMARY KEY (subject, key)
+                )
+                """,
+                "CREATE INDEX mint_by_end ON mint (expires_at)",
+                """
+                CREATE TABLE location (
+                    subject TEXT COLLATE "C" NOT NULL,
+                    id TEXT COLLATE "C" NOT NULL,
+                    PRIMARY KEY (subject, id)
+                )
+                """,
+                // The id of the key that seals, one row: a node that does not have it is not one of us.
+                "CREATE TABLE sealing_key (one BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (one), id BYTEA NOT NULL)",
+            ]
+        )
+    ]
+
+    /// Of all who start at once, one brings the tables up to date, and the others wait for it.
+    private static let lock = 7_310_582_004_417_223
+    private static let patience = Duration.seconds(60)
+
+    /// Brings the tables up to date, and checks that all nodes have the same keys.
+    /// - Throws: ``PostgresError/unknownKey``, or what a connection throws.
+    static func prepare(_ link: PostgresLink, _ keys: SealingKeys) throws(PostgresError) {
+        let known = try link.run(
+            [
+                PostgresStatement("BEGIN"),
+                PostgresStatement(
+                    """
+                    SELECT set_config('lock_timeout', '50s', true), set_config('statement_timeout', '0', true),
+                        set_config('idle_in_transaction_session_timeout', '60s', true)
+                    """),
+                PostgresStatement("SELECT pg_advisory_xact_lock($1)", .int(lock)),
+                // Not CREATE IF NOT EXISTS, which a role that may not create anything is refused.
+                PostgresStatement("SELECT to_regclass('schema_step') IS NOT NULL"),
+            ], within: patience)
+        var statements: [PostgresStatement] = []
+        var done: Set<String> = []
+        if known[3].first?.bool(0) == true {
+            done = Set(try link.run([PostgresStatement("SELECT name FROM schema_step")])[0].compactMap { $0.text(0) })
+        } else {
+            statements.append(PostgresStatement("CREATE TABLE schema_step (name TEXT PRIMARY KEY)"))
+        }
+        for step in steps where !done.contains(step.name) {
+            statements += step.statements.map { PostgresStatement($0) }
+            statements.append(PostgresStatement("INSERT INTO schema_step (name) VALUES ($1)", .text(step.name)))
+        }
+        if !statements.isEmpty { _ = try link.run(statements, within: .seconds(600)) }
+        try checkKeys(link, keys)
+        _ = try link.run([PostgresStatement("COMMIT")])
+    }
+
+    private static func checkKeys(_ link: PostgresLink, _ keys: SealingKeys) throws(PostgresError) {
+        let answers = try link.run(
+            [PostgresStatement("SELECT id FROM sealing_key"), usedKeys], within: patience)
+        guard (answers[0] + answers[1]).allSatisfy({ $0.bytes(0).map { keys.knows($0) } ?? true }) else {
+            throw .unknownKey
+        }
+        if answers[0].first?.bytes(0) != keys.currentID {
+            _ = try link.run([
+                PostgresStatement(
+                    "INSERT INTO sealing_key (id) VALUES ($1) ON CONFLICT (one) DO UPDATE SET id = EXCLUDED.id",
+                    .bytes(keys.currentID))
+            ])
+        }
+    }
+
+    /// The key ids of all tokens, each found with one look into the index: a DISTINCT would read all of it.
+    private static let usedKeys = PostgresStatement(
+        """
+        WITH RECURSIVE used (id) AS (
+            (SELECT substr(token, 1, 8) FROM session ORDER BY substr(token, 1, 8) LIMIT 1)
+            UNION ALL
+            SELECT (SELECT substr(token, 1, 8) FROM session WHERE substr(token, 1, 8) > used.id
+                ORDER BY substr(token, 1, 8) LIMIT 1)
+            FROM used WHERE used.id IS NOT NULL
+        )
+        SELECT id FROM used WHERE id IS NOT NULL
+        """)
+
+    /// Seals under the first key what is sealed under another one, so that the other one can be taken away.
+    /// - Returns: How many tokens; 0 when there are no more.
+    static func reseal(_ link: PostgresLink, _ keys: SealingKeys) throws(PostgresError) -> Int {
+        guard try link.run([usedKeys])[0].contains(where: { $0.bytes(0) != keys.currentID }) else { return 0 }
+        let stale = try link.run(
+            [
+                PostgresStatement("BEGIN"),
+                PostgresStatement(
+                    """
+                    SELECT id, token FROM session WHERE substr(token, 1, 8) < $1 OR substr(token, 1, 8) > $1
+                    LIMIT 500 FOR UPDATE SKIP LOCKED
+                    """, .bytes(keys.currentID)),
+            ])[1]
+        var statements: [PostgresStatement] = []
+        for row in stale {
+            guard let id = row.text(0), let sealed = row.bytes(1) else { throw .unreadable("it was altered") }
+            guard let token = keys.open(sealed, context: id.utf8) else { throw .unknownKey }
+            statements.append(
+                PostgresStatement(
+                    "UPDATE session SET token = $1 WHERE id = $2",
+                    .bytes(keys.seal(token, context: id.utf8)), .text(id)))
+        }
+        _ = try link.run(statements + [PostgresStatement("COMMIT")], within: .seconds(10))
+        return stale.count
+    }
+}

@@ -1,0 +1,102 @@
+import CPostgres
+
+/// One statement with its values; its text is the same every time, so that each connection prepares it once.
+struct PostgresStatement {
+    let sql: String
+    let values: [PostgresValue]
+
+    init(_ sql: String, _ values: PostgresValue...) {
+        self.init(sql, values)
+    }
+
+    init(_ sql: String, _ values: [PostgresValue]) {
+        self.sql = sql
+        self.values = values
+    }
+}
+
+/// A value as PostgreSQL takes it; all but lists in its binary form.
+enum PostgresValue {
+    case text(String?)
+    /// Texts of the identifier alphabet, which need no escapes in a list.
+    case identifiers([String])
+    case bytes([UInt8])
+    case double(Double?)
+    case int(Int)
+    case bool(Bool)
+
+    /// Nil for NULL.
+    var bytes: [UInt8]? {
+        switch self {
+        case .text(let text): text.map { Array($0.utf8) }
+        case .identifiers(let texts): Array("{\(texts.joined(separator: ","))}".utf8)
+        case .bytes(let bytes): bytes
+        case .double(let number): number.map { Self.bigEndian($0.bitPattern) }
+        case .int(let number): Self.bigEndian(UInt64(bitPattern: Int64(number)))
+        case .bool(let flag): [flag ? 1 : 0]
+        }
+    }
+
+    /// 1 for binary.
+    var format: Int32 { if case .identifiers = self { 0 } else { 1 } }
+
+    private static func bigEndian(_ number: UInt64) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) }
+    }
+}
+
+/// One row of an answer, its columns by their place.
+struct PostgresRow {
+    private let columns: [[UInt8]?]
+
+    init(_ columns: [[UInt8]?]) {
+        self.columns = columns
+    }
+
+    func bytes(_ column: Int) -> [UInt8]? { columns[column] }
+    func text(_ column: Int) -> String? { columns[column].map { String(decoding: $0, as: UTF8.self) } }
+    func bool(_ column: Int) -> Bool? { columns[column].map { $0 == [1] } }
+    func double(_ column: Int) -> Double? {
+        columns[column].map { Double(bitPattern: $0.reduce(0) { $0 << 8 | UInt64($1) }) }
+    }
+}
+
+/// Why PostgreSQL gave no answer.
+///
+/// It holds no text of the server but a SQLSTATE: messages may hold values.
+enum PostgresError: Error, Equatable {
+    /// Nobody answers, or we are not let in.
+    case cannotConnect(String)
+    /// The connection broke.
+    case lost
+    /// No answer in time.
+    case late
+    /// The server refused; five characters say why (PostgreSQL documentation, appendix A).
+    case refused(String)
+    /// The nodes of this database seal under a key that was not given.
+    case unknownKey
+    /// A row that was altered by hand, or a token that was sealed for another row or under another key.
+    case unreadable(String)
+    /// Too many wait for a connection, or the last ones found no server a moment ago.
+    case noPlace
+
+    /// Whether it speaks of the server and not of one connection or statement.
+    var isOutage: Bool {
+        switch self {
+        case .cannotConnect, .late, .unknownKey: true
+        case .lost, .refused, .unreadable, .noPlace: false
+        }
+    }
+
+    var why: String {
+        switch self {
+        case .cannotConnect(let why): "cannot connect: \(why)"
+        case .lost: "the connection broke"
+        case .late: "no answer in time"
+        case .refused(let state): "PostgreSQL says \(state)"
+        case .unknownKey: "its nodes seal under a key that is not in this node's BFF_STATE_KEY"
+        case .unreadable(let why): "a row cannot be read: \(why)"
+        case .noPlace: "no connection is free"
+        }
+    }
+}

@@ -1,0 +1,320 @@
+package import Core
+package import FoundationEssentials
+package import Keys
+package import Logging
+import Resilience
+package import Sessions
+import Synchronization
+
+/// Sessions in PostgreSQL, 12 or later, for several nodes.
+///
+/// It connects when it is first asked something, and whenever a connection was lost: a server that is away is found
+/// again without a restart. docs/decisions/postgres.md tells why it is as it is.
+package final class PostgresStore: SessionStore {
+    private let keys: SealingKeys
+    private let logger: Logger
+    private let pool: PostgresPool
+    /// The connection that listens.
+    private let listener: PostgresConnection
+    /// Tells our own notifications from those of others.
+    private let node: String
+    /// An outage is told once a minute.
+    private let alarm = Mutex(OncePer(.seconds(60)))
+
+    private static let channel = "connect_bff"
+    /// Ids in one notification, of which PostgreSQL takes 8000 bytes.
+    private static let mostNotified = 100
+    private static let shortestPause = Duration.milliseconds(100)
+    private static let longestPause = Duration.seconds(2)
+    /// For what writes many rows.
+    private static let longLimit = Duration.seconds(10)
+
+    /// Why a store cannot be used from the start.
+    package enum CannotOpen: Error, Equatable {
+        /// There are other nodes, or were, and they seal under a key that was not given.
+        case unknownKey
+        /// It may come back.
+        case away(String)
+    }
+
+    /// Asks nobody yet; ``open()`` does.
+    package init(url: PostgresURL, keys: SealingKeys, logger: Logger, randomBytes: (Int) -> [UInt8]) {
+        self.keys = keys
+        self.logger = logger
+        node = randomBytes(8).hexadecimal
+        let isPrepared = Mutex(false)
+        let connect: @Sendable () throws(PostgresError) -> PostgresLink = { () throws(PostgresError) in
+            let link = try PostgresLink(url)
+            guard !isPrepared.withLock({ $0 }) else { return link }
+            try PostgresSchema.prepare(link, keys)
+            isPrepared.withLock { $0 = true }
+            return link
+        }
+        pool = PostgresPool(connect)
+        listener = PostgresConnection(connect)
+    }
+
+    /// Connects, brings the tables up to date, and checks that the other nodes have the same keys.
+    package func open() async throws(CannotOpen) {
+        do throws(PostgresError) {
+            try await pool.use { (link) throws(PostgresError) in _ = try link.run([PostgresStatement("SELECT 1")]) }
+        } catch {
+            throw error == .unknownKey ? .unknownKey : .away(error.why)
+        }
+    }
+
+    private func ask<Value: Sendable>(
+        _ work: @Sendable (PostgresLink) throws(PostgresError) -> Value
+    ) async throws(BFFError) -> Value {
+        do throws(PostgresError) { return try await pool.use(work) } catch { throw failed(error) }
+    }
+
+    private func failed(_ error: PostgresError) -> BFFError {
+        // Who found no place says nothing about why.
+        let isAlarm = error != .noPlace && alarm.withLock { $0.isDue(at: .now) }
+        logger.log(
+            level: isAlarm ? .error : .debug, "the database cannot be used", metadata: ["bff.why": "\(error.why)"])
+        return .storeUnavailable
+    }
+
+    // MARK: - Sessions
+
+    package func save(_ writes: [SessionWrite]) async throws(BFFError) -> [ConnectSession] {
+        try await ask { [keys, node] (link) throws(PostgresError) in
+            // Locked in one order by all, so that nobody waits in a circle.
+            let found = try link.run([
+                PostgresStatement("BEGIN"),
+                PostgresStatement(
+                    "SELECT id, facts FROM session WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE",
+                    .identifiers(writes.map(\.session.id.text))),
+            ])[1]
+            var kept: [String: SessionFacts] = [:]
+            for row in found {
+                guard let id = row.text(0), let json = row.text(1) else { throw .unreadable("it was altered") }
+                kept[id] = try readable { () throws(SessionColumns.Unreadable) in try SessionFacts(json: json) }
+            }
+            var batch = PostgresBatch()
+            let sessions = try readable { () throws(SessionColumns.Unreadable) in
+                var sessions: [ConnectSession] = []
+                for write in writes {
+                    guard let session = try batch.add(write, keeping: kept[write.session.id.text], keys) else {
+                        continue
+                    }
+                    kept[session.id.text] = session.facts
+                    sessions.append(session)
+                }
+                return sessions
+            }
+            let news = stride(from: 0, to: batch.changed.count, by: Self.mostNotified).map { start in
+                let ids = batch.changed[start..<min(start + Self.mostNotified, batch.changed.count)]
+                return Self.notification(node, ids.joined(separator: ","))
+            }
+            _ = try link.run(batch.statements + news + [PostgresStatement("COMMIT")], within: Self.longLimit)
+            return sessions
+        }
+    }
+
+    package func session(_ id: SessionID) async throws(BFFError) -> ConnectSession? {
+        try await sessions(
+            PostgresStatement("SELECT \(PostgresRow.session) FROM session WHERE id = $1", .text(id.text))
+        )
+        .first
+    }
+
+    package func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? {
+        try await sessions(
+            PostgresStatement(
+                """
+                SELECT \(PostgresRow.session) FROM session WHERE token_digest = $1
+                ORDER BY created_at DESC LIMIT 1
+                """, .bytes(SessionColumns.digest(token)))
+        ).first
+    }
+
+    package func takeDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
+        let due = try await sessions(
+            PostgresStatement(
+                """
+                WITH due AS MATERIALIZED (
+                    SELECT id AS due_id FROM session
+                    WHERE next_look_at <= $1 AND (taken_until IS NULL OR taken_until <= $1)
+                    ORDER BY next_look_at LIMIT $3 FOR UPDATE SKIP LOCKED
+                )
+                UPDATE session SET taken_until = $2 FROM due WHERE id = due_id
+                RETURNING \(PostgresRow.session)
+                """, .double(moment.timeIntervalSince1970), .double(end.timeIntervalSince1970), .int(limit)))
+        return due.sorted { ($0.nextLook ?? .distantFuture) < ($1.nextLook ?? .distantFuture) }
+    }
+
+    private func sessions(_ statement: PostgresStatement) async throws(BFFError) -> [ConnectSession] {
+        try await ask { [keys] (link) throws(PostgresError) in
+            var sessions: [ConnectSession] = []
+            for row in try link.run([statement])[0] { sessions.append(try row.session(keys)) }
+            return sessions
+        }
+    }
+
+    // MARK: - Idempotency
+
+    package func begin(
+        _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject, at now: Date
+    ) async throws(BFFError) -> IdempotentMint? {
+        try await ask { (link) throws(PostgresError) in
+            // Whoever has the key may give it back between the two; then it is asked for again.
+            for _ in 0..<3 {
+                let answers = try link.run([
+                    PostgresBatch.save(
+                        mint, key, subject, onlyIf: "mint.expires_at <= $8", .double(now.timeIntervalSince1970)),
+                    PostgresStatement(
+                        """
+                        SELECT body, started_at, session, connect_url, expires_at FROM mint
+                        WHERE subject = $1 AND key = $2
+                        """, .text(subject.text), .text(key.text)),
+                ])
+                if !answers[0].isEmpty { return nil }
+                if let taken = answers[1].first { return try taken.mint() }
+            }
+            return nil
+        }
+    }
+
+    package func release(_ key: IdempotencyKey, of subject: Subject) async throws(BFFError) {
+        try await ask { (link) throws(PostgresError) in
+            _ = try link.run([
+                PostgresStatement(
+                    "DELETE FROM mint WHERE subject = $1 AND key = $2", .text(subject.text), .text(key.text))
+            ])
+        }
+    }
+
+    // MARK: - Locations
+
+    package func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool {
+        try await ask { (link) throws(PostgresError) in
+            let gone = try link.run([
+                PostgresStatement(
+                    "DELETE FROM location WHERE subject = $1 AND id = $2 RETURNING id", .text(subject.text),
+                    .text(location.text))
+            ])
+            return !gone[0].isEmpty
+        }
+    }
+
+    package func locations(of subject: Subject) async throws(BFFError) -> [LocationID] {
+        try await ask { (link) throws(PostgresError) in
+            let statement = PostgresStatement(
+                "SELECT id FROM location WHERE subject = $1 ORDER BY id", .text(subject.text))
+            return try link.run([statement])[0].compactMap { $0.text(0).flatMap { LocationID($0) } }
+        }
+    }
+
+    package func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool {
+        try await ask { (link) throws(PostgresError) in
+            let statement = PostgresStatement(
+                "SELECT id FROM location WHERE subject = $1 AND id = $2", .text(subject.text), .text(location.text))
+            return try !link.run([statement])[0].isEmpty
+        }
+    }
+
+    // MARK: - Removal
+
+    package func forget(_ subject: Subject) async throws(BFFError) -> Forgotten {
+        try await ask { [node] (link) throws(PostgresError) in
+            let subject = PostgresValue.text(subject.text)
+            let answers = try link.run(
+                [
+                    PostgresStatement(
+                        """
+                        WITH gone AS (DELETE FROM session WHERE subject = $1 RETURNING id)
+                        SELECT pg_notify('\(Self.channel)', $2 || ' ' || id) FROM gone
+                        """, subject, .text(node)),
+                    PostgresStatement("DELETE FROM location WHERE subject = $1 RETURNING id", subject),
+                    PostgresStatement("DELETE FROM mint WHERE subject = $1", subject),
+                ], within: Self.longLimit)
+            return Forgotten(sessions: answers[0].count, locations: answers[1].count)
+        }
+    }
+
+    package func removeSessions(before moment: Date, at now: Date) async throws(BFFError) -> Int {
+        var removed = 0
+        while true {
+            // A few at a time: others write meanwhile, and no statement takes longer than it may.
+            let (sessions, mints) = try await ask { (link) throws(PostgresError) in
+                let answers = try link.run(
+                    [
+                        PostgresStatement(
+                            """
+                            DELETE FROM session WHERE id = ANY (ARRAY (
+                                SELECT id FROM session WHERE created_at < $1 LIMIT 1000 FOR UPDATE SKIP LOCKED))
+                            RETURNING true
+                            """, .double(moment.timeIntervalSince1970)),
+                        PostgresStatement(
+                            """
+                            DELETE FROM mint WHERE ctid = ANY (ARRAY (
+                                SELECT ctid FROM mint WHERE expires_at <= $1 LIMIT 1000 FOR UPDATE SKIP LOCKED))
+                            RETURNING true
+                            """, .double(now.timeIntervalSince1970)),
+                    ], within: Self.longLimit)
+                return (answers[0].count, answers[1].count)
+            }
+            removed += sessions
+            if sessions < 1000, mints < 1000 { return removed }
+        }
+    }
+
+    // MARK: - Other nodes
+
+    private static func notification(_ node: String, _ ids: String) -> PostgresStatement {
+        PostgresStatement("SELECT pg_notify('\(channel)', $1)", .text("\(node) \(ids)"))
+    }
+
+    package func watch(_ heard: @escaping @Sendable (StoreNews) -> Void) async {
+        var pause = Self.shortestPause
+        while !Task.isCancelled {
+            let began = ContinuousClock.now
+            do throws(PostgresError) {
+                try await seal()
+                try await listener.listen(on: Self.channel, begun: { heard(.listening) }) { [node] payload in
+                    let parts = payload.split(separator: " ", maxSplits: 1)
+                    guard parts.count == 2, parts[0] != node else { return }
+                    heard(.changed(parts[1].split(separator: ",").compactMap { SessionID($0) }))
+                }
+            } catch {
+                heard(.deaf)
+                _ = failed(error)
+            }
+            // One that was up for a while is tried again at once.
+            if began.duration(to: .now) > .seconds(10) { pause = Self.shortestPause }
+            guard (try? await Task.sleep(for: pause)) != nil else { return }
+            pause = min(Self.longestPause, pause * 2)
+        }
+    }
+}
+
+extension PostgresStore {
+    package func adopt(stateKeys: [[UInt8]]) async throws(BFFError) {
+        keys.adopt(stateKeys)
+        do throws(PostgresError) { try await seal() } catch { throw .storeUnavailable }
+    }
+
+    /// Seals under the first key what is sealed under another one.
+    private func seal() async throws(PostgresError) {
+        var count = 0
+        while true {
+            let some = try await pool.use { [keys] (link) throws(PostgresError) in
+                try PostgresSchema.reseal(link, keys)
+            }
+            count += some
+            guard some == 0 else { continue }
+            if count > 0 { logger.info("tokens sealed under the first key", metadata: ["bff.count": "\(count)"]) }
+            return
+        }
+    }
+}
+
+/// Turns the one error of rows into the one of connections.
+private func readable<Value>(
+    _ work: () throws(SessionColumns.Unreadable) -> Value
+) throws(PostgresError) -> Value {
+    do throws(SessionColumns.Unreadable) { return try work() } catch { throw .unreadable("it was altered") }
+}

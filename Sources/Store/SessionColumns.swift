@@ -1,0 +1,77 @@
+import Core
+import Flatpeak
+import FoundationEssentials
+import Keys
+import Sessions
+
+/// A session as both engines keep it: moments in seconds since 1970, the token sealed, the facts as JSON.
+struct SessionColumns {
+    let id: String
+    let subject: String
+    let token: [UInt8]
+    let direction: String
+    let type: String
+    let mintedLocation: String?
+    let mintedAction: String?
+    let returnURL: String?
+    let liveMode: Bool
+    let createdAt: Double
+    let expiresAt: Double
+    let facts: String
+}
+
+extension SessionColumns {
+    /// A row that cannot be read or written: its token was sealed for another session, or somebody changed it by hand.
+    struct Unreadable: Error {}
+
+    init(_ session: ConnectSession, _ keys: SealingKeys) throws(Unreadable) {
+        self.init(
+            id: session.id.text, subject: session.subject.text,
+            token: keys.seal(session.connectToken.exposed.utf8, context: session.id.text.utf8),
+            direction: session.slot.direction.rawValue, type: session.slot.type.rawValue,
+            mintedLocation: session.mintedLocation?.text, mintedAction: session.mintedAction?.rawValue,
+            returnURL: session.returnURL, liveMode: session.liveMode,
+            createdAt: session.createdAt.timeIntervalSince1970, expiresAt: session.expiresAt.timeIntervalSince1970,
+            facts: try session.facts.json)
+    }
+
+    func session(_ keys: SealingKeys) throws(Unreadable) -> ConnectSession {
+        guard let opened = keys.open(token, context: id.utf8),
+            let connectToken = ConnectToken(String(decoding: opened, as: UTF8.self)), let sessionID = SessionID(id),
+            let subject = Subject(subject), let direction = TariffDirection(rawValue: direction),
+            let type = TariffType(rawValue: type)
+        else { throw Unreadable() }
+        var session = ConnectSession(
+            id: sessionID, subject: subject, connectToken: connectToken,
+            slot: TariffSlot(direction: direction, type: type),
+            mintedLocation: mintedLocation.flatMap { LocationID($0) },
+            mintedAction: mintedAction.flatMap { TariffAction(rawValue: $0) }, returnURL: returnURL,
+            liveMode: liveMode, createdAt: Date(timeIntervalSince1970: createdAt),
+            expiresAt: Date(timeIntervalSince1970: expiresAt))
+        session.facts = try SessionFacts(json: facts)
+        return session
+    }
+
+    /// What a token is found by.
+    static func digest(_ token: ConnectToken) -> [UInt8] { Digest.sha256(token.exposed.utf8) }
+}
+
+extension SessionFacts {
+    init(json: String) throws(SessionColumns.Unreadable) {
+        do {
+            self = try JSONDecoder().decode(SessionFacts.self, from: Data(json.utf8))
+        } catch {
+            throw SessionColumns.Unreadable()
+        }
+    }
+
+    var json: String {
+        get throws(SessionColumns.Unreadable) {
+            do {
+                return String(decoding: try JSONEncoder().encode(self), as: UTF8.self)
+            } catch {
+                throw SessionColumns.Unreadable()
+            }
+        }
+    }
+}
