@@ -294,7 +294,7 @@ package final class PostgresStore: SessionStore {
 extension PostgresStore {
     package func adopt(stateKeys: [[UInt8]]) async throws(BFFError) {
         keys.adopt(stateKeys)
-        do throws(PostgresError) { try await seal() } catch { throw .storeUnavailable }
+        do throws(PostgresError) { try await seal() } catch { throw failed(error) }
     }
 
     /// Seals under the first key what is sealed under another one.

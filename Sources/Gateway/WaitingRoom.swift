@@ -1,18 +1,17 @@
-import Gateway
 import NIOCore
 import NIOPosix
-import Relay
+package import Relay
 import Synchronization
 
 /// Listens in the service's place for a moment, to see how a request for the public address comes in.
-final class WaitingRoom: Sendable {
+package final class WaitingRoom: Sendable {
     /// A request as it arrived.
-    struct Visit: Sendable {
-        let peer: Peer
+    package struct Visit: Sendable {
+        package let peer: Peer
         /// The peer in words.
-        let name: String
+        package let name: String
         /// Its head, in lower case.
-        let head: String
+        package let head: String
     }
 
     private let listener: any Channel
@@ -24,7 +23,7 @@ final class WaitingRoom: Sendable {
         func first(with mark: String) -> Visit? { all.withLock { $0.first { $0.head.contains(mark) } } }
     }
 
-    init(at address: ListenAddress) async throws {
+    package init(at address: ListenAddress) async throws {
         let visits = Visits()
         let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -41,10 +40,10 @@ final class WaitingRoom: Sendable {
     }
 
     /// The visit in whose head `mark` stands.
-    func visit(_ mark: String) -> Visit? { visits.first(with: mark) }
+    package func visit(_ mark: String) -> Visit? { visits.first(with: mark) }
 
     /// Closes the socket; that of a unix path is removed.
-    func close() async {
+    package func close() async {
         try? await listener.close()
     }
 
