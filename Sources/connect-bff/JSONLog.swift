@@ -1,5 +1,5 @@
 import Core
-import Glibc
+import FoundationEssentials
 import Synchronization
 
 /// Lines of JSON on their way out, kept together for a moment: a write for each would cost more than a relayed call.
@@ -60,10 +60,8 @@ final class JSONLog: Sendable {
     }
 
     static let wallClock: @Sendable () -> (seconds: Int, milliseconds: Int) = {
-        var time = timespec()
-        // Safe: it writes the one value that it is given.
-        _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return (time.tv_sec, time.tv_nsec / 1_000_000)
+        let milliseconds = Int(Date().timeIntervalSince1970 * 1000)
+        return (milliseconds / 1000, milliseconds % 1000)
     }
 }
 

@@ -51,6 +51,7 @@ final class Nginx: Sendable {
 
     private func stop() async {
         await program.stop()
+        Canary.keep(.proxy, FileManager.default.contents(atPath: "\(folder)/access.log"))
         try? FileManager.default.removeItem(atPath: folder)
     }
 }

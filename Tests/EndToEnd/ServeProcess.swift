@@ -41,7 +41,8 @@ final class ServeProcess: Sendable {
     private init(_ settings: [String: String]) async throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "bff-serve-\(UUID())").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let account = "acc_\(UUID().uuidString.prefix(8))", apiKey = "sk_test_\(UUID().uuidString.prefix(12))"
+        let account = "acc_\(Canary.marker)\(UUID().uuidString.prefix(8))",
+            apiKey = "sk_test_\(Canary.marker)\(UUID().uuidString.prefix(12))"
         let sandbox = await Program(
             "flatpeak-sandbox", ["--port", "0", "--account", account, "--key", apiKey], until: "Provider")
         self.sandbox = sandbox
@@ -105,6 +106,9 @@ final class ServeProcess: Sendable {
     /// - Returns: What ``stop(_:)`` does.
     func end() async -> Int32 {
         guard let program = service.withLock({ $0 }) else { return 0 }
+        if Canary.isWatching, signal == .terminate {
+            for page in ["metrics", "status"] { _ = try? await HTTP.send("GET", "\(adminURL)/\(page)") }
+        }
         let code = await program.end()
         service.withLock { $0 = nil }
         said.append(program.output.text)
@@ -135,6 +139,10 @@ final class ServeProcess: Sendable {
     private func remove() async {
         await stop()
         await sandbox.stop()
+        for file in (try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/state")) ?? []
+        where !file.hasSuffix(".key") {
+            Canary.keep(.database, FileManager.default.contents(atPath: "\(folder)/state/\(file)"))
+        }
         try? FileManager.default.removeItem(atPath: folder)
     }
 
