@@ -98,6 +98,9 @@ final class ServeProcess: Sendable {
     /// - Returns: The exit code; of a process that was killed, the signal.
     @discardableResult
     func stop(_ signal: Signal = .terminate) async -> Int32 {
+        if Canary.isWatching, signal == .terminate {
+            for page in ["metrics", "status"] { _ = try? await HTTP.send("GET", "\(adminURL)/\(page)") }
+        }
         send(signal)
         return await end()
     }
@@ -106,9 +109,6 @@ final class ServeProcess: Sendable {
     /// - Returns: What ``stop(_:)`` does.
     func end() async -> Int32 {
         guard let program = service.withLock({ $0 }) else { return 0 }
-        if Canary.isWatching, signal == .terminate {
-            for page in ["metrics", "status"] { _ = try? await HTTP.send("GET", "\(adminURL)/\(page)") }
-        }
         let code = await program.end()
         service.withLock { $0 = nil }
         said.append(program.output.text)
