@@ -2,11 +2,12 @@ import Core
 import FoundationEssentials
 package import HTTPTypes
 import Relay
+import Sessions
 
 extension Reply {
     /// An object of ours as JSON.
     static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws(BFFError) -> Reply {
-        json(try encoded(value), status: status)
+        json(try wireJSON(value), status: status)
     }
 
     /// A page without scripts or styles.
@@ -32,23 +33,16 @@ extension Reply {
         case .problem:
             reply = Reply(
                 status, contentType: "application/problem+json; charset=utf-8",
-                body: (try? encoded(Problem(error, id: id))) ?? [])
+                body: (try? wireJSON(Problem(error, id: id))) ?? [])
         case .connect:
             reply = json(
-                (try? encoded(ConnectError(error, connectToken: connectToken, requestID: id))) ?? [], status: status)
+                (try? wireJSON(ConnectError(error, connectToken: connectToken, requestID: id))) ?? [], status: status)
         case .page:
             reply = page(error.title, "\(error.detail) (\(id))", status: status)
         }
         reply.failure = error
         if let seconds = error.retryAfter { reply.headers[.retryAfter] = String(seconds) }
         return reply
-    }
-
-    private static func encoded(_ value: some Encodable) throws(BFFError) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.dateEncodingStrategy = .iso8601
-        do { return Array(try encoder.encode(value)) } catch { throw .internalFailure }
     }
 }
 

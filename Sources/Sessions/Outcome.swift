@@ -62,7 +62,7 @@ extension ConnectSession {
             // that is still empty. Adding an export tariff and closing half-way must not read as connected.
             return isOver ? .expired : left != nil ? .abandoned : facts.relayed ? .active : .created
         }
-        return now.timeIntervalSince(located.since) > Self.pendingLimit ? .failed : .pending
+        return now >= located.since + Self.pendingLimit ? .failed : .pending
     }
 
     private func stateWithoutLocation(isOver: Bool) -> SessionState {

@@ -1,6 +1,6 @@
 import Core
 package import Flatpeak
-import FoundationEssentials
+package import FoundationEssentials
 package import Logging
 import Metrics
 import Resilience
@@ -27,6 +27,7 @@ package final class SessionLedger: Sendable {
     }
 
     private let store: any SessionStore
+    private let now: @Sendable () -> Date
     private let time: UpstreamTime
     private let patience: Duration
     private let logger: Logger
@@ -40,13 +41,15 @@ package final class SessionLedger: Sendable {
     private let alarm = Mutex(OncePer(.seconds(60)))
 
     /// - Parameters:
+    ///   - now: The wall clock, by which the store judges what is news to the integrator.
     ///   - patience: How long anybody waits for the store.
     ///   - capacity: Sessions that are remembered, and that the store may be owed.
     package init(
-        store: any SessionStore, time: UpstreamTime = .real, patience: Duration = .milliseconds(250), logger: Logger,
-        capacity: Int = 100_000
+        store: any SessionStore, now: @escaping @Sendable () -> Date = { Date() }, time: UpstreamTime = .real,
+        patience: Duration = .milliseconds(250), logger: Logger, capacity: Int = 100_000
     ) {
         self.store = store
+        self.now = now
         self.time = time
         self.patience = patience
         self.logger = logger
@@ -276,7 +279,7 @@ package final class SessionLedger: Sendable {
         let (batch, strays) = state.withLock { ($0.known.take(Self.batch), Array($0.known.strays.keys)) }
         guard !batch.isEmpty || !strays.isEmpty else { return .nothing }
         do throws(BFFError) {
-            let kept = try await batch.isEmpty ? [] : store.save(batch.map(\.write))
+            let kept = try await batch.isEmpty ? [] : store.save(batch.map(\.write), at: now())
             state.withLock { state in
                 state.isHealthy = true
                 state.known.saved(batch, as: kept)

@@ -9,9 +9,14 @@ package protocol SessionStore: Sendable {
     /// Keeps what is new about sessions: all of it, durably, or nothing.
     ///
     /// Facts are merged with those that are kept. A location that a session gave becomes its subject's own, once:
-    /// telling the store again does not undo ``unbind(_:from:)``.
+    /// telling the store again does not undo ``unbind(_:from:)``. When the state at `now` is news, its event
+    /// (``Told/event(of:at:)``) is put into the ``Outbox`` together with the facts.
     /// - Returns: The sessions as they are kept now. One that was removed meanwhile is not made again and is missing.
-    func save(_ writes: [SessionWrite]) async throws(BFFError) -> [ConnectSession]
+    func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> [ConnectSession]
+    /// Puts the events of at most `limit` sessions whose state changed by time alone
+    /// (``ConnectSession/nextChange(after:)``).
+    /// - Returns: How many sessions that were.
+    func tellChanges(at now: Date, limit: Int) async throws(BFFError) -> Int
     func session(_ id: SessionID) async throws(BFFError) -> ConnectSession?
     func session(token: ConnectToken) async throws(BFFError) -> ConnectSession?
     /// Takes sessions whose ``ConnectSession/nextLook`` has come, the longest due first.
@@ -43,9 +48,11 @@ package protocol SessionStore: Sendable {
     /// to tell.
     func watch(_ heard: @escaping @Sendable (StoreNews) -> Void) async
 
-    /// Removes everything of a subject.
+    /// Removes everything of a subject, its events among it.
     func forget(_ subject: Subject) async throws(BFFError) -> Forgotten
-    /// Removes sessions minted before `moment` and idempotency keys that are over at `now`.
+    /// Removes sessions minted and events born before `moment`, and idempotency keys that are over at `now`.
+    ///
+    /// Events that are still to be delivered stay for ``OutgoingEvent/leastLife``.
     /// - Returns: How many sessions.
     func removeSessions(before moment: Date, at now: Date) async throws(BFFError) -> Int
 }

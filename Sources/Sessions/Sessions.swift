@@ -31,6 +31,8 @@ package final class Sessions: Sendable {
     private static let lookInterval = Duration.seconds(1)
     private static let looks = 16
     private static let looksAtOnce = 4
+    /// Sessions whose change with time is told in one write.
+    private static let changes = 500
     /// How long those taken are nobody else's, in seconds: longer than asking about all of them can take.
     private static let lookLease: TimeInterval = 120
     private static let cleanUpInterval = Duration.seconds(3600)
@@ -60,6 +62,7 @@ package final class Sessions: Sendable {
         await withTaskGroup { group in
             group.addTask { [ledger] in await ledger.run() }
             group.addTask { [self] in await every(Self.lookInterval) { await lookAfterThoseDue() } }
+            group.addTask { [self] in await every(Self.lookInterval) { await tellChanges() } }
             group.addTask { [self] in await every(Self.cleanUpInterval) { await removeOld() } }
             group.addTask { [self] in await every(Self.censusInterval) { countStates() } }
         }
@@ -314,6 +317,17 @@ package final class Sessions: Sendable {
         for state in SessionState.allCases {
             Gauge(label: "connect_bff_sessions", dimensions: [("state", state.rawValue)]).record(counts[state] ?? 0)
         }
+    }
+
+    /// Lets the integrator hear of states that come with time alone, of sessions that nobody asks about.
+    func tellChanges() async {
+        let moment = now()
+        var told: Int?
+        repeat {
+            told = try? await ledger.ask { store throws(BFFError) in
+                try await store.tellChanges(at: moment, limit: Self.changes)
+            }
+        } while told == Self.changes
     }
 
     private func removeOld() async {

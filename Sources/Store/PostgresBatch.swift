@@ -8,6 +8,7 @@ struct PostgresBatch {
     private var sessions: [PostgresStatement] = []
     private var locations: [(subject: String, id: String)] = []
     private var mints: [(key: MintKey, subject: Subject)] = []
+    private var events: [PostgresStatement] = []
     /// Sessions that other nodes may know.
     private(set) var changed: [String] = []
 
@@ -21,55 +22,92 @@ struct PostgresBatch {
             }
             + mints.sorted { ($0.subject.text, $0.key.key.text) < ($1.subject.text, $1.key.key.text) }.map { mint in
                 Self.save(mint.key.mint, mint.key.key, mint.subject)
-            }
+            } + events
     }
 
-    /// Inserts or merges.
-    /// - Parameter kept: What the store has of the session.
+    /// What the store has of a session.
+    struct Kept {
+        var facts: SessionFacts
+        var told: Told
+    }
+
+    /// Inserts or merges, and puts the event of a state that is news.
+    /// - Parameter kept: What the store has of the session; afterwards, what it will have.
     /// - Returns: The session as it will be kept; nil for one that was removed meanwhile.
     mutating func add(
-        _ write: SessionWrite, keeping kept: SessionFacts?, _ keys: SealingKeys
+        _ write: SessionWrite, keeping kept: inout Kept?, at now: Date, _ keys: SealingKeys
     ) throws(SessionColumns.Unreadable) -> ConnectSession? {
         var session = write.session
-        if let kept { session.facts.merge(kept) } else if !write.isNew { return nil }
-        if kept?.located == nil, let location = session.facts.located?.location {
+        if let kept { session.facts.merge(kept.facts) } else if !write.isNew { return nil }
+        if kept?.facts.located == nil, let location = session.facts.located?.location {
             locations.append((session.subject.text, location.text))
         }
+        var told = kept?.told ?? Told()
+        let isNews = try tell(session, &told, at: now, keys)
         if let kept {
-            if kept != session.facts {
-                sessions.append(try Self.update(session, since: kept))
+            if kept.facts != session.facts || isNews {
+                sessions.append(try Self.update(session, told, since: kept.facts, at: now))
                 changed.append(session.id.text)
             }
         } else {
-            sessions.append(try Self.insert(session, keys))
+            sessions.append(try Self.insert(session, told, at: now, keys))
         }
+        kept = Kept(facts: session.facts, told: told)
         if let key = write.key { mints.append((key, session.subject)) }
         return session
     }
 
+    /// Puts the event of a session whose state changed by time alone.
+    mutating func tell(
+        _ session: ConnectSession, of told: Told, at now: Date, _ keys: SealingKeys
+    ) throws(SessionColumns.Unreadable) {
+        var told = told
+        _ = try tell(session, &told, at: now, keys)
+        sessions.append(try Self.update(session, told, since: session.facts, at: now))
+    }
+
+    /// - Returns: Whether there was something to tell.
+    private mutating func tell(
+        _ session: ConnectSession, _ told: inout Told, at now: Date, _ keys: SealingKeys
+    ) throws(SessionColumns.Unreadable) -> Bool {
+        do throws(BFFError) {
+            guard let event = try told.event(of: session, at: now) else { return false }
+            events.append(PostgresEvent.insert(event, sequence: told.sequence, keys))
+            return true
+        } catch {
+            throw SessionColumns.Unreadable()
+        }
+    }
+
     private static func insert(
-        _ session: ConnectSession, _ keys: SealingKeys
+        _ session: ConnectSession, _ told: Told, at now: Date, _ keys: SealingKeys
     ) throws(SessionColumns.Unreadable) -> PostgresStatement {
         let columns = try SessionColumns(session, keys)
         return PostgresStatement(
             """
-            INSERT INTO session (\(PostgresRow.session), token_digest, next_look_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+            INSERT INTO session (\(PostgresRow.session), token_digest, next_look_at, told_state, sequence, changes_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
             """,
             .text(columns.id), .text(columns.subject), .bytes(columns.token), .text(columns.direction),
             .text(columns.type), .text(columns.mintedLocation), .text(columns.mintedAction), .text(columns.returnURL),
             .bool(columns.liveMode), .double(columns.createdAt), .double(columns.expiresAt), .text(columns.facts),
-            .bytes(SessionColumns.digest(session.connectToken)), .double(session.nextLook?.timeIntervalSince1970))
+            .bytes(SessionColumns.digest(session.connectToken)), .double(session.nextLook?.timeIntervalSince1970),
+            .text(told.state?.rawValue), .int(told.sequence),
+            .double(session.nextChange(after: now)?.timeIntervalSince1970))
     }
 
     private static func update(
-        _ session: ConnectSession, since kept: SessionFacts
+        _ session: ConnectSession, _ told: Told, since kept: SessionFacts, at now: Date
     ) throws(SessionColumns.Unreadable) -> PostgresStatement {
         // Whoever took it has asked.
         let free = session.facts.askedAt == kept.askedAt ? "" : ", taken_until = NULL"
         return PostgresStatement(
-            "UPDATE session SET facts = $1, next_look_at = $2\(free) WHERE id = $3", .text(try session.facts.json),
-            .double(session.nextLook?.timeIntervalSince1970), .text(session.id.text))
+            """
+            UPDATE session SET facts = $1, next_look_at = $2, told_state = $3, sequence = $4, changes_at = $5\(free)
+            WHERE id = $6
+            """, .text(try session.facts.json), .double(session.nextLook?.timeIntervalSince1970),
+            .text(told.state?.rawValue), .int(told.sequence),
+            .double(session.nextChange(after: now)?.timeIntervalSince1970), .text(session.id.text))
     }
 
     /// Keeps a mint; one that has the key is replaced, `onlyIf` something holds for it.
@@ -115,6 +153,11 @@ extension PostgresRow {
         do throws(SessionColumns.Unreadable) { return try columns.session(keys) } catch {
             throw .unreadable("it was altered")
         }
+    }
+
+    /// What was told of a session, from two columns.
+    func told(at column: Int) -> Told {
+        Told(stateText: text(column), sequence: int(column + 1) ?? 0)
     }
 
     func mint() throws(PostgresError) -> IdempotentMint {

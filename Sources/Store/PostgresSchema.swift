@@ -55,7 +55,43 @@ enum PostgresSchema {
                 // The id of the key that seals, one row: a node that does not have it is not one of us.
                 "CREATE TABLE sealing_key (one BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (one), id BYTEA NOT NULL)",
             ]
-        )
+        ),
+        (
+            "2 events",
+            [
+                """
+                ALTER TABLE session ADD COLUMN told_state TEXT, ADD COLUMN sequence BIGINT NOT NULL DEFAULT 0,
+                    ADD COLUMN changes_at DOUBLE PRECISION
+                """,
+                """
+                UPDATE session SET changes_at = expires_at
+                WHERE expires_at > extract(epoch FROM now()) OR next_look_at IS NOT NULL
+                """,
+                "CREATE INDEX session_by_change ON session (changes_at) WHERE changes_at IS NOT NULL",
+                """
+                CREATE TABLE event (
+                    number BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+                    id TEXT COLLATE "C" NOT NULL UNIQUE,
+                    type TEXT NOT NULL,
+                    session TEXT COLLATE "C",
+                    sequence BIGINT,
+                    subject TEXT COLLATE "C",
+                    born_at DOUBLE PRECISION NOT NULL,
+                    data BYTEA NOT NULL,
+                    due_at DOUBLE PRECISION,
+                    attempts BIGINT NOT NULL DEFAULT 0,
+                    delivered_at DOUBLE PRECISION,
+                    answer TEXT
+                )
+                """,
+                "CREATE INDEX event_by_due ON event (due_at, number) WHERE due_at IS NOT NULL",
+                "CREATE INDEX event_dead ON event (number) WHERE due_at IS NULL AND delivered_at IS NULL",
+                "CREATE INDEX event_by_session ON event (session, sequence) WHERE due_at IS NOT NULL",
+                "CREATE INDEX event_by_subject ON event (subject)",
+                "CREATE INDEX event_by_birth ON event (born_at)",
+                "CREATE INDEX event_by_key ON event (substr(data, 1, 8))",
+            ]
+        ),
     ]
 
     /// Of all who start at once, one brings the tables up to date, and the others wait for it.
@@ -95,8 +131,8 @@ enum PostgresSchema {
 
     private static func checkKeys(_ link: PostgresLink, _ keys: SealingKeys) throws(PostgresError) {
         let answers = try link.run(
-            [PostgresStatement("SELECT id FROM sealing_key"), usedKeys], within: patience)
-        guard (answers[0] + answers[1]).allSatisfy({ $0.bytes(0).map { keys.knows($0) } ?? true }) else {
+            [PostgresStatement("SELECT id FROM sealing_key")] + Schema.sealed.map(usedKeys), within: patience)
+        guard answers.joined().allSatisfy({ $0.bytes(0).map { keys.knows($0) } ?? true }) else {
             throw .unknownKey
         }
         if answers[0].first?.bytes(0) != keys.currentID {
@@ -108,40 +144,55 @@ enum PostgresSchema {
         }
     }
 
-    /// The key ids of all tokens, each found with one look into the index: a DISTINCT would read all of it.
-    private static let usedKeys = PostgresStatement(
-        """
-        WITH RECURSIVE used (id) AS (
-            (SELECT substr(token, 1, 8) FROM session ORDER BY substr(token, 1, 8) LIMIT 1)
-            UNION ALL
-            SELECT (SELECT substr(token, 1, 8) FROM session WHERE substr(token, 1, 8) > used.id
-                ORDER BY substr(token, 1, 8) LIMIT 1)
-            FROM used WHERE used.id IS NOT NULL
-        )
-        SELECT id FROM used WHERE id IS NOT NULL
-        """)
+    /// The key ids of all that is sealed, each found with one look into the index: a DISTINCT would read all of it.
+    private static func usedKeys(_ table: String, _ column: String) -> PostgresStatement {
+        PostgresStatement(
+            """
+            WITH RECURSIVE used (id) AS (
+                (SELECT substr(\(column), 1, 8) FROM \(table) ORDER BY substr(\(column), 1, 8) LIMIT 1)
+                UNION ALL
+                SELECT (SELECT substr(\(column), 1, 8) FROM \(table) WHERE substr(\(column), 1, 8) > used.id
+                    ORDER BY substr(\(column), 1, 8) LIMIT 1)
+                FROM used WHERE used.id IS NOT NULL
+            )
+            SELECT id FROM used WHERE id IS NOT NULL
+            """)
+    }
 
     /// Seals under the first key what is sealed under another one, so that the other one can be taken away.
-    /// - Returns: How many tokens; 0 when there are no more.
+    /// - Returns: How many rows; 0 when there are no more.
     static func reseal(_ link: PostgresLink, _ keys: SealingKeys) throws(PostgresError) -> Int {
-        guard try link.run([usedKeys])[0].contains(where: { $0.bytes(0) != keys.currentID }) else { return 0 }
+        for (table, column) in Schema.sealed {
+            let count = try reseal(column, of: table, link, keys)
+            if count > 0 { return count }
+        }
+        return 0
+    }
+
+    private static func reseal(
+        _ column: String, of table: String, _ link: PostgresLink, _ keys: SealingKeys
+    ) throws(PostgresError) -> Int {
+        guard try link.run([usedKeys(table, column)])[0].contains(where: { $0.bytes(0) != keys.currentID }) else {
+            return 0
+        }
         let stale = try link.run(
             [
                 PostgresStatement("BEGIN"),
                 PostgresStatement(
                     """
-                    SELECT id, token FROM session WHERE substr(token, 1, 8) < $1 OR substr(token, 1, 8) > $1
+                    SELECT id, \(column) FROM \(table)
+                    WHERE substr(\(column), 1, 8) < $1 OR substr(\(column), 1, 8) > $1
                     LIMIT 500 FOR UPDATE SKIP LOCKED
                     """, .bytes(keys.currentID)),
             ])[1]
         var statements: [PostgresStatement] = []
         for row in stale {
             guard let id = row.text(0), let sealed = row.bytes(1) else { throw .unreadable("it was altered") }
-            guard let token = keys.open(sealed, context: id.utf8) else { throw .unknownKey }
+            guard let opened = keys.open(sealed, context: id.utf8) else { throw .unknownKey }
             statements.append(
                 PostgresStatement(
-                    "UPDATE session SET token = $1 WHERE id = $2",
-                    .bytes(keys.seal(token, context: id.utf8)), .text(id)))
+                    "UPDATE \(table) SET \(column) = $1 WHERE id = $2",
+                    .bytes(keys.seal(opened, context: id.utf8)), .text(id)))
         }
         _ = try link.run(statements + [PostgresStatement("COMMIT")], within: .seconds(10))
         return stale.count

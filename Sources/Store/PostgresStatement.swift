@@ -22,7 +22,7 @@ enum PostgresValue {
     case identifiers([String])
     case bytes([UInt8])
     case double(Double?)
-    case int(Int)
+    case int(Int?)
     case bool(Bool)
 
     /// Nil for NULL.
@@ -32,7 +32,7 @@ enum PostgresValue {
         case .identifiers(let texts): Array("{\(texts.joined(separator: ","))}".utf8)
         case .bytes(let bytes): bytes
         case .double(let number): number.map { Self.bigEndian($0.bitPattern) }
-        case .int(let number): Self.bigEndian(UInt64(bitPattern: Int64(number)))
+        case .int(let number): number.map { Self.bigEndian(UInt64(bitPattern: Int64($0))) }
         case .bool(let flag): [flag ? 1 : 0]
         }
     }
@@ -56,6 +56,10 @@ struct PostgresRow {
     func bytes(_ column: Int) -> [UInt8]? { columns[column] }
     func text(_ column: Int) -> String? { columns[column].map { String(decoding: $0, as: UTF8.self) } }
     func bool(_ column: Int) -> Bool? { columns[column].map { $0 == [1] } }
+    /// Of a BIGINT.
+    func int(_ column: Int) -> Int? {
+        columns[column].map { Int(Int64(bitPattern: $0.reduce(0) { $0 << 8 | UInt64($1) })) }
+    }
     func double(_ column: Int) -> Double? {
         columns[column].map { Double(bitPattern: $0.reduce(0) { $0 << 8 | UInt64($1) }) }
     }

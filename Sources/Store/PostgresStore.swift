@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// It connects when it is first asked something, and whenever a connection was lost: a server that is away is found
 /// again without a restart. docs/decisions/postgres.md tells why it is as it is.
-package final class PostgresStore: SessionStore {
+package final class PostgresStore: SessionStore, Outbox {
     private let keys: SealingKeys
     private let logger: Logger
     private let pool: PostgresPool
@@ -79,29 +79,30 @@ package final class PostgresStore: SessionStore {
 
     // MARK: - Sessions
 
-    package func save(_ writes: [SessionWrite]) async throws(BFFError) -> [ConnectSession] {
+    package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> [ConnectSession] {
         try await ask { [keys, node] (link) throws(PostgresError) in
             // Locked in one order by all, so that nobody waits in a circle.
             let found = try link.run([
                 PostgresStatement("BEGIN"),
                 PostgresStatement(
-                    "SELECT id, facts FROM session WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE",
-                    .identifiers(writes.map(\.session.id.text))),
+                    """
+                    SELECT id, facts, told_state, sequence FROM session WHERE id = ANY ($1::text[])
+                    ORDER BY id FOR UPDATE
+                    """, .identifiers(writes.map(\.session.id.text))),
             ])[1]
-            var kept: [String: SessionFacts] = [:]
+            var kept: [String: PostgresBatch.Kept] = [:]
             for row in found {
                 guard let id = row.text(0), let json = row.text(1) else { throw .unreadable("it was altered") }
-                kept[id] = try readable { () throws(SessionColumns.Unreadable) in try SessionFacts(json: json) }
+                kept[id] = try readable { () throws(SessionColumns.Unreadable) in
+                    PostgresBatch.Kept(facts: try SessionFacts(json: json), told: row.told(at: 2))
+                }
             }
             var batch = PostgresBatch()
             let sessions = try readable { () throws(SessionColumns.Unreadable) in
                 var sessions: [ConnectSession] = []
                 for write in writes {
-                    guard let session = try batch.add(write, keeping: kept[write.session.id.text], keys) else {
-                        continue
-                    }
-                    kept[session.id.text] = session.facts
-                    sessions.append(session)
+                    let session = try batch.add(write, keeping: &kept[write.session.id.text], at: now, keys)
+                    if let session { sessions.append(session) }
                 }
                 return sessions
             }
@@ -144,6 +145,28 @@ package final class PostgresStore: SessionStore {
                 RETURNING \(PostgresRow.session)
                 """, .double(moment.timeIntervalSince1970), .double(end.timeIntervalSince1970), .int(limit)))
         return due.sorted { ($0.nextLook ?? .distantFuture) < ($1.nextLook ?? .distantFuture) }
+    }
+
+    package func tellChanges(at now: Date, limit: Int) async throws(BFFError) -> Int {
+        try await ask { [keys] (link) throws(PostgresError) in
+            let rows = try link.run([
+                PostgresStatement("BEGIN"),
+                PostgresStatement(
+                    """
+                    SELECT \(PostgresRow.session), told_state, sequence FROM session WHERE changes_at <= $1
+                    ORDER BY changes_at LIMIT $2 FOR UPDATE SKIP LOCKED
+                    """, .double(now.timeIntervalSince1970), .int(limit)),
+            ])[1]
+            var batch = PostgresBatch()
+            for row in rows {
+                let session = try row.session(keys)
+                try readable { () throws(SessionColumns.Unreadable) in
+                    try batch.tell(session, of: row.told(at: 12), at: now, keys)
+                }
+            }
+            _ = try link.run(batch.statements + [PostgresStatement("COMMIT")], within: Self.longLimit)
+            return rows.count
+        }
     }
 
     private func sessions(_ statement: PostgresStatement) async throws(BFFError) -> [ConnectSession] {
@@ -216,6 +239,70 @@ package final class PostgresStore: SessionStore {
         }
     }
 
+    // MARK: - Events
+
+    package func put(_ events: [NewEvent]) async throws(BFFError) {
+        try await ask { [keys] (link) throws(PostgresError) in
+            _ = try link.run(
+                [PostgresStatement("BEGIN")] + PostgresEvent.put(events, keys) + [PostgresStatement("COMMIT")])
+        }
+    }
+
+    package func take(
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+    ) async throws(BFFError) -> [OutgoingEvent] {
+        try await ask { [keys] (link) throws(PostgresError) in
+            let rows = try link.run([PostgresEvent.take(dueAt: moment, leasedUntil: lease, limit: limit)])[0]
+            let isBefore = { (one: PostgresRow, other: PostgresRow) in
+                (one.double(8) ?? 0, one.int(9) ?? 0) < (other.double(8) ?? 0, other.int(9) ?? 0)
+            }
+            var events: [OutgoingEvent] = []
+            for row in rows.sorted(by: isBefore) {
+                let columns = try row.event()
+                events.append(
+                    try readable { () throws(SessionColumns.Unreadable) in
+                        try columns.event(leasedUntil: lease, keys)
+                    })
+            }
+            return events
+        }
+    }
+
+    package func settle(_ deliveries: [Delivery]) async throws(BFFError) {
+        try await ask { (link) throws(PostgresError) in
+            // In one order by all, so that nobody waits in a circle.
+            let statements = deliveries.sorted { $0.id.text < $1.id.text }.map(PostgresEvent.settle)
+            _ = try link.run([PostgresStatement("BEGIN")] + statements + [PostgresStatement("COMMIT")])
+        }
+    }
+
+    package func replay(since moment: Date, at now: Date) async throws(BFFError) -> Int {
+        try await ask { (link) throws(PostgresError) in
+            try link.run([PostgresEvent.replay(since: moment, at: now)], within: Self.longLimit)[0].first?.int(0) ?? 0
+        }
+    }
+
+    package func events(limit: Int) async throws(BFFError) -> [KeptEvent] {
+        try await ask { [keys] (link) throws(PostgresError) in
+            var events: [KeptEvent] = []
+            for row in try link.run([PostgresEvent.youngest(limit)], within: Self.longLimit)[0] {
+                let columns = try row.event()
+                events.append(
+                    try readable { () throws(SessionColumns.Unreadable) in
+                        try columns.kept(dueAt: row.double(8), deliveredAt: row.double(9), answer: row.text(10), keys)
+                    })
+            }
+            return events
+        }
+    }
+
+    package func eventCounts() async throws(BFFError) -> EventCounts {
+        try await ask { (link) throws(PostgresError) in
+            let row = try link.run([PostgresEvent.counts], within: Self.longLimit)[0].first
+            return EventCounts(pending: row?.int(0) ?? 0, dead: row?.int(1) ?? 0)
+        }
+    }
+
     // MARK: - Removal
 
     package func forget(_ subject: Subject) async throws(BFFError) -> Forgotten {
@@ -230,6 +317,7 @@ package final class PostgresStore: SessionStore {
                         """, subject, .text(node)),
                     PostgresStatement("DELETE FROM location WHERE subject = $1 RETURNING id", subject),
                     PostgresStatement("DELETE FROM mint WHERE subject = $1", subject),
+                    PostgresStatement("DELETE FROM event WHERE subject = $1", subject),
                 ], within: Self.longLimit)
             return Forgotten(sessions: answers[0].count, locations: answers[1].count)
         }
@@ -239,7 +327,7 @@ package final class PostgresStore: SessionStore {
         var removed = 0
         while true {
             // A few at a time: others write meanwhile, and no statement takes longer than it may.
-            let (sessions, mints) = try await ask { (link) throws(PostgresError) in
+            let (sessions, others) = try await ask { (link) throws(PostgresError) in
                 let answers = try link.run(
                     [
                         PostgresStatement(
@@ -254,11 +342,12 @@ package final class PostgresStore: SessionStore {
                                 SELECT ctid FROM mint WHERE expires_at <= $1 LIMIT 1000 FOR UPDATE SKIP LOCKED))
                             RETURNING true
                             """, .double(now.timeIntervalSince1970)),
+                        PostgresEvent.remove(before: moment, at: now, limit: 1000),
                     ], within: Self.longLimit)
-                return (answers[0].count, answers[1].count)
+                return (answers[0].count, max(answers[1].count, answers[2].count))
             }
             removed += sessions
-            if sessions < 1000, mints < 1000 { return removed }
+            if sessions < 1000, others < 1000 { return removed }
         }
     }
 

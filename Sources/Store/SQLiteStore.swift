@@ -11,7 +11,7 @@ import Synchronization
 
 /// Sessions in one SQLite file: written ahead (WAL) by one writer, and on the disk before a write is over
 /// (`synchronous=FULL`), so that neither `kill -9` nor a power cut takes what was acknowledged.
-package final class SQLiteStore: SessionStore {
+package final class SQLiteStore: SessionStore, Outbox {
     private let path: String
     private let keys: SealingKeys
     private let logger: Logger
@@ -57,9 +57,13 @@ package final class SQLiteStore: SessionStore {
             // Here and not in the configuration: the pool sets NORMAL for its one writer when it turns WAL on.
             try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try Schema.migrator.migrate(pool)
-            let used = try pool.read { try Blob.fetchAll($0, sql: "SELECT DISTINCT substr(token, 1, 8) FROM session") }
-            guard used.allSatisfy({ keys.knows(Array($0)) }) else { throw CannotOpen.unknownKey }
-            try reseal(in: pool, keys)
+            for (table, column) in Schema.sealed {
+                let used = try pool.read {
+                    try Blob.fetchAll($0, sql: "SELECT DISTINCT substr(\(column), 1, 8) FROM \(table)")
+                }
+                guard used.allSatisfy({ keys.knows(Array($0)) }) else { throw CannotOpen.unknownKey }
+                try reseal(column, of: table, in: pool, keys)
+            }
             return pool
         } catch let error as CannotOpen {
             throw error
@@ -73,29 +77,35 @@ package final class SQLiteStore: SessionStore {
     private typealias Blob = Data
 
     /// Seals under the first key what is sealed under another one, so that the other one can be taken away.
-    private static func reseal(in pool: DatabasePool, _ keys: SealingKeys) throws {
-        while try pool.write({ try resealSome(in: $0, keys) }) {}
+    private static func reseal(
+        _ column: String, of table: String, in pool: DatabasePool, _ keys: SealingKeys
+    ) throws {
+        while try pool.write({ try resealSome(column, of: table, in: $0, keys) }) {}
     }
 
     /// - Returns: Whether there was anything left to do; a few at a time, since others wait to write.
-    private static func resealSome(in db: Database, _ keys: SealingKeys) throws -> Bool {
-        let stale = "SELECT id, token FROM session WHERE substr(token, 1, 8) <> ? LIMIT 500"
+    private static func resealSome(
+        _ column: String, of table: String, in db: Database, _ keys: SealingKeys
+    ) throws -> Bool {
+        let stale = "SELECT id, \(column) FROM \(table) WHERE substr(\(column), 1, 8) <> ? LIMIT 500"
         let rows = try Row.fetchAll(db, sql: stale, arguments: [Data(keys.currentID)])
         for row in rows {
             let id: String = row["id"]
-            guard let token = keys.open(Array(row["token"] as Data), context: id.utf8) else {
+            guard let opened = keys.open(Array(row[column] as Data), context: id.utf8) else {
                 throw CannotOpen.unknownKey
             }
             try db.execute(
-                sql: "UPDATE session SET token = ? WHERE id = ?",
-                arguments: [Data(keys.seal(token, context: id.utf8)), id])
+                sql: "UPDATE \(table) SET \(column) = ? WHERE id = ?",
+                arguments: [Data(keys.seal(opened, context: id.utf8)), id])
         }
         return !rows.isEmpty
     }
 
     package func adopt(stateKeys: [[UInt8]]) async throws(BFFError) {
         keys.adopt(stateKeys)
-        while try await write({ [keys] in try Self.resealSome(in: $0, keys) }) {}
+        for (table, column) in Schema.sealed {
+            while try await write({ [keys] in try Self.resealSome(column, of: table, in: $0, keys) }) {}
+        }
     }
 
     // MARK: - The file
@@ -139,10 +149,16 @@ package final class SQLiteStore: SessionStore {
 
     // MARK: - Sessions
 
-    package func save(_ writes: [SessionWrite]) async throws(BFFError) -> [ConnectSession] {
+    package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> [ConnectSession] {
         try await write { [keys] db in
-            try writes.compactMap { try SessionRow.save($0, keys, db) }
+            try writes.compactMap { try SessionRow.save($0, at: now, keys, db) }
         }
+    }
+
+    package func tellChanges(at now: Date, limit: Int) async throws(BFFError) -> Int {
+        // Most of the time nobody is, and then the writer is left alone.
+        guard try await read({ try SessionRow.isAnyChanging($0, by: now) }) else { return 0 }
+        return try await write { [keys] db in try SessionRow.tellChanges(at: now, limit: limit, keys, db) }
     }
 
     package func session(_ id: SessionID) async throws(BFFError) -> ConnectSession? {
@@ -221,11 +237,47 @@ package final class SQLiteStore: SessionStore {
         }
     }
 
+    // MARK: - Events
+
+    package func put(_ events: [NewEvent]) async throws(BFFError) {
+        try await write { [keys] db in
+            for event in events { try EventRow.put(event, keys, db) }
+        }
+    }
+
+    package func take(
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+    ) async throws(BFFError) -> [OutgoingEvent] {
+        guard try await read({ try EventRow.isAnyDue($0, at: moment) }) else { return [] }
+        return try await write { [keys] db in
+            try EventRow.take(dueAt: moment, leasedUntil: lease, limit: limit, keys, db)
+        }
+    }
+
+    package func settle(_ deliveries: [Delivery]) async throws(BFFError) {
+        try await write { db in
+            for delivery in deliveries { try EventRow.settle(delivery, db) }
+        }
+    }
+
+    package func replay(since moment: Date, at now: Date) async throws(BFFError) -> Int {
+        try await write { db in try EventRow.replay(since: moment, at: now, db) }
+    }
+
+    package func events(limit: Int) async throws(BFFError) -> [KeptEvent] {
+        try await read { [keys] db in try EventRow.youngest(limit, keys, db) }
+    }
+
+    package func eventCounts() async throws(BFFError) -> EventCounts {
+        try await read { db in try EventRow.counts(db) }
+    }
+
     // MARK: - Removal
 
     package func forget(_ subject: Subject) async throws(BFFError) -> Forgotten {
         try await write { db in
             try db.execute(sql: "DELETE FROM mint WHERE subject = ?", arguments: [subject.text])
+            try db.execute(sql: "DELETE FROM event WHERE subject = ?", arguments: [subject.text])
             try db.execute(sql: "DELETE FROM session WHERE subject = ?", arguments: [subject.text])
             let sessions = db.changesCount
             try db.execute(sql: "DELETE FROM location WHERE subject = ?", arguments: [subject.text])
@@ -237,6 +289,7 @@ package final class SQLiteStore: SessionStore {
         try await write { db in
             try db.execute(
                 sql: "DELETE FROM mint WHERE expires_at <= ?", arguments: [now.timeIntervalSince1970])
+            try EventRow.remove(before: moment, at: now, db)
             try db.execute(
                 sql: "DELETE FROM session WHERE created_at < ?", arguments: [moment.timeIntervalSince1970])
             return db.changesCount

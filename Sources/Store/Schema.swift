@@ -2,6 +2,9 @@ import GRDB
 
 /// The tables, as a list of steps that only grows: a step that was released is never changed.
 enum Schema {
+    /// What is sealed under the state key, with the row's `id` as its context.
+    static let sealed = [(table: "session", column: "token"), (table: "event", column: "data")]
+
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1 sessions, mints, locations") { db in
@@ -52,6 +55,43 @@ enum Schema {
         }
         migrator.registerMigration("2 follow-ups are taken") { db in
             try db.execute(sql: "ALTER TABLE session ADD COLUMN taken_until REAL")
+        }
+        migrator.registerMigration("3 events") { db in
+            // What was told of a session, and when its state changes by time alone (Sessions/Told.swift). Sessions that
+            // are over were never to be told.
+            //
+            // An event is due at `due_at`, which is the end of a lease while somebody delivers it; one without is
+            // delivered, or dead when `delivered_at` is missing, too. `data` is sealed as a token is: Flatpeak's events
+            // hold tokens.
+            try db.execute(
+                sql: """
+                    ALTER TABLE session ADD COLUMN told_state TEXT;
+                    ALTER TABLE session ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE session ADD COLUMN changes_at REAL;
+                    UPDATE session SET changes_at = expires_at WHERE expires_at > unixepoch() OR next_look_at IS NOT NULL;
+                    CREATE INDEX session_by_change ON session (changes_at) WHERE changes_at IS NOT NULL;
+
+                    CREATE TABLE event (
+                        number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                        id TEXT NOT NULL UNIQUE,
+                        type TEXT NOT NULL,
+                        session TEXT,
+                        sequence INTEGER,
+                        subject TEXT,
+                        born_at REAL NOT NULL,
+                        data BLOB NOT NULL,
+                        due_at REAL,
+                        attempts INTEGER NOT NULL DEFAULT 0,
+                        delivered_at REAL,
+                        answer TEXT
+                    ) STRICT;
+                    CREATE INDEX event_by_due ON event (due_at, number) WHERE due_at IS NOT NULL;
+                    CREATE INDEX event_dead ON event (number) WHERE due_at IS NULL AND delivered_at IS NULL;
+                    CREATE INDEX event_by_session ON event (session, sequence) WHERE due_at IS NOT NULL;
+                    CREATE INDEX event_by_subject ON event (subject);
+                    CREATE INDEX event_by_birth ON event (born_at);
+                    CREATE INDEX event_by_key ON event (substr(data, 1, 8));
+                    """)
         }
         return migrator
     }

@@ -53,7 +53,7 @@ struct ConnectService {
     ) async throws {
         let flatpeak = FlatpeakClient(flatpeak, transport: transport, logger: logger)
         let now: @Sendable () -> Date = { Date() }
-        let ledger = SessionLedger(store: store, logger: logger)
+        let ledger = SessionLedger(store: store, now: now, logger: logger)
         let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: now)
         let sessions = Sessions(
             flatpeak: flatpeak, ledger: ledger, reads: reads, settings: sessions, now: now,

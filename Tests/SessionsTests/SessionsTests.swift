@@ -24,7 +24,8 @@ import Testing
         upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))
         let clock = clock
         let flatpeak = FlatpeakClient.scripted(upstream)
-        ledger = SessionLedger(store: store, time: clock.time, patience: .seconds(60), logger: .silent)
+        ledger = SessionLedger(
+            store: store, now: { clock.wall }, time: clock.time, patience: .seconds(60), logger: .silent)
         sessions = Sessions(
             flatpeak: flatpeak, ledger: ledger,
             reads: LocationReads(flatpeak: flatpeak, ledger: ledger, now: { clock.wall }),
@@ -309,7 +310,8 @@ import Testing
 
         // Another process, with nothing but the store.
         let clock = clock
-        let ledger = SessionLedger(store: store, time: clock.time, patience: .seconds(60), logger: .silent)
+        let ledger = SessionLedger(
+            store: store, now: { clock.wall }, time: clock.time, patience: .seconds(60), logger: .silent)
         let flatpeak = FlatpeakClient.scripted(upstream)
         let next = Sessions(
             flatpeak: flatpeak, ledger: ledger,
@@ -381,7 +383,8 @@ private struct StuckStore: SessionStore {
             guard (try? await Task.sleep(for: .seconds(3600))) != nil else { throw .storeUnavailable }
         }
     }
-    func save(_ writes: [SessionWrite]) async throws(BFFError) -> [ConnectSession] { try await hang() }
+    func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> [ConnectSession] { try await hang() }
+    func tellChanges(at now: Date, limit: Int) async throws(BFFError) -> Int { try await hang() }
     func session(_ id: SessionID) async throws(BFFError) -> ConnectSession? { try await hang() }
     func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? { try await hang() }
     func takeDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {

@@ -22,7 +22,7 @@ import Testing
     }
 
     private func kept(_ store: SQLiteStore, _ numbers: UInt8...) async throws {
-        _ = try await store.save(try numbers.map { SessionWrite(try session($0), isNew: true) })
+        _ = try await store.save(try numbers.map { SessionWrite(try session($0), isNew: true) }, at: start)
     }
 
     /// Every byte of the database and its side files.
@@ -47,7 +47,7 @@ import Testing
             IdempotentMint(
                 body: [1], startedAt: start,
                 answer: .init(session: session.id, connectURL: "https://web.example", expiresAt: start + 60)))
-        _ = try await store.save([SessionWrite(session, isNew: true, key: key)])
+        _ = try await store.save([SessionWrite(session, isNew: true, key: key)], at: start)
         let bytes = try bytesOnDisk()
         #expect(bytes.range(of: Data(session.id.text.utf8)) != nil, "the scan would find what is there")
         #expect(bytes.range(of: Data(token.utf8)) == nil)
@@ -100,7 +100,7 @@ import Testing
             body: [1], startedAt: start,
             answer: .init(session: try session(1).id, connectURL: "a://b", expiresAt: start + 600))
         let first = try SQLiteStore.temporary(in: folder)
-        _ = try await first.save([SessionWrite(try session(1), isNew: true, key: MintKey(key, mint))])
+        _ = try await first.save([SessionWrite(try session(1), isNew: true, key: MintKey(key, mint))], at: start)
         let second = try SQLiteStore.temporary(in: folder)
         let other = IdempotentMint(body: [1], startedAt: start + 1)
         #expect(try await second.begin(other, as: key, of: alice, at: start + 1) == mint)
@@ -206,7 +206,7 @@ import Testing
                     id: id, subject: alice, connectToken: try #require(ConnectToken("cot_\(number)")),
                     slot: TariffSlot(direction: .importing, type: .commodity), mintedLocation: nil, mintedAction: nil,
                     returnURL: nil, liveMode: false, createdAt: start, expiresAt: start + 60)
-                _ = try await store.save([SessionWrite(session, isNew: true)])
+                _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
                 taken.append(id)
             }
         }

@@ -17,7 +17,7 @@ import Testing
     let bob = Subject("bob")!
     let start = Date(timeIntervalSince1970: 1_700_000_000)
 
-    private func store(_ engine: Engine) async throws -> any SessionStore {
+    func store(_ engine: Engine) async throws -> any SessionStore & Outbox {
         switch engine {
         case .memory: InMemoryStore()
         case .sqlite: try SQLiteStore.temporary(in: folder)
@@ -25,11 +25,11 @@ import Testing
         }
     }
 
-    private func session(_ number: UInt8, of subject: Subject? = nil, createdAt: Date? = nil) throws -> ConnectSession {
+    func session(_ number: UInt8, of subject: Subject? = nil, createdAt: Date? = nil) throws -> ConnectSession {
         try .sample(number, of: subject ?? alice, createdAt: createdAt ?? start)
     }
 
-    private func located(_ location: String, since: Date) throws -> SessionFacts {
+    func located(_ location: String, since: Date) throws -> SessionFacts {
         var facts = SessionFacts()
         facts.located = .init(
             location: try #require(LocationID(location)), pricesAvailable: false, since: since)
@@ -48,7 +48,7 @@ import Testing
         session.facts.stayedAt = start + 0.123456789
         session.facts.located = .init(location: try #require(LocationID("loc_1")), pricesAvailable: true, since: start)
         session.facts.status = .init(value: .error, at: start + 1)
-        _ = try await store.save([SessionWrite(session, isNew: true)])
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         for found in [try await store.session(session.id), try await store.session(token: session.connectToken)] {
             let found = try #require(found)
             #expect(found.id == session.id && found.subject == alice && found.connectToken == session.connectToken)
@@ -65,12 +65,12 @@ import Testing
     func `facts are merged, not replaced, and what comes back is the whole`(engine: Engine) async throws {
         let store = try await store(engine)
         let session = try session(1)
-        _ = try await store.save([SessionWrite(session, isNew: true)])
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         var left = session, relayed = session
         left.facts.leftAt = start + 10
         relayed.facts.relayed = true
-        _ = try await store.save([SessionWrite(left, isNew: false)])
-        let kept = try #require(try await store.save([SessionWrite(relayed, isNew: false)]).first)
+        _ = try await store.save([SessionWrite(left, isNew: false)], at: start)
+        let kept = try #require(try await store.save([SessionWrite(relayed, isNew: false)], at: start).first)
         #expect(kept.facts.leftAt == start + 10 && kept.facts.relayed)
         #expect(try await store.session(session.id)?.facts == kept.facts)
     }
@@ -79,9 +79,9 @@ import Testing
     func `telling of a new session twice is telling it once`(engine: Engine) async throws {
         let store = try await store(engine)
         var session = try session(1)
-        _ = try await store.save([SessionWrite(session, isNew: true)])
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         session.facts.relayed = true
-        #expect(try await store.save([SessionWrite(session, isNew: true)]).count == 1)
+        #expect(try await store.save([SessionWrite(session, isNew: true)], at: start).count == 1)
         #expect(try await store.session(session.id)?.facts.relayed == true)
     }
 
@@ -89,7 +89,7 @@ import Testing
     func `a session that was removed is not made again by what is known of it elsewhere`(engine: Engine) async throws {
         let store = try await store(engine)
         let session = try session(1)
-        #expect(try await store.save([SessionWrite(session, isNew: false)]).isEmpty)
+        #expect(try await store.save([SessionWrite(session, isNew: false)], at: start).isEmpty)
         #expect(try await store.session(session.id) == nil)
     }
 
@@ -98,10 +98,10 @@ import Testing
         let store = try await store(engine)
         let location = try #require(LocationID("loc_1"))
         var session = try session(1)
-        _ = try await store.save([SessionWrite(session, isNew: true)])
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         #expect(try await store.owns(alice, location) == false)
         session.facts.merge(try located("loc_1", since: start))
-        _ = try await store.save([SessionWrite(session, isNew: false)])
+        _ = try await store.save([SessionWrite(session, isNew: false)], at: start)
         #expect(try await store.owns(alice, location))
         #expect(try await store.locations(of: alice) == [location])
         #expect(try await store.locations(of: bob).isEmpty)
@@ -111,11 +111,11 @@ import Testing
 
         // More news of the same session does not undo that; another session does.
         session.facts.stayedAt = start + 60
-        _ = try await store.save([SessionWrite(session, isNew: false)])
+        _ = try await store.save([SessionWrite(session, isNew: false)], at: start)
         #expect(try await store.owns(alice, location) == false)
         var next = try self.session(2)
         next.facts.merge(try located("loc_1", since: start + 1))
-        _ = try await store.save([SessionWrite(next, isNew: true)])
+        _ = try await store.save([SessionWrite(next, isNew: true)], at: start)
         #expect(try await store.owns(alice, location))
         #expect(try await store.owns(bob, location) == false)
     }
@@ -135,7 +135,7 @@ import Testing
         let answered = IdempotentMint(
             body: [1], startedAt: start,
             answer: .init(session: session.id, connectURL: "a://b", expiresAt: start + 600))
-        _ = try await store.save([SessionWrite(session, isNew: true, key: MintKey(key, answered))])
+        _ = try await store.save([SessionWrite(session, isNew: true, key: MintKey(key, answered))], at: start)
         #expect(try await store.begin(mint, as: key, of: alice, at: start + 599) == answered)
         #expect(try await store.begin(mint, as: key, of: alice, at: start + 600) == nil)
         // Bob's mint failed, and the one after it died with its process.
@@ -156,7 +156,7 @@ import Testing
         ended.facts.merge(try located("loc_1", since: start + 21))
         ended.facts.status = .init(value: .connected, at: start + 21)
         unseen.facts = SessionFacts()
-        _ = try await store.save([late, early, unseen, ended].map { SessionWrite($0, isNew: true) })
+        _ = try await store.save([late, early, unseen, ended].map { SessionWrite($0, isNew: true) }, at: start)
         let take = { (moment: TimeInterval, limit: Int) in
             try await store.takeDue(at: start + moment, limit: limit, until: start + moment).map(\.id)
         }
@@ -165,7 +165,7 @@ import Testing
         #expect(try await take(600, 9) == [early.id, late.id])
         #expect(try await take(600, 1) == [early.id])
         early.facts.askedAt = start + 600
-        _ = try await store.save([SessionWrite(early, isNew: false)])
+        _ = try await store.save([SessionWrite(early, isNew: false)], at: start)
         #expect(try await take(600, 9) == [late.id])
     }
 
@@ -177,7 +177,7 @@ import Testing
             session.facts.merge(relayedAt(start))
             return session
         }
-        _ = try await store.save(sessions.map { SessionWrite($0, isNew: true) })
+        _ = try await store.save(sessions.map { SessionWrite($0, isNew: true) }, at: start)
         let take = { @Sendable [start] (moment: TimeInterval, limit: Int) async throws in
             try await store.takeDue(at: start + moment, limit: limit, until: start + moment + 120).map(\.id)
         }
@@ -192,17 +192,17 @@ import Testing
         // Something new is kept of one of them; that does not set it free.
         var seen = sessions[0]
         seen.facts.pendingShown = true
-        _ = try await store.save([SessionWrite(seen, isNew: false)])
+        _ = try await store.save([SessionWrite(seen, isNew: false)], at: start)
         #expect(try await take(179, 99).isEmpty)
         // Whoever took it has asked, and it is due again before the others are given up.
         seen.facts.askedAt = start + 70
-        _ = try await store.save([SessionWrite(seen, isNew: false)])
+        _ = try await store.save([SessionWrite(seen, isNew: false)], at: start)
         #expect(try await take(139, 99).isEmpty)
         #expect(try await take(140, 99) == [seen.id])
         #expect(try await take(180, 99).count == 19)
     }
 
-    private func relayedAt(_ moment: Date) -> SessionFacts {
+    func relayedAt(_ moment: Date) -> SessionFacts {
         var facts = SessionFacts()
         facts.relayed = true
         facts.stayedAt = moment
@@ -219,7 +219,7 @@ import Testing
             let mint = IdempotentMint(
                 body: [number], startedAt: start,
                 answer: .init(session: session.id, connectURL: "a://b", expiresAt: start + 600))
-            _ = try await store.save([SessionWrite(session, isNew: true, key: MintKey(key, mint))])
+            _ = try await store.save([SessionWrite(session, isNew: true, key: MintKey(key, mint))], at: start)
         }
         #expect(try await store.forget(alice) == Forgotten(sessions: 2, locations: 2))
         #expect(try await store.forget(alice) == Forgotten(sessions: 0, locations: 0))
@@ -239,7 +239,7 @@ import Testing
         var old = try session(1)
         old.facts.merge(try located("loc_1", since: start))
         let new = try session(2, createdAt: start + 100)
-        _ = try await store.save([old, new].map { SessionWrite($0, isNew: true) })
+        _ = try await store.save([old, new].map { SessionWrite($0, isNew: true) }, at: start)
         #expect(try await store.removeSessions(before: start + 100, at: start + 200) == 1)
         #expect(try await store.session(old.id) == nil)
         #expect(try await store.session(new.id) != nil)

@@ -4,23 +4,36 @@ package import Sessions
 import Synchronization
 
 /// A store in memory, which fails when a test says so.
-package final class InMemoryStore: SessionStore {
-    private struct Binding: Hashable {
+package final class InMemoryStore: SessionStore, Outbox {
+    fileprivate struct Binding: Hashable {
         let subject: Subject
         let location: LocationID
     }
-    private struct Key: Hashable {
+    fileprivate struct Key: Hashable {
         let subject: Subject
         let key: IdempotencyKey
     }
-    private struct State {
+    fileprivate struct State {
         var sessions: [SessionID: ConnectSession] = [:]
         var bindings: Set<Binding> = []
         var mints: [Key: IdempotentMint] = [:]
+        var told: [SessionID: Told] = [:]
+        /// When the state of a session changes by time alone.
+        var changes: [SessionID: Date] = [:]
+        /// In the order of their birth.
+        var events: [Event] = []
         /// Until when follow-ups are somebody's.
         var taken: [SessionID: Date] = [:]
         var isAway = false
         var writes = 0
+    }
+    fileprivate struct Event {
+        let event: NewEvent
+        let sequence: Int?
+        var dueAt: Date?
+        var attempts = 0
+        var deliveredAt: Date?
+        var answer: String?
     }
     private let state = Mutex(State())
 
@@ -35,10 +48,10 @@ package final class InMemoryStore: SessionStore {
     /// Calls of ``save(_:)`` that succeeded.
     package var writes: Int { state.withLock(\.writes) }
 
-    package func save(_ writes: [SessionWrite]) async throws(BFFError) -> [ConnectSession] {
+    package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> [ConnectSession] {
         try with { state in
             state.writes += 1
-            return writes.compactMap { write in
+            return try writes.compactMap { write in
                 var session = write.session
                 if let kept = state.sessions[session.id] {
                     session = kept
@@ -54,8 +67,17 @@ package final class InMemoryStore: SessionStore {
                 if let key = write.key {
                     state.mints[Key(subject: session.subject, key: key.key)] = key.mint
                 }
+                try state.tell(session, at: now)
                 return session
             }
+        }
+    }
+
+    package func tellChanges(at now: Date, limit: Int) async throws(BFFError) -> Int {
+        try with { state in
+            let changed = state.changes.filter { $0.value <= now }.sorted { $0.value < $1.value }.prefix(limit)
+            for (id, _) in changed { if let session = state.sessions[id] { try state.tell(session, at: now) } }
+            return changed.count
         }
     }
 
@@ -115,6 +137,8 @@ package final class InMemoryStore: SessionStore {
             state.sessions = state.sessions.filter { $0.value.subject != subject }
             state.bindings = state.bindings.filter { $0.subject != subject }
             state.mints = state.mints.filter { $0.key.subject != subject }
+            state.events.removeAll { $0.event.subject == subject }
+            state.forgetStrays()
             return Forgotten(sessions: before.0 - state.sessions.count, locations: before.1 - state.bindings.count)
         }
     }
@@ -124,14 +148,133 @@ package final class InMemoryStore: SessionStore {
             let before = state.sessions.count
             state.sessions = state.sessions.filter { $0.value.createdAt >= moment }
             state.mints = state.mints.filter { !$0.value.isOver(at: now) }
+            state.events.removeAll { event in
+                event.event.at < moment && (event.dueAt == nil || event.event.at < now - OutgoingEvent.leastLife)
+            }
+            state.forgetStrays()
             return before - state.sessions.count
         }
     }
 
-    private func with<Value: Sendable>(_ body: (inout State) -> Value) throws(BFFError) -> Value {
-        let value = state.withLock { state in state.isAway ? nil : body(&state) }
+    // MARK: - Events
+
+    package func put(_ events: [NewEvent]) async throws(BFFError) {
+        try with { state in
+            for event in events { state.put(event) }
+        }
+    }
+
+    package func take(
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+    ) async throws(BFFError) -> [OutgoingEvent] {
+        try with { state in
+            let due = state.events.indices.filter { index in
+                guard let dueAt = state.events[index].dueAt, dueAt <= moment else { return false }
+                return !state.events.contains { $0.isWaitedFor(by: state.events[index]) }
+            }
+            let taken = due.sorted { (state.events[$0].dueAt ?? lease, $0) < (state.events[$1].dueAt ?? lease, $1) }
+            return taken.prefix(limit).map { index in
+                state.events[index].dueAt = lease
+                return state.events[index].outgoing
+            }
+        }
+    }
+
+    package func settle(_ deliveries: [Delivery]) async throws(BFFError) {
+        try with { state in
+            for delivery in deliveries {
+                guard let index = state.events.firstIndex(where: { $0.event.id == delivery.id }) else { continue }
+                state.events[index].settle(delivery)
+            }
+        }
+    }
+
+    package func replay(since moment: Date, at now: Date) async throws(BFFError) -> Int {
+        try with { state in
+            let replayed = state.events.indices.filter { state.events[$0].event.at >= moment }
+            for index in replayed {
+                state.events[index].dueAt = now
+                state.events[index].attempts = 0
+                state.events[index].deliveredAt = nil
+            }
+            return replayed.count
+        }
+    }
+
+    package func events(limit: Int) async throws(BFFError) -> [KeptEvent] {
+        try with { state in
+            state.events.reversed().prefix(limit).map { KeptEvent($0.outgoing, state: $0.state, answer: $0.answer) }
+        }
+    }
+
+    package func eventCounts() async throws(BFFError) -> EventCounts {
+        try with { state in
+            EventCounts(
+                pending: state.events.count { $0.state == .pending }, dead: state.events.count { $0.state == .dead })
+        }
+    }
+
+    private func with<Value: Sendable>(_ body: (inout State) throws -> Value) throws(BFFError) -> Value {
+        let value = state.withLock { state in state.isAway ? nil : (try? body(&state)) }
         guard let value else { throw .storeUnavailable }
         return value
+    }
+}
+
+extension InMemoryStore.State {
+    /// Tells of a session what is news about it, as it stands.
+    fileprivate mutating func tell(_ session: ConnectSession, at now: Date) throws {
+        var told = self.told[session.id] ?? Told()
+        if let event = try told.event(of: session, at: now) { insert(event, sequence: told.sequence) }
+        self.told[session.id] = told
+        changes[session.id] = session.nextChange(after: now)
+    }
+
+    /// Puts an event unless its id is there already.
+    fileprivate mutating func put(_ event: NewEvent) {
+        guard !events.contains(where: { $0.event.id == event.id }) else { return }
+        if let session = event.session, sessions[session] != nil {
+            told[session, default: Told()].sequence += 1
+            insert(event, sequence: told[session]?.sequence)
+        } else {
+            insert(event, sequence: nil)
+        }
+    }
+
+    private mutating func insert(_ event: NewEvent, sequence: Int?) {
+        events.append(.init(event: event, sequence: sequence, dueAt: event.at))
+    }
+
+    /// Forgets what is kept beside sessions that are gone.
+    fileprivate mutating func forgetStrays() {
+        told = told.filter { sessions[$0.key] != nil }
+        changes = changes.filter { sessions[$0.key] != nil }
+    }
+}
+
+extension InMemoryStore.Event {
+    fileprivate var outgoing: OutgoingEvent {
+        OutgoingEvent(event, sequence: sequence, attempts: attempts, lease: dueAt ?? .distantPast)
+    }
+
+    fileprivate var state: KeptEvent.State { dueAt != nil ? .pending : deliveredAt != nil ? .delivered : .dead }
+
+    fileprivate func isWaitedFor(by other: Self) -> Bool {
+        guard let sequence, let otherSequence = other.sequence, event.session == other.event.session else {
+            return false
+        }
+        return sequence < otherSequence && dueAt != nil && attempts < OutgoingEvent.headStart
+    }
+
+    fileprivate mutating func settle(_ delivery: Delivery) {
+        if case .delivered(let moment) = delivery.result {
+            (dueAt, deliveredAt, answer) = (nil, moment, delivery.answer)
+            return
+        }
+        guard dueAt == delivery.lease else { return }
+        if case .failed(let moment) = delivery.result { dueAt = moment } else { dueAt = nil }
+        attempts += 1
+        answer = delivery.answer
     }
 }
 

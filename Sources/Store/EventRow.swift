@@ -1,0 +1,118 @@
+import Core
+import FoundationEssentials
+import GRDB
+import Keys
+import Sessions
+
+/// An event as a row of the outbox.
+enum EventRow {
+    /// Puts an event unless its id is there already; one of a session gets the next number of its sequence.
+    ///
+    /// To be called inside of the transaction that makes it true.
+    static func put(_ event: NewEvent, _ keys: SealingKeys, _ db: Database) throws {
+        let exists = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM event WHERE id = ?)")
+        guard try Bool.fetchOne(exists, arguments: [event.id.text]) != true else { return }
+        let next = try db.cachedStatement(
+            sql: "UPDATE session SET sequence = sequence + 1 WHERE id = ? RETURNING sequence")
+        let sequence = try event.session.flatMap { try Int.fetchOne(next, arguments: [$0.text]) }
+        try insert(event, sequence: sequence, keys, db)
+    }
+
+    /// Inserts an event that was numbered already.
+    static func insert(_ event: NewEvent, sequence: Int?, _ keys: SealingKeys, _ db: Database) throws {
+        let columns = EventColumns(event, sequence: sequence, keys)
+        try db.cachedStatement(
+            sql: """
+                INSERT OR IGNORE INTO event (id, type, session, sequence, subject, born_at, data, due_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: [
+            columns.id, columns.type, columns.session, columns.sequence, columns.subject, columns.bornAt,
+            Data(columns.data), columns.bornAt,
+        ])
+    }
+
+    static func isAnyDue(_ db: Database, at moment: Date) throws -> Bool {
+        try Bool.fetchOne(
+            db, sql: "SELECT EXISTS (SELECT 1 FROM event WHERE due_at <= ?)",
+            arguments: [moment.timeIntervalSince1970]) ?? false
+    }
+
+    static func take(
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int, _ keys: SealingKeys, _ db: Database
+    ) throws -> [OutgoingEvent] {
+        let select = try db.cachedStatement(
+            sql: """
+                SELECT * FROM event WHERE due_at <= ? AND NOT EXISTS (
+                    SELECT 1 FROM event AS earlier
+                    WHERE earlier.session = event.session AND earlier.sequence < event.sequence
+                        AND earlier.due_at IS NOT NULL AND earlier.attempts < ?)
+                ORDER BY due_at, number LIMIT ?
+                """)
+        let rows = try Row.fetchAll(
+            select, arguments: [moment.timeIntervalSince1970, OutgoingEvent.headStart, limit])
+        let update = try db.cachedStatement(sql: "UPDATE event SET due_at = ? WHERE number = ?")
+        return try rows.map { row in
+            let number: Int64 = row["number"]
+            try update.execute(arguments: [lease.timeIntervalSince1970, number])
+            return try columns(row).event(leasedUntil: lease, keys)
+        }
+    }
+
+    static func settle(_ delivery: Delivery, _ db: Database) throws {
+        let id = delivery.id.text, answer = delivery.answer
+        switch delivery.result {
+        case .delivered(let moment):
+            try db.cachedStatement(
+                sql: "UPDATE event SET due_at = NULL, delivered_at = ?, answer = ? WHERE id = ?"
+            ).execute(arguments: [moment.timeIntervalSince1970, answer, id])
+        case .failed(let moment): try fail(delivery, nextAt: moment, db)
+        case .dead: try fail(delivery, nextAt: nil, db)
+        }
+    }
+
+    private static func fail(_ delivery: Delivery, nextAt moment: Date?, _ db: Database) throws {
+        try db.cachedStatement(
+            sql: "UPDATE event SET due_at = ?, attempts = attempts + 1, answer = ? WHERE id = ? AND due_at = ?"
+        ).execute(arguments: [
+            moment?.timeIntervalSince1970, delivery.answer, delivery.id.text, delivery.lease.timeIntervalSince1970,
+        ])
+    }
+
+    static func replay(since moment: Date, at now: Date, _ db: Database) throws -> Int {
+        try db.execute(
+            sql: "UPDATE event SET due_at = ?, attempts = 0, delivered_at = NULL WHERE born_at >= ?",
+            arguments: [now.timeIntervalSince1970, moment.timeIntervalSince1970])
+        return db.changesCount
+    }
+
+    static func youngest(_ limit: Int, _ keys: SealingKeys, _ db: Database) throws -> [KeptEvent] {
+        let select = try db.cachedStatement(sql: "SELECT * FROM event ORDER BY number DESC LIMIT ?")
+        return try Row.fetchAll(select, arguments: [limit]).map { row in
+            try columns(row).kept(
+                dueAt: row["due_at"], deliveredAt: row["delivered_at"], answer: row["answer"], keys)
+        }
+    }
+
+    static func counts(_ db: Database) throws -> EventCounts {
+        EventCounts(
+            pending: try Int.fetchOne(db, sql: "SELECT count(*) FROM event WHERE due_at IS NOT NULL") ?? 0,
+            dead: try Int.fetchOne(
+                db, sql: "SELECT count(*) FROM event WHERE due_at IS NULL AND delivered_at IS NULL") ?? 0)
+    }
+
+    static func remove(before moment: Date, at now: Date, _ db: Database) throws {
+        try db.execute(
+            sql: "DELETE FROM event WHERE born_at < ? AND (due_at IS NULL OR born_at < ?)",
+            arguments: [
+                moment.timeIntervalSince1970, (now - OutgoingEvent.leastLife).timeIntervalSince1970,
+            ])
+    }
+
+    private static func columns(_ row: Row) -> EventColumns {
+        EventColumns(
+            id: row["id"], type: row["type"], session: row["session"], sequence: row["sequence"],
+            subject: row["subject"], bornAt: row["born_at"], data: Array(row["data"] as Data), attempts: row["attempts"]
+        )
+    }
+}

@@ -1,0 +1,129 @@
+import Core
+import FoundationEssentials
+import Keys
+import Sessions
+
+/// What an outbox asks of PostgreSQL.
+enum PostgresEvent {
+    /// Puts events unless their ids are there already; those of a session get the next numbers of its sequence.
+    ///
+    /// To be sent inside of the transaction that makes them true.
+    static func put(_ events: [NewEvent], _ keys: SealingKeys) -> [PostgresStatement] {
+        // Sessions are locked in one order by all; and who waited for one sees what was put meanwhile.
+        let sessions = Set(events.compactMap(\.session?.text)).sorted()
+        let lock = PostgresStatement(
+            "SELECT id FROM session WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE", .identifiers(sessions))
+        return [lock]
+            + events.map { event in
+                let columns = EventColumns(event, sequence: nil, keys)
+                return PostgresStatement(
+                    """
+                    WITH fresh AS (SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM event WHERE id = $1::text)),
+                    numbered AS (
+                        UPDATE session SET sequence = sequence + 1
+                        WHERE id = $3::text AND EXISTS (SELECT 1 FROM fresh) RETURNING sequence
+                    )
+                    INSERT INTO event (id, type, session, sequence, subject, born_at, data, due_at)
+                    SELECT $1::text, $2::text, $3::text, (SELECT sequence FROM numbered), $4::text,
+                        $5::double precision, $6::bytea, $5::double precision
+                    FROM fresh ON CONFLICT DO NOTHING
+                    """, .text(columns.id), .text(columns.type), .text(columns.session), .text(columns.subject),
+                    .double(columns.bornAt), .bytes(columns.data))
+            }
+    }
+
+    /// Inserts an event that was numbered already.
+    static func insert(_ event: NewEvent, sequence: Int?, _ keys: SealingKeys) -> PostgresStatement {
+        let columns = EventColumns(event, sequence: sequence, keys)
+        return PostgresStatement(
+            """
+            INSERT INTO event (id, type, session, sequence, subject, born_at, data, due_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
+            """, .text(columns.id), .text(columns.type), .text(columns.session), .int(columns.sequence),
+            .text(columns.subject), .double(columns.bornAt), .bytes(columns.data), .double(columns.bornAt))
+    }
+
+    /// The columns of ``PostgresRow/event()``.
+    private static let columns = "id, type, session, sequence, subject, born_at, data, attempts"
+
+    /// With columns 8 and 9, by which the rows are to be sorted.
+    static func take(dueAt moment: Date, leasedUntil lease: Date, limit: Int) -> PostgresStatement {
+        PostgresStatement(
+            """
+            WITH due AS MATERIALIZED (
+                SELECT number AS due_number, due_at AS was_due FROM event
+                WHERE due_at <= $1 AND NOT EXISTS (
+                    SELECT 1 FROM event AS earlier
+                    WHERE earlier.session = event.session AND earlier.sequence < event.sequence
+                        AND earlier.due_at IS NOT NULL AND earlier.attempts < $4)
+                ORDER BY due_at, number LIMIT $3 FOR UPDATE OF event SKIP LOCKED
+            )
+            UPDATE event SET due_at = $2 FROM due WHERE number = due_number
+            RETURNING \(columns), was_due, number
+            """, .double(moment.timeIntervalSince1970), .double(lease.timeIntervalSince1970), .int(limit),
+            .int(OutgoingEvent.headStart))
+    }
+
+    static func settle(_ delivery: Delivery) -> PostgresStatement {
+        let id = PostgresValue.text(delivery.id.text), answer = PostgresValue.text(delivery.answer)
+        let nextAt: Date?
+        switch delivery.result {
+        case .delivered(let moment):
+            return PostgresStatement(
+                "UPDATE event SET due_at = NULL, delivered_at = $1, answer = $2 WHERE id = $3",
+                .double(moment.timeIntervalSince1970), answer, id)
+        case .failed(let moment): nextAt = moment
+        case .dead: nextAt = nil
+        }
+        return PostgresStatement(
+            "UPDATE event SET due_at = $1, attempts = attempts + 1, answer = $2 WHERE id = $3 AND due_at = $4",
+            .double(nextAt?.timeIntervalSince1970), answer, id, .double(delivery.lease.timeIntervalSince1970))
+    }
+
+    /// Answers with how many.
+    static func replay(since moment: Date, at now: Date) -> PostgresStatement {
+        PostgresStatement(
+            """
+            WITH again AS (
+                UPDATE event SET due_at = $1, attempts = 0, delivered_at = NULL WHERE born_at >= $2 RETURNING 1
+            )
+            SELECT count(*) FROM again
+            """, .double(now.timeIntervalSince1970), .double(moment.timeIntervalSince1970))
+    }
+
+    /// With columns 8 to 10: when it is due and was delivered, and what was answered.
+    static func youngest(_ limit: Int) -> PostgresStatement {
+        PostgresStatement(
+            "SELECT \(columns), due_at, delivered_at, answer FROM event ORDER BY number DESC LIMIT $1", .int(limit))
+    }
+
+    /// How many wait and how many were given up.
+    static let counts = PostgresStatement(
+        """
+        SELECT (SELECT count(*) FROM event WHERE due_at IS NOT NULL),
+            (SELECT count(*) FROM event WHERE due_at IS NULL AND delivered_at IS NULL)
+        """)
+
+    /// Answers with a row for each that was removed.
+    static func remove(before moment: Date, at now: Date, limit: Int) -> PostgresStatement {
+        PostgresStatement(
+            """
+            DELETE FROM event WHERE number = ANY (ARRAY (
+                SELECT number FROM event WHERE born_at < $1 AND (due_at IS NULL OR born_at < $2)
+                LIMIT $3 FOR UPDATE SKIP LOCKED))
+            RETURNING true
+            """, .double(moment.timeIntervalSince1970),
+            .double((now - OutgoingEvent.leastLife).timeIntervalSince1970), .int(limit))
+    }
+}
+
+extension PostgresRow {
+    func event() throws(PostgresError) -> EventColumns {
+        guard let id = text(0), let type = text(1), let bornAt = double(5), let data = bytes(6),
+            let attempts = int(7)
+        else { throw .unreadable("it was altered") }
+        return EventColumns(
+            id: id, type: type, session: text(2), sequence: int(3), subject: text(4), bornAt: bornAt, data: data,
+            attempts: attempts)
+    }
+}
