@@ -44,7 +44,7 @@ struct Serve: AsyncParsableCommand {
         }
         logger.logLevel = settings.logLevel
         for warning in settings.warnings { logger.warning("\(warning)") }
-        let store = try settings.state.open(logger)
+        let store = try await settings.state.open(logger)
         let transport = HTTPTransport(certificateAuthorities: settings.certificateAuthorities)
         // The identity provider is not Flatpeak: FLATPEAK_CA_FILE says nothing about it.
         let identity = HTTPTransport()

@@ -152,10 +152,10 @@ struct Gatherer {
     private func storeTrouble(_ settings: Settings) async -> String? {
         let silent = Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
         do throws(StateSettings.CannotOpen) {
-            let store = try settings.state.opened(silent)
+            let store = try await settings.state.opened(silent)
             // Removes nothing, and needs all that a write needs.
             let removed = try? await store.removeSessions(before: .distantPast, at: .distantPast)
-            return removed == nil ? "the database is there, and takes no writes" : nil
+            return removed == nil ? "the database cannot be reached, or takes no writes" : nil
         } catch {
             return error.problem
         }
