@@ -84,6 +84,9 @@ let package = Package(
             name: "Store",
             dependencies: ["CPostgres", "Core", "Flatpeak", "Keys", "Resilience", "Sessions", .grdb, .logging]),
         .target(
+            name: "Webhooks",
+            dependencies: ["Core", "Flatpeak", "Keys", "Resilience", "Sessions", .logging, .metrics]),
+        .target(
             name: "Relay",
             dependencies: [
                 "Core", "Flatpeak", "Resilience", "Sessions", .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
@@ -92,8 +95,9 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", .crypto, .cryptoExtras, .hummingbird,
-                .hummingbirdCore, .httpTypes, .logging, .metrics, .nioCore, .nioHTTPTypes, .nioHTTPTypesHTTP1,
+                "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", "Webhooks", .crypto, .cryptoExtras,
+                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .metrics, .nioCore, .nioHTTPTypes,
+                .nioHTTPTypesHTTP1,
                 .nioPosix,
                 .serviceLifecycle,
             ],
@@ -102,7 +106,7 @@ let package = Package(
         .executableTarget(
             name: "connect-bff",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", "Telemetry",
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", "Telemetry", "Webhooks",
                 .argumentParser, .configuration, .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle,
                 .systemPackage, .unixSignals,
             ],
@@ -116,7 +120,7 @@ let package = Package(
             dependencies: ["Core", "Flatpeak", "Sessions", .logging, .nioCore, .nioPosix, .nioSSL],
             path: "Tests/TestSupport"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
-        .testTarget(name: "KeysTests", dependencies: ["Keys"]),
+        .testTarget(name: "KeysTests", dependencies: ["Core", "Keys", "TestSupport"]),
         .testTarget(name: "ResilienceTests", dependencies: ["Resilience"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", .metrics]),
         .testTarget(
@@ -131,17 +135,22 @@ let package = Package(
             name: "StoreTests",
             dependencies: ["Core", "Flatpeak", "Keys", "Sessions", "Store", "TestSupport", .grdb, .logging]),
         .testTarget(
+            name: "WebhooksTests",
+            dependencies: [
+                "Core", "Flatpeak", "Keys", "Resilience", "Sessions", "TestSupport", "Webhooks", .cryptoExtras, .crypto,
+                .logging,
+            ]),
+        .testTarget(
             name: "RelayTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Relay", "Resilience", "Sessions", "TestSupport", .httpTypes,
-                .inMemoryLogging, .logging, .nioCore, .nioSSL, .serviceLifecycle,
+                "Core", "Flatpeak", "Gateway", "Relay", "Resilience", "Sessions", "TestSupport", "Webhooks",
+                .httpTypes, .inMemoryLogging, .logging, .nioCore, .nioSSL, .serviceLifecycle,
             ]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "TestSupport", .httpTypes,
-                .hummingbird,
-                .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "TestSupport", "Webhooks", .httpTypes,
+                .hummingbird, .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
             ]),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", .logging, .nioCore, .nioHTTP1, .nioPosix]),
         .testTarget(
@@ -153,8 +162,8 @@ let package = Package(
         .testTarget(
             name: "ContractTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "TestSupport", .httpTypes, .hummingbird,
-                .hummingbirdTesting, .logging, .yams,
+                "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "TestSupport", "Webhooks", .httpTypes,
+                .hummingbird, .hummingbirdTesting, .logging, .yams,
             ]),
         .testTarget(
             name: "ProgramTests",

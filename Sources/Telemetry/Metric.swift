@@ -99,7 +99,28 @@ package struct Metric: Sendable {
         Metric(.counter, "connect_bff_store_reads_late_total", "Reads of the store that were given up after 250 ms."),
     ]
 
-    private static let webhooks: [Metric] = []
+    private static let webhooks = [
+        Metric(
+            .counter, "connect_bff_webhooks_received_total", ["result"],
+            "Deliveries of Flatpeak that were acknowledged: new, known before, or altered under a known id."),
+        Metric(
+            .counter, "connect_bff_webhooks_refused_total", ["why"],
+            "Deliveries that were refused, by what is wrong with their signature."),
+        Metric(.histogram, "connect_bff_webhook_lag_seconds", "From an event to its first delivery."),
+        Metric(
+            .counter, "connect_bff_webhook_gaps_total",
+            "Events that no delivery told of; they were found in Flatpeak's list."),
+        Metric(
+            .counter, "connect_bff_webhooks_unknown_total", "Events about tokens and locations that are not known here."
+        ),
+        Metric(
+            .counter, "connect_bff_webhook_failures_total",
+            "Effects of events that could not be had and are tried again."),
+        Metric(
+            .counter, "connect_bff_webhook_key_failures_total",
+            "Times that Flatpeak's signing keys could not be read; the last good ones stay in use for a day."),
+        Metric(.gauge, "connect_bff_inbox_waiting_events", "Events that wait for their effect."),
+    ]
 
     private static let events: [Metric] = []
 

@@ -88,7 +88,7 @@ struct StateSettings: Sendable {
 
     /// Opens the database.
     /// - Throws: An exit code, after it said why.
-    func open(_ logger: Logger) async throws -> any SessionStore {
+    func open(_ logger: Logger) async throws -> any SessionStore & Inbox {
         do throws(CannotOpen) {
             return try await opened(logger)
         } catch {
@@ -97,7 +97,7 @@ struct StateSettings: Sendable {
     }
 
     /// The same, for whoever tells why in another place.
-    func opened(_ logger: Logger) async throws(CannotOpen) -> any SessionStore {
+    func opened(_ logger: Logger) async throws(CannotOpen) -> any SessionStore & Inbox {
         switch database {
         case .sqlite(let path): try openSQLite(path, logger)
         case .postgres(let url): try await openPostgres(url, logger)
