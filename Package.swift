@@ -28,6 +28,7 @@ extension Target.Dependency {
     static let hummingbirdTesting = product(name: "HummingbirdTesting", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let inMemoryLogging = product(name: "InMemoryLogging", package: "swift-log")
+    static let coreMetrics = product(name: "CoreMetrics", package: "swift-metrics")
     static let metrics = product(name: "Metrics", package: "swift-metrics")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let nioExtras = product(name: "NIOExtras", package: "swift-nio-extras")
@@ -72,10 +73,12 @@ let package = Package(
         .target(name: "Core"),
         .target(name: "Keys", dependencies: ["Core", "COpenSSL"]),
         .target(name: "Resilience"),
+        .target(name: "Telemetry", dependencies: ["Core", .coreMetrics, .metrics]),
         .target(
             name: "Flatpeak",
             dependencies: [
-                "Core", "Resilience", .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
+                "Core", "Keys", "Resilience", .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix,
+                .nioSSL,
             ]),
         .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Keys", "Resilience", .logging, .metrics]),
         .target(
@@ -87,13 +90,14 @@ let package = Package(
         .target(
             name: "Relay",
             dependencies: [
-                "Core", "Flatpeak", "Resilience", "Sessions", .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .nioTLS,
+                "Core", "Flatpeak", "Resilience", "Sessions", .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
+                .nioTLS,
             ]),
         .target(
             name: "Gateway",
             dependencies: [
                 "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", "Webhooks", .crypto, .cryptoExtras,
-                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .nioCore, .nioExtras, .nioHTTPTypes,
+                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .metrics, .nioCore, .nioExtras, .nioHTTPTypes,
                 .nioHTTPTypesHTTP1,
                 .nioPosix,
                 .serviceLifecycle,
@@ -103,9 +107,9 @@ let package = Package(
         .executableTarget(
             name: "connect-bff",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", "Webhooks",
-                .argumentParser, .configuration,
-                .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle, .systemPackage, .unixSignals,
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", "Telemetry", "Webhooks",
+                .argumentParser, .configuration, .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle,
+                .systemPackage, .unixSignals,
             ],
             resources: [
                 "app.js", "chart.js", "flow.js", "home.js", "icon.svg", "index.html", "kit.js", "memory.js",
@@ -119,6 +123,7 @@ let package = Package(
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
         .testTarget(name: "KeysTests", dependencies: ["Core", "Keys", "TestSupport"]),
         .testTarget(name: "ResilienceTests", dependencies: ["Resilience"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", .metrics]),
         .testTarget(
             name: "FlatpeakTests",
             dependencies: [

@@ -55,7 +55,7 @@ import Testing
     }
 
     private static func until(_ condition: () async throws -> Bool) async throws {
-        let end = ContinuousClock.now + .seconds(20)
+        let end = ContinuousClock.now + .seconds(60)
         while try await !condition() {
             try #require(ContinuousClock.now < end, "it never happened")
             try await Task.sleep(for: .milliseconds(20))
