@@ -81,6 +81,9 @@ let package = Package(
             name: "Store",
             dependencies: ["CPostgres", "Core", "Flatpeak", "Keys", "Resilience", "Sessions", .grdb, .logging]),
         .target(
+            name: "Webhooks",
+            dependencies: ["Core", "Flatpeak", "Keys", "Resilience", "Sessions", .logging, .metrics]),
+        .target(
             name: "Relay",
             dependencies: [
                 "Core", "Flatpeak", "Resilience", "Sessions", .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .nioTLS,
@@ -88,8 +91,9 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", .crypto, .cryptoExtras, .hummingbird,
-                .hummingbirdCore, .httpTypes, .logging, .nioCore, .nioHTTPTypes, .nioHTTPTypesHTTP1, .nioPosix,
+                "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", "Webhooks", .crypto, .cryptoExtras,
+                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .nioCore, .nioHTTPTypes, .nioHTTPTypesHTTP1,
+                .nioPosix,
                 .serviceLifecycle,
             ],
             resources: [.embedInCode("openapi.yaml")]),
@@ -97,8 +101,8 @@ let package = Package(
         .executableTarget(
             name: "connect-bff",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", .argumentParser,
-                .configuration,
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", "Webhooks",
+                .argumentParser, .configuration,
                 .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle, .systemPackage, .unixSignals,
             ],
             resources: [
@@ -111,7 +115,7 @@ let package = Package(
             dependencies: ["Core", "Flatpeak", "Sessions", .logging, .nioCore, .nioPosix, .nioSSL],
             path: "Tests/TestSupport"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
-        .testTarget(name: "KeysTests", dependencies: ["Keys"]),
+        .testTarget(name: "KeysTests", dependencies: ["Core", "Keys", "TestSupport"]),
         .testTarget(name: "ResilienceTests", dependencies: ["Resilience"]),
         .testTarget(
             name: "FlatpeakTests",
@@ -125,17 +129,22 @@ let package = Package(
             name: "StoreTests",
             dependencies: ["Core", "Flatpeak", "Keys", "Sessions", "Store", "TestSupport", .grdb, .logging]),
         .testTarget(
+            name: "WebhooksTests",
+            dependencies: [
+                "Core", "Flatpeak", "Keys", "Resilience", "Sessions", "TestSupport", "Webhooks", .cryptoExtras, .crypto,
+                .logging,
+            ]),
+        .testTarget(
             name: "RelayTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Relay", "Resilience", "Sessions", "TestSupport", .httpTypes,
-                .inMemoryLogging, .logging, .nioCore, .nioSSL, .serviceLifecycle,
+                "Core", "Flatpeak", "Gateway", "Relay", "Resilience", "Sessions", "TestSupport", "Webhooks",
+                .httpTypes, .inMemoryLogging, .logging, .nioCore, .nioSSL, .serviceLifecycle,
             ]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "TestSupport", .httpTypes,
-                .hummingbird,
-                .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "TestSupport", "Webhooks", .httpTypes,
+                .hummingbird, .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
             ]),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", .logging, .nioCore, .nioHTTP1, .nioPosix]),
         .testTarget(
@@ -147,8 +156,8 @@ let package = Package(
         .testTarget(
             name: "ContractTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "TestSupport", .httpTypes, .hummingbird,
-                .hummingbirdTesting, .logging, .yams,
+                "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "TestSupport", "Webhooks", .httpTypes,
+                .hummingbird, .hummingbirdTesting, .logging, .yams,
             ]),
         .testTarget(
             name: "ProgramTests",

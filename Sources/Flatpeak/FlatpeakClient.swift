@@ -149,6 +149,22 @@ package final class FlatpeakClient: Sendable {
             nextUpdate: reply.next_update.flatMap { try? Date($0, strategy: .iso8601) })
     }
 
+    /// What happened at Flatpeak within the last 90 days, newest first, one page (upstream.md §5.3).
+    /// - Parameters:
+    ///   - id: Begins right after this event, with the next older one.
+    ///   - limit: 1 to 100.
+    package func events(after id: EventID?, limit: Int) async throws(BFFError) -> EventPage {
+        var query = [("limit", String(limit))]
+        if let id { query.append(("starting_after", id.text)) }
+        return try EventPage(try await call(.events, query: query))
+    }
+
+    /// One event (upstream.md §5.3).
+    /// - Throws: `notFound` when Flatpeak does not know it.
+    package func event(_ id: EventID) async throws(BFFError) -> FlatpeakEvent {
+        try FlatpeakEvent(try await call(.event(id)).body)
+    }
+
     /// The way in which Connect session calls are relayed: byte for byte, by whoever holds the connections.
     package var relayCalls: RelayCalls {
         RelayCalls(upstream, url: settings.connectURL, version: settings.version, now: time.now)

@@ -8,6 +8,9 @@ final class EdgeRules: LaneRules {
     let routes: [Route]
     let crossOrigin: CrossOrigin
     let underWay: UnderWay
+    /// Deliveries of Flatpeak's under way: however many come, users find their places free, and a body of 256 KiB is
+    /// held for each of these at most.
+    let deliveries = UnderWay(256)
     let limits: Limits
     let proxies: TrustedProxies
     /// The names under which this service is reached, in lower case and without a port; empty for any.
@@ -46,7 +49,7 @@ final class EdgeRules: LaneRules {
         let name = host.prefix(upTo: (host.hasSuffix("]") ? nil : host.lastIndex(of: ":")) ?? host.endIndex)
         if hosts.contains(name.lowercased()) { return true }
         // Probes come to an address, and learn nothing that is anybody's.
-        return routes.contains { $0.template == path && !$0.policy.isShed }
+        return routes.contains { $0.template == path && $0.policy.isProbe }
     }
 
     func enter() -> Bool { underWay.enter() }
@@ -58,10 +61,12 @@ final class EdgeRules: LaneRules {
     }
 
     func admitAddress(_ head: JudgedHead, from peer: Peer) throws(BFFError) {
-        guard limits.countsAddresses, let address = ClientAddress(head, from: peer, behind: proxies).address else {
-            return
-        }
+        guard limits.countsAddresses, let address = address(head, from: peer) else { return }
         try limits.takeAddress(address)?.pass()
+    }
+
+    func address(_ head: JudgedHead, from peer: Peer) -> IPAddress? {
+        ClientAddress(head, from: peer, behind: proxies).address
     }
 
     /// What tells a browser to stay on https, when a proxy of ours says that it used https.

@@ -114,6 +114,10 @@ package struct RouteTable: Sendable {
                 try admit(route, judged, provesSender: true)
                 // The lane takes every spelling of its paths that means them.
                 throw .notFound
+            case .flatpeak(let handle):
+                reply = try await delivery(from: edge.address(judged, from: caller.peer)) { () throws(BFFError) in
+                    try await handle(try await exchange(route, request, context))
+                }
             case .anyone(let handle):
                 reply = try await handle(try await exchange(route, request, context))
             }
@@ -123,6 +127,21 @@ package struct RouteTable: Sendable {
         mintVerdict?.mark(&reply)
         for field in edge.strictTransport(for: judged, from: caller.peer) { reply.headers.append(field) }
         return reply
+    }
+
+    /// Takes a delivery in a place of its own, unless too many from that address were forged.
+    private func delivery(
+        from address: IPAddress?, _ take: () async throws(BFFError) -> Reply
+    ) async throws(BFFError) -> Reply {
+        guard edge.deliveries.enter() else { throw .overloaded }
+        defer { edge.deliveries.leave() }
+        try edge.limits.admitDelivery(from: address)
+        do throws(BFFError) {
+            return try await take()
+        } catch {
+            if error == .signatureInvalid { edge.limits.countForgery(from: address) }
+            throw error
+        }
     }
 
     private func admit(_ route: Route, _ head: JudgedHead, provesSender: Bool) throws(BFFError) {

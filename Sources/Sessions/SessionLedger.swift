@@ -211,6 +211,13 @@ package final class SessionLedger: Sendable {
         return session
     }
 
+    /// Whether the store has all that is known of a session, once it was told a moment ago.
+    func hasTold(of id: SessionID) async -> Bool {
+        guard let version = state.withLock({ $0.known.owedVersion(of: id) }) else { return true }
+        await saved(id, version)
+        return state.withLock { $0.known.isSaved(id, version: version) }
+    }
+
     /// Waits until the store has a version, or patience ends: then it is told later.
     private func saved(_ id: SessionID, _ version: Int) async {
         let isSaved = try? await withDeadline(patience, clock: ContinuousClock()) { [self] in

@@ -9,6 +9,7 @@ import Relay
 import ServiceLifecycle
 import Sessions
 import UnixSignals
+import Webhooks
 
 /// The service, wired: the one place where clocks, randomness, network and store are chosen.
 struct ConnectService {
@@ -27,7 +28,7 @@ struct ConnectService {
     let authenticator: any Authenticator
     let trustedProxies: TrustedProxies
     let limits: RateLimits
-    let store: any SessionStore
+    let store: any SessionStore & Inbox
     let logger: Logger
     /// Takes a line for each request; nil for the logger's own form.
     var requestLog: (@Sendable (RequestLine) -> Void)?
@@ -54,11 +55,16 @@ struct ConnectService {
         let sessions = Sessions(
             flatpeak: flatpeak, ledger: ledger, reads: reads, settings: sessions, now: now,
             randomBytes: Self.randomBytes, logger: logger)
+        let webhooks = Webhooks(
+            sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store,
+            fetchKeys: { [transport, url = "\(self.flatpeak.apiURL)/jwks.json"] in await transport.document(at: url) },
+            mode: self.flatpeak.mode, now: now, logger: logger)
         let shutdown = Shutdown()
         let isEnding: @Sendable () -> Bool = { shutdown.hasBegun }
         let table = RouteTable(
             Route.contract(
-                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, now: now, isEnding: isEnding)
+                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: now,
+                isEnding: isEnding)
                 + pages,
             authenticator: authenticator, origins: allowedOrigins,
             limits: Limits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
@@ -73,6 +79,7 @@ struct ConnectService {
                     Route.probes(flatpeak: flatpeak, ledger: ledger, isEnding: isEnding), at: adminListen,
                     randomBytes: Self.randomBytes, logger: logger, listening: { openAdmin.finish() }),
                 BackgroundWork("bearer renewal") { await flatpeak.run() },
+                BackgroundWork("webhooks") { await webhooks.run() },
                 BackgroundWork("sessions", { await sessions.run() }, finish: { await sessions.finish() }),
             ]
         if let reload { services.append(CredentialReload(flatpeak: flatpeak, read: reload, logger: logger)) }

@@ -58,6 +58,7 @@ struct Dev: AsyncParsableCommand {
 
         var configuration = Sandbox.Configuration()
         configuration.port = sandboxPort
+        configuration.webhookURL = "http://127.0.0.1:\(port)/v1/webhooks/flatpeak"
         let sandbox = joinSandbox ? nil : try await start(configuration, logger)
         let addresses = sandbox?.addresses ?? .onPorts(from: sandboxPort)
         let publicURL = "http://localhost:\(port)"

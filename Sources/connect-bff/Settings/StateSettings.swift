@@ -82,7 +82,7 @@ struct StateSettings: Sendable {
 
     /// Opens the database.
     /// - Throws: An exit code, after it said why.
-    func open(_ logger: Logger) async throws -> any SessionStore {
+    func open(_ logger: Logger) async throws -> any SessionStore & Inbox {
         switch database {
         case .sqlite(let path): try openSQLite(path, logger)
         case .postgres(let url): try await openPostgres(url, logger)
