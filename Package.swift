@@ -28,6 +28,7 @@ extension Target.Dependency {
     static let hummingbirdTesting = product(name: "HummingbirdTesting", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let inMemoryLogging = product(name: "InMemoryLogging", package: "swift-log")
+    static let coreMetrics = product(name: "CoreMetrics", package: "swift-metrics")
     static let metrics = product(name: "Metrics", package: "swift-metrics")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
@@ -71,10 +72,12 @@ let package = Package(
         .target(name: "Core"),
         .target(name: "Keys", dependencies: ["Core", "COpenSSL"]),
         .target(name: "Resilience"),
+        .target(name: "Telemetry", dependencies: ["Core", .coreMetrics, .metrics]),
         .target(
             name: "Flatpeak",
             dependencies: [
-                "Core", "Resilience", .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
+                "Core", "Keys", "Resilience", .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix,
+                .nioSSL,
             ]),
         .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Keys", "Resilience", .logging, .metrics]),
         .target(
@@ -86,13 +89,15 @@ let package = Package(
         .target(
             name: "Relay",
             dependencies: [
-                "Core", "Flatpeak", "Resilience", "Sessions", .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .nioTLS,
+                "Core", "Flatpeak", "Resilience", "Sessions", .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
+                .nioTLS,
             ]),
         .target(
             name: "Gateway",
             dependencies: [
                 "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", "Webhooks", .crypto, .cryptoExtras,
-                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .nioCore, .nioHTTPTypes, .nioHTTPTypesHTTP1,
+                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .metrics, .nioCore, .nioHTTPTypes,
+                .nioHTTPTypesHTTP1,
                 .nioPosix,
                 .serviceLifecycle,
             ],
@@ -101,9 +106,9 @@ let package = Package(
         .executableTarget(
             name: "connect-bff",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", "Webhooks",
-                .argumentParser, .configuration,
-                .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle, .systemPackage, .unixSignals,
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", "Telemetry", "Webhooks",
+                .argumentParser, .configuration, .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle,
+                .systemPackage, .unixSignals,
             ],
             resources: [
                 "app.js", "chart.js", "flow.js", "home.js", "icon.svg", "index.html", "kit.js", "memory.js",
@@ -117,6 +122,7 @@ let package = Package(
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
         .testTarget(name: "KeysTests", dependencies: ["Core", "Keys", "TestSupport"]),
         .testTarget(name: "ResilienceTests", dependencies: ["Resilience"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", .metrics]),
         .testTarget(
             name: "FlatpeakTests",
             dependencies: [

@@ -65,6 +65,12 @@ package final class FlatpeakClient: Sendable {
     /// Says nothing about Flatpeak's health.
     package var isReady: Bool { bearers.isReady }
 
+    /// How it stands with Flatpeak, for operators.
+    package var condition: FlatpeakCondition {
+        let (openBreakers, retriesLeft) = upstream.condition
+        return FlatpeakCondition(login: bearers.condition, openBreakers: openBreakers, retriesLeft: retriesLeft)
+    }
+
     // MARK: - Operations
 
     /// Creates a connect token (upstream.md §2).

@@ -1,5 +1,6 @@
 import Core
 import HTTPTypes
+import Metrics
 import NIOCore
 import Relay
 
@@ -19,6 +20,8 @@ final class EdgeRules: LaneRules {
     /// The fields of every answer as lines, by the origin that may read it; the empty one for all others.
     private let lines: [String: ByteBuffer]
     private let strictTransportLine: ByteBuffer
+    private let metrics: RequestMetrics
+    private let untrustedForwarding = Counter(label: "connect_bff_untrusted_forwarding_total")
 
     let bodyLimit: Int
 
@@ -33,6 +36,7 @@ final class EdgeRules: LaneRules {
         self.proxies = proxies
         self.hosts = hosts
         self.log = log
+        metrics = RequestMetrics(routes.map(\.template) + [Edge.noRoute])
         bodyLimit = RoutePolicy.relay.bodyLimit ?? 0
         let origins = crossOrigin.origins.union([""])
         lines = Dictionary(
@@ -61,6 +65,9 @@ final class EdgeRules: LaneRules {
     }
 
     func admitAddress(_ head: JudgedHead, from peer: Peer) throws(BFFError) {
+        if !(head.forwardedFor.isEmpty && head.forwarded.isEmpty), !proxies.contains(peer) {
+            untrustedForwarding.increment()
+        }
         guard limits.countsAddresses, let address = address(head, from: peer) else { return }
         try limits.takeAddress(address)?.pass()
     }
@@ -93,7 +100,9 @@ final class EdgeRules: LaneRules {
             route: route?.template ?? Edge.noRoute, contentType: reply.headers[.contentType] ?? "", body: reply.body)
     }
 
+    /// Counts a request that was answered, and writes its line.
     func write(_ line: RequestLine) {
+        metrics.count(line)
         log(line)
     }
 }

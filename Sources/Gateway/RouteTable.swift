@@ -40,6 +40,9 @@ package struct RouteTable: Sendable {
             log: log ?? { $0.write(to: logger) })
     }
 
+    /// Requests that have a place at this moment.
+    package var underWay: Int { edge.underWay.count }
+
     /// The rules of this table for what is answered before the router.
     package var laneRules: any LaneRules { edge }
 
@@ -51,11 +54,13 @@ package struct RouteTable: Sendable {
     /// Hummingbird's router with this table in it.
     func router() -> Router<EdgeContext> {
         let router = Router(context: EdgeContext.self)
-        router.add(middleware: Edge(randomBytes: randomBytes, logger: logger, log: edge.log))
+        router.add(middleware: Edge(randomBytes: randomBytes, logger: logger, log: edge.write))
         for (template, routes) in Dictionary(grouping: routes, by: \.template) {
             for method in Self.methods {
                 router.on(RouterPath(template), method: method) { request, context in
-                    await answer(request, context, among: routes).response
+                    let reply = await answer(request, context, among: routes)
+                    context.told.note(reply.failure)
+                    return reply.response
                 }
             }
         }
@@ -191,6 +196,7 @@ final class UnderWay: Sendable {
         places = Mutex(Bulkhead(limit: capacity))
     }
 
+    var count: Int { places.withLock { $0.underWay } }
     func enter() -> Bool { places.withLock { $0.enter() } }
     func leave() { places.withLock { $0.leave() } }
 }

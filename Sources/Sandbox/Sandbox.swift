@@ -74,14 +74,14 @@ package final class Sandbox: Sendable {
     private func answerAPI(_ request: HTTPRequest) -> HTTPAnswer {
         // The key is made outside the lock: it takes a while.
         let keySet = request.path == "/jwks.json" ? try? webhookKeys.keySet() : nil
-        let answer = withWorld { $0.answerAPI(request, keySet: keySet, at: $1) }
+        let answer = withWorld { $0.answerAPI(request, keySet: keySet, at: $1).dated($1) }
         logger.debug(
             "API answered", metadata: ["sandbox.path": "\(request.path)", "sandbox.status": "\(answer.status)"])
         return answer
     }
 
     private func answerConnect(_ request: HTTPRequest) -> HTTPAnswer {
-        let answer = withWorld { $0.answerConnect(request, at: $1) }
+        let answer = withWorld { $0.answerConnect(request, at: $1).dated($1) }
         logger.debug("Connect answered", metadata: ["sandbox.status": "\(answer.status)"])
         return answer
     }

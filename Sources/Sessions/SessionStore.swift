@@ -44,6 +44,10 @@ package protocol SessionStore: Sendable {
     /// Nothing is to be done at a location any more, as far as it was known before `moment`.
     func clearAction(at location: LocationID, knownBefore moment: Date) async throws(BFFError)
 
+    /// Seals tokens under the first of `stateKeys` from now on, and anew what is sealed under an older key; those that
+    /// were known before still open.
+    func adopt(stateKeys: [[UInt8]]) async throws(BFFError)
+
     /// Tells what other processes change in the store, until cancelled; a store that is one process's own has nothing
     /// to tell.
     func watch(_ heard: @escaping @Sendable (StoreNews) -> Void) async

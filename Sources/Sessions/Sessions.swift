@@ -36,6 +36,7 @@ package final class Sessions: Sendable {
     /// How long those taken are nobody else's, in seconds: longer than asking about all of them can take.
     private static let lookLease: TimeInterval = 120
     private static let cleanUpInterval = Duration.seconds(3600)
+    private static let censusInterval = Duration.seconds(15)
 
     /// - Parameters:
     ///   - now: The wall clock, for moments that clients see and Flatpeak sets.
@@ -64,6 +65,7 @@ package final class Sessions: Sendable {
             group.addTask { [self] in await every(Self.lookInterval) { await lookAfterThoseDue() } }
             group.addTask { [self] in await every(Self.lookInterval) { await tellChanges() } }
             group.addTask { [self] in await every(Self.cleanUpInterval) { await removeOld() } }
+            group.addTask { [self] in await every(Self.censusInterval) { countStates() } }
         }
     }
 
@@ -150,7 +152,7 @@ package final class Sessions: Sendable {
         }
         try await ledger.add(session, key: answered)
         if let answered { keys.withLock { $0.end(answered.key, of: subject, as: answered.mint) } }
-        Counter(label: "connect_bff_mints").increment()
+        Counter(label: "connect_bff_mints_total").increment()
         logger.info("minted", metadata: ["bff.session": "\(session.id)"])
         return (session, Self.launchURL(order.connectURL, session))
     }
@@ -345,6 +347,14 @@ package final class Sessions: Sendable {
             }
         }
         return due?.count ?? 0
+    }
+
+    /// Tells operators how many sessions are in which state.
+    private func countStates() {
+        let counts = ledger.census(at: now())
+        for state in SessionState.allCases {
+            Gauge(label: "connect_bff_sessions", dimensions: [("state", state.rawValue)]).record(counts[state] ?? 0)
+        }
     }
 
     /// Lets the integrator hear of states that come with time alone, of sessions that nobody asks about.

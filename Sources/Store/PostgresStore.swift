@@ -383,6 +383,11 @@ package final class PostgresStore: SessionStore, Outbox {
 }
 
 extension PostgresStore {
+    package func adopt(stateKeys: [[UInt8]]) async throws(BFFError) {
+        keys.adopt(stateKeys)
+        do throws(PostgresError) { try await seal() } catch { throw failed(error) }
+    }
+
     /// Seals under the first key what is sealed under another one.
     func seal() async throws(PostgresError) {
         var count = 0

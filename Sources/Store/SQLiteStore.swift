@@ -80,22 +80,31 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
     private static func reseal(
         _ column: String, of table: String, in pool: DatabasePool, _ keys: SealingKeys
     ) throws {
-        let stale = "SELECT id, \(column) FROM \(table) WHERE substr(\(column), 1, 8) <> ? LIMIT 1000"
-        var isDone = false
-        while !isDone {
-            isDone = try pool.write { db in
-                let rows = try Row.fetchAll(db, sql: stale, arguments: [Data(keys.currentID)])
-                for row in rows {
-                    let id: String = row["id"]
-                    guard let opened = keys.open(Array(row[column] as Data), context: id.utf8) else {
-                        throw CannotOpen.unknownKey
-                    }
-                    try db.execute(
-                        sql: "UPDATE \(table) SET \(column) = ? WHERE id = ?",
-                        arguments: [Data(keys.seal(opened, context: id.utf8)), id])
-                }
-                return rows.isEmpty
+        while try pool.write({ try resealSome(column, of: table, in: $0, keys) }) {}
+    }
+
+    /// - Returns: Whether there was anything left to do; a few at a time, since others wait to write.
+    private static func resealSome(
+        _ column: String, of table: String, in db: Database, _ keys: SealingKeys
+    ) throws -> Bool {
+        let stale = "SELECT id, \(column) FROM \(table) WHERE substr(\(column), 1, 8) <> ? LIMIT 500"
+        let rows = try Row.fetchAll(db, sql: stale, arguments: [Data(keys.currentID)])
+        for row in rows {
+            let id: String = row["id"]
+            guard let opened = keys.open(Array(row[column] as Data), context: id.utf8) else {
+                throw CannotOpen.unknownKey
             }
+            try db.execute(
+                sql: "UPDATE \(table) SET \(column) = ? WHERE id = ?",
+                arguments: [Data(keys.seal(opened, context: id.utf8)), id])
+        }
+        return !rows.isEmpty
+    }
+
+    package func adopt(stateKeys: [[UInt8]]) async throws(BFFError) {
+        keys.adopt(stateKeys)
+        for (table, column) in Schema.sealed {
+            while try await write({ [keys] in try Self.resealSome(column, of: table, in: $0, keys) }) {}
         }
     }
 

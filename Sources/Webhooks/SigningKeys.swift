@@ -48,7 +48,7 @@ final class SigningKeys: Sendable {
         await flight.value(for: 0) { [self] in
             guard known.withLock({ $0.ask(at: time.now()) }) else { return }
             guard let jwks = await fetch(), let keys = try? PSSKeySet(jwks: jwks) else {
-                Counter(label: "connect_bff_webhook_key_failures").increment()
+                Counter(label: "connect_bff_webhook_key_failures_total").increment()
                 logger.log(
                     level: alarm.withLock { $0.isDue(at: time.now()) } ? .error : .debug,
                     "Flatpeak's signing keys cannot be read; the last good ones stay in use for a day")

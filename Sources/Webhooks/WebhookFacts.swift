@@ -38,7 +38,7 @@ final class WebhookRecord: Sendable {
     var facts: WebhookFacts { state.withLock { $0 } }
 
     func refused(_ flaw: SignedDelivery.Flaw, at now: Date) {
-        Counter(label: "connect_bff_webhooks_refused", dimensions: [("why", flaw.rawValue)]).increment()
+        Counter(label: "connect_bff_webhooks_refused_total", dimensions: [("why", flaw.rawValue)]).increment()
         state.withLock { state in
             state.refused += 1
             state.lastRefusal = flaw.rawValue
@@ -48,7 +48,7 @@ final class WebhookRecord: Sendable {
 
     /// - Parameter lag: In seconds, of an event that is new.
     func received(_ receipt: Receipt, lag seconds: TimeInterval?, at now: Date) {
-        Counter(label: "connect_bff_webhooks_received", dimensions: [("result", receipt.rawValue)]).increment()
+        Counter(label: "connect_bff_webhooks_received_total", dimensions: [("result", receipt.rawValue)]).increment()
         if let seconds { lag.record(duration: .seconds(max(0, seconds))) }
         state.withLock { state in
             state.received += 1
@@ -60,7 +60,7 @@ final class WebhookRecord: Sendable {
     }
 
     func foundGaps(_ count: Int) {
-        Counter(label: "connect_bff_webhook_gaps").increment(by: Int64(count))
+        Counter(label: "connect_bff_webhook_gaps_total").increment(by: Int64(count))
         state.withLock { $0.gaps += count }
     }
 
@@ -69,17 +69,17 @@ final class WebhookRecord: Sendable {
     }
 
     func knewNothing() {
-        Counter(label: "connect_bff_webhooks_unknown").increment()
+        Counter(label: "connect_bff_webhooks_unknown_total").increment()
         state.withLock { $0.unknown += 1 }
     }
 
     func failed() {
-        Counter(label: "connect_bff_webhook_failures").increment()
+        Counter(label: "connect_bff_webhook_failures_total").increment()
         state.withLock { $0.failures += 1 }
     }
 
     func waiting(_ count: Int, since: Date?) {
-        Gauge(label: "connect_bff_inbox_waiting").record(count)
+        Gauge(label: "connect_bff_inbox_waiting_events").record(count)
         state.withLock { state in
             state.waiting = count
             state.waitingSince = since

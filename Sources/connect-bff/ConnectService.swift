@@ -8,6 +8,7 @@ import Logging
 import Relay
 import ServiceLifecycle
 import Sessions
+import Telemetry
 import UnixSignals
 import Webhooks
 
@@ -30,6 +31,9 @@ struct ConnectService {
     let limits: RateLimits
     let store: any SessionStore & Inbox
     let logger: Logger
+    let metrics: PrometheusRegistry
+    /// A short name of the key that seals connect tokens, for operators.
+    var stateKey: @Sendable () -> String? = { nil }
     /// Takes a line for each request; nil for the logger's own form.
     var requestLog: (@Sendable (RequestLine) -> Void)?
     /// What runs from the beginning to the end.
@@ -70,13 +74,20 @@ struct ConnectService {
             limits: Limits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
             hosts: allowedHosts, randomBytes: Self.randomBytes, logger: logger, log: requestLog)
         let lane = try lane(sessions, flatpeak.relayCalls, table.laneRules)
+        let condition: @Sendable () -> Condition = { [stateKey] in
+            Condition(
+                flatpeak: flatpeak.condition, isReady: flatpeak.isReady && !isEnding(), store: ledger.debt,
+                stateKey: stateKey(),
+                requestsUnderWay: table.underWay, process: .now(), now: now())
+        }
         let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()
         // The last one is stopped first: no request is taken any more while those under way still find a bearer, and
         // probes are answered to the end.
         var services: [any Service] =
             always + [
                 AdminServer(
-                    Route.probes(flatpeak: flatpeak, ledger: ledger, isEnding: isEnding), at: adminListen,
+                    Route.probes(flatpeak: flatpeak, ledger: ledger, isEnding: isEnding)
+                        + Route.forOperators(metrics, condition), at: adminListen,
                     randomBytes: Self.randomBytes, logger: logger, listening: { openAdmin.finish() }),
                 BackgroundWork("bearer renewal") { await flatpeak.run() },
                 BackgroundWork("webhooks") { await webhooks.run() },

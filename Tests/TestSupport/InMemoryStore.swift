@@ -141,6 +141,9 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
         try with { $0.bindings.contains(Binding(subject: subject, location: location)) }
     }
 
+    /// Nothing is sealed in memory.
+    package func adopt(stateKeys: [[UInt8]]) async throws(BFFError) {}
+
     package func forget(_ subject: Subject) async throws(BFFError) -> Forgotten {
         try with { state in
             let before = (state.sessions.count, state.bindings.count)
