@@ -223,7 +223,7 @@ package final class Sessions: Sendable {
         guard let session = try await ledger.session(token: token) else { throw .connectTokenUnknown }
         let known = session.outcome(at: now())
         var state = known.state
-        if !known.isFinal {
+        if !known.isFinal || session.wasAskedBeforeLeaving {
             var facts = SessionFacts()
             facts.leftAt = now()
             let left = await ledger.merge(facts, into: session.id) ?? session
@@ -281,7 +281,10 @@ package final class Sessions: Sendable {
     ///
     /// Never throws: what cannot be learnt now is learnt later, and the session stands as it stood.
     private func learn(_ session: ConnectSession) async -> ConnectSession {
-        await claims.value(for: session.id) { [self] in await claim(session) }?.session ?? session
+        let learnt = await claims.value(for: session.id) { [self] in await claim(session) }?.session ?? session
+        // One that was under way, for a delivery of Flatpeak's, may have asked before the customer's last step.
+        guard learnt.wasAskedBeforeLeaving else { return learnt }
+        return await claims.value(for: session.id) { [self] in await claim(learnt) }?.session ?? learnt
     }
 
     private func claim(_ session: ConnectSession) async -> Learnt {
