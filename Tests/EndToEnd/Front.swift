@@ -144,10 +144,8 @@ final class Front: Sendable {
                 until: "polling mechanism")
         }
         self.files = files
-        let end = ContinuousClock.now + .seconds(10)
-        while (try? await get("/openapi.yaml"))?.status != 200 {
-            try #require(ContinuousClock.now < end, "\(kind) does not serve: \(program.output.text)")
-            try await Task.sleep(for: .milliseconds(20))
+        try await eventually(within: .seconds(10), "\(kind) does not serve: \(program.output.text)") {
+            (try? await get("/openapi.yaml"))?.status == 200
         }
     }
 

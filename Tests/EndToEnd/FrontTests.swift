@@ -166,11 +166,9 @@ import Testing
                 try await load.run(perSecond: 200) {
                     for number in 1...restarts {
                         serve.send(.userDefinedOne)
-                        let end = ContinuousClock.now + .seconds(40)
-                        while serve.log.components(separatedBy: "\"listening\"").count < number + 2 {
-                            try #require(ContinuousClock.now < end, "it did not restart: \(serve.log.suffix(2000))")
-                            try await Task.sleep(for: .milliseconds(50))
-                        }
+                        try await eventually(
+                            within: .seconds(40), "it did not restart: \(serve.log.suffix(2000))"
+                        ) { serve.log.components(separatedBy: "\"listening\"").count >= number + 2 }
                         // Long enough for some to arrive at the new one.
                         try await Task.sleep(for: .milliseconds(300))
                     }

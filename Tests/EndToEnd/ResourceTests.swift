@@ -21,7 +21,7 @@ import Testing
                 try await channel.writeAndFlush(ByteBuffer(string: "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"))
                 idle.append(channel)
             }
-            try await Self.until { try Self.measure(process).files >= before.files + count }
+            try await eventually(within: .seconds(60)) { try Self.measure(process).files >= before.files + count }
             let during = try Self.measure(process)
             let each = max(0, during.kilobytes - before.kilobytes) / count
             print("R26: \(count) idle connections, \(each) KiB for each")
@@ -30,7 +30,7 @@ import Testing
             #expect(try await HTTP.send("GET", "\(serve.url)/readyz").status == 200)
             for channel in idle { #expect(channel.isActive) }
             for channel in idle { try await channel.close() }
-            try await Self.until { try Self.measure(process).files <= before.files + 2 }
+            try await eventually(within: .seconds(60)) { try Self.measure(process).files <= before.files + 2 }
         }
     }
 
@@ -52,13 +52,5 @@ import Testing
         return (
             try FileManager.default.contentsOfDirectory(atPath: "\(process)/fd").count, try #require(Int(resident.1))
         )
-    }
-
-    private static func until(_ condition: () async throws -> Bool) async throws {
-        let end = ContinuousClock.now + .seconds(60)
-        while try await !condition() {
-            try #require(ContinuousClock.now < end, "it never happened")
-            try await Task.sleep(for: .milliseconds(20))
-        }
     }
 }
