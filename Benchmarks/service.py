@@ -104,8 +104,10 @@ class Service(peers.Peer):
             headers["Connect-Subject"] = subject
         return request(method, path, headers, body)
 
-    def mint(self, number=TOKENS):
+    def mint(self, number=None):
         """Connect tokens, each of a user of its own."""
+        number = number or TOKENS
+
         def some(first):
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
             tokens = []

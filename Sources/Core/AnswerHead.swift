@@ -194,7 +194,7 @@ extension UInt8 {
 
 extension Span<UInt8> {
     /// Whether the bytes of `range` are those of `word`, which is in lower case, in any case.
-    func says(_ word: String, in range: Range<Int>) -> Bool {
+    package func says(_ word: String, in range: Range<Int>) -> Bool {
         guard range.count == word.utf8.count else { return false }
         var index = range.lowerBound
         for letter in word.utf8 {
@@ -204,6 +204,9 @@ extension Span<UInt8> {
         }
         return true
     }
+
+    /// The same for all of the bytes.
+    package func says(_ word: String) -> Bool { says(word, in: 0..<count) }
 
     /// `range` without the blanks at either end.
     func trimmed(_ range: Range<Int>) -> Range<Int> {
@@ -215,7 +218,7 @@ extension Span<UInt8> {
     }
 
     /// A number of at most ten digits and nothing else: no sign, no list, no blank.
-    fileprivate func decimal(in range: Range<Int>) -> Int? {
+    func decimal(in range: Range<Int>) -> Int? {
         guard (1...10).contains(range.count) else { return nil }
         var number = 0
         for index in range {

@@ -10,10 +10,14 @@ package struct ConnectToken: Hashable, Sendable {
 
     /// Accepts 1 to 128 bytes of `[A-Za-z0-9_-]`.
     package init?(_ text: some StringProtocol) {
-        guard !text.isEmpty, text.utf8.count <= Self.maximumLength, text.utf8.allSatisfy(\.isWordByte) else {
-            return nil
-        }
-        exposed = String(text)
+        self.init(String(text).utf8.span)
+    }
+
+    /// The same for bytes.
+    package init?(_ bytes: Span<UInt8>) {
+        guard !bytes.isEmpty, bytes.count <= Self.maximumLength else { return nil }
+        for index in bytes.indices where !bytes[index].isWordByte { return nil }
+        exposed = bytes.text
     }
 
     /// Replaces everything in `text` that looks like a connect token, so that the rest may be logged.

@@ -24,7 +24,9 @@ package struct Envelope: Equatable, Sendable {
             return true
         }
         guard isStrict, json.firstNonBlank == UInt8(ascii: "{") else { throw .malformedJSON }
-        guard let token = token.text(in: json).flatMap({ ConnectToken($0) }) else { throw .connectTokenMissing }
+        guard case .text(let range) = token, let token = ConnectToken(json.extracting(range)) else {
+            throw .connectTokenMissing
+        }
         connectToken = token
         self.route = route.text(in: json)
         self.action = action.text(in: json)

@@ -135,7 +135,11 @@ package struct JSONScanner {
         guard take(UInt8(ascii: "\""), json) else { return nil }
         let start = index
         var escaped = false
-        while let byte = peek(json) {
+        while true {
+            // Nearly all of any text.
+            index = json.end(
+                of: { 0x20..<0x80 ~= $0 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }, from: index)
+            guard let byte = peek(json) else { return nil }
             switch byte {
             case UInt8(ascii: "\""):
                 index += 1
@@ -144,11 +148,9 @@ package struct JSONScanner {
             case UInt8(ascii: "\\"):
                 escaped = true
                 guard escape(json) else { return nil }
-            case 0x20..<0x80: index += 1
             default: guard multibyte(json) else { return nil }
             }
         }
-        return nil
     }
 
     private mutating func escape(_ json: Span<UInt8>) -> Bool {
@@ -223,13 +225,18 @@ extension Span<UInt8> {
     /// Whether the bytes of `range` are those of `literal`, which is short enough not to allocate (15 bytes).
     package func matches(_ literal: String, in range: Range<Int>) -> Bool {
         guard range.count == literal.utf8.count else { return false }
-        for (offset, letter) in literal.utf8.enumerated() where self[range.lowerBound + offset] != letter {
-            return false
+        var index = range.lowerBound
+        for letter in literal.utf8 {
+            guard self[index] == letter else { return false }
+            index += 1
         }
         return true
     }
 
-    /// The bytes of `range` as text.
+    /// The bytes as text.
+    package var text: String { text(in: 0..<count) }
+
+    /// Those of `range` as text.
     package func text(in range: Range<Int>) -> String {
         // Safe: the pointer does not outlive the call, and `range` was checked by `extracting`.
         unsafe extracting(range).withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }

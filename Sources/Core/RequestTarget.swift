@@ -15,7 +15,7 @@ package struct RequestTarget: Equatable, Sendable {
             guard let scheme = ["http://", "https://"].first(where: { rest.hasPrefix($0) }) else { return nil }
             rest = rest.dropFirst(scheme.count)
             let name = rest.prefix { $0 != "/" && $0 != "?" }
-            guard Self.isAuthority(name) else { return nil }
+            guard Self.isAuthority(name.utf8.span) else { return nil }
             authority = name
             rest = rest[name.endIndex...]
         }
@@ -25,21 +25,27 @@ package struct RequestTarget: Equatable, Sendable {
 
     /// Whether `text` is a host, with or without a port, in the letters that names and addresses have: what a `Host`
     /// field holds (RFC 9110 section 7.2).
-    package static func isAuthority(_ text: some StringProtocol) -> Bool {
-        var rest = text.utf8[...]
-        if rest.first == UInt8(ascii: "[") {
-            rest = rest.dropFirst()
-            let address = rest.prefix { $0.isHexDigit || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") }
-            rest = rest[address.endIndex...]
-            guard !address.isEmpty, rest.first == UInt8(ascii: "]") else { return false }
-            rest = rest.dropFirst()
+    package static func isAuthority(_ text: Span<UInt8>) -> Bool {
+        var end: Int
+        if !text.isEmpty, text[0] == UInt8(ascii: "[") {
+            end = text.end(of: { $0.isHexDigit || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") }, from: 1)
+            guard end > 1, end < text.count, text[end] == UInt8(ascii: "]") else { return false }
+            end += 1
         } else {
-            let end = rest.firstIndex { !$0.isWordByte && $0 != UInt8(ascii: ".") } ?? rest.endIndex
-            guard end > rest.startIndex else { return false }
-            rest = rest[end...]
+            end = text.end(of: { $0.isWordByte || $0 == UInt8(ascii: ".") }, from: 0)
+            guard end > 0 else { return false }
         }
-        guard let colon = rest.first else { return true }
-        return colon == UInt8(ascii: ":") && rest.count <= 6
-            && rest.dropFirst().allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        guard end < text.count else { return true }
+        return text[end] == UInt8(ascii: ":") && text.count - end <= 6
+            && text.end(of: { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }, from: end + 1) == text.count
+    }
+}
+
+extension Span<UInt8> {
+    /// Where the bytes from `start` on that belong end.
+    func end(of belongs: (UInt8) -> Bool, from start: Int) -> Int {
+        var index = start
+        while index < count, belongs(self[index]) { index += 1 }
+        return index
     }
 }

@@ -15,7 +15,7 @@ package final class JudgedHead {
     package private(set) var host: String?
 
     // By these the lane does.
-    private(set) var contentType: String?
+    private(set) var isJSON = false
     private(set) var acceptLanguage: String?
     private(set) var via: String?
     private(set) var contentLength: Int?
@@ -23,6 +23,7 @@ package final class JudgedHead {
     private(set) var expectsContinue = false
     /// Whether the client would rather speak another protocol after this request; the decoder stops at its end.
     private(set) var asksForUpgrade = false
+    private var contentTypes = 0
     private var hosts = 0
     private var hasUnderscore = false
     private var hasOddHost = false
@@ -37,7 +38,12 @@ package final class JudgedHead {
 
     init(_ head: HTTPRequestHead) {
         mustHaveHost = head.version != .http1_0
-        for (name, value) in head.headers { note(name, value) }
+        for (name, value) in head.headers { note(name.utf8.span, value.utf8.span, value) }
+    }
+
+    /// Notes a field of a plain request, which has a host.
+    func note(_ name: Range<Int>, _ value: Range<Int>, in bytes: Span<UInt8>) {
+        note(bytes.extracting(name), bytes.extracting(value), nil)
     }
 
     /// Whether two readers could take this head for two different requests.
@@ -50,34 +56,38 @@ package final class JudgedHead {
             || (codings > 0 && !mustHaveHost)
     }
 
-    private func note(_ name: String, _ value: String) {
-        if name.utf8.contains(UInt8(ascii: "_")) { hasUnderscore = true }
-        switch name.utf8.count {
-        case 3 where name.says("via"): Self.join(&via, value)
+    /// - Parameter text: The value as a string, where there is one already.
+    private func note(_ name: Span<UInt8>, _ value: Span<UInt8>, _ text: String?) {
+        for index in name.indices where name[index] == UInt8(ascii: "_") { hasUnderscore = true }
+        switch name.count {
+        case 3 where name.says("via"): Self.join(&via, text ?? value.text)
         case 4 where name.says("host"):
             hosts += 1
-            host = value
+            host = text ?? value.text
             if !RequestTarget.isAuthority(value) { hasOddHost = true }
-        case 6 where name.says("origin"): Self.join(&origin, value)
+        case 6 where name.says("origin"): Self.join(&origin, text ?? value.text)
         case 6 where name.says("expect"): expectsContinue = value.says("100-continue")
         case 7 where name.says("upgrade"): asksForUpgrade = true
-        case 9 where name.says("forwarded"): forwarded.append(value)
-        case 12 where name.says("content-type"): Self.join(&contentType, value)
+        case 9 where name.says("forwarded"): forwarded.append(text ?? value.text)
+        case 12 where name.says("content-type"):
+            // Given twice it is a list, and no list is a type.
+            isJSON = contentTypes == 0 && value.isJSONType
+            contentTypes += 1
         case 14 where name.says("content-length"):
-            contentLength = Int(value)
+            contentLength = Int(text ?? value.text)
             if contentLength == nil { hasOddLength = true }
-        case 14 where name.says("sec-fetch-site"): Self.join(&fetchSite, value)
-        case 15 where name.says("accept-language"): Self.join(&acceptLanguage, value)
-        case 15 where name.says("x-forwarded-for"): forwardedFor.append(value)
+        case 14 where name.says("sec-fetch-site"): Self.join(&fetchSite, text ?? value.text)
+        case 15 where name.says("accept-language"): Self.join(&acceptLanguage, text ?? value.text)
+        case 15 where name.says("x-forwarded-for"): forwardedFor.append(text ?? value.text)
         case 17 where name.says("transfer-encoding"):
             codings += 1
             if !value.says("chunked") { hasOddCoding = true }
-        case 17 where name.says("x-forwarded-proto"): Self.join(&forwardedProto, value)
+        case 17 where name.says("x-forwarded-proto"): Self.join(&forwardedProto, text ?? value.text)
         default: break
         }
     }
 
-    /// A field given twice is a list, and no list is an origin or a type of ours.
+    /// A field given twice is a list, and no list is an origin of ours.
     private static func join(_ field: inout String?, _ value: String) {
         field = field.map { "\($0), \(value)" } ?? value
     }

@@ -1,7 +1,6 @@
 import Core
 package import Flatpeak
 package import NIOCore
-import NIOHTTP1
 import NIOSSL
 package import Resilience
 package import Sessions
@@ -16,6 +15,8 @@ package final class Lane: Sendable {
     let calls: RelayCalls
     let rules: any LaneRules
     let times: LaneTimes
+    /// Whether calls in the plain shape are read here, and not by the decoder that reads all others.
+    let readsPlain: Bool
     /// Our name in `Via`, unlike that of any other instance.
     let via: String
     /// The head of an upstream request up to the fields that vary.
@@ -45,7 +46,7 @@ package final class Lane: Sendable {
     ///   - secondsSince1970: The wall clock, for the `Date` of answers.
     package init(
         sessions: Sessions, calls: RelayCalls, rules: any LaneRules, certificateAuthorities: String? = nil,
-        instance: String, limit: RateLimit?, times: LaneTimes = LaneTimes(),
+        instance: String, limit: RateLimit?, times: LaneTimes = LaneTimes(), readsPlain: Bool = true,
         secondsSince1970: @escaping @Sendable () -> Int, randomBytes: @escaping @Sendable (Int) -> [UInt8]
     ) throws {
         guard let address = UpstreamAddress(calls.url) else { throw BadAddress() }
@@ -57,6 +58,7 @@ package final class Lane: Sendable {
         self.calls = calls
         self.rules = rules
         self.times = times
+        self.readsPlain = readsPlain
         self.secondsSince1970 = secondsSince1970
         self.randomBytes = randomBytes
         buckets = Mutex(limit.map { RateLimiter($0, capacity: 100_000) })
@@ -79,21 +81,13 @@ package final class Lane: Sendable {
     package func install(on channel: any Channel) throws {
         if let options = channel.syncOptions {
             try options.setOption(.maxMessagesPerRead, value: 1)
-            try options.setOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 8 << 10))
+            try options.setOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4 << 10))
             // With one read of upstream on top of it, this stays below the 64 KiB that a slow client may cost.
             try options.setOption(.writeBufferWaterMark, value: .init(low: 16 << 10, high: 32 << 10))
         }
         let port = RawPort()
-        let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(port)
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = 16 << 10
-        limits.maxHeaderListSize = 16 << 10
-        limits.maxHeaderFieldCount = 100
-        try pipeline.configureHTTPServerPipeline(
-            withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
-            withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
-        try pipeline.addHandler(LaneHandler(loop(of: channel.eventLoop), port, peer: Peer(channel)))
+        let handler = LaneHandler(loop(of: channel.eventLoop), port, peer: Peer(channel))
+        try channel.pipeline.syncOperations.addHandlers(port, handler)
     }
 
     /// Must be called on `eventLoop`.

@@ -9,6 +9,9 @@ import Sessions
 ///
 ///     socket ─ RawPort ─ HTTPResponseEncoder ─ HTTPRequestDecoder ─ LaneHandler │ the router's codec and channel
 ///
+/// A call that came whole and in the plain shape goes from the port straight to the handler; encoder and decoder are
+/// put there with the first bytes of another kind.
+///
 /// The router learns nothing of calls that it does not get, so what it does at the connection's ends must be kept from
 /// it while the lane is at work: it would close on a client's half-close, or when the service drains.
 final class LaneHandler: ChannelDuplexHandler, CallClient {
@@ -44,6 +47,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private var bodyBytes = 0
     private var hasLineBegun = false
     private var hasReturn = false
+    /// Whether the decoder has nothing of a request that is not whole: it got none but plain ones.
+    private var isDecoderIdle: Bool
     /// Where the loop keeps it.
     var index = 0
 
@@ -51,7 +56,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private var number = RequestNumber(high: 0, low: 0)
     private var method = ""
     private var route = ""
-    private var head = JudgedHead()
+    private var head: JudgedHead
     private var isVersion10 = false
     private var refusal: BFFError?
     private var body: ByteBuffer?
@@ -70,6 +75,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         self.port = port
         self.peer = peer
         since = loop.now
+        head = loop.noHead
+        isDecoderIdle = loop.lane.readsPlain
         if loop.lane.isDraining { turns.drain() }
     }
 
@@ -88,6 +95,35 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     }
 
     // MARK: - What arrives
+
+    /// Takes a call that came whole and in the plain shape.
+    ///
+    /// The decoder, which is for everything else, knows nothing of it. It is passed over only as long as it got none but
+    /// plain requests, since it may hold a part of one otherwise.
+    /// - Returns: Whether it was one; if not, the bytes are for the decoder.
+    func takesWhole(_ bytes: ByteBuffer) -> Bool {
+        guard isDecoderIdle else { return false }
+        let span = bytes.readableBytesUInt8Span
+        let head = JudgedHead()
+        guard let request = PlainRequest.read(span, field: { head.note($0, $1, in: $2) }) else {
+            isDecoderIdle = false
+            return false
+        }
+        guard turns.turn == .idle, held.isEmpty, let context, span.matches("POST", in: request.method),
+            let route = Lane.paths.first(where: { span.matches($0, in: request.target) })
+        else { return false }
+        begin(head, method: "POST")
+        turns.headArrived(isOurs: true, keepsAlive: true)
+        guard judge(route[...], isForUs: true) else { return true }
+        admit(route, isVersion10: false)
+        if let refusal {
+            refuse(refusal)
+        } else {
+            body = bytes.getSlice(at: bytes.readerIndex + request.body.lowerBound, length: request.body.count)
+            submit(context)
+        }
+        return true
+    }
 
     /// Tells of bytes before they are decoded: the decoder passes over some that no honest client sends.
     func bytesArrived(_ bytes: ByteBuffer) {
@@ -181,45 +217,57 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         if held.isEmpty { context.read() } else { wantsToRead = true }
     }
 
-    private func begin(_ request: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        let now = lane.calls.now()
+    private func begin(_ head: JudgedHead, method: String) {
         headBegan = nil
         hasLineBegun = false
         hasReturn = false
         raw = 0
         bodyBytes = 0
-        since = now
-        head = JudgedHead(request)
-        method = request.method.rawValue
+        since = lane.calls.now()
+        self.head = head
+        self.method = method
+    }
+
+    private func begin(_ request: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        begin(JudgedHead(request), method: request.method.rawValue)
         let target = RequestTarget(request.uri)
         let path = target?.path ?? ""
         let route = request.method == .POST ? Lane.paths.first { $0 == path } : nil
         turns.headArrived(
             isOurs: route != nil, keepsAlive: request.isKeepAlive && request.version == .http1_1)
         let isForUs = target.map { $0.authority == nil || head.host?.says($0.authority?.lowercased() ?? "") == true }
-        if head.isAmbiguous || head.asksForUpgrade || isForUs != true || !lane.rules.isAddressed(by: head, on: path) {
-            return refuseUnread(.malformedHeader, of: String(path))
-        }
+        guard judge(path, isForUs: isForUs == true) else { return }
         if Lane.isTooLong(request.uri) { return refuseUnread(.headersTooLarge, of: String(path)) }
         guard let route else {
             pass(.head(request), context)
             return encourage()
         }
-        number = loop.nextNumber()
-        self.route = route
-        isVersion10 = request.version == .http1_0
-        refusal = refusal(at: now)
+        admit(route, isVersion10: request.version == .http1_0)
         if refusal == nil { encourage() }
     }
 
+    /// Refuses a request that could be taken for another one, or that is for somebody else.
+    private func judge(_ path: Substring, isForUs: Bool) -> Bool {
+        if !head.isAmbiguous, !head.asksForUpgrade, isForUs, lane.rules.isAddressed(by: head, on: path) { return true }
+        refuseUnread(.malformedHeader, of: String(path))
+        return false
+    }
+
+    private func admit(_ route: String, isVersion10: Bool) {
+        number = loop.nextNumber()
+        self.route = route
+        self.isVersion10 = isVersion10
+        refusal = refusalUnread()
+    }
+
     /// What is wrong with a request of ours before its body was read.
-    private func refusal(at now: ContinuousClock.Instant) -> BFFError? {
+    private func refusalUnread() -> BFFError? {
         do throws(BFFError) {
             try lane.rules.admit(head, from: peer)
         } catch {
             return error
         }
-        if !isJSON(contentType: head.contentType) { return .unsupportedContentType }
+        if !head.isJSON { return .unsupportedContentType }
         if let length = head.contentLength, length > lane.rules.bodyLimit {
             return .bodyTooLarge(limit: lane.rules.bodyLimit)
         }
@@ -384,7 +432,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     /// The same before anything of a request is known.
     private func refuseUnknown(_ error: BFFError) {
-        head = JudgedHead()
+        head = loop.noHead
         method = "UNKNOWN"
         since = lane.calls.now()
         refuseUnread(error, of: "")
@@ -422,6 +470,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
                 number: number, method: method, route: route, status: status, code: code,
                 duration: since.duration(to: now)))
         since = now
+        head = loop.noHead
         refusal = nil
         body = nil
         isChunked = false

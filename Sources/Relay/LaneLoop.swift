@@ -8,6 +8,8 @@ final class LaneLoop {
     let lane: Lane
     let eventLoop: any EventLoop
     let pool: UpstreamPool
+    /// Of a connection whose request is not known, or over.
+    let noHead = JudgedHead()
     private var numbers: RequestNumbers
     private var connections: [LaneHandler] = []
     private var timer: RepeatedTask?

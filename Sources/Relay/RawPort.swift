@@ -1,4 +1,5 @@
 import NIOCore
+import NIOHTTP1
 
 /// The end of the pipeline at the socket: whole answers leave here, past the encoder that the router's answers need.
 final class RawPort: ChannelDuplexHandler {
@@ -10,6 +11,7 @@ final class RawPort: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     /// Let go of when it leaves the pipeline.
     var handler: LaneHandler?
+    private var hasDecoder = false
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -20,8 +22,29 @@ final class RawPort: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        handler?.bytesArrived(unwrapInboundIn(data))
+        let bytes = unwrapInboundIn(data)
+        if handler?.takesWhole(bytes) == true { return }
+        if !hasDecoder { addDecoder(context) }
+        handler?.bytesArrived(bytes)
         context.fireChannelRead(data)
+    }
+
+    /// Not every connection needs one, and it takes memory.
+    private func addDecoder(_ context: ChannelHandlerContext) {
+        hasDecoder = true
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = 16 << 10
+        limits.maxHeaderListSize = 16 << 10
+        limits.maxHeaderFieldCount = 100
+        do {
+            try context.pipeline.syncOperations.configureHTTPServerPipeline(
+                position: .after(self), withPipeliningAssistance: false, withErrorHandling: false,
+                withOutboundHeaderValidation: false, withEncoderConfiguration: .init(),
+                withDecoderLimitConfiguration: limits)
+        } catch {
+            // The connection is gone.
+            context.close(promise: nil)
+        }
     }
 
     func send(_ bytes: ByteBuffer, promise: EventLoopPromise<Void>? = nil) {

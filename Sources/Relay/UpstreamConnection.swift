@@ -98,15 +98,15 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     private func becameUsable(_ context: ChannelHandlerContext) {
         guard state == .connecting else { return }
-        guard let call = waiting else { return rest() }
+        guard let call = waiting else { return rest(at: pool.now()) }
         waiting = nil
         send(call, context)
     }
 
     /// Waits for the next call.
-    private func rest() {
+    private func rest(at now: ContinuousClock.Instant) {
         state = .idle
-        idleSince = pool.now()
+        idleSince = now
         pool.gotIdle(self)
     }
 
@@ -177,7 +177,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
         let receiver = receiver
         self.receiver = nil
         holdBack(false)
-        if isClean, reader.keepsAlive, !pool.isTooOld(openedAt) { rest() } else { close() }
+        let now = pool.now()
+        if isClean, reader.keepsAlive, !pool.isTooOld(openedAt, at: now) { rest(at: now) } else { close() }
         receiver?.answerEnded()
     }
 
@@ -241,7 +242,9 @@ final class UpstreamConnection: ChannelDuplexHandler {
         case .connecting, .busy, .unheard:
             if now >= end { fail(.timedOut) }
         case .idle:
-            if idleSince.duration(to: now) > pool.times.upstreamIdle || pool.isTooOld(openedAt) { close() }
+            if idleSince.duration(to: now) > pool.times.upstreamIdle || pool.isTooOld(openedAt, at: now) {
+                close()
+            }
         case .closed: break
         }
     }

@@ -94,8 +94,8 @@ final class UpstreamPool {
         if let place = idle.lastIndex(where: { $0 === connection }) { idle.remove(at: place) }
     }
 
-    func isTooOld(_ openedAt: ContinuousClock.Instant) -> Bool {
-        openedAt.duration(to: now()) > times.upstreamAge
+    func isTooOld(_ openedAt: ContinuousClock.Instant, at now: ContinuousClock.Instant) -> Bool {
+        openedAt.duration(to: now) > times.upstreamAge
     }
 
     // MARK: - Time

@@ -63,8 +63,9 @@ package struct CircuitBreaker: Sendable {
         case .closed:
             failuresInARow += 1
             note(true, at: now)
-            let failures = calls.count { $0.failed }
-            guard failuresInARow >= Self.inARow || (calls.count >= Self.enoughCalls && failures * 2 >= calls.count)
+            let recent = calls.suffix(Self.mostCalls).drop { $0.at.duration(to: now) > Self.window }
+            let failures = recent.count { $0.failed }
+            guard failuresInARow >= Self.inARow || (recent.count >= Self.enoughCalls && failures * 2 >= recent.count)
             else { return }
             open(at: now, jitter: jitter)
         case .probing: open(at: now, jitter: jitter)
@@ -86,8 +87,8 @@ package struct CircuitBreaker: Sendable {
     }
 
     private mutating func note(_ failed: Bool, at now: ContinuousClock.Instant) {
+        // Many at a time: to move the others up for each call would cost a busy relay more than all its other checks.
+        if calls.count >= 2 * Self.mostCalls { calls.removeFirst(Self.mostCalls) }
         calls.append((now, failed))
-        let recent = calls.firstIndex { $0.at.duration(to: now) <= Self.window } ?? calls.endIndex
-        calls.removeFirst(max(recent, calls.count - Self.mostCalls))
     }
 }

@@ -29,6 +29,12 @@ struct KnownSessions {
 
         var isOwed: Bool { savedVersion < version }
 
+        /// Whether what is known is all that there is: nobody else has heard of it, or has said that it changed.
+        /// - Parameter heard: What ``KnownSessions/news`` must have been at least when the store was asked.
+        func isCurrent(since heard: Int) -> Bool {
+            kept == nil || askedAt >= max(changedAt, heard)
+        }
+
         /// Owes the store what is news to it.
         /// - Returns: Whether that puts it in line. While a write is under way, its end does.
         mutating func owe() -> Bool {
@@ -82,9 +88,14 @@ struct KnownSessions {
         allChangedAt = news
     }
 
-    /// Whether what is known is all that there is: nobody else has heard of it, or has said that it changed.
-    private func isCurrent(_ entry: Entry) -> Bool {
-        entry.kept == nil || (!isDeaf && entry.askedAt >= max(entry.changedAt, allChangedAt))
+    /// See ``Entry/isCurrent(since:)``; while changes may be missed, the store has never been asked late enough.
+    private var heard: Int { isDeaf ? .max : allChangedAt }
+
+    /// Changes an entry where it stands: a copy would cost a relayed call more than all the rest that is done here.
+    private mutating func change<Result>(
+        _ index: Dictionary<SessionID, Entry>.Index, _ change: (inout Entry) -> Result
+    ) -> Result {
+        change(&young.entries.values[index])
     }
 
     // MARK: - What is known
@@ -104,20 +115,17 @@ struct KnownSessions {
     }
 
     /// What `judge` says of a token's session, which it must not change; nil when the store has to be asked.
-    ///
-    /// In place: a copy would cost a relayed call more than all the rest that is done here.
     mutating func judge<Verdict>(_ token: ConnectToken, _ judge: (inout ConnectSession) -> Verdict) -> Verdict? {
-        guard let id = young.ids[token] ?? old.ids[token], let index = index(of: id),
-            isCurrent(young.entries.values[index])
-        else { return nil }
-        return judge(&young.entries.values[index].session)
+        guard let id = young.ids[token] ?? old.ids[token], let index = index(of: id) else { return nil }
+        let heard = heard
+        return change(index) { $0.isCurrent(since: heard) ? judge(&$0.session) : nil }
     }
 
     /// A token's session, and whether the store need not be asked for what others know of it.
     mutating func session(token: ConnectToken) -> (session: ConnectSession, isCurrent: Bool)? {
         guard let id = young.ids[token] ?? old.ids[token], let index = index(of: id) else { return nil }
         let entry = young.entries.values[index]
-        return (entry.session, isCurrent(entry))
+        return (entry.session, entry.isCurrent(since: heard))
     }
 
     /// Whether the store is about to hear that `location` is the subject's.
@@ -172,10 +180,13 @@ struct KnownSessions {
             if strays.count < capacity { strays[id, default: SessionFacts()].merge(facts) }
             return true
         }
-        young.entries.values[index].session.facts.merge(facts)
-        if facts.relayed || facts.leftAt != nil { young.entries.values[index].readAt = nil }
-        if young.entries.values[index].owe() { owed.append(id) }
-        return young.entries.values[index].isOwed
+        let (isNews, isOwed) = change(index) { entry in
+            entry.session.facts.merge(facts)
+            if facts.relayed || facts.leftAt != nil { entry.readAt = nil }
+            return (entry.owe(), entry.isOwed)
+        }
+        if isNews { owed.append(id) }
+        return isOwed
     }
 
     /// Whether a read may make us ask Flatpeak, which is then counted.

@@ -31,6 +31,8 @@ struct ConnectService {
     let authenticator: any Authenticator
     let trustedProxies: TrustedProxies
     let limits: RateLimits
+    /// Whether relayed calls that came whole and in the plain shape are read by the relay, and not by the decoder.
+    var readsPlainCalls = true
     let store: any SessionStore & Inbox
     let logger: Logger
     let metrics: PrometheusRegistry
@@ -154,7 +156,7 @@ struct ConnectService {
             return try Lane(
                 sessions: sessions, calls: calls, rules: rules, certificateAuthorities: certificateAuthorities,
                 instance: Self.randomBytes(8).hexadecimal, limit: limits.relay,
-                secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes)
+                readsPlain: readsPlainCalls, secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes)
         } catch {
             throw ExitCode.cannotStart.after(["cannot use FLATPEAK_CONNECT_URL or FLATPEAK_CA_FILE: \(error)"])
         }

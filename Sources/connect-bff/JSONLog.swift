@@ -69,12 +69,12 @@ extension JSONLog {
     /// Adds the line of a request, in the form in which a logger's event with the same fields comes out.
     func add(_ request: RequestLine) {
         add(isUrgent: request.weight == .failure) { line in
-            if let code = request.code { line.add("bff.code", code) }
-            line.add("bff.milliseconds", Int(request.milliseconds))
-            line.add("bff.request", request.number)
-            line.add("http.method", request.method)
-            line.add("http.route", request.route)
-            line.add("http.status", request.status)
+            if let code = request.code { line.add(field: "bff.code", code) }
+            line.add(field: "bff.milliseconds", Int(request.milliseconds))
+            line.add(field: "bff.request", request.number)
+            line.add(field: "http.method", request.method)
+            line.add(field: "http.route", request.route)
+            line.add(field: "http.status", request.status)
             switch request.weight {
             case .usual: line.addPlain(#""level":"info","message":"request""#)
             case .trouble: line.addPlain(#""level":"warning","message":"request""#)
@@ -97,18 +97,28 @@ struct JSONLine {
     }
 
     mutating func add(_ name: String, _ value: String) {
+        append(isEmpty ? "{\"" : ",\"")
+        isEmpty = false
+        write(name)
+        append("\":\"")
+        write(ConnectToken.masked(value))
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// The same for a name that needs no care; likewise the next ones.
+    mutating func add(field name: StaticString, _ value: String) {
         begin(name)
         write(ConnectToken.masked(value))
         bytes.append(UInt8(ascii: "\""))
     }
 
-    mutating func add(_ name: String, _ value: Int) {
+    mutating func add(field name: StaticString, _ value: Int) {
         begin(name)
         bytes.append(contentsOf: String(value).utf8)
         bytes.append(UInt8(ascii: "\""))
     }
 
-    mutating func add(_ name: String, _ value: RequestNumber) {
+    mutating func add(field name: StaticString, _ value: RequestNumber) {
         begin(name)
         value.write { bytes.append($0) }
         bytes.append(UInt8(ascii: "\""))
@@ -124,18 +134,18 @@ struct JSONLine {
     fileprivate mutating func end(second: String, milliseconds: Int) {
         begin("time")
         bytes.append(contentsOf: second.utf8)
-        let digits = String(1000 + milliseconds).utf8.dropFirst()
         bytes.append(UInt8(ascii: "."))
-        bytes.append(contentsOf: digits)
-        bytes.append(contentsOf: "Z\"}\n".utf8)
+        bytes.append(UInt8(ascii: "0") + UInt8(milliseconds / 100))
+        bytes.append(UInt8(ascii: "0") + UInt8(milliseconds / 10 % 10))
+        bytes.append(UInt8(ascii: "0") + UInt8(milliseconds % 10))
+        append("Z\"}\n")
     }
 
-    private mutating func begin(_ name: String) {
-        bytes.append(isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
+    private mutating func begin(_ name: StaticString) {
+        append(isEmpty ? "{\"" : ",\"")
         isEmpty = false
-        bytes.append(UInt8(ascii: "\""))
-        write(name)
-        bytes.append(contentsOf: "\":\"".utf8)
+        append(name)
+        append("\":\"")
     }
 
     /// Text that stands in the code goes out as it is.

@@ -68,7 +68,8 @@ struct Serve: AsyncParsableCommand {
             // What is left is for connections to Flatpeak, files, and the database.
             mostConnections: openFiles - min(openFiles / 4, 512), drain: settings.drain,
             allowedOrigins: settings.allowedOrigins, allowedHosts: settings.allowedHosts, authenticator: authenticator,
-            trustedProxies: settings.trustedProxies, limits: settings.limits, store: store, logger: logger,
+            trustedProxies: settings.trustedProxies, limits: settings.limits,
+            readsPlainCalls: settings.relayReader == .plain, store: store, logger: logger,
             metrics: metrics, stateKey: { stateKeys.fingerprint },
             requestLog: Self.requestLog(from: settings.logLevel) { [format = settings.logFormat] line in
                 switch format {

@@ -23,6 +23,7 @@ struct Bench {
         var proxies = TrustedProxies([], unix: false)
         var hosts: Set<String> = []
         var capacity = 512
+        var readsPlain = true
         /// Nil for that of the staged upstream.
         var connectURL: String?
         var certificateAuthorities: String?
@@ -94,7 +95,8 @@ struct Bench {
         let lane = try Lane(
             sessions: sessions, calls: flatpeak.relayCalls, rules: table.laneRules,
             certificateAuthorities: setup.certificateAuthorities, instance: "self", limit: setup.callLimit,
-            times: times, secondsSince1970: { Int(clock.wall.timeIntervalSince1970) }, randomBytes: countingBytes())
+            times: times, readsPlain: setup.readsPlain, secondsSince1970: { Int(clock.wall.timeIntervalSince1970) },
+            randomBytes: countingBytes())
         let (ports, port) = AsyncStream<Int>.makeStream()
         let server = GatewayServer(table, lane: lane, at: .tcp(host: "127.0.0.1", port: 0), logger: .silent) {
             port.yield($0 ?? 0)

@@ -257,7 +257,8 @@ class Service:
                     "BFF_PUBLIC_URL": f"http://{self.authority}", "BFF_AUTH": "service",
                     "BFF_ALLOWED_HOSTS": "localhost",
                     "BFF_SERVICE_KEYS_FILE": str(keys), "BFF_LIMIT_MINT": "1000000/s", "BFF_LIMIT_RELAY": "1000000/s",
-                    "BFF_LIMIT_ADDRESS": "1000000/s"})
+                    "BFF_LIMIT_ADDRESS": "1000000/s",
+                    "BFF_RELAY_READER": os.environ.get("BFF_RELAY_READER", "plain")})
 
     def wait(self):
         for _ in range(300):

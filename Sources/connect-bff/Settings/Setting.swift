@@ -47,6 +47,7 @@ struct Setting: Sendable {
     static let mintLimit = Setting("BFF_LIMIT_MINT", fallback: "10/m")
     static let relayLimit = Setting("BFF_LIMIT_RELAY", fallback: "120/m")
     static let addressLimit = Setting("BFF_LIMIT_ADDRESS", fallback: "1200/m")
+    static let relayReader = Setting("BFF_RELAY_READER", fallback: "plain")
     static let logLevel = Setting("BFF_LOG_LEVEL", fallback: "info")
     static let logFormat = Setting("BFF_LOG_FORMAT", fallback: "json")
 
@@ -56,7 +57,7 @@ struct Setting: Sendable {
         adminListen, drain, publicURL, allowedHosts,
         connectApps, returnURLs, allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile, trustedProxies,
         proxyUserHeader, serviceKeysFile, databaseURL, stateKey, keepSessions, keepIdempotency, mintLimit, relayLimit,
-        addressLimit, logLevel, logFormat,
+        addressLimit, relayReader, logLevel, logFormat,
     ]
 
     /// `FLATPEAK_ACCOUNT_ID` as `["flatpeak", "accountId"]`.

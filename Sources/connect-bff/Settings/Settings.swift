@@ -22,6 +22,7 @@ struct Settings: Sendable {
     let allowedOrigins: Set<String>
     let logLevel: Logger.Level
     let logFormat: LogFormat
+    let relayReader: RelayReader
     let authentication: Authentication
     let trustedProxies: TrustedProxies
     let limits: RateLimits
@@ -29,6 +30,8 @@ struct Settings: Sendable {
     let warnings: [String]
 
     enum LogFormat: String, CaseIterable { case json, text }
+    /// Who reads relayed calls that came whole and in the plain shape.
+    enum RelayReader: String, CaseIterable { case plain, decoder }
 
     /// What is wrong with the settings, one line each, with no value in it that was secret.
     struct Invalid: Error {
@@ -112,6 +115,7 @@ struct Settings: Sendable {
         let origins = await reader.value(.allowedOrigins, origins)
         let logLevel = await reader.value(.logLevel, choice(Logger.Level.self))
         let logFormat = await reader.value(.logFormat, choice(LogFormat.self))
+        let relayReader = await reader.value(.relayReader, choice(RelayReader.self))
         let authentication = await Authentication.read(&reader)
         let trustedProxies = await reader.value(.trustedProxies, proxies)
         let limits = await RateLimits.read(&reader)
@@ -129,7 +133,7 @@ struct Settings: Sendable {
         guard reader.problems.isEmpty, let credentials, let apiURL, let connectURL, let version, let listen,
             let adminListen, let drain,
             let publicURL, let apps, let logLevel, let logFormat, let authentication, let trustedProxies, let limits,
-            let state
+            let state, let relayReader
         else { throw Invalid(problems: reader.problems) }
         return Settings(
             flatpeak: .init(
@@ -144,7 +148,8 @@ struct Settings: Sendable {
             allowedHosts: hosts ?? [],
             allowedOrigins: (origins ?? Set(apps.compactMap(\.address.origin))).union(
                 [publicURL.origin].compactMap(\.self)), logLevel: logLevel,
-            logFormat: logFormat, authentication: authentication, trustedProxies: trustedProxies, limits: limits,
+            logFormat: logFormat, relayReader: relayReader, authentication: authentication,
+            trustedProxies: trustedProxies, limits: limits,
             state: state,
             warnings: reader.warnings)
     }
