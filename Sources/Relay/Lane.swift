@@ -85,8 +85,9 @@ package final class Lane: Sendable {
             // With one read of upstream on top of it, this stays below the 64 KiB that a slow client may cost.
             try options.setOption(.writeBufferWaterMark, value: .init(low: 16 << 10, high: 32 << 10))
         }
-        let port = RawPort()
-        let handler = LaneHandler(loop(of: channel.eventLoop), port, peer: Peer(channel))
+        let loop = loop(of: channel.eventLoop)
+        let port = RawPort(loop.pool.flushes)
+        let handler = LaneHandler(loop, port, peer: Peer(channel))
         try channel.pipeline.syncOperations.addHandlers(port, handler)
     }
 

@@ -564,6 +564,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // The connection may be closed now, and with it what was written but not sent.
+        context.flush()
         switch event {
         case ChannelEvent.inputClosed:
             isInputClosed = true

@@ -8,10 +8,15 @@ final class RawPort: ChannelDuplexHandler {
     typealias OutboundIn = IOData
     typealias OutboundOut = ByteBuffer
 
+    private let flushes: Flushes
     private var context: ChannelHandlerContext?
     /// Let go of when it leaves the pipeline.
     var handler: LaneHandler?
     private var hasDecoder = false
+
+    init(_ flushes: Flushes) {
+        self.flushes = flushes
+    }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -49,6 +54,7 @@ final class RawPort: ChannelDuplexHandler {
 
     func send(_ bytes: ByteBuffer, promise: EventLoopPromise<Void>? = nil) {
         guard let context else { return promise.map { $0.fail(ChannelError.ioOnClosedChannel) } ?? () }
-        context.writeAndFlush(wrapOutboundOut(bytes), promise: promise)
+        context.write(wrapOutboundOut(bytes), promise: promise)
+        flushes.soon(context)
     }
 }

@@ -130,7 +130,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
         end = call.end
         received = 0
         reader = AnswerReader()
-        context.writeAndFlush(wrapOutboundOut(call.request), promise: nil)
+        context.write(wrapOutboundOut(call.request), promise: nil)
+        pool.flushes.soon(context)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -14,6 +14,7 @@ final class UpstreamPool {
     private let tls: NIOSSLContext?
     let times: LaneTimes
     let answerLimit: Int
+    let flushes: Flushes
     let now: @Sendable () -> ContinuousClock.Instant
     private var connections: [UpstreamConnection] = []
     /// The one used last is used next, so that those beyond the need grow old.
@@ -30,6 +31,7 @@ final class UpstreamPool {
         self.times = times
         self.answerLimit = answerLimit
         self.now = now
+        flushes = Flushes(on: loop)
     }
 
     /// Sends `request`, whole and ready for the wire, over an idle connection or a new one.

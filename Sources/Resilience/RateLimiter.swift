@@ -12,9 +12,13 @@ package struct RateLimit: Hashable, Sendable {
 }
 
 /// A token bucket for each key, in bounded memory however many keys come.
+///
+/// A key is known by its hash, of 64 bits that no other process makes in the same way: the table then takes little
+/// memory and time, and holds no token or address. Two keys that agreed by chance would share a bucket.
 package struct RateLimiter<Key: Hashable & Sendable>: Sendable {
     private let capacity: Int
-    private var slots: [Key: Int] = [:]
+    /// Where the bucket of each hash is.
+    private var slots: [Int: Int] = [:]
     private var buckets: Buckets
 
     /// What was decided about one request, and what to tell its sender.
@@ -36,20 +40,21 @@ package struct RateLimiter<Key: Hashable & Sendable>: Sendable {
 
     /// Takes one token of `key`.
     package mutating func take(_ key: Key, at now: ContinuousClock.Instant) -> Decision {
-        let slot = slots[key] ?? add(key, at: now)
+        let hash = key.hashValue
+        let slot = slots[hash] ?? add(hash, at: now)
         let (tokens, isAllowed, wait) = buckets.take(slot, at: now)
         return Decision(isAllowed: isAllowed, remaining: tokens, wait: wait)
     }
 
     /// Whether a token of `key` would be refused now; takes none.
     package func isExhausted(_ key: Key, at now: ContinuousClock.Instant) -> Bool {
-        slots[key].map { buckets.tokens($0, at: now) < 1 } ?? false
+        slots[key.hashValue].map { buckets.tokens($0, at: now) < 1 } ?? false
     }
 
-    private mutating func add(_ key: Key, at now: ContinuousClock.Instant) -> Int {
+    private mutating func add(_ hash: Int, at now: ContinuousClock.Instant) -> Int {
         if slots.count >= capacity { makeRoom(at: now) }
         let slot = buckets.addFull(at: now)
-        slots[key] = slot
+        slots[hash] = slot
         return slot
     }
 
@@ -58,7 +63,7 @@ package struct RateLimiter<Key: Hashable & Sendable>: Sendable {
         var kept = slots.filter { buckets.tokens($0.value, at: now) < Double(limit.count) }
         if kept.count >= capacity {
             let fullest = kept.sorted { buckets.tokens($0.value, at: now) > buckets.tokens($1.value, at: now) }
-            for (key, _) in fullest.prefix(max(1, capacity / 10)) { kept[key] = nil }
+            for (hash, _) in fullest.prefix(max(1, capacity / 10)) { kept[hash] = nil }
         }
         let order = Array(kept)
         buckets.keep(order.map(\.value))
