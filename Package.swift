@@ -81,6 +81,9 @@ let package = Package(
             name: "Store",
             dependencies: ["CPostgres", "Core", "Flatpeak", "Keys", "Resilience", "Sessions", .grdb, .logging]),
         .target(
+            name: "Webhooks",
+            dependencies: ["Core", "Flatpeak", "Keys", "Resilience", "Sessions", .logging, .metrics]),
+        .target(
             name: "Relay",
             dependencies: [
                 "Core", "Flatpeak", "Resilience", "Sessions", .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .nioTLS,
@@ -97,7 +100,7 @@ let package = Package(
         .executableTarget(
             name: "connect-bff",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", .argumentParser,
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", "Webhooks", .argumentParser,
                 .configuration,
                 .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle, .systemPackage, .unixSignals,
             ],
@@ -124,6 +127,12 @@ let package = Package(
         .testTarget(
             name: "StoreTests",
             dependencies: ["Core", "Flatpeak", "Keys", "Sessions", "Store", "TestSupport", .grdb, .logging]),
+        .testTarget(
+            name: "WebhooksTests",
+            dependencies: [
+                "Core", "Flatpeak", "Keys", "Resilience", "Sessions", "TestSupport", "Webhooks", .cryptoExtras, .crypto,
+                .logging,
+            ]),
         .testTarget(
             name: "RelayTests",
             dependencies: [

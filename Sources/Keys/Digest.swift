@@ -12,4 +12,16 @@ package enum Digest {
             count = length
         }
     }
+
+    /// HMAC-SHA-256 (RFC 2104) of `bytes`: 32 bytes.
+    /// - Parameter key: Not empty.
+    package static func hmacSHA256(_ bytes: [UInt8], key: [UInt8]) -> [UInt8] {
+        unsafe [UInt8](unsafeUninitializedCapacity: 32) { output, count in
+            var length = 0
+            let done = unsafe EVP_Q_mac(
+                nil, "HMAC", nil, "SHA256", nil, key, key.count, bytes, bytes.count, output.baseAddress, 32, &length)
+            precondition(unsafe done != nil, "libcrypto has no HMAC; OpenSSL.requireVersion3() is called first")
+            count = length
+        }
+    }
 }

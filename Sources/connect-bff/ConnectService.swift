@@ -9,6 +9,7 @@ import Relay
 import ServiceLifecycle
 import Sessions
 import UnixSignals
+import Webhooks
 
 /// The service, wired: the one place where clocks, randomness, network and store are chosen.
 struct ConnectService {
@@ -27,7 +28,9 @@ struct ConnectService {
     let authenticator: any Authenticator
     let trustedProxies: TrustedProxies
     let limits: RateLimits
-    let store: any SessionStore
+    let store: any SessionStore & Outbox
+    /// Who hears of events; nil when they are only kept.
+    var events: EventDelivery.Receiver?
     let logger: Logger
     /// Takes a line for each request; nil for the logger's own form.
     var requestLog: (@Sendable (RequestLine) -> Void)?
@@ -54,6 +57,7 @@ struct ConnectService {
         let sessions = Sessions(
             flatpeak: flatpeak, ledger: ledger, reads: reads, settings: sessions, now: now,
             randomBytes: Self.randomBytes, logger: logger)
+        let delivery = EventDelivery(outbox: store, receiver: events, now: now, logger: logger)
         let shutdown = Shutdown()
         let isEnding: @Sendable () -> Bool = { shutdown.hasBegun }
         let table = RouteTable(
@@ -72,6 +76,7 @@ struct ConnectService {
                 AdminServer(
                     Route.probes(flatpeak: flatpeak, ledger: ledger, isEnding: isEnding), at: adminListen,
                     randomBytes: Self.randomBytes, logger: logger, listening: { openAdmin.finish() }),
+                BackgroundWork("event delivery", { await delivery.run() }, finish: { await delivery.finish() }),
                 BackgroundWork("bearer renewal") { await flatpeak.run() },
                 BackgroundWork("sessions", { await sessions.run() }, finish: { await sessions.finish() }),
             ]

@@ -5,6 +5,7 @@ import FoundationEssentials
 import Gateway
 import Keys
 import Logging
+import Webhooks
 
 /// `connect-bff serve`.
 struct Serve: AsyncParsableCommand {
@@ -41,28 +42,35 @@ struct Serve: AsyncParsableCommand {
         for warning in settings.warnings { logger.warning("\(warning)") }
         let store = try settings.state.open(logger)
         let transport = HTTPTransport(certificateAuthorities: settings.certificateAuthorities)
-        // The identity provider is not Flatpeak: FLATPEAK_CA_FILE says nothing about it.
-        let identity = HTTPTransport()
-        let (authenticator, reloadServiceKeys) = authenticator(settings, identity, logger)
+        // Neither the identity provider nor the receiver of events is Flatpeak: FLATPEAK_CA_FILE says nothing about them.
+        let others = HTTPTransport()
+        let (authenticator, reloadServiceKeys) = authenticator(settings, others, logger)
+        let events = settings.events.map { events in
+            EventDelivery.Receiver(signer: EventSigner(events.keys)) { (body, headers) throws(TransportFailure) in
+                try await others.post(body, to: events.url, headers: headers)
+            }
+        }
         let service = ConnectService(
             flatpeak: settings.flatpeak, transport: transport,
             certificateAuthorities: settings.certificateAuthorities, sessions: settings.sessions,
             listen: settings.listen, adminListen: settings.adminListen, drain: settings.drain,
             allowedOrigins: settings.allowedOrigins, allowedHosts: settings.allowedHosts, authenticator: authenticator,
-            trustedProxies: settings.trustedProxies, limits: settings.limits, store: store, logger: logger,
+            trustedProxies: settings.trustedProxies, limits: settings.limits, store: store, events: events,
+            logger: logger,
             requestLog: settings.logFormat == .json ? requestLog(log, from: settings.logLevel) : nil,
             always: [BackgroundWork("log") { await Self.keepFlushing(log) }],
             flush: { log.flush() })
         do {
             try await service.run(reload: { [config] () throws(Settings.Invalid) in
                 reloadServiceKeys()
+                if let signer = events?.signer { await Self.reload(signer, file: config, logger) }
                 return try await Settings.credentials(environment: ProcessInfo.processInfo.environment, file: config)
             })
         } catch {
-            await identity.shutdown()
+            await others.shutdown()
             throw error
         }
-        await identity.shutdown()
+        await others.shutdown()
     }
 
     /// What takes the line of each request, when such lines are wanted.
@@ -74,6 +82,18 @@ struct Serve: AsyncParsableCommand {
     /// Nothing is held back for longer than a reader of the log would notice.
     private static func keepFlushing(_ log: JSONLog) async {
         while (try? await Task.sleep(for: .milliseconds(200))) != nil { log.flush() }
+    }
+
+    /// Reads the keys that sign events anew.
+    private static func reload(_ signer: EventSigner, file: String?, _ logger: Logger) async {
+        do throws(Settings.Invalid) {
+            let keys = try await Settings.eventKeys(environment: ProcessInfo.processInfo.environment, file: file)
+            if let keys { signer.replace(keys) }
+        } catch {
+            logger.error(
+                "the keys that sign events cannot be read, the old ones stay",
+                metadata: ["bff.why": "\(error.problems.joined(separator: "; "))"])
+        }
     }
 
     /// The authenticators that are set up, and what reads the service keys anew.

@@ -52,6 +52,12 @@ struct SettingsReader {
         }
     }
 
+    /// Whether a secret was given, itself or as a file.
+    func isGivenAsSecret(_ setting: Setting) async -> Bool {
+        let twin = try? await reader.fetchString(forKey: ConfigKey(Setting.path(of: "\(setting.variable)_FILE")))
+        return await isGiven(setting) || twin != nil
+    }
+
     /// The text of a setting that is required for a reason.
     mutating func needed(_ setting: Setting, for reason: String) async -> String? {
         let text: String? = await value(setting) { (text) throws(Unfit) in
