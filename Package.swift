@@ -150,7 +150,8 @@ let package = Package(
         .testTarget(
             name: "EndToEnd",
             dependencies: [
-                "connect-bff", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioPosix, .subprocess, .systemPackage,
+                "connect-bff", "TestSupport", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioPosix, .subprocess,
+                .systemPackage,
             ]),
         .testTarget(
             name: "ContractTests",

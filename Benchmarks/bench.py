@@ -20,6 +20,7 @@ import tempfile
 import time
 
 import measure
+import nodes
 import peers
 import service
 from service import Service
@@ -36,20 +37,20 @@ class Bench:
         self.program = program
         self._stack = stack
         self.work = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        self.stub = self._kept(peers.Stub(self.work))
+        self.stub = self.kept(peers.Stub(self.work))
 
-    def _kept(self, peer):
+    def kept(self, peer):
         self._stack.callback(peer.process.stop)
         return peer
 
     def service(self, **options):
         running = Service(self.program, self.work, self.stub.port, **options)
-        return self._kept(running).wait_for()
+        return self.kept(running).wait_for()
 
     def peer(self, name, environment=None):
         if name == OURS:
             return self.service(environment=environment)
-        return self._kept(peers.start(name, self.work, self.stub.port, environment))
+        return self.kept(peers.start(name, self.work, self.stub.port, environment))
 
     def anonymous_requests(self):
         """Relay calls for proxies that look at no token."""
@@ -338,6 +339,7 @@ def arguments():
     parser.add_argument("--counts", action="store_true", help=(
         f"count alone, and fail above {MOST_SYSTEM_CALLS} system calls or {MOST_HEAP_CALLS} heap calls a relayed call"))
     parser.add_argument("--profile", action="store_true", help="where the CPU time of a relayed call goes, and no more")
+    parser.add_argument("--nodes", action="store_true", help="several nodes on PostgreSQL, and no more; its table in the file is replaced")
     parser.add_argument("--peers", help="these alone, as in nginx,connect-bff; nothing but the rounds is run")
     parser.add_argument("--rounds", type=int, help="6, or 2 with --quick")
     parser.add_argument("--seconds", type=int, default=3, help="of each load (3)")
@@ -357,6 +359,9 @@ def main():
             sys.exit(check_counts(bench))
         if options.profile:
             profile(bench, lines=40)
+            return
+        if options.nodes:
+            write_nodes(nodes.run(bench, options.seconds))
             return
         names = options.peers.split(",") if options.peers else [
             "nginx", OURS, "nginx-log", "haproxy", "go", "caddy", "node"]
@@ -406,7 +411,9 @@ def report(bench, options, done):
         for name, (each, held) in idle.items()]
     say("\n".join(["", *lines, ""]))
     if not options.quick:
+        several = nodes.run(bench, seconds)
         write_results(lines, results, options)
+        write_nodes(several)
     say(closing_line(results))
 
 
@@ -426,6 +433,23 @@ Written by `scripts/bench`; [README.md](README.md) says what the columns are and
 {chr(10).join(lines)}
 """
     (HERE / "RESULTS.md").write_text(text)
+
+
+def write_nodes(lines):
+    """Puts the tables of several nodes at the end, in place of those that were there."""
+    file = HERE / "RESULTS.md"
+    heading = "## Several nodes on one PostgreSQL"
+    text = file.read_text().partition(heading)[0].rstrip()
+    file.write_text(f"""{text}
+
+{heading}
+
+{time.strftime("%Y-%m-%d")}. All nodes share one CPU, and PostgreSQL shares the other one with the load and the stub: the
+sum says little, the cost of a call is what grows or does not. 64 connections in all. Sessions that are relayed were
+minted on the first node.
+
+{chr(10).join(lines)}
+""")
 
 
 def check_counts(bench):

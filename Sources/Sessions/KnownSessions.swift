@@ -20,6 +20,10 @@ struct KnownSessions {
         /// Grows with each change that the store is owed.
         var version = 0
         var savedVersion = 0
+        /// Until when no other process was said to have changed it: what ``KnownSessions/news`` was when the store was
+        /// asked last, and when somebody changed it last.
+        var askedAt = 0
+        var changedAt = 0
         /// When a read last made us ask Flatpeak, for sessions of which nothing new was heard since.
         var readAt: Date?
 
@@ -43,6 +47,12 @@ struct KnownSessions {
     private var underWay: [SessionID] = []
     /// Facts about sessions that are not known any more; the store has to be asked for the rest.
     private(set) var strays: [SessionID: SessionFacts] = [:]
+    /// How often something was heard of other processes.
+    private(set) var news = 0
+    /// What ``news`` was when anything may have been changed.
+    private var allChangedAt = 0
+    /// Whether changes by other processes may be missed.
+    private var isDeaf = false
 
     /// - Parameter capacity: Sessions that are remembered, as far as the store is not owed more.
     init(capacity: Int) {
@@ -54,22 +64,50 @@ struct KnownSessions {
     /// More is owed than may be remembered; nothing new is taken on.
     var isFull: Bool { owed.count >= capacity }
 
+    // MARK: - What others change
+
+    /// Other processes changed these; the store has to be asked before they are believed again.
+    mutating func changed(_ ids: [SessionID]) {
+        news += 1
+        for id in ids {
+            young.entries[id]?.changedAt = news
+            old.entries[id]?.changedAt = news
+        }
+    }
+
+    /// Whether changes are told from here on; those before may have been missed.
+    mutating func hears(_ hears: Bool) {
+        isDeaf = !hears
+        news += 1
+        allChangedAt = news
+    }
+
+    /// Whether what is known is all that there is: nobody else has heard of it, or has said that it changed.
+    private func isCurrent(_ entry: Entry) -> Bool {
+        entry.kept == nil || (!isDeaf && entry.askedAt >= max(entry.changedAt, allChangedAt))
+    }
+
     // MARK: - What is known
 
     mutating func session(_ id: SessionID) -> ConnectSession? {
         index(of: id).map { young.entries.values[$0].session }
     }
 
-    /// What `judge` says of a token's session, which it must not change.
+    /// What `judge` says of a token's session, which it must not change; nil when the store has to be asked.
     ///
     /// In place: a copy would cost a relayed call more than all the rest that is done here.
     mutating func judge<Verdict>(_ token: ConnectToken, _ judge: (inout ConnectSession) -> Verdict) -> Verdict? {
-        guard let id = young.ids[token] ?? old.ids[token], let index = index(of: id) else { return nil }
+        guard let id = young.ids[token] ?? old.ids[token], let index = index(of: id),
+            isCurrent(young.entries.values[index])
+        else { return nil }
         return judge(&young.entries.values[index].session)
     }
 
-    mutating func session(token: ConnectToken) -> ConnectSession? {
-        (young.ids[token] ?? old.ids[token]).flatMap { session($0) }
+    /// A token's session, and whether the store need not be asked for what others know of it.
+    mutating func session(token: ConnectToken) -> (session: ConnectSession, isCurrent: Bool)? {
+        guard let id = young.ids[token] ?? old.ids[token], let index = index(of: id) else { return nil }
+        let entry = young.entries.values[index]
+        return (entry.session, isCurrent(entry))
     }
 
     /// Whether the store is about to hear that `location` is the subject's.
@@ -81,9 +119,11 @@ struct KnownSessions {
     }
 
     /// The store said this.
+    /// - Parameter askedAt: What ``news`` was when the store was asked.
     /// - Returns: The session with what the store has not heard yet.
-    mutating func learn(_ session: ConnectSession) -> ConnectSession {
+    mutating func learn(_ session: ConnectSession, askedAt: Int) -> ConnectSession {
         var entry = young.entries[session.id] ?? old.entries[session.id] ?? Entry(session: session)
+        entry.askedAt = max(entry.askedAt, askedAt)
         entry.session.facts.merge(session.facts)
         if let stray = strays.removeValue(forKey: session.id) { entry.session.facts.merge(stray) }
         entry.kept = session.facts
@@ -160,7 +200,8 @@ struct KnownSessions {
         return ids.compactMap { id in
             guard let entry = young.entries[id] ?? old.entries[id] else { return nil }
             return Owed(
-                write: SessionWrite(entry.session, isNew: entry.kept == nil, key: entry.key), version: entry.version)
+                write: SessionWrite(entry.session, isNew: entry.kept == nil, key: entry.key), version: entry.version,
+                askedAt: news)
         }
     }
 
@@ -168,6 +209,8 @@ struct KnownSessions {
     struct Owed {
         let write: SessionWrite
         let version: Int
+        /// What ``KnownSessions/news`` was when the write began.
+        let askedAt: Int
         var id: SessionID { write.session.id }
     }
 
@@ -183,6 +226,7 @@ struct KnownSessions {
             guard var entry = young.entries[owed.id] ?? old.entries[owed.id] else { continue }
             entry.savedVersion = owed.version
             entry.kept = session.facts
+            entry.askedAt = max(entry.askedAt, owed.askedAt)
             entry.key = nil
             entry.session.facts.merge(session.facts)
             if entry.isOwed { self.owed.append(owed.id) }

@@ -26,6 +26,12 @@ package final class SessionLedger: Sendable {
         var isHealthy = true
     }
 
+    /// What the store said, and how much had been heard of other processes when it was asked.
+    private struct Reading {
+        let session: ConnectSession?
+        let askedAt: Int
+    }
+
     private let store: any SessionStore
     private let now: @Sendable () -> Date
     private let time: UpstreamTime
@@ -34,8 +40,8 @@ package final class SessionLedger: Sendable {
     private let state: Mutex<State>
     private let work: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
     /// A crowd that asks for one session asks the store once.
-    private let tokenReads = SingleFlight<ConnectToken, Result<ConnectSession?, BFFError>>()
-    private let sessionReads = SingleFlight<SessionID, Result<ConnectSession?, BFFError>>()
+    private let tokenReads = SingleFlight<ConnectToken, Result<Reading, BFFError>>()
+    private let sessionReads = SingleFlight<SessionID, Result<Reading, BFFError>>()
     private let payments = SingleFlight<Int, Payment>()
     /// An outage is told once a minute.
     private let alarm = Mutex(OncePer(.seconds(60)))
@@ -67,49 +73,59 @@ package final class SessionLedger: Sendable {
         state.withLock { $0.known.judge(token, judge) }
     }
 
-    /// A session that this process knows; never waits.
-    func known(_ token: ConnectToken) -> ConnectSession? {
-        state.withLock { $0.known.session(token: token) }
-    }
-
-    /// The session of a token, from memory or from the store.
+    /// The session of a token, from memory or from the store; from memory alone when the store is away.
     func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? {
-        if let session = known(token) { return session }
-        let found = try await bounded { [self] in
-            await tokenReads.value(for: token) { [store] in
-                await Self.result { () throws(BFFError) in
-                    try await store.session(token: token)
+        let known = state.withLock { $0.known.session(token: token) }
+        if let known, known.isCurrent { return known.session }
+        let found: Reading
+        do throws(BFFError) {
+            found = try await bounded { [self] in
+                await tokenReads.value(for: token) { [self] in
+                    await read { (store) throws(BFFError) in try await store.session(token: token) }
                 }
             }
+        } catch {
+            guard let known else { throw error }
+            return known.session
         }
-        return found.map { learn($0) }
+        if let session = found.session { return learn(session, askedAt: found.askedAt) }
+        if let known { state.withLock { $0.known.drop(known.session.id) } }
+        return nil
     }
 
     /// A session as the store has it, with what the store has not heard yet; from memory when the store is away.
     func session(_ id: SessionID) async throws(BFFError) -> ConnectSession? {
-        let found: ConnectSession?
+        let found: Reading
         let wasNew = state.withLock { $0.known.isNew(id) }
         do throws(BFFError) {
             found = try await bounded { [self] in
-                await sessionReads.value(for: id) { [store] in
-                    await Self.result { () throws(BFFError) in
-                        try await store.session(id)
-                    }
+                await sessionReads.value(for: id) { [self] in
+                    await read { (store) throws(BFFError) in try await store.session(id) }
                 }
             }
         } catch {
             guard let session = state.withLock({ $0.known.session(id) }) else { throw error }
             return session
         }
-        guard let found else {
+        guard let session = found.session else {
             return state.withLock { state in
                 // Removed by another process, unless it was so new that the store had still to hear of it.
                 if !wasNew { state.known.drop(id) }
                 return state.known.session(id)
             }
         }
-        return learn(found)
+        return learn(session, askedAt: found.askedAt)
     }
+
+    private func read(
+        _ read: (any SessionStore) async throws(BFFError) -> ConnectSession?
+    ) async -> Result<Reading, BFFError> {
+        let askedAt = news
+        return await Self.result { () throws(BFFError) in Reading(session: try await read(store), askedAt: askedAt) }
+    }
+
+    /// How much was heard of other processes; what the store is asked for afterwards is at least as new.
+    var news: Int { state.withLock { $0.known.news } }
 
     /// Whether the location is the subject's, or is about to be.
     func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool {
@@ -133,9 +149,10 @@ package final class SessionLedger: Sendable {
     }
 
     /// What the store just said of a session.
-    func learn(_ session: ConnectSession) -> ConnectSession {
+    /// - Parameter askedAt: What ``news`` was before it was asked.
+    func learn(_ session: ConnectSession, askedAt: Int) -> ConnectSession {
         let (merged, isOwed) = state.withLock { state in
-            (state.known.learn(session), state.known.owedCount > 0)
+            (state.known.learn(session, askedAt: askedAt), state.known.owedCount > 0)
         }
         if isOwed { work.continuation.yield() }
         return merged
@@ -232,6 +249,24 @@ package final class SessionLedger: Sendable {
         state.withLock { $0.listening[id] != nil }
     }
 
+    /// Takes what the store tells of other processes, until cancelled.
+    func watch() async {
+        await store.watch { [self] news in
+            state.withLock { state in
+                switch news {
+                case .changed(let ids):
+                    state.known.changed(ids)
+                    for id in ids { state.listening[id]?.values.forEach { $0.yield() } }
+                case .listening:
+                    state.known.hears(true)
+                    // They may have missed what they wait for.
+                    for waiting in state.listening.values { waiting.values.forEach { $0.yield() } }
+                case .deaf: state.known.hears(false)
+                }
+            }
+        }
+    }
+
     // MARK: - The line
 
     /// Tells the store what it is owed, until cancelled.
@@ -276,8 +311,9 @@ package final class SessionLedger: Sendable {
         }
         do throws(BFFError) {
             for id in strays {
+                let askedAt = news
                 if let session = try await store.session(id) {
-                    _ = learn(session)
+                    _ = learn(session, askedAt: askedAt)
                 } else {
                     state.withLock { $0.known.drop(id) }
                 }

@@ -60,6 +60,7 @@ package final class Sessions: Sendable {
     package func run() async {
         await withTaskGroup { group in
             group.addTask { [ledger] in await ledger.run() }
+            group.addTask { [ledger] in await ledger.watch() }
             group.addTask { [self] in await every(Self.lookInterval) { await lookAfterThoseDue() } }
             group.addTask { [self] in await every(Self.lookInterval) { await tellChanges() } }
             group.addTask { [self] in await every(Self.cleanUpInterval) { await removeOld() } }
@@ -294,12 +295,14 @@ package final class Sessions: Sendable {
 
     /// - Returns: How many were due.
     private func lookAfterSomeDue() async -> Int {
-        let moment = now()
+        let moment = now(), news = ledger.news
         let due = try? await ledger.ask { store throws(BFFError) in
             try await store.takeDue(at: moment, limit: Self.looks, until: moment + Self.lookLease)
         }
         // The store may lag behind what a read has learnt meanwhile.
-        let sessions = (due ?? []).map { ledger.learn($0) }.filter { $0.nextLook.map { $0 <= moment } ?? false }
+        let sessions = (due ?? []).map { ledger.learn($0, askedAt: news) }.filter {
+            $0.nextLook.map { $0 <= moment } ?? false
+        }
         await withTaskGroup(of: Void.self) { group in
             for (index, session) in sessions.enumerated() {
                 if index >= Self.looksAtOnce { await group.next() }

@@ -382,7 +382,7 @@ package final class PostgresStore: SessionStore, Outbox {
 
 extension PostgresStore {
     /// Seals under the first key what is sealed under another one.
-    private func seal() async throws(PostgresError) {
+    func seal() async throws(PostgresError) {
         var count = 0
         while true {
             let some = try await pool.use { [keys] (link) throws(PostgresError) in

@@ -1,7 +1,7 @@
 import CPostgres
 
 /// A connection URL as libpq reads it (PostgreSQL documentation, section 34.1.1.2).
-package struct PostgresURL: Sendable, CustomStringConvertible, CustomReflectable {
+package struct PostgresURL: Sendable, Equatable, CustomStringConvertible, CustomReflectable {
     let text: String
     /// Whether what is sent could be read or altered on its way: TCP to another machine whose certificate is not checked.
     package let isExposed: Bool

@@ -83,11 +83,13 @@ struct Events: AsyncParsableCommand {
             throw ExitCode.badSettings.after(error.problems)
         }
         try OpenSSL.requireUsable()
-        let store = try state.open(Logger(label: "connect-bff") { StreamLogHandler.standardError(label: $0) })
+        let store = try await state.open(Logger(label: "connect-bff") { StreamLogHandler.standardError(label: $0) })
         do throws(BFFError) {
             return try await question(store)
         } catch {
-            throw ExitCode.cannotStart.after(["\(state.databasePath) cannot be used now; try again"])
+            throw ExitCode.cannotStart.after([
+                "\(Setting.databaseURL.variable): the database cannot be used now; try again"
+            ])
         }
     }
 }

@@ -27,12 +27,14 @@ struct Forget: AsyncParsableCommand {
             throw ExitCode.badSettings.after(error.problems)
         }
         try OpenSSL.requireUsable()
-        let store = try state.open(Logger(label: "connect-bff") { StreamLogHandler.standardError(label: $0) })
+        let store = try await state.open(Logger(label: "connect-bff") { StreamLogHandler.standardError(label: $0) })
         do throws(BFFError) {
             let gone = try await store.forget(subject)
             StandardStream.output("removed \(gone.sessions) sessions and \(gone.locations) locations\n")
         } catch {
-            throw ExitCode.cannotStart.after(["\(state.databasePath) cannot be written now; try again"])
+            throw ExitCode.cannotStart.after([
+                "\(Setting.databaseURL.variable): the database cannot be written now; try again"
+            ])
         }
     }
 }

@@ -40,7 +40,7 @@ struct Serve: AsyncParsableCommand {
         }
         logger.logLevel = settings.logLevel
         for warning in settings.warnings { logger.warning("\(warning)") }
-        let store = try settings.state.open(logger)
+        let store = try await settings.state.open(logger)
         let transport = HTTPTransport(certificateAuthorities: settings.certificateAuthorities)
         // Neither the identity provider nor the receiver of events is Flatpeak: FLATPEAK_CA_FILE says nothing about them.
         let others = HTTPTransport()

@@ -103,7 +103,7 @@ import Testing
 }
 
 /// Server-sent events as a client reads them.
-private final class EventStream {
+final class EventStream {
     struct Event {
         let id: String
         let state: String

@@ -15,7 +15,8 @@ final class ServeProcess: Sendable {
     /// The key of the integrator's backend, which names the user in `Connect-Subject`.
     let serviceKey: String
     let credentials: Set<String>
-    private let sandbox: Program
+    /// Nil for a node that joined another one.
+    private let sandbox: Program?
     private let environment: [String: String]
     private let service: Mutex<Program?> = Mutex(nil)
     /// What ended processes wrote.
@@ -77,6 +78,21 @@ final class ServeProcess: Sendable {
         ].merging(settings) { _, given in given }
     }
 
+    /// Another node of the same service, not started yet.
+    func joined(by settings: [String: String] = [:]) throws -> ServeProcess {
+        try ServeProcess(joining: self, settings)
+    }
+
+    private init(joining first: ServeProcess, _ settings: [String: String]) throws {
+        (folder, control, serviceKey, credentials) = (first.folder, first.control, first.serviceKey, first.credentials)
+        sandbox = nil
+        let port = try FreePort.find(), adminPort = try FreePort.find()
+        url = "http://127.0.0.1:\(port)"
+        adminURL = "http://127.0.0.1:\(adminPort)"
+        let own = ["BFF_LISTEN": "127.0.0.1:\(port)", "BFF_ADMIN_LISTEN": "127.0.0.1:\(adminPort)"]
+        environment = first.environment.merging(own.merging(settings) { $1 }) { $1 }
+    }
+
     // MARK: - The process
 
     struct DidNotStart: Error {
@@ -127,7 +143,7 @@ final class ServeProcess: Sendable {
 
     private func remove() async {
         await stop()
-        await sandbox.stop()
+        await sandbox?.stop()
         try? FileManager.default.removeItem(atPath: folder)
     }
 

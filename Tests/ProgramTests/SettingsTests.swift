@@ -117,7 +117,8 @@ import Testing
         ("BFF_ALLOWED_HOSTS", "bff.example,[::1]", true), ("BFF_ALLOWED_HOSTS", "Bff.example", false),
         ("BFF_ALLOWED_HOSTS", "bff.example:8080", false), ("BFF_ALLOWED_HOSTS", "https://bff.example", false),
         ("BFF_DATABASE_URL", "sqlite:/var/lib/x.sqlite", true), ("BFF_DATABASE_URL", "sqlite:", false),
-        ("BFF_DATABASE_URL", "/var/lib/x.sqlite", false), ("BFF_DATABASE_URL", "postgres://db/x", false),
+        ("BFF_DATABASE_URL", "/var/lib/x.sqlite", false), ("BFF_DATABASE_URL", "mysql://db/x", false),
+        ("BFF_DATABASE_URL", "postgres://db:x/y?sslmode", false), ("BFF_DATABASE_URL", "postgres:db", false),
         ("BFF_STATE_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", true),
         (
             "BFF_STATE_KEY",
@@ -140,6 +141,24 @@ import Testing
         let problems = await problems([name: value])
         #expect(problems.isEmpty == isFine, "\(problems)")
         #expect(problems.allSatisfy { $0.hasPrefix(name) })
+    }
+
+    @Test func `PostgreSQL needs a key that all nodes have, and its password is told to nobody`() async throws {
+        let url = "postgresql://bff:hunter22@db.example/bff"
+        let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+        #expect(await problems(["BFF_DATABASE_URL": url]).map { $0.prefix(14) } == ["BFF_STATE_KEY:"])
+        #expect(await problems(["BFF_DATABASE_URL": url, "BFF_STATE_KEY": key]) == [])
+        #expect(await problems(["BFF_DATABASE_URL": "postgres://?host=/run/postgresql", "BFF_STATE_KEY": key]) == [])
+        for wrong in ["\(url)?sslmode=%zz", "\(url)?hunter22=1", "postgres://bff:hunter22%@db/x"] {
+            let problems = await problems(["BFF_DATABASE_URL": wrong, "BFF_STATE_KEY": key])
+            #expect(problems.count == 1 && problems.allSatisfy { !$0.contains("hunter22") }, "\(problems)")
+        }
+        let folder = FileManager.default.temporaryDirectory.appending(path: "bff-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appending(path: "url")
+        try Data("\(url)\n".utf8).write(to: file)
+        #expect(await problems(["BFF_DATABASE_URL_FILE": file.path, "BFF_STATE_KEY": key]) == [])
     }
 
     @Test(

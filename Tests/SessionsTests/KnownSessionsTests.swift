@@ -42,7 +42,7 @@ import Testing
         #expect(known.owedCount == 1)
         pay(&known)
         #expect(!known.isNew(session.id) && known.isSaved(session.id, version: version))
-        let found = known.session(token: session.connectToken)
+        let found = known.session(token: session.connectToken)?.session
         #expect(found?.id == session.id)
     }
 
@@ -102,6 +102,45 @@ import Testing
         #expect(leaving && comingBack)
     }
 
+    @Test func `what another process changed is asked for before it is believed`() throws {
+        var known = KnownSessions(capacity: 10)
+        let session = try Self.session(1), other = try Self.session(2)
+        let isCurrent = { (known: inout KnownSessions, session: ConnectSession) in
+            let isJudged = known.judge(session.connectToken) { _ in true } ?? false
+            #expect(known.session(token: session.connectToken)?.isCurrent == isJudged)
+            return isJudged
+        }
+        for new in [session, other] { _ = known.add(new, key: nil) }
+        known.changed([session.id])
+        known.hears(false)
+        #expect(isCurrent(&known, session), "nobody else can know what the store does not")
+        known.hears(true)
+        pay(&known)
+        #expect(isCurrent(&known, session) && isCurrent(&known, other))
+
+        // A read or a write that was under way when the news came says nothing.
+        let early = known.news
+        _ = known.note(Self.seen(at: 1), in: session.id)
+        let batch = known.take(10)
+        known.changed([session.id])
+        #expect(!isCurrent(&known, session) && isCurrent(&known, other))
+        known.saved(batch, as: batch.map(\.write.session))
+        _ = known.learn(session, askedAt: early)
+        #expect(!isCurrent(&known, session))
+        _ = known.learn(session, askedAt: known.news)
+        #expect(isCurrent(&known, session))
+
+        known.hears(false)
+        _ = known.learn(session, askedAt: known.news)
+        #expect(!isCurrent(&known, session), "it may have changed since")
+        let late = known.news
+        known.hears(true)
+        _ = known.learn(session, askedAt: late)
+        #expect(!isCurrent(&known, session) && !isCurrent(&known, other))
+        _ = known.learn(session, askedAt: known.news)
+        #expect(isCurrent(&known, session) && !isCurrent(&known, other))
+    }
+
     @Test func `a session that the store has no more is dropped`() throws {
         var known = KnownSessions(capacity: 10)
         let session = try Self.session(1)
@@ -109,7 +148,7 @@ import Testing
         pay(&known)
         _ = known.note(Self.seen(at: 1), in: session.id)
         known.saved(known.take(10), as: [])
-        let found = [known.session(session.id), known.session(token: session.connectToken)]
+        let found = [known.session(session.id), known.session(token: session.connectToken)?.session]
         #expect(found.allSatisfy { $0 == nil })
         #expect(known.owedCount == 0)
     }
@@ -119,7 +158,7 @@ import Testing
         let session = try Self.session(1)
         let isOwed = known.note(Self.seen(at: 1), in: session.id)
         #expect(isOwed && Array(known.strays.keys) == [session.id])
-        let learnt = known.learn(session)
+        let learnt = known.learn(session, askedAt: 0)
         #expect(learnt.facts.stayedAt == Self.start + 1)
         #expect(known.strays.isEmpty)
         let batch = known.take(10)
@@ -143,14 +182,14 @@ import Testing
         _ = known.add(used, key: nil)
         pay(&known)
         for number in 2..<1000 {
-            _ = known.learn(try Self.session(number))
+            _ = known.learn(try Self.session(number), askedAt: 0)
             if number == 500 { _ = known.add(owed, key: nil) }
             let stays = known.session(used.id)
             #expect(stays != nil && known.count <= 101)
         }
         let first = known.session(try Self.session(2).id), last = known.session(try Self.session(999).id)
         #expect(first == nil && last != nil)
-        let late = known.session(token: owed.connectToken)
+        let late = known.session(token: owed.connectToken)?.session
         #expect(late != nil && known.owedCount == 1)
     }
 
@@ -222,7 +261,7 @@ import Testing
             for _ in 0..<100 where known.owedCount > 0 || !known.strays.isEmpty {
                 let batch = known.take(3)
                 known.saved(batch, as: save(batch))
-                for id in known.strays.keys { if let session = store[id] { _ = known.learn(session) } }
+                for id in known.strays.keys { if let session = store[id] { _ = known.learn(session, askedAt: 0) } }
             }
             #expect(store.mapValues(\.facts) == all, "seed \(seed)")
         }

@@ -328,6 +328,30 @@ import Testing
         #expect(upstream.requests("claim").count == 1, "it has ended")
     }
 
+    @Test func `of several nodes that look who is due, one asks about each`() async throws {
+        upstream.on("claim", .json("{}", status: 422))
+        for _ in 0..<40 { try await relay(try await mint(), answered: "provider_select") }
+        await sessions.finish()
+        let (clock, store, upstream) = (clock, store, upstream)
+        clock.advance(by: 3600)
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    let ledger = SessionLedger(
+                        store: store, time: clock.time, patience: .seconds(60), logger: .silent)
+                    let flatpeak = FlatpeakClient.scripted(upstream)
+                    let node = Sessions(
+                        flatpeak: flatpeak, ledger: ledger,
+                        reads: LocationReads(flatpeak: flatpeak, ledger: ledger, now: { clock.wall }),
+                        settings: MintRequestTests.settings, now: { clock.wall }, time: clock.time,
+                        randomBytes: countingBytes(), logger: .silent)
+                    await node.lookAfterThoseDue()
+                }
+            }
+        }
+        #expect(upstream.requests("claim").count == 40)
+    }
+
     @Test func `a pending connection is followed when its token is dead, and failures do not make the looks denser`()
         async throws
     {

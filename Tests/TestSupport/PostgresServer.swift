@@ -116,7 +116,12 @@ package final class PostgresServer: Sendable {
     }
 
     /// What psql prints.
-    @discardableResult package func query(_ sql: String, in database: String) throws -> String {
+    package func query(_ sql: String, of url: String) throws -> String {
+        let name = url.split(separator: "?")[0].split(separator: "/").last ?? ""
+        return try query(sql, in: String(name))
+    }
+
+    @discardableResult private func query(_ sql: String, in database: String) throws -> String {
         try Self.run(
             "\(try Self.binaries())/psql",
             ["-h", folder, "-p", "\(port ?? 5432)", "-U", "bff", "-d", database, "-v", "ON_ERROR_STOP=1", "-Atqc", sql])

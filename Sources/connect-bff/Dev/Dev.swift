@@ -54,7 +54,7 @@ struct Dev: AsyncParsableCommand {
 
         let folder = state ?? FileManager.default.temporaryDirectory.appending(path: "connect-bff-\(UUID())").path
         defer { if state == nil { try? FileManager.default.removeItem(atPath: folder) } }
-        let store = try StateSettings(databasePath: "\(folder)/connect-bff.sqlite").open(logger)
+        let store = try await StateSettings(database: .sqlite(path: "\(folder)/connect-bff.sqlite")).open(logger)
 
         var configuration = Sandbox.Configuration()
         configuration.port = sandboxPort

@@ -18,7 +18,7 @@ struct EventSettings: Sendable {
         switch (url, keys) {
         case (let url?, let keys?): return EventSettings(url: url, keys: keys)
         case (_?, nil):
-            if await !reader.isGivenAsSecret(.eventsSecret) {
+            if await !reader.isSecretGiven(.eventsSecret) {
                 reader.complain(.eventsSecret, "is required with BFF_EVENTS_URL: receivers tell by it who sends")
             }
         case (nil, _?):

@@ -40,7 +40,7 @@ struct Setting: Sendable {
     static let trustedProxies = Setting("BFF_TRUSTED_PROXIES", fallback: "127.0.0.1/32,::1/128,unix")
     static let proxyUserHeader = Setting("BFF_PROXY_USER_HEADER")
     static let serviceKeysFile = Setting("BFF_SERVICE_KEYS_FILE")
-    static let databaseURL = Setting("BFF_DATABASE_URL", fallback: "sqlite:state/connect-bff.sqlite")
+    static let databaseURL = Setting("BFF_DATABASE_URL", fallback: "sqlite:state/connect-bff.sqlite", isSecret: true)
     static let stateKey = Setting("BFF_STATE_KEY", isSecret: true)
     static let keepSessions = Setting("BFF_KEEP_SESSIONS", fallback: "90d")
     static let keepIdempotency = Setting("BFF_KEEP_IDEMPOTENCY", fallback: "token")

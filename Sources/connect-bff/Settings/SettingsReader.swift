@@ -42,20 +42,36 @@ struct SettingsReader {
         }
     }
 
+    /// The same of a setting that may hold a credential among other things, and may stand in the file that its `_FILE`
+    /// twin names.
+    mutating func secretValue<Value>(
+        _ setting: Setting, _ parse: (String) throws(Unfit) -> Value
+    ) async -> Value? {
+        guard let text = await secretText(setting) ?? setting.fallback else { return nil }
+        do throws(Unfit) {
+            return try parse(text)
+        } catch {
+            complain(setting, error.why)
+            return nil
+        }
+    }
+
+    /// Whether a secret was given, here or in a file.
+    func isSecretGiven(_ setting: Setting) async -> Bool {
+        if await isGiven(setting) { return true }
+        return await isGiven("\(setting.variable)_FILE")
+    }
+
     /// Whether the setting was given, in whatever way.
-    func isGiven(_ setting: Setting) async -> Bool {
+    func isGiven(_ setting: Setting) async -> Bool { await isGiven(setting.variable) }
+
+    private func isGiven(_ variable: String) async -> Bool {
         do {
-            return try await reader.fetchString(forKey: ConfigKey(Setting.path(of: setting.variable))) != nil
+            return try await reader.fetchString(forKey: ConfigKey(Setting.path(of: variable))) != nil
         } catch {
             // A value of the wrong type was given, too.
             return true
         }
-    }
-
-    /// Whether a secret was given, itself or as a file.
-    func isGivenAsSecret(_ setting: Setting) async -> Bool {
-        let twin = try? await reader.fetchString(forKey: ConfigKey(Setting.path(of: "\(setting.variable)_FILE")))
-        return await isGiven(setting) || twin != nil
     }
 
     /// The text of a setting that is required for a reason.

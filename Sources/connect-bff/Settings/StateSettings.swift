@@ -3,19 +3,25 @@ import Core
 import FoundationEssentials
 import Keys
 import Logging
+import Sessions
 import Store
 
 /// Where the service keeps what it knows, for how long, and under which keys connect tokens are sealed there.
 struct StateSettings: Sendable {
-    let databasePath: String
-    /// `BFF_STATE_KEY`; nil for the key in the file beside the database.
+    let database: Database
+    /// `BFF_STATE_KEY`; nil for the key in the file beside a SQLite database.
     var keys: [[UInt8]]?
     var sessionLife: TimeInterval = 90 * 86400
     var idempotencyLife: TimeInterval = .infinity
 
+    enum Database: Sendable, Equatable {
+        case sqlite(path: String)
+        case postgres(PostgresURL)
+    }
+
     /// Reads the four settings.
     static func read(_ reader: inout SettingsReader) async -> StateSettings? {
-        let path = await reader.value(.databaseURL, path)
+        let database = await reader.secretValue(.databaseURL, database)
         var keys: [[UInt8]]?
         if let secrets = await reader.secrets(.stateKey) {
             keys = secrets.compactMap { $0.expose(key) }
@@ -25,18 +31,37 @@ struct StateSettings: Sendable {
                     "must be 32 bytes in base64, as `openssl rand -base64 32` makes them, or a comma list of such")
             }
         }
+        if case .postgres(let url) = database {
+            if await !reader.isSecretGiven(.stateKey) {
+                reader.complain(
+                    .stateKey,
+                    "is required with PostgreSQL, the same on all nodes; `openssl rand -base64 32` makes one")
+            }
+            if url.isExposed {
+                reader.warn(
+                    .databaseURL,
+                    "names another host without sslmode=verify-full: who stands between may read and alter")
+            }
+        }
         let sessionLife = await reader.value(.keepSessions, duration)
         let idempotencyLife = await reader.value(.keepIdempotency) { (text) throws(SettingsReader.Unfit) in
             text == "token" ? .infinity : try duration(text)
         }
-        guard reader.problems.isEmpty, let path, let sessionLife, let idempotencyLife else { return nil }
+        guard reader.problems.isEmpty, let database, let sessionLife, let idempotencyLife else { return nil }
         return StateSettings(
-            databasePath: path, keys: keys, sessionLife: sessionLife, idempotencyLife: idempotencyLife)
+            database: database, keys: keys, sessionLife: sessionLife, idempotencyLife: idempotencyLife)
     }
 
-    private static func path(_ text: String) throws(SettingsReader.Unfit) -> String {
-        guard text.hasPrefix("sqlite:"), text.utf8.count > 7 else { throw .init("must be sqlite:PATH") }
-        return String(text.dropFirst(7))
+    private static func database(_ text: String) throws(SettingsReader.Unfit) -> Database {
+        if text.hasPrefix("sqlite:"), text.utf8.count > 7 { return .sqlite(path: String(text.dropFirst(7))) }
+        guard text.hasPrefix("postgres:") || text.hasPrefix("postgresql:") else {
+            throw .init("must be sqlite:PATH or postgres://USER@HOST/DATABASE")
+        }
+        guard let url = PostgresURL(text) else {
+            throw .init(
+                "is no connection URL as libpq takes it, such as postgres://USER@HOST/DATABASE?sslmode=verify-full")
+        }
+        return .postgres(url)
     }
 
     private static func key(_ text: String) -> [UInt8]? {
@@ -55,40 +80,69 @@ struct StateSettings: Sendable {
 
     // MARK: - Opening
 
-    /// Opens the database, and makes it and its key when there is none.
+    /// Opens the database.
     /// - Throws: An exit code, after it said why.
-    func open(_ logger: Logger) throws -> SQLiteStore {
+    func open(_ logger: Logger) async throws -> any SessionStore & Outbox {
+        switch database {
+        case .sqlite(let path): try openSQLite(path, logger)
+        case .postgres(let url): try await openPostgres(url, logger)
+        }
+    }
+
+    /// A PostgreSQL that is away is no reason not to start: what can be served without it is served.
+    private func openPostgres(_ url: PostgresURL, _ logger: Logger) async throws -> PostgresStore {
+        let store = PostgresStore(
+            url: url, keys: SealingKeys(keys ?? [], randomBytes: ConnectService.randomBytes), logger: logger,
+            randomBytes: ConnectService.randomBytes)
+        do throws(PostgresStore.CannotOpen) {
+            try await store.open()
+        } catch {
+            switch error {
+            case .unknownKey:
+                throw ExitCode.badSettings.after([
+                    "\(Setting.stateKey.variable): is not the key of the other nodes of this database; "
+                        + "they must all have the same"
+                ])
+            case .away(let why):
+                logger.error(
+                    "the database cannot be used; it is tried again, and what needs none is served",
+                    metadata: ["bff.why": "\(why)"])
+            }
+        }
+        return store
+    }
+
+    /// Makes the database and its key when there is none.
+    private func openSQLite(_ path: String, _ logger: Logger) throws -> SQLiteStore {
         do {
-            if let slash = databasePath.lastIndex(of: "/"), slash > databasePath.startIndex {
+            if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
                 try FileManager.default.createDirectory(
-                    atPath: String(databasePath[..<slash]), withIntermediateDirectories: true,
+                    atPath: String(path[..<slash]), withIntermediateDirectories: true,
                     attributes: [.posixPermissions: 0o700])
             }
-            let keys = SealingKeys(try keys ?? [keyBesideDatabase()], randomBytes: ConnectService.randomBytes)
-            return try SQLiteStore(path: databasePath, keys: keys, logger: logger)
+            let keys = SealingKeys(try keys ?? [Self.key(beside: path)], randomBytes: ConnectService.randomBytes)
+            return try SQLiteStore(path: path, keys: keys, logger: logger)
         } catch let error as SettingsReader.Unfit {
             throw ExitCode.badSettings.after(["\(Setting.stateKey.variable): \(error.why)"])
         } catch SQLiteStore.CannotOpen.unknownKey {
             throw ExitCode.badSettings.after([
-                "\(Setting.stateKey.variable): \(databasePath) holds tokens that were sealed under another key; "
+                "\(Setting.stateKey.variable): \(path) holds tokens that were sealed under another key; "
                     + "put that key behind the new one, separated by a comma"
             ])
         } catch SQLiteStore.CannotOpen.file(let why) {
-            throw ExitCode.cannotStart.after([
-                "\(Setting.databaseURL.variable): \(databasePath) cannot be opened: \(why)"
-            ])
+            throw ExitCode.cannotStart.after(["\(Setting.databaseURL.variable): \(path) cannot be opened: \(why)"])
         } catch {
             throw ExitCode.cannotStart.after([
-                "\(Setting.databaseURL.variable): \(databasePath): its folder cannot be made"
+                "\(Setting.databaseURL.variable): \(path): its folder cannot be made"
             ])
         }
     }
 
     /// The key in the file beside the database; made together with a new database.
-    private func keyBesideDatabase() throws(SettingsReader.Unfit) -> [UInt8] {
-        let file = "\(databasePath).key"
+    private static func key(beside path: String) throws(SettingsReader.Unfit) -> [UInt8] {
+        let file = "\(path).key"
         if !FileManager.default.fileExists(atPath: file) {
-            guard !FileManager.default.fileExists(atPath: databasePath) else {
+            guard !FileManager.default.fileExists(atPath: path) else {
                 throw .init("is not given, and \(file), under which the database was sealed, is missing; bring it back")
             }
             let key = Data(ConnectService.randomBytes(SealingKeys.keyLength)).base64EncodedString()
@@ -98,7 +152,7 @@ struct StateSettings: Sendable {
             else { throw .init("is not given, and \(file) cannot be written") }
         }
         let (data, _) = try SettingsReader.guarded(file, called: file)
-        guard let key = Self.key(String(decoding: data, as: UTF8.self).filter { !$0.isWhitespace }) else {
+        guard let key = key(String(decoding: data, as: UTF8.self).filter { !$0.isWhitespace }) else {
             throw .init("\(file) holds no key")
         }
         return key

@@ -1,0 +1,283 @@
+import Foundation
+import Subprocess
+import TestSupport
+import Testing
+
+/// Several nodes on one real PostgreSQL.
+@Suite(.serialized) struct ClusterTests {
+    static let isLong = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1"
+
+    // MARK: - Journeys
+
+    @Test(arguments: [2, 3])
+    func `a journey whose every request is served by another node comes to its end`(count: Int) async throws {
+        try await Cluster.run(nodes: count) { cluster in
+            let servers = cluster.nodes.map { "server \($0.url.dropFirst(7));" }.joined(separator: " ")
+            try await Nginx.run(before: "http://nodes", http: "upstream nodes { \(servers) }") { nginx in
+                let user = cluster.nodes[0].user("alice")
+                let json = [("content-type", "application/json")]
+                let minted = try await HTTP.send(
+                    "POST", "\(nginx.url)/v1/connect/sessions", headers: json + user,
+                    body: Array(try JSONEncoder().encode(ServeProcess.address)))
+                let token = try #require(try minted.json["connect_token"]?.text)
+                let id = try #require(try minted.json["id"]?.text)
+                for (route, more) in ServeProcess.fixed + [("tariff_summary", ["action": "CLOSE"])] {
+                    let body = more.merging(["connect_token": .text(token), "route": .text(route)]) { $1 }
+                    let answer = try await HTTP.send(
+                        "POST", "\(nginx.url)/", headers: json,
+                        body: Array(try JSONEncoder().encode(JSONValue.object(body))))
+                    #expect(answer.status == 200, "\(route): \(answer.text)")
+                }
+                let callback = try await HTTP.send("GET", "\(nginx.url)/v1/connect/callback?fp_cot=\(token)")
+                #expect(callback.status == 200 || callback.status == 303)
+                let location = try await HTTP.send(
+                    "GET", "\(nginx.url)/v1/connect/sessions/\(id)", headers: user
+                ).json["location_id"]?.text
+                for _ in 0..<count {
+                    let session = try await HTTP.send("GET", "\(nginx.url)/v1/connect/sessions/\(id)", headers: user)
+                    #expect(try session.json["state"] == "connected")
+                    let tariffs = try await HTTP.send(
+                        "GET", "\(nginx.url)/v1/tariffs/elements?location_id=\(try #require(location))", headers: user)
+                    #expect(tariffs.status == 200)
+                    let bob = try await HTTP.send(
+                        "GET", "\(nginx.url)/v1/connect/sessions/\(id)", headers: cluster.nodes[0].user("bob"))
+                    #expect(bob.status == 404)
+                }
+            }
+            // Lines are written together, five times a second.
+            let end = ContinuousClock.now + .seconds(5)
+            while !cluster.nodes.allSatisfy({ $0.log.contains(#""message":"request""#) }) {
+                try #require(ContinuousClock.now < end, "each served some of it")
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
+    }
+
+    @Test func `live updates of one node tell what happens on the others, and what ended is over on all`() async throws
+    {
+        try await Cluster.run(nodes: 4) { cluster in
+            let nodes = cluster.nodes
+            let minted = try await nodes[0].mint(as: "alice", ServeProcess.address).json
+            let id = try #require(minted["id"]?.text), token = try #require(minted["connect_token"]?.text)
+            let events = try await EventStream(
+                "\(nodes[3].url)/v1/connect/sessions/\(id)/events", headers: nodes[3].user("alice"))
+            #expect(try await events.next()?.state == "created")
+            var happened = ContinuousClock.now
+            for (route, more) in ServeProcess.fixed {
+                #expect(try await nodes[1].relay(token, route, more).status == 200)
+            }
+            #expect(try await events.next()?.state == "active")
+            #expect(happened.duration(to: .now) < .seconds(5))
+            // All know it by now, and think that it goes on.
+            for node in nodes { #expect(try await node.relay(token, "session_start").status == 200) }
+            _ = try await nodes[2].relay(token, "tariff_summary", ["action": "CLOSE"])
+            _ = try await HTTP.send("GET", "\(nodes[2].url)/v1/connect/callback?fp_cot=\(token)")
+            happened = .now
+            for node in nodes {
+                while try await node.relay(token, "session_start").status != 409 {
+                    try #require(happened.duration(to: .now) < .seconds(1), "relayed after it ended")
+                }
+            }
+            var last: String?
+            while let event = try await events.next() { last = event.state }
+            #expect(last == "connected")
+            await events.stop()
+        }
+    }
+
+    // MARK: - Idempotency
+
+    @Test("S16: a key is one mint on all nodes together")
+    func S16() async throws {
+        try await Cluster.run(nodes: 3) { cluster in
+            for round in 0..<20 {
+                let answers = try await withThrowingTaskGroup(of: HTTP.Answer.self) { group in
+                    for node in cluster.nodes + cluster.nodes {
+                        group.addTask { try await node.mint(as: "alice", key: "k-\(round)") }
+                    }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+                let minted = answers.filter { $0.status == 201 }
+                #expect(!minted.isEmpty && Set(minted.map(\.body)).count == 1)
+                #expect(answers.allSatisfy { $0.status == 201 || $0.status == 409 }, "\(answers.map(\.status))")
+                for node in cluster.nodes {
+                    #expect(try await node.mint(as: "alice", key: "k-\(round)").body == minted.first?.body)
+                    #expect(try await node.mint(as: "alice", key: "k-\(round)", ["app": "web"]).status == 422)
+                }
+            }
+        }
+    }
+
+    // MARK: - A node that dies
+
+    @Test func `a node that is killed under load takes nothing with it that was acknowledged`() async throws {
+        try await Cluster.run(nodes: 3) { cluster in
+            let servers = cluster.nodes.map { "server \($0.url.dropFirst(7)) max_fails=1;" }.joined(separator: " ")
+            try await Nginx.run(before: "http://nodes", http: "upstream nodes { \(servers) }") { nginx in
+                let told = Record(), node = cluster.nodes[0]
+                let enough = Self.isLong ? 6000 : 600
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for client in 0..<8 {
+                        group.addTask {
+                            for number in 0..<(enough / 8) {
+                                let key = "k-\(client)-\(number)"
+                                let answer = try? await HTTP.send(
+                                    "POST", "\(nginx.url)/v1/connect/sessions",
+                                    headers: [("content-type", "application/json"), ("idempotency-key", key)]
+                                        + node.user("user-\(client)"), body: Array("{}".utf8))
+                                guard let answer, answer.status == 201 else { continue }
+                                told.append("\(client) \(key) \(String(decoding: answer.body, as: UTF8.self))\n")
+                            }
+                        }
+                    }
+                    while told.text.utf8.count(where: { $0 == 0x0A }) < enough / 3 { await Task.yield() }
+                    #expect(await cluster.nodes[1].stop(.kill) == SIGKILL)
+                    try await group.waitForAll()
+                }
+                let lines = told.text.split(separator: "\n")
+                #expect(lines.count > enough / 2)
+                try await cluster.nodes[1].start()
+                for (index, line) in lines.enumerated() {
+                    let parts = line.split(separator: " ", maxSplits: 2).map(String.init)
+                    let node = cluster.nodes[index % 3]
+                    let again = try await node.mint(as: "user-\(parts[0])", key: parts[1])
+                    #expect(again.text == parts[2], "\(parts[1])")
+                }
+            }
+        }
+    }
+
+    // MARK: - A database that is away
+
+    enum Trouble: CaseIterable { case stopped, hangs }
+
+    @Test("R23: while PostgreSQL is away known sessions are relayed, mints go on from memory, and all is repaired")
+    func R23() async throws {
+        // One after the other: they wait most of the time, and one server is enough.
+        for trouble in Trouble.allCases { try await outage(trouble) }
+    }
+
+    private func outage(_ trouble: Trouble) async throws {
+        try await Cluster.run(nodes: 2) { cluster in
+            let nodes = cluster.nodes
+            let mint = { (node: ServeProcess) in
+                let answer = try await node.mint(as: "alice", ServeProcess.address)
+                #expect(answer.status == 201, "\(trouble): \(answer.text)")
+                return try #require(try answer.json["connect_token"]?.text)
+            }
+            let known = [try await mint(nodes[0]), try await mint(nodes[1])]
+            for token in known {
+                for node in nodes { #expect(try await node.relay(token, "session_start").status == 200) }
+            }
+            switch trouble {
+            case .stopped: cluster.server.halt()
+            case .hangs: cluster.server.pause()
+            }
+            var fresh: [String] = [], slowest = Duration.zero
+            let end = ContinuousClock.now + .seconds(Self.isLong ? 30 : 6)
+            while ContinuousClock.now < end {
+                for (index, node) in nodes.enumerated() {
+                    for token in known {
+                        let started = ContinuousClock.now
+                        #expect(try await node.relay(token, "session_start").status == 200, "\(trouble)")
+                        slowest = max(slowest, started.duration(to: .now))
+                    }
+                    let token = try await mint(node)
+                    #expect(try await node.relay(token, "session_start").status == 200)
+                    fresh.append(token)
+                    // Nobody else can know it; that is not "unknown".
+                    if fresh.count < 5 {
+                        #expect(try await nodes[1 - index].relay(token, "session_start").status == 503)
+                    }
+                    let readyz = try await HTTP.send("GET", "\(node.adminURL)/readyz")
+                    #expect(readyz.status == 200)
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            #expect(slowest < .seconds(2), "\(trouble)")
+            #expect(try await HTTP.send("GET", "\(nodes[0].adminURL)/readyz").text.contains("takes no writes"))
+            switch trouble {
+            case .stopped: try cluster.server.start()
+            case .hangs: cluster.server.resume()
+            }
+            let back = ContinuousClock.now
+            for node in nodes {
+                while try await HTTP.send("GET", "\(node.adminURL)/readyz").text != "ok\n" {
+                    try #require(back.duration(to: .now) < .seconds(20), "\(trouble): not repaired")
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+            }
+            for (index, token) in fresh.enumerated() {
+                #expect(try await nodes[(index + 1) % 2].relay(token, "session_start").status == 200, "\(trouble)")
+            }
+        }
+    }
+
+    @Test func `a node starts without PostgreSQL, serves what it can, and finds it when it comes`() async throws {
+        let server = PostgresServer()
+        defer { server.stop() }
+        let url = try await server.newDatabase()
+        server.halt()
+        try await ServeProcess.run(Cluster.settings(url)) { serve in
+            let minted = try await serve.mint(as: "alice", key: "k")
+            #expect(minted.status == 201)
+            let token = try #require(try minted.json["connect_token"]?.text)
+            #expect(try await serve.relay(token, "session_start").status == 200)
+            #expect(serve.log.contains("the database cannot be used"))
+            #expect(try await HTTP.send("GET", "\(serve.adminURL)/readyz").text.contains("takes no writes"))
+            try server.start()
+            let back = ContinuousClock.now
+            while try await HTTP.send("GET", "\(serve.adminURL)/readyz").text != "ok\n" {
+                try #require(back.duration(to: .now) < .seconds(20))
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            try await serve.restart()
+            #expect(try await serve.mint(as: "alice", key: "k").body == minted.body)
+        }
+    }
+
+    @Test func `a node with another state key than the others does not start, and says why`() async throws {
+        try await Cluster.run(nodes: 1) { cluster in
+            let stranger = try cluster.nodes[0].joined(by: [
+                "BFF_STATE_KEY": Data(repeating: 7, count: 32).base64EncodedString()
+            ])
+            await #expect {
+                try await stranger.start()
+            } throws: { error in
+                guard let error = error as? ServeProcess.DidNotStart else { return false }
+                return error.code == 78 && error.said.hasPrefix("connect-bff: BFF_STATE_KEY: is not the key of")
+            }
+        }
+    }
+}
+
+/// Nodes with the same settings, each on ports of its own, and their PostgreSQL on one of 127.0.0.1.
+private struct Cluster {
+    let server: PostgresServer
+    let nodes: [ServeProcess]
+
+    static func run(nodes count: Int, _ body: (Cluster) async throws -> Void) async throws {
+        let server = PostgresServer(port: try FreePort.find())
+        defer { server.stop() }
+        try await ServeProcess.run(settings(try await server.newDatabase())) { first in
+            var nodes = [first]
+            try await Program.run {
+                while nodes.count < count {
+                    let node = try first.joined()
+                    try await node.start()
+                    nodes.append(node)
+                }
+                try await body(Cluster(server: server, nodes: nodes))
+            } finally: {
+                for node in nodes.dropFirst() { await node.stop() }
+            }
+        }
+    }
+
+    static func settings(_ url: String) -> [String: String] {
+        [
+            "BFF_DATABASE_URL": url, "BFF_STATE_KEY": Data(repeating: 1, count: 32).base64EncodedString(),
+            "BFF_LIMIT_RELAY": "100000/s", "BFF_LOG_LEVEL": "info",
+        ]
+    }
+}
