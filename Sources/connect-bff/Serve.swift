@@ -61,7 +61,7 @@ struct Serve: AsyncParsableCommand {
             always: [BackgroundWork("log") { await Self.keepFlushing(log) }],
             flush: { log.flush() })
         do {
-            try await service.run(reload: { [config] () throws(Settings.Invalid) in
+            try await service.run(reload: { [config, logger] () throws(Settings.Invalid) in
                 reloadServiceKeys()
                 if let signer = events?.signer { await Self.reload(signer, file: config, logger) }
                 return try await Settings.credentials(environment: ProcessInfo.processInfo.environment, file: config)

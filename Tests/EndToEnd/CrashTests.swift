@@ -73,8 +73,7 @@ import Testing
                 body: Array(#"{"seconds":20}"#.utf8))
             let receiver = try await EventReceiver(port: port, secrets: EventReceiver.secret(1))
             try await Program.run {
-                // By session, the last state that anybody was told.
-                let seen = Mutex<[String: String]>([:])
+                let seen = Seen()
                 for round in 0..<kills {
                     try receiver.answer(round % 3 == 1 ? 500 : 204)
                     let enough = visits * (round + 1) / kills
@@ -86,18 +85,18 @@ import Testing
                                     // The process is killed in the middle of some.
                                     guard let (session, state) = try? await Self.make(visit, serve, "user-\(client)")
                                     else { return }
-                                    seen.withLock { $0[session] = state }
+                                    seen.add(session, state)
                                 }
                             }
                         }
-                        while seen.withLock({ $0.count }) < enough { try await Task.sleep(for: .milliseconds(2)) }
+                        while seen.states.count < enough { try await Task.sleep(for: .milliseconds(2)) }
                         #expect(await serve.stop(.kill) == SIGKILL)
                         try await group.waitForAll()
                     }
                     try await serve.start()
                 }
                 try receiver.answer(204)
-                let sessions = seen.withLock { $0 }
+                let sessions = seen.states
                 // Leases of a killed process last half a minute, and so may a breaker's patience.
                 let lines = try await receiver.waits(isLong ? 600 : 120) { lines in
                     let over = lines.filter {
@@ -123,6 +122,13 @@ import Testing
                 await receiver.stop()
             }
         }
+    }
+
+    /// By session, the state that the customer was told.
+    private final class Seen: Sendable {
+        private let all = Mutex<[String: String]>([:])
+        var states: [String: String] { all.withLock { $0 } }
+        func add(_ session: String, _ state: String) { all.withLock { $0[session] = state } }
     }
 
     /// - Returns: The session, and the state that the customer was told.

@@ -71,7 +71,7 @@ import Testing
                 }
                 if step == 3 { try write([2]) }
                 if step == 1 || step == 3 {
-                    serve.send(.hangup)
+                    serve.send(.terminalClosed)
                     try await Task.sleep(for: .milliseconds(500))
                 }
                 let session = try await abandon(serve)
@@ -79,7 +79,7 @@ import Testing
                 #expect(lines.allSatisfy(\.isTaken), "step \(step)")
             }
             try write([])
-            serve.send(.hangup)
+            serve.send(.terminalClosed)
             let session = try await abandon(serve)
             #expect(
                 try await receiver.waits { $0.contains { $0.session == session } }.allSatisfy(\.isTaken),
