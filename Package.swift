@@ -28,6 +28,7 @@ extension Target.Dependency {
     static let hummingbirdTesting = product(name: "HummingbirdTesting", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let inMemoryLogging = product(name: "InMemoryLogging", package: "swift-log")
+    static let coreMetrics = product(name: "CoreMetrics", package: "swift-metrics")
     static let metrics = product(name: "Metrics", package: "swift-metrics")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
@@ -71,10 +72,12 @@ let package = Package(
         .target(name: "Core"),
         .target(name: "Keys", dependencies: ["Core", "COpenSSL"]),
         .target(name: "Resilience"),
+        .target(name: "Telemetry", dependencies: ["Core", .coreMetrics, .metrics]),
         .target(
             name: "Flatpeak",
             dependencies: [
-                "Core", "Resilience", .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
+                "Core", "Keys", "Resilience", .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix,
+                .nioSSL,
             ]),
         .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Keys", "Resilience", .logging, .metrics]),
         .target(
@@ -86,13 +89,16 @@ let package = Package(
         .target(
             name: "Relay",
             dependencies: [
-                "Core", "Flatpeak", "Resilience", "Sessions", .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .nioTLS,
+                "Core", "Flatpeak", "Resilience", "Sessions", .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
+                .nioTLS,
             ]),
         .target(
             name: "Gateway",
             dependencies: [
-                "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", .crypto, .cryptoExtras, .hummingbird,
-                .hummingbirdCore, .httpTypes, .logging, .nioCore, .nioHTTPTypes, .nioHTTPTypesHTTP1, .nioPosix,
+                "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", "Webhooks", .crypto, .cryptoExtras,
+                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .metrics, .nioCore, .nioHTTPTypes,
+                .nioHTTPTypesHTTP1,
+                .nioPosix,
                 .serviceLifecycle,
             ],
             resources: [.embedInCode("openapi.yaml")]),
@@ -100,9 +106,9 @@ let package = Package(
         .executableTarget(
             name: "connect-bff",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", "Webhooks", .argumentParser,
-                .configuration,
-                .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle, .systemPackage, .unixSignals,
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", "Telemetry", "Webhooks",
+                .argumentParser, .configuration, .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle,
+                .systemPackage, .unixSignals,
             ],
             resources: [
                 "app.js", "chart.js", "flow.js", "home.js", "icon.svg", "index.html", "kit.js", "memory.js",
@@ -114,8 +120,9 @@ let package = Package(
             dependencies: ["Core", "Flatpeak", "Sessions", .logging, .nioCore, .nioPosix, .nioSSL],
             path: "Tests/TestSupport"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
-        .testTarget(name: "KeysTests", dependencies: ["Keys"]),
+        .testTarget(name: "KeysTests", dependencies: ["Core", "Keys", "TestSupport"]),
         .testTarget(name: "ResilienceTests", dependencies: ["Resilience"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", .metrics]),
         .testTarget(
             name: "FlatpeakTests",
             dependencies: [
@@ -136,15 +143,14 @@ let package = Package(
         .testTarget(
             name: "RelayTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Relay", "Resilience", "Sessions", "TestSupport", .httpTypes,
-                .inMemoryLogging, .logging, .nioCore, .nioSSL, .serviceLifecycle,
+                "Core", "Flatpeak", "Gateway", "Relay", "Resilience", "Sessions", "TestSupport", "Webhooks",
+                .httpTypes, .inMemoryLogging, .logging, .nioCore, .nioSSL, .serviceLifecycle,
             ]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "TestSupport", .httpTypes,
-                .hummingbird,
-                .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "TestSupport", "Webhooks", .httpTypes,
+                .hummingbird, .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
             ]),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", .logging, .nioCore, .nioHTTP1, .nioPosix]),
         .testTarget(
@@ -156,8 +162,8 @@ let package = Package(
         .testTarget(
             name: "ContractTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "TestSupport", .httpTypes, .hummingbird,
-                .hummingbirdTesting, .logging, .yams,
+                "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "TestSupport", "Webhooks", .httpTypes,
+                .hummingbird, .hummingbirdTesting, .logging, .yams,
             ]),
         .testTarget(
             name: "ProgramTests",

@@ -23,6 +23,7 @@ import measure
 import nodes
 import peers
 import service
+import webhooks
 from service import Service
 from measure import HERE, HeapCount, load, settled
 
@@ -382,6 +383,11 @@ def report(bench, options, done):
         peer.process.stop()
     others = other_paths(bench, seconds)
     nanoseconds = envelope_scan(bench)
+    verified = webhooks.verifications(bench.work)
+    say(f"{verified:.0f} signatures verified a second by one CPU")
+    delivery_seconds = 5 if options.quick else 60
+    median_delivery, slow_delivery = webhooks.deliveries(bench.program, bench.work, delivery_seconds)
+    say(f"{webhooks.RATE} deliveries a second: p50 {median_delivery:.1f} p99 {slow_delivery:.1f} ms")
     milliseconds, resident = start_up(bench)
     idle = {name: idle_connections(bench, name, 1_000 if options.quick else 10_000) for name in (OURS, "nginx")}
 
@@ -403,6 +409,9 @@ def report(bench, options, done):
     lines += [
         f"| envelope scan, {service.BODY_BYTES} bytes | {nanoseconds:.0f} ns,"
         f" {service.BODY_BYTES / nanoseconds * 1000:.0f} MB/s |",
+        f"| PS256 signatures that one CPU verifies | {verified:.0f} a second |",
+        f"| webhooks, {webhooks.RATE} a second for {delivery_seconds} s, until they are on the disk |"
+        f" p50 {median_delivery:.1f} ms, p99 {slow_delivery:.1f} ms |",
         f"| the first call of a session, beside what each call costs | {done.first_call:.0f} us of CPU time |",
         f"| start to first answer | {milliseconds:.0f} ms, median of 10 |",
         f"| resident when idle | {resident / 1024:.1f} MiB |"]

@@ -1,2 +1,11 @@
+#include <openssl/bn.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/rsa.h>
+
+// The names of a key's numbers; OSSL_PARAM_BLD keeps the pointers, so that a string of Swift's would be gone.
+static const char *const RSA_MODULUS = "n";
+static const char *const RSA_EXPONENT = "e";
+// A macro that Swift does not import: the public half of a key, for EVP_PKEY_fromdata.
+static const int PKEY_PUBLIC_HALF = EVP_PKEY_PUBLIC_KEY;

@@ -3,7 +3,7 @@ extension BFFError {
     package var status: Int {
         switch self {
         case .malformedJSON, .malformedHeader, .connectTokenMissing: 400
-        case .unauthenticated: 401
+        case .unauthenticated, .signatureInvalid: 401
         case .originNotAllowed: 403
         case .notFound, .connectTokenUnknown: 404
         case .methodNotAllowed: 405
@@ -22,7 +22,8 @@ extension BFFError {
         case .upstreamRefusedCredentials, .upstreamInvalidAnswer, .upstreamModeDiffers, .upstreamVersionNotSupported,
             .upstreamUnreachable, .upstreamFailed:
             502
-        case .upstreamLimited, .upstreamUnavailable, .notReady, .identityUnavailable, .overloaded, .storeUnavailable:
+        case .upstreamLimited, .upstreamUnavailable, .notReady, .identityUnavailable, .deliveryUncheckable, .overloaded,
+            .storeUnavailable:
             503
         case .upstreamTimedOut: 504
         case .loopDetected: 508
@@ -39,6 +40,8 @@ extension BFFError {
         case .invalidField: "field_invalid"
         case .unauthenticated: "unauthenticated"
         case .identityUnavailable: "identity_unavailable"
+        case .signatureInvalid: "signature_invalid"
+        case .deliveryUncheckable: "delivery_uncheckable"
         case .originNotAllowed: "origin_not_allowed"
         case .rateLimited: "rate_limited"
         case .notFound: "not_found"
@@ -83,6 +86,8 @@ extension BFFError {
         case .invalidField: "A field of the request is not acceptable"
         case .unauthenticated: "The caller is not known"
         case .identityUnavailable: "The identity provider cannot be asked"
+        case .signatureInvalid: "The delivery is not Flatpeak's"
+        case .deliveryUncheckable: "The delivery cannot be checked at present"
         case .originNotAllowed: "Pages of this origin may not call here"
         case .rateLimited: "That was too often"
         case .notFound: "There is no such thing"
@@ -126,6 +131,8 @@ extension BFFError {
         case .unknownField(let name): "\(name.text) does not exist on this route; leave it out."
         case .invalidField(let name, let reason): "\(name.text) \(reason.rawValue)."
         case .unauthenticated: "Sign in and send the credentials that this server is set up for."
+        case .signatureInvalid:
+            "It needs one Flatpeak-Signature by a key of Flatpeak's, over Flatpeak-Timestamp and the body, not too old."
         case .originNotAllowed: "The operator has to add the page's origin to BFF_ALLOWED_ORIGINS."
         case .rateLimited(let seconds): "Try again in \(seconds) seconds."
         case .notFound: "It does not exist, or it is not yours."
@@ -159,7 +166,7 @@ extension BFFError {
         case .loopDetected: "The operator has to point FLATPEAK_CONNECT_URL at Flatpeak, not at this server."
         case .notReady:
             "It has not tried to log in yet, it is about to stop, or Flatpeak's mode is not the one it is set up for."
-        case .identityUnavailable, .overloaded, .storeUnavailable: "Try again in a moment."
+        case .identityUnavailable, .deliveryUncheckable, .overloaded, .storeUnavailable: "Try again in a moment."
         case .clientClosed: "Nobody reads this."
         case .internalFailure: "Try again; if it stays, tell the operator the request id."
         }
@@ -173,6 +180,7 @@ extension BFFError {
         // Flatpeak asks not to repeat such a request sooner (upstream.md §6.3).
         case .noPrices(.pendingConnect), .noPrices(.noPriceData): 15 * 60
         case .notReady, .identityUnavailable, .idempotencyInProgress, .overloaded, .storeUnavailable: 1
+        case .deliveryUncheckable: 30
         default: nil
         }
     }

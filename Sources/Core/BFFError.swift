@@ -11,6 +11,8 @@ package enum BFFError: Error, Hashable, Sendable {
     case invalidField(FieldName, reason: Reason)
     case unauthenticated
     case identityUnavailable
+    case signatureInvalid
+    case deliveryUncheckable
     case originNotAllowed
     case rateLimited(retryAfter: Int)
     case notFound

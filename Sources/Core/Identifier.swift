@@ -42,11 +42,15 @@ package enum SessionKind {}
 package enum LocationKind {}
 /// See ``SessionKind``.
 package enum RequestKind {}
+/// See ``SessionKind``.
+package enum EventKind {}
 
 /// `cs_…`: our record of one mint.
 package typealias SessionID = Identifier<SessionKind>
 /// `loc_…`: Flatpeak's permanent id of a customer's address.
 package typealias LocationID = Identifier<LocationKind>
+/// `evt_…`: something that happened, at Flatpeak or here.
+package typealias EventID = Identifier<EventKind>
 /// `req_…`: one request, told to the client and written to the log.
 package typealias RequestID = Identifier<RequestKind>
 

@@ -38,6 +38,27 @@ package struct JSONScanner {
         return scanner.index == json.count
     }
 
+    /// The values of a JSON array, each with its bytes; nil when `json` is not one strict array.
+    package static func elements(of json: Span<UInt8>) -> [Range<Int>]? {
+        var scanner = JSONScanner()
+        var elements: [Range<Int>] = []
+        scanner.skipBlanks(json)
+        guard scanner.take(UInt8(ascii: "["), json) else { return nil }
+        scanner.skipBlanks(json)
+        if !scanner.take(UInt8(ascii: "]"), json) {
+            repeat {
+                scanner.skipBlanks(json)
+                let start = scanner.index
+                guard scanner.value(json, depth: 1, { _, _ in true }) else { return nil }
+                elements.append(start..<scanner.index)
+                scanner.skipBlanks(json)
+            } while scanner.take(UInt8(ascii: ","), json)
+            guard scanner.take(UInt8(ascii: "]"), json) else { return nil }
+        }
+        scanner.skipBlanks(json)
+        return scanner.index == json.count ? elements : nil
+    }
+
     private func peek(_ json: Span<UInt8>) -> UInt8? {
         index < json.count ? json[index] : nil
     }

@@ -61,13 +61,42 @@ package struct RequestLine: Sendable {
     /// The route's template, never the path that came.
     package var route: String
     package var status: Int
-    package var milliseconds: Int64
+    /// The public code of the error that was told, if one was.
+    package var code: String?
+    /// From its head to the end of its answer.
+    package var duration: Duration
 
-    package init(number: RequestNumber, method: String, route: String, status: Int, milliseconds: Int64) {
+    package init(
+        number: RequestNumber, method: String, route: String, status: Int, code: String? = nil, duration: Duration
+    ) {
         self.number = number
         self.method = method
         self.route = route
         self.status = status
-        self.milliseconds = milliseconds
+        self.code = code
+        self.duration = duration
+    }
+
+    /// The same in whole milliseconds, as log lines have it.
+    package var milliseconds: Int64 {
+        duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000
+    }
+
+    /// How much a line is worth an operator's attention.
+    package enum Weight: Sendable {
+        /// All went as it should, or the caller did something wrong.
+        case usual
+        /// Something beside or behind us failed, or there was too much to do.
+        case trouble
+        /// We failed.
+        case failure
+    }
+
+    package var weight: Weight {
+        switch status {
+        case 500: .failure
+        case 501...: .trouble
+        default: .usual
+        }
     }
 }

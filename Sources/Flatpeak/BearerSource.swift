@@ -1,4 +1,5 @@
 package import Core
+import Keys
 import Logging
 import Metrics
 import Resilience
@@ -29,6 +30,7 @@ final class BearerSource: Sendable {
         var credentials: Credentials
         /// The key that worked last.
         var key = 0
+        var hasLoggedIn = false
     }
     private let state: Mutex<State>
     private let login: Login
@@ -85,6 +87,7 @@ final class BearerSource: Sendable {
             state.withLock { state in
                 state.credentials = credentials
                 state.key = key
+                state.hasLoggedIn = true
                 state.bearer.credentialsChanged()
                 state.bearer.loggedIn(bearer, at: time.now())
             }
@@ -100,6 +103,21 @@ final class BearerSource: Sendable {
         state.withLock { $0.bearer.hasTried && ($0.bearer.held != nil || $0.bearer.lastError != .upstreamModeDiffers) }
     }
 
+    /// How it stands with the login, for operators.
+    var condition: LoginCondition {
+        let now = time.now()
+        return state.withLock { state in
+            let held = state.bearer.held?.bearer
+            return LoginCondition(
+                age: held.map { $0.askedAt.duration(to: now) },
+                left: held.map { max(.zero, now.duration(to: $0.endsAt)) },
+                key: state.hasLoggedIn ? state.key + 1 : 0,
+                fingerprint: state.hasLoggedIn
+                    ? state.credentials.keys[state.key].expose { Digest.fingerprint($0) } : nil,
+                trouble: state.bearer.isTroubled ? state.bearer.lastError : nil)
+        }
+    }
+
     // MARK: - Logins
 
     /// Logs in if that is due; one at a time, whoever asks.
@@ -113,6 +131,7 @@ final class BearerSource: Sendable {
                 let (bearer, key) = try await logIn(credentials, from: key)
                 state.withLock { state in
                     state.key = key
+                    state.hasLoggedIn = true
                     state.bearer.loggedIn(bearer, at: time.now())
                 }
             } catch {
@@ -130,7 +149,6 @@ final class BearerSource: Sendable {
             let key = (first + offset) % credentials.keys.count
             do throws(BFFError) {
                 let bearer = try await login(credentials.account, credentials.keys[key])
-                Gauge(label: "connect_bff_key_in_use").record(key + 1)
                 return (bearer, key)
             } catch .upstreamRefusedCredentials {
                 continue

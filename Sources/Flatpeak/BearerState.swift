@@ -9,12 +9,14 @@ struct Bearer: Sendable {
     /// From here on a new one is waited for, unless the login is down.
     let staleAt: ContinuousClock.Instant
     let endsAt: ContinuousClock.Instant
+    let askedAt: ContinuousClock.Instant
 
     /// - Parameters:
     ///   - expiresIn: Seconds, from the moment the login was asked for.
     ///   - jitter: From 0 up to, not including, 1; processes that started together do not renew together.
     init(token: Secret, expiresIn: Double, askedAt: ContinuousClock.Instant, jitter: Double) {
         self.token = token
+        self.askedAt = askedAt
         endsAt = askedAt + .seconds(expiresIn)
         staleAt = endsAt - .seconds(min(60, expiresIn / 10))
         renewAt = askedAt + .seconds(expiresIn * (0.75 + jitter / 10))
@@ -40,6 +42,8 @@ struct BearerState: Sendable {
     private(set) var lastError = BFFError.upstreamUnreachable
     /// Whether a login ended yet, in whatever way.
     private(set) var hasTried = false
+    /// Whether the last login failed.
+    private(set) var isTroubled = false
     /// For credentials that are refused: only an operator mends that.
     private var refusals = Backoff(first: .seconds(1), cap: .seconds(60))
     /// For a login that cannot be reached: it may be back any moment.
@@ -76,6 +80,7 @@ struct BearerState: Sendable {
 
     mutating func loggedIn(_ bearer: Bearer, at now: ContinuousClock.Instant) {
         hasTried = true
+        isTroubled = false
         outages.succeeded()
         notBefore = nil
         if let held, held.bearer.endsAt >= bearer.endsAt {
@@ -90,6 +95,7 @@ struct BearerState: Sendable {
 
     mutating func loginFailed(_ error: BFFError, at now: ContinuousClock.Instant) {
         hasTried = true
+        isTroubled = true
         lastError = error
         switch error {
         case .upstreamRefusedCredentials, .upstreamModeDiffers, .upstreamVersionNotSupported:

@@ -1,15 +1,18 @@
+import Core
 import Metrics
 
 /// What is counted of the calls of one operation, made once and kept: a busy relay would look each of them up by name.
 struct CallMetrics: Sendable {
     enum Outcome: Sendable {
-        /// The policy refused.
-        case notSent
+        /// The policy refused, for this reason.
+        case notSent(BFFError)
         case answered(status: Int)
         case failed(TransportFailure)
     }
 
-    private let notSent: Counter
+    private let noPlace: Counter
+    private let breakerOpen: Counter
+    private let throttled: Counter
     private let classes: [Counter]
     private let failures: [TransportFailure: Counter]
     private let timer: Timer
@@ -17,17 +20,22 @@ struct CallMetrics: Sendable {
     init(_ operation: Operation) {
         let counter = { (result: String) in
             Counter(
-                label: "connect_bff_upstream_calls", dimensions: [("operation", operation.name), ("result", result)])
+                label: "connect_bff_upstream_calls_total",
+                dimensions: [("operation", operation.name), ("result", result)])
         }
-        notSent = counter("not_sent")
+        noPlace = counter("no_place")
+        breakerOpen = counter("breaker_open")
+        throttled = counter("throttled")
         classes = (1...5).map { counter("\($0)xx") }
-        failures = Dictionary(uniqueKeysWithValues: TransportFailure.allCases.map { ($0, counter("\($0)")) })
+        failures = Dictionary(uniqueKeysWithValues: TransportFailure.allCases.map { ($0, counter($0.label)) })
         timer = Timer(label: "connect_bff_upstream_seconds", dimensions: [("operation", operation.name)])
     }
 
     func count(_ outcome: Outcome) {
         switch outcome {
-        case .notSent: notSent.increment()
+        case .notSent(.overloaded): noPlace.increment()
+        case .notSent(.upstreamLimited): throttled.increment()
+        case .notSent: breakerOpen.increment()
         case .answered(let status): classes[min(max(status / 100, 1), 5) - 1].increment()
         case .failed(let failure): failures[failure]?.increment()
         }
@@ -35,5 +43,17 @@ struct CallMetrics: Sendable {
 
     func took(_ duration: Duration) {
         timer.record(duration: duration)
+    }
+}
+
+extension TransportFailure {
+    fileprivate var label: String {
+        switch self {
+        case .notConnected: "not_connected"
+        case .broken: "broken"
+        case .timedOut: "timed_out"
+        case .unreadable: "unreadable"
+        case .cancelled: "cancelled"
+        }
     }
 }

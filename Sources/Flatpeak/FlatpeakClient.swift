@@ -65,6 +65,12 @@ package final class FlatpeakClient: Sendable {
     /// Says nothing about Flatpeak's health.
     package var isReady: Bool { bearers.isReady }
 
+    /// How it stands with Flatpeak, for operators.
+    package var condition: FlatpeakCondition {
+        let (openBreakers, retriesLeft) = upstream.condition
+        return FlatpeakCondition(login: bearers.condition, openBreakers: openBreakers, retriesLeft: retriesLeft)
+    }
+
     // MARK: - Operations
 
     /// Creates a connect token (upstream.md §2).
@@ -147,6 +153,22 @@ package final class FlatpeakClient: Sendable {
         return Prices(
             body: try answer.bodyForClients(),
             nextUpdate: reply.next_update.flatMap { try? Date($0, strategy: .iso8601) })
+    }
+
+    /// What happened at Flatpeak within the last 90 days, newest first, one page (upstream.md §5.3).
+    /// - Parameters:
+    ///   - id: Begins right after this event, with the next older one.
+    ///   - limit: 1 to 100.
+    package func events(after id: EventID?, limit: Int) async throws(BFFError) -> EventPage {
+        var query = [("limit", String(limit))]
+        if let id { query.append(("starting_after", id.text)) }
+        return try EventPage(try await call(.events, query: query))
+    }
+
+    /// One event (upstream.md §5.3).
+    /// - Throws: `notFound` when Flatpeak does not know it.
+    package func event(_ id: EventID) async throws(BFFError) -> FlatpeakEvent {
+        try FlatpeakEvent(try await call(.event(id)).body)
     }
 
     /// The way in which Connect session calls are relayed: byte for byte, by whoever holds the connections.

@@ -78,6 +78,14 @@ extension HTTPTransport {
             return Array(try await answer.body.collect(upTo: 1 << 20).readableBytesView)
         }
     }
+
+    /// Asks for `url` within 5 seconds, for the sake of whether it answers at all.
+    /// - Returns: Its `Date`.
+    func head(of url: String) async throws -> String? {
+        try await withDeadline(.seconds(5), clock: ContinuousClock()) { [client] in
+            try await client.execute(HTTPClientRequest(url: url), timeout: .seconds(5)).headers.first(name: "date")
+        }
+    }
 }
 
 extension HTTPTransport {

@@ -81,6 +81,14 @@ package struct Operation: Sendable {
         "relay", .relay, .POST, { _ in "/" }, host: .connect, credential: .none, deadline: .seconds(15),
         retries: .unsent)
 
+    /// upstream.md §5.3.
+    static let events = Operation("events", .reads, .GET, { _ in "/events" })
+
+    /// upstream.md §5.3.
+    static func event(_ id: EventID) -> Operation {
+        Operation("event", .reads, .GET, { _ in "/events/\(id)" }, answerLimit: 1 << 20)
+    }
+
     /// upstream.md §6.2.
     static func locationStatus(_ location: LocationID) -> Operation {
         Operation("status", .reads, .GET, { _ in "/locations/\(location)/status" })

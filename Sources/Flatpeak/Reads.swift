@@ -75,4 +75,19 @@ package struct LocationStatus: Sendable {
             }
         return reply.map { TariffStatus($0.status) }
     }
+
+    /// Whether the customer has to connect a tariff again, when an event said so of `tariff`.
+    ///
+    /// The slot of that tariff decides. When no slot has it, or the event named none, any broken slot does, and so does
+    /// a location at which nothing is connected.
+    package func needsReconnection(of tariff: String?) -> Bool {
+        let all = [
+            slots.commodity_import, slots.commodity_export, slots.non_commodity_import, slots.non_commodity_export,
+        ].compactMap(\.self)
+        if let tariff, let own = all.first(where: { $0.tariffID == tariff }) {
+            return TariffStatus(own.status) != .connected
+        }
+        let statuses = all.map { TariffStatus($0.status) }
+        return statuses.contains(.error) || !statuses.contains(.connected)
+    }
 }

@@ -8,11 +8,6 @@ final class Upstream: Sendable {
     private let time: UpstreamTime
     private let policy: Mutex<CallPolicy>
     private let kept = Mutex<[String: CallMetrics]>([:])
-    private let retriesLeft = Gauge(label: "connect_bff_retries_left")
-    private let breakers = Dictionary(
-        uniqueKeysWithValues: Operation.Host.allCases.map { host in
-            (host, Gauge(label: "connect_bff_breaker_open", dimensions: [("host", host.rawValue)]))
-        })
 
     init(_ transport: any UpstreamTransport, time: UpstreamTime) {
         self.transport = transport
@@ -61,7 +56,7 @@ final class Upstream: Sendable {
                 try policy.start(operation, attempt: attempt, at: now)
             }
         } catch {
-            metrics.count(.notSent)
+            metrics.count(.notSent(error))
             throw error
         }
     }
@@ -84,19 +79,25 @@ final class Upstream: Sendable {
         let result = CallPolicy.Result(answer)
         // Chance comes from the kernel, and a call that went well takes none.
         let jitter = result == .answered ? 0 : time.jitter()
-        let (next, isOpen, left) = policy.withLock { policy in
-            let next = policy.finish(
-                operation, attempt: attempt, result, at: now, jitter: jitter, left: left)
-            return (next, policy.isOpen(operation.host), policy.retriesLeft(at: now))
+        let next = policy.withLock { policy in
+            policy.finish(operation, attempt: attempt, result, at: now, jitter: jitter, left: left)
         }
         switch answer {
         case .success(let answer): metrics.count(.answered(status: answer.status))
         case .failure(let failure): metrics.count(.failed(failure))
         }
         metrics.took(started.duration(to: now))
-        breakers[operation.host]?.record(isOpen ? 1 : 0)
-        retriesLeft.record(left)
         return next
+    }
+
+    // MARK: - What operators see
+
+    /// The hosts that are not asked now since they keep failing, and the retries that may still be made.
+    var condition: (openBreakers: Set<Operation.Host>, retriesLeft: Int) {
+        let now = time.now()
+        return policy.withLock { policy in
+            (Set(Operation.Host.allCases.filter { policy.isOpen($0) }), policy.retriesLeft(at: now))
+        }
     }
 }
 

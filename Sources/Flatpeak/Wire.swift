@@ -38,6 +38,17 @@ struct LocationStatusReply: Decodable {
 
     struct Slot: Decodable {
         let status: String
+        /// Of the tariff in the slot; nil as well when it stands there in a form that nobody knows.
+        let tariffID: String?
+
+        private struct Tariff: Decodable { let id: String? }
+        private enum CodingKeys: CodingKey { case status, tariff }
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            status = try container.decode(String.self, forKey: .status)
+            tariffID = (try? container.decodeIfPresent(Tariff.self, forKey: .tariff))?.id
+        }
     }
 }
 

@@ -9,19 +9,26 @@ final class ClientWatch: ChannelInboundHandler, RemovableChannelHandler {
 
     /// HTTP/1.1 answers one request at a time, so there is at most one who wants to know.
     private var waiting: AsyncStream<Never>.Continuation?
+    /// It may leave before anybody asks.
+    private var hasLeft = false
+
+    private func left() {
+        hasLeft = true
+        waiting?.finish()
+    }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if let event = event as? ChannelEvent, event == .inputClosed { waiting?.finish() }
+        if let event = event as? ChannelEvent, event == .inputClosed { left() }
         context.fireUserInboundEventTriggered(event)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        waiting?.finish()
+        left()
         context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        waiting?.finish()
+        left()
         context.fireErrorCaught(error)
     }
 
@@ -34,7 +41,7 @@ final class ClientWatch: ChannelInboundHandler, RemovableChannelHandler {
             // Without a watch, as in tests without sockets, nobody ever leaves.
             guard let watch = try? channel.pipeline.syncOperations.handler(type: ClientWatch.self) else { return }
             watch.waiting = continuation
-            if !channel.isActive { continuation.finish() }
+            if watch.hasLeft || !channel.isActive { continuation.finish() }
         }
         return await withTaskGroup(of: Value?.self) { group in
             group.addTask { await work() }

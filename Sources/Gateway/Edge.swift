@@ -1,9 +1,10 @@
 import Core
 import HTTPTypes
 import Hummingbird
-import Logging
+package import Logging
 import NIOCore
 import Relay
+import Synchronization
 
 /// What the edge knows of a request.
 struct EdgeContext: RequestContext {
@@ -11,11 +12,19 @@ struct EdgeContext: RequestContext {
     var id = RequestID(RequestNumber(high: 0, low: 0))
 
     let channel: any Channel
+    let told = Told()
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         channel = source.channel
     }
+}
+
+/// What a handler told the client was wrong, on its way to the outermost layer: a response has no place for it.
+final class Told: Sendable {
+    private let error = Mutex<BFFError?>(nil)
+    var code: String? { error.withLock { $0?.code } }
+    func note(_ failure: BFFError?) { if let failure { error.withLock { $0 = failure } } }
 }
 
 /// The outermost layer: names the request, puts the headers on that every answer carries, and writes its log line.
@@ -38,20 +47,26 @@ struct Edge: RouterMiddleware {
         do {
             response = try await next(request, context)
         } catch let error as HTTPError where error.status == .notFound {
-            let error: BFFError = RouteTable.methods.contains(request.method) ? .notFound : .methodUnknown
-            response = Reply.failure(error, in: .problem, id: context.id).response
+            response = Self.failure(
+                RouteTable.methods.contains(request.method) ? .notFound : .methodUnknown, context)
         } catch {
             // Not the error itself: its text is not ours, and may hold what must not be logged.
             logger.error("a handler failed", metadata: ["bff.error_type": "\(type(of: error))"])
-            response = Reply.failure(.internalFailure, in: .problem, id: context.id).response
+            response = Self.failure(.internalFailure, context)
         }
         for field in Self.fields where response.headers[field.name] == nil { response.headers.append(field) }
         response.headers[.xRequestID] = context.id.text
         log(
             RequestLine(
                 number: number, method: request.method.rawValue, route: context.endpointPath ?? Self.noRoute,
-                status: response.status.code, milliseconds: started.duration(to: .now).milliseconds))
+                status: response.status.code, code: context.told.code, duration: started.duration(to: .now)))
         return response
+    }
+
+    private static func failure(_ error: BFFError, _ context: EdgeContext) -> Response {
+        let reply = Reply.failure(error, in: .problem, id: context.id)
+        context.told.note(error)
+        return reply.response
     }
 
     /// On every answer, unless a handler said otherwise: nothing is sniffed, framed, cached or told to a next page.
@@ -79,12 +94,21 @@ extension HTTPField.Name {
 
 extension RequestLine {
     /// The line as an event of a logger.
-    func write(to logger: Logger) {
-        logger.info(
-            "request",
-            metadata: [
-                "bff.request": "\(RequestID(number))", "http.method": "\(method)", "http.route": "\(route)",
-                "http.status": "\(status)", "bff.milliseconds": "\(milliseconds)",
-            ])
+    package func write(to logger: Logger) {
+        var metadata: Logger.Metadata = [
+            "bff.request": "\(RequestID(number))", "http.method": "\(method)", "http.route": "\(route)",
+            "http.status": "\(status)", "bff.milliseconds": "\(milliseconds)",
+        ]
+        if let code { metadata["bff.code"] = "\(code)" }
+        logger.log(level: level, "request", metadata: metadata)
+    }
+
+    /// The level at which the line is logged.
+    package var level: Logger.Level {
+        switch weight {
+        case .usual: .info
+        case .trouble: .warning
+        case .failure: .error
+        }
     }
 }

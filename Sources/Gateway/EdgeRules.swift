@@ -1,5 +1,6 @@
 import Core
 import HTTPTypes
+import Metrics
 import NIOCore
 import Relay
 
@@ -8,6 +9,9 @@ final class EdgeRules: LaneRules {
     let routes: [Route]
     let crossOrigin: CrossOrigin
     let underWay: UnderWay
+    /// Deliveries of Flatpeak's under way: however many come, users find their places free, and a body of 256 KiB is
+    /// held for each of these at most.
+    let deliveries = UnderWay(256)
     let limits: Limits
     let proxies: TrustedProxies
     /// The names under which this service is reached, in lower case and without a port; empty for any.
@@ -16,6 +20,8 @@ final class EdgeRules: LaneRules {
     /// The fields of every answer as lines, by the origin that may read it; the empty one for all others.
     private let lines: [String: ByteBuffer]
     private let strictTransportLine: ByteBuffer
+    private let metrics: RequestMetrics
+    private let untrustedForwarding = Counter(label: "connect_bff_untrusted_forwarding_total")
 
     let bodyLimit: Int
 
@@ -30,6 +36,7 @@ final class EdgeRules: LaneRules {
         self.proxies = proxies
         self.hosts = hosts
         self.log = log
+        metrics = RequestMetrics(routes.map(\.template) + [Edge.noRoute])
         bodyLimit = RoutePolicy.relay.bodyLimit ?? 0
         let origins = crossOrigin.origins.union([""])
         lines = Dictionary(
@@ -46,7 +53,7 @@ final class EdgeRules: LaneRules {
         let name = host.prefix(upTo: (host.hasSuffix("]") ? nil : host.lastIndex(of: ":")) ?? host.endIndex)
         if hosts.contains(name.lowercased()) { return true }
         // Probes come to an address, and learn nothing that is anybody's.
-        return routes.contains { $0.template == path && !$0.policy.isShed }
+        return routes.contains { $0.template == path && $0.policy.isProbe }
     }
 
     func enter() -> Bool { underWay.enter() }
@@ -58,10 +65,15 @@ final class EdgeRules: LaneRules {
     }
 
     func admitAddress(_ head: JudgedHead, from peer: Peer) throws(BFFError) {
-        guard limits.countsAddresses, let address = ClientAddress(head, from: peer, behind: proxies).address else {
-            return
+        if !(head.forwardedFor.isEmpty && head.forwarded.isEmpty), !proxies.contains(peer) {
+            untrustedForwarding.increment()
         }
+        guard limits.countsAddresses, let address = address(head, from: peer) else { return }
         try limits.takeAddress(address)?.pass()
+    }
+
+    func address(_ head: JudgedHead, from peer: Peer) -> IPAddress? {
+        ClientAddress(head, from: peer, behind: proxies).address
     }
 
     /// What tells a browser to stay on https, when a proxy of ours says that it used https.
@@ -88,7 +100,9 @@ final class EdgeRules: LaneRules {
             route: route?.template ?? Edge.noRoute, contentType: reply.headers[.contentType] ?? "", body: reply.body)
     }
 
+    /// Counts a request that was answered, and writes its line.
     func write(_ line: RequestLine) {
+        metrics.count(line)
         log(line)
     }
 }

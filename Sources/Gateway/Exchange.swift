@@ -48,6 +48,8 @@ package struct Reply: Sendable {
     package var status: HTTPResponse.Status
     package var headers: HTTPFields
     package var body: [UInt8]
+    /// The error that it tells, if it tells one.
+    var failure: BFFError?
     /// Sends the body piece by piece, as it comes about, instead of ``body``.
     var stream: ResponseBody?
 

@@ -15,6 +15,9 @@ package final class Limits: Sendable {
     /// Whether it matters who calls at all.
     let countsAddresses: Bool
     private let now: @Sendable () -> ContinuousClock.Instant
+    /// Deliveries that were not Flatpeak's, by client address.
+    private let forgeries = Mutex(
+        RateLimiter<[UInt8]>(RateLimit(count: 60, period: .seconds(60)), capacity: Limits.capacity))
 
     /// Keys that each kind remembers.
     private static let capacity = 100_000
@@ -55,10 +58,25 @@ package final class Limits: Sendable {
         mint.withLock { Self.take(subject.text, from: &$0, .mint, at: now()) }
     }
 
-    /// An IPv6 client has a whole /64 to itself.
     func takeAddress(_ client: IPAddress) -> Verdict? {
-        let key = client.bytes.count == 16 ? Array(client.bytes.prefix(8)) : client.bytes
-        return address.withLock { Self.take(key, from: &$0, .address, at: now()) }
+        address.withLock { Self.take(Self.key(of: client), from: &$0, .address, at: now()) }
+    }
+
+    /// Refuses an address that sent too many deliveries that were not Flatpeak's.
+    ///
+    /// - Parameter client: Nil for clients that cannot be told apart.
+    func admitDelivery(from client: IPAddress?) throws(BFFError) {
+        let isExhausted = forgeries.withLock { $0.isExhausted(client.map(Self.key) ?? [], at: now()) }
+        if isExhausted { throw .rateLimited(retryAfter: 1) }
+    }
+
+    func countForgery(from client: IPAddress?) {
+        forgeries.withLock { _ = $0.take(client.map(Self.key) ?? [], at: now()) }
+    }
+
+    /// An IPv6 client has a whole /64 to itself.
+    private static func key(of client: IPAddress) -> [UInt8] {
+        client.bytes.count == 16 ? Array(client.bytes.prefix(8)) : client.bytes
     }
 
     private static func take<Key>(

@@ -40,6 +40,7 @@ extension Reply {
         case .page:
             reply = page(error.title, "\(error.detail) (\(id))", status: status)
         }
+        reply.failure = error
         if let seconds = error.retryAfter { reply.headers[.retryAfter] = String(seconds) }
         return reply
     }

@@ -19,6 +19,8 @@ package struct Route: Sendable {
         case user(@Sendable (Exchange, Subject) async throws(BFFError) -> Reply)
         /// The holder of a connect token that we minted: the relay's lane answers, before the router sees the request.
         case connectTokenHolder
+        /// Flatpeak, which signs what it sends: whether it did, the handler finds out (`signatureInvalid`).
+        case flatpeak(@Sendable (Exchange) async throws(BFFError) -> Reply)
         /// Anyone: nothing here is anybody's.
         case anyone(@Sendable (Exchange) async throws(BFFError) -> Reply)
     }
@@ -48,6 +50,9 @@ package struct RoutePolicy: Sendable {
     ///
     /// Probes answer always.
     package var isShed = true
+
+    /// Whether it answers under any name, since probes come to an address.
+    package var isProbe = false
 
     /// What a subject may not do too often here.
     package var limit: Limit?
@@ -80,6 +85,9 @@ package struct RoutePolicy: Sendable {
     package static let relay = RoutePolicy(dialect: .connect, origins: .listed, bodyLimit: 64 << 10)
     /// Pages that a browser navigates to, from anywhere.
     package static let page = RoutePolicy(dialect: .page, origins: .none)
+    /// Flatpeak's deliveries: not shed with users' requests, and with places of their own.
+    package static let delivery = RoutePolicy(
+        dialect: .problem, origins: .none, bodyLimit: 256 << 10, isShed: false, isProbe: false)
     /// Documents and probes.
-    package static let open = RoutePolicy(dialect: .problem, origins: .none, isShed: false)
+    package static let open = RoutePolicy(dialect: .problem, origins: .none, isShed: false, isProbe: true)
 }

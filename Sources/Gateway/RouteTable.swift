@@ -40,6 +40,9 @@ package struct RouteTable: Sendable {
             log: log ?? { $0.write(to: logger) })
     }
 
+    /// Requests that have a place at this moment.
+    package var underWay: Int { edge.underWay.count }
+
     /// The rules of this table for what is answered before the router.
     package var laneRules: any LaneRules { edge }
 
@@ -51,11 +54,13 @@ package struct RouteTable: Sendable {
     /// Hummingbird's router with this table in it.
     func router() -> Router<EdgeContext> {
         let router = Router(context: EdgeContext.self)
-        router.add(middleware: Edge(randomBytes: randomBytes, logger: logger, log: edge.log))
+        router.add(middleware: Edge(randomBytes: randomBytes, logger: logger, log: edge.write))
         for (template, routes) in Dictionary(grouping: routes, by: \.template) {
             for method in Self.methods {
                 router.on(RouterPath(template), method: method) { request, context in
-                    await answer(request, context, among: routes).response
+                    let reply = await answer(request, context, among: routes)
+                    context.told.note(reply.failure)
+                    return reply.response
                 }
             }
         }
@@ -114,6 +119,10 @@ package struct RouteTable: Sendable {
                 try admit(route, judged, provesSender: true)
                 // The lane takes every spelling of its paths that means them.
                 throw .notFound
+            case .flatpeak(let handle):
+                reply = try await delivery(from: edge.address(judged, from: caller.peer)) { () throws(BFFError) in
+                    try await handle(try await exchange(route, request, context))
+                }
             case .anyone(let handle):
                 reply = try await handle(try await exchange(route, request, context))
             }
@@ -123,6 +132,21 @@ package struct RouteTable: Sendable {
         mintVerdict?.mark(&reply)
         for field in edge.strictTransport(for: judged, from: caller.peer) { reply.headers.append(field) }
         return reply
+    }
+
+    /// Takes a delivery in a place of its own, unless too many from that address were forged.
+    private func delivery(
+        from address: IPAddress?, _ take: () async throws(BFFError) -> Reply
+    ) async throws(BFFError) -> Reply {
+        guard edge.deliveries.enter() else { throw .overloaded }
+        defer { edge.deliveries.leave() }
+        try edge.limits.admitDelivery(from: address)
+        do throws(BFFError) {
+            return try await take()
+        } catch {
+            if error == .signatureInvalid { edge.limits.countForgery(from: address) }
+            throw error
+        }
     }
 
     private func admit(_ route: Route, _ head: JudgedHead, provesSender: Bool) throws(BFFError) {
@@ -172,6 +196,7 @@ final class UnderWay: Sendable {
         places = Mutex(Bulkhead(limit: capacity))
     }
 
+    var count: Int { places.withLock { $0.underWay } }
     func enter() -> Bool { places.withLock { $0.enter() } }
     func leave() { places.withLock { $0.leave() } }
 }

@@ -1,4 +1,5 @@
 import COpenSSL
+import Synchronization
 
 /// The keys of `BFF_STATE_KEY`, with which connect tokens are sealed before they are written to disk: AES-256-GCM
 /// (NIST SP 800-38D), a fresh nonce each time.
@@ -8,8 +9,20 @@ package struct SealingKeys: Sendable, CustomStringConvertible, CustomReflectable
     private struct Key {
         let id: [UInt8]
         let bytes: [UInt8]
+
+        init(_ bytes: [UInt8]) {
+            precondition(bytes.count == SealingKeys.keyLength)
+            id = SealingKeys.id(of: bytes)
+            self.bytes = bytes
+        }
     }
-    private let keys: [Key]
+    /// Shared by all copies, so that a key that is replaced is replaced for all.
+    private final class Ring: Sendable {
+        let keys: Mutex<[Key]>
+        init(_ keys: [Key]) { self.keys = Mutex(keys) }
+    }
+    private let ring: Ring
+    private var keys: [Key] { ring.keys.withLock { $0 } }
     private let randomBytes: @Sendable (Int) -> [UInt8]
 
     /// The length of a key, in bytes.
@@ -23,9 +36,19 @@ package struct SealingKeys: Sendable, CustomStringConvertible, CustomReflectable
     ///   - keys: At least one, each of ``keyLength`` bytes.
     ///   - randomBytes: A cryptographically secure source; makes nonces.
     package init(_ keys: [[UInt8]], randomBytes: @escaping @Sendable (Int) -> [UInt8]) {
-        precondition(!keys.isEmpty && keys.allSatisfy { $0.count == Self.keyLength })
-        self.keys = keys.map { Key(id: Self.id(of: $0), bytes: $0) }
+        precondition(!keys.isEmpty)
+        ring = Ring(keys.map { Key($0) })
         self.randomBytes = randomBytes
+    }
+
+    /// Seals under the first of `keys` from now on; those known before still open.
+    /// - Parameter keys: At least one, each of ``keyLength`` bytes.
+    package func adopt(_ keys: [[UInt8]]) {
+        precondition(!keys.isEmpty)
+        let new = keys.map { Key($0) }
+        ring.keys.withLock { known in
+            known = new + known.filter { old in !new.contains { $0.id == old.id } }
+        }
     }
 
     /// The id of the key that seals.
@@ -39,11 +62,12 @@ package struct SealingKeys: Sendable, CustomStringConvertible, CustomReflectable
     /// Seals `plaintext`, to be opened in the same `context` alone.
     /// - Returns: Key id, nonce, ciphertext and tag, in this order.
     package func seal(_ plaintext: some Sequence<UInt8>, context: some Sequence<UInt8>) -> [UInt8] {
+        let key = keys[0]
         let nonce = randomBytes(Self.nonceLength)
         precondition(nonce.count == Self.nonceLength)
-        guard let (ciphertext, tag) = Cipher.run(.seal, Array(plaintext), Array(context), keys[0].bytes, nonce, tag: [])
+        guard let (ciphertext, tag) = Cipher.run(.seal, Array(plaintext), Array(context), key.bytes, nonce, tag: [])
         else { preconditionFailure("libcrypto has no AES-256-GCM; OpenSSL.requireVersion3() is called first") }
-        return keys[0].id + nonce + ciphertext + tag
+        return key.id + nonce + ciphertext + tag
     }
 
     /// Opens what ``seal(_:context:)`` made; nil when it was altered, moved to another context, or sealed under a key

@@ -346,7 +346,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         // What was written says that more will come. Only a torn connection tells every client that it will not: one
         // that was closed cleanly looks like the end of an answer to HTTP/1.0.
         answer = nil
-        over(error.status)
+        over(error.status, error.code)
         turns.closed()
         guard let context else { return }
         let reset = linger(l_onoff: 1, l_linger: 0)
@@ -371,7 +371,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             into: &answer, error.status, contentType: refusal.contentType, retryAfter: error.retryAfter,
             length: refusal.body.count)
         answer.writeBytes(refusal.body)
-        finish(answer, error.status)
+        finish(answer, error.status, error.code)
     }
 
     /// Refuses what is not read any further, on whatever route it was meant for.
@@ -401,8 +401,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     // MARK: - Ends of turns
 
-    private func finish(_ answer: ByteBuffer, _ status: Int) {
-        over(status)
+    private func finish(_ answer: ByteBuffer, _ status: Int, _ code: String? = nil) {
+        over(status, code)
         turns.answered()
         guard turns.turn == .closing, let context else {
             port.send(answer)
@@ -415,12 +415,12 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     }
 
     /// Writes the line of a request of ours and forgets it.
-    private func over(_ status: Int) {
+    private func over(_ status: Int, _ code: String? = nil) {
         let now = lane.calls.now()
         lane.rules.write(
             RequestLine(
-                number: number, method: method, route: route, status: status,
-                milliseconds: since.duration(to: now).milliseconds))
+                number: number, method: method, route: route, status: status, code: code,
+                duration: since.duration(to: now)))
         since = now
         refusal = nil
         body = nil
@@ -536,7 +536,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private func left() {
         loop.remove(self)
         held.removeAll()
-        if turns.isOurs { over(BFFError.clientClosed.status) }
+        if turns.isOurs { over(BFFError.clientClosed.status, BFFError.clientClosed.code) }
         turns.closed()
         call?.clientLeft()
         call = nil
@@ -558,12 +558,5 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         case .closing where since.duration(to: now) > times.linger: context?.close(promise: nil)
         case .reading, .asked, .answering, .passing, .closing: break
         }
-    }
-}
-
-extension Duration {
-    /// Whole ones, as a log line has them.
-    package var milliseconds: Int64 {
-        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
     }
 }

@@ -1,5 +1,6 @@
 import Core
 import Flatpeak
+import Metrics
 import NIOCore
 
 /// What the lane has on one event loop: all of it is touched there alone, so nothing of it is locked.
@@ -10,6 +11,8 @@ final class LaneLoop {
     private var numbers: RequestNumbers
     private var connections: [LaneHandler] = []
     private var timer: RepeatedTask?
+    private let lag = Timer(label: "connect_bff_event_loop_lag_seconds")
+    private var tickEnded: ContinuousClock.Instant?
     /// As of the last tick, for what need not be exact.
     private(set) var now: ContinuousClock.Instant
     /// The `Date` line of every answer, as of the last tick.
@@ -45,9 +48,12 @@ final class LaneLoop {
 
     private func tick() {
         now = lane.calls.now()
+        // The next one was asked for when the last one ended.
+        if let tickEnded { lag.record(duration: max(.zero, tickEnded.duration(to: now) - lane.times.tick)) }
         writeDate()
         pool.tick(at: now)
         for connection in connections { connection.tick(at: now) }
+        tickEnded = lane.calls.now()
     }
 
     private func writeDate() {

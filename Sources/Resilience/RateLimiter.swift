@@ -41,6 +41,11 @@ package struct RateLimiter<Key: Hashable & Sendable>: Sendable {
         return Decision(isAllowed: isAllowed, remaining: tokens, wait: wait)
     }
 
+    /// Whether a token of `key` would be refused now; takes none.
+    package func isExhausted(_ key: Key, at now: ContinuousClock.Instant) -> Bool {
+        slots[key].map { buckets.tokens($0, at: now) < 1 } ?? false
+    }
+
     private mutating func add(_ key: Key, at now: ContinuousClock.Instant) -> Int {
         if slots.count >= capacity { makeRoom(at: now) }
         let slot = buckets.addFull(at: now)

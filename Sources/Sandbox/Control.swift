@@ -21,6 +21,15 @@ import FoundationEssentials
 ///     POST   /account-version       {"version"}
 ///     POST   /bearer-life           {"seconds"}
 ///     POST   /token-life            {"seconds"}
+///     POST   /tariffs/expire        {"location_id"}
+///     POST   /tariffs/reconnect     {"location_id"}
+///     POST   /events                {"type","data","live","count","per_second"}: something happened
+///     POST   /webhooks              {"url","resigned","cumulative","copies","reordered","held","down","delay_seconds",
+///                                   "signature"}: see Sandbox.DeliverySettings; what is not named stays
+///     GET    /webhooks              how it is set, counts and times
+///     GET    /webhooks/deliveries   each event with its attempts
+///     POST   /webhooks/resend       {"event_id"}
+///     POST   /webhooks/keys         {"retire":true}: a new signing key
 ///     GET    /sessions
 ///     POST   /reset                 forgets everything
 ///
@@ -31,7 +40,9 @@ extension Sandbox {
         "GET /", "POST /clock", "POST /bearers/expire", "POST /tokens/{cot}/expire", "POST /faults", "DELETE /faults",
         "POST /keys/refuse", "POST /keys/accept", "POST /accounts", "GET /requests", "GET /requests/count",
         "DELETE /requests", "POST /pending/finish", "POST /pending/fail", "POST /mode", "POST /account-version",
-        "POST /bearer-life", "POST /token-life", "GET /sessions", "POST /reset",
+        "POST /bearer-life", "POST /token-life", "POST /tariffs/expire", "POST /tariffs/reconnect", "POST /events",
+        "POST /webhooks", "GET /webhooks", "GET /webhooks/deliveries", "POST /webhooks/resend", "POST /webhooks/keys",
+        "GET /sessions", "POST /reset",
     ]
 
     func answerControl(_ request: HTTPRequest) -> HTTPAnswer {
@@ -65,6 +76,18 @@ extension Sandbox {
         case "POST /account-version": setAccountVersion(try required("version", in: body))
         case "POST /bearer-life": setBearerLife(try seconds(body))
         case "POST /token-life": setTokenLife(try seconds(body))
+        case "POST /tariffs/expire": try setTariffs(body, expired: true)
+        case "POST /tariffs/reconnect": try setTariffs(body, expired: false)
+        case "POST /events": return try emit(body)
+        case "POST /webhooks": try setDelivery(body)
+        case "GET /webhooks": return withWorld { world, _ in world.deliveries.summary }
+        case "GET /webhooks/deliveries":
+            return withWorld { world, _ in ["data": .array(world.deliveries.all.map(\.json))] }
+        case "POST /webhooks/resend":
+            let event = try required("event_id", in: body)
+            guard withWorld({ $0.deliveries.resend(event, at: $1) }) else { throw .notFound }
+        case "POST /webhooks/keys":
+            do { try rotateWebhookKeys(retiring: try body.flag("retire")) } catch { throw .bare(500, "No key") }
         case "POST /reset": reset()
         case let other where other.hasPrefix("POST /tokens/") && other.hasSuffix("/expire"):
             guard expireToken(String(other.dropFirst(13).dropLast(7))) else { throw .notFound }
@@ -108,6 +131,45 @@ extension Sandbox {
             location: try body.text("location_id"), connectToken: try body.text("connect_token"),
             succeeding: succeeding)
         guard found else { throw .bare(404, "No pending connection") }
+    }
+
+    private func setTariffs(_ body: Fields, expired: Bool) throws(Refusal) {
+        let location = try required("location_id", in: body)
+        guard withWorld({ $0.setTariffs(at: location, expired: expired, at: $1) }) else {
+            throw .bare(404, "No such tariff")
+        }
+    }
+
+    private func emit(_ body: Fields) throws(Refusal) -> JSON {
+        let count = body.members["count"] == nil ? 1 : Int(try body.number("count"))
+        guard (1...100_000).contains(count) else { throw .bare(400, "count is out of range") }
+        let ids = emit(
+            try required("type", in: body), try body.object("data")?.members ?? [:], live: try body.flag("live"),
+            count: count, perSecond: body.members["per_second"] == nil ? nil : max(1, try body.number("per_second")))
+        return ["data": .array(ids.map(JSON.string))]
+    }
+
+    private func setDelivery(_ body: Fields) throws(Refusal) {
+        var settings = deliverySettings
+        if body.members["url"] != nil {
+            let url = try body.text("url") ?? ""
+            guard url.isEmpty || DeliveryClient.Address(url) != nil else { throw .bare(400, "url must be http:") }
+            settings.url = url.isEmpty ? nil : url
+        }
+        if body.members["resigned"] != nil { settings.isResigned = try body.flag("resigned") }
+        if body.members["cumulative"] != nil { settings.isCumulative = try body.flag("cumulative") }
+        if body.members["reordered"] != nil { settings.isReordered = try body.flag("reordered") }
+        if body.members["held"] != nil { settings.isHeld = try body.flag("held") }
+        if body.members["down"] != nil { settings.isDown = try body.flag("down") }
+        if body.members["copies"] != nil { settings.copies = min(10, max(1, Int(try body.number("copies")))) }
+        if body.members["delay_seconds"] != nil { settings.delay = try body.number("delay_seconds") }
+        if let name = try body.text("signature") {
+            guard let signature = DeliverySettings.Signature(rawValue: name) else {
+                throw .bare(400, "Unknown signature")
+            }
+            settings.signature = signature
+        }
+        deliver(settings)
     }
 
     private var counts: JSON {

@@ -1,3 +1,5 @@
+import FoundationEssentials
+
 /// A request as it arrived: nothing decoded but the query.
 struct HTTPRequest: Sendable {
     var method: String
@@ -40,6 +42,13 @@ struct HTTPAnswer: Sendable {
 
     static func json(_ value: JSON, status: Int = 200) -> HTTPAnswer {
         HTTPAnswer(status: status, headers: [("Content-Type", "application/json")], body: value.bytes)
+    }
+
+    /// The same with a `Date`, by the sandbox's clock.
+    func dated(_ now: Date) -> HTTPAnswer {
+        var answer = self
+        answer.headers.append(("Date", Timestamp.http(now)))
+        return answer
     }
 
     /// The bare `{message}` that upstream answers on 403, 404 and 500 (upstream.md §7).

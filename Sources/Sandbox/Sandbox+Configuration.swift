@@ -27,6 +27,8 @@ extension Sandbox {
         /// The account's default `Flatpeak-Version`; an older one is refused.
         package var accountVersion = "2025-09-14.anode"
         package var mode = Mode.plain
+        /// Where events are delivered, by `http:` alone; nil delivers nothing.
+        package var webhookURL: String?
         /// The clock, before anything that the control surface adds to it.
         package var now: @Sendable () -> Date = { Date() }
         /// Identifiers follow from it.

@@ -1,5 +1,6 @@
 package import FoundationEssentials
 package import Logging
+import NIOCore
 import Synchronization
 
 /// A stateful emulator of api.flatpeak.com and connect.flatpeak.com.
@@ -8,18 +9,19 @@ import Synchronization
 package final class Sandbox: Sendable {
     private struct Listening {
         var servers: [HTTPServer] = []
+        var delivering: RepeatedTask?
         var addresses = Addresses(api: "", connect: "", control: "", provider: "")
     }
 
-    private let configuration: Configuration
+    let configuration: Configuration
     private let logger: Logger
     private let world: Mutex<World>
-    private let webhookKey: WebhookKey
+    let webhookKeys: WebhookKeys
     private let listening = Mutex(Listening())
 
     private init(_ configuration: Configuration, logger: Logger) {
         var world = World(configuration)
-        webhookKey = WebhookKey(id: String(world.ids.next("wsk").dropFirst(4)))
+        webhookKeys = WebhookKeys(id: String(world.ids.next("wsk").dropFirst(4)))
         self.world = Mutex(world)
         self.configuration = configuration
         self.logger = logger
@@ -45,8 +47,11 @@ package final class Sandbox: Sendable {
         let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
         let urls = servers.map { "http://\(host):\($0.port)" }
         let addresses = Addresses(api: urls[0], connect: urls[1], control: urls[2], provider: urls[3])
-        sandbox.listening.withLock { [servers] in $0 = Listening(servers: servers, addresses: addresses) }
         sandbox.world.withLock { $0.providerHost = addresses.provider }
+        let delivering = sandbox.startDelivering()
+        sandbox.listening.withLock { [servers] in
+            $0 = Listening(servers: servers, delivering: delivering, addresses: addresses)
+        }
         logger.info("Sandbox listens", metadata: ["sandbox.api": "\(addresses.api)"])
         return sandbox
     }
@@ -58,6 +63,7 @@ package final class Sandbox: Sendable {
     package func stop() async {
         let servers = listening.withLock { listening in
             defer { listening.servers = [] }
+            listening.delivering?.cancel()
             return listening.servers
         }
         for server in servers { await server.stop() }
@@ -67,15 +73,15 @@ package final class Sandbox: Sendable {
 
     private func answerAPI(_ request: HTTPRequest) -> HTTPAnswer {
         // The key is made outside the lock: it takes a while.
-        let keySet = request.path == "/jwks.json" ? try? webhookKey.keySet() : nil
-        let answer = withWorld { $0.answerAPI(request, keySet: keySet, at: $1) }
+        let keySet = request.path == "/jwks.json" ? try? webhookKeys.keySet() : nil
+        let answer = withWorld { $0.answerAPI(request, keySet: keySet, at: $1).dated($1) }
         logger.debug(
             "API answered", metadata: ["sandbox.path": "\(request.path)", "sandbox.status": "\(answer.status)"])
         return answer
     }
 
     private func answerConnect(_ request: HTTPRequest) -> HTTPAnswer {
-        let answer = withWorld { $0.answerConnect(request, at: $1) }
+        let answer = withWorld { $0.answerConnect(request, at: $1).dated($1) }
         logger.debug("Connect answered", metadata: ["sandbox.status": "\(answer.status)"])
         return answer
     }

@@ -5,6 +5,19 @@ enum Timestamp {
     /// UTC to the second, as in `2026-11-23T12:00:00Z`.
     static func utc(_ date: Date) -> String { wall(date.epochSeconds) + "Z" }
 
+    /// As in a `Date` header (RFC 9110 section 5.6.7).
+    static func http(_ date: Date) -> String {
+        let seconds = date.epochSeconds
+        let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        // 1970-01-01 was a Thursday.
+        let weekday = days[((seconds.floorDivided(by: 86_400) % 7) + 7) % 7]
+        let wall = wall(seconds)
+        let parts = wall.prefix(10).split(separator: "-")
+        let month = months[(Int(parts[1]) ?? 1) - 1]
+        return "\(weekday), \(parts[2]) \(month) \(parts[0]) \(wall.dropFirst(11)) GMT"
+    }
+
     /// `2026-11-23T12:00:00.042`, as the Connect error object writes it (upstream.md §4.5).
     static func withoutZone(_ date: Date) -> String {
         let milliseconds = Int((date.timeIntervalSince1970 * 1000).rounded(.down))

@@ -81,6 +81,7 @@ struct World: Sendable {
     private(set) var tariffs: [String: [Tariff]] = [:]
     /// Oldest first.
     private(set) var events: [Event] = []
+    var deliveries: Deliveries
     private var customers: [String: String] = [:]
 
     init(_ configuration: Sandbox.Configuration) {
@@ -88,6 +89,9 @@ struct World: Sendable {
         bearerLife = configuration.bearerLife
         tokenLife = configuration.tokenLife
         ids = IDSource(seed: configuration.seed)
+        var settings = Sandbox.DeliverySettings()
+        settings.url = configuration.webhookURL
+        deliveries = Deliveries(settings)
         accounts = [
             configuration.account: Account(keys: Set(configuration.keys), version: configuration.accountVersion)
         ]
@@ -256,7 +260,36 @@ struct World: Sendable {
         record("location.update", ["id": .string(locationID), "object": "location"], scope: scope, at: now)
     }
 
-    private mutating func record(_ type: String, _ data: [String: JSON], scope: Scope, at now: Date) {
-        events.append(Event(id: ids.next("evt"), scope: scope, type: type, data: data, created: now))
+    /// - Parameter seconds: How long it takes until it is delivered.
+    @discardableResult
+    mutating func record(
+        _ type: String, _ data: [String: JSON], scope: Scope, at now: Date, after seconds: TimeInterval = 0
+    ) -> String {
+        let event = Event(id: ids.next("evt"), scope: scope, type: type, data: data, created: now)
+        events.append(event)
+        deliveries.add(event, after: seconds)
+        return event.id
+    }
+
+    /// Lets the connected tariffs of a location expire, or the failed ones be connected again, with the events that go
+    /// with it; false where there is none.
+    mutating func setTariffs(at locationID: String, expired: Bool, at now: Date) -> Bool {
+        var found = false
+        for (index, tariff) in (tariffs[locationID] ?? []).enumerated()
+        where tariff.draft.state == (expired ? .connected : .failed) {
+            found = true
+            tariffs[locationID]?[index].draft.state = expired ? .failed : .connected
+            guard expired else {
+                recordUpdate(of: locationID, scope: tariff.scope, at: now)
+                continue
+            }
+            record(
+                "tariff.expired",
+                [
+                    "live_mode": .bool(tariff.scope.live), "location_id": .string(locationID),
+                    "tariff_id": .string(tariff.id), "account_id": .string(tariff.scope.account),
+                ], scope: tariff.scope, at: now)
+        }
+        return found
     }
 }

@@ -89,6 +89,16 @@ struct KnownSessions {
 
     // MARK: - What is known
 
+    /// All that are remembered.
+    var ids: [SessionID] {
+        young.entries.keys + old.entries.keys.filter { young.entries[$0] == nil }
+    }
+
+    /// A session, without keeping it young.
+    func peek(_ id: SessionID) -> ConnectSession? {
+        (young.entries[id] ?? old.entries[id])?.session
+    }
+
     mutating func session(_ id: SessionID) -> ConnectSession? {
         index(of: id).map { young.entries.values[$0].session }
     }

@@ -57,14 +57,51 @@ package final class LocationReads: Sendable {
         package let body: [UInt8]
         /// How long ago it was read, when Flatpeak could not be asked again; else nil.
         package let age: Duration?
+        /// What the user has to do at the location; told with its status alone.
+        package var action: RequiredAction?
     }
 
     /// How the tariffs of a location stand.
     /// - Throws: `notFound` for a location that is not the subject's, whether it exists or not; here and below.
     package func status(of location: LocationID, for subject: Subject) async throws(BFFError) -> Found {
-        try await read(.status, of: location, for: subject) { [flatpeak] () throws(BFFError) in
-            (try await flatpeak.status(of: location).body, Self.statusLife)
+        var found = try await read(.status, of: location, for: subject) { [self] () throws(BFFError) in
+            (try await ask(location).status.body, Self.statusLife)
         }
+        found.action = try await ledger.ask { store throws(BFFError) in
+            try await store.actions(at: [location])[location]?.required
+        }
+        return found
+    }
+
+    /// How the tariffs of a location stand now, whoever owns it: something happened there, and what was read of it
+    /// before is not shown any more.
+    /// - Returns: The status, and the moment at which it was asked for.
+    package func look(at location: LocationID) async throws(BFFError) -> (status: LocationStatus, askedAt: Date) {
+        forget(location)
+        return try await ask(location)
+    }
+
+    /// Something happened at a location: what was read of it is not shown any more, and what its user had to do is looked
+    /// into, if there was anything.
+    package func changed(at location: LocationID) async throws(BFFError) {
+        forget(location)
+        let hasAction = try await ledger.ask { store throws(BFFError) in
+            try await !store.actions(at: [location]).isEmpty
+        }
+        if hasAction { _ = try await ask(location) }
+    }
+
+    /// Asks for a status, and takes back what the user had to do when that is done.
+    private func ask(_ location: LocationID) async throws(BFFError) -> (status: LocationStatus, askedAt: Date) {
+        let askedAt = now()
+        let status = try await flatpeak.status(of: location)
+        try await ledger.ask { store throws(BFFError) in
+            guard let action = try await store.actions(at: [location])[location],
+                !status.needsReconnection(of: action.tariff)
+            else { return }
+            try await store.clearAction(at: location, knownBefore: askedAt)
+        }
+        return (status, askedAt)
     }
 
     /// The tariffs of a location.

@@ -33,13 +33,9 @@ package protocol Outbox: Sendable {
     func eventCounts() async throws(BFFError) -> EventCounts
 }
 
-/// `evt_…` for an event of ours: the `webhook-id` by which a receiver knows an event again.
-package typealias EventID = Identifier<EventKind>
-/// See ``EventID``.
-package enum EventKind {}
-
 /// Something that the integrator's backend is to hear of.
 package struct NewEvent: Equatable, Sendable {
+    /// `evt_…`: the `webhook-id` by which a receiver knows an event again; an event of Flatpeak's keeps its own.
     package let id: EventID
     /// What happened, such as `session.connected`.
     package let type: String

@@ -31,10 +31,14 @@ extension ConnectSession {
     /// How long a provider may take before a pending connection counts as failed (upstream.md §4.4).
     package static let pendingLimit: TimeInterval = 48 * 3600
 
+    /// How long a session that Flatpeak called complete stays open after the customer was last seen, in seconds: Connect
+    /// completes it when it shows the summary, from which the customer still goes back, closes or disconnects.
+    static let lingerLimit: TimeInterval = 15 * 60
+
     /// The outcome at `now`: a function of the facts, not of the order in which they came.
     package func outcome(at now: Date) -> Outcome {
         let isOver = now >= expiresAt || facts.goneAt != nil
-        var endedAt = left
+        var endedAt = left ?? completed(by: now)
         if endedAt == nil, isOver { endedAt = min(expiresAt, facts.goneAt ?? expiresAt) }
         return Outcome(
             state: facts.located.map { state(with: $0, at: now, isOver: isOver) }
@@ -46,6 +50,13 @@ extension ConnectSession {
     /// When the customer left, unless they came back afterwards.
     var left: Date? {
         facts.cameBack ? nil : facts.leftAt
+    }
+
+    /// When the session was over for Flatpeak, once the customer is not seen any more.
+    private func completed(by now: Date) -> Date? {
+        guard let completedAt = facts.completedAt else { return nil }
+        let end = max(completedAt, facts.stayedAt ?? completedAt)
+        return now >= end + Self.lingerLimit ? end : nil
     }
 
     private func state(with located: SessionFacts.Located, at now: Date, isOver: Bool) -> SessionState {

@@ -26,6 +26,8 @@ package struct SessionFacts: Codable, Equatable, Sendable {
     package var status: StampedStatus?
     /// When Flatpeak was last asked about the session, whether it answered or not.
     package var askedAt: Date?
+    /// When Flatpeak's event said that the session is complete.
+    package var completedAt: Date?
 
     /// The claim that gave a location.
     package struct Located: Codable, Equatable, Sendable {
@@ -64,6 +66,7 @@ package struct SessionFacts: Codable, Equatable, Sendable {
         notFinishedAt = later(notFinishedAt, other.notFinishedAt)
         goneAt = later(goneAt, other.goneAt)
         askedAt = later(askedAt, other.askedAt)
+        completedAt = later(completedAt, other.completedAt)
         if let theirs = other.located {
             guard let ours = located else {
                 located = theirs

@@ -66,6 +66,21 @@ package final class SessionLedger: Sendable {
     /// Sessions of which the store has still to be told something, and whether it takes what it is told.
     package var debt: (owed: Int, isHealthy: Bool) { state.withLock { ($0.known.owedCount, $0.isHealthy) } }
 
+    /// How many sessions that this process remembers are in which state.
+    ///
+    /// It looks at some at a time, so that no relayed call waits for all.
+    func census(at moment: Date) -> [SessionState: Int] {
+        var counts: [SessionState: Int] = [:]
+        var ids = state.withLock { $0.known.ids }[...]
+        while !ids.isEmpty {
+            let some = ids.prefix(256)
+            ids = ids.dropFirst(some.count)
+            let states = state.withLock { state in some.compactMap { state.known.peek($0)?.outcome(at: moment).state } }
+            for state in states { counts[state, default: 0] += 1 }
+        }
+        return counts
+    }
+
     // MARK: - Reads
 
     /// What `judge` says of a session that this process knows; never waits.
@@ -172,7 +187,7 @@ package final class SessionLedger: Sendable {
         do {
             result = try await withDeadline(patience, clock: ContinuousClock()) { await read() }
         } catch {
-            Counter(label: "connect_bff_store_reads_late").increment()
+            Counter(label: "connect_bff_store_reads_late_total").increment()
             throw .storeUnavailable
         }
         guard let result else { throw .clientClosed }
@@ -211,6 +226,13 @@ package final class SessionLedger: Sendable {
         return session
     }
 
+    /// Whether the store has all that is known of a session, once it was told a moment ago.
+    func hasTold(of id: SessionID) async -> Bool {
+        guard let version = state.withLock({ $0.known.owedVersion(of: id) }) else { return true }
+        await saved(id, version)
+        return state.withLock { $0.known.isSaved(id, version: version) }
+    }
+
     /// Waits until the store has a version, or patience ends: then it is told later.
     private func saved(_ id: SessionID, _ version: Int) async {
         let isSaved = try? await withDeadline(patience, clock: ContinuousClock()) { [self] in
@@ -221,7 +243,7 @@ package final class SessionLedger: Sendable {
             return true
         }
         guard isSaved != true else { return }
-        Counter(label: "connect_bff_store_writes_late").increment()
+        Counter(label: "connect_bff_store_writes_late_total").increment()
         work.continuation.yield()
     }
 
@@ -322,14 +344,12 @@ package final class SessionLedger: Sendable {
             failed()
             return .failed
         }
-        Gauge(label: "connect_bff_store_owed").record(debt.owed)
         return debt.owed > 0 ? .some : .nothing
     }
 
     private func failed() {
         state.withLock { $0.isHealthy = false }
-        Counter(label: "connect_bff_store_write_failures").increment()
-        Gauge(label: "connect_bff_store_owed").record(debt.owed)
+        Counter(label: "connect_bff_store_write_failures_total").increment()
         logger.log(
             level: alarm.withLock { $0.isDue(at: time.now()) } ? .error : .debug,
             "the store does not take writes; they are kept and tried again", metadata: ["bff.owed": "\(debt.owed)"])

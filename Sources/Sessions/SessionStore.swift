@@ -39,6 +39,14 @@ package protocol SessionStore: Sendable {
     /// The subject's own locations, sorted.
     func locations(of subject: Subject) async throws(BFFError) -> [LocationID]
     func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool
+    /// What users have to do at these locations; those at which nothing is to be done are missing.
+    func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction]
+    /// Nothing is to be done at a location any more, as far as it was known before `moment`.
+    func clearAction(at location: LocationID, knownBefore moment: Date) async throws(BFFError)
+
+    /// Seals tokens under the first of `stateKeys` from now on, and anew what is sealed under an older key; those that
+    /// were known before still open.
+    func adopt(stateKeys: [[UInt8]]) async throws(BFFError)
 
     /// Tells what other processes change in the store, until cancelled; a store that is one process's own has nothing
     /// to tell.

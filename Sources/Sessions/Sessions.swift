@@ -20,7 +20,7 @@ package final class Sessions: Sendable {
 
     private let keys = Mutex(IdempotencyKeys(capacity: 10_000))
     /// A crowd asking for one session asks Flatpeak once.
-    private let claims = SingleFlight<SessionID, ConnectSession>()
+    private let claims = SingleFlight<SessionID, Learnt>()
 
     /// A read asks Flatpeak again at most this often, in seconds, while nothing happens in the session.
     private static let readInterval: TimeInterval = 1
@@ -36,6 +36,7 @@ package final class Sessions: Sendable {
     /// How long those taken are nobody else's, in seconds: longer than asking about all of them can take.
     private static let lookLease: TimeInterval = 120
     private static let cleanUpInterval = Duration.seconds(3600)
+    private static let censusInterval = Duration.seconds(15)
 
     /// - Parameters:
     ///   - now: The wall clock, for moments that clients see and Flatpeak sets.
@@ -64,6 +65,7 @@ package final class Sessions: Sendable {
             group.addTask { [self] in await every(Self.lookInterval) { await lookAfterThoseDue() } }
             group.addTask { [self] in await every(Self.lookInterval) { await tellChanges() } }
             group.addTask { [self] in await every(Self.cleanUpInterval) { await removeOld() } }
+            group.addTask { [self] in await every(Self.censusInterval) { countStates() } }
         }
     }
 
@@ -150,7 +152,7 @@ package final class Sessions: Sendable {
         }
         try await ledger.add(session, key: answered)
         if let answered { keys.withLock { $0.end(answered.key, of: subject, as: answered.mint) } }
-        Counter(label: "connect_bff_mints").increment()
+        Counter(label: "connect_bff_mints_total").increment()
         logger.info("minted", metadata: ["bff.session": "\(session.id)"])
         return (session, Self.launchURL(order.connectURL, session))
     }
@@ -243,17 +245,50 @@ package final class Sessions: Sendable {
         package let url: String?
     }
 
+    /// Flatpeak's event says that the session of `token` is complete; what became of it is asked, not believed.
+    ///
+    /// - Returns: Whose session that is; nil for a token that was never minted here.
+    /// - Throws: What kept Flatpeak or the store from being asked, so that it is tried again.
+    package func completed(_ token: ConnectToken) async throws(BFFError) -> Subject? {
+        guard let session = try await ledger.session(token: token) else { return nil }
+        guard !session.outcome(at: now()).isFinal else { return session.subject }
+        let toldAt = now()
+        var facts = SessionFacts()
+        facts.completedAt = toldAt
+        guard var known = await ledger.merge(facts, into: session.id) else { return session.subject }
+        // An answer that was under way may be from before the end.
+        for _ in 0..<2 {
+            guard let learnt = await claims.value(for: known.id, { [self, known] in await claim(known) }) else {
+                throw .clientClosed
+            }
+            if let failure = learnt.failure { throw failure }
+            known = learnt.session
+            if known.facts.located != nil { break }
+        }
+        // Whoever settles the event must not do so before the store has what came of it.
+        guard await ledger.hasTold(of: known.id) else { throw .storeUnavailable }
+        return session.subject
+    }
+
+    /// What a claim came to.
+    private struct Learnt {
+        let session: ConnectSession
+        /// Why not everything could be asked.
+        let failure: BFFError?
+    }
+
     /// Asks Flatpeak what became of the session and keeps the answer.
     ///
     /// Never throws: what cannot be learnt now is learnt later, and the session stands as it stood.
     private func learn(_ session: ConnectSession) async -> ConnectSession {
-        await claims.value(for: session.id) { [self] in await claim(session) } ?? session
+        await claims.value(for: session.id) { [self] in await claim(session) }?.session ?? session
     }
 
-    private func claim(_ session: ConnectSession) async -> ConnectSession {
+    private func claim(_ session: ConnectSession) async -> Learnt {
         var facts = SessionFacts()
         let askedAt = now()
         facts.askedAt = askedAt
+        var failure: BFFError?
         do throws(BFFError) {
             var location = session.facts.located?.location
             // A token that gave its location may be dead by now; the location goes on.
@@ -267,22 +302,24 @@ package final class Sessions: Sendable {
                 }
             }
             if let location {
-                reads.forget(location)
-                let status = try await flatpeak.status(of: location)
+                let status = try await reads.look(at: location).status
                 facts.status = status[slot: session.slot].map { .init(value: $0, at: askedAt) }
             }
         } catch {
+            failure = error
             logger.warning(
                 "could not ask how a session ended",
                 metadata: ["bff.session": "\(session.id)", "bff.code": "\(error.code)"])
         }
         let before = session.outcome(at: now()).state
-        guard let merged = await ledger.merge(facts, into: session.id) else { return session }
+        guard let merged = await ledger.merge(facts, into: session.id) else {
+            return Learnt(session: session, failure: failure)
+        }
         let after = merged.outcome(at: now()).state
         if after != before {
             logger.info("session moved", metadata: ["bff.session": "\(session.id)", "bff.state": "\(after.rawValue)"])
         }
-        return merged
+        return Learnt(session: merged, failure: failure)
     }
 
     // MARK: - On nobody's behalf
@@ -312,6 +349,14 @@ package final class Sessions: Sendable {
         return due?.count ?? 0
     }
 
+    /// Tells operators how many sessions are in which state.
+    private func countStates() {
+        let counts = ledger.census(at: now())
+        for state in SessionState.allCases {
+            Gauge(label: "connect_bff_sessions", dimensions: [("state", state.rawValue)]).record(counts[state] ?? 0)
+        }
+    }
+
     /// Lets the integrator hear of states that come with time alone, of sessions that nobody asks about.
     func tellChanges() async {
         let moment = now()
@@ -334,9 +379,13 @@ package final class Sessions: Sendable {
 
     // MARK: - Reads
 
-    /// The locations that sessions of `subject` gave.
-    package func locations(of subject: Subject) async throws(BFFError) -> [LocationID] {
-        try await ledger.ask { store throws(BFFError) in try await store.locations(of: subject) }
+    /// The locations that sessions of `subject` gave, and what the user has to do there.
+    package func locations(of subject: Subject) async throws(BFFError) -> [(id: LocationID, action: RequiredAction?)] {
+        try await ledger.ask { store throws(BFFError) in
+            let locations = try await store.locations(of: subject)
+            let actions = try await store.actions(at: locations)
+            return locations.map { ($0, actions[$0]?.required) }
+        }
     }
 
     /// Forgets that `location` is the subject's; Flatpeak keeps what it has.

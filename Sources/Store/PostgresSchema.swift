@@ -92,6 +92,41 @@ enum PostgresSchema {
                 "CREATE INDEX event_by_key ON event (substr(data, 1, 8))",
             ]
         ),
+        (
+            "3 inbox, actions, bookmark",
+            [
+                """
+                CREATE TABLE received (
+                    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+                    digest BYTEA,
+                    received_at DOUBLE PRECISION NOT NULL
+                )
+                """,
+                "CREATE INDEX received_by_age ON received (received_at)",
+                """
+                CREATE TABLE inbox (
+                    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+                    type TEXT NOT NULL,
+                    body BYTEA NOT NULL,
+                    received_at DOUBLE PRECISION NOT NULL,
+                    due_at DOUBLE PRECISION NOT NULL,
+                    attempts DOUBLE PRECISION NOT NULL DEFAULT 0
+                )
+                """,
+                "CREATE INDEX inbox_by_due ON inbox (due_at)",
+                "CREATE INDEX inbox_by_key ON inbox (substr(body, 1, 8))",
+                """
+                CREATE TABLE location_action (
+                    location TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+                    required TEXT NOT NULL,
+                    tariff TEXT,
+                    since DOUBLE PRECISION NOT NULL
+                )
+                """,
+                "CREATE INDEX location_by_id ON location (id)",
+                "CREATE TABLE bookmark (one BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (one), text TEXT NOT NULL)",
+            ]
+        ),
     ]
 
     /// Of all who start at once, one brings the tables up to date, and the others wait for it.

@@ -20,7 +20,7 @@ enum PostgresValue {
     case text(String?)
     /// Texts of the identifier alphabet, which need no escapes in a list.
     case identifiers([String])
-    case bytes([UInt8])
+    case bytes([UInt8]?)
     case double(Double?)
     case int(Int?)
     case bool(Bool)

@@ -11,7 +11,7 @@ import Synchronization
 /// It connects when it is first asked something, and whenever a connection was lost: a server that is away is found
 /// again without a restart. docs/decisions/postgres.md tells why it is as it is.
 package final class PostgresStore: SessionStore, Outbox {
-    private let keys: SealingKeys
+    let keys: SealingKeys
     private let logger: Logger
     private let pool: PostgresPool
     /// The connection that listens.
@@ -27,7 +27,7 @@ package final class PostgresStore: SessionStore, Outbox {
     private static let shortestPause = Duration.milliseconds(100)
     private static let longestPause = Duration.seconds(2)
     /// For what writes many rows.
-    private static let longLimit = Duration.seconds(10)
+    static let longLimit = Duration.seconds(10)
 
     /// Why a store cannot be used from the start.
     package enum CannotOpen: Error, Equatable {
@@ -63,7 +63,7 @@ package final class PostgresStore: SessionStore, Outbox {
         }
     }
 
-    private func ask<Value: Sendable>(
+    func ask<Value: Sendable>(
         _ work: @Sendable (PostgresLink) throws(PostgresError) -> Value
     ) async throws(BFFError) -> Value {
         do throws(PostgresError) { return try await pool.use(work) } catch { throw failed(error) }
@@ -217,7 +217,8 @@ package final class PostgresStore: SessionStore, Outbox {
             let gone = try link.run([
                 PostgresStatement(
                     "DELETE FROM location WHERE subject = $1 AND id = $2 RETURNING id", .text(subject.text),
-                    .text(location.text))
+                    .text(location.text)),
+                Self.forgetActionsOfNobody,
             ])
             return !gone[0].isEmpty
         }
@@ -318,6 +319,7 @@ package final class PostgresStore: SessionStore, Outbox {
                     PostgresStatement("DELETE FROM location WHERE subject = $1 RETURNING id", subject),
                     PostgresStatement("DELETE FROM mint WHERE subject = $1", subject),
                     PostgresStatement("DELETE FROM event WHERE subject = $1", subject),
+                    Self.forgetActionsOfNobody,
                 ], within: Self.longLimit)
             return Forgotten(sessions: answers[0].count, locations: answers[1].count)
         }
@@ -381,6 +383,11 @@ package final class PostgresStore: SessionStore, Outbox {
 }
 
 extension PostgresStore {
+    package func adopt(stateKeys: [[UInt8]]) async throws(BFFError) {
+        keys.adopt(stateKeys)
+        do throws(PostgresError) { try await seal() } catch { throw failed(error) }
+    }
+
     /// Seals under the first key what is sealed under another one.
     func seal() async throws(PostgresError) {
         var count = 0

@@ -11,7 +11,7 @@ import Synchronization
 
 /// Sessions in one SQLite file: written ahead (WAL) by one writer, and on the disk before a write is over
 /// (`synchronous=FULL`), so that neither `kill -9` nor a power cut takes what was acknowledged.
-package final class SQLiteStore: SessionStore, Outbox {
+package final class SQLiteStore: SessionStore, Inbox, Outbox {
     private let path: String
     private let keys: SealingKeys
     private let logger: Logger
@@ -80,22 +80,31 @@ package final class SQLiteStore: SessionStore, Outbox {
     private static func reseal(
         _ column: String, of table: String, in pool: DatabasePool, _ keys: SealingKeys
     ) throws {
-        let stale = "SELECT id, \(column) FROM \(table) WHERE substr(\(column), 1, 8) <> ? LIMIT 1000"
-        var isDone = false
-        while !isDone {
-            isDone = try pool.write { db in
-                let rows = try Row.fetchAll(db, sql: stale, arguments: [Data(keys.currentID)])
-                for row in rows {
-                    let id: String = row["id"]
-                    guard let opened = keys.open(Array(row[column] as Data), context: id.utf8) else {
-                        throw CannotOpen.unknownKey
-                    }
-                    try db.execute(
-                        sql: "UPDATE \(table) SET \(column) = ? WHERE id = ?",
-                        arguments: [Data(keys.seal(opened, context: id.utf8)), id])
-                }
-                return rows.isEmpty
+        while try pool.write({ try resealSome(column, of: table, in: $0, keys) }) {}
+    }
+
+    /// - Returns: Whether there was anything left to do; a few at a time, since others wait to write.
+    private static func resealSome(
+        _ column: String, of table: String, in db: Database, _ keys: SealingKeys
+    ) throws -> Bool {
+        let stale = "SELECT id, \(column) FROM \(table) WHERE substr(\(column), 1, 8) <> ? LIMIT 500"
+        let rows = try Row.fetchAll(db, sql: stale, arguments: [Data(keys.currentID)])
+        for row in rows {
+            let id: String = row["id"]
+            guard let opened = keys.open(Array(row[column] as Data), context: id.utf8) else {
+                throw CannotOpen.unknownKey
             }
+            try db.execute(
+                sql: "UPDATE \(table) SET \(column) = ? WHERE id = ?",
+                arguments: [Data(keys.seal(opened, context: id.utf8)), id])
+        }
+        return !rows.isEmpty
+    }
+
+    package func adopt(stateKeys: [[UInt8]]) async throws(BFFError) {
+        keys.adopt(stateKeys)
+        for (table, column) in Schema.sealed {
+            while try await write({ [keys] in try Self.resealSome(column, of: table, in: $0, keys) }) {}
         }
     }
 
@@ -208,7 +217,9 @@ package final class SQLiteStore: SessionStore, Outbox {
         try await write { db in
             try db.execute(
                 sql: "DELETE FROM location WHERE subject = ? AND id = ?", arguments: [subject.text, location.text])
-            return db.changesCount > 0
+            let wasOwned = db.changesCount > 0
+            try ReceivedRow.forgetActionsOfNobody(db)
+            return wasOwned
         }
     }
 
@@ -225,6 +236,95 @@ package final class SQLiteStore: SessionStore, Outbox {
             try Bool.fetchOne(
                 db, sql: "SELECT EXISTS (SELECT 1 FROM location WHERE subject = ? AND id = ?)",
                 arguments: [subject.text, location.text]) ?? false
+        }
+    }
+
+    package func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction] {
+        try await read { db in
+            try ReceivedRow.actions(at: locations, db)
+        }
+    }
+
+    package func clearAction(at location: LocationID, knownBefore moment: Date) async throws(BFFError) {
+        try await write { db in
+            try db.execute(
+                sql: "DELETE FROM location_action WHERE location = ? AND since < ?",
+                arguments: [location.text, moment.timeIntervalSince1970])
+        }
+    }
+
+    package func owners(of location: LocationID, limit: Int) async throws(BFFError) -> [Subject] {
+        try await read { db in
+            try String.fetchAll(
+                db, sql: "SELECT subject FROM location WHERE id = ? ORDER BY subject LIMIT ?",
+                arguments: [location.text, limit]
+            ).compactMap { Subject($0) }
+        }
+    }
+
+    // MARK: - Inbox
+
+    package func receive(_ events: [ReceivedEvent]) async throws(BFFError) -> [Receipt] {
+        try await write { [keys] db in
+            try events.map { try ReceivedRow.receive($0, keys, db) }
+        }
+    }
+
+    package func hasReceived(_ id: EventID) async throws(BFFError) -> Bool {
+        try await read { db in
+            try Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM received WHERE id = ?)", arguments: [id.text]) ?? false
+        }
+    }
+
+    package func takeReceived(
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+    ) async throws(BFFError) -> [TakenEvent] {
+        // Nearly always nothing is due, and who only reads waits for no writer.
+        guard try await read({ try ReceivedRow.isAnyDue(at: moment, $0) }) else { return [] }
+        return try await write { [keys] db in
+            try ReceivedRow.take(dueAt: moment, leasedUntil: lease, limit: limit, keys, db)
+        }
+    }
+
+    package func settle(_ id: EventID, _ effect: EventEffect) async throws(BFFError) -> Bool {
+        try await write { [keys] db in try ReceivedRow.settle(id, effect, keys, db) }
+    }
+
+    package func postpone(_ event: TakenEvent, until moment: Date) async throws(BFFError) {
+        try await write { db in
+            try db.execute(
+                sql: "UPDATE inbox SET due_at = ? WHERE id = ? AND due_at = ?",
+                arguments: [
+                    moment.timeIntervalSince1970, event.event.id.text, event.lease.timeIntervalSince1970,
+                ])
+        }
+    }
+
+    package func waiting() async throws(BFFError) -> (count: Int, since: Date?) {
+        try await read { db in
+            let row = try Row.fetchOne(db, sql: "SELECT count(*) AS n, min(received_at) AS since FROM inbox")
+            let since: Double? = row?["since"]
+            return (row?["n"] ?? 0, since.map { Date(timeIntervalSince1970: $0) })
+        }
+    }
+
+    package func removeReceived(before moment: Date) async throws(BFFError) {
+        try await write { db in
+            try db.execute(
+                sql: "DELETE FROM received WHERE received_at < ? AND id NOT IN (SELECT id FROM inbox)",
+                arguments: [moment.timeIntervalSince1970])
+        }
+    }
+
+    package func bookmark() async throws(BFFError) -> String? {
+        try await read { db in try String.fetchOne(db, sql: "SELECT text FROM bookmark") }
+    }
+
+    package func keep(bookmark: String) async throws(BFFError) {
+        try await write { db in
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO bookmark (only, text) VALUES (1, ?)", arguments: [bookmark])
         }
     }
 
@@ -272,7 +372,9 @@ package final class SQLiteStore: SessionStore, Outbox {
             try db.execute(sql: "DELETE FROM session WHERE subject = ?", arguments: [subject.text])
             let sessions = db.changesCount
             try db.execute(sql: "DELETE FROM location WHERE subject = ?", arguments: [subject.text])
-            return Forgotten(sessions: sessions, locations: db.changesCount)
+            let locations = db.changesCount
+            try ReceivedRow.forgetActionsOfNobody(db)
+            return Forgotten(sessions: sessions, locations: locations)
         }
     }
 

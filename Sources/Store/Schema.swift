@@ -3,7 +3,7 @@ import GRDB
 /// The tables, as a list of steps that only grows: a step that was released is never changed.
 enum Schema {
     /// What is sealed under the state key, with the row's `id` as its context.
-    static let sealed = [(table: "session", column: "token"), (table: "event", column: "data")]
+    static let sealed = [(table: "session", column: "token"), ("event", "data"), ("inbox", "body")]
 
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
@@ -91,6 +91,44 @@ enum Schema {
                     CREATE INDEX event_by_subject ON event (subject);
                     CREATE INDEX event_by_birth ON event (born_at);
                     CREATE INDEX event_by_key ON event (substr(data, 1, 8));
+                    """)
+        }
+        migrator.registerMigration("4 inbox, actions, bookmark") { db in
+            // `received` tells for months what was received; `inbox` holds what has still to have its effect, sealed as
+            // `session.token` is, since a connect token may stand in it. Who takes an event moves its `due_at` to the
+            // end of the lease.
+            try db.execute(
+                sql: """
+                    CREATE TABLE received (
+                        id TEXT NOT NULL PRIMARY KEY,
+                        digest BLOB,
+                        received_at REAL NOT NULL
+                    ) STRICT, WITHOUT ROWID;
+                    CREATE INDEX received_by_age ON received (received_at);
+
+                    CREATE TABLE inbox (
+                        id TEXT NOT NULL PRIMARY KEY,
+                        type TEXT NOT NULL,
+                        body BLOB NOT NULL,
+                        received_at REAL NOT NULL,
+                        due_at REAL NOT NULL,
+                        attempts INTEGER NOT NULL DEFAULT 0
+                    ) STRICT;
+                    CREATE INDEX inbox_by_due ON inbox (due_at);
+                    CREATE INDEX inbox_by_key ON inbox (substr(body, 1, 8));
+
+                    CREATE TABLE location_action (
+                        location TEXT NOT NULL PRIMARY KEY,
+                        required TEXT NOT NULL,
+                        tariff TEXT,
+                        since REAL NOT NULL
+                    ) STRICT, WITHOUT ROWID;
+                    CREATE INDEX location_by_id ON location (id);
+
+                    CREATE TABLE bookmark (
+                        only INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+                        text TEXT NOT NULL
+                    ) STRICT;
                     """)
         }
         return migrator

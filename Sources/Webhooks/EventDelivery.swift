@@ -171,7 +171,7 @@ package final class EventDelivery: Sendable {
             result = "dead"
             logger.error("an event was given up; connect-bff events replay delivers it again", metadata: metadata)
         }
-        Counter(label: "connect_bff_event_deliveries", dimensions: [("result", result)]).increment()
+        Counter(label: "connect_bff_event_deliveries_total", dimensions: [("result", result)]).increment()
     }
 
     /// - Returns: Whether the store has heard all there is.

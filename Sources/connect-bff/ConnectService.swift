@@ -8,6 +8,7 @@ import Logging
 import Relay
 import ServiceLifecycle
 import Sessions
+import Telemetry
 import UnixSignals
 import Webhooks
 
@@ -28,10 +29,13 @@ struct ConnectService {
     let authenticator: any Authenticator
     let trustedProxies: TrustedProxies
     let limits: RateLimits
-    let store: any SessionStore & Outbox
+    let store: any SessionStore & Inbox & Outbox
     /// Who hears of events; nil when they are only kept.
     var events: EventDelivery.Receiver?
     let logger: Logger
+    let metrics: PrometheusRegistry
+    /// A short name of the key that seals connect tokens, for operators.
+    var stateKey: @Sendable () -> String? = { nil }
     /// Takes a line for each request; nil for the logger's own form.
     var requestLog: (@Sendable (RequestLine) -> Void)?
     /// What runs from the beginning to the end.
@@ -58,26 +62,39 @@ struct ConnectService {
             flatpeak: flatpeak, ledger: ledger, reads: reads, settings: sessions, now: now,
             randomBytes: Self.randomBytes, logger: logger)
         let delivery = EventDelivery(outbox: store, receiver: events, now: now, logger: logger)
+        let webhooks = Webhooks(
+            sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store,
+            fetchKeys: { [transport, url = "\(self.flatpeak.apiURL)/jwks.json"] in await transport.document(at: url) },
+            mode: self.flatpeak.mode, now: now, logger: logger)
         let shutdown = Shutdown()
         let isEnding: @Sendable () -> Bool = { shutdown.hasBegun }
         let table = RouteTable(
             Route.contract(
-                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, now: now, isEnding: isEnding)
+                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: now,
+                isEnding: isEnding)
                 + pages,
             authenticator: authenticator, origins: allowedOrigins,
             limits: Limits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
             hosts: allowedHosts, randomBytes: Self.randomBytes, logger: logger, log: requestLog)
         let lane = try lane(sessions, flatpeak.relayCalls, table.laneRules)
+        let condition: @Sendable () -> Condition = { [stateKey] in
+            Condition(
+                flatpeak: flatpeak.condition, isReady: flatpeak.isReady && !isEnding(), store: ledger.debt,
+                stateKey: stateKey(), events: delivery.standing,
+                requestsUnderWay: table.underWay, process: .now(), now: now())
+        }
         let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()
         // The last one is stopped first: no request is taken any more while those under way still find a bearer, and
         // probes are answered to the end.
         var services: [any Service] =
             always + [
                 AdminServer(
-                    Route.probes(flatpeak: flatpeak, ledger: ledger, isEnding: isEnding), at: adminListen,
+                    Route.probes(flatpeak: flatpeak, ledger: ledger, isEnding: isEnding)
+                        + Route.forOperators(metrics, condition), at: adminListen,
                     randomBytes: Self.randomBytes, logger: logger, listening: { openAdmin.finish() }),
                 BackgroundWork("event delivery", { await delivery.run() }, finish: { await delivery.finish() }),
                 BackgroundWork("bearer renewal") { await flatpeak.run() },
+                BackgroundWork("webhooks") { await webhooks.run() },
                 BackgroundWork("sessions", { await sessions.run() }, finish: { await sessions.finish() }),
             ]
         if let reload { services.append(CredentialReload(flatpeak: flatpeak, read: reload, logger: logger)) }

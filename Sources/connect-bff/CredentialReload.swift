@@ -51,7 +51,7 @@ struct CredentialReload: Service, CustomStringConvertible {
     }
 
     private func failed(_ why: String) {
-        Counter(label: "connect_bff_credential_reload_failures").increment()
+        Counter(label: "connect_bff_credential_reload_failures_total").increment()
         logger.error("changed credentials cannot be used, the old ones stay", metadata: ["bff.why": "\(why)"])
     }
 

@@ -1,5 +1,5 @@
 import Core
-import Glibc
+import FoundationEssentials
 import Synchronization
 
 /// Lines of JSON on their way out, kept together for a moment: a write for each would cost more than a relayed call.
@@ -60,23 +60,26 @@ final class JSONLog: Sendable {
     }
 
     static let wallClock: @Sendable () -> (seconds: Int, milliseconds: Int) = {
-        var time = timespec()
-        // Safe: it writes the one value that it is given.
-        _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return (time.tv_sec, time.tv_nsec / 1_000_000)
+        let milliseconds = Int(Date().timeIntervalSince1970 * 1000)
+        return (milliseconds / 1000, milliseconds % 1000)
     }
 }
 
 extension JSONLog {
     /// Adds the line of a request, in the form in which a logger's event with the same fields comes out.
     func add(_ request: RequestLine) {
-        add(isUrgent: false) { line in
+        add(isUrgent: request.weight == .failure) { line in
+            if let code = request.code { line.add("bff.code", code) }
             line.add("bff.milliseconds", Int(request.milliseconds))
             line.add("bff.request", request.number)
             line.add("http.method", request.method)
             line.add("http.route", request.route)
             line.add("http.status", request.status)
-            line.addPlain(#""level":"info","message":"request""#)
+            switch request.weight {
+            case .usual: line.addPlain(#""level":"info","message":"request""#)
+            case .trouble: line.addPlain(#""level":"warning","message":"request""#)
+            case .failure: line.addPlain(#""level":"error","message":"request""#)
+            }
         }
     }
 }

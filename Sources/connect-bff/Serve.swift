@@ -5,6 +5,8 @@ import FoundationEssentials
 import Gateway
 import Keys
 import Logging
+import Metrics
+import Telemetry
 import Webhooks
 
 /// `connect-bff serve`.
@@ -30,12 +32,15 @@ struct Serve: AsyncParsableCommand {
         }
         try OpenSSL.requireUsable()
 
+        let metrics = PrometheusRegistry()
+        MetricsSystem.bootstrap(metrics)
         let log = JSONLog(write: StandardStream.error)
         defer { log.flush() }
-        var logger = Logger(label: "connect-bff") { label in
+        let text = TextLog(isColoured: StandardStream.errorIsTerminal) { StandardStream.error($0) }
+        var logger = Logger(label: "connect-bff") { _ in
             switch settings.logFormat {
             case .json: JSONLogHandler(log)
-            case .text: StreamLogHandler.standardError(label: label)
+            case .text: TextLogHandler(text)
             }
         }
         logger.logLevel = settings.logLevel
@@ -50,6 +55,12 @@ struct Serve: AsyncParsableCommand {
                 try await others.post(body, to: events.url, headers: headers)
             }
         }
+        let environment = ProcessInfo.processInfo.environment
+        let stateKeys = StateKeys(
+            settings.state.keys, of: store,
+            read: { [config] () throws(Settings.Invalid) in
+                try await Settings.state(environment: environment, file: config)
+            }, logger: logger)
         let service = ConnectService(
             flatpeak: settings.flatpeak, transport: transport,
             certificateAuthorities: settings.certificateAuthorities, sessions: settings.sessions,
@@ -57,14 +68,21 @@ struct Serve: AsyncParsableCommand {
             allowedOrigins: settings.allowedOrigins, allowedHosts: settings.allowedHosts, authenticator: authenticator,
             trustedProxies: settings.trustedProxies, limits: settings.limits, store: store, events: events,
             logger: logger,
-            requestLog: settings.logFormat == .json ? requestLog(log, from: settings.logLevel) : nil,
+            metrics: metrics, stateKey: { stateKeys.fingerprint },
+            requestLog: Self.requestLog(from: settings.logLevel) { [format = settings.logFormat] line in
+                switch format {
+                case .json: log.add(line)
+                case .text: text.add(line)
+                }
+            },
             always: [BackgroundWork("log") { await Self.keepFlushing(log) }],
             flush: { log.flush() })
         do {
             try await service.run(reload: { [config, logger] () throws(Settings.Invalid) in
                 reloadServiceKeys()
                 if let signer = events?.signer { await Self.reload(signer, file: config, logger) }
-                return try await Settings.credentials(environment: ProcessInfo.processInfo.environment, file: config)
+                await stateKeys.reload()
+                return try await Settings.credentials(environment: environment, file: config)
             })
         } catch {
             await others.shutdown()
@@ -74,9 +92,10 @@ struct Serve: AsyncParsableCommand {
     }
 
     /// What takes the line of each request, when such lines are wanted.
-    private func requestLog(_ log: JSONLog, from level: Logger.Level) -> @Sendable (RequestLine) -> Void {
-        guard level <= .info else { return { _ in } }
-        return { line in log.add(line) }
+    static func requestLog(
+        from level: Logger.Level, _ add: @escaping @Sendable (RequestLine) -> Void
+    ) -> @Sendable (RequestLine) -> Void {
+        { line in if line.level >= level { add(line) } }
     }
 
     /// Nothing is held back for longer than a reader of the log would notice.

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import Synchronization
 
@@ -12,6 +13,12 @@ enum StandardStream {
 
     static func error(_ text: String) {
         error(Array(text.utf8))
+    }
+
+    /// Whether somebody reads standard error on a terminal, and did not ask for plain text (no-color.org).
+    static var errorIsTerminal: Bool {
+        let wantsNone = ProcessInfo.processInfo.environment["NO_COLOR"].map { !$0.isEmpty } ?? false
+        return isatty(STDERR_FILENO) == 1 && !wantsNone
     }
 
     static func error(_ bytes: [UInt8]) {

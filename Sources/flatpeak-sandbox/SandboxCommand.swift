@@ -32,7 +32,11 @@ struct SandboxCommand: AsyncParsableCommand {
     @Option(help: "plain, odd or strict.")
     var mode = Sandbox.Mode.plain
 
+    @Option(help: "Where events are delivered, http:// only.")
+    var webhookURL: String?
+
     func validate() throws {
+        guard webhookURL?.hasPrefix("http://") ?? true else { throw ValidationError("--webhook-url must be http://…") }
         guard (0...65_532).contains(port ?? 0) else { throw ValidationError("--port must be between 0 and 65532") }
     }
 
@@ -43,6 +47,7 @@ struct SandboxCommand: AsyncParsableCommand {
         if let account { configuration.account = account }
         if !key.isEmpty { configuration.keys = key }
         configuration.mode = mode
+        configuration.webhookURL = webhookURL
 
         let signals = Self.terminationSignals()
         let sandbox = try await Sandbox.start(configuration, logger: Logger(label: "flatpeak-sandbox"))

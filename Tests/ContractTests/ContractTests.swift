@@ -8,6 +8,7 @@ import Logging
 import Sessions
 import TestSupport
 import Testing
+import Webhooks
 import Yams
 
 @testable import Gateway
@@ -36,7 +37,10 @@ import Yams
             now: { Date() }, randomBytes: countingBytes(), logger: logger)
         table = RouteTable(
             Route.contract(
-                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, now: { Date() }),
+                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak,
+                webhooks: Webhooks(
+                    sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
+                    now: { Date() }, logger: logger), now: { Date() }),
             authenticator: DevAuthenticator(), origins: [], limits: Limits(mint: nil, address: nil),
             proxies: TrustedProxies([], unix: false), randomBytes: countingBytes(), logger: logger)
     }
@@ -131,7 +135,9 @@ import Yams
         case .unknownField: .invalidField("a", reason: .missing)
         case .invalidField: .unauthenticated
         case .unauthenticated: .identityUnavailable
-        case .identityUnavailable: .idempotencyInProgress
+        case .identityUnavailable: .signatureInvalid
+        case .signatureInvalid: .deliveryUncheckable
+        case .deliveryUncheckable: .idempotencyInProgress
         case .idempotencyInProgress: .idempotencyKeyReused
         case .idempotencyKeyReused: .malformedHeader
         case .malformedHeader: .headersTooLarge
@@ -223,6 +229,7 @@ import Yams
         #expect(Set(try #require(states["x-enumDescriptions"] as? Object).keys) == Set(try texts(states["enum"])))
         #expect(try texts(schema("Direction")["enum"]) == TariffDirection.allCases.map(\.rawValue))
         #expect(try texts(schema("TariffType")["enum"]) == TariffType.allCases.map(\.rawValue))
+        #expect(try texts(schema("ActionRequired")["enum"]) == RequiredAction.allCases.map(\.rawValue))
         #expect(try texts(properties("MintRequest")["action"]?["enum"]) == TariffAction.allCases.map(\.rawValue))
     }
 
@@ -273,16 +280,18 @@ import Yams
 
     @Test func `examples of a mint are accepted, examples of calls are relayed`() throws {
         let bodies = operations.compactMap { ($0.object["requestBody"] as? Object).map(resolved) }
-        #expect(bodies.count == 3)
+        #expect(bodies.count == 4)
         for body in bodies {
             let media = try #require((body["content"] as? [String: Object])?["application/json"])
             #expect(!examples(media).isEmpty)
             for example in examples(media) {
                 let json = Array(try JSONSerialization.data(withJSONObject: example))
-                if (media["schema"] as? Object)?["$ref"] as? String == "#/components/schemas/MintRequest" {
-                    _ = try MintRequest.read(json)
-                } else {
-                    #expect(try Envelope(json.span).connectToken.exposed.hasPrefix("cot_"))
+                switch (media["schema"] as? Object)?["$ref"] as? String {
+                case "#/components/schemas/MintRequest": _ = try MintRequest.read(json)
+                case "#/components/schemas/FlatpeakEvent":
+                    let event = try FlatpeakEvent(json)
+                    #expect(event.id != nil && event.location != nil && event.createdAt != nil)
+                default: #expect(try Envelope(json.span).connectToken.exposed.hasPrefix("cot_"))
                 }
             }
         }

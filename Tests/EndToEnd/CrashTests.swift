@@ -89,13 +89,15 @@ import Testing
                                 }
                             }
                         }
+                        // Shorter than the first wait, so that the next try finds it well.
+                        if round % 3 == 1 { try await Task.sleep(for: .seconds(2)) }
+                        try receiver.answer(204)
                         while seen.states.count < enough { try await Task.sleep(for: .milliseconds(2)) }
                         #expect(await serve.stop(.kill) == SIGKILL)
                         try await group.waitForAll()
                     }
                     try await serve.start()
                 }
-                try receiver.answer(204)
                 let sessions = seen.states
                 // Leases of a killed process last half a minute, and so may a breaker's patience.
                 let lines = try await receiver.waits(isLong ? 600 : 120) { lines in

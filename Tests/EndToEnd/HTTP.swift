@@ -25,7 +25,9 @@ enum HTTP {
         let bytes = Array(try await response.body.collect(upTo: 8 << 20).readableBytesView)
         let headers = Dictionary(
             response.headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { "\($0), \($1)" })
-        return Answer(status: Int(response.status.code), headers: headers, body: bytes)
+        let answer = Answer(status: Int(response.status.code), headers: headers, body: bytes)
+        Canary.keep(answer)
+        return answer
     }
 
     /// Redirects are the test's to follow.

@@ -44,13 +44,14 @@ final class Nginx: Sendable {
             until: "OS: Linux")
         // It says so before it listens.
         for _ in 0..<1000 {
-            if (try? await HTTP.send("GET", "\(url)/livez"))?.status == 200 { return }
+            if (try? await HTTP.send("GET", "\(url)/livez")) != nil { return }
             await Task.yield()
         }
     }
 
     private func stop() async {
         await program.stop()
+        Canary.keep(.proxy, FileManager.default.contents(atPath: "\(folder)/access.log"))
         try? FileManager.default.removeItem(atPath: folder)
     }
 }

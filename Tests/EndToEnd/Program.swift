@@ -34,7 +34,14 @@ final class Program: Sendable {
             Environment.custom(Dictionary(uniqueKeysWithValues: given.map { (.init(stringLiteral: $0), $1) }))
         }
         run = Task { [output] in
-            defer { told.finish() }
+            defer {
+                told.finish()
+                switch path.lastPathComponent {
+                case "connect-bff": Canary.keep(.log, output.text)
+                case "nginx", "haproxy", "caddy": Canary.keep(.proxy, output.text)
+                default: break
+                }
+            }
             return try await Subprocess.run(
                 .path(FilePath(path.path)), arguments: Arguments(arguments), environment: environment ?? .inherit,
                 input: .none, output: .sequence, error: .combinedWithOutput

@@ -26,12 +26,13 @@ final class ServeProcess: Sendable {
     /// Everything that it ever wrote.
     var log: String { said.text + (service.withLock { $0?.output.text } ?? "") }
 
+    /// - Parameter starting: Whether the service runs from the beginning.
     static func run(
-        _ settings: [String: String] = [:], _ body: (ServeProcess) async throws -> Void
+        _ settings: [String: String] = [:], starting: Bool = true, _ body: (ServeProcess) async throws -> Void
     ) async throws {
         let serve = try await ServeProcess(settings)
         try await Program.run {
-            try await serve.start()
+            if starting { try await serve.start() }
             try await body(serve)
         } finally: {
             await serve.remove()
@@ -41,7 +42,8 @@ final class ServeProcess: Sendable {
     private init(_ settings: [String: String]) async throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "bff-serve-\(UUID())").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let account = "acc_\(UUID().uuidString.prefix(8))", apiKey = "sk_test_\(UUID().uuidString.prefix(12))"
+        let account = "acc_\(Canary.marker)\(UUID().uuidString.prefix(8))",
+            apiKey = "sk_test_\(Canary.marker)\(UUID().uuidString.prefix(12))"
         let sandbox = await Program(
             "flatpeak-sandbox", ["--port", "0", "--account", account, "--key", apiKey], until: "Provider")
         self.sandbox = sandbox
@@ -112,6 +114,9 @@ final class ServeProcess: Sendable {
     /// - Returns: The exit code; of a process that was killed, the signal.
     @discardableResult
     func stop(_ signal: Signal = .terminate) async -> Int32 {
+        if Canary.isWatching, signal == .terminate {
+            for page in ["metrics", "status"] { _ = try? await HTTP.send("GET", "\(adminURL)/\(page)") }
+        }
         send(signal)
         return await end()
     }
@@ -136,14 +141,24 @@ final class ServeProcess: Sendable {
 
     /// Runs another command of the program with the same settings.
     func command(_ arguments: String...) async throws -> String {
-        let program = await Program("connect-bff", arguments, environment: environment, until: "\u{0}")
-        await program.end()
-        return program.output.text
+        await result(of: arguments).text
+    }
+
+    /// The same with other settings, and its exit code.
+    func result(of arguments: [String], with settings: [String: String] = [:]) async -> (code: Int32, text: String) {
+        let program = await Program(
+            "connect-bff", arguments, environment: environment.merging(settings) { $1 }, until: "\u{0}")
+        let code = await program.end()
+        return (code, program.output.text)
     }
 
     private func remove() async {
         await stop()
         await sandbox?.stop()
+        for file in (try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/state")) ?? []
+        where !file.hasSuffix(".key") {
+            Canary.keep(.database, FileManager.default.contents(atPath: "\(folder)/state/\(file)"))
+        }
         try? FileManager.default.removeItem(atPath: folder)
     }
 

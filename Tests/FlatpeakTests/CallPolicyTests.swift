@@ -154,11 +154,11 @@ import Testing
         let path = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined() + "/docs/upstream-calls.md"
         let data = try #require(FileManager.default.contents(atPath: path))
         let rows = String(decoding: data, as: UTF8.self).split(separator: "\n").filter { $0.hasPrefix("| `") }
-        let location = try #require(LocationID("ID"))
+        let location = try #require(LocationID("ID")), event = try #require(EventID("ID"))
         // A pair where the versions differ in more than the path.
         let operations: [[Operation]] = [
             [.login], [.mint], [.claim], [.tariffElements], [.tariffs], [.locationStatus(location)],
-            [.prices(location, in: .zero), .prices(location, in: .anode)], [.relay],
+            [.prices(location, in: .zero), .prices(location, in: .anode)], [.events], [.event(event)], [.relay],
         ]
         let expected = operations.map { operation in
             let one = operation[0]

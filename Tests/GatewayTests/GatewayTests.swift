@@ -13,6 +13,7 @@ import Resilience
 import Sessions
 import TestSupport
 import Testing
+import Webhooks
 
 @testable import Gateway
 
@@ -44,7 +45,10 @@ import Testing
             now: { Date() }, randomBytes: countingBytes(), logger: logger)
         table = RouteTable(
             Route.contract(
-                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, now: { Date() }),
+                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak,
+                webhooks: Webhooks(
+                    sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
+                    now: { Date() }, logger: logger), now: { Date() }),
             authenticator: DevAuthenticator(), origins: [Self.origin], limits: Limits(mint: nil, address: nil),
             proxies: TrustedProxies([], unix: false), randomBytes: countingBytes(), logger: logger)
         lane = try Lane(

@@ -251,21 +251,40 @@ import Testing
         let lines = Lines()
         let log = JSONLog(now: { (1_798_761_599, 7) }) { lines.append(String(decoding: $0, as: UTF8.self)) }
         let request = RequestLine(
-            number: RequestNumber(high: 1, low: 2), method: "POST", route: "/v1/connect", status: 200, milliseconds: 12)
+            number: RequestNumber(high: 1, low: 2), method: "POST", route: "/v1/connect", status: 503,
+            code: "overloaded", duration: .milliseconds(12))
         log.add(request)
         log.flush()
         var logger = Logger(label: "test") { _ in JSONLogHandler(log) }
         logger.logLevel = .info
-        logger.info(
-            "request",
-            metadata: [
-                "bff.request": "\(RequestID(request.number))", "http.method": "POST", "http.route": "/v1/connect",
-                "http.status": "200", "bff.milliseconds": "12",
-            ])
+        request.write(to: logger)
         log.flush()
         #expect(lines.all.count == 2)
         #expect(lines.all.first == lines.all.last)
         #expect(lines.all.first?.hasSuffix(#","time":"2026-12-31T23:59:59.007Z"}\#n"#) == true)
+        #expect(lines.all.first?.contains(#""level":"warning""#) == true)
+    }
+
+    @Test("S2, S8: a line for people cannot be broken out of, command a terminal, or show a token")
+    func text() {
+        for isColoured in [false, true] {
+            let lines = Lines()
+            let log = TextLog(isColoured: isColoured, now: { (1_798_761_599, 7) }, write: lines.append)
+            var logger = Logger(label: "test") { _ in TextLogHandler(log) }
+            logger.logLevel = .info
+            logger.error("a\r\nb\u{1B}[31m\u{9B}c", metadata: ["bff.url": "/?fp_cot=cot_1\n", "x": "1"])
+            log.add(
+                RequestLine(
+                    number: RequestNumber(high: 1, low: 2), method: "GET", route: "/v1/locations", status: 200,
+                    duration: .milliseconds(12)))
+            let plain = lines.all.map { $0.replacing(/\u{1B}\[\d+m/, with: "") }
+            #expect(
+                plain == [
+                    "23:59:59.007Z error    a\\u{d}\\u{a}b\\u{1b}[31m\\u{9b}c url=/?fp_cot=cot_***\\u{a} x=1\n",
+                    "23:59:59.007Z info     GET /v1/locations 200 in 12 ms request=req_000000000000000100000002\n",
+                ])
+            #expect((lines.all != plain) == isColoured)
+        }
     }
 
     @Test func `lines are held back for a moment, a warning is not, and nothing is lost or torn`() {

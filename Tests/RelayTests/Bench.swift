@@ -11,6 +11,7 @@ import Sessions
 import Synchronization
 import TestSupport
 import Testing
+import Webhooks
 
 /// The gateway on a real socket, between clients and an upstream whose bytes a test writes.
 struct Bench {
@@ -66,7 +67,8 @@ struct Bench {
         let scheme = setup.upstreamTLS == nil ? "http" : "https"
         let flatpeak = FlatpeakClient.scripted(
             api, connectURL: setup.connectURL ?? "\(scheme)://127.0.0.1:\(upstream.port)", clock: clock)
-        let ledger = SessionLedger(store: InMemoryStore(), patience: .seconds(60), logger: .silent)
+        let store = InMemoryStore()
+        let ledger = SessionLedger(store: store, patience: .seconds(60), logger: .silent)
         let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: { clock.wall })
         let sessions = Sessions(
             flatpeak: flatpeak, ledger: ledger, reads: reads,
@@ -75,7 +77,11 @@ struct Bench {
                 returnURLs: []),
             now: { clock.wall }, randomBytes: countingBytes(), logger: .silent)
         let table = RouteTable(
-            Route.contract(sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, now: { clock.wall }),
+            Route.contract(
+                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak,
+                webhooks: Webhooks(
+                    sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
+                    now: { clock.wall }, time: clock.time, logger: .silent), now: { clock.wall }),
             authenticator: DevAuthenticator(), origins: setup.origins,
             limits: Limits(mint: nil, address: setup.addressLimit, now: { clock.monotonic }), proxies: setup.proxies,
             hosts: setup.hosts, capacity: setup.capacity, randomBytes: countingBytes(), logger: .silent,

@@ -59,6 +59,7 @@ import Testing
     func writing() {
         let time = instant("2026-07-01T23:30:00.042Z")
         #expect(Timestamp.utc(time) == "2026-07-01T23:30:00Z")
+        #expect(Timestamp.http(time) == "Wed, 01 Jul 2026 23:30:00 GMT")
         #expect(Timestamp.withoutZone(time) == "2026-07-01T23:30:00.042")
         #expect(Timestamp.local(time.epochSeconds, offset: -12_600) == "2026-07-01T20:00:00-03:30")
     }

@@ -421,6 +421,11 @@ private struct StuckStore: SessionStore {
     func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool { try await hang() }
     func locations(of subject: Subject) async throws(BFFError) -> [LocationID] { try await hang() }
     func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool { try await hang() }
+    func adopt(stateKeys: [[UInt8]]) async throws(BFFError) { try await hang() }
+    func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction] {
+        try await hang()
+    }
+    func clearAction(at location: LocationID, knownBefore moment: Date) async throws(BFFError) { try await hang() }
     func forget(_ subject: Subject) async throws(BFFError) -> Forgotten { try await hang() }
     func removeSessions(before moment: Date, at now: Date) async throws(BFFError) -> Int { try await hang() }
 }

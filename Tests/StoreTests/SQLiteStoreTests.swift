@@ -77,6 +77,20 @@ import Testing
         #expect(throws: SQLiteStore.CannotOpen.unknownKey) { try SQLiteStore.temporary(in: folder) }
     }
 
+    @Test func `a key is replaced without a restart: what was sealed before opens at once, and then under the new one`()
+        async throws
+    {
+        let store = try SQLiteStore.temporary(in: folder)
+        try await kept(store, 1)
+        try await store.adopt(stateKeys: [Self.otherKey])
+        try await kept(store, 2)
+        let new = try SQLiteStore.temporary(in: folder, keys: [Self.otherKey])
+        for number in [UInt8(1), 2] {
+            #expect(try await store.session(try session(number).id)?.connectToken == (try session(number)).connectToken)
+            #expect(try await new.session(try session(number).id)?.connectToken == (try session(number)).connectToken)
+        }
+    }
+
     // MARK: - Restarts
 
     @Test("S16: a key and its answer outlive the process")

@@ -4,7 +4,7 @@ package import Sessions
 import Synchronization
 
 /// A store in memory, which fails when a test says so.
-package final class InMemoryStore: SessionStore, Outbox {
+package final class InMemoryStore: SessionStore, Inbox, Outbox {
     fileprivate struct Binding: Hashable {
         let subject: Subject
         let location: LocationID
@@ -24,6 +24,12 @@ package final class InMemoryStore: SessionStore, Outbox {
         var events: [Event] = []
         /// Until when follow-ups are somebody's.
         var taken: [SessionID: Date] = [:]
+        /// By the id of the event.
+        var received: [EventID: (digest: [UInt8]?, at: Date)] = [:]
+        var inbox: [EventID: (event: ReceivedEvent, dueAt: Date, attempts: Int)] = [:]
+        var actions: [LocationID: LocationAction] = [:]
+        var bookmark: String?
+        var receipts = 0
         var isAway = false
         var writes = 0
     }
@@ -47,6 +53,9 @@ package final class InMemoryStore: SessionStore, Outbox {
 
     /// Calls of ``save(_:)`` that succeeded.
     package var writes: Int { state.withLock(\.writes) }
+
+    /// Calls of ``receive(_:)`` that succeeded.
+    package var receipts: Int { state.withLock(\.receipts) }
 
     package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> [ConnectSession] {
         try with { state in
@@ -115,7 +124,11 @@ package final class InMemoryStore: SessionStore, Outbox {
     }
 
     package func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool {
-        try with { $0.bindings.remove(Binding(subject: subject, location: location)) != nil }
+        try with { state in
+            let wasOwned = state.bindings.remove(Binding(subject: subject, location: location)) != nil
+            state.forgetActionsOfNobody()
+            return wasOwned
+        }
     }
 
     package func locations(of subject: Subject) async throws(BFFError) -> [LocationID] {
@@ -128,6 +141,9 @@ package final class InMemoryStore: SessionStore, Outbox {
         try with { $0.bindings.contains(Binding(subject: subject, location: location)) }
     }
 
+    /// Nothing is sealed in memory.
+    package func adopt(stateKeys: [[UInt8]]) async throws(BFFError) {}
+
     package func forget(_ subject: Subject) async throws(BFFError) -> Forgotten {
         try with { state in
             let before = (state.sessions.count, state.bindings.count)
@@ -136,6 +152,7 @@ package final class InMemoryStore: SessionStore, Outbox {
             state.mints = state.mints.filter { $0.key.subject != subject }
             state.events.removeAll { $0.event.subject == subject }
             state.forgetStrays()
+            state.forgetActionsOfNobody()
             return Forgotten(sessions: before.0 - state.sessions.count, locations: before.1 - state.bindings.count)
         }
     }
@@ -151,6 +168,97 @@ package final class InMemoryStore: SessionStore, Outbox {
             state.forgetStrays()
             return before - state.sessions.count
         }
+    }
+
+    package func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction] {
+        try with { state in state.actions.filter { locations.contains($0.key) } }
+    }
+
+    package func clearAction(at location: LocationID, knownBefore moment: Date) async throws(BFFError) {
+        try with { state in
+            if let action = state.actions[location], action.since < moment { state.actions[location] = nil }
+        }
+    }
+
+    package func owners(of location: LocationID, limit: Int) async throws(BFFError) -> [Subject] {
+        try with { state in
+            let owners = state.bindings.filter { $0.location == location }.map(\.subject)
+            return Array(owners.sorted { $0.text < $1.text }.prefix(limit))
+        }
+    }
+
+    // MARK: - Inbox
+
+    package func receive(_ events: [ReceivedEvent]) async throws(BFFError) -> [Receipt] {
+        try with { state in
+            state.receipts += 1
+            return events.map { event in
+                guard let known = state.received[event.id] else {
+                    state.received[event.id] = (event.digest, event.receivedAt)
+                    state.inbox[event.id] = (event, event.receivedAt, 0)
+                    return .new
+                }
+                guard let digest = event.digest else { return .known }
+                if let first = known.digest { return first == digest ? .known : .altered }
+                state.received[event.id]?.digest = digest
+                return .known
+            }
+        }
+    }
+
+    package func hasReceived(_ id: EventID) async throws(BFFError) -> Bool {
+        try with { $0.received[id] != nil }
+    }
+
+    package func takeReceived(
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+    ) async throws(BFFError) -> [TakenEvent] {
+        try with { state in
+            let due = state.inbox.values.filter { $0.dueAt <= moment }.sorted {
+                ($0.dueAt, $0.event.receivedAt) < ($1.dueAt, $1.event.receivedAt)
+            }
+            return due.prefix(limit).map { entry in
+                state.inbox[entry.event.id]?.dueAt = lease
+                state.inbox[entry.event.id]?.attempts += 1
+                let event = ReceivedEvent(
+                    id: entry.event.id, type: entry.event.type, body: entry.event.body, digest: nil,
+                    receivedAt: entry.event.receivedAt)
+                return TakenEvent(event, attempts: entry.attempts + 1, lease: lease)
+            }
+        }
+    }
+
+    package func settle(_ id: EventID, _ effect: EventEffect) async throws(BFFError) -> Bool {
+        try with { state in
+            guard state.inbox.removeValue(forKey: id) != nil else { return false }
+            if let action = effect.action { state.actions[action.location] = action }
+            for event in effect.events { state.put(event) }
+            return true
+        }
+    }
+
+    package func postpone(_ event: TakenEvent, until moment: Date) async throws(BFFError) {
+        try with { state in
+            if state.inbox[event.event.id]?.dueAt == event.lease { state.inbox[event.event.id]?.dueAt = moment }
+        }
+    }
+
+    package func waiting() async throws(BFFError) -> (count: Int, since: Date?) {
+        try with { ($0.inbox.count, $0.inbox.values.map(\.event.receivedAt).min()) }
+    }
+
+    package func removeReceived(before moment: Date) async throws(BFFError) {
+        try with { state in
+            state.received = state.received.filter { $0.value.at >= moment || state.inbox[$0.key] != nil }
+        }
+    }
+
+    package func bookmark() async throws(BFFError) -> String? {
+        try with { $0.bookmark }
+    }
+
+    package func keep(bookmark: String) async throws(BFFError) {
+        try with { $0.bookmark = bookmark }
     }
 
     // MARK: - Events
@@ -219,6 +327,11 @@ package final class InMemoryStore: SessionStore, Outbox {
 }
 
 extension InMemoryStore.State {
+    fileprivate mutating func forgetActionsOfNobody() {
+        let owned = Set(bindings.map(\.location))
+        actions = actions.filter { owned.contains($0.key) }
+    }
+
     /// Tells of a session what is news about it, as it stands.
     fileprivate mutating func tell(_ session: ConnectSession, at now: Date) throws {
         var told = self.told[session.id] ?? Told()

@@ -1,17 +1,18 @@
 package import Flatpeak
 package import FoundationEssentials
 package import Sessions
+package import Webhooks
 
 extension Route {
     /// Every route that `openapi.yaml` describes.
     package static func contract(
         sessions: Sessions, ledger: SessionLedger, reads: LocationReads, flatpeak: FlatpeakClient,
-        now: @escaping @Sendable () -> Date, isEnding: @escaping @Sendable () -> Bool = { false }
+        webhooks: Webhooks, now: @escaping @Sendable () -> Date, isEnding: @escaping @Sendable () -> Bool = { false }
     ) -> [Route] {
         [
             mint(sessions), session(sessions, now: now), sessionEvents(sessions, now: now), callback(sessions),
             locations(sessions), forgetLocation(sessions), locationStatus(reads), prices(reads), tariffs(reads),
-            document,
+            delivery(webhooks), document,
         ] + relay + probes(flatpeak: flatpeak, ledger: ledger, isEnding: isEnding)
     }
 

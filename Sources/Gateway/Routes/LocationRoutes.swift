@@ -61,8 +61,16 @@ extension Route {
 extension Reply {
     /// What was read; `Age` says when it is not from now.
     fileprivate init(_ found: LocationReads.Found) {
-        self = .json(found.body)
+        self = .json(found.action.map { found.body.adding("action_required", $0.rawValue) } ?? found.body)
         if let age = found.age { headers[.age] = String(age.components.seconds) }
+    }
+}
+
+extension [UInt8] {
+    /// This JSON object, which has members, with one more.
+    fileprivate func adding(_ name: String, _ value: String) -> [UInt8] {
+        guard let end = lastIndex(of: UInt8(ascii: "}")) else { return self }
+        return Array(self[..<end]) + #","\#(name)":"\#(value)""#.utf8 + self[end...]
     }
 }
 
@@ -122,11 +130,12 @@ private struct LocationList: Encodable {
     struct Item: Encodable {
         let id: String
         let object = "location"
-        private enum CodingKeys: String, CodingKey { case id, object }
+        let action_required: String?
+        private enum CodingKeys: String, CodingKey { case id, object, action_required }
     }
 
-    init(_ locations: [LocationID]) {
-        data = locations.map { Item(id: $0.text) }
+    init(_ locations: [(id: LocationID, action: RequiredAction?)]) {
+        data = locations.map { Item(id: $0.id.text, action_required: $0.action?.rawValue) }
     }
 
     private enum CodingKeys: String, CodingKey { case object, data }

@@ -5,8 +5,10 @@ import FoundationEssentials
 import Gateway
 import Keys
 import Logging
+import Metrics
 import Sandbox
 import Sessions
+import Telemetry
 
 /// `connect-bff dev`.
 struct Dev: AsyncParsableCommand {
@@ -34,7 +36,7 @@ struct Dev: AsyncParsableCommand {
     var state: String?
 
     @Option(help: "How much the service says: trace, debug, info, notice, warning, error.")
-    var logLevel = "notice"
+    var logLevel = "info"
 
     func validate() throws {
         guard Logger.Level(rawValue: logLevel) != nil else {
@@ -49,8 +51,11 @@ struct Dev: AsyncParsableCommand {
 
     func run() async throws {
         try OpenSSL.requireUsable()
-        var logger = Logger(label: "connect-bff") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = Logger.Level(rawValue: logLevel) ?? .notice
+        let metrics = PrometheusRegistry()
+        MetricsSystem.bootstrap(metrics)
+        let log = TextLog(isColoured: StandardStream.errorIsTerminal) { StandardStream.error($0) }
+        var logger = Logger(label: "connect-bff") { _ in TextLogHandler(log) }
+        logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
 
         let folder = state ?? FileManager.default.temporaryDirectory.appending(path: "connect-bff-\(UUID())").path
         defer { if state == nil { try? FileManager.default.removeItem(atPath: folder) } }
@@ -58,6 +63,7 @@ struct Dev: AsyncParsableCommand {
 
         var configuration = Sandbox.Configuration()
         configuration.port = sandboxPort
+        configuration.webhookURL = "http://127.0.0.1:\(port)/v1/webhooks/flatpeak"
         let sandbox = joinSandbox ? nil : try await start(configuration, logger)
         let addresses = sandbox?.addresses ?? .onPorts(from: sandboxPort)
         let publicURL = "http://localhost:\(port)"
@@ -83,7 +89,8 @@ struct Dev: AsyncParsableCommand {
             ],
             authenticator: DevAuthenticator(),
             // A developer's loops and fuzzers are welcome.
-            trustedProxies: TrustedProxies([], unix: false), limits: RateLimits(), store: store, logger: logger)
+            trustedProxies: TrustedProxies([], unix: false), limits: RateLimits(), store: store, logger: logger,
+            metrics: metrics, requestLog: Serve.requestLog(from: logger.logLevel, log.add))
         do {
             try await service.run(
                 pages: DevPage.routes + [LaunchPage.route],

@@ -80,9 +80,24 @@ struct StateSettings: Sendable {
 
     // MARK: - Opening
 
+    /// Why the database cannot be opened, naming the setting.
+    struct CannotOpen: Error {
+        let code: ExitCode
+        let problem: String
+    }
+
     /// Opens the database.
     /// - Throws: An exit code, after it said why.
-    func open(_ logger: Logger) async throws -> any SessionStore & Outbox {
+    func open(_ logger: Logger) async throws -> any SessionStore & Inbox & Outbox {
+        do throws(CannotOpen) {
+            return try await opened(logger)
+        } catch {
+            throw error.code.after([error.problem])
+        }
+    }
+
+    /// The same, for whoever tells why in another place.
+    func opened(_ logger: Logger) async throws(CannotOpen) -> any SessionStore & Inbox & Outbox {
         switch database {
         case .sqlite(let path): try openSQLite(path, logger)
         case .postgres(let url): try await openPostgres(url, logger)
@@ -90,7 +105,7 @@ struct StateSettings: Sendable {
     }
 
     /// A PostgreSQL that is away is no reason not to start: what can be served without it is served.
-    private func openPostgres(_ url: PostgresURL, _ logger: Logger) async throws -> PostgresStore {
+    private func openPostgres(_ url: PostgresURL, _ logger: Logger) async throws(CannotOpen) -> PostgresStore {
         let store = PostgresStore(
             url: url, keys: SealingKeys(keys ?? [], randomBytes: ConnectService.randomBytes), logger: logger,
             randomBytes: ConnectService.randomBytes)
@@ -99,10 +114,10 @@ struct StateSettings: Sendable {
         } catch {
             switch error {
             case .unknownKey:
-                throw ExitCode.badSettings.after([
-                    "\(Setting.stateKey.variable): is not the key of the other nodes of this database; "
-                        + "they must all have the same"
-                ])
+                throw CannotOpen(
+                    code: .badSettings,
+                    problem: "\(Setting.stateKey.variable): is not the key of the other nodes of this database; "
+                        + "they must all have the same")
             case .away(let why):
                 logger.error(
                     "the database cannot be used; it is tried again, and what needs none is served",
@@ -113,7 +128,7 @@ struct StateSettings: Sendable {
     }
 
     /// Makes the database and its key when there is none.
-    private func openSQLite(_ path: String, _ logger: Logger) throws -> SQLiteStore {
+    private func openSQLite(_ path: String, _ logger: Logger) throws(CannotOpen) -> SQLiteStore {
         do {
             if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
                 try FileManager.default.createDirectory(
@@ -123,18 +138,18 @@ struct StateSettings: Sendable {
             let keys = SealingKeys(try keys ?? [Self.key(beside: path)], randomBytes: ConnectService.randomBytes)
             return try SQLiteStore(path: path, keys: keys, logger: logger)
         } catch let error as SettingsReader.Unfit {
-            throw ExitCode.badSettings.after(["\(Setting.stateKey.variable): \(error.why)"])
+            throw CannotOpen(code: .badSettings, problem: "\(Setting.stateKey.variable): \(error.why)")
         } catch SQLiteStore.CannotOpen.unknownKey {
-            throw ExitCode.badSettings.after([
-                "\(Setting.stateKey.variable): \(path) holds tokens that were sealed under another key; "
-                    + "put that key behind the new one, separated by a comma"
-            ])
+            throw CannotOpen(
+                code: .badSettings,
+                problem: "\(Setting.stateKey.variable): \(path) holds tokens that were sealed under another "
+                    + "key; put that key behind the new one, separated by a comma")
         } catch SQLiteStore.CannotOpen.file(let why) {
-            throw ExitCode.cannotStart.after(["\(Setting.databaseURL.variable): \(path) cannot be opened: \(why)"])
+            throw CannotOpen(
+                code: .cannotStart, problem: "\(Setting.databaseURL.variable): \(path) cannot be opened: \(why)")
         } catch {
-            throw ExitCode.cannotStart.after([
-                "\(Setting.databaseURL.variable): \(path): its folder cannot be made"
-            ])
+            throw CannotOpen(
+                code: .cannotStart, problem: "\(Setting.databaseURL.variable): \(path): its folder cannot be made")
         }
     }
 

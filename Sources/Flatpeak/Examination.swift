@@ -1,0 +1,129 @@
+import AsyncHTTPClient
+package import Core
+package import FoundationEssentials
+import Glibc
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Resilience
+
+/// What one look at Flatpeak shows, for `connect-bff doctor`: nothing is tried twice, kept, or changed.
+package struct Examination: Sendable {
+    package let api: Reach
+    package let connect: Reach
+    /// What the login said to each key, in their order; empty when the API could not be reached.
+    package var keys: [KeyAnswer] = []
+    /// What the API said to a read with the bearer of the first key that works; nil when there is none.
+    package var read: BFFError?
+    /// Whether Flatpeak's own keys, by which its webhooks are checked, can be read.
+    package var hasKeySet = false
+
+    /// Whether a host answers.
+    package enum Reach: Sendable {
+        /// - Parameters:
+        ///   - date: The host's clock, as its `Date` header has it.
+        ///   - askedAt: Ours, half-way between question and answer.
+        case answers(date: Date?, askedAt: Date)
+        case fails(Obstacle)
+    }
+
+    /// What stands between us and a host.
+    package enum Obstacle: Sendable {
+        case nameUnknown
+        case refused
+        case noAnswer
+        /// The certificate is not for that host, has expired, or comes from an authority that is not trusted.
+        case certificate
+        case broken
+    }
+
+    package enum KeyAnswer: Sendable, Equatable {
+        case accepted(liveMode: Bool?)
+        case fails(BFFError)
+    }
+}
+
+extension FlatpeakClient.Settings {
+    /// Looks at both hosts, logs in with each key, and reads once.
+    package func examine(by transport: HTTPTransport, now: @escaping @Sendable () -> Date) async -> Examination {
+        var examination = Examination(
+            api: await transport.reach(apiURL + Operation.login.path(version), now),
+            connect: await transport.reach(connectURL + Operation.relay.path(version), now))
+        guard case .answers = examination.api else { return examination }
+        var bearer: Secret?
+        for key in credentials.keys {
+            let pair = credentials.account.expose { account in key.expose { "\(account):\($0)" } }
+            let answer = await ask(
+                .login, authorization: "Basic \(Data(pair.utf8).base64EncodedString())", by: transport)
+            do throws(BFFError) {
+                let reply = try answer.get().decoded(as: LoginReply.self)
+                guard Secret.isToken68(reply.bearer_token) else { throw .upstreamInvalidAnswer }
+                bearer = bearer ?? Secret(reply.bearer_token)
+                examination.keys.append(.accepted(liveMode: reply.live_mode))
+            } catch {
+                examination.keys.append(.fails(error))
+            }
+        }
+        if let bearer {
+            // A token that nobody minted: "not found" is what a login in the right version reads.
+            let authorization = bearer.expose { "Bearer \($0)" }
+            let answer = await ask(
+                .claim, query: "?connect_token=cot_doctor", authorization: authorization, by: transport)
+            if case .failure(let error) = answer, error != .notFound { examination.read = error }
+        }
+        let keySet = await transport.document(at: "\(apiURL)/jwks.json")
+        examination.hasKeySet = keySet.flatMap { try? JSONDecoder().decode(KeySet.self, from: Data($0)) } != nil
+        return examination
+    }
+
+    private struct KeySet: Decodable {
+        struct Key: Decodable { let kty: String }
+        let keys: [Key]
+    }
+
+    private func ask(
+        _ operation: Operation, query: String = "", authorization: String, by transport: HTTPTransport
+    ) async -> Result<UpstreamAnswer, BFFError> {
+        let request = UpstreamRequest(
+            operation: operation, url: apiURL + operation.path(version) + query,
+            headers: [
+                (name: "authorization", value: authorization), (name: "accept", value: "application/json"),
+                (name: "flatpeak-version", value: version.rawValue),
+            ], body: nil, timeLimit: operation.deadline)
+        do throws(TransportFailure) {
+            let answer = try await transport.send(request)
+            return (200..<300).contains(answer.status) ? .success(answer) : .failure(answer.failure)
+        } catch {
+            return .failure(error.told)
+        }
+    }
+}
+
+extension HTTPTransport {
+    /// Whether anything answers at `url`, whatever it says, within 5 seconds.
+    package func reach(_ url: String, _ now: @Sendable () -> Date) async -> Examination.Reach {
+        let asked = now()
+        do {
+            let date = try await head(of: url)
+            let took = now().timeIntervalSince(asked)
+            return .answers(date: date.flatMap(RetryAfter.date), askedAt: asked.addingTimeInterval(took / 2))
+        } catch {
+            return .fails(Examination.Obstacle(error))
+        }
+    }
+}
+
+extension Examination.Obstacle {
+    fileprivate init(_ error: any Error) {
+        self =
+            switch error {
+            case let error as NIOConnectionError where error.connectionErrors.isEmpty: .nameUnknown
+            case is NIOConnectionError: .refused
+            case let error as IOError: error.errnoCode == ECONNREFUSED ? .refused : .broken
+            case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError: .certificate
+            case is DeadlineExceeded: .noAnswer
+            case let error as HTTPClientError where [.connectTimeout, .deadlineExceeded].contains(error): .noAnswer
+            default: .broken
+            }
+    }
+}

@@ -1,0 +1,42 @@
+package import Core
+import Metrics
+
+/// How it stands with the login.
+package struct LoginCondition: Sendable {
+    /// Since the login that gave the bearer in use; nil when there is none.
+    package let age: Duration?
+    /// Until that bearer ends.
+    package let left: Duration?
+    /// The number of the key that logged in last, from 1 on; 0 before the first login.
+    package let key: Int
+    /// A short name of that key (`Digest.fingerprint`).
+    package let fingerprint: String?
+    /// Why the last login failed, if it did.
+    package let trouble: BFFError?
+}
+
+/// How it stands with Flatpeak, as far as our own calls tell.
+package struct FlatpeakCondition: Sendable {
+    package let login: LoginCondition
+    /// Hosts that are not asked now, since they keep failing.
+    package let openBreakers: Set<Operation.Host>
+    package let retriesLeft: Int
+
+    /// Tells swift-metrics.
+    package func record() {
+        Gauge(label: "connect_bff_logged_in").record(login.left.map { $0 > .zero ? 1 : 0 } ?? 0)
+        Gauge(label: "connect_bff_login_failing").record(login.trouble == nil ? 0 : 1)
+        Gauge(label: "connect_bff_bearer_age_seconds").record((login.age ?? .zero).seconds)
+        Gauge(label: "connect_bff_bearer_remaining_seconds").record((login.left ?? .zero).seconds)
+        Gauge(label: "connect_bff_key_in_use").record(login.key)
+        for host in Operation.Host.allCases {
+            Gauge(label: "connect_bff_breaker_open", dimensions: [("host", host.rawValue)])
+                .record(openBreakers.contains(host) ? 1 : 0)
+        }
+        Gauge(label: "connect_bff_retries_left").record(retriesLeft)
+    }
+}
+
+extension Duration {
+    fileprivate var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+}

@@ -1,0 +1,200 @@
+package import Core
+package import FoundationEssentials
+import Keys
+package import Sessions
+
+/// Flatpeak's events, and what users have to do at locations.
+extension PostgresStore: Inbox {
+    package func receive(_ events: [ReceivedEvent]) async throws(BFFError) -> [Receipt] {
+        // In one order on all nodes, so that nobody waits in a circle.
+        let order = events.indices.sorted { (events[$0].id.text, $0) < (events[$1].id.text, $1) }
+        let receipts = try await ask { [keys] (link) throws(PostgresError) in
+            let statements = order.flatMap { index in
+                let event = events[index]
+                let id = PostgresValue.text(event.id.text), digest = PostgresValue.bytes(event.digest)
+                return [
+                    PostgresStatement(
+                        """
+                        WITH new AS (
+                            INSERT INTO received (id, digest, received_at) VALUES ($1, $2, $3)
+                            ON CONFLICT (id) DO NOTHING RETURNING id
+                        ), waiting AS (
+                            INSERT INTO inbox (id, type, body, received_at, due_at) SELECT $1::text, $4::text, $5::bytea,
+                                $3::double precision, $3::double precision FROM new
+                        )
+                        SELECT EXISTS (SELECT 1 FROM new), (SELECT digest FROM received WHERE id = $1)
+                        """, id, digest, .double(event.receivedAt.timeIntervalSince1970), .text(event.type),
+                        .bytes(keys.seal(event.body, context: event.id.text.utf8))),
+                    PostgresStatement("UPDATE received SET digest = $2 WHERE id = $1 AND digest IS NULL", id, digest),
+                ]
+            }
+            let answers = try link.run(statements, within: Self.longLimit)
+            return try order.indices.map { (place) throws(PostgresError) -> Receipt in
+                guard let row = answers[2 * place].first else { throw .unreadable("it gave no row") }
+                if row.bool(0) == true { return .new }
+                guard let digest = events[order[place]].digest, let first = row.bytes(1) else { return .known }
+                return first == digest ? .known : .altered
+            }
+        }
+        return events.indices.map { index in
+            order.firstIndex(of: index).map { receipts[$0] } ?? .known
+        }
+    }
+
+    package func hasReceived(_ id: EventID) async throws(BFFError) -> Bool {
+        try await ask { (link) throws(PostgresError) in
+            try !link.run([PostgresStatement("SELECT id FROM received WHERE id = $1", .text(id.text))])[0].isEmpty
+        }
+    }
+
+    package func takeReceived(
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+    ) async throws(BFFError) -> [TakenEvent] {
+        try await ask { [keys] (link) throws(PostgresError) in
+            let rows = try link.run([
+                PostgresStatement(
+                    """
+                    WITH due AS MATERIALIZED (
+                        SELECT id AS due_id, due_at AS was_due_at FROM inbox WHERE due_at <= $1
+                        ORDER BY due_at, received_at LIMIT $3 FOR UPDATE SKIP LOCKED
+                    )
+                    UPDATE inbox SET due_at = $2, attempts = attempts + 1 FROM due WHERE id = due_id
+                    RETURNING id, type, body, received_at, attempts, was_due_at
+                    """, .double(moment.timeIntervalSince1970), .double(lease.timeIntervalSince1970), .int(limit))
+            ])[0]
+            let ordered = rows.sorted {
+                ($0.double(5) ?? 0, $0.double(3) ?? 0) < ($1.double(5) ?? 0, $1.double(3) ?? 0)
+            }
+            return try ordered.map { (row) throws(PostgresError) -> TakenEvent in
+                guard let text = row.text(0), let id = EventID(text), let type = row.text(1),
+                    let body = row.bytes(2).flatMap({ keys.open($0, context: text.utf8) }),
+                    let receivedAt = row.double(3), let attempts = row.double(4)
+                else { throw .unreadable("it was altered") }
+                let event = ReceivedEvent(
+                    id: id, type: type, body: body, digest: nil, receivedAt: Date(timeIntervalSince1970: receivedAt))
+                return TakenEvent(event, attempts: Int(attempts), lease: lease)
+            }
+        }
+    }
+
+    package func settle(_ id: EventID, _ effect: EventEffect) async throws(BFFError) -> Bool {
+        try await ask { [keys] (link) throws(PostgresError) in
+            let gone = try link.run([
+                PostgresStatement("BEGIN"),
+                PostgresStatement("DELETE FROM inbox WHERE id = $1 RETURNING id", .text(id.text)),
+            ])[1]
+            var statements: [PostgresStatement] = []
+            if !gone.isEmpty, let action = effect.action {
+                statements.append(
+                    PostgresStatement(
+                        """
+                        INSERT INTO location_action (location, required, tariff, since) VALUES ($1, $2, $3, $4)
+                        ON CONFLICT (location) DO UPDATE SET required = EXCLUDED.required, tariff = EXCLUDED.tariff,
+                            since = EXCLUDED.since
+                        """, .text(action.location.text), .text(action.required.rawValue), .text(action.tariff),
+                        .double(action.since.timeIntervalSince1970)))
+            }
+            if !gone.isEmpty, !effect.events.isEmpty { statements += PostgresEvent.put(effect.events, keys) }
+            _ = try link.run(statements + [PostgresStatement("COMMIT")])
+            return !gone.isEmpty
+        }
+    }
+
+    package func postpone(_ event: TakenEvent, until moment: Date) async throws(BFFError) {
+        try await ask { (link) throws(PostgresError) in
+            _ = try link.run([
+                PostgresStatement(
+                    "UPDATE inbox SET due_at = $3 WHERE id = $1 AND due_at = $2", .text(event.event.id.text),
+                    .double(event.lease.timeIntervalSince1970), .double(moment.timeIntervalSince1970))
+            ])
+        }
+    }
+
+    package func waiting() async throws(BFFError) -> (count: Int, since: Date?) {
+        try await ask { (link) throws(PostgresError) in
+            let row = try link.run([PostgresStatement("SELECT count(*)::float8, min(received_at) FROM inbox")])[0].first
+            return (Int(row?.double(0) ?? 0), row?.double(1).map { Date(timeIntervalSince1970: $0) })
+        }
+    }
+
+    package func removeReceived(before moment: Date) async throws(BFFError) {
+        while true {
+            // A few at a time: others write meanwhile, and no statement takes longer than it may.
+            let removed = try await ask { (link) throws(PostgresError) in
+                try link.run(
+                    [
+                        PostgresStatement(
+                            """
+                            DELETE FROM received WHERE id = ANY (ARRAY (
+                                SELECT id FROM received WHERE received_at < $1
+                                    AND NOT EXISTS (SELECT 1 FROM inbox WHERE inbox.id = received.id)
+                                LIMIT 1000 FOR UPDATE SKIP LOCKED))
+                            RETURNING true
+                            """, .double(moment.timeIntervalSince1970))
+                    ], within: Self.longLimit)[0].count
+            }
+            if removed < 1000 { return }
+        }
+    }
+
+    package func bookmark() async throws(BFFError) -> String? {
+        try await ask { (link) throws(PostgresError) in
+            try link.run([PostgresStatement("SELECT text FROM bookmark")])[0].first?.text(0)
+        }
+    }
+
+    package func keep(bookmark: String) async throws(BFFError) {
+        try await ask { (link) throws(PostgresError) in
+            _ = try link.run([
+                PostgresStatement(
+                    "INSERT INTO bookmark (text) VALUES ($1) ON CONFLICT (one) DO UPDATE SET text = EXCLUDED.text",
+                    .text(bookmark))
+            ])
+        }
+    }
+
+    // MARK: - Locations
+
+    package func owners(of location: LocationID, limit: Int) async throws(BFFError) -> [Subject] {
+        try await ask { (link) throws(PostgresError) in
+            try link.run([
+                PostgresStatement(
+                    "SELECT subject FROM location WHERE id = $1 ORDER BY subject LIMIT $2", .text(location.text),
+                    .int(limit))
+            ])[0].compactMap { $0.text(0).flatMap { Subject($0) } }
+        }
+    }
+
+    package func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction] {
+        try await ask { (link) throws(PostgresError) in
+            let rows = try link.run([
+                PostgresStatement(
+                    "SELECT location, required, tariff, since FROM location_action WHERE location = ANY ($1::text[])",
+                    .identifiers(locations.map(\.text)))
+            ])[0]
+            return rows.reduce(into: [:]) { actions, row in
+                guard let location = row.text(0).flatMap({ LocationID($0) }),
+                    let required = row.text(1).flatMap({ RequiredAction(rawValue: $0) }), let since = row.double(3)
+                else { return }
+                actions[location] = LocationAction(
+                    location: location, required: required, tariff: row.text(2),
+                    since: Date(timeIntervalSince1970: since))
+            }
+        }
+    }
+
+    package func clearAction(at location: LocationID, knownBefore moment: Date) async throws(BFFError) {
+        try await ask { (link) throws(PostgresError) in
+            _ = try link.run([
+                PostgresStatement(
+                    "DELETE FROM location_action WHERE location = $1 AND since < $2", .text(location.text),
+                    .double(moment.timeIntervalSince1970))
+            ])
+        }
+    }
+
+    /// Of actions that stand at locations of nobody any more.
+    static let forgetActionsOfNobody = PostgresStatement(
+        "DELETE FROM location_action WHERE NOT EXISTS (SELECT 1 FROM location WHERE location.id = location_action.location)"
+    )
+}

@@ -1,0 +1,156 @@
+/// One name under which something is measured, with everything that is fixed about it.
+///
+/// What is not in ``all`` cannot be measured: a label that somebody makes up would be a series that nobody bounds, and
+/// docs/metrics.md would not know it.
+package struct Metric: Sendable {
+    package enum Kind: String, Sendable {
+        /// Only grows, while the process runs.
+        case counter
+        /// The same, kept by the kernel and read here.
+        case reading
+        /// Goes up and down.
+        case gauge
+        /// Seconds, in the buckets of ``Histogram``.
+        case histogram
+
+        /// The type as Prometheus knows it.
+        package var type: String { self == .reading ? "counter" : rawValue }
+    }
+
+    /// The name as it is exported, with its unit at the end.
+    package let name: String
+    package let kind: Kind
+    package let help: String
+    /// Label names, sorted.
+    package let labels: [String]
+
+    private init(_ kind: Kind, _ name: String, _ labels: [String] = [], _ help: String) {
+        self.name = name
+        self.kind = kind
+        self.labels = labels
+        self.help = help
+    }
+
+    /// Everything that is measured, in the order of docs/metrics.md.
+    package static let all = requests + upstream + bearer + sessions + store + webhooks + events + process
+
+    private static let requests = [
+        Metric(
+            .counter, "connect_bff_requests_total", ["route", "status"],
+            "Requests that were answered, by route template and HTTP status; 499 is a client that left."),
+        Metric(
+            .histogram, "connect_bff_request_seconds", ["route"],
+            "From the head of a request to the end of its answer, by route template."),
+        Metric(
+            .counter, "connect_bff_errors_total", ["code"],
+            "Errors that clients were told, by their public code; overloaded is a request that was shed."),
+        Metric(
+            .counter, "connect_bff_untrusted_forwarding_total",
+            "Requests that named another client in a header, from an address that is not in BFF_TRUSTED_PROXIES."),
+        Metric(.gauge, "connect_bff_requests_under_way", "Requests that have a place at this moment."),
+    ]
+
+    private static let upstream = [
+        Metric(
+            .counter, "connect_bff_upstream_calls_total", ["operation", "result"],
+            "Tries of calls to Flatpeak, by operation and how they ended: a status class, a failure, or what kept a "
+                + "call from being sent."),
+        Metric(
+            .histogram, "connect_bff_upstream_seconds", ["operation"],
+            "One try of a call to Flatpeak, from its start to the end of the answer."),
+        Metric(
+            .gauge, "connect_bff_breaker_open", ["host"],
+            "1 while a host of Flatpeak is not asked since it keeps failing, else 0."),
+        Metric(.gauge, "connect_bff_retries_left", "Retries that the budget of ten seconds still allows."),
+    ]
+
+    private static let bearer = [
+        Metric(.gauge, "connect_bff_logged_in", "1 while there is a bearer that is good now, else 0."),
+        Metric(
+            .gauge, "connect_bff_login_failing",
+            "1 while the last login failed, else 0; an older bearer may be good still."),
+        Metric(.gauge, "connect_bff_bearer_age_seconds", "Time since the login that gave the bearer in use."),
+        Metric(
+            .gauge, "connect_bff_bearer_remaining_seconds", "Time until the bearer in use ends; 0 when there is none."),
+        Metric(
+            .gauge, "connect_bff_key_in_use",
+            "Which API key logged in last: 1 is FLATPEAK_API_KEY, 2 FLATPEAK_API_KEY_NEXT; 0 before the first login."),
+        Metric(
+            .counter, "connect_bff_credential_reload_failures_total",
+            "Changed credentials, or service keys, that could not be read or that Flatpeak did not accept."),
+        Metric(.gauge, "connect_bff_ready", "1 while /readyz says that requests may be sent here, else 0."),
+    ]
+
+    private static let sessions = [
+        Metric(.counter, "connect_bff_mints_total", "Connect tokens that were minted."),
+        Metric(
+            .gauge, "connect_bff_sessions", ["state"],
+            "Connect sessions that this process remembers, by state; looked at every 15 seconds."),
+    ]
+
+    private static let store = [
+        Metric(
+            .gauge, "connect_bff_store_owed_sessions", "Sessions of which the store has still to be told something."),
+        Metric(.gauge, "connect_bff_store_healthy", "1 when the store took the last write, else 0."),
+        Metric(.counter, "connect_bff_store_write_failures_total", "Writes that the store did not take."),
+        Metric(
+            .counter, "connect_bff_store_writes_late_total",
+            "Requests that were answered before the store had what they said."),
+        Metric(.counter, "connect_bff_store_reads_late_total", "Reads of the store that were given up after 250 ms."),
+    ]
+
+    private static let webhooks = [
+        Metric(
+            .counter, "connect_bff_webhooks_received_total", ["result"],
+            "Deliveries of Flatpeak that were acknowledged: new, known before, or altered under a known id."),
+        Metric(
+            .counter, "connect_bff_webhooks_refused_total", ["why"],
+            "Deliveries that were refused, by what is wrong with their signature."),
+        Metric(.histogram, "connect_bff_webhook_lag_seconds", "From an event to its first delivery."),
+        Metric(
+            .counter, "connect_bff_webhook_gaps_total",
+            "Events that no delivery told of; they were found in Flatpeak's list."),
+        Metric(
+            .counter, "connect_bff_webhooks_unknown_total", "Events about tokens and locations that are not known here."
+        ),
+        Metric(
+            .counter, "connect_bff_webhook_failures_total",
+            "Effects of events that could not be had and are tried again."),
+        Metric(
+            .counter, "connect_bff_webhook_key_failures_total",
+            "Times that Flatpeak's signing keys could not be read; the last good ones stay in use for a day."),
+        Metric(.gauge, "connect_bff_inbox_waiting_events", "Events that wait for their effect."),
+    ]
+
+    private static let events = [
+        Metric(
+            .counter, "connect_bff_event_deliveries_total", ["result"],
+            "Tries to deliver an event to BFF_EVENTS_URL: delivered, failed to be tried again, or dead."),
+        Metric(.gauge, "connect_bff_events_pending", "Events that wait to be delivered; counted every 15 seconds."),
+        Metric(
+            .gauge, "connect_bff_events_dead",
+            "Events that were given up, until they are replayed or their time is over; counted every 15 seconds."),
+    ]
+
+    private static let process = [
+        Metric(
+            .histogram, "connect_bff_event_loop_lag_seconds",
+            "How late an event loop comes to a task that was due; each is asked four times a second."),
+        Metric(
+            .counter, "connect_bff_metric_series_refused_total",
+            "Measurements that were dropped: their name is not known, or it had too many label values."),
+        Metric(.reading, "process_cpu_seconds_total", "CPU time of this process, in user and kernel mode."),
+        Metric(.gauge, "process_resident_memory_bytes", "Memory of this process that is in RAM."),
+        Metric(.gauge, "process_virtual_memory_bytes", "Address space of this process."),
+        Metric(.gauge, "process_open_fds", "Open file descriptors."),
+        Metric(.gauge, "process_max_fds", "File descriptors that this process may open."),
+        Metric(.gauge, "process_threads", "Threads of this process."),
+        Metric(.gauge, "process_start_time_seconds", "When this process started, in seconds since 1970."),
+    ]
+}
+
+extension Metric {
+    fileprivate init(_ kind: Kind, _ name: String, _ help: String) {
+        self.init(kind, name, [], help)
+    }
+}

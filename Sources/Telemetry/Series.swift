@@ -1,0 +1,97 @@
+import CoreMetrics
+import Synchronization
+
+/// What a metric with one set of label values measures; the event loops share it without a lock.
+protocol Series: AnyObject, Sendable {
+    /// Adds the lines of the text format.
+    /// - Parameter labels: `a="b",c="d"`, or nothing.
+    func write(_ name: String, _ labels: String, to text: inout String)
+}
+
+/// A number that only grows.
+final class CounterSeries: Series, CounterHandler {
+    private let value = Atomic(0)
+
+    func increment(by amount: Int64) {
+        value.add(Int(amount), ordering: .relaxed)
+    }
+
+    func reset() {
+        value.store(0, ordering: .relaxed)
+    }
+
+    func write(_ name: String, _ labels: String, to text: inout String) {
+        text.line(name, labels, "\(value.load(ordering: .relaxed))")
+    }
+}
+
+/// A number that goes up and down.
+final class GaugeSeries: Series, RecorderHandler, MeterHandler {
+    private let bits = Atomic<UInt64>(0)
+
+    func record(_ value: Int64) { set(Double(value)) }
+    func record(_ value: Double) { set(value) }
+    func set(_ value: Int64) { set(Double(value)) }
+    func set(_ value: Double) { bits.store(value.bitPattern, ordering: .relaxed) }
+    func decrement(by amount: Double) { increment(by: -amount) }
+
+    func increment(by amount: Double) {
+        var old = bits.load(ordering: .relaxed)
+        while true {
+            let new = (Double(bitPattern: old) + amount).bitPattern
+            let (isDone, found) = bits.weakCompareExchange(expected: old, desired: new, ordering: .relaxed)
+            if isDone { return }
+            old = found
+        }
+    }
+
+    func write(_ name: String, _ labels: String, to text: inout String) {
+        let value = Double(bitPattern: bits.load(ordering: .relaxed))
+        text.line(name, labels, value.metricText)
+    }
+}
+
+/// Durations, counted in buckets that are the same for all.
+final class Histogram: Series, TimerHandler {
+    /// The upper ends of the buckets in nanoseconds: from a relayed call on the local network to the longest deadline.
+    static let ends: [Int64] =
+        [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 20_000].map { $0 * 1_000_000 }
+
+    /// One for each end, and one for all that took longer.
+    private let counts = InlineArray<15, Atomic<Int>> { _ in Atomic(0) }
+    private let nanoseconds = Atomic<Int64>(0)
+
+    func recordNanoseconds(_ duration: Int64) {
+        var bucket = 0
+        while bucket < Self.ends.count, duration > Self.ends[bucket] { bucket += 1 }
+        counts[bucket].add(1, ordering: .relaxed)
+        nanoseconds.add(max(0, duration), ordering: .relaxed)
+    }
+
+    func write(_ name: String, _ labels: String, to text: inout String) {
+        var count = 0
+        for (bucket, end) in (Self.ends.map { (Double($0) / 1e9).metricText } + ["+Inf"]).enumerated() {
+            count += counts[bucket].load(ordering: .relaxed)
+            let label = labels.isEmpty ? "le=\"\(end)\"" : "\(labels),le=\"\(end)\""
+            text.line("\(name)_bucket", label, "\(count)")
+        }
+        text.line("\(name)_sum", labels, (Double(nanoseconds.load(ordering: .relaxed)) / 1e9).metricText)
+        text.line("\(name)_count", labels, "\(count)")
+    }
+}
+
+extension String {
+    fileprivate mutating func line(_ name: String, _ labels: String, _ value: String) {
+        self += labels.isEmpty ? "\(name) \(value)\n" : "\(name){\(labels)} \(value)\n"
+    }
+}
+
+extension Double {
+    /// The shortest spelling, without a point where there is nothing behind it.
+    fileprivate var metricText: String {
+        if isNaN { return "NaN" }
+        if isInfinite { return self > 0 ? "+Inf" : "-Inf" }
+        if let whole = Int64(exactly: self) { return "\(whole)" }
+        return "\(self)"
+    }
+}

@@ -1,0 +1,207 @@
+import Core
+import Flatpeak
+import FoundationEssentials
+import Logging
+import Resilience
+import Sessions
+import Synchronization
+
+/// Lets each event in the inbox have its effect, once, and again until it had it.
+///
+/// State is fetched, not believed: an event says where to look, so that events may come late, twice or in any order.
+final class Effects: Sendable {
+    /// Events that are looked into at once: few, so that users find Flatpeak's places free.
+    private static let batch = 4
+    /// How long one may take, and how long those taken are nobody else's, in seconds: what a process leaves that is
+    /// killed waits no longer.
+    private static let patience = Duration.seconds(15)
+    private static let lease: TimeInterval = 20
+    private static let interval = Duration.seconds(1)
+    private static let longestWait: TimeInterval = 3600
+    /// An event that Flatpeak itself has no good answer to is given up after so many tries; one that cannot be asked
+    /// about, never.
+    private static let senselessTries = 8
+    private static let cleanUpInterval = Duration.seconds(3600)
+    /// Ids are remembered for longer than Flatpeak's list goes back, so that no way of hearing of an event again makes
+    /// it a new one.
+    static let memory: TimeInterval = 100 * 86400
+
+    private let sessions: Sessions
+    private let reads: LocationReads
+    private let inbox: any Inbox
+    private let now: @Sendable () -> Date
+    private let time: UpstreamTime
+    private let record: WebhookRecord
+    private let logger: Logger
+    private let news = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+
+    init(
+        sessions: Sessions, reads: LocationReads, inbox: any Inbox, now: @escaping @Sendable () -> Date,
+        time: UpstreamTime, record: WebhookRecord, logger: Logger
+    ) {
+        self.sessions = sessions
+        self.reads = reads
+        self.inbox = inbox
+        self.now = now
+        self.time = time
+        self.record = record
+        self.logger = logger
+    }
+
+    /// There is something new in the inbox.
+    func nudge() {
+        news.continuation.yield()
+    }
+
+    func run() async {
+        await withTaskGroup { group in
+            group.addTask { [self] in
+                for await _ in news.stream { while await work() == Self.batch, !Task.isCancelled {} }
+            }
+            // What another process left, and what is to be tried again.
+            group.addTask { [self] in await every(Self.interval) { nudge() } }
+            group.addTask { [self] in
+                await every(Self.cleanUpInterval) { try? await inbox.removeReceived(before: now() - Self.memory) }
+            }
+        }
+    }
+
+    private func every(_ interval: Duration, _ work: () async -> Void) async {
+        while !Task.isCancelled {
+            await work()
+            guard (try? await time.sleep(interval)) != nil else { return }
+        }
+    }
+
+    /// Takes some events and lets them have their effect.
+    /// - Returns: How many were due.
+    func work() async -> Int {
+        let moment = now()
+        let taken = try? await inbox.takeReceived(
+            dueAt: moment, leasedUntil: moment + Self.lease, limit: Self.batch)
+        guard let taken, !taken.isEmpty else { return 0 }
+        await withTaskGroup(of: Void.self) { group in
+            for event in taken { group.addTask { [self] in await end(event) } }
+        }
+        if let waiting = try? await inbox.waiting() { record.waiting(waiting.count, since: waiting.since) }
+        return taken.count
+    }
+
+    private func end(_ taken: TakenEvent) async {
+        do throws(BFFError) {
+            let effect = try await boundedEffect(of: taken.event)
+            _ = try await inbox.settle(taken.event.id, effect)
+        } catch {
+            record.failed()
+            logger.log(
+                level: taken.attempts == 1 ? .info : .warning, "an event could not have its effect yet",
+                metadata: [
+                    "bff.event": "\(taken.event.id)", "bff.code": "\(error.code)", "bff.attempts": "\(taken.attempts)",
+                ])
+            if error.isFlatpeaksAnswer, taken.attempts >= Self.senselessTries {
+                logger.error("an event is given up", metadata: ["bff.event": "\(taken.event.id)"])
+                let passedOn = EventEffect(events: [Self.passedOn(taken.event, subject: nil)])
+                _ = try? await inbox.settle(taken.event.id, passedOn)
+                return
+            }
+            let wait = min(Self.longestWait, Double(1 << min(taken.attempts - 1, 12)))
+            try? await inbox.postpone(taken, until: now() + wait)
+        }
+    }
+
+    private func boundedEffect(of event: ReceivedEvent) async throws(BFFError) -> EventEffect {
+        do {
+            return try await withDeadline(Self.patience, clock: ContinuousClock()) { [self] in
+                try await effect(of: event)
+            }
+        } catch {
+            throw error as? BFFError ?? .upstreamTimedOut
+        }
+    }
+
+    /// Looks where an event points, and says what is to be kept of it.
+    ///
+    /// Whatever it is, known here or not, the integrator's backend hears of it.
+    private func effect(of received: ReceivedEvent) async throws(BFFError) -> EventEffect {
+        let event = try FlatpeakEvent(received.body)
+        var subject: Subject?
+        var action: LocationAction?
+        switch event.type {
+        // One page of the documents spells it the second way, and another one misspells the third (upstream.md §5.1).
+        case "connect_session.complete", "connect.session.complete":
+            if let token = event.object.flatMap({ ConnectToken($0) }) {
+                subject = try await sessions.completed(token)
+            }
+            if subject == nil { record.knewNothing() }
+        case let type where type.hasPrefix("tariff.") || type == "location.update" || type == "locaiton.update":
+            let owners: [Subject]
+            if let location = event.location {
+                owners = try await inbox.owners(of: location, limit: 2)
+            } else {
+                owners = []
+            }
+            guard let location = event.location, let owner = owners.first else {
+                record.knewNothing()
+                break
+            }
+            // What is several people's is forgotten with none of them.
+            subject = owners.count == 1 ? owner : nil
+            action = try await self.action(at: location, of: event)
+        default: break
+        }
+        var events = [Self.passedOn(received, subject: subject)]
+        if let action, let told = Self.told(action, by: received.id, subject: subject) { events.append(told) }
+        return EventEffect(action: action, events: events)
+    }
+
+    /// Drops what was read of a location, and asks whether its user has to do something where the event may say so.
+    private func action(
+        at location: LocationID, of event: FlatpeakEvent
+    ) async throws(BFFError) -> LocationAction? {
+        guard event.type == "tariff.expired" || event.type == "tariff.fetch.failed" else {
+            try await reads.changed(at: location)
+            return nil
+        }
+        let (status, askedAt) = try await reads.look(at: location)
+        guard status.needsReconnection(of: event.tariff) else { return nil }
+        return LocationAction(location: location, required: .reconnect, tariff: event.tariff, since: askedAt)
+    }
+
+    // MARK: - For the integrator's backend
+
+    /// Flatpeak's event as it came, under its own id.
+    private static func passedOn(_ event: ReceivedEvent, subject: Subject?) -> NewEvent {
+        NewEvent(
+            id: event.id, type: "flatpeak.\(event.type)", subject: subject, at: event.receivedAt, data: event.body)
+    }
+
+    /// That a user has to do something; its id follows from the event's, so that it is put once.
+    private static func told(_ action: LocationAction, by event: EventID, subject: Subject?) -> NewEvent? {
+        let data = ToldAction(
+            location_id: action.location.text, action_required: action.required.rawValue, tariff_id: action.tariff,
+            subject: subject?.text)
+        guard let id = EventID("\(event.text.prefix(57))_action"), let json = try? wireJSON(data) else {
+            return nil
+        }
+        return NewEvent(
+            id: id, type: "tariff.action_required", subject: subject, at: action.since, data: json)
+    }
+}
+
+/// What the user has to do, as the integrator's backend hears of it; the subject is missing when it is several people's.
+private struct ToldAction: Encodable {
+    let location_id: String
+    let action_required: String
+    let tariff_id: String?
+    let subject: String?
+}
+
+extension BFFError {
+    /// Whether Flatpeak was asked and had no good answer, as against not being there.
+    fileprivate var isFlatpeaksAnswer: Bool {
+        switch self {
+        case .notFound, .upstreamRefused, .upstreamInvalidAnswer, .malformedJSON: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,277 @@
+import Core
+import Flatpeak
+import FoundationEssentials
+
+/// What the facts mean, and what to do: one cause is told once, and what it hides is skipped, not blamed.
+struct Diagnosis {
+    private(set) var findings: [Finding] = []
+
+    /// Whether nothing has to be mended.
+    var isHealthy: Bool { !findings.contains { $0.verdict == .failed } }
+
+    /// Seconds by which two clocks may differ.
+    ///
+    /// Webhooks are believed within 300, bearers of an identity provider within 30.
+    static let clockTolerance: TimeInterval = 30
+
+    init(_ facts: Facts) {
+        settings(facts)
+        guard let known = facts.known else {
+            for check in Finding.Check.allCases where check != .settings {
+                skip(check, "not looked at, since the settings cannot be used")
+            }
+            return
+        }
+        upstream(known)
+        listeners(known)
+        proxy(known)
+        origins(known)
+        if let examination = known.examination {
+            flatpeak(examination, known)
+        } else {
+            for check in [Finding.Check.reach, .clock, .login, .mode, .version, .jwks] {
+                skip(check, "Flatpeak was not asked, since its address is our own")
+            }
+        }
+        identity(known.identity)
+        store(known.storeTrouble)
+    }
+
+    // MARK: - Ours
+
+    private mutating func settings(_ facts: Facts) {
+        for problem in facts.problems {
+            fail(.settings, problem, "change this setting; README.md has them all")
+        }
+        for warning in facts.warnings { warn(.settings, warning, nil) }
+        for name in facts.strangers {
+            warn(
+                .settings, "\(name) is set, and no setting is called that",
+                "check its spelling in README.md, or remove it")
+        }
+        if findings.isEmpty { pass(.settings, "every setting is there and makes sense") }
+    }
+
+    private mutating func upstream(_ known: Facts.Known) {
+        if let problem = known.selfUpstream {
+            fail(.upstream, problem, "set it to Flatpeak's address; the web app's own variable is CONNECT_API_URL")
+        } else {
+            pass(.upstream, "FLATPEAK_API_URL and FLATPEAK_CONNECT_URL are not this service")
+        }
+    }
+
+    private mutating func listeners(_ known: Facts.Known) {
+        var isFine = true
+        for (setting, address, state) in known.listeners {
+            guard case .unusable(let why) = state else { continue }
+            isFine = false
+            fail(
+                .listeners, "\(setting): \(address) cannot be listened on: \(why)",
+                "stop the program that has it (`ss -ltnp` shows it), or set \(setting) to another address")
+        }
+        guard isFine else { return }
+        let isRunning = known.listeners.contains { $0.state == .running }
+        pass(
+            .listeners,
+            isRunning ? "this service runs at \(known.listeners[0].address)" : "every address can be listened on")
+    }
+
+    private mutating func proxy(_ known: Facts.Known) {
+        switch known.approach {
+        case .untried(let why): skip(.proxy, why)
+        case .lost:
+            warn(
+                .proxy, "a request for \(known.publicURL) from here does not come to this service",
+                "check that the reverse proxy runs and passes to BFF_LISTEN, and that BFF_PUBLIC_URL is its address; "
+                    + "some networks do not let a machine call its own public address")
+        case .direct: pass(.proxy, "no proxy stands between \(known.publicURL) and this service")
+        case .forwarded(let proxy, isTrusted: true):
+            pass(.proxy, "the proxy at \(proxy) is in BFF_TRUSTED_PROXIES, so clients are told apart by its word")
+        case .forwarded(let proxy, isTrusted: false):
+            fail(
+                .proxy,
+                "the proxy at \(proxy) is not in BFF_TRUSTED_PROXIES: all clients count as one address, and "
+                    + "BFF_LIMIT_ADDRESS refuses them together",
+                "add its address, or the range of its network, to BFF_TRUSTED_PROXIES")
+        }
+    }
+
+    private mutating func origins(_ known: Facts.Known) {
+        for (app, origin) in known.strangeOrigins {
+            fail(
+                .origins,
+                "pages of the app \(app) come from \(origin), which BFF_ALLOWED_ORIGINS does not have: each of their "
+                    + "calls is refused with 403",
+                "add \(origin) to BFF_ALLOWED_ORIGINS, or leave that setting out: then the apps' own origins hold")
+        }
+        if known.strangeOrigins.isEmpty { pass(.origins, "the pages of every web app may call") }
+    }
+
+    // MARK: - Flatpeak
+
+    private mutating func flatpeak(_ examination: Examination, _ known: Facts.Known) {
+        var isReached = true
+        for (name, url, reach) in [
+            (Setting.apiURL.variable, known.apiURL, examination.api),
+            (Setting.connectURL.variable, known.connectURL, examination.connect),
+        ] {
+            guard case .fails(let obstacle) = reach else { continue }
+            isReached = false
+            fail(.reach, "\(name): \(url): \(Self.words(obstacle).meaning)", Self.words(obstacle).todo)
+        }
+        if isReached { pass(.reach, "both hosts of Flatpeak answer") }
+        guard case .answers(let date, let askedAt) = examination.api else {
+            for check in [Finding.Check.clock, .login, .mode, .version, .jwks] {
+                skip(check, "cannot be told while Flatpeak's API is not reached")
+            }
+            return
+        }
+        clock(date, askedAt)
+        login(examination, known)
+        if examination.hasKeySet {
+            pass(.jwks, "Flatpeak's keys, by which its webhooks are checked, can be read")
+        } else {
+            fail(
+                .jwks, "\(known.apiURL)/jwks.json has no keys for us: webhooks cannot be checked, and are answered 503",
+                "look whether something between here and Flatpeak blocks that path; else ask Flatpeak's support")
+        }
+    }
+
+    private mutating func clock(_ theirs: Date?, _ ours: Date) {
+        guard let theirs else { return skip(.clock, "Flatpeak's answer does not tell its time") }
+        let ahead = ours.timeIntervalSince(theirs)
+        guard abs(ahead) > Self.clockTolerance else {
+            return pass(.clock, "this machine's clock agrees with Flatpeak's")
+        }
+        fail(
+            .clock,
+            "this machine's clock is \(Int(abs(ahead).rounded())) s \(ahead > 0 ? "ahead of" : "behind") Flatpeak's: "
+                + "webhooks and bearers are refused as too old, or as not valid yet",
+            "turn on time synchronisation: `timedatectl set-ntp true`, or chrony")
+    }
+
+    private mutating func login(_ examination: Examination, _ known: Facts.Known) {
+        var accepted: [Bool?] = []
+        var errors: [BFFError] = []
+        for key in examination.keys {
+            switch key {
+            case .accepted(let liveMode): accepted.append(liveMode)
+            case .fails(let error): errors.append(error)
+            }
+        }
+        if errors.contains(.upstreamVersionNotSupported) || examination.read == .upstreamVersionNotSupported {
+            if accepted.isEmpty { skip(.login, "refused for the API version alone") }
+            skip(.mode, "cannot be told while the API version is refused")
+            return fail(
+                .version,
+                "the account's default API version is newer than \(known.version.rawValue), and Flatpeak refuses older ones",
+                "set FLATPEAK_VERSION to the account's default (Dashboard, Settings, API versions)")
+        }
+        guard !accepted.isEmpty else {
+            let isRefused = errors.contains(.upstreamRefusedCredentials)
+            fail(
+                .login,
+                isRefused
+                    ? "Flatpeak refuses the account id or the key: nothing can be minted or read"
+                    : "the login fails: \(errors.last?.title ?? "no answer")",
+                isRefused
+                    ? "compare FLATPEAK_ACCOUNT_ID and FLATPEAK_API_KEY with the dashboard; make a new key there if it is gone"
+                    : "try again in a minute; if it stays so, ask Flatpeak's support")
+            skip(.mode, "cannot be told without a login")
+            return skip(.version, "cannot be told without a login")
+        }
+        for (index, key) in examination.keys.enumerated() where key == .fails(.upstreamRefusedCredentials) {
+            let name = index == 0 ? Setting.apiKey.variable : Setting.nextAPIKey.variable
+            warn(
+                .login, "Flatpeak refuses \(name); the other key works", "remove the old key once the new one is in use"
+            )
+        }
+        if errors.isEmpty { pass(.login, "Flatpeak accepts \(accepted.count == 1 ? "the key" : "both keys")") }
+        mode(accepted, known)
+        if let error = examination.read {
+            fail(
+                .version, "the login works, and a read does not: \(error.title)",
+                "look whether the account is enabled in the dashboard")
+        } else {
+            pass(.version, "Flatpeak speaks \(known.version.rawValue) with this account")
+        }
+    }
+
+    private mutating func mode(_ accepted: [Bool?], _ known: Facts.Known) {
+        let word = { (isLive: Bool) in isLive ? "live" : "test" }
+        guard let mode = known.mode else {
+            return pass(
+                .mode,
+                accepted.first.flatMap { $0 }.map { "\(word($0)) mode; FLATPEAK_MODE asks for none" } ?? "not told")
+        }
+        guard let other = accepted.compactMap(\.self).first(where: { $0 != (mode == .live) }) else {
+            return pass(.mode, "\(mode.rawValue) mode, as FLATPEAK_MODE says")
+        }
+        fail(
+            .mode, "FLATPEAK_MODE is \(mode.rawValue), and the key is one of \(word(other)) mode: nothing is minted",
+            "set FLATPEAK_API_KEY to a key of \(mode.rawValue) mode, or FLATPEAK_MODE to \(word(other))")
+    }
+
+    private static func words(_ obstacle: Examination.Obstacle) -> (meaning: String, todo: String) {
+        switch obstacle {
+        case .nameUnknown: ("the name is not known here", "check its spelling, and /etc/resolv.conf")
+        case .refused: ("nothing listens there", "check the port, and that a firewall lets this machine out")
+        case .noAnswer:
+            (
+                "no answer within 5 s",
+                "check that a firewall lets this machine out to port 443, or set up its proxy's route"
+            )
+        case .certificate:
+            (
+                "its certificate is not trusted here: it has expired, is for another name, or its authority is unknown",
+                "install ca-certificates; where a proxy opens TLS on purpose, name its authority in FLATPEAK_CA_FILE"
+            )
+        case .broken: ("the connection breaks", "try again; look at what stands between this machine and Flatpeak")
+        }
+    }
+
+    // MARK: - The rest
+
+    private mutating func identity(_ identity: Facts.Identity) {
+        switch identity {
+        case .unused: pass(.identity, "BFF_AUTH does not use an identity provider's keys")
+        case .usable: pass(.identity, "the identity provider's keys can be read")
+        case .unreachable(let source):
+            fail(
+                .identity, "\(source) cannot be read: users with a bearer get 503",
+                "check BFF_JWT_JWKS_URL against the provider's `jwks_uri`, and that this machine may call it")
+        case .useless(let source):
+            fail(
+                .identity, "\(source) has no key for RS256, PS256, ES256 or EdDSA: every bearer is refused",
+                "check BFF_JWT_JWKS_URL against the provider's `jwks_uri`")
+        }
+    }
+
+    private mutating func store(_ trouble: String?) {
+        if let trouble {
+            fail(
+                .store, trouble,
+                "give the service's user a writable folder with room on its disk, or name another in BFF_DATABASE_URL")
+        } else {
+            pass(.store, "the store takes writes")
+        }
+    }
+
+    // MARK: - Findings
+
+    private mutating func pass(_ check: Finding.Check, _ meaning: String) {
+        findings.append(Finding(check: check, verdict: .ok, meaning: meaning))
+    }
+
+    private mutating func warn(_ check: Finding.Check, _ meaning: String, _ todo: String?) {
+        findings.append(Finding(check: check, verdict: .warning, meaning: meaning, todo: todo))
+    }
+
+    private mutating func fail(_ check: Finding.Check, _ meaning: String, _ todo: String) {
+        findings.append(Finding(check: check, verdict: .failed, meaning: meaning, todo: todo))
+    }
+
+    private mutating func skip(_ check: Finding.Check, _ meaning: String) {
+        findings.append(Finding(check: check, verdict: .skipped, meaning: meaning))
+    }
+}

@@ -1,0 +1,163 @@
+import Core
+import Flatpeak
+import FoundationEssentials
+import Gateway
+import Glibc
+import Keys
+import Logging
+import NIOCore
+import Relay
+import Sessions
+import Store
+
+/// Finds the facts out: settings, sockets, the way in, Flatpeak, the identity provider, the store.
+struct Gatherer {
+    let environment: [String: String]
+    let file: String?
+    let now: @Sendable () -> Date
+
+    func facts() async -> Facts {
+        var facts = Facts()
+        facts.strangers = strangers
+        let settings: Settings
+        do throws(Settings.Invalid) {
+            settings = try await Settings.read(environment: environment, file: file)
+        } catch {
+            facts.problems = error.problems
+            return facts
+        }
+        facts.warnings = settings.warnings
+        facts.known = await known(settings)
+        return facts
+    }
+
+    /// Variables of our two families that no setting reads.
+    private var strangers: [String] {
+        let known = Set(Setting.all.flatMap { $0.isSecret ? [$0.variable, "\($0.variable)_FILE"] : [$0.variable] })
+        return environment.keys.filter { name in
+            ["FLATPEAK_", "BFF_"].contains { name.hasPrefix($0) } && !name.hasPrefix("BFF_TEST_")
+                && !known.contains(name)
+        }.sorted()
+    }
+
+    private func known(_ settings: Settings) async -> Facts.Known {
+        let transport = HTTPTransport(certificateAuthorities: settings.certificateAuthorities)
+        // The identity provider and our own front are not Flatpeak: FLATPEAK_CA_FILE says nothing about them.
+        let others = HTTPTransport()
+        let upstreams = [(Setting.apiURL, settings.flatpeak.apiURL), (.connectURL, settings.flatpeak.connectURL)]
+        let selfUpstream = SelfUpstream.problem(listen: settings.listen, upstreams: upstreams)
+        let (listeners, approach) = await listeners(settings, others)
+        let known = Facts.Known(
+            mode: settings.flatpeak.mode, version: settings.flatpeak.version, apiURL: settings.flatpeak.apiURL,
+            connectURL: settings.flatpeak.connectURL, publicURL: settings.publicURL.text, selfUpstream: selfUpstream,
+            listeners: listeners, approach: approach, strangeOrigins: strangeOrigins(settings),
+            examination: selfUpstream == nil ? await settings.flatpeak.examine(by: transport, now: now) : nil,
+            identity: await identity(settings.authentication.jwt, others), storeTrouble: await storeTrouble(settings))
+        await transport.shutdown()
+        await others.shutdown()
+        return known
+    }
+
+    // MARK: - The way in
+
+    private func listeners(
+        _ settings: Settings, _ transport: HTTPTransport
+    ) async -> ([(setting: String, address: String, state: Facts.ListenerState)], Facts.Approach) {
+        var approach = Facts.Approach.untried(why: "the service's address cannot be listened on")
+        let state: Facts.ListenerState
+        do {
+            let room = try await WaitingRoom(at: settings.listen)
+            approach = await self.approach(settings, room, transport)
+            await room.close()
+            state = .free
+        } catch {
+            // A contract that nobody else gives out.
+            state =
+                await answers(at: settings.listen, "/openapi.yaml", "title: connect-bff", transport)
+                ? .running : .unusable(why: Self.words(error))
+            if state == .running {
+                approach = .untried(
+                    why: "the service runs; connect_bff_untrusted_forwarding_total on its page of metrics counts what "
+                        + "a proxy says that is not trusted")
+            }
+        }
+        return (
+            [
+                (Setting.listen.variable, "\(settings.listen)", state),
+                (Setting.adminListen.variable, "\(settings.adminListen)", await adminState(settings, transport)),
+            ], approach
+        )
+    }
+
+    private func adminState(_ settings: Settings, _ transport: HTTPTransport) async -> Facts.ListenerState {
+        do {
+            try await WaitingRoom(at: settings.adminListen).close()
+            return .free
+        } catch {
+            return await answers(at: settings.adminListen, "/metrics", "connect_bff_", transport)
+                ? .running : .unusable(why: Self.words(error))
+        }
+    }
+
+    /// Asks for the public address while we listen in the service's place.
+    private func approach(
+        _ settings: Settings, _ room: WaitingRoom, _ transport: HTTPTransport
+    ) async -> Facts.Approach {
+        let mark = "doctor-\(ConnectService.randomBytes(8).hexadecimal)"
+        _ = await transport.reach("\(settings.publicURL.text)/livez?\(mark)", now)
+        guard let visit = room.visit(mark) else { return .lost }
+        let isForwarded = ["\r\nforwarded:", "\r\nx-forwarded-for:"].contains { visit.head.contains($0) }
+        guard isForwarded else { return .direct }
+        return .forwarded(by: visit.name, isTrusted: settings.trustedProxies.contains(visit.peer))
+    }
+
+    /// Whether a service of ours answers on an address that is taken.
+    private func answers(
+        at address: ListenAddress, _ path: String, _ sign: String, _ transport: HTTPTransport
+    ) async -> Bool {
+        guard case .tcp(let host, let port) = address else { return false }
+        let near = ["0.0.0.0": "127.0.0.1", "::": "::1"][host] ?? host
+        let url = "http://\(near.contains(":") ? "[\(near)]" : near):\(port)\(path)"
+        return String(decoding: await transport.document(at: url) ?? [], as: UTF8.self).contains(sign)
+    }
+
+    private static func words(_ error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        switch error.errnoCode {
+        case EADDRINUSE: return "another program has it"
+        case EACCES: return "this user may not"
+        case EADDRNOTAVAIL: return "this machine has no such address"
+        default: return unsafe String(cString: strerror(error.errnoCode))
+        }
+    }
+
+    private func strangeOrigins(_ settings: Settings) -> [(app: String, origin: String)] {
+        settings.sessions.apps.compactMap { app in
+            guard let origin = (try? WebAddress(app.url))?.origin, !settings.allowedOrigins.contains(origin) else {
+                return nil
+            }
+            return (app.name, origin)
+        }
+    }
+
+    // MARK: - Others
+
+    private func identity(_ jwt: Authentication.JWT?, _ transport: HTTPTransport) async -> Facts.Identity {
+        // The settings have read a file already.
+        guard let jwt, case .url(let url) = jwt.keys else { return jwt == nil ? .unused : .usable }
+        guard let jwks = await transport.document(at: url) else { return .unreachable(source: url) }
+        return (try? VerificationKeys(jwks: jwks)) == nil ? .useless(source: url) : .usable
+    }
+
+    private func storeTrouble(_ settings: Settings) async -> String? {
+        let silent = Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
+        do throws(StateSettings.CannotOpen) {
+            let store = try await settings.state.opened(silent)
+            // Removes nothing, and needs all that a write needs.
+            let removed = try? await store.removeSessions(before: .distantPast, at: .distantPast)
+            return removed == nil ? "the database cannot be reached, or takes no writes" : nil
+        } catch {
+            return error.problem
+        }
+    }
+}

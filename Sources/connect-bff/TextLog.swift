@@ -1,0 +1,95 @@
+import Core
+import Gateway
+import Logging
+
+/// Lines for people, on a terminal or in a journal: what matters first, in colour where there is colour.
+struct TextLog: Sendable {
+    let isColoured: Bool
+    /// The wall clock, as seconds since 1970 and the milliseconds behind them.
+    var now: @Sendable () -> (seconds: Int, milliseconds: Int) = JSONLog.wallClock
+    let write: @Sendable (String) -> Void
+
+    func add(_ level: Logger.Level, _ message: String, _ fields: [(name: String, value: String)]) {
+        let (seconds, milliseconds) = now()
+        let clock = CivilTime(secondsSince1970: seconds).timestamp.dropFirst(11)
+        let time = paint("\(clock).\("\(1000 + milliseconds)".dropFirst())Z", .dim)
+        let name = level.rawValue + String(repeating: " ", count: max(0, 8 - level.rawValue.count))
+        let shown = fields.map { field in "\(paint("\(Self.safe(field.name))=", .dim))\(Self.safe(field.value))" }
+        write(
+            ([time, paint(name, Paint(level)), Self.safe(message)] + shown).joined(separator: " ") + "\n")
+    }
+
+    /// A request: what was asked, how it went, and the name under which a client may complain.
+    func add(_ request: RequestLine) {
+        add(
+            request.level, "\(request.method) \(request.route) \(request.status) in \(request.milliseconds) ms",
+            (request.code.map { [(name: "code", value: $0)] } ?? []) + [
+                (name: "request", value: RequestID(request.number).text)
+            ])
+    }
+
+    /// Text that can neither begin another line nor command a terminal, with connect tokens masked.
+    private static func safe(_ text: String) -> String {
+        let text = ConnectToken.masked(text)
+        let isOdd = { (scalar: Unicode.Scalar) in
+            scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) || scalar.value == 0x2028
+                || scalar.value == 0x2029
+        }
+        guard text.unicodeScalars.contains(where: isOdd) else { return text }
+        return text.unicodeScalars.map { isOdd($0) ? "\\u{\(String($0.value, radix: 16))}" : String($0) }.joined()
+    }
+
+    // MARK: - Colour
+
+    /// Colours of ECMA-48, by their number.
+    private enum Paint: Int {
+        case plain = 0
+        case dim = 2
+        case red = 31
+        case green = 32
+        case yellow = 33
+
+        init(_ level: Logger.Level) {
+            self =
+                switch level {
+                case .trace, .debug: .dim
+                case .info: .green
+                case .notice: .plain
+                case .warning: .yellow
+                case .error, .critical: .red
+                }
+        }
+    }
+
+    private func paint(_ text: String, _ paint: Paint) -> String {
+        isColoured && paint != .plain ? "\u{1B}[\(paint.rawValue)m\(text)\u{1B}[0m" : text
+    }
+}
+
+/// Writes each log event as one line for people.
+struct TextLogHandler: LogHandler {
+    var logLevel: Logger.Level = .info
+    var metadata: Logger.Metadata = [:]
+    var metadataProvider: Logger.MetadataProvider?
+    let log: TextLog
+
+    init(_ log: TextLog) {
+        self.log = log
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        var values = metadata
+        values.merge(metadataProvider?.get() ?? [:]) { _, new in new }
+        values.merge(event.metadata ?? [:]) { _, new in new }
+        // "bff.session" is a name for machines that read many programs' logs.
+        let fields = values.map { key, value in
+            (name: key.hasPrefix("bff.") ? String(key.dropFirst(4)) : key, value: "\(value)")
+        }
+        log.add(event.level, "\(event.message)", fields.sorted { $0.name < $1.name })
+    }
+}

@@ -1,0 +1,240 @@
+"""The guides, read by a reader who does exactly what they say; scripts/check-docs starts this on a network of its own."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+BIN = pathlib.Path(os.environ["CONNECT_BFF_BIN"])
+KEYS = {"ACCOUNT_ID": "acc_guides000001", "API_KEY": "sk_test_guides000001", "NEW_API_KEY": "sk_test_guides000002"}
+
+
+def ask(method, url, body=None, headers=()):
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"content-type": "application/json", **dict(headers)}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def blocks(page):
+    """Section, language and text of each fenced block of a page, in order."""
+    section, language, lines = "", None, []
+    for line in (ROOT / "docs" / page).read_text().splitlines():
+        if language is None:
+            if line.startswith("## "):
+                section = line[3:]
+            elif line.startswith("```"):
+                language, lines = line[3:].strip(), []
+        elif line == "```":
+            yield section, language, "\n".join(lines)
+            language = None
+        else:
+            lines.append(line)
+
+
+class Reader:
+    """A shell in which one block is done after the other; a command that fails ends it."""
+
+    def __init__(self, folder, **environment):
+        self.bash = subprocess.Popen(
+            ["bash", "-euo", "pipefail"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=folder, env={"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(folder), **environment})
+
+    def do(self, text):
+        """What the block printed."""
+        timer = threading.Timer(120, self.bash.kill)
+        timer.start()
+        self.bash.stdin.write(f"{text}\necho; echo '== done'\n")
+        self.bash.stdin.flush()
+        said = ""
+        for line in self.bash.stdout:
+            if line == "== done\n":
+                timer.cancel()
+                return said
+            said += line
+        raise AssertionError(f"this failed:\n{text}\nand said:\n{said}")
+
+    def close(self):
+        self.bash.kill()
+        self.bash.wait()
+
+
+@contextlib.contextmanager
+def program(name, *arguments, until, **environment):
+    with tempfile.NamedTemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [BIN / name, *arguments], stdout=log, stderr=log, env={**os.environ, **environment})
+        try:
+            end = time.monotonic() + 30
+            while until not in pathlib.Path(log.name).read_text():
+                assert process.poll() is None and time.monotonic() < end, pathlib.Path(log.name).read_text()
+                time.sleep(0.05)
+            yield process
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+class Load:
+    """Users who mint, relay and read for as long as it lasts; none may fail."""
+
+    def __init__(self, url, key):
+        self.url, self.key = url, key
+        self.count, self.failures, self.tokens = 0, [], []
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self._use, args=(number,)) for number in range(4)]
+        for thread in self.threads:
+            thread.start()
+
+    def _use(self, number):
+        turn = 0
+        while not self.over.is_set():
+            turn += 1
+            user = [("authorization", f"Bearer {self.key}"), ("connect-subject", f"user-{number}-{turn}")]
+            minted = self._try(201, "POST", "/v1/connect/sessions", {}, user)
+            if minted:
+                token = json.loads(minted)["connect_token"]
+                self.tokens.append(token)
+                self._try(200, "POST", "/", {"connect_token": token, "route": "session_start"})
+            self._try(200, "GET", "/v1/locations", None, user)
+            time.sleep(0.02)
+
+    def _try(self, expected, method, path, body=None, headers=()):
+        try:
+            status, text = ask(method, self.url + path, body, headers)
+        except OSError as error:
+            status, text = 0, str(error)
+        self.count += 1
+        if status != expected:
+            self.failures.append(f"{method} {path}: {status} {text[:300]}")
+            return None
+        return text
+
+    def end(self):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+        assert not self.failures, f"{len(self.failures)} of {self.count} failed: {self.failures[:3]}"
+        return self.count
+
+
+def operate():
+    """Installs, replaces both keys under load, backs up, and starts again with the new keys alone."""
+    environment = {
+        **KEYS, "FLATPEAK_API_URL": "http://127.0.0.1:8090", "FLATPEAK_CONNECT_URL": "http://127.0.0.1:8091",
+        "BFF_LIMIT_ADDRESS": "off", "BFF_LIMIT_RELAY": "off",
+    }
+    account, old, new = KEYS["ACCOUNT_ID"], KEYS["API_KEY"], KEYS["NEW_API_KEY"]
+    control = "http://127.0.0.1:8092"
+    with program("flatpeak-sandbox", "--account", account, "--key", old, "--key", new, until="Provider"), \
+            tempfile.TemporaryDirectory() as folder:
+        reader, load = Reader(folder, **environment), None
+        try:
+            for section, language, text in blocks("operate.md"):
+                if language != "sh":
+                    continue
+                if section == "Replace the API key" and load is None:
+                    load = Load("http://127.0.0.1:8080", service_key())
+                if section == "Replace the state key" and "cut -d , -f 1" in text and "openssl" in text:
+                    # The guide said: remove the old key in the dashboard.
+                    for path, body in [("/keys/refuse", {"key": old}), ("/bearers/expire", {})]:
+                        assert ask("POST", control + path, body)[0] == 200
+                if section == "Back up" and load and not load.over.is_set():
+                    print(f"operate.md: both keys replaced; {load.end()} requests meanwhile, none failed")
+                reader.do(text)
+            restart(load, environment)
+        finally:
+            if load:
+                load.over.set()
+            reader.do("kill %1; wait %1 || true")
+            reader.close()
+
+
+def service_key():
+    return re.search(r"sbk_\S+", pathlib.Path("/etc/connect-bff/backend-key").read_text())[0]
+
+
+def restart(load, environment):
+    """On the database, under the new state key alone, tokens of before open."""
+    with program(
+            "connect-bff", "serve", "--config", "/etc/connect-bff/settings.yaml", until='"listening"', **environment,
+            BFF_LISTEN="127.0.0.1:8180", BFF_ADMIN_LISTEN="127.0.0.1:9190"):
+        for token in [load.tokens[0], load.tokens[-1]]:
+            status, text = ask(
+                "POST", "http://127.0.0.1:8180/", {"connect_token": token, "route": "session_start"})
+            assert status == 200, text
+        assert "," not in pathlib.Path("/etc/connect-bff/state-key").read_text()
+
+
+def beside_dev(page):
+    """The blocks of a page that speaks of `connect-bff dev`."""
+    count = 0
+    with program("connect-bff", "dev", until="Ctrl-C stops."), tempfile.TemporaryDirectory() as folder:
+        reader = Reader(folder)
+        try:
+            for _, language, text in blocks(page):
+                if language == "sh":
+                    reader.do(text)
+                    count += 1
+        finally:
+            reader.close()
+    assert count, f"{page} has no command"
+    print(f"{page}: {count} blocks of commands work")
+
+
+def code(page):
+    """What an app's code in a page asks for and reads is in openapi.yaml; what is Swift compiles."""
+    contract = (ROOT / "openapi.yaml").read_text()
+    paths = set(re.findall(r"^  (/\S*):", contract, re.M))
+    fields = set(re.findall(r"^ +([a-z_]+):", contract, re.M)) | set(re.findall(r"[{ ]([a-z_]+):", contract))
+    swift = ""
+    for _, language, text in blocks(page):
+        if language not in ("swift", "kotlin", "js"):
+            continue
+        for path in re.findall(r'"(/v1/[^"]*)"', text):
+            template = re.sub(r"\\\([^)]*\)|\$\{?\w+(?:\.\w+)?\}?", "{id}", path.split("?")[0])
+            assert template in paths, f"{page}: {path} is not in openapi.yaml"
+        for name in re.findall(r'[."]([a-z]+_[a-z_]+)\b', text):
+            assert name in fields, f"{page}: {name} is not in openapi.yaml"
+        if language == "swift" and "SwiftUI" not in text:
+            swift += text + "\n"
+    if swift:
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "guide.swift"
+            file.write_text(swift)
+            subprocess.run(["swiftc", "-swift-version", "6", "-typecheck", "-parse-as-library", str(file)], check=True)
+    print(f"{page}: its code follows openapi.yaml")
+
+
+def isolate():
+    """A loopback network, and folders that nobody else sees."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    folder = tempfile.mkdtemp(prefix="bff-docs-")
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
+    # Some of it may be readable by root alone, who we may not be.
+    subprocess.run(["cp", "-a", "/etc", folder], stderr=subprocess.DEVNULL)
+    subprocess.run(["mount", "--bind", f"{folder}/etc", "/etc"], check=True)
+    for path in ["/var/lib", "/var/log"]:
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", path], check=True)
+
+
+if __name__ == "__main__":
+    isolate()
+    for page in ["integrate-web.md", "integrate-mobile.md"]:
+        code(page)
+    for page in ["integrate-web.md", "integrate-mobile.md", "sandbox.md"]:
+        beside_dev(page)
+    operate()
+    print("docs: all well", file=sys.stderr)

@@ -1,0 +1,171 @@
+import Foundation
+import Subprocess
+import Testing
+
+/// Deliveries of the sandbox's to the real service, over sockets.
+@Suite(.serialized) struct WebhookTests {
+    @Test("R21: a session ends, and a tariff breaks and is mended, as Flatpeak's deliveries tell")
+    func R21() async throws {
+        try await ServeProcess.run { serve in
+            try await serve.takeDeliveries()
+            let location = try await serve.connect(as: "alice")
+            #expect(try await serve.action(at: location, of: "alice") == nil)
+            _ = try await serve.control("/tariffs/expire", ["location_id": .text(location)])
+            try await eventually { try await serve.action(at: location, of: "alice") == "reconnect" }
+            let status = try await serve.get("/v1/locations/\(location)/status", as: "alice").json
+            #expect(status["action_required"]?.text == "reconnect" && status["tariff_status"] != nil)
+            #expect(try await serve.get("/v1/locations/\(location)/status", as: "bob").status == 404)
+            _ = try await serve.control("/tariffs/reconnect", ["location_id": .text(location)])
+            try await eventually { try await serve.action(at: location, of: "alice") == nil }
+            try await eventually { try await serve.deliveries().allSatisfy { $0 == [204] } }
+        }
+    }
+
+    @Test("S41-S44: what goes wrong with deliveries, and what comes of it")
+    func wrong() async throws {
+        try await ServeProcess.run { serve in
+            try await serve.takeDeliveries()
+            #expect(try await serve.statuses(of: "customer.update") == [204])
+            #expect(try await serve.statuses(of: "customer.update", ["copies": 2]) == [204])
+            #expect(try await serve.statuses(of: "customer.update", ["copies": 1, "signature": "none"]) == [401])
+            #expect(try await serve.statuses(of: "customer.update", ["signature": "bad"]) == [401])
+            #expect(try await serve.statuses(of: "a.kind.that.nobody.knows", ["signature": "good"]) == [204])
+
+            // Signed an hour ago and not anew: the late lane asks for the event.
+            _ = try await serve.control("/clock", ["advance_seconds": -3600])
+            #expect(try await serve.statuses(of: "customer.update", ["down": true, "resigned": false]) == [0])
+            _ = try await serve.control("/webhooks", ["down": false])
+            _ = try await serve.control("/clock", ["reset": true])
+            try await eventually { try await serve.deliveries().last == [0, 204] }
+            #expect(try await serve.control("/requests/count")["event"] == 1)
+            let old = try #require(try await serve.control("/webhooks/deliveries")["data"]?.items.last?["event"])
+            _ = try await serve.control("/webhooks", ["resigned": true])
+            _ = try await serve.control("/webhooks/resend", ["event_id": old])
+            try await eventually { try await serve.deliveries().last == [0, 204, 204] }
+
+            // Reversed and all at once.
+            _ = try await serve.control("/webhooks", ["held": true, "reordered": true])
+            _ = try await serve.control("/events", ["type": "customer.update", "count": 20])
+            _ = try await serve.control("/webhooks", ["held": false])
+            try await eventually { try await serve.deliveries().suffix(20).allSatisfy { $0 == [204] } }
+        }
+    }
+
+    @Test(
+        "R20: what was acknowledged has its effect exactly once, wherever SIGKILL strikes; what was not is found in the list"
+    )
+    func R20() async throws {
+        let isLong = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1"
+        let rounds = isLong ? 40 : 5, events = isLong ? 2000 : 200
+        try await ServeProcess.run { serve in
+            try await serve.takeDeliveries()
+            let locations = try await [serve.connect(as: "alice"), serve.connect(as: "alice")]
+            for round in 0..<rounds {
+                // They go on while the service is away, is started, and is killed again.
+                _ = try await serve.control(
+                    "/events",
+                    ["type": "customer.update", "count": .number(Double(events / rounds)), "per_second": 400])
+                if round == rounds / 2 {
+                    for location in locations {
+                        _ = try await serve.control("/tariffs/expire", ["location_id": .text(location)])
+                    }
+                }
+                try await Task.sleep(for: .milliseconds(Int.random(in: 5...150)))
+                #expect(await serve.stop(.kill) == 9)
+                try await serve.start()
+            }
+            // The last start read the list when some events were still to come.
+            try await eventually { try await serve.deliveries().allSatisfy { !$0.isEmpty } }
+            try await serve.restart()
+            let listed = try await serve.control("/webhooks/deliveries")["data"]?.items ?? []
+            let ids = Set(listed.compactMap { $0["event"]?.text })
+            #expect(ids.count >= events)
+            try await eventually { try await serve.kept("SELECT count(*) FROM inbox") == ["0"] }
+            let received = try await serve.kept("SELECT id FROM received")
+            #expect(Set(received).isSuperset(of: ids) && received.count == Set(received).count)
+            let passedOn = try await serve.kept("SELECT id FROM event WHERE type LIKE 'flatpeak.%'")
+            #expect(passedOn.count == Set(passedOn).count && Set(passedOn) == Set(received))
+            for location in locations { #expect(try await serve.action(at: location, of: "alice") == "reconnect") }
+        }
+    }
+
+    /// Asks again and again, for half a minute.
+    private func eventually(_ isSo: () async throws -> Bool) async throws {
+        let end = ContinuousClock.now + .seconds(30)
+        while try await !isSo() {
+            try #require(ContinuousClock.now < end, "it did not come")
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+}
+
+extension ServeProcess {
+    fileprivate func control(_ path: String, _ body: JSONValue? = nil) async throws -> JSONValue {
+        let json = try body.map { Array(try JSONEncoder().encode($0)) }
+        let answer = try await HTTP.send(json == nil ? "GET" : "POST", control + path, body: json)
+        try #require(answer.status == 200, "\(path) \(answer.text)")
+        return try answer.json
+    }
+
+    /// Makes the sandbox deliver here.
+    fileprivate func takeDeliveries() async throws {
+        _ = try await control("/webhooks", ["url": .text("\(url)/v1/webhooks/flatpeak")])
+    }
+
+    /// Walks a session to its end, and leaves without the callback.
+    /// - Returns: Its location, once the service knows it.
+    fileprivate func connect(as name: String) async throws -> String {
+        let known = try await locations(of: name)
+        let minted = try await mint(as: name, Self.address).json
+        let token = try #require(minted["connect_token"]?.text)
+        for (route, more) in Self.fixed { _ = try await relay(token, route, more) }
+        let end = ContinuousClock.now + .seconds(30)
+        while ContinuousClock.now < end {
+            if let new = try await locations(of: name).first(where: { !known.contains($0) }) { return new }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        throw NoLocation()
+    }
+
+    private struct NoLocation: Error {}
+
+    private func locations(of name: String) async throws -> [String] {
+        try await get("/v1/locations", as: name).json["data"]?.items.compactMap { $0["id"]?.text } ?? []
+    }
+
+    fileprivate func action(at location: String, of name: String) async throws -> String? {
+        let items = try await get("/v1/locations", as: name).json["data"]?.items ?? []
+        return try #require(items.first { $0["id"]?.text == location })["action_required"]?.text
+    }
+
+    /// The statuses of each delivery's attempts.
+    fileprivate func deliveries() async throws -> [[Int]] {
+        try await control("/webhooks/deliveries")["data"]?.items.map { delivery in
+            (delivery["attempts"]?.items ?? []).compactMap { attempt in
+                if case .number(let status)? = attempt["status"] { Int(status) } else { nil }
+            }
+        } ?? []
+    }
+
+    /// Lets something happen at Flatpeak, delivered in a certain way.
+    /// - Returns: The status of the first attempt.
+    fileprivate func statuses(of type: String, _ settings: JSONValue = [:]) async throws -> [Int] {
+        _ = try await control("/webhooks", settings)
+        _ = try await control("/events", ["type": .text(type)])
+        let end = ContinuousClock.now + .seconds(30)
+        while ContinuousClock.now < end {
+            if let last = try await deliveries().last, !last.isEmpty { return last }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return []
+    }
+
+    /// What the database answers, a line each.
+    fileprivate func kept(_ query: String) async throws -> [String] {
+        let script = "import sqlite3, sys\nfor row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(row[0])"
+        let program = await Program(
+            path: URL(filePath: "/usr/bin/python3"), ["-c", script, database, query], until: "\u{0}")
+        await program.end()
+        return program.output.text.split(separator: "\n").map(String.init)
+    }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import Metrics
+import Testing
+
+@testable import Telemetry
+
+@Suite struct PrometheusRegistryTests {
+    private let registry = PrometheusRegistry(capacity: 3)
+
+    private func counter(_ name: String, _ labels: [(String, String)] = []) -> Counter {
+        Counter(label: name, dimensions: labels, factory: registry)
+    }
+
+    private func line(_ start: String) -> Substring? {
+        registry.text().split(separator: "\n").first { $0.hasPrefix(start) }
+    }
+
+    @Test func `counters, gauges and histograms come out as Prometheus reads them`() {
+        counter("connect_bff_requests_total", [("status", "200"), ("route", "/v1/locations/{id}")]).increment(by: 2)
+        counter("connect_bff_requests_total", [("route", "/v1/locations/{id}"), ("status", "200")]).increment()
+        Gauge(label: "connect_bff_bearer_age_seconds", factory: registry).record(12.5)
+        let timer = Timer(label: "connect_bff_request_seconds", dimensions: [("route", "/")], factory: registry)
+        for milliseconds in [0, 1, 3, 30_000] { timer.record(duration: .milliseconds(milliseconds)) }
+        #expect(
+            line("connect_bff_requests_total{")
+                == #"connect_bff_requests_total{route="/v1/locations/{id}",status="200"} 3"#)
+        #expect(line("connect_bff_bearer_age_seconds ") == "connect_bff_bearer_age_seconds 12.5")
+        let bucket = #"connect_bff_request_seconds_bucket{route="/",le="#
+        #expect(line(bucket + #""0.001""#)?.hasSuffix(" 2") == true)
+        #expect(line(bucket + #""0.002""#)?.hasSuffix(" 2") == true)
+        #expect(line(bucket + #""0.005""#)?.hasSuffix(" 3") == true)
+        #expect(line(bucket + #""20""#)?.hasSuffix(" 3") == true)
+        #expect(line(bucket + #""+Inf""#)?.hasSuffix(" 4") == true)
+        #expect(line(#"connect_bff_request_seconds_sum{route="/"}"#)?.hasSuffix(" 30.004") == true)
+        #expect(line(#"connect_bff_request_seconds_count{route="/"}"#)?.hasSuffix(" 4") == true)
+        #expect(line("# TYPE connect_bff_request_seconds") == "# TYPE connect_bff_request_seconds histogram")
+        #expect(line("# TYPE process_cpu_seconds_total") == nil, "nobody read it yet")
+    }
+
+    @Test func `a counter without labels is there before it counts`() {
+        #expect(line("connect_bff_mints_total") == "connect_bff_mints_total 0")
+    }
+
+    @Test func `what is not in the list, or has too many values, is dropped and counted`() {
+        for status in 200..<210 {
+            counter("connect_bff_requests_total", [("route", "/"), ("status", "\(status)")]).increment()
+        }
+        counter("connect_bff_made_up_total").increment()
+        counter("connect_bff_mints_total", [("subject", "alice")]).increment()
+        Gauge(label: "connect_bff_mints_total", factory: registry).record(7)
+        let text = registry.text()
+        #expect(text.split(separator: "\n").count { $0.hasPrefix("connect_bff_requests_total{") } == 3)
+        #expect(!text.contains("made_up") && !text.contains("alice"))
+        #expect(text.contains("connect_bff_mints_total 0\n"))
+        #expect(text.contains("connect_bff_metric_series_refused_total 10\n"))
+    }
+
+    @Test("S2: no token and no line end comes out of a label")
+    func S2() {
+        counter("connect_bff_errors_total", [("code", "cot_6587fa4362341be5\n\"\\")]).increment()
+        #expect(registry.text().contains(#"connect_bff_errors_total{code="cot_***\n\"\\"} 1"# + "\n"))
+    }
+
+    @Test func `many threads count together`() async {
+        let counter = counter("connect_bff_mints_total")
+        let gauge = Meter(label: "connect_bff_requests_under_way", factory: registry)
+        await withTaskGroup { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    for _ in 0..<1000 {
+                        counter.increment()
+                        gauge.increment()
+                    }
+                }
+            }
+        }
+        #expect(line("connect_bff_mints_total") == "connect_bff_mints_total 8000")
+        #expect(line("connect_bff_requests_under_way") == "connect_bff_requests_under_way 8000")
+    }
+
+    @Test func `a process knows what it takes`() throws {
+        let usage = try #require(ProcessUsage.now())
+        #expect(usage.cpuSeconds > 0 && usage.residentBytes > 1 << 20 && usage.virtualBytes > usage.residentBytes)
+        #expect(usage.openFiles > 2 && usage.mostFiles >= usage.openFiles && usage.threads > 0)
+        #expect(abs(usage.startedAt - Date().timeIntervalSince1970) < 3600)
+    }
+}

@@ -1,0 +1,231 @@
+import Core
+import Flatpeak
+import Foundation
+import Sessions
+import TestSupport
+import Testing
+
+@testable import Webhooks
+
+/// Which deliveries are acknowledged, and what is kept of them.
+@Suite struct IntakeTests {
+    // MARK: - Keys
+
+    @Test("S38: whatever key ids come, the keys are asked for once in thirty seconds; then it is 401")
+    func S38() async throws {
+        let station = try Station()
+        #expect(try await station.deliver(Station.event("evt_1")) == nil)
+        #expect(station.keyServer.reads == 1)
+        for number in 0..<500 {
+            let good = try FlatpeakKey.first.delivery(Station.event("evt_1"), at: station.clock.wall)
+            let forged = SignedDelivery(
+                signatures: good.signatures, timestamps: good.timestamps, keyIDs: ["wsk_test_none_\(number)"],
+                body: good.body)
+            #expect(await station.take(forged) == .signatureInvalid)
+        }
+        #expect(station.keyServer.reads == 1)
+        station.clock.advance(by: 30)
+        await withTaskGroup { group in
+            for _ in 0..<50 {
+                group.addTask {
+                    _ = try? await station.deliver(Station.event("evt_1"), by: .second)
+                }
+            }
+        }
+        #expect(station.keyServer.reads == 2)
+        #expect(try await station.deliver(Station.event("evt_1")) == nil)
+        #expect(station.webhooks.facts.refused == 550)
+        #expect(station.webhooks.facts.lastRefusal == "unknown_key")
+    }
+
+    @Test("S38: without any key it is 503, so that the delivery comes again; the last good ones last for a day")
+    func S38down() async throws {
+        let station = try Station(keys: nil)
+        #expect(try await station.deliver(Station.event("evt_1")) == .deliveryUncheckable)
+        #expect(station.webhooks.facts.refused == 0)
+        station.keyServer.keys = [.first]
+        #expect(try await station.deliver(Station.event("evt_1")) == .deliveryUncheckable, "asked a moment ago")
+        station.clock.advance(by: 30)
+        #expect(try await station.deliver(Station.event("evt_1")) == nil)
+        station.keyServer.keys = nil
+        station.clock.advance(by: 86400)
+        #expect(try await station.deliver(Station.event("evt_1")) == nil)
+        station.clock.advance(by: 1)
+        #expect(try await station.deliver(Station.event("evt_1")) == .deliveryUncheckable)
+    }
+
+    @Test("S38: a delivery that no key could save is refused even then")
+    func S38unsigned() async throws {
+        let station = try Station(keys: nil)
+        let unsigned = SignedDelivery(signatures: ["none"], timestamps: [], keyIDs: [], body: [])
+        #expect(await station.take(unsigned) == .signatureInvalid)
+        #expect(station.keyServer.reads == 0)
+    }
+
+    @Test("S38: a key for test data never verifies a live event, and none where live ones are expected")
+    func S38mode() async throws {
+        let live = #"{"id":"loc_1","live_mode":true}"#, test = #"{"id":"loc_1","live_mode":false}"#
+        let station = try Station(keys: [.first, .live])
+        #expect(try await station.deliver(Station.event("evt_1", "location.update", live)) == .signatureInvalid)
+        let onTop = #"{"id":"evt_1","type":"location.update","live_mode":true,"data":{"id":"loc_1"}}"#
+        #expect(try await station.deliver(onTop) == .signatureInvalid)
+        #expect(station.webhooks.facts.lastRefusal == "wrong_mode")
+        #expect(try await station.deliver(Station.event("evt_1", "location.update", test)) == nil)
+        #expect(try await station.deliver(Station.event("evt_2", "location.update", live), by: .live) == nil)
+
+        let strict = try Station(keys: [.first, .live], mode: .live)
+        #expect(try await strict.deliver(Station.event("evt_1")) == .signatureInvalid)
+        #expect(try await strict.deliver(Station.event("evt_1"), by: .live) == nil)
+    }
+
+    @Test("S45: keys roll: the new one verifies at once, the old one until it is taken away")
+    func S45() async throws {
+        let station = try Station()
+        #expect(try await station.deliver(Station.event("evt_1")) == nil)
+        station.clock.advance(by: 60)
+        station.keyServer.keys = [.first, .second]
+        #expect(try await station.deliver(Station.event("evt_2"), by: .second) == nil)
+        #expect(try await station.deliver(Station.event("evt_3"), by: .first) == nil)
+        station.keyServer.keys = [.second]
+        // What the background does every ten minutes.
+        station.clock.advance(by: 600)
+        await station.webhooks.keys.refresh()
+        #expect(try await station.deliver(Station.event("evt_4"), by: .first) == .signatureInvalid)
+        #expect(try await station.deliver(Station.event("evt_4"), by: .second) == nil)
+    }
+
+    @Test("S45: keys are read anew by themselves before they are old")
+    func S45alone() async throws {
+        let station = try Station()
+        let keys = Task { await station.webhooks.keys.run() }
+        // Each wait of the station is over at once and moves its clock.
+        while station.keyServer.reads < 3 { await Task.yield() }
+        keys.cancel()
+        await keys.value
+        #expect(station.webhooks.keysAge.map { $0 < .seconds(631) } == true)
+    }
+
+    // MARK: - Late
+
+    @Test("S43: what is late is taken when Flatpeak's API confirms it, or when it was acknowledged before")
+    func S43() async throws {
+        let station = try Station()
+        let event = Station.event("evt_1")
+        #expect(try await station.deliver(event, age: 3600) == .deliveryUncheckable, "nobody can be asked")
+        station.upstream.on("event", .json(#"{"message":"Not Found"}"#, status: 404))
+        #expect(try await station.deliver(event, age: 3600) == .signatureInvalid)
+        #expect(station.webhooks.facts.lastRefusal == "unconfirmed")
+        #expect(try await station.store.hasReceived(#require(EventID("evt_1"))) == false)
+        station.upstream.on("event", .json(Station.event("evt_other")))
+        #expect(try await station.deliver(event, age: 3600) == .signatureInvalid)
+
+        station.upstream.on("event", .json(event))
+        #expect(try await station.deliver(event, age: 47 * 3600) == nil)
+        let asked = station.upstream.requests("event").count
+        #expect(station.upstream.requests("event").last?.url == "https://api.test/events/evt_1")
+        #expect(try await station.deliver(event, age: 47 * 3600) == nil)
+        #expect(station.upstream.requests("event").count == asked, "it is known now")
+        #expect(try await station.deliver(event, age: 49 * 3600) == .signatureInvalid)
+        #expect(try await station.deliver(event, age: -301) == .signatureInvalid)
+        #expect(try await station.deliver(Station.event(nil), age: 3600) == .signatureInvalid, "nothing to ask by")
+        #expect(try await station.deliver(event, by: .second, age: 3600) == .signatureInvalid)
+        #expect(station.upstream.requests("event").count == asked)
+    }
+
+    // MARK: - Once
+
+    @Test("S44: the same event twice is one event; the id inside the signed body decides")
+    func S44() async throws {
+        let station = try Station()
+        let event = Station.event("evt_1", "customer.update", #"{"id":"cus_1"}"#)
+        for seconds in [0.0, 30, 200] { #expect(try await station.deliver(event, age: seconds) == nil) }
+        #expect(try await station.store.waiting().count == 1)
+        #expect(station.webhooks.facts.received == 3 && station.webhooks.facts.repeated == 2)
+        await station.work()
+        #expect(try await station.store.waiting().count == 0)
+        #expect(try await station.deliver(event) == nil)
+        #expect(try await station.store.waiting().count == 0, "its effect is had once")
+    }
+
+    @Test("S44: the same id with other content is an alert, and changes nothing")
+    func S44altered() async throws {
+        let station = try Station()
+        #expect(try await station.deliver(Station.event("evt_1", "customer.update", #"{"id":"cus_1"}"#)) == nil)
+        #expect(try await station.deliver(Station.event("evt_1", "tariff.expired", #"{"id":"cus_2"}"#)) == nil)
+        #expect(station.webhooks.facts.altered == 1 && station.webhooks.facts.repeated == 0)
+        let kept = try await station.store.takeReceived(
+            dueAt: station.clock.wall, leasedUntil: station.clock.wall, limit: 9)
+        #expect(kept.map(\.event.type) == ["customer.update"])
+    }
+
+    @Test("S44: an event without an id is known by the bytes that were signed")
+    func S44nameless() async throws {
+        let station = try Station()
+        let event = Station.event(nil)
+        let delivery = try FlatpeakKey.first.delivery(event, at: station.clock.wall)
+        #expect(await station.take(delivery) == nil)
+        #expect(await station.take(delivery) == nil)
+        #expect(try await station.store.waiting().count == 1)
+        #expect(try await station.deliver(event, age: 10) == nil)
+        #expect(try await station.store.waiting().count == 2)
+        for odd in [#"{"id":7,"type":"a"}"#, #"{"id":"evt 1","type":"a"}"#, #"{"id":"","data":[]}"#, "{}"] {
+            #expect(try await station.deliver(odd) == nil, "\(odd)")
+        }
+        #expect(try await station.store.waiting().count == 6)
+    }
+
+    // MARK: - Kept first
+
+    @Test("R20: acknowledged is what is kept; a store that is away makes the sender come again")
+    func R20() async throws {
+        let station = try Station()
+        station.store.isAway = true
+        #expect(try await station.deliver(Station.event("evt_1")) == .storeUnavailable)
+        station.store.isAway = false
+        #expect(try await station.deliver(Station.event("evt_1")) == nil)
+        #expect(try await station.store.waiting().count == 1)
+        #expect(station.webhooks.facts.received == 1)
+    }
+
+    @Test("R20: a burst is kept in a few writes, and every one of it")
+    func R20burst() async throws {
+        let station = try Station()
+        let deliveries = try (0..<200).map {
+            try FlatpeakKey.first.delivery(Station.event("evt_\($0)"), at: station.clock.wall)
+        }
+        #expect(await station.take(deliveries[0]) == nil)
+        await withTaskGroup(of: BFFError?.self) { group in
+            for delivery in deliveries { group.addTask { await station.take(delivery) } }
+            for await failure in group { #expect(failure == nil) }
+        }
+        #expect(try await station.store.waiting().count == 200)
+        #expect(station.store.receipts < 200, "\(station.store.receipts) writes")
+    }
+
+    @Test("R20: what is not JSON is refused after its signature was found good; ids are remembered for 100 days")
+    func R20memory() async throws {
+        let station = try Station()
+        for text in ["", "null", "[]", "{", #"{"id":"evt_1"}x"#, #"{"a":NaN}"#] {
+            #expect(try await station.deliver(text) == .malformedJSON, "\(text)")
+        }
+        #expect(Effects.memory > 90 * 86400)
+        #expect(try await station.deliver(Station.event("evt_1", "a.b", "{}")) == nil)
+        await station.work()
+        try await station.store.removeReceived(before: station.clock.wall + 1)
+        #expect(try await station.store.hasReceived(#require(EventID("evt_1"))) == false)
+    }
+
+    @Test("S46: nothing in the message chooses the way of signing")
+    func S46() async throws {
+        let station = try Station()
+        let event = #"{"id":"evt_1","alg":"none","signature":"none","scheme":"v0"}"#
+        let good = try FlatpeakKey.first.delivery(event, at: station.clock.wall)
+        #expect(await station.take(good) == nil)
+        // The delivery has no place for a scheme; what it does carry cannot stand for another one.
+        for signature in ["hmac=AAAA", "v0=AAAA", "sha256=AAAA", "v1=AAAA", "none"] {
+            let forged = SignedDelivery(
+                signatures: [signature], timestamps: good.timestamps, keyIDs: good.keyIDs, body: good.body)
+            #expect(await station.take(forged) == .signatureInvalid)
+        }
+    }
+}

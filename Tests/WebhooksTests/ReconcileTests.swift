@@ -1,0 +1,227 @@
+import Core
+import Flatpeak
+import Foundation
+import Sessions
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Webhooks
+
+/// Flatpeak's list of events, newest first, in pages (upstream.md §6.5).
+final class EventList: Sendable {
+    private let state = Mutex<(events: [(id: String, json: String)], pages: Int)>(([], 0))
+
+    var ids: [String] { state.withLock { $0.events.map(\.id) } }
+    /// Pages that were read.
+    var pages: Int { state.withLock(\.pages) }
+
+    func add(_ id: String, _ type: String = "customer.update", _ data: String = "{}", at moment: Date) {
+        let json =
+            #"{"id":"\#(id)","object":"event","type":"\#(type)","data":\#(data),"time_created":"\#(moment.formatted(.iso8601))"}"#
+        state.withLock { $0.events.insert((id, json), at: 0) }
+    }
+
+    /// Answers `GET /events` and `GET /events/{id}`, each time after `before`.
+    func serve(_ upstream: ScriptedUpstream, before: @escaping @Sendable (Int) -> UpstreamAnswer? = { _ in nil }) {
+        upstream.on(
+            "events",
+            [
+                { [self] request in
+                    let number = state.withLock { state in
+                        state.pages += 1
+                        return state.pages
+                    }
+                    if let other = before(number) { return .success(other) }
+                    return .success(page(request.url))
+                }
+            ])
+        upstream.on(
+            "event",
+            [
+                { [self] request in
+                    let id = String(request.url.split(separator: "/").last ?? "")
+                    let json = state.withLock { $0.events.first { $0.id == id }?.json }
+                    return .success(json.map { .json($0) } ?? .json(#"{"message":"Not Found"}"#, status: 404))
+                }
+            ])
+    }
+
+    private func page(_ url: String) -> UpstreamAnswer {
+        let items = URLComponents(string: url)?.queryItems ?? []
+        let limit = Int(items.first { $0.name == "limit" }?.value ?? "") ?? 30
+        let events = state.withLock(\.events)
+        var rest = events[...]
+        if let after = items.first(where: { $0.name == "starting_after" })?.value {
+            guard let place = events.firstIndex(where: { $0.id == after }) else {
+                return .json(#"{"object":"error","code":"starting_after_invalid"}"#, status: 400)
+            }
+            rest = events[(place + 1)...]
+        }
+        let data = rest.prefix(limit).map(\.json).joined(separator: ",")
+        return .json(#"{"object":"list","url":"/events","has_more":\#(rest.count > limit),"data":[\#(data)]}"#)
+    }
+}
+
+@Suite struct ReconcileTests {
+    private func received(_ station: Station, _ ids: [String]) async throws -> Int {
+        var count = 0
+        for id in ids where try await station.store.hasReceived(#require(EventID(id))) { count += 1 }
+        return count
+    }
+
+    @Test("R22: a receiver that was away for an hour finds every gap in the list, and nothing twice")
+    func R22() async throws {
+        let station = try Station(), list = EventList()
+        list.serve(station.upstream)
+        for number in 0..<250 { list.add("evt_old_\(number)", at: station.clock.wall - 100_000 + Double(number)) }
+        try await station.webhooks.reconcile.walk()
+        #expect(station.webhooks.facts.gaps == 100, "of what was before there was a receiver, a page at most")
+        await station.work()
+
+        // An hour of events, of which the first and every tenth are delivered before and after.
+        for number in 0..<360 {
+            station.clock.advance(by: 10)
+            list.add("evt_\(number)", at: station.clock.wall)
+            if number.isMultiple(of: 10) {
+                #expect(try await station.deliver(Station.event("evt_\(number)", "customer.update", "{}")) == nil)
+            }
+        }
+        let before = station.webhooks.facts.gaps
+        try await station.webhooks.reconcile.walk()
+        #expect(station.webhooks.facts.gaps - before == 360 - 36)
+        #expect(try await received(station, (0..<360).map { "evt_\($0)" }) == 360)
+        #expect(try await station.store.waiting().count == 360)
+        await station.work()
+        #expect(try await station.store.waiting().count == 0)
+        try await station.webhooks.reconcile.walk()
+        #expect(try await station.deliver(Station.event("evt_5", "customer.update", "{}")) == nil)
+        #expect(try await station.store.waiting().count == 0, "no doubles")
+        #expect(station.webhooks.facts.gaps - before == 324)
+        #expect(station.webhooks.facts.reconciledAt == station.clock.wall)
+        #expect(station.webhooks.facts.altered == 0, "the list writes events in its own way")
+    }
+
+    @Test("R22: reading goes on where it stopped, whatever came meanwhile")
+    func R22resumes() async throws {
+        let store = InMemoryStore(), list = EventList()
+        let station = try Station(store: store)
+        list.serve(station.upstream)
+        try await station.webhooks.reconcile.walk()
+        for number in 0..<950 { list.add("evt_\(number)", at: station.clock.wall) }
+        // It dies after every third page; the next process has nothing but the store.
+        var lives = 0
+        while true {
+            lives += 1
+            let next = try Station(store: store)
+            list.serve(next.upstream) { [started = list.pages] page in
+                page - started > 3 ? .json("{}", status: 500) : nil
+            }
+            if lives < 3 { list.add("evt_meanwhile_\(lives)", at: next.clock.wall) }
+            do throws(BFFError) {
+                try await next.webhooks.reconcile.walk()
+                break
+            } catch {
+                #expect(error == .upstreamFailed(status: 500))
+            }
+            try #require(lives < 10)
+        }
+        // Twelve pages, and a few tries of those that failed.
+        #expect(try await received(station, (0..<950).map { "evt_\($0)" }) == 950)
+        let last = try Station(store: store)
+        list.serve(last.upstream)
+        try await last.webhooks.reconcile.walk()
+        #expect(try await received(station, list.ids) == list.ids.count)
+    }
+
+    @Test("R22: a place that the list does not know any more makes it be read from the newest")
+    func R22forgotten() async throws {
+        let station = try Station(), list = EventList()
+        var walk = EventWalk(at: station.clock.wall)
+        let gone = try #require(EventID("evt_gone"))
+        _ = walk.read([.init(id: gone, createdAt: nil)], hasMore: true, at: station.clock.wall)
+        #expect(walk.cursor == gone)
+        let text = String(decoding: try JSONEncoder().encode(walk), as: UTF8.self)
+        try await station.store.keep(bookmark: text)
+        list.serve(station.upstream)
+        list.add("evt_1", at: station.clock.wall)
+        try await station.webhooks.reconcile.walk()
+        #expect(try await received(station, ["evt_1"]) == 1)
+    }
+
+    @Test("R22: it is read at the start and every hour, and a minute after it could not be")
+    func R22hourly() async throws {
+        let station = try Station(), list = EventList()
+        let start = station.clock.wall
+        let moments = Mutex<[Double]>([])
+        list.serve(station.upstream) { [clock = station.clock] page in
+            moments.withLock { $0.append(clock.wall.timeIntervalSince(start).rounded()) }
+            return page == 3 ? .json("{}", status: 400) : nil
+        }
+        let running = Task { await station.webhooks.reconcile.run() }
+        while moments.withLock({ $0.count < 5 }) { await Task.yield() }
+        running.cancel()
+        await running.value
+        #expect(moments.withLock { Array($0.prefix(5)) } == [0, 3600, 7200, 7260, 10860])
+    }
+
+    @Test("an event that nobody delivered has its effect like any other")
+    func effect() async throws {
+        let station = try Station(), list = EventList()
+        station.store.bind(station.location, to: station.alice)
+        station.statusIs("ERROR")
+        list.serve(station.upstream)
+        list.add("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#, at: station.clock.wall)
+        try await station.webhooks.reconcile.walk()
+        await station.work()
+        #expect(try await station.action == .reconnect)
+    }
+
+    @Test("whatever the pages and the interruptions, all that is newer than the last walk was read", arguments: 0..<50)
+    func model(seed: Int) throws {
+        var list: [Int] = [], read: Set<Int> = [], next = 0
+        var walk = EventWalk(at: Date(timeIntervalSince1970: 0))
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<20 {
+            for _ in 0..<Int.random(in: 0...30, using: &generator) {
+                list.insert(next, at: 0)
+                next += 1
+            }
+            let top = list.first
+            var isDone = false
+            while !isDone {
+                let start =
+                    walk.cursor.flatMap { cursor in list.firstIndex { "e\($0)" == cursor.text } }.map { $0 + 1 } ?? 0
+                let page = list[start...].prefix(Int.random(in: 1...10, using: &generator))
+                read.formUnion(page)
+                isDone = walk.read(
+                    page.map { .init(id: EventID("e\($0)"), createdAt: nil) },
+                    hasMore: start + page.count < list.count, at: Date(timeIntervalSince1970: 0))
+                if Int.random(in: 0..<4, using: &generator) == 0 {
+                    // A restart, with new events before it goes on.
+                    walk = try JSONDecoder().decode(EventWalk.self, from: JSONEncoder().encode(walk))
+                    list.insert(next, at: 0)
+                    next += 1
+                }
+            }
+            // A walk that was interrupted ends where it began; the next one has the rest.
+            if walk.done?.text == top.map({ "e\($0)" }) {
+                #expect(read.isSuperset(of: list.filter { $0 <= top ?? -1 }), "seed \(seed)")
+            }
+        }
+        var isDone = false
+        for _ in 0..<2 {
+            isDone = false
+            while !isDone {
+                let start =
+                    walk.cursor.flatMap { cursor in list.firstIndex { "e\($0)" == cursor.text } }.map { $0 + 1 } ?? 0
+                let page = list[start...].prefix(7)
+                read.formUnion(page)
+                isDone = walk.read(
+                    page.map { .init(id: EventID("e\($0)"), createdAt: nil) },
+                    hasMore: start + page.count < list.count, at: Date(timeIntervalSince1970: 0))
+            }
+        }
+        #expect(read == Set(list))
+    }
+}

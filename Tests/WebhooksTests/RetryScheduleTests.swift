@@ -1,0 +1,116 @@
+import Core
+import Flatpeak
+import Foundation
+import Sessions
+import TestSupport
+import Testing
+
+@testable import Webhooks
+
+/// Flatpeak's whole schedule of retries (upstream.md §5.3), in virtual time.
+@Suite struct RetryScheduleTests {
+    /// How the documents can be read, where they are not clear.
+    struct Reading: CustomTestStringConvertible, Sendable {
+        /// The times count from the first attempt; else each from the one before.
+        let isCumulative: Bool
+        /// Each attempt has a signature of its own; else all have the first one's.
+        let isResigned: Bool
+        var testDescription: String { "cumulative: \(isCumulative), re-signed: \(isResigned)" }
+
+        static let all = [true, false].flatMap { cumulative in
+            [true, false].map { Reading(isCumulative: cumulative, isResigned: $0) }
+        }
+
+        /// When the attempts are, in seconds after the event.
+        var attempts: [TimeInterval] {
+            let times: [TimeInterval] = [0, 30, 3600, 6 * 3600, 12 * 3600, 24 * 3600]
+            if isCumulative { return times }
+            var sum = 0.0
+            return times.map { time in
+                sum += time
+                return sum
+            }
+        }
+    }
+
+    /// What is wrong with the receiver for a while.
+    enum Trouble: CaseIterable {
+        case notReached, storeAway, noKeys, noAPI
+    }
+
+    @Test(
+        "S43, R20: whatever is wrong, and whichever attempt is the first to get through, no event is lost",
+        arguments: Reading.all)
+    func R20(reading: Reading) async throws {
+        for trouble in Trouble.allCases {
+            for first in reading.attempts.indices {
+                let station = try Station(), list = EventList()
+                list.serve(station.upstream)
+                station.store.bind(station.location, to: station.alice)
+                station.statusIs("ERROR")
+                let created = station.clock.wall
+                let event = Station.event("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#)
+                list.add("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#, at: created)
+                var isAcknowledged = false
+                for (number, offset) in reading.attempts.enumerated() where !isAcknowledged {
+                    station.clock.advance(by: created.addingTimeInterval(offset).timeIntervalSince(station.clock.wall))
+                    let isUp = number >= first
+                    station.store.isAway = trouble == .storeAway && !isUp
+                    station.keyServer.keys = trouble == .noKeys && !isUp ? nil : [.first]
+                    if trouble == .noAPI {
+                        list.serve(station.upstream) { _ in .json("{}", status: 500) }
+                        if !isUp {
+                            station.upstream.on("event", .json("{}", status: 500))
+                        }
+                    }
+                    if trouble == .notReached, !isUp { continue }
+                    let signedAt = reading.isResigned ? station.clock.wall : created
+                    let delivery = try FlatpeakKey.first.delivery(event, at: signedAt)
+                    isAcknowledged = await station.take(delivery) == nil
+                }
+                #expect(isAcknowledged, "\(trouble), attempt \(first)")
+                await station.work()
+                #expect(try await station.action == .reconnect, "\(trouble), attempt \(first)")
+                #expect(try await station.store.waiting().count == 0)
+            }
+        }
+    }
+
+    @Test(
+        "S43, R20: an acknowledgement that is lost on its way back makes retries, and one effect",
+        arguments: Reading.all)
+    func R20lost(reading: Reading) async throws {
+        let station = try Station(), list = EventList()
+        list.serve(station.upstream)
+        station.store.bind(station.location, to: station.alice)
+        station.statusIs("ERROR")
+        let created = station.clock.wall
+        let event = Station.event("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#)
+        for offset in reading.attempts {
+            station.clock.advance(by: created.addingTimeInterval(offset).timeIntervalSince(station.clock.wall))
+            let delivery = try FlatpeakKey.first.delivery(event, at: reading.isResigned ? station.clock.wall : created)
+            #expect(await station.take(delivery) == nil)
+            await station.work()
+        }
+        #expect(station.upstream.requests("status").count == 1, "its effect was had once")
+        #expect(station.webhooks.facts.received == 6 && station.webhooks.facts.repeated == 5)
+    }
+
+    @Test("R20, R22: an event whose every attempt failed is found in the list")
+    func R20reconciled() async throws {
+        let station = try Station(), list = EventList()
+        list.serve(station.upstream)
+        station.store.bind(station.location, to: station.alice)
+        station.statusIs("ERROR")
+        list.add("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#, at: station.clock.wall)
+        station.clock.advance(by: 60 * 3600)
+        for number in 0..<150 { list.add("evt_later_\(number)", at: station.clock.wall) }
+        // It runs since before the event.
+        let text = String(
+            decoding: try JSONEncoder().encode(EventWalk(at: station.clock.wall - 61 * 3600)), as: UTF8.self)
+        try await station.store.keep(bookmark: text)
+        try await station.webhooks.reconcile.walk()
+        await station.work()
+        #expect(try await station.action == .reconnect)
+    }
+}
