@@ -38,8 +38,10 @@ final class ClientWatch: ChannelInboundHandler, RemovableChannelHandler {
     ) async -> Value? {
         let (left, continuation) = AsyncStream<Never>.makeStream()
         channel.eventLoop.execute {
-            // Without a watch, as in tests without sockets, nobody ever leaves.
-            guard let watch = try? channel.pipeline.syncOperations.handler(type: ClientWatch.self) else { return }
+            guard let watch = try? channel.pipeline.syncOperations.handler(type: ClientWatch.self) else {
+                // Who has left took the watch along. Without one, as in tests without sockets, nobody ever leaves.
+                return channel.closeFuture.whenComplete { _ in continuation.finish() }
+            }
             watch.waiting = continuation
             if watch.hasLeft || !channel.isActive { continuation.finish() }
         }
