@@ -1,4 +1,5 @@
 import Foundation
+import Subprocess
 import Testing
 
 /// Events on their way to the integrator's backend, between real processes.
@@ -31,7 +32,7 @@ import Testing
                     body: Array(#"{"seconds":8}"#.utf8))
                 let left = try await abandon(serve)
                 let unseen = try #require(try await serve.mint(as: "bob").json["id"]?.text)
-                let connected = try await serve.connect(as: "carol")
+                let connected = try await serve.connectedSession(of: "carol")
                 let lines = try await receiver.waits { $0.count(where: \.isTaken) >= 4 }
                 #expect(lines.allSatisfy { $0.isAccepted && $0.json["passed"] == [] })
                 let told = { (session: String) in
@@ -127,7 +128,7 @@ extension ServeProcess {
 
     /// A session that ends connected.
     /// - Returns: Its id.
-    func connect(as subject: String) async throws -> String {
+    func connectedSession(of subject: String) async throws -> String {
         let minted = try await mint(as: subject, Self.address).json
         let id = try #require(minted["id"]?.text), token = try #require(minted["connect_token"]?.text)
         for (route, more) in Self.fixed { _ = try await relay(token, route, more) }
