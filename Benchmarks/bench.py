@@ -362,7 +362,7 @@ def main():
             profile(bench, lines=40)
             return
         if options.nodes:
-            write_nodes(nodes.run(bench, options.seconds))
+            write_nodes(nodes.run(bench, options.seconds), options.seconds)
             return
         names = options.peers.split(",") if options.peers else [
             "nginx", OURS, "nginx-log", "haproxy", "go", "caddy", "node"]
@@ -422,7 +422,7 @@ def report(bench, options, done):
     if not options.quick:
         several = nodes.run(bench, seconds)
         write_results(lines, results, options)
-        write_nodes(several)
+        write_nodes(several, seconds)
     say(closing_line(results))
 
 
@@ -444,7 +444,7 @@ Written by `scripts/bench`; [README.md](README.md) says what the columns are and
     (HERE / "RESULTS.md").write_text(text)
 
 
-def write_nodes(lines):
+def write_nodes(lines, seconds):
     """Puts the tables of several nodes at the end, in place of those that were there."""
     file = HERE / "RESULTS.md"
     heading = "## Several nodes on one PostgreSQL"
@@ -454,8 +454,8 @@ def write_nodes(lines):
 {heading}
 
 {time.strftime("%Y-%m-%d")}. All nodes share one CPU, and PostgreSQL shares the other one with the load and the stub: the
-sum says little, the cost of a call is what grows or does not. 64 connections in all. Sessions that are relayed were
-minted on the first node.
+sum says little, the cost of a call is what grows or does not. One round of {seconds} s each, 64 connections in all. Sessions
+that are relayed were minted on the first node. What livez takes is nobody's store: wrk and the sharing of CPUs.
 
 {chr(10).join(lines)}
 """)

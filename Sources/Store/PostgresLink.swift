@@ -55,7 +55,7 @@ import Glibc
     static func withoutNames(_ message: String) -> String {
         message.split(separator: "\"", omittingEmptySubsequences: false).enumerated()
             .map { index, part in index.isMultiple(of: 2) ? String(part) : "…" }.joined()
-            .split(whereSeparator: \.isNewline).joined(separator: "; ")
+            .split { $0.isNewline || $0 == "\t" }.joined(separator: "; ")
     }
 
     // MARK: - Statements

@@ -8,7 +8,8 @@ import Testing
     func S17() async throws {
         try await ServeProcess.run { serve in
             #expect(try await HTTP.send("GET", "\(serve.adminURL)/livez").text == "ok\n")
-            #expect(try await HTTP.send("GET", "\(serve.adminURL)/readyz").status == 200)
+            // The listener is open before the first login is over.
+            try await Self.until { try await HTTP.send("GET", "\(serve.adminURL)/readyz").status == 200 }
             for path in ["/metrics", "/status", "/admin", "/debug", "/metrics/", "//metrics", "/%6detrics", "/Metrics"]
             {
                 for (name, value) in [("host", "127.0.0.1:9090"), ("x-forwarded-for", "127.0.0.1")] {

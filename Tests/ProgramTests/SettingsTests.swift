@@ -159,6 +159,10 @@ import Testing
         let file = folder.appending(path: "url")
         try Data("\(url)\n".utf8).write(to: file)
         #expect(await problems(["BFF_DATABASE_URL_FILE": file.path, "BFF_STATE_KEY": key]) == [])
+        // An image may set one.
+        let empty = ["BFF_DATABASE_URL": "", "BFF_DATABASE_URL_FILE": file.path, "BFF_STATE_KEY": key]
+        #expect(await problems(empty) == [])
+        #expect(await problems(empty.merging(["BFF_DATABASE_URL": url]) { $1 }).count == 1)
     }
 
     @Test(

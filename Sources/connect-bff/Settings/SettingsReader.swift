@@ -47,7 +47,7 @@ struct SettingsReader {
     mutating func secretValue<Value>(
         _ setting: Setting, _ parse: (String) throws(Unfit) -> Value
     ) async -> Value? {
-        guard let text = await secretText(setting) ?? setting.fallback else { return nil }
+        guard let text = await secretText(setting, emptyIsNone: true) ?? setting.fallback else { return nil }
         do throws(Unfit) {
             return try parse(text)
         } catch {
@@ -96,9 +96,11 @@ struct SettingsReader {
         return items.contains { $0 == nil } ? nil : items.compactMap(\.self)
     }
 
-    private mutating func secretText(_ setting: Setting) async -> String? {
+    /// - Parameter emptyIsNone: For what an image sets, so that its twin can take its place.
+    private mutating func secretText(_ setting: Setting, emptyIsNone: Bool = false) async -> String? {
         let twin = "\(setting.variable)_FILE"
-        let inline = await text(setting.variable, isSecret: true)
+        var inline = await text(setting.variable, isSecret: true)
+        if emptyIsNone, inline == "" { inline = nil }
         let path = await text(twin, isSecret: false)
         switch (inline, path) {
         case (_?, _?):
