@@ -31,6 +31,7 @@ extension Target.Dependency {
     static let coreMetrics = product(name: "CoreMetrics", package: "swift-metrics")
     static let metrics = product(name: "Metrics", package: "swift-metrics")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioExtras = product(name: "NIOExtras", package: "swift-nio-extras")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
     static let nioHTTPTypesHTTP1 = product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
@@ -96,7 +97,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", "Webhooks", .crypto, .cryptoExtras,
-                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .metrics, .nioCore, .nioHTTPTypes,
+                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .metrics, .nioCore, .nioExtras, .nioHTTPTypes,
                 .nioHTTPTypesHTTP1,
                 .nioPosix,
                 .serviceLifecycle,
@@ -150,13 +151,13 @@ let package = Package(
             name: "GatewayTests",
             dependencies: [
                 "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "TestSupport", "Webhooks", .httpTypes,
-                .hummingbird, .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
+                .hummingbird, .hummingbirdCore, .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
             ]),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", .logging, .nioCore, .nioHTTP1, .nioPosix]),
         .testTarget(
             name: "EndToEnd",
             dependencies: [
-                "connect-bff", "TestSupport", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioPosix, .subprocess,
+                "connect-bff", "TestSupport", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .subprocess,
                 .systemPackage,
             ]),
         .testTarget(

@@ -1,4 +1,3 @@
-import HummingbirdCore
 package import Logging
 import NIOPosix
 package import Relay
@@ -9,17 +8,21 @@ package struct GatewayServer: Service, CustomStringConvertible {
     private let table: RouteTable
     private let lane: Lane
     private let address: ListenAddress
+    private let mostConnections: Int
     private let logger: Logger
     private let listening: @Sendable (_ port: Int?) async -> Void
 
-    /// - Parameter listening: Called once the socket is open, with its port if it has one.
+    /// - Parameters:
+    ///   - mostConnections: More wait until one of them ends.
+    ///   - listening: Called once the socket is open, with its port if it has one.
     package init(
-        _ table: RouteTable, lane: Lane, at address: ListenAddress, logger: Logger,
+        _ table: RouteTable, lane: Lane, at address: ListenAddress, mostConnections: Int = 10_000, logger: Logger,
         listening: @escaping @Sendable (_ port: Int?) async -> Void = { _ in }
     ) {
         self.table = table
         self.lane = lane
         self.address = address
+        self.mostConnections = mostConnections
         self.logger = logger
         self.listening = listening
     }
@@ -28,10 +31,14 @@ package struct GatewayServer: Service, CustomStringConvertible {
 
     package func run() async throws {
         do {
-            try await Listener(address, logger).run(table.router(), server: .lane(lane)) { [lane, listening] port in
-                lane.start(on: MultiThreadedEventLoopGroup.singleton)
-                await listening(port)
-            }
+            try await Listener(
+                address, mostConnections: mostConnections, secondsSince1970: lane.secondsSince1970, logger
+            ).run(
+                table.router(), { [lane] in LaneChannel(responder: $0, lane: lane) },
+                listening: { [lane, listening] port in
+                    lane.start(on: MultiThreadedEventLoopGroup.singleton)
+                    await listening(port)
+                }, ending: { [lane] in lane.end() })
         } catch {
             await lane.stop()
             throw error

@@ -31,10 +31,3 @@ struct LaneChannel: ServerChildChannel, HTTPChannelHandler {
         await handleHTTP(asyncChannel: value, logger: logger)
     }
 }
-
-extension HTTPServerBuilder {
-    /// HTTP/1.1 with the relay's lane in front of the router.
-    static func lane(_ lane: Lane) -> HTTPServerBuilder {
-        HTTPServerBuilder { LaneChannel(responder: $0, lane: lane) }
-    }
-}

@@ -3,11 +3,17 @@ package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     case tcp(host: String, port: Int)
     /// - Parameter mode: The permissions of the socket's file: who may write it may connect.
     case unix(path: String, mode: UInt16)
+    /// The socket that the service manager opened and holds while this process comes and goes.
+    case inherited
+
+    /// Where systemd puts the first socket that it passes on (sd_listen_fds(3)).
+    static let inheritedDescriptor: Int32 = 3
 
     package var description: String {
         switch self {
         case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         case .unix(let path, _): "unix:\(path)"
+        case .inherited: "systemd"
         }
     }
 }

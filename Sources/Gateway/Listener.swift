@@ -1,47 +1,125 @@
+import Core
 import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
+import NIOExtras
 import NIOPosix
+import ServiceLifecycle
 
 /// A listening socket with a router behind it.
+///
+/// In the place of Hummingbird's `Application`, which cannot take over a socket that the service manager holds. The
+/// order of things is that of its `Server` in 2.28.1.
 struct Listener {
     private let address: ListenAddress
+    private let mostConnections: Int
+    private let secondsSince1970: @Sendable () -> Int
     private let logger: Logger
 
-    init(_ address: ListenAddress, _ logger: Logger) {
+    /// Connections that wait to be taken; the kernel may allow fewer.
+    private static let backlog: Int32 = 1024
+
+    /// - Parameters:
+    ///   - mostConnections: More wait until one of them ends.
+    ///   - secondsSince1970: The wall clock, for the `Date` of answers.
+    init(
+        _ address: ListenAddress, mostConnections: Int, secondsSince1970: @escaping @Sendable () -> Int,
+        _ logger: Logger
+    ) {
         self.address = address
-        // Hummingbird logs whole errors and URIs at debug; our own lines say what may be said.
+        self.mostConnections = mostConnections
+        self.secondsSince1970 = secondsSince1970
+        // Hummingbird logs whole errors at debug; our own lines say what may be said.
         var logger = logger
         logger.logLevel = max(logger.logLevel, .warning)
         self.logger = logger
     }
 
     /// Serves until the task is told to shut down, then until the requests under way are answered.
-    /// - Parameter listening: Called once the socket is open, with its port if it has one.
+    ///
+    /// - Parameters:
+    ///   - connection: Makes what serves each connection.
+    ///   - listening: Called once the socket is open, with its port if it has one.
+    ///   - ending: Called when no connection is taken any more.
     /// - Throws: `CannotListen`.
-    func run(
-        _ router: Router<EdgeContext>, server: HTTPServerBuilder, listening: @escaping @Sendable (Int?) async -> Void
-    ) async throws {
-        var bind: BindAddress
-        var file: SocketFile?
-        switch address {
-        case .tcp(let host, let port): bind = .hostname(host, port: port)
-        case .unix(let path, let mode):
-            bind = .unixDomainSocket(path: path)
-            file = SocketFile(path: path, mode: mode)
-            try await file?.makeRoom()
+    func run<Connection: ServerChildChannel>(
+        _ router: Router<EdgeContext>, _ connection: (@escaping HTTPChannelHandler.Responder) -> Connection,
+        listening: @escaping @Sendable (Int?) async -> Void, ending: @escaping @Sendable () -> Void = {}
+    ) async throws(CannotListen) {
+        let connection = connection(responder(router.buildResponder()))
+        let quiescing = ServerQuiescingHelper(group: MultiThreadedEventLoopGroup.singleton)
+        let server = try await open(connection, quiescing)
+        await withGracefulShutdownHandler {
+            await listening(server.channel.localAddress?.port)
+            await withDiscardingTaskGroup { group in
+                do {
+                    try await server.executeThenClose { clients in
+                        for try await client in clients {
+                            group.addTask { await connection.handle(value: client, logger: logger) }
+                        }
+                    }
+                } catch {
+                    logger.error("no connection is taken any more", metadata: ["bff.error_type": "\(type(of: error))"])
+                }
+            }
+        } onGracefulShutdown: {
+            // First no more are taken, then the socket is closed: one that was taken in between would be dropped unread.
+            server.channel.setOption(.autoRead, value: false).whenComplete { _ in
+                server.channel.eventLoop.scheduleTask(in: Self.settling) {
+                    ending()
+                    quiescing.initiateShutdown(promise: nil)
+                }
+            }
         }
-        let application = Application(
-            router: router, server: server, configuration: .init(address: bind, serverName: nil),
-            onServerRunning: { [file] channel in
-                try? file?.open()
-                await listening(channel.localAddress?.port)
-            },
-            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), logger: logger)
+    }
+
+    /// How long connections that were just taken need to find their place.
+    private static let settling = TimeAmount.milliseconds(100)
+
+    private func responder(_ router: some HTTPResponder<EdgeContext>) -> HTTPChannelHandler.Responder {
+        { [logger, secondsSince1970] request, writer, channel in
+            let context = EdgeContext(source: .init(channel: channel, logger: logger))
+            var response = try await router.respond(to: request, context: context)
+            response.headers[.date] = CivilTime(secondsSince1970: secondsSince1970()).httpDate
+            try await writer.write(response: response.head, body: response.body)
+        }
+    }
+
+    private func open<Connection: ServerChildChannel>(
+        _ connection: Connection, _ quiescing: ServerQuiescingHelper
+    ) async throws(CannotListen) -> NIOAsyncChannel<Connection.Value, Never> {
+        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.backlog, value: Self.backlog)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .serverChannelInitializer { [mostConnections] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.addHandler(AvailableConnectionsChannelHandler(maxConnections: mostConnections))
+                    try pipeline.addHandler(quiescing.makeServerChannelHandler(channel: channel))
+                }
+            }
+        let setUp: @Sendable (any Channel) -> EventLoopFuture<Connection.Value> = { [logger] channel in
+            connection.setup(channel: channel, logger: logger)
+        }
         do {
-            try await application.run()
-        } catch let error where !(error is CancellationError) {
+            switch address {
+            case .tcp(let host, let port):
+                return try await bootstrap.bind(host: host, port: port, childChannelInitializer: setUp)
+            case .unix(let path, let mode):
+                let file = SocketFile(path: path, mode: mode)
+                try await file.makeRoom()
+                let server = try await bootstrap.bind(unixDomainSocketPath: path, childChannelInitializer: setUp)
+                try file.open()
+                return server
+            case .inherited:
+                return try await bootstrap.bind(
+                    ListenAddress.inheritedDescriptor, childChannelInitializer: setUp)
+            }
+        } catch let error as CannotListen {
+            throw error
+        } catch {
             throw CannotListen(address: address, why: "\(error)")
         }
     }

@@ -35,6 +35,7 @@ package final class WaitingRoom: Sendable {
         switch address {
         case .tcp(let host, let port): listener = try await bootstrap.bind(host: host, port: port).get()
         case .unix(let path, _): listener = try await bootstrap.bind(unixDomainSocketPath: path).get()
+        case .inherited: throw CannotListen(address: address, why: "systemd holds the socket")
         }
         self.visits = visits
     }

@@ -20,12 +20,14 @@ package final class Lane: Sendable {
     let via: String
     /// The head of an upstream request up to the fields that vary.
     let requestStart: ByteBuffer
-    let secondsSince1970: @Sendable () -> Int
+    /// The wall clock, for the `Date` of answers.
+    package let secondsSince1970: @Sendable () -> Int
     private let address: UpstreamAddress
     private let tls: NIOSSLContext?
     private let randomBytes: @Sendable (Int) -> [UInt8]
     private let buckets: Mutex<RateLimiter<ConnectToken>?>
     private let draining = Atomic(false)
+    private let ending = Atomic(false)
     private let loops = Mutex<[ObjectIdentifier: NIOLoopBound<LaneLoop>]>([:])
 
     /// The paths that are ours; the first is what the reference web app calls.
@@ -124,6 +126,12 @@ package final class Lane: Sendable {
         draining.store(true, ordering: .relaxed)
         for loop in loops.withLock({ Array($0.values) }) { loop.eventLoop.execute { loop.value.drain() } }
     }
+
+    /// Whether connections on which nothing happens are to go.
+    var isEnding: Bool { ending.load(ordering: .relaxed) }
+
+    /// No connection is taken any more: each ends with the answer under way, or when it has been silent for a moment.
+    package func end() { ending.store(true, ordering: .relaxed) }
 
     /// How many connections to upstream there are.
     package var upstreamConnections: Int { get async { await sum { $0.pool.count } } }

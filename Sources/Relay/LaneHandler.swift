@@ -522,7 +522,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             if turns.isOurs || !held.isEmpty { return held.append(.inputClosed) }
         case is ChannelShouldQuiesceEvent:
             turns.end()
-            if turns.isOurs { return }
+            // The router would close a silent connection at once; `tick` does, with some grace.
+            if turns.turn != .passing { return }
         default: break
         }
         context.fireUserInboundEventTriggered(event)
@@ -548,7 +549,10 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     func tick(at now: ContinuousClock.Instant) {
         let times = lane.times
+        if lane.isEnding { turns.end() }
         switch turns.turn {
+        case .idle where turns.isEnding && headBegan == nil:
+            if since.duration(to: now) > times.farewell { context?.close(promise: nil) }
         case .idle:
             let isSlow = headBegan.map { $0.duration(to: now) > times.head } ?? false
             if isSlow { return refuseUnknown(.requestTimedOut) }

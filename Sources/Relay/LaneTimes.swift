@@ -9,6 +9,9 @@ package struct LaneTimes: Sendable {
     package var body = Duration.seconds(30)
     /// The last answer to the end of the connection, for a client that still sends.
     package var linger = Duration.seconds(2)
+    /// A silent connection, once the service stops: whoever has just opened it, or taken it from a pool, is about to
+    /// send a request, and would get a reset for an answer.
+    package var farewell = Duration.milliseconds(500)
     /// A connection to upstream, its handshake included.
     package var connect = Duration.seconds(2)
     /// An unused connection to upstream: load balancers commonly keep theirs for 60 s and must not close first.

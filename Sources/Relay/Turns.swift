@@ -24,7 +24,7 @@ struct Turns: Equatable {
     /// Whether each answer from now on says that it is the connection's last one.
     private var isDraining = false
     /// Whether the connection ends with the answer under way, whatever that said.
-    private var isEnding = false
+    private(set) var isEnding = false
     private var hasPassedRequest = false
     private var hasPassedAnswer = false
     /// Whether the router has begun to answer.

@@ -59,6 +59,13 @@ extension ConnectSession {
         return now >= end + Self.lingerLimit ? end : nil
     }
 
+    /// Whether Flatpeak was last asked before the customer left: what it said then may be over, as a tariff is that was
+    /// disconnected by the last step.
+    var wasAskedBeforeLeaving: Bool {
+        guard let left, let askedAt = facts.askedAt else { return false }
+        return askedAt < left
+    }
+
     private func state(with located: SessionFacts.Located, at now: Date, isOver: Bool) -> SessionState {
         switch facts.status?.value {
         case .connected: return .connected

@@ -223,7 +223,7 @@ package final class Sessions: Sendable {
         guard let session = try await ledger.session(token: token) else { throw .connectTokenUnknown }
         let known = session.outcome(at: now())
         var state = known.state
-        if !known.isFinal {
+        if !known.isFinal || session.wasAskedBeforeLeaving {
             var facts = SessionFacts()
             facts.leftAt = now()
             let left = await ledger.merge(facts, into: session.id) ?? session
@@ -255,16 +255,9 @@ package final class Sessions: Sendable {
         let toldAt = now()
         var facts = SessionFacts()
         facts.completedAt = toldAt
-        guard var known = await ledger.merge(facts, into: session.id) else { return session.subject }
-        // An answer that was under way may be from before the end.
-        for _ in 0..<2 {
-            guard let learnt = await claims.value(for: known.id, { [self, known] in await claim(known) }) else {
-                throw .clientClosed
-            }
-            if let failure = learnt.failure { throw failure }
-            known = learnt.session
-            if known.facts.located != nil { break }
-        }
+        guard let known = await ledger.merge(facts, into: session.id) else { return session.subject }
+        guard let learnt = await ask(about: known, since: toldAt) else { throw .clientClosed }
+        if let failure = learnt.failure { throw failure }
         // Whoever settles the event must not do so before the store has what came of it.
         guard await ledger.hasTold(of: known.id) else { throw .storeUnavailable }
         return session.subject
@@ -281,7 +274,16 @@ package final class Sessions: Sendable {
     ///
     /// Never throws: what cannot be learnt now is learnt later, and the session stands as it stood.
     private func learn(_ session: ConnectSession) async -> ConnectSession {
-        await claims.value(for: session.id) { [self] in await claim(session) }?.session ?? session
+        await ask(about: session, since: session.left ?? .distantPast)?.session ?? session
+    }
+
+    /// Asks Flatpeak, or joins a question that is under way; one that was put before `moment`, which is the customer's
+    /// last step or the news of it, is put again.
+    /// - Returns: Nil when the caller was cancelled.
+    private func ask(about session: ConnectSession, since moment: Date) async -> Learnt? {
+        let learnt = await claims.value(for: session.id) { [self] in await claim(session) }
+        guard let learnt, let askedAt = learnt.session.facts.askedAt, askedAt < moment else { return learnt }
+        return await claims.value(for: session.id) { [self] in await claim(learnt.session) }
     }
 
     private func claim(_ session: ConnectSession) async -> Learnt {

@@ -6,9 +6,6 @@ import Sessions
 
 /// Events of Flatpeak's as rows, and what came of them.
 enum ReceivedRow {
-    /// A row that cannot be read: it was sealed for another event, or somebody changed it by hand.
-    struct Unreadable: Error {}
-
     static func receive(_ event: ReceivedEvent, _ keys: SealingKeys, _ db: Database) throws -> Receipt {
         let select = try db.cachedStatement(sql: "SELECT digest FROM received WHERE id = ?")
         guard let known = try Row.fetchOne(select, arguments: [event.id.text]) else {
@@ -46,7 +43,7 @@ enum ReceivedRow {
         return try Row.fetchAll(select, arguments: [moment.timeIntervalSince1970, limit]).map { row in
             let text: String = row["id"]
             guard let id = EventID(text), let body = keys.open(Array(row["body"] as Data), context: text.utf8) else {
-                throw Unreadable()
+                throw SessionColumns.Unreadable()
             }
             try update.execute(arguments: [lease.timeIntervalSince1970, text])
             return TakenEvent(

@@ -21,6 +21,8 @@ struct ConnectService {
     let sessions: SessionSettings
     let listen: ListenAddress
     let adminListen: ListenAddress
+    /// More wait until one of them ends.
+    var mostConnections = 1000
     /// How long connections are still taken once the process was told to end.
     var drain = Duration.zero
     let allowedOrigins: Set<String>
@@ -91,7 +93,8 @@ struct ConnectService {
                 AdminServer(
                     Route.probes(flatpeak: flatpeak, ledger: ledger, isEnding: isEnding)
                         + Route.forOperators(metrics, condition), at: adminListen,
-                    randomBytes: Self.randomBytes, logger: logger, listening: { openAdmin.finish() }),
+                    secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes, logger: logger,
+                    listening: { openAdmin.finish() }),
                 BackgroundWork("event delivery", { await delivery.run() }, finish: { await delivery.finish() }),
                 BackgroundWork("bearer renewal") { await flatpeak.run() },
                 BackgroundWork("webhooks") { await webhooks.run() },
@@ -99,7 +102,8 @@ struct ConnectService {
             ]
         if let reload { services.append(CredentialReload(flatpeak: flatpeak, read: reload, logger: logger)) }
         services.append(
-            GatewayServer(table, lane: lane, at: listen, logger: logger) { [listen, adminListen, logger] _ in
+            GatewayServer(table, lane: lane, at: listen, mostConnections: mostConnections, logger: logger) {
+                [listen, adminListen, logger] _ in
                 for await _ in adminOpen {}
                 guard !Task.isCancelled else { return }
                 logger.info("listening", metadata: ["bff.listen": "\(listen)", "bff.admin_listen": "\(adminListen)"])
@@ -154,11 +158,13 @@ struct ConnectService {
             return try Lane(
                 sessions: sessions, calls: calls, rules: rules, certificateAuthorities: certificateAuthorities,
                 instance: Self.randomBytes(8).hexadecimal, limit: limits.relay,
-                secondsSince1970: { Int(Date().timeIntervalSince1970) }, randomBytes: Self.randomBytes)
+                secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes)
         } catch {
             throw ExitCode.cannotStart.after(["cannot use FLATPEAK_CONNECT_URL or FLATPEAK_CA_FILE: \(error)"])
         }
     }
+
+    static let secondsSince1970: @Sendable () -> Int = { Int(Date().timeIntervalSince1970) }
 
     /// From the system's generator, which is the kernel's.
     static let randomBytes: @Sendable (Int) -> [UInt8] = { count in

@@ -17,10 +17,7 @@ struct JSONLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        var values = metadata
-        values.merge(metadataProvider?.get() ?? [:]) { _, new in new }
-        values.merge(event.metadata ?? [:]) { _, new in new }
-        var fields = values.mapValues { "\($0)" }
+        var fields = values(of: event).mapValues { "\($0)" }
         fields["level"] = event.level.rawValue
         fields["message"] = "\(event.message)"
         // That of the line is its own.
@@ -28,5 +25,15 @@ struct JSONLogHandler: LogHandler {
         log.add(isUrgent: event.level >= .warning) { line in
             for (name, value) in fields.sorted(by: { $0.key < $1.key }) { line.add(name, value) }
         }
+    }
+}
+
+extension LogHandler {
+    /// The metadata of the handler, of the task and of the event; what is nearer to the event wins.
+    func values(of event: LogEvent) -> Logger.Metadata {
+        var values = metadata
+        values.merge(metadataProvider?.get() ?? [:]) { _, new in new }
+        values.merge(event.metadata ?? [:]) { _, new in new }
+        return values
     }
 }

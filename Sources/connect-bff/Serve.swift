@@ -20,6 +20,7 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         EventLoops.matchCPUs()
+        let openFiles = OpenFiles.raiseLimit()
         let settings: Settings
         do throws(Settings.Invalid) {
             settings = try await Settings.read(environment: ProcessInfo.processInfo.environment, file: config)
@@ -29,6 +30,11 @@ struct Serve: AsyncParsableCommand {
         let upstreams = [(Setting.apiURL, settings.flatpeak.apiURL), (.connectURL, settings.flatpeak.connectURL)]
         if let problem = SelfUpstream.problem(listen: settings.listen, upstreams: upstreams) {
             throw ExitCode.badSettings.after([problem])
+        }
+        if settings.listen == .inherited, !Systemd.passedSocket(ProcessInfo.processInfo.environment) {
+            throw ExitCode.badSettings.after([
+                "\(Setting.listen.variable): systemd passed no socket; start connect-bff.socket"
+            ])
         }
         try OpenSSL.requireUsable()
 
@@ -64,7 +70,9 @@ struct Serve: AsyncParsableCommand {
         let service = ConnectService(
             flatpeak: settings.flatpeak, transport: transport,
             certificateAuthorities: settings.certificateAuthorities, sessions: settings.sessions,
-            listen: settings.listen, adminListen: settings.adminListen, drain: settings.drain,
+            listen: settings.listen, adminListen: settings.adminListen,
+            // What is left is for connections to Flatpeak, files, and the database.
+            mostConnections: openFiles - min(openFiles / 4, 512), drain: settings.drain,
             allowedOrigins: settings.allowedOrigins, allowedHosts: settings.allowedHosts, authenticator: authenticator,
             trustedProxies: settings.trustedProxies, limits: settings.limits, store: store, events: events,
             logger: logger,

@@ -1,7 +1,13 @@
 import Glibc
 
-/// What the service manager that started this process is told (sd_notify(3)); without one, nothing.
+/// The service manager that started this process, if one did.
 enum Systemd {
+    /// Whether it passed a listening socket on (sd_listen_fds(3)).
+    static func passedSocket(_ environment: [String: String]) -> Bool {
+        environment["LISTEN_PID"] == String(getpid()) && (environment["LISTEN_FDS"].flatMap { Int($0) } ?? 0) > 0
+    }
+
+    /// Tells it how the process fares (sd_notify(3)).
     /// - Parameter address: A path, or the name of an abstract socket after `@`; `$NOTIFY_SOCKET`.
     static func notify(_ state: String, at address: String?) {
         guard let address, let first = address.first, first == "/" || first == "@" else { return }

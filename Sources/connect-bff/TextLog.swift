@@ -83,11 +83,8 @@ struct TextLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        var values = metadata
-        values.merge(metadataProvider?.get() ?? [:]) { _, new in new }
-        values.merge(event.metadata ?? [:]) { _, new in new }
         // "bff.session" is a name for machines that read many programs' logs.
-        let fields = values.map { key, value in
+        let fields = values(of: event).map { key, value in
             (name: key.hasPrefix("bff.") ? String(key.dropFirst(4)) : key, value: "\(value)")
         }
         log.add(event.level, "\(event.message)", fields.sorted { $0.name < $1.name })

@@ -45,10 +45,8 @@ import Testing
                 }
             }
             // Lines are written together, five times a second.
-            let end = ContinuousClock.now + .seconds(5)
-            while !cluster.nodes.allSatisfy({ $0.log.contains(#""message":"request""#) }) {
-                try #require(ContinuousClock.now < end, "each served some of it")
-                try await Task.sleep(for: .milliseconds(50))
+            try await eventually(within: .seconds(5), "each served some of it") {
+                cluster.nodes.allSatisfy { $0.log.contains(#""message":"request""#) }
             }
         }
     }
@@ -200,12 +198,11 @@ import Testing
             case .stopped: try cluster.server.start()
             case .hangs: cluster.server.resume()
             }
-            let back = ContinuousClock.now
-            for node in nodes {
-                while try await HTTP.send("GET", "\(node.adminURL)/readyz").text != "ok\n" {
-                    try #require(back.duration(to: .now) < .seconds(20), "\(trouble): not repaired")
-                    try await Task.sleep(for: .milliseconds(50))
+            try await eventually(within: .seconds(20), "\(trouble): not repaired") {
+                for node in nodes where try await HTTP.send("GET", "\(node.adminURL)/readyz").text != "ok\n" {
+                    return false
                 }
+                return true
             }
             for (index, token) in fresh.enumerated() {
                 #expect(try await nodes[(index + 1) % 2].relay(token, "session_start").status == 200, "\(trouble)")
@@ -226,10 +223,8 @@ import Testing
             #expect(serve.log.contains("the database cannot be used"))
             #expect(try await HTTP.send("GET", "\(serve.adminURL)/readyz").text.contains("takes no writes"))
             try server.start()
-            let back = ContinuousClock.now
-            while try await HTTP.send("GET", "\(serve.adminURL)/readyz").text != "ok\n" {
-                try #require(back.duration(to: .now) < .seconds(20))
-                try await Task.sleep(for: .milliseconds(50))
+            try await eventually(within: .seconds(20)) {
+                try await HTTP.send("GET", "\(serve.adminURL)/readyz").text == "ok\n"
             }
             try await serve.restart()
             #expect(try await serve.mint(as: "alice", key: "k").body == minted.body)

@@ -15,7 +15,8 @@ enum HTTP {
     }
 
     static func send(
-        _ method: String, _ url: String, headers: [(String, String)] = [], body: [UInt8]? = nil
+        _ method: String, _ url: String, headers: [(String, String)] = [], body: [UInt8]? = nil,
+        by client: HTTPClient = client
     ) async throws -> Answer {
         var request = HTTPClientRequest(url: url)
         request.method = HTTPMethod(rawValue: method)
@@ -33,12 +34,14 @@ enum HTTP {
     /// Redirects are the test's to follow.
     ///
     /// Shut down by nobody: it lives as long as the test run.
-    private static let client: HTTPClient = {
+    static let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+
+    static let configuration: HTTPClient.Configuration = {
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow
         configuration.decompression = .disabled
         // Otherwise a request to a service that was just killed waits, and makes those after its restart wait, and fail.
         configuration.connectionPool.retryConnectionEstablishment = false
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        return configuration
     }()
 }

@@ -9,7 +9,9 @@ import Testing
         try await ServeProcess.run { serve in
             #expect(try await HTTP.send("GET", "\(serve.adminURL)/livez").text == "ok\n")
             // The listener is open before the first login is over.
-            try await Self.until { try await HTTP.send("GET", "\(serve.adminURL)/readyz").status == 200 }
+            try await eventually(within: .seconds(10)) {
+                try await HTTP.send("GET", "\(serve.adminURL)/readyz").status == 200
+            }
             for path in ["/metrics", "/status", "/admin", "/debug", "/metrics/", "//metrics", "/%6detrics", "/Metrics"]
             {
                 for (name, value) in [("host", "127.0.0.1:9090"), ("x-forwarded-for", "127.0.0.1")] {
@@ -33,7 +35,9 @@ import Testing
             #expect(try await HTTP.send("GET", "\(serve.url)/readyz").headers["connection"] == nil)
             serve.send(.terminate)
             let told = ContinuousClock.now
-            try await Self.until { try await HTTP.send("GET", "\(serve.url)/readyz").status == 503 }
+            try await eventually(within: .seconds(10)) {
+                try await HTTP.send("GET", "\(serve.url)/readyz").status == 503
+            }
             #expect(told.duration(to: .now) < .seconds(1))
             let ready = try await HTTP.send("GET", "\(serve.adminURL)/readyz")
             #expect(ready.status == 503)
@@ -57,7 +61,9 @@ import Testing
     func R17second() async throws {
         try await ServeProcess.run(["BFF_DRAIN": "30s"]) { serve in
             serve.send(.terminate)
-            try await Self.until { try await HTTP.send("GET", "\(serve.url)/readyz").status == 503 }
+            try await eventually(within: .seconds(10)) {
+                try await HTTP.send("GET", "\(serve.url)/readyz").status == 503
+            }
             let told = ContinuousClock.now
             #expect(await serve.stop(.interrupt) == 130)
             #expect(told.duration(to: .now) < .seconds(1))
@@ -98,14 +104,5 @@ import Testing
     private static func livez(_ socket: String) async throws -> HTTP.Answer {
         let base = "http+unix://\(socket.replacing("/", with: "%2F"))"
         return try await HTTP.send("GET", "\(base)/livez", headers: [("host", "localhost")])
-    }
-
-    /// Waits for something that happens in another process.
-    private static func until(_ condition: () async throws -> Bool) async throws {
-        let end = ContinuousClock.now + .seconds(10)
-        while try await !condition() {
-            try #require(ContinuousClock.now < end, "it never happened")
-            try await Task.sleep(for: .milliseconds(5))
-        }
     }
 }

@@ -92,6 +92,11 @@ final class Program: Sendable {
     /// Sends it a signal and does not wait.
     func send(_ signal: Signal) { signals.yield(signal) }
 
+    /// A file beside the tests, or of the project.
+    static func source(_ name: String) -> URL {
+        URL(filePath: #filePath).deletingLastPathComponent().appending(path: name).standardized
+    }
+
     /// A program of this package, beside the test bundle.
     static func path(of name: String) -> URL {
         URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: name)

@@ -8,6 +8,7 @@ import Testing
 /// It can be ended in any way and started again on what it left.
 final class ServeProcess: Sendable {
     let folder: String
+    let port: Int
     let url: String
     /// Where operators look.
     let adminURL: String
@@ -15,6 +16,7 @@ final class ServeProcess: Sendable {
     /// The key of the integrator's backend, which names the user in `Connect-Subject`.
     let serviceKey: String
     let credentials: Set<String>
+    private let holdsSocket: Bool
     /// Nil for a node that joined another one.
     private let sandbox: Program?
     private let environment: [String: String]
@@ -28,9 +30,10 @@ final class ServeProcess: Sendable {
 
     /// - Parameter starting: Whether the service runs from the beginning.
     static func run(
-        _ settings: [String: String] = [:], starting: Bool = true, _ body: (ServeProcess) async throws -> Void
+        _ settings: [String: String] = [:], holdingSocket: Bool = false, starting: Bool = true,
+        _ body: (ServeProcess) async throws -> Void
     ) async throws {
-        let serve = try await ServeProcess(settings)
+        let serve = try await ServeProcess(settings, holdsSocket: holdingSocket)
         try await Program.run {
             if starting { try await serve.start() }
             try await body(serve)
@@ -39,7 +42,9 @@ final class ServeProcess: Sendable {
         }
     }
 
-    private init(_ settings: [String: String]) async throws {
+    /// - Parameter holdsSocket: Whether something else holds the listening socket, as systemd does.
+    private init(_ settings: [String: String], holdsSocket: Bool) async throws {
+        self.holdsSocket = holdsSocket
         folder = FileManager.default.temporaryDirectory.appending(path: "bff-serve-\(UUID())").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let account = "acc_\(Canary.marker)\(UUID().uuidString.prefix(8))",
@@ -64,14 +69,14 @@ final class ServeProcess: Sendable {
         credentials = [
             account, apiKey, serviceKey, Data("\(account):\(apiKey)".utf8).base64EncodedString(),
         ]
-        let port = try FreePort.find()
+        port = try FreePort.find()
         url = "http://127.0.0.1:\(port)"
         let adminPort = try FreePort.find()
         adminURL = "http://127.0.0.1:\(adminPort)"
         environment = [
             "FLATPEAK_ACCOUNT_ID": account, "FLATPEAK_API_KEY_FILE": "\(folder)/api-key",
             "FLATPEAK_API_URL": try address("API"), "FLATPEAK_CONNECT_URL": try address("Connect"),
-            "FLATPEAK_MODE": "test", "BFF_LISTEN": "127.0.0.1:\(port)",
+            "FLATPEAK_MODE": "test", "BFF_LISTEN": holdsSocket ? "systemd" : "127.0.0.1:\(port)",
             "BFF_ADMIN_LISTEN": "127.0.0.1:\(adminPort)", "BFF_DRAIN": "0s",
             "BFF_PUBLIC_URL": "http://localhost:\(port)",
             "BFF_AUTH": "service", "BFF_SERVICE_KEYS_FILE": "\(folder)/keys", "BFF_LOG_LEVEL": "trace",
@@ -88,7 +93,9 @@ final class ServeProcess: Sendable {
     private init(joining first: ServeProcess, _ settings: [String: String]) throws {
         (folder, control, serviceKey, credentials) = (first.folder, first.control, first.serviceKey, first.credentials)
         sandbox = nil
-        let port = try FreePort.find(), adminPort = try FreePort.find()
+        holdsSocket = false
+        port = try FreePort.find()
+        let adminPort = try FreePort.find()
         url = "http://127.0.0.1:\(port)"
         adminURL = "http://127.0.0.1:\(adminPort)"
         let own = ["BFF_LISTEN": "127.0.0.1:\(port)", "BFF_ADMIN_LISTEN": "127.0.0.1:\(adminPort)"]
@@ -103,7 +110,14 @@ final class ServeProcess: Sendable {
     }
 
     func start() async throws {
-        let program = await Program("connect-bff", ["serve"], environment: environment, until: "\"listening\"")
+        let path = Program.path(of: "connect-bff")
+        let program =
+            holdsSocket
+            ? await Program(
+                path: URL(filePath: "/usr/bin/python3"),
+                [Program.source("socket_unit.py").path, "\(port)", path.path, "serve"], environment: environment,
+                until: "\"listening\"")
+            : await Program(path: path, ["serve"], environment: environment, until: "\"listening\"")
         guard program.output.text.contains("\"listening\"") else {
             throw DidNotStart(code: await program.stop(), said: program.output.text)
         }

@@ -3,6 +3,7 @@ import Flatpeak
 import Foundation
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import HummingbirdTesting
 import InMemoryLogging
 import Logging
@@ -183,7 +184,9 @@ import Webhooks
         upstream.on("status", [slow])
         upstream.on("mint", [slow])
         store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
-        try await Application(router: table.router(), server: .lane(lane)).test(.live) { client in
+        try await Application(
+            router: table.router(), server: HTTPServerBuilder { LaneChannel(responder: $0, lane: lane) }
+        ).test(.live) { client in
             for (request, isRead) in [
                 ("GET /v1/locations/loc_1/status HTTP/1.1\r\nHost: a\r\n\r\n", true),
                 (

@@ -99,6 +99,7 @@ import Testing
         ("BFF_LISTEN", "unix:/" + String(repeating: "x", count: 107), false),
         ("BFF_LISTEN_MODE", "666", true), ("BFF_LISTEN_MODE", "0600", true), ("BFF_LISTEN_MODE", "066", false),
         ("BFF_LISTEN_MODE", "rw", false), ("BFF_LISTEN_MODE", "1777", false), ("BFF_LISTEN_MODE", "6600", false),
+        ("BFF_LISTEN", "systemd", true), ("BFF_ADMIN_LISTEN", "systemd", false),
         ("BFF_ADMIN_LISTEN", "unix:/run/admin.sock", true), ("BFF_ADMIN_LISTEN", "9090", false),
         ("BFF_ADMIN_LISTEN", "127.0.0.1:8080", false), ("BFF_DRAIN", "10s", true), ("BFF_DRAIN", "0s", true),
         ("BFF_DRAIN", "10", false), ("BFF_DRAIN", "61s", false), ("BFF_DRAIN", "-1s", false),

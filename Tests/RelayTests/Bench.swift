@@ -30,6 +30,8 @@ struct Bench {
     }
 
     let port: Int
+    /// Every route that is served.
+    let routes: [Route]
     let upstream: StagedServer
     let api: ScriptedUpstream
     let sessions: Sessions
@@ -101,7 +103,8 @@ struct Bench {
         let running = Task { try await group.run() }
         var iterator = ports.makeAsyncIterator()
         let bench = Bench(
-            port: try #require(await iterator.next()), upstream: upstream, api: api, sessions: sessions,
+            port: try #require(await iterator.next()), routes: table.routes, upstream: upstream, api: api,
+            sessions: sessions,
             clock: clock, lines: lines, group: group, lane: lane)
         let result: Result<Void, any Error>
         do { result = .success(try await body(bench)) } catch { result = .failure(error) }

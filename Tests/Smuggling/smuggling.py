@@ -37,7 +37,10 @@ GROUPS = {
     "post": ["/", "/v1/connect", "sessions"], "all": list(ROUTES)}
 
 # What may travel upstream (S27, S29).
-TARGETS = {("POST", "/"), ("POST", "/connect/token"), ("GET", "/login")}
+TARGETS = {
+    ("POST", "/"), ("POST", "/connect/token"), ("GET", "/login"), ("GET", "/jwks.json"), ("GET", "/events?limit=100")}
+# What the service asks of its own accord, whatever its clients send.
+OWN = {"/login", "/jwks.json", "/events?limit=100"}
 FIELDS = {
     "host", "content-type", "content-length", "accept", "accept-language", "accept-encoding", "user-agent",
     "connection", "via", "traceparent", "flatpeak-version"}
@@ -122,7 +125,7 @@ class Upstream(socketserver.ThreadingTCPServer):
 
     def answer(self, method, target, fields, body):
         with self._lock:
-            if target != "/login":
+            if target not in OWN:
                 self.bodies.append(body)
             strange = {name for name, _ in fields} - FIELDS - ({"authorization"} if target != "/" else set())
             hosts = [value for name, value in fields if name == "host"]
@@ -131,6 +134,10 @@ class Upstream(socketserver.ThreadingTCPServer):
             self._tokens += 1
             if target == "/login":
                 return {"object": "bearer_token", "bearer_token": "b", "expires_in": 3600, "live_mode": False}
+            if target == "/jwks.json":
+                return {"keys": []}
+            if target in OWN:
+                return {"object": "list", "url": "/events", "has_more": False, "data": []}
             if target == "/connect/token":
                 return {"object": "connect_token", "connect_token": f"cot_{self._tokens:024x}", "expires_in": 86400,
                         "live_mode": False}

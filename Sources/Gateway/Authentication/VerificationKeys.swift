@@ -1,3 +1,4 @@
+import Core
 import Crypto
 import CryptoExtras
 import FoundationEssentials
@@ -114,16 +115,7 @@ package struct VerificationKeys: Sendable {
 extension Data {
     /// Base64url without padding (RFC 7515 section 2), in its one spelling.
     init?(base64URL text: some StringProtocol) {
-        guard text.utf8.allSatisfy(\.isBase64URL), text.utf8.count % 4 != 1 else { return nil }
-        let standard = text.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 }
-        let padding = String(repeating: "=", count: (4 - text.utf8.count % 4) % 4)
-        guard let data = Data(base64Encoded: String(standard) + padding) else { return nil }
-        self = data
-    }
-}
-
-extension UInt8 {
-    fileprivate var isBase64URL: Bool {
-        (48...57).contains(self) || (65...90).contains(self) || (97...122).contains(self) || self == 45 || self == 95
+        guard let bytes = [UInt8](base64URL: text.utf8) else { return nil }
+        self.init(bytes)
     }
 }

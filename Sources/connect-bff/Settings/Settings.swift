@@ -109,6 +109,7 @@ struct Settings: Sendable {
         let address = address(unixMode: await reader.value(.listenMode, fileMode) ?? 0)
         let listen = await reader.value(.listen, address)
         let adminListen = await reader.value(.adminListen, address)
+        if adminListen == .inherited { reader.complain(.adminListen, "must be host:port or unix:/path") }
         if let listen, listen == adminListen { reader.complain(.adminListen, "is the same as BFF_LISTEN") }
         let drain = await reader.value(.drain, drain)
         let publicURL = await reader.value(.publicURL) { (text) throws(SettingsReader.Unfit) in
@@ -201,6 +202,7 @@ struct Settings: Sendable {
     }
 
     private static func address(_ text: String, mode: UInt16) throws(SettingsReader.Unfit) -> ListenAddress {
+        if text == "systemd" { return .inherited }
         if text.hasPrefix("unix:") {
             let path = String(text.dropFirst(5))
             guard path.hasPrefix("/") else { throw .init("needs a path from the root: unix:/run/connect-bff.sock") }

@@ -1,0 +1,184 @@
+import Foundation
+import Subprocess
+import Testing
+
+/// Behind real reverse proxies with the files of `deploy/`.
+@Suite(.serialized) struct FrontTests {
+    private static let json = [("content-type", "application/json")]
+
+    private static func settings(_ layout: Front.Layout) -> [String: String] {
+        let host = layout == .sameOrigin ? "app.example.com" : "api.example.com"
+        let web = layout == .sameOrigin ? "app.example.com" : "connect.example.com"
+        return [
+            "BFF_PUBLIC_URL": "https://\(host)", "BFF_CONNECT_APPS": "web=https://\(web)",
+            "BFF_ALLOWED_HOSTS": "\(host),127.0.0.1", "BFF_RETURN_URLS": "myapp://done",
+        ]
+    }
+
+    @Test(
+        "a journey through the proxy, with events; its logs hold no connect token", arguments: Front.Kind.allCases,
+        Front.Layout.allCases)
+    func journey(kind: Front.Kind, layout: Front.Layout) async throws {
+        try await ServeProcess.run(Self.settings(layout)) { serve in
+            // Nobody comes back at the end of this one.
+            let impatient = ["retries 5": "retries 1", "lb_try_duration 10s": "lb_try_duration 1s"]
+            try await Front.run(kind, layout, before: serve.port, changes: impatient) { front in
+                let base = front.service(layout)
+                let user = Self.json + serve.user("alice")
+                let minted = try await front.send(
+                    "POST", "\(base)/v1/connect/sessions", headers: user,
+                    body: #"{"postal_address":{"city":"London","country_code":"GB"}}"#)
+                #expect(minted.status == 201, "\(minted.text)")
+                #expect(minted.headers["strict-transport-security"] != nil)
+                let id = try #require(try minted.json["id"]?.text)
+                let token = try #require(try minted.json["connect_token"]?.text)
+
+                // The page, wherever the customer is sent.
+                let launch = try #require(try minted.json["launch_url"]?.text)
+                let opened = launch.replacing("example.com", with: "example.com:\(front.port)")
+                for path in ["", "&x=1"] {
+                    let page = try await front.send("GET", opened + path)
+                    #expect(page.text == Front.page)
+                    #expect(page.headers["referrer-policy"] == "no-referrer")
+                }
+                let web = String(opened.prefix { $0 != "?" })
+                #expect(try await front.send("GET", "\(web)app.js").text == "the script")
+
+                let events = try await front.events(
+                    "\(base)/v1/connect/sessions/\(id)/events", headers: serve.user("alice"))
+                #expect(try await events.next()?.state == "created")
+                let origin = String(web.dropLast()).replacing(":\(front.port)", with: "")
+                var calls: [String?] = []
+                let started = ContinuousClock.now
+                for (route, more) in ServeProcess.fixed {
+                    let body: JSONValue = .object(
+                        more.merging(["connect_token": .text(token), "route": .text(route)]) { $1 })
+                    let page = try await front.send(
+                        "POST", "\(base)/?fp_cot=\(token)",
+                        headers: Self.json + [("origin", origin), ("referer", "\(web)?fp_cot=\(token)")],
+                        body: String(decoding: try JSONEncoder().encode(body), as: UTF8.self))
+                    #expect(page.status == 200, "\(page.text)")
+                    #expect(try page.json["object"] != "error")
+                    if layout == .separateOrigin {
+                        #expect(page.headers["access-control-allow-origin"] == origin)
+                    }
+                    calls.append(page.headers["x-request-id"])
+                    // The first event comes with the first call, not when a buffer is full.
+                    if route == "session_start" {
+                        #expect(try await events.next()?.state == "active")
+                        #expect(started.duration(to: .now) < .seconds(5))
+                    }
+                }
+                let back = try await front.send("GET", "\(base)/v1/connect/callback?fp_cot=\(token)")
+                #expect(back.status == 303)
+                #expect(back.headers["location"] == "myapp://done?session=\(id)&status=connected")
+                while let event = try await events.next() {
+                    #expect(["active", "pending", "connected"].contains(event.state))
+                }
+                #expect(
+                    try await front.send("GET", "\(base)/v1/locations", headers: user).json["data"]?.items.count == 1)
+
+                try await Self.edges(front, base, user)
+                // Also when nobody answers, and what a stranger puts elsewhere.
+                await serve.stop()
+                let lost = try await front.send("GET", "\(base)/v1/connect/callback?fp_cot=\(token)")
+                #expect([502, 503, 504].contains(lost.status))
+                _ = try await front.send("GET", "\(base)/v1/\(token)?connect_token=\(token)")
+                _ = try await HTTP.send(
+                    "GET", "http://127.0.0.1:\(front.plainPort)/?fp_cot=\(token)",
+                    headers: [("host", URL(string: base)?.host() ?? "")])
+
+                let end = ContinuousClock.now + .seconds(5)
+                while !calls.allSatisfy({ front.logs.contains($0 ?? "-") }), ContinuousClock.now < end {
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+                for call in calls { #expect(front.logs.contains(try #require(call)), "the log names each call") }
+                #expect(!front.logs.contains(token), "S2: the proxy's log holds a connect token")
+                #expect(!front.logs.contains("fp_cot=cot_") && !front.logs.contains("connect_token=cot_"))
+                #expect(!serve.log.contains(token))
+                #expect(DevProcess.leaks(of: serve.credentials, in: front.logs).isEmpty, "S1")
+            }
+        }
+    }
+
+    /// What the proxy lets through, and what not.
+    private static func edges(_ front: Front, _ base: String, _ user: [(String, String)]) async throws {
+        let big = "{\"x\":\"" + String(repeating: "x", count: 70_000) + "\"}"
+        for path in ["/v1/connect/sessions", "/v1/connect"] {
+            #expect(try await front.send("POST", base + path, headers: user, body: big).status == 413, "\(path)")
+        }
+        let webhook = try await front.send("POST", "\(base)/v1/webhooks/flatpeak", headers: Self.json, body: big)
+        #expect(webhook.status != 413 && webhook.headers["x-request-id"] != nil, "it is the service's to judge")
+        // Caddy leaves it to the service.
+        if front.kind != .caddy {
+            let huge = String(repeating: "x", count: 300_000)
+            let refused = try await front.send(
+                "POST", "\(base)/v1/webhooks/flatpeak", headers: Self.json, body: huge)
+            #expect(refused.status == 413)
+        }
+        for path in ["/livez", "/readyz", "/metrics", "/status"] {
+            let answer = try await front.send("GET", base + path)
+            #expect(answer.status == 404 || answer.text == Front.page, "\(path)")
+        }
+        // Said by a client, none of it counts.
+        let spoofed = try await front.send(
+            "GET", "\(base)/v1/locations",
+            headers: user + [("forwarded", "for=203.0.113.9"), ("x-forwarded-for", "203.0.113.9")])
+        #expect(spoofed.status == 200)
+        let plain = try await HTTP.send(
+            "GET", "http://127.0.0.1:\(front.plainPort)/v1/locations",
+            headers: [("host", URL(string: base)?.host() ?? "")])
+        #expect([301, 302, 308].contains(plain.status))
+        #expect(plain.headers["location"]?.hasPrefix("https://") == true)
+    }
+
+    @Test("S15: nginx and HAProxy hold off who calls far too often", arguments: [Front.Kind.nginx, .haproxy])
+    func limits(kind: Front.Kind) async throws {
+        try await ServeProcess.run(Self.settings(.sameOrigin)) { serve in
+            try await Front.run(kind, .sameOrigin, before: serve.port) { front in
+                var statuses: [Int: Int] = [:]
+                for _ in 0..<400 {
+                    let answer = try await front.send(
+                        "GET", "\(front.service(.sameOrigin))/v1/locations", headers: serve.user("alice"))
+                    statuses[answer.status, default: 0] += 1
+                }
+                #expect(statuses[200] ?? 0 >= 60 && statuses[429] ?? 0 >= 50, "\(statuses)")
+                #expect(statuses.count == 2)
+            }
+        }
+    }
+
+    @Test(
+        "R17, R18: restarts under load lose no request, through nginx, HAProxy and Caddy",
+        arguments: Front.Kind.allCases)
+    func R17(kind: Front.Kind) async throws {
+        let isLong = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1"
+        let restarts = isLong ? 20 : 5
+        let settings = Self.settings(.sameOrigin).merging([
+            "BFF_DRAIN": isLong ? "5s" : "1s", "BFF_LOG_LEVEL": "info", "BFF_LIMIT_RELAY": "off",
+        ]
+        ) { $1 }
+        // One client makes all the load, so that what is meant for floods must not hold it off.
+        let changes = ["rate=20r/s": "rate=9000r/s", "gt 300 }": "gt 99999 }"]
+        try await ServeProcess.run(settings, holdingSocket: true) { serve in
+            try await Front.run(kind, .sameOrigin, before: serve.port, changes: changes, isHTTP1: true) { front in
+                let load = Load(front, serve, base: front.service(.sameOrigin))
+                try await load.run(perSecond: 200) {
+                    for number in 1...restarts {
+                        serve.send(.userDefinedOne)
+                        try await eventually(
+                            within: .seconds(40), "it did not restart: \(serve.log.suffix(2000))"
+                        ) { serve.log.components(separatedBy: "\"listening\"").count >= number + 2 }
+                        // Long enough for some to arrive at the new one.
+                        try await Task.sleep(for: .milliseconds(300))
+                    }
+                }
+                let counts = load.counts
+                #expect(
+                    counts.failed.isEmpty, "\(counts.failed.count): \(counts.failed.prefix(5)) beside \(counts.good)")
+                #expect(counts.good > restarts * 200)
+                #expect(serve.log.components(separatedBy: "restarts after exit code 0").count == restarts + 1)
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+import Flatpeak
+import Gateway
+import HTTPTypes
+import TestSupport
+import Testing
+
+/// What holds at the edge for each route there is, by the route table.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct EveryRouteTests {
+    /// A request of a route that gets as far as it can without a body that means something.
+    private static func request(_ route: Route, _ fields: String, path: String? = nil) -> String {
+        let path = path ?? route.template.replacing("{id}", with: "loc_1")
+        let body = route.policy.bodyLimit == nil ? "" : "{}"
+        let framing = body.isEmpty ? "" : "Content-Type: application/json\r\nContent-Length: 2\r\n"
+        return "\(route.method.rawValue) \(path) HTTP/1.1\r\nHost: bff.test\r\n\(framing)\(fields)\r\n\(body)"
+    }
+
+    /// Whatever a client might hope to pass on, each with a mark in it.
+    private static let hostile = [
+        "Cookie: a=hostile", "Authorization: Bearer hostile", "Forwarded: for=hostile", "X-Forwarded-Host: hostile",
+        "X-Forwarded-For: hostile", "X-Original-URL: /hostile", "X-HTTP-Method-Override: HOSTILE",
+        "Proxy-Authorization: hostile", "X-Api-Key: hostile", "Flatpeak-Version: hostile", "User-Agent: hostile",
+        "Via: 1.1 hostile", "TE: hostile", "Origin: https://hostile.test", "X-Anything: hostile",
+    ]
+    /// S40: a trace of the caller's own, good and bad.
+    private static let traces = [
+        "Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "Traceparent: 00-1-2-3",
+        "Traceparent: 00-00000000000000000000000000000000-0000000000000000-01", "Traceparent: ff-hostile",
+        "Tracestate: hostile=\(String(repeating: "x", count: 600))", "Baggage: user=hostile",
+    ]
+    /// S30: options that would take away what we add.
+    private static let options = [
+        "Connection: authorization, flatpeak-version, host, via", "Connection: , Content-Type, ACCEPT",
+        "Connection: keep-alive, x-request-id",
+    ]
+    /// What may travel to Flatpeak's API.
+    private static let allowed: Set<String> = [
+        "authorization", "accept", "content-type", "flatpeak-version", "user-agent", "accept-encoding",
+    ]
+
+    @Test("S27, S29, S30, S40: nothing of a client's headers reaches upstream, whichever route it calls")
+    func S29() async throws {
+        try await Bench.run { bench in
+            bench.api.on("prices", .json(#"{"data":[]}"#))
+            var sent = 0
+            for route in bench.routes {
+                for fields in [Self.hostile, Self.traces] + Self.options.map({ [$0] }) {
+                    for field in fields {
+                        let client = try await bench.client()
+                        try await client.send(Self.request(route, field + "\r\nAccept-Language: fr\r\n"))
+                        let answer = try await client.answer()
+                        #expect(answer.status < 600 && answer.field("x-request-id") != nil)
+                        #expect(!answer.head.contains("hostile"), "\(route.template) \(field)")
+                        sent += 1
+                        await client.close()
+                    }
+                }
+            }
+            #expect(sent > bench.routes.count * 20)
+            let calls = bench.api.requests()
+            #expect(calls.contains { $0.operation.name == "mint" }, "the mint passes, so there is something to see")
+            for call in calls {
+                #expect(call.url.hasPrefix("https://api.test/"))
+                for (name, value) in call.headers {
+                    #expect(Self.allowed.contains(name.lowercased()), "\(name)")
+                    #expect(!value.lowercased().contains("hostile") && !value.contains("4bf92f35"), "\(name)")
+                }
+                // What we add is there, whatever Connection said.
+                #expect(call.header("authorization") != nil)
+                #expect(!call.text.contains("hostile"))
+            }
+        }
+    }
+
+    @Test("S32, S34, S35: upgrades, odd heads and heads that are too large are refused on every route")
+    func S34() async throws {
+        try await Bench.run { bench in
+            let calls = bench.api.requests().count
+            for route in bench.routes {
+                for (fields, status) in [
+                    ("Connection: Upgrade\r\nUpgrade: h2c\r\n", 400),
+                    ("Connection: Upgrade\r\nUpgrade: websocket\r\n", 400),
+                    ("X_User: root\r\n", 400), ("Host: other\r\n", 400), ("X : y\r\n", 400),
+                    ("X: \(String(repeating: "x", count: 17 << 10))\r\n", 431),
+                    (String(repeating: "X: y\r\n", count: 101), 431),
+                ] {
+                    let client = try await bench.client()
+                    try await client.send(Self.request(route, fields))
+                    let answer = try await client.answer()
+                    #expect(answer.status == status, "\(route.method) \(route.template) \(fields.prefix(40))")
+                    #expect(answer.field("connection") == "close")
+                    #expect(await client.rest().text.isEmpty)
+                }
+                let client = try await bench.client()
+                let path = "\(route.template.replacing("{id}", with: "loc_1"))?\(String(repeating: "x", count: 9000))"
+                try await client.send(Self.request(route, "", path: path))
+                #expect(try await client.answer().status == 431, "\(route.template)")
+                #expect(await client.rest().text.isEmpty)
+            }
+            #expect(bench.api.requests().count == calls)
+        }
+    }
+
+    @Test("S35: a refusal before the body is whole ends the connection, on every route and for every reason")
+    func S35() async throws {
+        var setup = Bench.Setup()
+        setup.hosts = ["bff.test"]
+        try await Bench.run(setup) { bench in
+            for route in bench.routes {
+                for fields in [
+                    "Content-Type: text/plain\r\n", "Content-Type: application/json\r\nSec-Fetch-Site: cross-site\r\n",
+                ] {
+                    let client = try await bench.client()
+                    let path = route.template.replacing("{id}", with: "loc_1")
+                    // It says that a megabyte will come, and sends a byte.
+                    try await client.send(
+                        "\(route.method.rawValue) \(path) HTTP/1.1\r\nHost: bff.test\r\n\(fields)"
+                            + "Content-Length: 1000000\r\n\r\n{")
+                    let answer = try await client.answer()
+                    // Routes without a body answer without waiting for one; none takes the rest in.
+                    #expect(answer.status >= 400 || route.policy.bodyLimit == nil, "\(route.template)")
+                    #expect(answer.field("connection") == "close", "\(route.method) \(route.template)")
+                    #expect(await client.rest().text.isEmpty)
+                }
+            }
+        }
+    }
+
+    @Test("S49: no HTTP/2 is spoken, whatever a client begins with")
+    func S49() async throws {
+        try await Bench.run { bench in
+            let client = try await bench.client()
+            try await client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+            let answer = try await client.answer()
+            #expect(answer.status == 400 && answer.field("connection") == "close")
+            #expect(await client.rest().text.isEmpty)
+        }
+    }
+
+    @Test("R13: refusals beyond the capacity come at once")
+    func R13() async throws {
+        var setup = Bench.Setup()
+        setup.capacity = 1
+        try await Bench.run(setup) { bench in
+            let session = try await bench.mint()
+            let busy = try await bench.client()
+            try await busy.send(Bench.call(session))
+            let call = try #require(await bench.upstream.next())
+            let client = try await bench.client()
+            var times: [Duration] = []
+            for number in 0..<300 {
+                let request = number.isMultiple(of: 2) ? Bench.call(session) : Bench.get("/v1/locations")
+                let started = ContinuousClock.now
+                try await client.send(request)
+                #expect(try await client.answer().status == 503)
+                times.append(started.duration(to: .now))
+                // Those who watch the process are served meanwhile.
+                if number.isMultiple(of: 50) {
+                    try await client.send(Bench.get())
+                    #expect(try await client.answer().status == 200)
+                }
+            }
+            let worst = times.sorted()[297]
+            #expect(worst < .milliseconds(5), "99 % of refusals took up to \(worst)")
+            try await call.answer("{}")
+            #expect(try await busy.answer().status == 200)
+        }
+    }
+}
