@@ -62,17 +62,9 @@ import Testing
     @Test func `each state reaches the integrator's backend, over SIGKILL and an outage of the backend`() async throws {
         let isLong = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1"
         let kills = isLong ? 30 : 3, clients = 6, visits = isLong ? 2_000 : 90
-        let port = try FreePort.find()
-        let settings = [
-            "BFF_LOG_LEVEL": "info", "BFF_EVENTS_URL": EventReceiver.url(port: port),
-            "BFF_EVENTS_SECRET": EventReceiver.secret(1),
-        ]
-        try await ServeProcess.run(settings) { serve in
-            _ = try await HTTP.send(
-                "POST", "\(serve.control)/token-life", headers: [("content-type", "application/json")],
-                body: Array(#"{"seconds":20}"#.utf8))
-            let receiver = try await EventReceiver(port: port, secrets: EventReceiver.secret(1))
-            try await Program.run {
+        try await EventReceiver.run { receiver in
+            try await ServeProcess.run(receiver.settings.merging(["BFF_LOG_LEVEL": "info"]) { $1 }) { serve in
+                _ = try await serve.control("/token-life", ["seconds": 20])
                 let seen = Seen()
                 for round in 0..<kills {
                     try receiver.answer(round % 3 == 1 ? 500 : 204)
@@ -120,8 +112,6 @@ import Testing
                     if state != "created" { #expect(states.contains("session.\(state)"), "\(session) \(states)") }
                     #expect(states.last == (state == "connected" ? "session.connected" : "session.expired"))
                 }
-            } finally: {
-                await receiver.stop()
             }
         }
     }

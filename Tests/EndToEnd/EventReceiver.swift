@@ -23,8 +23,20 @@ final class EventReceiver: Sendable {
         "whsec_" + Data(repeating: byte, count: 32).base64EncodedString()
     }
 
-    /// Where it listens, or will.
-    static func url(port: Int) -> String { "http://127.0.0.1:\(port)/events" }
+    /// What a service is told that delivers to such a receiver, which need not be there yet.
+    static func settings(port: Int) -> [String: String] {
+        ["BFF_EVENTS_URL": "http://127.0.0.1:\(port)/events", "BFF_EVENTS_SECRET": secret(1)]
+    }
+
+    /// Runs `body` with a receiver that knows the secret of ``settings(port:)``, and stops it afterwards.
+    static func run(port: Int? = nil, _ body: (EventReceiver) async throws -> Void) async throws {
+        let receiver = try await EventReceiver(port: port ?? FreePort.find(), secrets: secret(1))
+        try await Program.run {
+            try await body(receiver)
+        } finally: {
+            await receiver.stop()
+        }
+    }
 
     init(port: Int, secrets: String...) async throws {
         self.port = port
@@ -34,6 +46,8 @@ final class EventReceiver: Sendable {
             path: URL(filePath: "/usr/bin/python3"), [script, "\(port)", mood] + secrets, until: "listening")
         try #require(program.output.text.contains("listening"), "\(program.output.text)")
     }
+
+    var settings: [String: String] { Self.settings(port: port) }
 
     /// What it answers with from now on, once it accepted an event.
     func answer(_ status: Int) throws {
@@ -55,12 +69,15 @@ final class EventReceiver: Sendable {
         }
     }
 
-    /// Waits until what was sent is enough.
+    /// What it was sent of sessions: of Flatpeak's events it may be more or less.
+    var sessionLines: [Line] { lines.filter { $0.type.hasPrefix("session.") } }
+
+    /// Waits until what was sent of sessions is enough.
     func waits(_ seconds: Double = 30, until isEnough: ([Line]) -> Bool) async throws -> [Line] {
-        let end = ContinuousClock.now + .seconds(seconds)
-        while !isEnough(lines), ContinuousClock.now < end { try await Task.sleep(for: .milliseconds(50)) }
-        let lines = lines
-        #expect(isEnough(lines), "\(lines.map { "\($0.session) \($0.type) \($0.sequence) \($0.json["status"] ?? 0)" })")
-        return lines
+        func told() -> String {
+            lines.map { "\($0.session) \($0.type) \($0.sequence) \($0.json["status"] ?? 0)" }.joined(separator: "\n")
+        }
+        try await eventually(within: .seconds(seconds), "not enough:\n\(told())") { isEnough(sessionLines) }
+        return sessionLines
     }
 }

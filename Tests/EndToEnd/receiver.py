@@ -15,6 +15,7 @@ import http.server
 import json
 import os
 import sys
+import threading
 import time
 
 TOLERANCE = 5 * 60
@@ -63,6 +64,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     mood = ""
     secrets = []
+    turn = threading.Lock()
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
@@ -78,7 +80,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             said = {"accepted": event["id"] == headers["webhook-id"], "passed": passed, "status": status} | event
         except Refused as why:
             status, said = 400, {"accepted": False, "why": str(why)}
-        print(json.dumps(said), flush=True)
+        # Events come at the same time, and print() writes a line in two pieces.
+        with self.turn:
+            print(json.dumps(said), flush=True)
         self.send_response(status)
         self.send_header("content-length", "0")
         self.end_headers()
