@@ -1,8 +1,6 @@
 import ArgumentParser
 import Core
 import FoundationEssentials
-import Keys
-import Logging
 import Sessions
 
 /// `connect-bff events`.
@@ -27,7 +25,7 @@ struct Events: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let events = try await Events.ask(config) { outbox throws(BFFError) in
+            let events = try await StateSettings.ask(config) { outbox throws(BFFError) in
                 try await outbox.events(limit: limit)
             }
             StandardStream.output(events.map { Self.line($0) + "\n" }.joined())
@@ -66,30 +64,10 @@ struct Events: AsyncParsableCommand {
 
         func run() async throws {
             let moment = moment ?? .distantFuture
-            let count = try await Events.ask(config) { outbox throws(BFFError) in
+            let count = try await StateSettings.ask(config) { outbox throws(BFFError) in
                 try await outbox.replay(since: moment, at: Date())
             }
             StandardStream.output("\(count) events are delivered again\n")
-        }
-    }
-
-    private static func ask<Value>(
-        _ config: String?, _ question: (any Outbox) async throws(BFFError) -> Value
-    ) async throws -> Value {
-        let state: StateSettings
-        do throws(Settings.Invalid) {
-            state = try await Settings.state(environment: ProcessInfo.processInfo.environment, file: config)
-        } catch {
-            throw ExitCode.badSettings.after(error.problems)
-        }
-        try OpenSSL.requireUsable()
-        let store = try await state.open(Logger(label: "connect-bff") { StreamLogHandler.standardError(label: $0) })
-        do throws(BFFError) {
-            return try await question(store)
-        } catch {
-            throw ExitCode.cannotStart.after([
-                "\(Setting.databaseURL.variable): the database cannot be used now; try again"
-            ])
         }
     }
 }
