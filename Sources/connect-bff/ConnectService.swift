@@ -33,7 +33,9 @@ struct ConnectService {
     let limits: RateLimits
     /// Whether relayed calls that came whole and in the plain shape are read by the relay, and not by the decoder.
     var readsPlainCalls = true
-    let store: any SessionStore & Inbox
+    let store: any SessionStore & Inbox & Outbox
+    /// Who hears of events; nil when they are only kept.
+    var events: EventDelivery.Receiver?
     let logger: Logger
     let metrics: PrometheusRegistry
     /// A short name of the key that seals connect tokens, for operators.
@@ -63,6 +65,7 @@ struct ConnectService {
         let sessions = Sessions(
             flatpeak: flatpeak, ledger: ledger, reads: reads, settings: sessions, now: now,
             randomBytes: Self.randomBytes, logger: logger)
+        let delivery = EventDelivery(outbox: store, receiver: events, now: now, logger: logger)
         let webhooks = Webhooks(
             sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store,
             fetchKeys: { [transport, url = "\(self.flatpeak.apiURL)/jwks.json"] in await transport.document(at: url) },
@@ -81,7 +84,7 @@ struct ConnectService {
         let condition: @Sendable () -> Condition = { [stateKey] in
             Condition(
                 flatpeak: flatpeak.condition, isReady: flatpeak.isReady && !isEnding(), store: ledger.debt,
-                stateKey: stateKey(),
+                stateKey: stateKey(), events: delivery.standing,
                 requestsUnderWay: table.underWay, process: .now(), now: now())
         }
         let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()
@@ -94,6 +97,7 @@ struct ConnectService {
                         + Route.forOperators(metrics, condition), at: adminListen,
                     secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes, logger: logger,
                     listening: { openAdmin.finish() }),
+                BackgroundWork("event delivery", { await delivery.run() }, finish: { await delivery.finish() }),
                 BackgroundWork("bearer renewal") { await flatpeak.run() },
                 BackgroundWork("webhooks") { await webhooks.run() },
                 BackgroundWork("sessions", { await sessions.run() }, finish: { await sessions.finish() }),
