@@ -173,14 +173,3 @@ let package = Package(
 )
 
 for target in package.targets where target.type != .system { target.swiftSettings = strict }
-
-// One test target with what it needs, for a build that is not worth its time for all of them: scripts/check-sanitizers.
-if let name = Context.environment["BFF_TEST_TARGET"] {
-    var needed: Set = [name]
-    for _ in package.targets {
-        for target in package.targets where needed.contains(target.name) {
-            for case .byNameItem(let dependency, _) in target.dependencies { needed.insert(dependency) }
-        }
-    }
-    package.targets.removeAll { !needed.contains($0.name) }
-}
