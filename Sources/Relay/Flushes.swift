@@ -19,7 +19,9 @@ final class Flushes {
     }
 
     private func flush() {
-        for context in waiting { context.flush() }
-        waiting.removeAll(keepingCapacity: true)
+        // What is written meanwhile asks anew.
+        let contexts = waiting
+        waiting = []
+        for context in contexts { context.flush() }
     }
 }

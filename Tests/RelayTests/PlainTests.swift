@@ -6,7 +6,7 @@ import Testing
 
 /// Plain calls are read by the relay and all others by the decoder, and nobody may be able to tell.
 @Suite(.serialized, .timeLimit(.minutes(30))) struct PlainTests {
-    static let streams = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1" ? 20_000 : 300
+    static let streams = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1" ? 20_000 : 150
 
     @Test func `whatever a client sends is answered alike, whoever reads it`() async throws {
         try await Bench.run { plain in
