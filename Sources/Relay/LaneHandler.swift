@@ -154,7 +154,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             turns.endAfterAnswer()
             refuse(.bodyTooLarge(limit: lane.rules.bodyLimit))
         case (.reading, .end):
-            if let refusal { refuse(refusal) } else { submit(context) }
+            if let refusal { refuse(refusal) } else { submit() }
         case (.idle, _), (.asked, _), (.answering, _), (.closing, _), (.reading, .head): break
         }
     }
@@ -232,11 +232,33 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     // MARK: - A call of ours
 
-    private func submit(_ context: ChannelHandlerContext) {
+    private func submit() {
         turns.bodyArrived()
         let body = body ?? ByteBuffer()
         self.body = nil
-        guard lane.rules.enter() else { return refuse(.overloaded) }
+        if lane.rules.enter() { work(on: body) } else { enterInTurn(with: body) }
+    }
+
+    /// The service is full: the connection waits its turn.
+    private func enterInTurn(with body: ByteBuffer) {
+        let number = number, eventLoop = loop.eventLoop
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        lane.rules.enterInTurn { hasEntered in
+            eventLoop.execute { bound.value.turnCame(hasEntered, for: number, body) }
+        }
+    }
+
+    private func turnCame(_ hasEntered: Bool, for number: RequestNumber, _ body: ByteBuffer) {
+        guard turns.turn == .asked, self.number == number else {
+            // The client has left; the place is the next one's.
+            if hasEntered { lane.rules.leave() }
+            return
+        }
+        if hasEntered { work(on: body) } else { refuse(.overloaded) }
+    }
+
+    /// Takes the call up, in the place that it has.
+    private func work(on body: ByteBuffer) {
         var connectToken: ConnectToken?
         do throws(BFFError) {
             let envelope = try Envelope(body.readableBytesUInt8Span)

@@ -48,6 +48,7 @@ package struct Metric: Sendable {
             .counter, "connect_bff_untrusted_forwarding_total",
             "Requests that named another client in a header, from an address that is not in BFF_TRUSTED_PROXIES."),
         Metric(.gauge, "connect_bff_requests_under_way", "Requests that have a place at this moment."),
+        Metric(.gauge, "connect_bff_requests_waiting", "Requests that wait for a place at this moment."),
     ]
 
     private static let upstream = [

@@ -14,7 +14,7 @@ struct Condition: Sendable {
     let store: (owed: Int, isHealthy: Bool)
     /// A short name of the key that seals; nil for the one beside the database.
     let stateKey: String?
-    let requestsUnderWay: Int
+    let requests: (underWay: Int, waiting: Int)
     let process: ProcessUsage?
     let now: Date
 
@@ -24,7 +24,8 @@ struct Condition: Sendable {
         Gauge(label: "connect_bff_ready").record(isReady ? 1 : 0)
         Gauge(label: "connect_bff_store_owed_sessions").record(store.owed)
         Gauge(label: "connect_bff_store_healthy").record(store.isHealthy ? 1 : 0)
-        Gauge(label: "connect_bff_requests_under_way").record(requestsUnderWay)
+        Gauge(label: "connect_bff_requests_under_way").record(requests.underWay)
+        Gauge(label: "connect_bff_requests_waiting").record(requests.waiting)
         process?.record()
     }
 
@@ -63,6 +64,7 @@ struct Condition: Sendable {
         let flatpeak: Flatpeak
         let store: Store
         let requestsUnderWay: Int
+        let requestsWaiting: Int
         let residentBytes: Int?
         let openFiles: Int?
 
@@ -85,7 +87,8 @@ struct Condition: Sendable {
             store = Store(
                 healthy: condition.store.isHealthy, owedSessions: condition.store.owed,
                 stateKeyFingerprint: condition.stateKey)
-            requestsUnderWay = condition.requestsUnderWay
+            requestsUnderWay = condition.requests.underWay
+            requestsWaiting = condition.requests.waiting
             residentBytes = condition.process?.residentBytes
             openFiles = condition.process?.openFiles
         }

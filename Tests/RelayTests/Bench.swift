@@ -23,6 +23,7 @@ struct Bench {
         var proxies = TrustedProxies([], unix: false)
         var hosts: Set<String> = []
         var capacity = 512
+        var patience = Duration.milliseconds(100)
         /// Nil for that of the staged upstream.
         var connectURL: String?
         var certificateAuthorities: String?
@@ -37,6 +38,8 @@ struct Bench {
     let sessions: Sessions
     let clock: TestClock
     let lines: Lines
+    /// Requests that have a place, and those that wait for one.
+    let load: @Sendable () -> (underWay: Int, waiting: Int)
     private let group: ServiceGroup
     let lane: Lane
 
@@ -86,7 +89,8 @@ struct Bench {
                     now: { clock.wall }, time: clock.time, logger: .silent), now: { clock.wall }),
             authenticator: DevAuthenticator(), origins: setup.origins,
             limits: Limits(mint: nil, address: setup.addressLimit, now: { clock.monotonic }), proxies: setup.proxies,
-            hosts: setup.hosts, capacity: setup.capacity, randomBytes: countingBytes(), logger: .silent,
+            hosts: setup.hosts, capacity: setup.capacity, patience: setup.patience, randomBytes: countingBytes(),
+            logger: .silent,
             log: lines.append)
         var times = LaneTimes()
         // The clock is the test's; this is only how soon its moves are noticed.
@@ -105,7 +109,7 @@ struct Bench {
         let bench = Bench(
             port: try #require(await iterator.next()), routes: table.routes, upstream: upstream, api: api,
             sessions: sessions,
-            clock: clock, lines: lines, group: group, lane: lane)
+            clock: clock, lines: lines, load: { table.load }, group: group, lane: lane)
         let result: Result<Void, any Error>
         do { result = .success(try await body(bench)) } catch { result = .failure(error) }
         await upstream.stop()
