@@ -25,6 +25,8 @@ struct ConnectService {
     var mostConnections = 1000
     /// How long connections are still taken once the process was told to end.
     var drain = Duration.zero
+    /// How long a connection is held between two requests.
+    var keepAlive = LaneTimes().idle
     let allowedOrigins: Set<String>
     /// Empty for any.
     var allowedHosts: Set<String> = []
@@ -80,7 +82,7 @@ struct ConnectService {
             Condition(
                 flatpeak: flatpeak.condition, isReady: flatpeak.isReady && !isEnding(), store: ledger.debt,
                 stateKey: stateKey(),
-                requestsUnderWay: table.underWay, process: .now(), now: now())
+                requests: table.load, process: .now(), now: now())
         }
         let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()
         // The last one is stopped first: no request is taken any more while those under way still find a bearer, and
@@ -150,10 +152,12 @@ struct ConnectService {
     private static let notifySocket = ProcessInfo.processInfo.environment["NOTIFY_SOCKET"]
 
     private func lane(_ sessions: Sessions, _ calls: RelayCalls, _ rules: any LaneRules) throws -> Lane {
+        var times = LaneTimes()
+        times.idle = keepAlive
         do {
             return try Lane(
                 sessions: sessions, calls: calls, rules: rules, certificateAuthorities: certificateAuthorities,
-                instance: Self.randomBytes(8).hexadecimal, limit: limits.relay,
+                instance: Self.randomBytes(8).hexadecimal, limit: limits.relay, times: times,
                 secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes)
         } catch {
             throw ExitCode.cannotStart.after(["cannot use FLATPEAK_CONNECT_URL or FLATPEAK_CA_FILE: \(error)"])

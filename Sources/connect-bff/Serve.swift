@@ -67,7 +67,8 @@ struct Serve: AsyncParsableCommand {
             listen: settings.listen, adminListen: settings.adminListen,
             // What is left is for connections to Flatpeak, files, and the database.
             mostConnections: openFiles - min(openFiles / 4, 512), drain: settings.drain,
-            allowedOrigins: settings.allowedOrigins, allowedHosts: settings.allowedHosts, authenticator: authenticator,
+            keepAlive: settings.keepAlive, allowedOrigins: settings.allowedOrigins, allowedHosts: settings.allowedHosts,
+            authenticator: authenticator,
             trustedProxies: settings.trustedProxies, limits: settings.limits, store: store, logger: logger,
             metrics: metrics, stateKey: { stateKeys.fingerprint },
             requestLog: Self.requestLog(from: settings.logLevel) { [format = settings.logFormat] line in
