@@ -34,6 +34,57 @@ import Testing
         }
     }
 
+    @Test("R26: under load file descriptors stay as many, and memory as much once all is warm")
+    func R26load() async throws {
+        let isLong = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1"
+        let settings = ["BFF_LOG_LEVEL": "warning", "BFF_LIMIT_RELAY": "off", "BFF_LIMIT_ADDRESS": "off"]
+        try await ServeProcess.run(settings) { serve in
+            let process = try #require(try Self.process(of: serve))
+            var tokens: [String] = []
+            for _ in 0..<8 {
+                tokens.append(try #require(try await serve.mint(as: "alice").json["connect_token"]?.text))
+            }
+            let calling = Task { [tokens] in
+                await withTaskGroup(of: Void.self) { group in
+                    for token in tokens { group.addTask { await Self.call(serve, token) } }
+                }
+            }
+            defer { calling.cancel() }
+            let warm = try await Self.watch(process, for: .seconds(isLong ? 120 : 3))
+            // The middle of a minute, so that one measurement does not decide.
+            var minutes: [(files: Int, kilobytes: Int)] = []
+            for _ in 0..<(isLong ? 10 : 1) {
+                minutes.append(try await Self.watch(process, for: .seconds(isLong ? 60 : 3)))
+            }
+            let last = try #require(minutes.last)
+            let first = try #require(minutes.first)
+            print("R26: warm \(warm), then by the minute \(minutes)")
+            #expect(abs(last.files - warm.files) <= 4, "file descriptors: \(warm.files), then \(last.files)")
+            if isLong { #expect(Double(last.kilobytes) <= Double(first.kilobytes) * 1.01, "\(minutes)") }
+        }
+    }
+
+    /// Calls again and again, until the task is cancelled: on connections that are kept, and on ones of their own.
+    private static func call(_ serve: ServeProcess, _ token: String) async {
+        while !Task.isCancelled {
+            _ = try? await serve.relay(token, "session_start")
+            _ = try? await serve.get("/v1/locations", as: "alice")
+            _ = try? await HTTP.send("GET", "\(serve.url)/livez", headers: [("connection", "close")])
+        }
+    }
+
+    /// Measures ten times a second.
+    /// - Returns: The median of each.
+    private static func watch(_ process: String, for time: Duration) async throws -> (files: Int, kilobytes: Int) {
+        var all: [(files: Int, kilobytes: Int)] = []
+        let end = ContinuousClock.now + time
+        while ContinuousClock.now < end {
+            all.append(try measure(process))
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        return (all.map(\.files).sorted()[all.count / 2], all.map(\.kilobytes).sorted()[all.count / 2])
+    }
+
     /// The folder of the service's process below /proc.
     private static func process(of serve: ServeProcess) throws -> String? {
         try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { Int($0) != nil }.map { "/proc/\($0)" }
