@@ -101,7 +101,9 @@ import Testing
     /// (TIME-WAIT, for a minute).
     private static func closedFirst(at port: Int) throws -> Int {
         let local = "0100007F:" + String(format: "%04X", port)
-        return try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8).split(separator: "\n").count { line in
+        // Not `String(contentsOfFile:)`, which takes the first 4 KiB of a file without a size for all of it.
+        let table = try FileHandle(forReadingFrom: URL(filePath: "/proc/net/tcp")).readToEnd() ?? Data()
+        return String(decoding: table, as: UTF8.self).split(separator: "\n").count { line in
             let fields = line.split(separator: " ")
             return fields.count > 3 && fields[1] == local && fields[3] == "06"
         }

@@ -37,7 +37,7 @@ import Testing
     @Test("R26: under load file descriptors stay as many, and memory as much once all is warm")
     func R26load() async throws {
         let isLong = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1"
-        let settings = ["BFF_LOG_LEVEL": "warning", "BFF_LIMIT_RELAY": "off", "BFF_LIMIT_ADDRESS": "off"]
+        let settings = ["BFF_LOG_LEVEL": "info", "BFF_LIMIT_RELAY": "off", "BFF_LIMIT_ADDRESS": "off"]
         try await ServeProcess.run(settings) { serve in
             let process = try #require(try Self.process(of: serve))
             var tokens: [String] = []
