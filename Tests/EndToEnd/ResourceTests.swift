@@ -51,16 +51,16 @@ import Testing
             }
             defer { calling.cancel() }
             let warm = try await Self.watch(process, for: .seconds(isLong ? 120 : 3))
-            // The middle of a minute, so that one measurement does not decide.
-            var minutes: [(files: Int, kilobytes: Int)] = []
+            print("R26: once warm \(warm)")
+            var parts: [(files: Int, kilobytes: Int)] = []
             for _ in 0..<(isLong ? 10 : 1) {
-                minutes.append(try await Self.watch(process, for: .seconds(isLong ? 60 : 3)))
+                parts.append(try await Self.watch(process, for: .seconds(isLong ? 60 : 3)))
+                print("R26: then \(parts[parts.count - 1])")
             }
-            let last = try #require(minutes.last)
-            let first = try #require(minutes.first)
-            print("R26: warm \(warm), then by the minute \(minutes)")
-            #expect(abs(last.files - warm.files) <= 4, "file descriptors: \(warm.files), then \(last.files)")
-            if isLong { #expect(Double(last.kilobytes) <= Double(first.kilobytes) * 1.01, "\(minutes)") }
+            let first = try #require(parts.first), last = try #require(parts.last)
+            // Each of the callers has a connection of its own at times, and one to Flatpeak; thousands of calls were made.
+            #expect(abs(last.files - warm.files) <= 16, "file descriptors: \(warm.files), then \(last.files)")
+            if isLong { #expect(Double(last.kilobytes) <= Double(first.kilobytes) * 1.01, "\(parts)") }
         }
     }
 
