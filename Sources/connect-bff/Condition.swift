@@ -6,6 +6,7 @@ import HTTPTypes
 import Metrics
 import Sessions
 import Telemetry
+import Webhooks
 
 /// How the service stands at one moment, for `/status` and `/metrics`.
 struct Condition: Sendable {
@@ -14,6 +15,7 @@ struct Condition: Sendable {
     let store: (owed: Int, isHealthy: Bool)
     /// A short name of the key that seals; nil for the one beside the database.
     let stateKey: String?
+    let events: EventDelivery.Standing
     let requests: (underWay: Int, waiting: Int)
     let process: ProcessUsage?
     let now: Date
@@ -58,11 +60,20 @@ struct Condition: Sendable {
             let stateKeyFingerprint: String?
         }
 
+        struct Events: Encodable {
+            /// Whether BFF_EVENTS_URL is set.
+            let delivered: Bool
+            let receiverSlowed: Bool
+            let pending: Int?
+            let dead: Int?
+        }
+
         let ready: Bool
         let startedAt: Date?
         let uptimeSeconds: Int?
         let flatpeak: Flatpeak
         let store: Store
+        let events: Events
         let requestsUnderWay: Int
         let requestsWaiting: Int
         let residentBytes: Int?
@@ -87,6 +98,9 @@ struct Condition: Sendable {
             store = Store(
                 healthy: condition.store.isHealthy, owedSessions: condition.store.owed,
                 stateKeyFingerprint: condition.stateKey)
+            events = Events(
+                delivered: condition.events.hasReceiver, receiverSlowed: condition.events.isSlowed,
+                pending: condition.events.counts?.pending, dead: condition.events.counts?.dead)
             requestsUnderWay = condition.requests.underWay
             requestsWaiting = condition.requests.waiting
             residentBytes = condition.process?.residentBytes

@@ -33,7 +33,9 @@ struct ConnectService {
     let authenticator: any Authenticator
     let trustedProxies: TrustedProxies
     let limits: RateLimits
-    let store: any SessionStore & Inbox
+    let store: any SessionStore & Inbox & Outbox
+    /// Who hears of events; nil when they are only kept.
+    var events: EventDelivery.Receiver?
     let logger: Logger
     let metrics: PrometheusRegistry
     /// A short name of the key that seals connect tokens, for operators.
@@ -63,6 +65,7 @@ struct ConnectService {
         let sessions = Sessions(
             flatpeak: flatpeak, ledger: ledger, reads: reads, settings: sessions, now: now,
             randomBytes: Self.randomBytes, logger: logger)
+        let delivery = EventDelivery(outbox: store, receiver: events, now: now, logger: logger)
         let webhooks = Webhooks(
             sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store,
             fetchKeys: { [transport, url = "\(self.flatpeak.apiURL)/jwks.json"] in await transport.document(at: url) },
@@ -81,8 +84,7 @@ struct ConnectService {
         let condition: @Sendable () -> Condition = { [stateKey] in
             Condition(
                 flatpeak: flatpeak.condition, isReady: flatpeak.isReady && !isEnding(), store: ledger.debt,
-                stateKey: stateKey(),
-                requests: table.load, process: .now(), now: now())
+                stateKey: stateKey(), events: delivery.standing, requests: table.load, process: .now(), now: now())
         }
         let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()
         // The last one is stopped first: no request is taken any more while those under way still find a bearer, and
@@ -94,6 +96,7 @@ struct ConnectService {
                         + Route.forOperators(metrics, condition), at: adminListen,
                     secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes, logger: logger,
                     listening: { openAdmin.finish() }),
+                BackgroundWork("event delivery", { await delivery.run() }, finish: { await delivery.finish() }),
                 BackgroundWork("bearer renewal") { await flatpeak.run() },
                 BackgroundWork("webhooks") { await webhooks.run() },
                 BackgroundWork("sessions", { await sessions.run() }, finish: { await sessions.finish() }),
