@@ -131,6 +131,9 @@ package struct Metric: Sendable {
         Metric(
             .counter, "connect_bff_metric_series_refused_total",
             "Measurements that were dropped: their name is not known, or it had too many label values."),
+        Metric(
+            .counter, "connect_bff_spans_lost_total",
+            "Spans that did not reach the collector at BFF_TRACES_URL."),
         Metric(.reading, "process_cpu_seconds_total", "CPU time of this process, in user and kernel mode."),
         Metric(.gauge, "process_resident_memory_bytes", "Memory of this process that is in RAM."),
         Metric(.gauge, "process_virtual_memory_bytes", "Address space of this process."),

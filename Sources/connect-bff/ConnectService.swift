@@ -9,6 +9,7 @@ import Relay
 import ServiceLifecycle
 import Sessions
 import Telemetry
+import Tracing
 import UnixSignals
 import Webhooks
 
@@ -34,6 +35,8 @@ struct ConnectService {
     let store: any SessionStore & Inbox
     let logger: Logger
     let metrics: PrometheusRegistry
+    /// Nil where nobody looks at traces.
+    var tracer: (any Tracer)?
     /// A short name of the key that seals connect tokens, for operators.
     var stateKey: @Sendable () -> String? = { nil }
     /// Takes a line for each request; nil for the logger's own form.
@@ -54,7 +57,7 @@ struct ConnectService {
         pages: [Route] = [], listening: @escaping @Sendable () async -> Void = {},
         reload: (@Sendable () async throws(Settings.Invalid) -> Credentials)? = nil
     ) async throws {
-        let flatpeak = FlatpeakClient(flatpeak, transport: transport, logger: logger)
+        let flatpeak = FlatpeakClient(flatpeak, transport: transport, tracer: tracer, logger: logger)
         let now: @Sendable () -> Date = { Date() }
         let ledger = SessionLedger(store: store, now: now, logger: logger)
         let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: now)
@@ -74,7 +77,7 @@ struct ConnectService {
                 + pages,
             authenticator: authenticator, origins: allowedOrigins,
             limits: Limits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
-            hosts: allowedHosts, randomBytes: Self.randomBytes, logger: logger, log: requestLog)
+            hosts: allowedHosts, randomBytes: Self.randomBytes, logger: logger, log: requestLog, tracer: tracer)
         let lane = try lane(sessions, flatpeak.relayCalls, table.laneRules)
         let condition: @Sendable () -> Condition = { [stateKey] in
             Condition(
@@ -153,7 +156,7 @@ struct ConnectService {
         do {
             return try Lane(
                 sessions: sessions, calls: calls, rules: rules, certificateAuthorities: certificateAuthorities,
-                instance: Self.randomBytes(8).hexadecimal, limit: limits.relay,
+                instance: Self.randomBytes(8).hexadecimal, limit: limits.relay, tracer: tracer,
                 secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes)
         } catch {
             throw ExitCode.cannotStart.after(["cannot use FLATPEAK_CONNECT_URL or FLATPEAK_CA_FILE: \(error)"])

@@ -61,6 +61,9 @@ struct Serve: AsyncParsableCommand {
             read: { [config] () throws(Settings.Invalid) in
                 try await Settings.state(environment: environment, file: config)
             }, logger: logger)
+        let spans = settings.tracesURL.map { url in
+            SpanExport { await identity.post($0, to: url, contentType: "application/json") }
+        }
         let service = ConnectService(
             flatpeak: settings.flatpeak, transport: transport,
             certificateAuthorities: settings.certificateAuthorities, sessions: settings.sessions,
@@ -69,14 +72,18 @@ struct Serve: AsyncParsableCommand {
             mostConnections: openFiles - min(openFiles / 4, 512), drain: settings.drain,
             allowedOrigins: settings.allowedOrigins, allowedHosts: settings.allowedHosts, authenticator: authenticator,
             trustedProxies: settings.trustedProxies, limits: settings.limits, store: store, logger: logger,
-            metrics: metrics, stateKey: { stateKeys.fingerprint },
+            metrics: metrics, tracer: spans.map { spans in SpanTracer { spans.add($0) } },
+            stateKey: { stateKeys.fingerprint },
             requestLog: Self.requestLog(from: settings.logLevel) { [format = settings.logFormat] line in
                 switch format {
                 case .json: log.add(line)
                 case .text: text.add(line)
                 }
             },
-            always: [BackgroundWork("log") { await Self.keepFlushing(log) }],
+            always: [BackgroundWork("log") { await Self.keepFlushing(log) }]
+                + (spans.map { spans in
+                    [BackgroundWork("spans", { await spans.run() }, finish: { await spans.flush() })]
+                } ?? []),
             flush: { log.flush() })
         do {
             try await service.run(reload: { [config] () throws(Settings.Invalid) in
