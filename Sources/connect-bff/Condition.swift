@@ -6,12 +6,14 @@ import HTTPTypes
 import Metrics
 import Sessions
 import Telemetry
+import Webhooks
 
 /// How the service stands at one moment, for `/status` and `/metrics`.
 struct Condition: Sendable {
     let flatpeak: FlatpeakCondition
     let isReady: Bool
     let store: (owed: Int, isHealthy: Bool)
+    let webhooks: WebhookFacts
     /// A short name of the key that seals; nil for the one beside the database.
     let stateKey: String?
     let requestsUnderWay: Int
@@ -21,6 +23,7 @@ struct Condition: Sendable {
     /// Tells swift-metrics what is only looked at when somebody asks.
     func record() {
         flatpeak.record()
+        webhooks.record()
         Gauge(label: "connect_bff_ready").record(isReady ? 1 : 0)
         Gauge(label: "connect_bff_store_owed_sessions").record(store.owed)
         Gauge(label: "connect_bff_store_healthy").record(store.isHealthy ? 1 : 0)
@@ -62,6 +65,7 @@ struct Condition: Sendable {
         let uptimeSeconds: Int?
         let flatpeak: Flatpeak
         let store: Store
+        let webhooks: WebhookFacts
         let requestsUnderWay: Int
         let residentBytes: Int?
         let openFiles: Int?
@@ -85,6 +89,7 @@ struct Condition: Sendable {
             store = Store(
                 healthy: condition.store.isHealthy, owedSessions: condition.store.owed,
                 stateKeyFingerprint: condition.stateKey)
+            webhooks = condition.webhooks
             requestsUnderWay = condition.requestsUnderWay
             residentBytes = condition.process?.residentBytes
             openFiles = condition.process?.openFiles

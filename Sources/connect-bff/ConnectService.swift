@@ -82,7 +82,7 @@ struct ConnectService {
         let condition: @Sendable () -> Condition = { [stateKey] in
             Condition(
                 flatpeak: flatpeak.condition, isReady: flatpeak.isReady && !isEnding(), store: ledger.debt,
-                stateKey: stateKey(),
+                webhooks: webhooks.facts, stateKey: stateKey(),
                 requestsUnderWay: table.underWay, process: .now(), now: now())
         }
         let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()

@@ -40,7 +40,8 @@ def ask(method, url, body=None, headers=()):
 
 
 class Service:
-    def __init__(self, **settings):
+    def __init__(self, faults=(), **settings):
+        """`faults` are Flatpeak's from the beginning."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="bff-operations-"))
         self.programs = []
         sandbox = self._start("flatpeak-sandbox", ["--port", "0", "--account", ACCOUNT, "--key", KEY], {}, "Provider")
@@ -74,8 +75,20 @@ class Service:
         }
         for name in [name for name, text in settings.items() if text is None]:
             self.environment.pop(name, None)
-        self.process = self._start("connect-bff", ["serve"], self.environment, '"listening"')
+        for fault in faults:
+            self.fault(**fault)
+        self.start(has_keys=not faults)
         self.until(lambda: ask("GET", f"{self.url}/readyz")[0] != 503 or "mode" in self.log(self.process))
+
+    def start(self, has_keys=True):
+        self.process = self._start("connect-bff", ["serve"], self.environment, '"listening"')
+        # It reads Flatpeak's signing keys first of all, but not before it listens.
+        self.until(lambda: not has_keys or "webhook_keys_age_seconds +Inf" not in self.metrics())
+
+    def restart(self):
+        self.process.terminate()
+        assert self.process.wait(25) == 0
+        self.start()
 
     def write(self, name, text):
         file = self.folder / name
@@ -136,8 +149,23 @@ class Service:
         return json.loads(session)["location_id"]
 
     def fault(self, **fault):
-        status, said = ask("POST", f"{self.control}/faults", fault)
+        self.sandbox("/faults", **fault)
+
+    def sandbox(self, path, **body):
+        status, said = ask("POST", self.control + path, body)
         assert status == 200, said
+        return json.loads(said)
+
+    # What Flatpeak does.
+
+    def takes_deliveries(self, **how):
+        self.sandbox("/webhooks", url=f"{self.url}/v1/webhooks/flatpeak", **how)
+
+    def event(self, type="customer.update", **more):
+        """Something happened, and was delivered or refused."""
+        self.sandbox("/events", type=type, **more)
+        deliveries = lambda: json.loads(ask("GET", f"{self.control}/webhooks/deliveries")[1])["data"]
+        self.until(lambda: all(delivery["attempts"] for delivery in deliveries()))
 
     def metrics(self):
         status, page = ask("GET", f"{self.admin}/metrics")
