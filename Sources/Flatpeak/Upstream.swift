@@ -55,7 +55,7 @@ final class Upstream: Sendable {
             span.attributes["http.response.status_code"] = answer.status
             if answer.status >= 500 { span.setStatus(SpanStatus(code: .error)) }
         case .failure(let failure):
-            span.attributes["error.type"] = "\(failure)"
+            span.attributes["error.type"] = failure.label
             span.setStatus(SpanStatus(code: .error))
         }
         return answer
