@@ -11,13 +11,13 @@ import tempfile
 import threading
 import time
 
-from service import BIN, ask
+from service import ACCOUNT, BIN, KEY, ask, keep
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 JARS = ":".join(
     f"/usr/share/java/{name}.jar"
     for name in ["com.android.json", "kotlin-stdlib", "kotlinx-coroutines-core", "atomicfu", "atomicfu-common"])
-KEYS = {"ACCOUNT_ID": "acc_guides000001", "API_KEY": "sk_test_guides000001", "NEW_API_KEY": "sk_test_guides000002"}
+KEYS = {"ACCOUNT_ID": ACCOUNT, "API_KEY": KEY, "NEW_API_KEY": "sk_test_kanarienvogel4"}
 
 
 def blocks(page):
@@ -77,6 +77,8 @@ def program(name, *arguments, until, **environment):
         finally:
             process.terminate()
             process.wait(30)
+            if name == "connect-bff":
+                keep("log", pathlib.Path(log.name).read_bytes())
 
 
 class Load:
@@ -152,6 +154,9 @@ def operate():
                 load.over.set()
             reader.do("kill %1; wait %1 || true")
             reader.close()
+            for kind, file in [("log", "/var/log/connect-bff.log"), ("database", "/var/lib/connect-bff/connect-bff.sqlite")]:
+                if pathlib.Path(file).exists():
+                    keep(kind, pathlib.Path(file).read_bytes())
 
 
 def service_key():

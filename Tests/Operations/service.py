@@ -14,9 +14,17 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import uuid
 
 BIN = pathlib.Path(os.environ["CONNECT_BFF_BIN"])
-ACCOUNT, KEY = "acc_operations1", "sk_test_operations1"
+# The credentials of Tests/EndToEnd/Canary.swift: what is kept of a run is searched for them (S1).
+ACCOUNT, KEY = "acc_kanarienvogel3", "sk_test_kanarienvogel3"
+CANARY = os.environ.get("BFF_TEST_CANARY")
+
+
+def keep(kind, data):
+    if CANARY and data:
+        (pathlib.Path(CANARY) / f"{kind}-{uuid.uuid4()}").write_bytes(data)
 
 
 def free_port():
@@ -33,10 +41,15 @@ def ask(method, url, body=None, headers=()):
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"content-type": "application/json", **dict(headers)}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.status, answer.read().decode()
+        answer = urllib.request.urlopen(request, timeout=20)
     except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
+        answer = error
+    with answer:
+        body = answer.read()
+    # The sandbox's answers name no request, and may tell what they like.
+    if "x-request-id" in answer.headers:
+        keep("answer", bytes(answer.headers) + body)
+    return answer.status, body.decode()
 
 
 class Service:
@@ -88,6 +101,7 @@ class Service:
     def restart(self):
         self.process.terminate()
         assert self.process.wait(25) == 0
+        keep("log", self.log().encode())
         self.start()
 
     def write(self, name, text):
@@ -188,4 +202,8 @@ class Service:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        keep("log", self.log().encode())
+        for file in self.folder.glob("state/*.sqlite*"):
+            if file.suffix != ".key":
+                keep("database", file.read_bytes())
         shutil.rmtree(self.folder, ignore_errors=True)
