@@ -41,9 +41,11 @@ package final class SpanExport: Sendable {
         guard !spans.isEmpty else { return }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        guard let document = try? encoder.encode(Document(spans)), await send(Array(document)) else {
-            return lost.increment(by: spans.count)
-        }
+        guard let document = try? encoder.encode(Document(spans)) else { return lost.increment(by: spans.count) }
+        if await send(Array(document)) { return }
+        // The service ends, and the last flush is still to come. What arrived after all is there twice, as one span.
+        if Task.isCancelled { return waiting.withLock { $0.insert(contentsOf: spans, at: 0) } }
+        lost.increment(by: spans.count)
     }
 
     // MARK: - The document
