@@ -105,6 +105,33 @@ extension HTTPTransport {
     }
 }
 
+extension HTTPTransport {
+    /// Sends a body to somebody who is not Flatpeak, within 15 seconds.
+    ///
+    /// What is said in return matters to nobody, beyond 64 KiB not even to its end.
+    /// - Returns: The status, and `Retry-After` in seconds from now.
+    package func post(
+        _ body: [UInt8], to url: String, headers: [(name: String, value: String)]
+    ) async throws(TransportFailure) -> (status: Int, retryAfter: Int?) {
+        var message = HTTPClientRequest(url: url)
+        message.method = .POST
+        for (name, value) in headers { message.headers.add(name: name, value: value) }
+        message.body = .bytes(ByteBuffer(bytes: body))
+        do {
+            return try await withDeadline(.seconds(15), clock: ContinuousClock()) { [client, message] in
+                let answer = try await client.execute(message, timeout: .seconds(15))
+                _ = try? await answer.body.collect(upTo: 64 << 10)
+                return (
+                    Int(answer.status.code),
+                    answer.headers.first(name: "retry-after").flatMap { RetryAfter.seconds($0, at: .now) }
+                )
+            }
+        } catch {
+            throw TransportFailure(error)
+        }
+    }
+}
+
 extension TransportFailure {
     /// Foreign errors stop here; their text may hold a header's value and is never kept.
     fileprivate init(_ error: any Error) {

@@ -13,6 +13,18 @@ package enum Digest {
         }
     }
 
+    /// HMAC-SHA-256 (RFC 2104) of `bytes`: 32 bytes.
+    /// - Parameter key: Not empty.
+    package static func hmacSHA256(_ bytes: [UInt8], key: [UInt8]) -> [UInt8] {
+        unsafe [UInt8](unsafeUninitializedCapacity: 32) { output, count in
+            var length = 0
+            let done = unsafe EVP_Q_mac(
+                nil, "HMAC", nil, "SHA256", nil, key, key.count, bytes, bytes.count, output.baseAddress, 32, &length)
+            precondition(unsafe done != nil, "libcrypto has no HMAC; OpenSSL.requireVersion3() is called first")
+            count = length
+        }
+    }
+
     /// A short name by which people tell secrets apart: the first eight hexadecimal digits of the SHA-256 of a text.
     ///
     /// `printf %s SECRET | sha256sum` shows the same. It tells nothing of a secret that cannot be guessed.

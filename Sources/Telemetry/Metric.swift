@@ -133,7 +133,15 @@ package struct Metric: Sendable {
         Metric(.gauge, "connect_bff_inbox_waiting_events", "Events that wait for their effect."),
     ]
 
-    private static let events: [Metric] = []
+    private static let events = [
+        Metric(
+            .counter, "connect_bff_event_deliveries_total", ["result"],
+            "Tries to deliver an event to BFF_EVENTS_URL: delivered, failed to be tried again, or dead."),
+        Metric(.gauge, "connect_bff_events_pending", "Events that wait to be delivered; counted every 15 seconds."),
+        Metric(
+            .gauge, "connect_bff_events_dead",
+            "Events that were given up, until they are replayed or their time is over; counted every 15 seconds."),
+    ]
 
     private static let process = [
         Metric(

@@ -16,6 +16,7 @@ struct Condition: Sendable {
     let webhooks: WebhookFacts
     /// A short name of the key that seals; nil for the one beside the database.
     let stateKey: String?
+    let events: EventDelivery.Standing
     let requestsUnderWay: Int
     let process: ProcessUsage?
     let now: Date
@@ -60,12 +61,21 @@ struct Condition: Sendable {
             let stateKeyFingerprint: String?
         }
 
+        struct Events: Encodable {
+            /// Whether BFF_EVENTS_URL is set.
+            let delivered: Bool
+            let receiverSlowed: Bool
+            let pending: Int?
+            let dead: Int?
+        }
+
         let ready: Bool
         let startedAt: Date?
         let uptimeSeconds: Int?
         let flatpeak: Flatpeak
         let store: Store
         let webhooks: WebhookFacts
+        let events: Events
         let requestsUnderWay: Int
         let residentBytes: Int?
         let openFiles: Int?
@@ -90,6 +100,9 @@ struct Condition: Sendable {
                 healthy: condition.store.isHealthy, owedSessions: condition.store.owed,
                 stateKeyFingerprint: condition.stateKey)
             webhooks = condition.webhooks
+            events = Events(
+                delivered: condition.events.hasReceiver, receiverSlowed: condition.events.isSlowed,
+                pending: condition.events.counts?.pending, dead: condition.events.counts?.dead)
             requestsUnderWay = condition.requestsUnderWay
             residentBytes = condition.process?.residentBytes
             openFiles = condition.process?.openFiles

@@ -7,7 +7,7 @@ struct ConnectBFF: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "connect-bff",
         abstract: "Mints Flatpeak Connect tokens, relays Connect sessions, and keeps the API key to itself.",
-        subcommands: [Serve.self, Dev.self, Doctor.self, Key.self, Forget.self])
+        subcommands: [Serve.self, Dev.self, Doctor.self, Key.self, Forget.self, Events.self])
 }
 
 /// What the program says with its exit code, after sysexits.h.

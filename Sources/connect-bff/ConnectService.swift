@@ -32,7 +32,9 @@ struct ConnectService {
     let authenticator: any Authenticator
     let trustedProxies: TrustedProxies
     let limits: RateLimits
-    let store: any SessionStore & Inbox
+    let store: any SessionStore & Inbox & Outbox
+    /// Who hears of events; nil when they are only kept.
+    var events: EventDelivery.Receiver?
     let logger: Logger
     let metrics: PrometheusRegistry
     /// Nil where nobody looks at traces.
@@ -64,6 +66,7 @@ struct ConnectService {
         let sessions = Sessions(
             flatpeak: flatpeak, ledger: ledger, reads: reads, settings: sessions, now: now,
             randomBytes: Self.randomBytes, logger: logger)
+        let delivery = EventDelivery(outbox: store, receiver: events, now: now, logger: logger)
         let webhooks = Webhooks(
             sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store,
             fetchKeys: { [transport, url = "\(self.flatpeak.apiURL)/jwks.json"] in await transport.document(at: url) },
@@ -82,7 +85,7 @@ struct ConnectService {
         let condition: @Sendable () -> Condition = { [stateKey] in
             Condition(
                 flatpeak: flatpeak.condition, isReady: flatpeak.isReady && !isEnding(), store: ledger.debt,
-                webhooks: webhooks.facts, stateKey: stateKey(),
+                webhooks: webhooks.facts, stateKey: stateKey(), events: delivery.standing,
                 requestsUnderWay: table.underWay, process: .now(), now: now())
         }
         let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()
@@ -95,6 +98,7 @@ struct ConnectService {
                         + Route.forOperators(metrics, condition), at: adminListen,
                     secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes, logger: logger,
                     listening: { openAdmin.finish() }),
+                BackgroundWork("event delivery", { await delivery.run() }, finish: { await delivery.finish() }),
                 BackgroundWork("bearer renewal") { await flatpeak.run() },
                 BackgroundWork("webhooks") { await webhooks.run() },
                 BackgroundWork("sessions", { await sessions.run() }, finish: { await sessions.finish() }),

@@ -7,6 +7,7 @@ import Keys
 import Logging
 import Metrics
 import Telemetry
+import Webhooks
 
 /// `connect-bff serve`.
 struct Serve: AsyncParsableCommand {
@@ -52,9 +53,15 @@ struct Serve: AsyncParsableCommand {
         for warning in settings.warnings { logger.warning("\(warning)") }
         let store = try await settings.state.open(logger)
         let transport = HTTPTransport(certificateAuthorities: settings.certificateAuthorities)
-        // The identity provider is not Flatpeak: FLATPEAK_CA_FILE says nothing about it.
-        let identity = HTTPTransport()
-        let (authenticator, reloadServiceKeys) = authenticator(settings, identity, logger)
+        // Neither the identity provider nor the receiver of events or spans is Flatpeak: FLATPEAK_CA_FILE says nothing
+        // about them.
+        let others = HTTPTransport()
+        let (authenticator, reloadServiceKeys) = authenticator(settings, others, logger)
+        let events = settings.events.map { events in
+            EventDelivery.Receiver(signer: EventSigner(events.keys)) { (body, headers) throws(TransportFailure) in
+                try await others.post(body, to: events.url, headers: headers)
+            }
+        }
         let environment = ProcessInfo.processInfo.environment
         let stateKeys = StateKeys(
             settings.state.keys, of: store,
@@ -62,7 +69,10 @@ struct Serve: AsyncParsableCommand {
                 try await Settings.state(environment: environment, file: config)
             }, logger: logger)
         let spans = settings.tracesURL.map { url in
-            SpanExport { await identity.post($0, to: url, contentType: "application/json") }
+            SpanExport { document in
+                let answer = try? await others.post(document, to: url, headers: [("content-type", "application/json")])
+                return answer.map { (200..<300).contains($0.status) } ?? false
+            }
         }
         let service = ConnectService(
             flatpeak: settings.flatpeak, transport: transport,
@@ -71,7 +81,8 @@ struct Serve: AsyncParsableCommand {
             // What is left is for connections to Flatpeak, files, and the database.
             mostConnections: openFiles - min(openFiles / 4, 512), drain: settings.drain,
             allowedOrigins: settings.allowedOrigins, allowedHosts: settings.allowedHosts, authenticator: authenticator,
-            trustedProxies: settings.trustedProxies, limits: settings.limits, store: store, logger: logger,
+            trustedProxies: settings.trustedProxies, limits: settings.limits, store: store, events: events,
+            logger: logger,
             metrics: metrics, tracer: spans.map { spans in SpanTracer { spans.add($0) } },
             stateKey: { stateKeys.fingerprint },
             requestLog: Self.requestLog(from: settings.logLevel) { [format = settings.logFormat] line in
@@ -86,16 +97,17 @@ struct Serve: AsyncParsableCommand {
                 } ?? []),
             flush: { log.flush() })
         do {
-            try await service.run(reload: { [config] () throws(Settings.Invalid) in
+            try await service.run(reload: { [config, logger] () throws(Settings.Invalid) in
                 reloadServiceKeys()
+                if let signer = events?.signer { await Self.reload(signer, file: config, logger) }
                 await stateKeys.reload()
                 return try await Settings.credentials(environment: environment, file: config)
             })
         } catch {
-            await identity.shutdown()
+            await others.shutdown()
             throw error
         }
-        await identity.shutdown()
+        await others.shutdown()
     }
 
     /// What takes the line of each request, when such lines are wanted.
@@ -108,6 +120,18 @@ struct Serve: AsyncParsableCommand {
     /// Nothing is held back for longer than a reader of the log would notice.
     private static func keepFlushing(_ log: JSONLog) async {
         while (try? await Task.sleep(for: .milliseconds(200))) != nil { log.flush() }
+    }
+
+    /// Reads the keys that sign events anew.
+    private static func reload(_ signer: EventSigner, file: String?, _ logger: Logger) async {
+        do throws(Settings.Invalid) {
+            let keys = try await Settings.eventKeys(environment: ProcessInfo.processInfo.environment, file: file)
+            if let keys { signer.replace(keys) }
+        } catch {
+            logger.error(
+                "the keys that sign events cannot be read, the old ones stay",
+                metadata: ["bff.why": "\(error.problems.joined(separator: "; "))"])
+        }
     }
 
     /// The authenticators that are set up, and what reads the service keys anew.

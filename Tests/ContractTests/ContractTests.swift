@@ -346,6 +346,33 @@ import Yams
         }
     }
 
+    @Test func `the example of a session's event has the fields of one, and each state that is told has its type`()
+        async throws
+    {
+        let webhook = try #require((document["webhooks"] as? [String: Object])?["session"]?["post"] as? Object)
+        let told = SessionState.allCases.filter(\.isTold).map { "`\($0.rawValue)`" }
+        for state in told { #expect((webhook["description"] as? String)?.contains(state) == true) }
+        let media = try #require(
+            ((webhook["requestBody"] as? Object)?["content"] as? [String: Object])?["application/json"])
+        let example = try #require(examples(media).first as? Object)
+        let shown = try #require(example["data"] as? Object)
+
+        let store = InMemoryStore(), start = Date(timeIntervalSince1970: 1_700_000_000)
+        var session = ConnectSession(
+            id: SessionID(prefix: "cs", random: Array(repeating: 1, count: 12)),
+            subject: try #require(Subject("alice")), connectToken: try #require(ConnectToken("cot_1")),
+            slot: TariffSlot(direction: .importing, type: .commodity), mintedLocation: nil, mintedAction: nil,
+            returnURL: nil, liveMode: true, createdAt: start, expiresAt: start + 86400)
+        session.facts.leftAt = start + 60
+        session.facts.located = .init(location: try #require(LocationID("loc_1")), pricesAvailable: true, since: start)
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start + 60)
+        let event = try #require(try await store.events(limit: 1).first?.event)
+        #expect(event.event.type == "session.connected")
+        let data = try #require(try JSONSerialization.jsonObject(with: Data(event.event.data)) as? Object)
+        #expect(Set(shown.keys) == Set(data.keys))
+        #expect(Set(example.keys) == Set(try properties("Event").keys))
+    }
+
     // MARK: - Reading the document
 
     private struct Operation {

@@ -145,6 +145,46 @@ import Testing
         }
     }
 
+    @Test func `a node that is killed under load loses no event, and each session is told of in order`() async throws {
+        try await EventReceiver.run { receiver in
+            try await Cluster.run(nodes: 3, receiver.settings) { cluster in
+                let left = Record(), enough = Self.isLong ? 600 : 90
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for client in 0..<6 {
+                        group.addTask {
+                            for number in 0..<(enough / 6) {
+                                // Each request to another node; those to the one that is killed fail.
+                                let nodes = (0..<3).map { cluster.nodes[(client + number + $0) % 3] }
+                                guard let minted = try? await nodes[0].mint(as: "user-\(client)", ServeProcess.address),
+                                    minted.status == 201, let token = try minted.json["connect_token"]?.text,
+                                    let id = try minted.json["id"]?.text,
+                                    (try? await nodes[1].relay(token, "session_start"))?.status == 200,
+                                    (try? await nodes[2].callback(token))?.contains("abandoned") == true
+                                else { continue }
+                                left.append("\(id)\n")
+                            }
+                        }
+                    }
+                    while left.text.utf8.count(where: { $0 == 0x0A }) < enough / 3 { await Task.yield() }
+                    #expect(await cluster.nodes[1].stop(.kill) == SIGKILL)
+                    try await group.waitForAll()
+                }
+                let sessions = Set(left.text.split(separator: "\n").map(String.init))
+                #expect(sessions.count >= enough / 3)
+                // What the dead one had taken is anybody's again after half a minute.
+                let lines = try await receiver.waits(75) { lines in
+                    sessions.isSubset(of: lines.filter { $0.isTaken && $0.type == "session.abandoned" }.map(\.session))
+                }
+                for (_, lines) in Dictionary(grouping: lines.filter(\.isTaken), by: \.session) {
+                    let sequences = lines.map(\.sequence)
+                    #expect(sequences == sequences.sorted())
+                }
+                let twice = lines.filter(\.isTaken).count - Set(lines.filter(\.isTaken).map(\.id)).count
+                #expect(twice <= 20, "only what was under way when the node died may come again")
+            }
+        }
+    }
+
     // MARK: - A database that is away
 
     enum Trouble: CaseIterable { case stopped, hangs }
@@ -251,10 +291,12 @@ private struct Cluster {
     let server: PostgresServer
     let nodes: [ServeProcess]
 
-    static func run(nodes count: Int, _ body: (Cluster) async throws -> Void) async throws {
+    static func run(
+        nodes count: Int, _ more: [String: String] = [:], _ body: (Cluster) async throws -> Void
+    ) async throws {
         let server = PostgresServer(port: try FreePort.find())
         defer { server.stop() }
-        try await ServeProcess.run(settings(try await server.newDatabase())) { first in
+        try await ServeProcess.run(settings(try await server.newDatabase()).merging(more) { $1 }) { first in
             var nodes = [first]
             try await Program.run {
                 while nodes.count < count {

@@ -55,4 +55,94 @@ import Testing
             }
         }
     }
+
+    /// What one customer does; the ways to a state that is told.
+    private enum Visit: Int, CaseIterable { case stays, leaves, connects }
+
+    @Test func `each state reaches the integrator's backend, over SIGKILL and an outage of the backend`() async throws {
+        let isLong = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1"
+        let kills = isLong ? 30 : 3, clients = 6, visits = isLong ? 2_000 : 90
+        try await EventReceiver.run { receiver in
+            try await ServeProcess.run(receiver.settings.merging(["BFF_LOG_LEVEL": "info"]) { $1 }) { serve in
+                _ = try await serve.control("/token-life", ["seconds": 20])
+                let seen = Seen()
+                for round in 0..<kills {
+                    try receiver.answer(round % 3 == 1 ? 500 : 204)
+                    let enough = visits * (round + 1) / kills
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        for client in 0..<clients {
+                            group.addTask {
+                                for number in client... {
+                                    let visit = Visit.allCases[number % Visit.allCases.count]
+                                    // The process is killed in the middle of some.
+                                    guard let (session, state) = try? await Self.make(visit, serve, "user-\(client)")
+                                    else { return }
+                                    seen.add(session, state)
+                                }
+                            }
+                        }
+                        // Shorter than the first wait, so that the next try finds it well.
+                        if round % 3 == 1 { try await Task.sleep(for: .seconds(2)) }
+                        try receiver.answer(204)
+                        while seen.states.count < enough { try await Task.sleep(for: .milliseconds(2)) }
+                        #expect(await serve.stop(.kill) == SIGKILL)
+                        try await group.waitForAll()
+                    }
+                    try await serve.start()
+                }
+                let sessions = seen.states
+                // Leases of a killed process last half a minute, and so may a breaker's patience.
+                let lines = try await receiver.waits(isLong ? 600 : 120) { lines in
+                    let over = lines.filter {
+                        $0.isTaken && ["session.connected", "session.expired"].contains($0.type)
+                    }
+                    return Set(over.map(\.session)).isSuperset(of: sessions.keys)
+                }
+                #expect(lines.allSatisfy { $0.isAccepted && $0.json["passed"] == [] })
+                for (session, events) in Dictionary(grouping: lines.filter(\.isTaken), by: \.session) {
+                    // Doubles are deliveries of one and the same event.
+                    let ids = Set(events.map { "\($0.sequence) \($0.type) \($0.id)" })
+                    let told = Dictionary(
+                        events.map { ($0.sequence, $0.type) }, uniquingKeysWith: { first, _ in first })
+                    let states = told.sorted { $0.key < $1.key }.map(\.value)
+                    #expect(ids.count == told.count, "\(ids)")
+                    #expect(Set(told.keys) == Set(1...told.count), "\(session) \(told)")
+                    #expect(zip(states, states.dropFirst()).allSatisfy { $0 != $1 }, "\(states)")
+                    guard let state = sessions[session] else { continue }
+                    if state != "created" { #expect(states.contains("session.\(state)"), "\(session) \(states)") }
+                    #expect(states.last == (state == "connected" ? "session.connected" : "session.expired"))
+                }
+            }
+        }
+    }
+
+    /// By session, the state that the customer was told.
+    private final class Seen: Sendable {
+        private let all = Mutex<[String: String]>([:])
+        var states: [String: String] { all.withLock { $0 } }
+        func add(_ session: String, _ state: String) { all.withLock { $0[session] = state } }
+    }
+
+    /// - Returns: The session, and the state that the customer was told.
+    private static func make(
+        _ visit: Visit, _ serve: ServeProcess, _ subject: String
+    ) async throws -> (session: String, state: String) {
+        struct NotMade: Error {}
+        let answer = try await serve.mint(as: subject, ServeProcess.address)
+        guard answer.status == 201, let id = try answer.json["id"]?.text,
+            let token = try answer.json["connect_token"]?.text
+        else { throw NotMade() }
+        switch visit {
+        case .stays: return (id, "created")
+        case .leaves:
+            _ = try await serve.relay(token, "session_start")
+            guard try await serve.callback(token).contains("abandoned") else { throw NotMade() }
+            return (id, "abandoned")
+        case .connects:
+            for (route, more) in ServeProcess.fixed { _ = try await serve.relay(token, route, more) }
+            _ = try await serve.relay(token, "tariff_summary", ["action": "CLOSE"])
+            guard try await serve.callback(token).contains("connected") else { throw NotMade() }
+            return (id, "connected")
+        }
+    }
 }

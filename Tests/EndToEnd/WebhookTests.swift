@@ -100,41 +100,49 @@ import Testing
     func R20() async throws {
         let isLong = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1"
         let rounds = isLong ? 40 : 5, events = isLong ? 2000 : 200
-        try await ServeProcess.run { serve in
-            try await serve.takeDeliveries()
-            let locations = try await [serve.connect(as: "alice"), serve.connect(as: "alice")]
-            for round in 0..<rounds {
-                // They go on while the service is away, is started, and is killed again.
-                _ = try await serve.control(
-                    "/events",
-                    ["type": "customer.update", "count": .number(Double(events / rounds)), "per_second": 400])
-                if round == rounds / 2 {
-                    for location in locations {
-                        _ = try await serve.control("/tariffs/expire", ["location_id": .text(location)])
+        try await EventReceiver.run { receiver in
+            try await ServeProcess.run(receiver.settings) { serve in
+                try await serve.takeDeliveries()
+                let locations = try await [serve.connect(as: "alice"), serve.connect(as: "alice")]
+                for round in 0..<rounds {
+                    // They go on while the service is away, is started, and is killed again.
+                    _ = try await serve.control(
+                        "/events",
+                        ["type": "customer.update", "count": .number(Double(events / rounds)), "per_second": 400])
+                    if round == rounds / 2 {
+                        for location in locations {
+                            _ = try await serve.control("/tariffs/expire", ["location_id": .text(location)])
+                        }
                     }
+                    try await Task.sleep(for: .milliseconds(Int.random(in: 5...150)))
+                    #expect(await serve.stop(.kill) == 9)
+                    try await serve.start()
                 }
-                try await Task.sleep(for: .milliseconds(Int.random(in: 5...150)))
-                #expect(await serve.stop(.kill) == 9)
-                try await serve.start()
+                // The last start read the list when some events were still to come.
+                try await eventually { try await serve.deliveries().allSatisfy { !$0.isEmpty } }
+                try await serve.restart()
+                let listed = try await serve.control("/webhooks/deliveries")["data"]?.items ?? []
+                let ids = Set(listed.compactMap { $0["event"]?.text })
+                #expect(ids.count >= events)
+                try await eventually { try await serve.kept("SELECT count(*) FROM inbox") == ["0"] }
+                let received = try await serve.kept("SELECT id FROM received")
+                #expect(Set(received).isSuperset(of: ids) && received.count == Set(received).count)
+                let passedOn = try await serve.kept("SELECT id FROM event WHERE type LIKE 'flatpeak.%'")
+                #expect(passedOn.count == Set(passedOn).count && Set(passedOn) == Set(received))
+                for location in locations { #expect(try await serve.action(at: location, of: "alice") == "reconnect") }
+                // What a killed process had taken is anybody's again after half a minute.
+                try await eventually(within: .seconds(isLong ? 300 : 90)) {
+                    Set(receiver.lines.filter(\.isTaken).map(\.id)).isSuperset(of: passedOn)
+                }
+                #expect(receiver.lines.allSatisfy { $0.isAccepted && $0.json["passed"] == [] })
             }
-            // The last start read the list when some events were still to come.
-            try await eventually { try await serve.deliveries().allSatisfy { !$0.isEmpty } }
-            try await serve.restart()
-            let listed = try await serve.control("/webhooks/deliveries")["data"]?.items ?? []
-            let ids = Set(listed.compactMap { $0["event"]?.text })
-            #expect(ids.count >= events)
-            try await eventually { try await serve.kept("SELECT count(*) FROM inbox") == ["0"] }
-            let received = try await serve.kept("SELECT id FROM received")
-            #expect(Set(received).isSuperset(of: ids) && received.count == Set(received).count)
-            let passedOn = try await serve.kept("SELECT id FROM event WHERE type LIKE 'flatpeak.%'")
-            #expect(passedOn.count == Set(passedOn).count && Set(passedOn) == Set(received))
-            for location in locations { #expect(try await serve.action(at: location, of: "alice") == "reconnect") }
         }
     }
 }
 
 extension ServeProcess {
-    fileprivate func control(_ path: String, _ body: JSONValue? = nil) async throws -> JSONValue {
+    /// Tells the sandbox what to do.
+    func control(_ path: String, _ body: JSONValue? = nil) async throws -> JSONValue {
         let json = try body.map { Array(try JSONEncoder().encode($0)) }
         let answer = try await HTTP.send(json == nil ? "GET" : "POST", control + path, body: json)
         try #require(answer.status == 200, "\(path) \(answer.text)")
@@ -142,7 +150,7 @@ extension ServeProcess {
     }
 
     /// Makes the sandbox deliver here.
-    fileprivate func takeDeliveries() async throws {
+    func takeDeliveries() async throws {
         _ = try await control("/webhooks", ["url": .text("\(url)/v1/webhooks/flatpeak")])
     }
 

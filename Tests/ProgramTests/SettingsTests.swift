@@ -58,6 +58,17 @@ import Testing
         #expect(await problems(["FLATPEAK_API_KEY": text]).count == 1)
     }
 
+    @Test(arguments: [
+        ("https://backend.example/events?x=1", 0), ("http://127.0.0.1:9/events", 0), ("http://backend.example", 1),
+        ("myapp://events", 1), ("https://a:b@backend.example", 1), ("https://backend.example/#x", 1),
+    ])
+    func `events go to https, or to this machine`(url: String, count: Int) async {
+        let secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
+        let problems = await problems(["BFF_EVENTS_URL": url, "BFF_EVENTS_SECRET": secret])
+        #expect(problems.count == count, "\(problems)")
+        #expect(await self.problems(["BFF_EVENTS_URL": url]).count == 1, "and not without a secret")
+    }
+
     @Test func `a secret may stand in a file, in one place only`() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "bff-\(UUID())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -119,6 +130,13 @@ import Testing
         ("BFF_KEEP_SESSIONS", "30d", true), ("BFF_KEEP_SESSIONS", "0d", false), ("BFF_KEEP_SESSIONS", "30", false),
         ("BFF_KEEP_IDEMPOTENCY", "12h", true), ("BFF_KEEP_IDEMPOTENCY", "token", true),
         ("BFF_KEEP_IDEMPOTENCY", "never", false),
+        ("BFF_EVENTS_SECRET", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", true),
+        (
+            "BFF_EVENTS_SECRET", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX,whsec_HxECAwQFBgcICQoLDA0ODxAREhMUFRYX", true
+        ),
+        ("BFF_EVENTS_SECRET", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFQ==", false),
+        ("BFF_EVENTS_SECRET", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", false),
+        ("BFF_EVENTS_SECRET", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX,", false),
     ])
     func `each setting takes what it should`(name: String, value: String, isFine: Bool) async {
         let problems = await problems([name: value])

@@ -44,6 +44,8 @@ struct Setting: Sendable {
     static let stateKey = Setting("BFF_STATE_KEY", isSecret: true)
     static let keepSessions = Setting("BFF_KEEP_SESSIONS", fallback: "90d")
     static let keepIdempotency = Setting("BFF_KEEP_IDEMPOTENCY", fallback: "token")
+    static let eventsURL = Setting("BFF_EVENTS_URL")
+    static let eventsSecret = Setting("BFF_EVENTS_SECRET", isSecret: true)
     static let mintLimit = Setting("BFF_LIMIT_MINT", fallback: "10/m")
     static let relayLimit = Setting("BFF_LIMIT_RELAY", fallback: "120/m")
     static let addressLimit = Setting("BFF_LIMIT_ADDRESS", fallback: "1200/m")
@@ -56,7 +58,8 @@ struct Setting: Sendable {
         accountID, apiKey, nextAPIKey, apiURL, connectURL, version, mode, certificateAuthorities, listen, listenMode,
         adminListen, drain, publicURL, allowedHosts,
         connectApps, returnURLs, allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile, trustedProxies,
-        proxyUserHeader, serviceKeysFile, databaseURL, stateKey, keepSessions, keepIdempotency, mintLimit, relayLimit,
+        proxyUserHeader, serviceKeysFile, databaseURL, stateKey, keepSessions, keepIdempotency, eventsURL, eventsSecret,
+        mintLimit, relayLimit,
         addressLimit, logLevel, logFormat, tracesURL,
     ]
 

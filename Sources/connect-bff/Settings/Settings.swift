@@ -6,6 +6,7 @@ import Gateway
 import Logging
 import Sessions
 import SystemPackage
+import Webhooks
 
 /// Everything that the service is told, checked.
 ///
@@ -27,6 +28,8 @@ struct Settings: Sendable {
     let trustedProxies: TrustedProxies
     let limits: RateLimits
     let state: StateSettings
+    /// Nil when events are only kept.
+    let events: EventSettings?
     let warnings: [String]
 
     enum LogFormat: String, CaseIterable { case json, text }
@@ -53,6 +56,14 @@ struct Settings: Sendable {
         var reader = SettingsReader(try await configuration(environment, file))
         guard let state = await StateSettings.read(&reader) else { throw Invalid(problems: reader.problems) }
         return state
+    }
+
+    /// Reads the keys that sign events, alone; nil when there are none.
+    static func eventKeys(environment: [String: String], file: String?) async throws(Invalid) -> [EventKey]? {
+        var reader = SettingsReader(try await configuration(environment, file))
+        let keys = await EventSettings.keys(&reader)
+        guard reader.problems.isEmpty else { throw Invalid(problems: reader.problems) }
+        return keys
     }
 
     private static func configuration(
@@ -120,6 +131,7 @@ struct Settings: Sendable {
         let trustedProxies = await reader.value(.trustedProxies, proxies)
         let limits = await RateLimits.read(&reader)
         let state = await StateSettings.read(&reader)
+        let events = await EventSettings.read(&reader)
         if let publicURL {
             for (setting, upstream) in [(Setting.apiURL, apiURL), (.connectURL, connectURL)]
             where upstream?.origin == publicURL.origin {
@@ -150,7 +162,7 @@ struct Settings: Sendable {
                 [publicURL.origin].compactMap(\.self)), logLevel: logLevel,
             logFormat: logFormat, tracesURL: tracesURL, authentication: authentication, trustedProxies: trustedProxies,
             limits: limits,
-            state: state,
+            state: state, events: events,
             warnings: reader.warnings)
     }
 

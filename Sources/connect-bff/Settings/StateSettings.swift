@@ -88,7 +88,7 @@ struct StateSettings: Sendable {
 
     /// Opens the database.
     /// - Throws: An exit code, after it said why.
-    func open(_ logger: Logger) async throws -> any SessionStore & Inbox {
+    func open(_ logger: Logger) async throws -> any SessionStore & Inbox & Outbox {
         do throws(CannotOpen) {
             return try await opened(logger)
         } catch {
@@ -96,8 +96,30 @@ struct StateSettings: Sendable {
         }
     }
 
+    /// Asks the database that the settings name, for a command beside the running service.
+    /// - Throws: The exit code, once what is wrong was said.
+    static func ask<Value>(
+        _ config: String?, _ question: (any SessionStore & Outbox) async throws(BFFError) -> Value
+    ) async throws -> Value {
+        let state: StateSettings
+        do throws(Settings.Invalid) {
+            state = try await Settings.state(environment: ProcessInfo.processInfo.environment, file: config)
+        } catch {
+            throw ExitCode.badSettings.after(error.problems)
+        }
+        try OpenSSL.requireUsable()
+        let store = try await state.open(Logger(label: "connect-bff") { StreamLogHandler.standardError(label: $0) })
+        do throws(BFFError) {
+            return try await question(store)
+        } catch {
+            throw ExitCode.cannotStart.after([
+                "\(Setting.databaseURL.variable): the database cannot be used now; try again"
+            ])
+        }
+    }
+
     /// The same, for whoever tells why in another place.
-    func opened(_ logger: Logger) async throws(CannotOpen) -> any SessionStore & Inbox {
+    func opened(_ logger: Logger) async throws(CannotOpen) -> any SessionStore & Inbox & Outbox {
         switch database {
         case .sqlite(let path): try openSQLite(path, logger)
         case .postgres(let url): try await openPostgres(url, logger)

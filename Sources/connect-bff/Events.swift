@@ -1,0 +1,73 @@
+import ArgumentParser
+import Core
+import FoundationEssentials
+import Sessions
+
+/// `connect-bff events`.
+struct Events: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Events for your own backend: what was and is to be delivered.",
+        discussion: "The service may run meanwhile.", subcommands: [List.self, Replay.self])
+
+    /// `connect-bff events list`.
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show the youngest events, one a line, with what became of them.")
+
+        @Option(help: "How many.")
+        var limit = 100
+
+        @Option(help: "A YAML file with settings.")
+        var config: String?
+
+        func validate() throws {
+            guard (1...100_000).contains(limit) else { throw ValidationError("A limit is from 1 to 100000.") }
+        }
+
+        func run() async throws {
+            let events = try await StateSettings.ask(config) { outbox throws(BFFError) in
+                try await outbox.events(limit: limit)
+            }
+            StandardStream.output(events.map { Self.line($0) + "\n" }.joined())
+        }
+
+        private static func line(_ kept: KeptEvent) -> String {
+            let event = kept.event.event
+            var parts = [
+                event.at.formatted(.iso8601), event.id.text, event.type, kept.state.rawValue,
+                "attempts=\(kept.event.attempts)",
+            ]
+            if let sequence = kept.event.sequence { parts.append("sequence=\(sequence)") }
+            if let session = event.session { parts.append("session=\(session)") }
+            if let answer = kept.answer { parts.append("answer=\(answer)") }
+            return parts.joined(separator: " ")
+        }
+    }
+
+    /// `connect-bff events replay`.
+    struct Replay: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Deliver again what happened since a moment, also what was given up.",
+            discussion: "The running service delivers; ids and sequence numbers stay what they were.")
+
+        @Option(help: "A moment such as 2026-11-23T12:00:00Z.")
+        var since: String
+
+        @Option(help: "A YAML file with settings.")
+        var config: String?
+
+        private var moment: Date? { try? Date(since, strategy: .iso8601) }
+
+        func validate() throws {
+            guard moment != nil else { throw ValidationError("--since is a moment such as 2026-11-23T12:00:00Z.") }
+        }
+
+        func run() async throws {
+            let moment = moment ?? .distantFuture
+            let count = try await StateSettings.ask(config) { outbox throws(BFFError) in
+                try await outbox.replay(since: moment, at: Date())
+            }
+            StandardStream.output("\(count) events are delivered again\n")
+        }
+    }
+}
