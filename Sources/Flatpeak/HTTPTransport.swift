@@ -81,21 +81,6 @@ extension HTTPTransport {
         }
     }
 
-    /// Hands a document to somebody who is not Flatpeak, such as a collector of traces, within 5 seconds.
-    /// - Returns: Whether it was taken.
-    package func post(_ document: [UInt8], to url: String, contentType: String) async -> Bool {
-        var request = HTTPClientRequest(url: url)
-        request.method = .POST
-        request.headers.add(name: "content-type", value: contentType)
-        request.body = .bytes(ByteBuffer(bytes: document))
-        let status = try? await withDeadline(.seconds(5), clock: ContinuousClock()) { [client, request] in
-            let answer = try await client.execute(request, timeout: .seconds(5))
-            _ = try await answer.body.collect(upTo: 1 << 20)
-            return answer.status.code
-        }
-        return status.map { (200..<300).contains($0) } ?? false
-    }
-
     /// Asks for `url` within 5 seconds, for the sake of whether it answers at all.
     /// - Returns: Its `Date`.
     func head(of url: String) async throws -> String? {
@@ -106,20 +91,21 @@ extension HTTPTransport {
 }
 
 extension HTTPTransport {
-    /// Sends a body to somebody who is not Flatpeak, within 15 seconds.
+    /// Sends a body to somebody who is not Flatpeak, within `limit`.
     ///
     /// What is said in return matters to nobody, beyond 64 KiB not even to its end.
     /// - Returns: The status, and `Retry-After` in seconds from now.
     package func post(
-        _ body: [UInt8], to url: String, headers: [(name: String, value: String)]
+        _ body: [UInt8], to url: String, headers: [(name: String, value: String)],
+        within limit: Duration = .seconds(15)
     ) async throws(TransportFailure) -> (status: Int, retryAfter: Int?) {
         var message = HTTPClientRequest(url: url)
         message.method = .POST
         for (name, value) in headers { message.headers.add(name: name, value: value) }
         message.body = .bytes(ByteBuffer(bytes: body))
         do {
-            return try await withDeadline(.seconds(15), clock: ContinuousClock()) { [client, message] in
-                let answer = try await client.execute(message, timeout: .seconds(15))
+            return try await withDeadline(limit, clock: ContinuousClock()) { [client, message] in
+                let answer = try await client.execute(message, timeout: TimeAmount(limit))
                 _ = try? await answer.body.collect(upTo: 64 << 10)
                 return (
                     Int(answer.status.code),

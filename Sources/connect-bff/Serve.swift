@@ -70,7 +70,8 @@ struct Serve: AsyncParsableCommand {
             }, logger: logger)
         let spans = settings.tracesURL.map { url in
             SpanExport { document in
-                let answer = try? await others.post(document, to: url, headers: [("content-type", "application/json")])
+                let answer = try? await others.post(
+                    document, to: url, headers: [("content-type", "application/json")], within: .seconds(5))
                 return answer.map { (200..<300).contains($0.status) } ?? false
             }
         }

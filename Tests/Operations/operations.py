@@ -101,6 +101,12 @@ def rubbish_in_the_store(service):
         service.mint()
 
 
+def change(service, statement):
+    """How many rows of the service's database were changed."""
+    with contextlib.closing(sqlite3.connect(service.folder / "state/connect-bff.sqlite", timeout=10)) as database, database:
+        return database.execute(statement).rowcount
+
+
 def forged_deliveries(service):
     service.takes_deliveries(signature="bad")
     service.event(count=30)
@@ -121,8 +127,7 @@ def altered_event(service):
     service.takes_deliveries()
     service.event()
     # The sandbox never says two things under one id, so what was said the first time is changed here.
-    with contextlib.closing(sqlite3.connect(service.folder / "state/connect-bff.sqlite", timeout=10)) as database, database:
-        assert database.execute("UPDATE received SET digest = zeroblob(32)").rowcount == 1
+    assert change(service, "UPDATE received SET digest = zeroblob(32)") == 1
     event = json.loads(ask("GET", f"{service.control}/webhooks/deliveries")[1])["data"][0]["event"]
     service.sandbox("/webhooks/resend", event_id=event)
     service.until(lambda: 'received_total{result="altered"} 1' in service.metrics())
@@ -142,6 +147,22 @@ def reads_that_fail(service):
     service.fault(operation="status", kind="reset", count=1000)
     service.sandbox("/tariffs/expire", location_id=location)
     service.until(lambda: 'connect_bff_breaker_open{host="api"} 1' in service.metrics())
+
+
+def no_receiver(service):
+    service.connect()
+    service.until(lambda: 'deliveries_total{result="failed"}' in service.metrics())
+
+
+def events_given_up(service):
+    no_receiver(service)
+
+    def is_given_up():
+        # As if it had been away for days; again and again, since a try that is under way is written down after it.
+        change(service, "UPDATE event SET attempts = 9, due_at = 0 WHERE due_at > 0")
+        return re.search("^connect_bff_events_dead [^0]", service.metrics(), re.M)
+
+    service.until(is_given_up, seconds=60)
 
 
 def no_collector(service):
@@ -169,6 +190,8 @@ def few_files(service):
     subprocess.run(["prlimit", f"--pid={service.process.pid}", f"--nofile={limit}:{limit}"], check=True)
 
 
+NO_RECEIVER = {"BFF_EVENTS_URL": "http://127.0.0.1:9/events", "BFF_EVENTS_SECRET": f"whsec_{'a' * 44}"}
+
 TROUBLES = [
     (nothing, {}, []),
     (stopped, {}, ["ConnectBFFDown"]),
@@ -193,6 +216,8 @@ TROUBLES = [
     (no_deliveries, {}, ["ConnectBFFWebhooksMissing"]),
     (reads_that_fail, {}, ["ConnectBFFBreakerOpen", "ConnectBFFUpstreamFails", "ConnectBFFWebhooksWait"]),
     (altered_event, {}, ["ConnectBFFWebhookAltered"]),
+    (no_receiver, NO_RECEIVER, ["ConnectBFFEventsStuck"]),
+    (events_given_up, NO_RECEIVER, ["ConnectBFFEventsStuck", "ConnectBFFEventsDead"]),
     (no_collector, {"BFF_TRACES_URL": "http://127.0.0.1:9/v1/traces"}, ["ConnectBFFSpansLost"]),
     (no_cpu, {}, ["ConnectBFFLoopsLate"]),
     (strange_proxy, {"BFF_TRUSTED_PROXIES": "10.0.0.0/8"}, ["ConnectBFFProxyNotTrusted"]),
