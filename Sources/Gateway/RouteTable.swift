@@ -4,6 +4,7 @@ import Hummingbird
 import NIOCore
 package import Relay
 package import Logging
+package import Tracing
 
 /// Every route there is, and the one way in which a request reaches a handler.
 package struct RouteTable: Sendable {
@@ -12,6 +13,7 @@ package struct RouteTable: Sendable {
     private let logger: Logger
     private let authenticator: any Authenticator
     private let edge: EdgeRules
+    private let tracing: RequestTracing?
 
     /// - Parameters:
     ///   - origins: The origins whose scripts may read answers.
@@ -20,6 +22,7 @@ package struct RouteTable: Sendable {
     ///   - hosts: The names under which the service is reached, in lower case and without a port; empty for any.
     ///   - randomBytes: Makes request ids.
     ///   - log: Takes a line for each request; nil for the logger's own form.
+    ///   - tracer: Nil where nobody looks at traces.
     ///   - capacity: Requests that may be under way at a time, so that those accepted keep their pace. A quarter as many
     ///     may wait for a place; more are refused at once.
     ///   - patience: How long a request may wait for its place.
@@ -28,12 +31,13 @@ package struct RouteTable: Sendable {
         proxies: TrustedProxies, hosts: Set<String> = [], capacity: Int = 512,
         patience: Duration = .milliseconds(100),
         randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger,
-        log: (@Sendable (RequestLine) -> Void)? = nil
+        log: (@Sendable (RequestLine) -> Void)? = nil, tracer: (any Tracer)? = nil
     ) {
         self.routes = routes
         self.authenticator = authenticator
         self.randomBytes = randomBytes
         self.logger = logger
+        tracing = tracer.map { RequestTracing(tracer: $0, authenticator: authenticator) }
         edge = EdgeRules(
             routes: routes, crossOrigin: CrossOrigin(origins: origins, headers: authenticator.headers),
             underWay: UnderWay(capacity, patience: patience), limits: limits, proxies: proxies, hosts: hosts,
@@ -54,7 +58,8 @@ package struct RouteTable: Sendable {
     /// Hummingbird's router with this table in it.
     func router() -> Router<EdgeContext> {
         let router = Router(context: EdgeContext.self)
-        router.add(middleware: Edge(randomBytes: randomBytes, logger: logger, log: edge.write))
+        router.add(
+            middleware: Edge(randomBytes: randomBytes, logger: logger, log: edge.write, tracing: tracing))
         for (template, routes) in Dictionary(grouping: routes, by: \.template) {
             for method in Self.methods {
                 router.on(RouterPath(template), method: method) { request, context in

@@ -56,6 +56,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private var refusal: BFFError?
     private var body: ByteBuffer?
     private var call: RelayCall?
+    private var trace: CallTrace?
     private var answer: ByteBuffer?
     private var status = 0
     private var isChunked = false
@@ -309,11 +310,16 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             request.writeString(acceptLanguage)
             request.writeStaticString("\r\n")
         }
+        if let tracer = lane.tracer {
+            trace = CallTrace(tracer, method, route, number)
+            trace?.write(into: &request)
+        }
         request.writeStaticString("Content-Length: ")
         request.writeDecimal(body.readableBytes)
         request.writeStaticString("\r\n\r\n")
         request.writeImmutableBuffer(body)
-        let call = RelayCall(envelope, in: session, as: request, for: self, on: loop, at: lane.calls.now())
+        let call = RelayCall(
+            envelope, in: session, as: request, for: self, on: loop, in: trace, at: lane.calls.now())
         self.call = call
         do throws(BFFError) {
             try call.start()
@@ -439,10 +445,12 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     /// Writes the line of a request of ours and forgets it.
     private func over(_ status: Int, _ code: String? = nil) {
         let now = lane.calls.now()
-        lane.rules.write(
-            RequestLine(
-                number: number, method: method, route: route, status: status, code: code,
-                duration: since.duration(to: now)))
+        let line = RequestLine(
+            number: number, method: method, route: route, status: status, code: code,
+            duration: since.duration(to: now), trace: trace?.id)
+        trace?.requestEnded(line)
+        trace = nil
+        lane.rules.write(line)
         since = now
         refusal = nil
         body = nil

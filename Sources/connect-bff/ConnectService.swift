@@ -9,6 +9,7 @@ import Relay
 import ServiceLifecycle
 import Sessions
 import Telemetry
+import Tracing
 import UnixSignals
 import Webhooks
 
@@ -38,6 +39,8 @@ struct ConnectService {
     var events: EventDelivery.Receiver?
     let logger: Logger
     let metrics: PrometheusRegistry
+    /// Nil where nobody looks at traces.
+    var tracer: (any Tracer)?
     /// A short name of the key that seals connect tokens, for operators.
     var stateKey: @Sendable () -> String? = { nil }
     /// Takes a line for each request; nil for the logger's own form.
@@ -58,7 +61,7 @@ struct ConnectService {
         pages: [Route] = [], listening: @escaping @Sendable () async -> Void = {},
         reload: (@Sendable () async throws(Settings.Invalid) -> Credentials)? = nil
     ) async throws {
-        let flatpeak = FlatpeakClient(flatpeak, transport: transport, logger: logger)
+        let flatpeak = FlatpeakClient(flatpeak, transport: transport, tracer: tracer, logger: logger)
         let now: @Sendable () -> Date = { Date() }
         let ledger = SessionLedger(store: store, now: now, logger: logger)
         let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: now)
@@ -79,12 +82,13 @@ struct ConnectService {
                 + pages,
             authenticator: authenticator, origins: allowedOrigins,
             limits: Limits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
-            hosts: allowedHosts, randomBytes: Self.randomBytes, logger: logger, log: requestLog)
+            hosts: allowedHosts, randomBytes: Self.randomBytes, logger: logger, log: requestLog, tracer: tracer)
         let lane = try lane(sessions, flatpeak.relayCalls, table.laneRules)
         let condition: @Sendable () -> Condition = { [stateKey] in
             Condition(
                 flatpeak: flatpeak.condition, isReady: flatpeak.isReady && !isEnding(), store: ledger.debt,
-                stateKey: stateKey(), events: delivery.standing, requests: table.load, process: .now(), now: now())
+                webhooks: webhooks.facts, stateKey: stateKey(), events: delivery.standing, requests: table.load,
+                process: .now(), now: now())
         }
         let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()
         // The last one is stopped first: no request is taken any more while those under way still find a bearer, and
@@ -160,7 +164,7 @@ struct ConnectService {
         do {
             return try Lane(
                 sessions: sessions, calls: calls, rules: rules, certificateAuthorities: certificateAuthorities,
-                instance: Self.randomBytes(8).hexadecimal, limit: limits.relay, times: times,
+                instance: Self.randomBytes(8).hexadecimal, limit: limits.relay, times: times, tracer: tracer,
                 secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes)
         } catch {
             throw ExitCode.cannotStart.after(["cannot use FLATPEAK_CONNECT_URL or FLATPEAK_CA_FILE: \(error)"])

@@ -72,6 +72,7 @@ extension JSONLog {
             if let code = request.code { line.add("bff.code", code) }
             line.add("bff.milliseconds", Int(request.milliseconds))
             line.add("bff.request", request.number)
+            if let trace = request.trace { line.add("bff.trace", trace) }
             line.add("http.method", request.method)
             line.add("http.route", request.route)
             line.add("http.status", request.status)

@@ -34,6 +34,48 @@ import Testing
         }
     }
 
+    @Test("S40: a trace of the backend's goes through the program to Flatpeak and the collector, a stranger's does not")
+    func S40() async throws {
+        try await ServeProcess.run { serve in
+            let theirs = "4bf92f3577b34da6a3ce929d0e0e4736"
+            let parent = ("traceparent", "00-\(theirs)-00f067aa0ba902b7-01")
+            let minted = try await HTTP.send(
+                "POST", "\(serve.url)/v1/connect/sessions",
+                headers: serve.user("alice") + [("content-type", "application/json"), parent], body: Array("{}".utf8))
+            let token = try #require(try minted.json["connect_token"]?.text)
+            _ = try await HTTP.send(
+                "POST", "\(serve.url)/", headers: [("content-type", "application/json"), parent],
+                body: Array(#"{"connect_token":"\#(token)","route":"session_start"}"#.utf8))
+            // The customer goes home: a public route with a token in its query.
+            _ = try await HTTP.send("GET", "\(serve.url)/v1/connect/callback?fp_cot=\(token)", headers: [parent])
+
+            let requests = try await HTTP.send("GET", "\(serve.control)/requests").json["data"]?.items ?? []
+            let told = Dictionary(
+                requests.map { request in
+                    let headers = request["headers"]?.items ?? []
+                    return (
+                        request["operation"]?.text ?? "",
+                        headers.first { $0["name"]?.text?.lowercased() == "traceparent" }?["value"]?.text ?? ""
+                    )
+                }, uniquingKeysWith: { first, _ in first })
+            #expect(told["mint"]?.hasPrefix("00-\(theirs)-") == true)
+            for operation in ["connect", "claim"] {
+                let parent = try #require(told[operation], "\(told)")
+                #expect(parent.wholeMatch(of: /00-[0-9a-f]{32}-[0-9a-f]{16}-01/) != nil && !parent.contains(theirs))
+            }
+            #expect(await serve.stop() == 0)
+            let spans = try #require(serve.collector).text
+            for name in ["POST /v1/connect/sessions", "flatpeak.mint", "POST /", "flatpeak.relay"] {
+                #expect(spans.contains(#""name":"\#(name)""#), "\(name)")
+            }
+            let trace = try #require(serve.log.firstMatch(of: /"bff.trace":"([0-9a-f]{32})","http.method":"GET"/)).1
+            #expect(trace != theirs && spans.contains(#""traceId":"\#(trace)""#))
+            #expect(serve.log.contains(#""bff.trace":"\#(theirs)","http.method":"POST","http.route":"/v1/connect/s"#))
+            #expect(DevProcess.leaks(of: serve.credentials, in: spans).isEmpty, "S1")
+            #expect(!spans.contains(/cot_[0-9a-f]/), "S2")
+        }
+    }
+
     @Test func `a journey with a restart after every step ends as it would without`() async throws {
         try await ServeProcess.run(["BFF_RETURN_URLS": "myapp://done"]) { serve in
             let minted = try await serve.mint(as: "alice", ServeProcess.address).json

@@ -9,6 +9,7 @@ import Resilience
 import ServiceLifecycle
 import Sessions
 import Synchronization
+import Telemetry
 import TestSupport
 import Testing
 import Webhooks
@@ -28,6 +29,8 @@ struct Bench {
         var connectURL: String?
         var certificateAuthorities: String?
         var upstreamTLS: NIOSSLContext?
+        var authenticator: any Authenticator = DevAuthenticator()
+        var tracer: SpanTracer?
     }
 
     let port: Int
@@ -71,7 +74,8 @@ struct Bench {
             ])
         let scheme = setup.upstreamTLS == nil ? "http" : "https"
         let flatpeak = FlatpeakClient.scripted(
-            api, connectURL: setup.connectURL ?? "\(scheme)://127.0.0.1:\(upstream.port)", clock: clock)
+            api, connectURL: setup.connectURL ?? "\(scheme)://127.0.0.1:\(upstream.port)", clock: clock,
+            tracer: setup.tracer)
         let store = InMemoryStore()
         let ledger = SessionLedger(store: store, patience: .seconds(60), logger: .silent)
         let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: { clock.wall })
@@ -87,18 +91,18 @@ struct Bench {
                 webhooks: Webhooks(
                     sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
                     now: { clock.wall }, time: clock.time, logger: .silent), now: { clock.wall }),
-            authenticator: DevAuthenticator(), origins: setup.origins,
+            authenticator: setup.authenticator, origins: setup.origins,
             limits: Limits(mint: nil, address: setup.addressLimit, now: { clock.monotonic }), proxies: setup.proxies,
             hosts: setup.hosts, capacity: setup.capacity, patience: setup.patience, randomBytes: countingBytes(),
-            logger: .silent,
-            log: lines.append)
+            logger: .silent, log: lines.append, tracer: setup.tracer)
         var times = LaneTimes()
         // The clock is the test's; this is only how soon its moves are noticed.
         times.tick = .milliseconds(5)
         let lane = try Lane(
             sessions: sessions, calls: flatpeak.relayCalls, rules: table.laneRules,
             certificateAuthorities: setup.certificateAuthorities, instance: "self", limit: setup.callLimit,
-            times: times, secondsSince1970: { Int(clock.wall.timeIntervalSince1970) }, randomBytes: countingBytes())
+            times: times, tracer: setup.tracer, secondsSince1970: { Int(clock.wall.timeIntervalSince1970) },
+            randomBytes: countingBytes())
         let (ports, port) = AsyncStream<Int>.makeStream()
         let server = GatewayServer(table, lane: lane, at: .tcp(host: "127.0.0.1", port: 0), logger: .silent) {
             port.yield($0 ?? 0)

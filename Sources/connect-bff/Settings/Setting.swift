@@ -52,6 +52,7 @@ struct Setting: Sendable {
     static let addressLimit = Setting("BFF_LIMIT_ADDRESS", fallback: "1200/m")
     static let logLevel = Setting("BFF_LOG_LEVEL", fallback: "info")
     static let logFormat = Setting("BFF_LOG_FORMAT", fallback: "json")
+    static let tracesURL = Setting("BFF_TRACES_URL")
 
     /// Every setting there is, in the order of the README's table.
     static let all = [
@@ -60,7 +61,7 @@ struct Setting: Sendable {
         connectApps, returnURLs, allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile, trustedProxies,
         proxyUserHeader, serviceKeysFile, databaseURL, stateKey, keepSessions, keepIdempotency, eventsURL, eventsSecret,
         mintLimit, relayLimit,
-        addressLimit, logLevel, logFormat,
+        addressLimit, logLevel, logFormat, tracesURL,
     ]
 
     /// `FLATPEAK_ACCOUNT_ID` as `["flatpeak", "accountId"]`.

@@ -24,6 +24,7 @@ struct Settings: Sendable {
     let allowedOrigins: Set<String>
     let logLevel: Logger.Level
     let logFormat: LogFormat
+    let tracesURL: String?
     let authentication: Authentication
     let trustedProxies: TrustedProxies
     let limits: RateLimits
@@ -125,6 +126,9 @@ struct Settings: Sendable {
         let origins = await reader.value(.allowedOrigins, origins)
         let logLevel = await reader.value(.logLevel, choice(Logger.Level.self))
         let logFormat = await reader.value(.logFormat, choice(LogFormat.self))
+        let tracesURL = await reader.value(.tracesURL) { (text) throws(SettingsReader.Unfit) in
+            try WebAddress.server(text, path: true).text
+        }
         let authentication = await Authentication.read(&reader)
         let trustedProxies = await reader.value(.trustedProxies, proxies)
         let limits = await RateLimits.read(&reader)
@@ -158,7 +162,8 @@ struct Settings: Sendable {
             allowedHosts: hosts ?? [],
             allowedOrigins: (origins ?? Set(apps.compactMap(\.address.origin))).union(
                 [publicURL.origin].compactMap(\.self)), logLevel: logLevel,
-            logFormat: logFormat, authentication: authentication, trustedProxies: trustedProxies, limits: limits,
+            logFormat: logFormat, tracesURL: tracesURL, authentication: authentication, trustedProxies: trustedProxies,
+            limits: limits,
             state: state, events: events,
             warnings: reader.warnings)
     }
