@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `connect-bff serve` as an operator runs it.
@@ -73,6 +74,48 @@ import Testing
             #expect(serve.log.contains(#""bff.trace":"\#(theirs)","http.method":"POST","http.route":"/v1/connect/s"#))
             #expect(DevProcess.leaks(of: serve.credentials, in: spans).isEmpty, "S1")
             #expect(!spans.contains(/cot_[0-9a-f]/), "S2")
+        }
+    }
+
+    @Test("S8: whatever a stranger sends, a line of the log is one line, and commands no terminal")
+    func S8() async throws {
+        try await ServeProcess.run { serve in
+            let evil = #"\u000d\u000a{\"level\":\"critical\"}\u001b[2J"#
+            let json = "Host: a\r\nContent-Type: application/json\r\n"
+            let key = "Authorization: Bearer \(serve.serviceKey)\r\n"
+            let bodies = [
+                #"{"\#(evil)":1}"#, #"{"direction":"\#(evil)"}"#, #"{"return_url":"\#(evil)"}"#, "{\u{1b}[2J",
+            ]
+            let requests =
+                [
+                    "GET /v1/\u{1b}[2J HTTP/1.1\r\nHost: a\r\n\r\n", "GET /%0d%0a%1b[2J HTTP/1.1\r\nHost: a\r\n\r\n",
+                    "GET /v1/locations/loc%0a%1b[2J/status?x=%0a HTTP/1.1\r\nHost: a\r\n\(key)Connect-Subject: a\r\n\r\n",
+                    "GET /v1/locations HTTP/1.1\r\nHost: a\r\n\(key)Connect-Subject: \u{9b}2J\r\n\r\n",
+                    "GET /v1/locations HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \u{1b}[2J\r\n\r\n",
+                    "GET /livez HTTP/1.1\r\nHost: \u{1b}[2J\r\nX-Request-Id: \u{9b}2J\r\n\r\n", "\u{1b}[2J\r\n\r\n",
+                ]
+                + bodies.flatMap { body in
+                    ["/v1/connect/sessions", "/", "/v1/webhooks/flatpeak"].map { path in
+                        "POST \(path) HTTP/1.1\r\n\(json)\(key)Connect-Subject: a\r\n"
+                            + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+                    }
+                }
+            for request in requests {
+                let client = try await RawClient(port: serve.port)
+                try await client.send(request)
+                let answer = try await client.answer()
+                #expect(answer.status < 500, "\(request)")
+                await client.close()
+            }
+            #expect(await serve.stop() == 0)
+            let lines = serve.log.split(separator: "\n")
+            #expect(lines.count { $0.contains(#""message":"request""#) } >= requests.count)
+            for line in lines {
+                #expect((try? JSONDecoder().decode([String: String].self, from: Data(line.utf8))) != nil, "\(line)")
+                #expect(!line.contains(#""level":"critical""#))
+                #expect(
+                    !line.unicodeScalars.contains { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) }, "\(line)")
+            }
         }
     }
 

@@ -76,6 +76,7 @@ class Service:
             "FLATPEAK_CONNECT_URL": address("Connect"),
             "BFF_LISTEN": f"127.0.0.1:{port}",
             "BFF_ADMIN_LISTEN": f"127.0.0.1:{admin}",
+            "BFF_DRAIN": "0s",
             "BFF_PUBLIC_URL": f"http://localhost:{port}",
             "BFF_AUTH": "service",
             "BFF_SERVICE_KEYS_FILE": str(self.folder / "keys"),
