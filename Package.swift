@@ -41,6 +41,7 @@ extension Target.Dependency {
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let subprocess = product(name: "Subprocess", package: "swift-subprocess")
     static let systemPackage = product(name: "SystemPackage", package: "swift-system")
+    static let tracing = product(name: "Tracing", package: "swift-distributed-tracing")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let yams = product(name: "Yams", package: "Yams")
 }
@@ -53,6 +54,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
@@ -73,12 +75,12 @@ let package = Package(
         .target(name: "Core"),
         .target(name: "Keys", dependencies: ["Core", "COpenSSL"]),
         .target(name: "Resilience"),
-        .target(name: "Telemetry", dependencies: ["Core", .coreMetrics, .metrics]),
+        .target(name: "Telemetry", dependencies: ["Core", .coreMetrics, .metrics, .tracing]),
         .target(
             name: "Flatpeak",
             dependencies: [
                 "Core", "Keys", "Resilience", .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix,
-                .nioSSL,
+                .nioSSL, .tracing,
             ]),
         .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Keys", "Resilience", .logging, .metrics]),
         .target(
@@ -90,17 +92,18 @@ let package = Package(
         .target(
             name: "Relay",
             dependencies: [
-                "Core", "Flatpeak", "Resilience", "Sessions", .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
-                .nioTLS,
+                "Core", "Flatpeak", "Resilience", "Sessions", "Telemetry", .metrics, .nioCore, .nioHTTP1, .nioPosix,
+                .nioSSL, .nioTLS, .tracing,
             ]),
         .target(
             name: "Gateway",
             dependencies: [
-                "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", "Webhooks", .crypto, .cryptoExtras,
+                "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", "Telemetry", "Webhooks", .crypto,
+                .cryptoExtras,
                 .hummingbird, .hummingbirdCore, .httpTypes, .logging, .metrics, .nioCore, .nioExtras, .nioHTTPTypes,
                 .nioHTTPTypesHTTP1,
                 .nioPosix,
-                .serviceLifecycle,
+                .serviceLifecycle, .tracing,
             ],
             resources: [.embedInCode("openapi.yaml")]),
         .target(name: "Sandbox", dependencies: [.nioCore, .nioPosix, .nioHTTP1, .crypto, .cryptoExtras, .logging]),
@@ -109,7 +112,7 @@ let package = Package(
             dependencies: [
                 "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", "Telemetry", "Webhooks",
                 .argumentParser, .configuration, .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle,
-                .systemPackage, .unixSignals,
+                .systemPackage, .tracing, .unixSignals,
             ],
             resources: [
                 "app.js", "chart.js", "flow.js", "home.js", "icon.svg", "index.html", "kit.js", "memory.js",
@@ -118,12 +121,12 @@ let package = Package(
         .executableTarget(name: "flatpeak-sandbox", dependencies: ["Sandbox", .argumentParser, .logging]),
         .target(
             name: "TestSupport",
-            dependencies: ["Core", "Flatpeak", "Sessions", .logging, .nioCore, .nioPosix, .nioSSL],
+            dependencies: ["Core", "Flatpeak", "Sessions", .logging, .nioCore, .nioPosix, .nioSSL, .tracing],
             path: "Tests/TestSupport"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
         .testTarget(name: "KeysTests", dependencies: ["Core", "Keys", "TestSupport"]),
         .testTarget(name: "ResilienceTests", dependencies: ["Resilience"]),
-        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", .metrics]),
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", .metrics, .tracing]),
         .testTarget(
             name: "FlatpeakTests",
             dependencies: [
@@ -144,7 +147,8 @@ let package = Package(
         .testTarget(
             name: "RelayTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Relay", "Resilience", "Sessions", "TestSupport", "Webhooks",
+                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Resilience", "Sessions", "Telemetry", "TestSupport",
+                "Webhooks",
                 .httpTypes, .inMemoryLogging, .logging, .nioCore, .nioSSL, .serviceLifecycle,
             ]),
         .testTarget(

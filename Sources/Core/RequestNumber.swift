@@ -65,9 +65,12 @@ package struct RequestLine: Sendable {
     package var code: String?
     /// From its head to the end of its answer.
     package var duration: Duration
+    /// The id of its trace, in 32 hexadecimal digits; nil where nobody looks at traces.
+    package var trace: String?
 
     package init(
-        number: RequestNumber, method: String, route: String, status: Int, code: String? = nil, duration: Duration
+        number: RequestNumber, method: String, route: String, status: Int, code: String? = nil, duration: Duration,
+        trace: String? = nil
     ) {
         self.number = number
         self.method = method
@@ -75,6 +78,7 @@ package struct RequestLine: Sendable {
         self.status = status
         self.code = code
         self.duration = duration
+        self.trace = trace
     }
 
     /// The same in whole milliseconds, as log lines have it.

@@ -47,7 +47,8 @@ struct CallMetrics: Sendable {
 }
 
 extension TransportFailure {
-    fileprivate var label: String {
+    /// The failure in a word, for operators.
+    var label: String {
         switch self {
         case .notConnected: "not_connected"
         case .broken: "broken"

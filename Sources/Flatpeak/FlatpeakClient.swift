@@ -3,6 +3,7 @@ package import FoundationEssentials
 package import Logging
 import Resilience
 import Synchronization
+package import Tracing
 
 /// Flatpeak's API and the Connect host, as this service uses them.
 package final class FlatpeakClient: Sendable {
@@ -37,11 +38,15 @@ package final class FlatpeakClient: Sendable {
     private let tariffList = Mutex<Operation?>(nil)
     private let versionAlarm: Mutex<OncePer>
 
-    package init(_ settings: Settings, transport: any UpstreamTransport, time: UpstreamTime = .real, logger: Logger) {
+    /// - Parameter tracer: Nil where nobody looks at traces.
+    package init(
+        _ settings: Settings, transport: any UpstreamTransport, time: UpstreamTime = .real,
+        tracer: (any Tracer)? = nil, logger: Logger
+    ) {
         self.settings = settings
         self.time = time
         self.logger = logger
-        let upstream = Upstream(transport, time: time)
+        let upstream = Upstream(transport, time: time, tracer: tracer)
         self.upstream = upstream
         versionAlarm = Mutex(OncePer(.seconds(60)))
         bearers = BearerSource(settings.credentials, time: time, logger: logger) { (account, key) throws(BFFError) in

@@ -23,6 +23,8 @@ package struct HTTPTransport: UpstreamTransport {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         // Trying again is decided in one place, `CallPolicy`.
         configuration.connectionPool.retryConnectionEstablishment = false
+        // Which headers go out is decided in one place, and so is whose trace this is.
+        configuration.tracing.tracer = nil
         configuration.tlsConfiguration = .flatpeak(certificateAuthorities: certificateAuthorities)
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
@@ -89,20 +91,21 @@ extension HTTPTransport {
 }
 
 extension HTTPTransport {
-    /// Sends a body to somebody who is not Flatpeak, within 15 seconds.
+    /// Sends a body to somebody who is not Flatpeak, within `limit`.
     ///
     /// What is said in return matters to nobody, beyond 64 KiB not even to its end.
     /// - Returns: The status, and `Retry-After` in seconds from now.
     package func post(
-        _ body: [UInt8], to url: String, headers: [(name: String, value: String)]
+        _ body: [UInt8], to url: String, headers: [(name: String, value: String)],
+        within limit: Duration = .seconds(15)
     ) async throws(TransportFailure) -> (status: Int, retryAfter: Int?) {
         var message = HTTPClientRequest(url: url)
         message.method = .POST
         for (name, value) in headers { message.headers.add(name: name, value: value) }
         message.body = .bytes(ByteBuffer(bytes: body))
         do {
-            return try await withDeadline(.seconds(15), clock: ContinuousClock()) { [client, message] in
-                let answer = try await client.execute(message, timeout: .seconds(15))
+            return try await withDeadline(limit, clock: ContinuousClock()) { [client, message] in
+                let answer = try await client.execute(message, timeout: TimeAmount(limit))
                 _ = try? await answer.body.collect(upTo: 64 << 10)
                 return (
                     Int(answer.status.code),

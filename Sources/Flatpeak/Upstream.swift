@@ -1,17 +1,20 @@
 package import Core
 import Metrics
 import Synchronization
+import Tracing
 
 /// The driver of ``CallPolicy``: makes calls within their deadline and again where that is allowed.
 final class Upstream: Sendable {
     private let transport: any UpstreamTransport
     private let time: UpstreamTime
+    private let tracer: (any Tracer)?
     private let policy: Mutex<CallPolicy>
     private let kept = Mutex<[String: CallMetrics]>([:])
 
-    init(_ transport: any UpstreamTransport, time: UpstreamTime) {
+    init(_ transport: any UpstreamTransport, time: UpstreamTime, tracer: (any Tracer)? = nil) {
         self.transport = transport
         self.time = time
+        self.tracer = tracer
         policy = Mutex(CallPolicy(epoch: time.now()))
     }
 
@@ -27,7 +30,7 @@ final class Upstream: Sendable {
             try start(operation, attempt: attempt, at: started, metrics)
             var request = request
             request.timeLimit = started.duration(to: end)
-            let answer = await answer(to: request)
+            let answer = await tracedAnswer(to: request)
             let finished = time.now()
             let next = finish(
                 operation, attempt: attempt, answer.map { ($0.status, $0.retryAfter) }, started: started,
@@ -36,6 +39,31 @@ final class Upstream: Sendable {
             // Cancelled while waiting: the try that failed is the answer.
             guard (try? await time.sleep(wait)) != nil else { return try answer.mapError(\.told).get() }
             attempt += 1
+        }
+    }
+
+    /// One try in a span of its own, of which upstream is told; the trace is ours, whoever asked us.
+    private func tracedAnswer(to request: UpstreamRequest) async -> Result<UpstreamAnswer, TransportFailure> {
+        guard let tracer else { return await answer(to: request) }
+        let span = tracer.startSpan("flatpeak.\(request.operation.name)", ofKind: .client)
+        defer { span.end() }
+        var request = request
+        tracer.inject(span.context, into: &request.headers, using: HeaderInjector())
+        let answer = await answer(to: request)
+        switch answer {
+        case .success(let answer):
+            span.attributes["http.response.status_code"] = answer.status
+            if answer.status >= 500 { span.setStatus(SpanStatus(code: .error)) }
+        case .failure(let failure):
+            span.attributes["error.type"] = failure.label
+            span.setStatus(SpanStatus(code: .error))
+        }
+        return answer
+    }
+
+    private struct HeaderInjector: Injector {
+        func inject(_ value: String, forKey key: String, into headers: inout [(name: String, value: String)]) {
+            headers.append((name: key, value: value))
         }
     }
 

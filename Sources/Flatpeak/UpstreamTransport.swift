@@ -4,7 +4,7 @@ import Core
 package struct UpstreamRequest: Sendable {
     package let operation: Operation
     package let url: String
-    package let headers: [(name: String, value: String)]
+    package var headers: [(name: String, value: String)]
     package let body: [UInt8]?
     /// From the first byte sent to the last byte read.
     package var timeLimit: Duration

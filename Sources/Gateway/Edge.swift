@@ -5,6 +5,8 @@ package import Logging
 import NIOCore
 import Relay
 import Synchronization
+import Telemetry
+import Tracing
 
 /// What the edge knows of a request.
 struct EdgeContext: RequestContext {
@@ -32,6 +34,8 @@ struct Edge: RouterMiddleware {
     let randomBytes: @Sendable (Int) -> [UInt8]
     let logger: Logger
     let log: @Sendable (RequestLine) -> Void
+    /// Nil where nobody looks at traces.
+    let tracing: RequestTracing?
 
     /// In the place of a template, where no route was found.
     static let noRoute = "NotFound"
@@ -43,9 +47,12 @@ struct Edge: RouterMiddleware {
         let number = RequestNumber(random: randomBytes(12))
         context.id = RequestID(number)
         let started = ContinuousClock.now
+        let span = tracing?.begin(request, context)
         var response: Response
         do {
-            response = try await next(request, context)
+            response = try await InstrumentationContext.$current.withValue(span?.context) { [context] in
+                try await next(request, context)
+            }
         } catch let error as HTTPError where error.status == .notFound {
             response = Self.failure(
                 RouteTable.methods.contains(request.method) ? .notFound : .methodUnknown, context)
@@ -56,10 +63,12 @@ struct Edge: RouterMiddleware {
         }
         for field in Self.fields where response.headers[field.name] == nil { response.headers.append(field) }
         response.headers[.xRequestID] = context.id.text
-        log(
-            RequestLine(
-                number: number, method: request.method.rawValue, route: context.endpointPath ?? Self.noRoute,
-                status: response.status.code, code: context.told.code, duration: started.duration(to: .now)))
+        let line = RequestLine(
+            number: number, method: request.method.rawValue, route: context.endpointPath ?? Self.noRoute,
+            status: response.status.code, code: context.told.code, duration: started.duration(to: .now),
+            trace: span?.context.trace?.traceID)
+        if let span { tracing?.end(span, line) }
+        log(line)
         return response
     }
 
@@ -100,6 +109,7 @@ extension RequestLine {
             "http.status": "\(status)", "bff.milliseconds": "\(milliseconds)",
         ]
         if let code { metadata["bff.code"] = "\(code)" }
+        if let trace { metadata["bff.trace"] = "\(trace)" }
         logger.log(level: level, "request", metadata: metadata)
     }
 

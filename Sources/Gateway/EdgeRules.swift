@@ -11,7 +11,7 @@ final class EdgeRules: LaneRules {
     let underWay: UnderWay
     /// Deliveries of Flatpeak's under way: however many come, users find their places free, and a body of 256 KiB is
     /// held for each of these at most.
-    let deliveries = UnderWay(256)
+    let deliveries = UnderWay(256, patience: .zero)
     let limits: Limits
     let proxies: TrustedProxies
     /// The names under which this service is reached, in lower case and without a port; empty for any.
@@ -57,6 +57,7 @@ final class EdgeRules: LaneRules {
     }
 
     func enter() -> Bool { underWay.enter() }
+    func enterInTurn(_ told: @escaping @Sendable (Bool) -> Void) { underWay.enterInTurn(told) }
     func leave() { underWay.leave() }
 
     func admit(_ head: JudgedHead, from peer: Peer) throws(BFFError) {

@@ -2,10 +2,9 @@ package import Core
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import Resilience
 package import Relay
-import Synchronization
 package import Logging
+package import Tracing
 
 /// Every route there is, and the one way in which a request reaches a handler.
 package struct RouteTable: Sendable {
@@ -14,6 +13,7 @@ package struct RouteTable: Sendable {
     private let logger: Logger
     private let authenticator: any Authenticator
     private let edge: EdgeRules
+    private let tracing: RequestTracing?
 
     /// - Parameters:
     ///   - origins: The origins whose scripts may read answers.
@@ -22,26 +22,30 @@ package struct RouteTable: Sendable {
     ///   - hosts: The names under which the service is reached, in lower case and without a port; empty for any.
     ///   - randomBytes: Makes request ids.
     ///   - log: Takes a line for each request; nil for the logger's own form.
-    ///   - capacity: Requests that may be under way at a time; more are refused at once, so that those accepted keep
-    ///     their pace.
+    ///   - tracer: Nil where nobody looks at traces.
+    ///   - capacity: Requests that may be under way at a time, so that those accepted keep their pace. A quarter as many
+    ///     may wait for a place; more are refused at once.
+    ///   - patience: How long a request may wait for its place.
     package init(
         _ routes: [Route], authenticator: any Authenticator, origins: Set<String>, limits: Limits,
         proxies: TrustedProxies, hosts: Set<String> = [], capacity: Int = 512,
+        patience: Duration = .milliseconds(100),
         randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger,
-        log: (@Sendable (RequestLine) -> Void)? = nil
+        log: (@Sendable (RequestLine) -> Void)? = nil, tracer: (any Tracer)? = nil
     ) {
         self.routes = routes
         self.authenticator = authenticator
         self.randomBytes = randomBytes
         self.logger = logger
+        tracing = tracer.map { RequestTracing(tracer: $0, authenticator: authenticator) }
         edge = EdgeRules(
             routes: routes, crossOrigin: CrossOrigin(origins: origins, headers: authenticator.headers),
-            underWay: UnderWay(capacity), limits: limits, proxies: proxies, hosts: hosts,
+            underWay: UnderWay(capacity, patience: patience), limits: limits, proxies: proxies, hosts: hosts,
             log: log ?? { $0.write(to: logger) })
     }
 
-    /// Requests that have a place at this moment.
-    package var underWay: Int { edge.underWay.count }
+    /// Requests that have a place at this moment, and those that wait for one.
+    package var load: (underWay: Int, waiting: Int) { edge.underWay.load }
 
     /// The rules of this table for what is answered before the router.
     package var laneRules: any LaneRules { edge }
@@ -54,7 +58,8 @@ package struct RouteTable: Sendable {
     /// Hummingbird's router with this table in it.
     func router() -> Router<EdgeContext> {
         let router = Router(context: EdgeContext.self)
-        router.add(middleware: Edge(randomBytes: randomBytes, logger: logger, log: edge.write))
+        router.add(
+            middleware: Edge(randomBytes: randomBytes, logger: logger, log: edge.write, tracing: tracing))
         for (template, routes) in Dictionary(grouping: routes, by: \.template) {
             for method in Self.methods {
                 router.on(RouterPath(template), method: method) { request, context in
@@ -95,7 +100,9 @@ package struct RouteTable: Sendable {
 
     private func reply(of route: Route, to request: Request, _ context: EdgeContext) async -> Reply {
         if route.policy.isShed {
-            guard edge.enter() else { return .failure(.overloaded, in: route.policy.dialect, id: context.id) }
+            guard await edge.underWay.enterInTurn() else {
+                return .failure(.overloaded, in: route.policy.dialect, id: context.id)
+            }
         }
         defer { if route.policy.isShed { edge.leave() } }
         let caller = Caller(head: request.head, peer: Peer(context.channel))
@@ -186,19 +193,6 @@ package struct RouteTable: Sendable {
                 context.parameters.map { (String($0.key), String($0.value)) }, uniquingKeysWith: { first, _ in first }),
             query: request.uri.queryParameters.map { (String($0.key), String($0.value)) })
     }
-}
-
-/// How many requests are under way, over all connections.
-final class UnderWay: Sendable {
-    private let places: Mutex<Bulkhead>
-
-    init(_ capacity: Int) {
-        places = Mutex(Bulkhead(limit: capacity))
-    }
-
-    var count: Int { places.withLock { $0.underWay } }
-    func enter() -> Bool { places.withLock { $0.enter() } }
-    func leave() { places.withLock { $0.leave() } }
 }
 
 extension Request {

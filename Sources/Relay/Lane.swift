@@ -5,6 +5,7 @@ import NIOSSL
 package import Resilience
 package import Sessions
 import Synchronization
+package import Tracing
 
 /// The session relay's fast lane: `POST /` and `POST /v1/connect`, answered on the event loop of their connection.
 ///
@@ -23,6 +24,8 @@ package final class Lane: Sendable {
     let requestStart: ByteBuffer
     /// The wall clock, for the `Date` of answers.
     package let secondsSince1970: @Sendable () -> Int
+    /// Nil where nobody looks at traces.
+    let tracer: (any Tracer)?
     private let address: UpstreamAddress
     private let tls: NIOSSLContext?
     private let randomBytes: @Sendable (Int) -> [UInt8]
@@ -43,10 +46,12 @@ package final class Lane: Sendable {
     ///   - certificateAuthorities: A PEM file to trust instead of the system's roots.
     ///   - instance: Unique to this process, of `[A-Za-z0-9_-]`.
     ///   - limit: Calls per connect token; nil for no limit.
+    ///   - tracer: Nil where nobody looks at traces.
     ///   - secondsSince1970: The wall clock, for the `Date` of answers.
     package init(
         sessions: Sessions, calls: RelayCalls, rules: any LaneRules, certificateAuthorities: String? = nil,
         instance: String, limit: RateLimit?, times: LaneTimes = LaneTimes(), readsPlain: Bool = true,
+        tracer: (any Tracer)? = nil,
         secondsSince1970: @escaping @Sendable () -> Int, randomBytes: @escaping @Sendable (Int) -> [UInt8]
     ) throws {
         guard let address = UpstreamAddress(calls.url) else { throw BadAddress() }
@@ -59,6 +64,7 @@ package final class Lane: Sendable {
         self.rules = rules
         self.times = times
         self.readsPlain = readsPlain
+        self.tracer = tracer
         self.secondsSince1970 = secondsSince1970
         self.randomBytes = randomBytes
         buckets = Mutex(limit.map { RateLimiter($0, capacity: 100_000) })

@@ -61,6 +61,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private var refusal: BFFError?
     private var body: ByteBuffer?
     private var call: RelayCall?
+    private var trace: CallTrace?
     private var answer: ByteBuffer?
     private var status = 0
     private var isChunked = false
@@ -109,7 +110,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             isDecoderIdle = false
             return false
         }
-        guard turns.turn == .idle, held.isEmpty, let context, span.matches("POST", in: request.method),
+        guard turns.turn == .idle, held.isEmpty, span.matches("POST", in: request.method),
             let route = Lane.paths.first(where: { span.matches($0, in: request.target) })
         else { return false }
         begin(head, method: "POST")
@@ -120,7 +121,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             refuse(refusal)
         } else {
             body = bytes.getSlice(at: bytes.readerIndex + request.body.lowerBound, length: request.body.count)
-            submit(context)
+            submit()
         }
         return true
     }
@@ -190,7 +191,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             turns.endAfterAnswer()
             refuse(.bodyTooLarge(limit: lane.rules.bodyLimit))
         case (.reading, .end):
-            if let refusal { refuse(refusal) } else { submit(context) }
+            if let refusal { refuse(refusal) } else { submit() }
         case (.idle, _), (.asked, _), (.answering, _), (.closing, _), (.reading, .head): break
         }
     }
@@ -280,11 +281,33 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     // MARK: - A call of ours
 
-    private func submit(_ context: ChannelHandlerContext) {
+    private func submit() {
         turns.bodyArrived()
         let body = body ?? ByteBuffer()
         self.body = nil
-        guard lane.rules.enter() else { return refuse(.overloaded) }
+        if lane.rules.enter() { work(on: body) } else { enterInTurn(with: body) }
+    }
+
+    /// The service is full: the connection waits its turn.
+    private func enterInTurn(with body: ByteBuffer) {
+        let number = number, eventLoop = loop.eventLoop
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        lane.rules.enterInTurn { hasEntered in
+            eventLoop.execute { bound.value.turnCame(hasEntered, for: number, body) }
+        }
+    }
+
+    private func turnCame(_ hasEntered: Bool, for number: RequestNumber, _ body: ByteBuffer) {
+        guard turns.turn == .asked, self.number == number else {
+            // The client has left; the place is the next one's.
+            if hasEntered { lane.rules.leave() }
+            return
+        }
+        if hasEntered { work(on: body) } else { refuse(.overloaded) }
+    }
+
+    /// Takes the call up, in the place that it has.
+    private func work(on body: ByteBuffer) {
         var connectToken: ConnectToken?
         do throws(BFFError) {
             let envelope = try Envelope(body.readableBytesUInt8Span)
@@ -335,11 +358,16 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             request.writeString(acceptLanguage)
             request.writeStaticString("\r\n")
         }
+        if let tracer = lane.tracer {
+            trace = CallTrace(tracer, method, route, number)
+            trace?.write(into: &request)
+        }
         request.writeStaticString("Content-Length: ")
         request.writeDecimal(body.readableBytes)
         request.writeStaticString("\r\n\r\n")
         request.writeImmutableBuffer(body)
-        let call = RelayCall(envelope, in: session, as: request, for: self, on: loop, at: lane.calls.now())
+        let call = RelayCall(
+            envelope, in: session, as: request, for: self, on: loop, in: trace, at: lane.calls.now())
         self.call = call
         do throws(BFFError) {
             try call.start()
@@ -465,10 +493,12 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     /// Writes the line of a request of ours and forgets it.
     private func over(_ status: Int, _ code: String? = nil) {
         let now = lane.calls.now()
-        lane.rules.write(
-            RequestLine(
-                number: number, method: method, route: route, status: status, code: code,
-                duration: since.duration(to: now)))
+        let line = RequestLine(
+            number: number, method: method, route: route, status: status, code: code,
+            duration: since.duration(to: now), trace: trace?.id)
+        trace?.requestEnded(line)
+        trace = nil
+        lane.rules.write(line)
         since = now
         head = loop.noHead
         refusal = nil

@@ -9,6 +9,8 @@ package protocol LaneRules: Sendable {
     func isAddressed(by head: JudgedHead, on path: Substring) -> Bool
     /// Takes a place among the requests under way, over all connections; each one taken is given back.
     func enter() -> Bool
+    /// The same where there was none at once: waits for one, and tells in a moment whether it came, on any thread.
+    func enterInTurn(_ told: @escaping @Sendable (Bool) -> Void)
     func leave()
     /// Lets a caller through.
     /// - Throws: `rateLimited` or `originNotAllowed`.

@@ -33,19 +33,21 @@ final class RelayCall: AnswerReceiver {
     private var status = 0
     private var retryAfter: Int?
     private var connection: UpstreamConnection?
+    private let trace: CallTrace?
 
     var connectToken: ConnectToken { envelope.connectToken }
 
     /// - Parameter request: The call as it goes over the wire.
     init(
         _ envelope: Envelope, in session: SessionID, as request: ByteBuffer, for client: any CallClient,
-        on loop: LaneLoop, at now: ContinuousClock.Instant
+        on loop: LaneLoop, in trace: CallTrace?, at now: ContinuousClock.Instant
     ) {
         self.envelope = envelope
         self.session = session
         self.request = request
         self.client = client
         self.loop = loop
+        self.trace = trace
         lane = loop.lane
         tryStarted = now
         end = now + lane.calls.deadline
@@ -126,6 +128,7 @@ final class RelayCall: AnswerReceiver {
 
     private func over(_ tell: (any CallClient) -> Void) {
         lane.rules.leave()
+        trace?.callEnded(status)
         connection = nil
         let client = client
         self.client = nil

@@ -170,13 +170,18 @@ enum PostgresSchema {
         guard answers.joined().allSatisfy({ $0.bytes(0).map { keys.knows($0) } ?? true }) else {
             throw .unknownKey
         }
-        if answers[0].first?.bytes(0) != keys.currentID {
-            _ = try link.run([
-                PostgresStatement(
-                    "INSERT INTO sealing_key (id) VALUES ($1) ON CONFLICT (one) DO UPDATE SET id = EXCLUDED.id",
-                    .bytes(keys.currentID))
-            ])
-        }
+        try noteKey(link, keys)
+    }
+
+    /// Writes down under which key is sealed from now on: a node that does not have it must not start.
+    static func noteKey(_ link: PostgresLink, _ keys: SealingKeys) throws(PostgresError) {
+        let known = try link.run([PostgresStatement("SELECT id FROM sealing_key")])[0].first?.bytes(0)
+        guard known != keys.currentID else { return }
+        _ = try link.run([
+            PostgresStatement(
+                "INSERT INTO sealing_key (id) VALUES ($1) ON CONFLICT (one) DO UPDATE SET id = EXCLUDED.id",
+                .bytes(keys.currentID))
+        ])
     }
 
     /// The key ids of all that is sealed, each found with one look into the index: a DISTINCT would read all of it.

@@ -385,7 +385,12 @@ package final class PostgresStore: SessionStore, Outbox {
 extension PostgresStore {
     package func adopt(stateKeys: [[UInt8]]) async throws(BFFError) {
         keys.adopt(stateKeys)
-        do throws(PostgresError) { try await seal() } catch { throw failed(error) }
+        do throws(PostgresError) {
+            try await seal()
+            try await pool.use { [keys] (link) throws(PostgresError) in try PostgresSchema.noteKey(link, keys) }
+        } catch {
+            throw failed(error)
+        }
     }
 
     /// Seals under the first key what is sealed under another one.

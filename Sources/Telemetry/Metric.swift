@@ -10,11 +10,19 @@ package struct Metric: Sendable {
         case reading
         /// Goes up and down.
         case gauge
-        /// Seconds, in the buckets of ``Histogram``.
+        /// Seconds, in buckets from a relayed call to the longest deadline.
         case histogram
+        /// The same, in buckets up to the day for which Flatpeak repeats a delivery.
+        case delay
 
         /// The type as Prometheus knows it.
-        package var type: String { self == .reading ? "counter" : rawValue }
+        package var type: String {
+            switch self {
+            case .reading: "counter"
+            case .delay: "histogram"
+            case .counter, .gauge, .histogram: rawValue
+            }
+        }
     }
 
     /// The name as it is exported, with its unit at the end.
@@ -48,6 +56,7 @@ package struct Metric: Sendable {
             .counter, "connect_bff_untrusted_forwarding_total",
             "Requests that named another client in a header, from an address that is not in BFF_TRUSTED_PROXIES."),
         Metric(.gauge, "connect_bff_requests_under_way", "Requests that have a place at this moment."),
+        Metric(.gauge, "connect_bff_requests_waiting", "Requests that wait for a place at this moment."),
     ]
 
     private static let upstream = [
@@ -106,7 +115,7 @@ package struct Metric: Sendable {
         Metric(
             .counter, "connect_bff_webhooks_refused_total", ["why"],
             "Deliveries that were refused, by what is wrong with their signature."),
-        Metric(.histogram, "connect_bff_webhook_lag_seconds", "From an event to its first delivery."),
+        Metric(.delay, "connect_bff_webhook_lag_seconds", "From an event to its first delivery."),
         Metric(
             .counter, "connect_bff_webhook_gaps_total",
             "Events that no delivery told of; they were found in Flatpeak's list."),
@@ -119,6 +128,9 @@ package struct Metric: Sendable {
         Metric(
             .counter, "connect_bff_webhook_key_failures_total",
             "Times that Flatpeak's signing keys could not be read; the last good ones stay in use for a day."),
+        Metric(
+            .gauge, "connect_bff_webhook_keys_age_seconds",
+            "Time since Flatpeak's signing keys were read; +Inf when there are none to check with."),
         Metric(.gauge, "connect_bff_inbox_waiting_events", "Events that wait for their effect."),
     ]
 
@@ -139,6 +151,9 @@ package struct Metric: Sendable {
         Metric(
             .counter, "connect_bff_metric_series_refused_total",
             "Measurements that were dropped: their name is not known, or it had too many label values."),
+        Metric(
+            .counter, "connect_bff_spans_lost_total",
+            "Spans that did not reach the collector at BFF_TRACES_URL."),
         Metric(.reading, "process_cpu_seconds_total", "CPU time of this process, in user and kernel mode."),
         Metric(.gauge, "process_resident_memory_bytes", "Memory of this process that is in RAM."),
         Metric(.gauge, "process_virtual_memory_bytes", "Address space of this process."),

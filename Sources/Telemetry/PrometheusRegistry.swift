@@ -42,7 +42,9 @@ package final class PrometheusRegistry: MetricsFactory {
     }
 
     package func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
-        series(label, dimensions, .histogram) { Histogram() }
+        metrics[label]?.kind == .delay
+            ? series(label, dimensions, .delay) { Histogram(Histogram.delays) }
+            : series(label, dimensions, .histogram) { Histogram() }
     }
 
     // Series stay for as long as the process does.

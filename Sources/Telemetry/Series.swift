@@ -54,23 +54,33 @@ final class GaugeSeries: Series, RecorderHandler, MeterHandler {
 /// Durations, counted in buckets that are the same for all.
 final class Histogram: Series, TimerHandler {
     /// The upper ends of the buckets in nanoseconds: from a relayed call on the local network to the longest deadline.
-    static let ends: [Int64] =
+    static let calls: [Int64] =
         [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 20_000].map { $0 * 1_000_000 }
+    /// The same for what is repeated after 30 s, 1, 6, 12 and 24 hours (upstream.md §5.3).
+    static let delays: [Int64] =
+        [1, 5, 20, 40, 60, 300, 900, 1800, 3700, 7200, 22_000, 43_500, 87_000, 180_000].map { $0 * 1_000_000_000 }
 
+    private let ends: [Int64]
     /// One for each end, and one for all that took longer.
     private let counts = InlineArray<15, Atomic<Int>> { _ in Atomic(0) }
     private let nanoseconds = Atomic<Int64>(0)
 
+    /// - Parameter ends: 14 of them, in order.
+    init(_ ends: [Int64] = Histogram.calls) {
+        self.ends = ends
+        precondition(ends.count == counts.count - 1)
+    }
+
     func recordNanoseconds(_ duration: Int64) {
         var bucket = 0
-        while bucket < Self.ends.count, duration > Self.ends[bucket] { bucket += 1 }
+        while bucket < ends.count, duration > ends[bucket] { bucket += 1 }
         counts[bucket].add(1, ordering: .relaxed)
         nanoseconds.add(max(0, duration), ordering: .relaxed)
     }
 
     func write(_ name: String, _ labels: String, to text: inout String) {
         var count = 0
-        for (bucket, end) in (Self.ends.map { (Double($0) / 1e9).metricText } + ["+Inf"]).enumerated() {
+        for (bucket, end) in (ends.map { (Double($0) / 1e9).metricText } + ["+Inf"]).enumerated() {
             count += counts[bucket].load(ordering: .relaxed)
             let label = labels.isEmpty ? "le=\"\(end)\"" : "\(labels),le=\"\(end)\""
             text.line("\(name)_bucket", label, "\(count)")

@@ -4,7 +4,7 @@ import Sessions
 import Synchronization
 
 /// What an operator wants to know of the webhooks; counted since the process started.
-package struct WebhookFacts: Equatable, Sendable {
+package struct WebhookFacts: Encodable, Equatable, Sendable {
     /// Deliveries that were acknowledged, those that were known before among them.
     package var received = 0
     package var repeated = 0
@@ -15,8 +15,8 @@ package struct WebhookFacts: Equatable, Sendable {
     package var lastRefusal: String?
     package var lastRefusedAt: Date?
     package var lastReceivedAt: Date?
-    /// From an event to its first delivery, in seconds, as of the last one that was new.
-    package var lag: TimeInterval?
+    /// From an event to its first delivery, as of the last one that was new.
+    package var lagSeconds: TimeInterval?
     /// Events that no delivery told of: they were found in Flatpeak's list.
     package var gaps = 0
     /// When the list was last read to the end of what was missing.
@@ -28,6 +28,13 @@ package struct WebhookFacts: Equatable, Sendable {
     package var waitingSince: Date?
     /// How often an effect could not be had and is tried again.
     package var failures = 0
+    /// How long ago Flatpeak's signing keys were read; nil when there are none to check with.
+    package var keysAgeSeconds: Int64?
+
+    /// Tells swift-metrics what is only looked at when somebody asks.
+    package func record() {
+        Gauge(label: "connect_bff_webhook_keys_age_seconds").record(keysAgeSeconds.map(Double.init) ?? .infinity)
+    }
 }
 
 /// Keeps ``WebhookFacts`` and tells metrics the same.
@@ -55,7 +62,7 @@ final class WebhookRecord: Sendable {
             if receipt == .known { state.repeated += 1 }
             if receipt == .altered { state.altered += 1 }
             state.lastReceivedAt = now
-            state.lag = seconds ?? state.lag
+            state.lagSeconds = seconds ?? state.lagSeconds
         }
     }
 

@@ -58,10 +58,11 @@ package final class Webhooks: Sendable {
     }
 
     /// What an operator wants to know.
-    package var facts: WebhookFacts { record.facts }
-
-    /// How long ago Flatpeak's signing keys were read; nil when there are none to check with.
-    package var keysAge: Duration? { keys.age }
+    package var facts: WebhookFacts {
+        var facts = record.facts
+        facts.keysAgeSeconds = keys.age?.components.seconds
+        return facts
+    }
 
     /// Takes a delivery: when it returns, the event is durable, and may be acknowledged.
     /// - Throws: `signatureInvalid`; `deliveryUncheckable` or `storeUnavailable`, so that it is sent again; or

@@ -13,20 +13,23 @@ struct Condition: Sendable {
     let flatpeak: FlatpeakCondition
     let isReady: Bool
     let store: (owed: Int, isHealthy: Bool)
+    let webhooks: WebhookFacts
     /// A short name of the key that seals; nil for the one beside the database.
     let stateKey: String?
     let events: EventDelivery.Standing
-    let requestsUnderWay: Int
+    let requests: (underWay: Int, waiting: Int)
     let process: ProcessUsage?
     let now: Date
 
     /// Tells swift-metrics what is only looked at when somebody asks.
     func record() {
         flatpeak.record()
+        webhooks.record()
         Gauge(label: "connect_bff_ready").record(isReady ? 1 : 0)
         Gauge(label: "connect_bff_store_owed_sessions").record(store.owed)
         Gauge(label: "connect_bff_store_healthy").record(store.isHealthy ? 1 : 0)
-        Gauge(label: "connect_bff_requests_under_way").record(requestsUnderWay)
+        Gauge(label: "connect_bff_requests_under_way").record(requests.underWay)
+        Gauge(label: "connect_bff_requests_waiting").record(requests.waiting)
         process?.record()
     }
 
@@ -72,8 +75,10 @@ struct Condition: Sendable {
         let uptimeSeconds: Int?
         let flatpeak: Flatpeak
         let store: Store
+        let webhooks: WebhookFacts
         let events: Events
         let requestsUnderWay: Int
+        let requestsWaiting: Int
         let residentBytes: Int?
         let openFiles: Int?
 
@@ -96,10 +101,12 @@ struct Condition: Sendable {
             store = Store(
                 healthy: condition.store.isHealthy, owedSessions: condition.store.owed,
                 stateKeyFingerprint: condition.stateKey)
+            webhooks = condition.webhooks
             events = Events(
                 delivered: condition.events.hasReceiver, receiverSlowed: condition.events.isSlowed,
                 pending: condition.events.counts?.pending, dead: condition.events.counts?.dead)
-            requestsUnderWay = condition.requestsUnderWay
+            requestsUnderWay = condition.requests.underWay
+            requestsWaiting = condition.requests.waiting
             residentBytes = condition.process?.residentBytes
             openFiles = condition.process?.openFiles
         }

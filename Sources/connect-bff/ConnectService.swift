@@ -9,6 +9,7 @@ import Relay
 import ServiceLifecycle
 import Sessions
 import Telemetry
+import Tracing
 import UnixSignals
 import Webhooks
 
@@ -25,6 +26,8 @@ struct ConnectService {
     var mostConnections = 1000
     /// How long connections are still taken once the process was told to end.
     var drain = Duration.zero
+    /// How long a connection is held between two requests.
+    var keepAlive = LaneTimes().idle
     let allowedOrigins: Set<String>
     /// Empty for any.
     var allowedHosts: Set<String> = []
@@ -38,6 +41,8 @@ struct ConnectService {
     var events: EventDelivery.Receiver?
     let logger: Logger
     let metrics: PrometheusRegistry
+    /// Nil where nobody looks at traces.
+    var tracer: (any Tracer)?
     /// A short name of the key that seals connect tokens, for operators.
     var stateKey: @Sendable () -> String? = { nil }
     /// Takes a line for each request; nil for the logger's own form.
@@ -58,7 +63,7 @@ struct ConnectService {
         pages: [Route] = [], listening: @escaping @Sendable () async -> Void = {},
         reload: (@Sendable () async throws(Settings.Invalid) -> Credentials)? = nil
     ) async throws {
-        let flatpeak = FlatpeakClient(flatpeak, transport: transport, logger: logger)
+        let flatpeak = FlatpeakClient(flatpeak, transport: transport, tracer: tracer, logger: logger)
         let now: @Sendable () -> Date = { Date() }
         let ledger = SessionLedger(store: store, now: now, logger: logger)
         let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: now)
@@ -79,13 +84,13 @@ struct ConnectService {
                 + pages,
             authenticator: authenticator, origins: allowedOrigins,
             limits: Limits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
-            hosts: allowedHosts, randomBytes: Self.randomBytes, logger: logger, log: requestLog)
+            hosts: allowedHosts, randomBytes: Self.randomBytes, logger: logger, log: requestLog, tracer: tracer)
         let lane = try lane(sessions, flatpeak.relayCalls, table.laneRules)
         let condition: @Sendable () -> Condition = { [stateKey] in
             Condition(
                 flatpeak: flatpeak.condition, isReady: flatpeak.isReady && !isEnding(), store: ledger.debt,
-                stateKey: stateKey(), events: delivery.standing,
-                requestsUnderWay: table.underWay, process: .now(), now: now())
+                webhooks: webhooks.facts, stateKey: stateKey(), events: delivery.standing, requests: table.load,
+                process: .now(), now: now())
         }
         let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()
         // The last one is stopped first: no request is taken any more while those under way still find a bearer, and
@@ -156,11 +161,14 @@ struct ConnectService {
     private static let notifySocket = ProcessInfo.processInfo.environment["NOTIFY_SOCKET"]
 
     private func lane(_ sessions: Sessions, _ calls: RelayCalls, _ rules: any LaneRules) throws -> Lane {
+        var times = LaneTimes()
+        times.idle = keepAlive
         do {
             return try Lane(
                 sessions: sessions, calls: calls, rules: rules, certificateAuthorities: certificateAuthorities,
-                instance: Self.randomBytes(8).hexadecimal, limit: limits.relay,
-                readsPlain: readsPlainCalls, secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes)
+                instance: Self.randomBytes(8).hexadecimal, limit: limits.relay, times: times,
+                readsPlain: readsPlainCalls, tracer: tracer, secondsSince1970: Self.secondsSince1970,
+                randomBytes: Self.randomBytes)
         } catch {
             throw ExitCode.cannotStart.after(["cannot use FLATPEAK_CONNECT_URL or FLATPEAK_CA_FILE: \(error)"])
         }

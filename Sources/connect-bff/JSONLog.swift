@@ -72,6 +72,7 @@ extension JSONLog {
             if let code = request.code { line.add(field: "bff.code", code) }
             line.add(field: "bff.milliseconds", Int(request.milliseconds))
             line.add(field: "bff.request", request.number)
+            if let trace = request.trace { line.add(field: "bff.trace", trace) }
             line.add(field: "http.method", request.method)
             line.add(field: "http.route", request.route)
             line.add(field: "http.status", request.status)

@@ -1,10 +1,12 @@
 import Logging
+import Telemetry
+import Tracing
 
 /// Writes each log event as one line of JSON.
 struct JSONLogHandler: LogHandler {
     var logLevel: Logger.Level = .info
     var metadata: Logger.Metadata = [:]
-    var metadataProvider: Logger.MetadataProvider?
+    var metadataProvider: Logger.MetadataProvider? = .trace
     private let log: JSONLog
 
     init(_ log: JSONLog) {
@@ -25,6 +27,13 @@ struct JSONLogHandler: LogHandler {
         log.add(isUrgent: event.level >= .warning) { line in
             for (name, value) in fields.sorted(by: { $0.key < $1.key }) { line.add(name, value) }
         }
+    }
+}
+
+extension Logger.MetadataProvider {
+    /// The id of the trace to which the current work belongs, where there is one.
+    static let trace = Logger.MetadataProvider {
+        InstrumentationContext.current?.trace.map { ["bff.trace": "\($0.traceID)"] } ?? [:]
     }
 }
 

@@ -53,7 +53,8 @@ struct Serve: AsyncParsableCommand {
         for warning in settings.warnings { logger.warning("\(warning)") }
         let store = try await settings.state.open(logger)
         let transport = HTTPTransport(certificateAuthorities: settings.certificateAuthorities)
-        // Neither the identity provider nor the receiver of events is Flatpeak: FLATPEAK_CA_FILE says nothing about them.
+        // Neither the identity provider nor the receiver of events or spans is Flatpeak: FLATPEAK_CA_FILE says nothing
+        // about them.
         let others = HTTPTransport()
         let (authenticator, reloadServiceKeys) = authenticator(settings, others, logger)
         let events = settings.events.map { events in
@@ -67,24 +68,34 @@ struct Serve: AsyncParsableCommand {
             read: { [config] () throws(Settings.Invalid) in
                 try await Settings.state(environment: environment, file: config)
             }, logger: logger)
+        let spans = settings.tracesURL.map { url in
+            SpanExport { document in
+                let answer = try? await others.post(
+                    document, to: url, headers: [("content-type", "application/json")], within: .seconds(5))
+                return answer.map { (200..<300).contains($0.status) } ?? false
+            }
+        }
         let service = ConnectService(
             flatpeak: settings.flatpeak, transport: transport,
             certificateAuthorities: settings.certificateAuthorities, sessions: settings.sessions,
             listen: settings.listen, adminListen: settings.adminListen,
             // What is left is for connections to Flatpeak, files, and the database.
             mostConnections: openFiles - min(openFiles / 4, 512), drain: settings.drain,
-            allowedOrigins: settings.allowedOrigins, allowedHosts: settings.allowedHosts, authenticator: authenticator,
-            trustedProxies: settings.trustedProxies, limits: settings.limits,
-            readsPlainCalls: settings.relayReader == .plain, store: store, events: events,
-            logger: logger,
-            metrics: metrics, stateKey: { stateKeys.fingerprint },
+            keepAlive: settings.keepAlive, allowedOrigins: settings.allowedOrigins, allowedHosts: settings.allowedHosts,
+            authenticator: authenticator, trustedProxies: settings.trustedProxies, limits: settings.limits,
+            readsPlainCalls: settings.relayReader == .plain, store: store, events: events, logger: logger,
+            metrics: metrics, tracer: spans.map { spans in SpanTracer { spans.add($0) } },
+            stateKey: { stateKeys.fingerprint },
             requestLog: Self.requestLog(from: settings.logLevel) { [format = settings.logFormat] line in
                 switch format {
                 case .json: log.add(line)
                 case .text: text.add(line)
                 }
             },
-            always: [BackgroundWork("log") { await Self.keepFlushing(log) }],
+            always: [BackgroundWork("log") { await Self.keepFlushing(log) }]
+                + (spans.map { spans in
+                    [BackgroundWork("spans", { await spans.run() }, finish: { await spans.flush() })]
+                } ?? []),
             flush: { log.flush() })
         do {
             try await service.run(reload: { [config, logger] () throws(Settings.Invalid) in

@@ -38,7 +38,7 @@ final class StateKeys: Sendable {
             do throws(BFFError) {
                 try await store.adopt(stateKeys: keys)
                 inUse.withLock { $0 = keys }
-                logger.notice("connect tokens are sealed under the new state key")
+                logger.notice("changed state keys are in use; connect tokens are sealed under the first")
             } catch {
                 failed("the store cannot be written now; it is tried again")
             }

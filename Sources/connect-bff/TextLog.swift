@@ -25,7 +25,7 @@ struct TextLog: Sendable {
             request.level, "\(request.method) \(request.route) \(request.status) in \(request.milliseconds) ms",
             (request.code.map { [(name: "code", value: $0)] } ?? []) + [
                 (name: "request", value: RequestID(request.number).text)
-            ])
+            ] + (request.trace.map { [(name: "trace", value: $0)] } ?? []))
     }
 
     /// Text that can neither begin another line nor command a terminal, with connect tokens masked.
@@ -70,7 +70,7 @@ struct TextLog: Sendable {
 struct TextLogHandler: LogHandler {
     var logLevel: Logger.Level = .info
     var metadata: Logger.Metadata = [:]
-    var metadataProvider: Logger.MetadataProvider?
+    var metadataProvider: Logger.MetadataProvider? = .trace
     let log: TextLog
 
     init(_ log: TextLog) {

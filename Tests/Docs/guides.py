@@ -10,22 +10,14 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
+
+from service import ACCOUNT, BIN, KEY, ask, keep
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
-BIN = pathlib.Path(os.environ["CONNECT_BFF_BIN"])
-KEYS = {"ACCOUNT_ID": "acc_guides000001", "API_KEY": "sk_test_guides000001", "NEW_API_KEY": "sk_test_guides000002"}
-
-
-def ask(method, url, body=None, headers=()):
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"content-type": "application/json", **dict(headers)}, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
+JARS = ":".join(
+    f"/usr/share/java/{name}.jar"
+    for name in ["com.android.json", "kotlin-stdlib", "kotlinx-coroutines-core", "atomicfu", "atomicfu-common"])
+KEYS = {"ACCOUNT_ID": ACCOUNT, "API_KEY": KEY, "NEW_API_KEY": "sk_test_kanarienvogel4"}
 
 
 def blocks(page):
@@ -85,6 +77,8 @@ def program(name, *arguments, until, **environment):
         finally:
             process.terminate()
             process.wait(30)
+            if name == "connect-bff":
+                keep("log", pathlib.Path(log.name).read_bytes())
 
 
 class Load:
@@ -160,6 +154,9 @@ def operate():
                 load.over.set()
             reader.do("kill %1; wait %1 || true")
             reader.close()
+            for kind, file in [("log", "/var/log/connect-bff.log"), ("database", "/var/lib/connect-bff/connect-bff.sqlite")]:
+                if pathlib.Path(file).exists():
+                    keep(kind, pathlib.Path(file).read_bytes())
 
 
 def service_key():
@@ -179,27 +176,30 @@ def restart(load, environment):
 
 
 def beside_dev(page):
-    """The blocks of a page that speaks of `connect-bff dev`."""
+    """The blocks of a page that speaks of `connect-bff dev`: what a reader types, and the clients that an app has."""
     count = 0
-    with program("connect-bff", "dev", until="Ctrl-C stops."), tempfile.TemporaryDirectory() as folder:
-        reader = Reader(folder)
-        try:
-            for _, language, text in blocks(page):
-                if language == "sh":
-                    reader.do(text)
-                    count += 1
-        finally:
-            reader.close()
+    with tempfile.TemporaryDirectory() as folder:
+        clients = list(compiled(page, pathlib.Path(folder)))
+        with program("connect-bff", "dev", until="Ctrl-C stops."):
+            reader = Reader(folder)
+            try:
+                for _, language, text in blocks(page):
+                    if language == "sh":
+                        reader.do(text)
+                        count += 1
+            finally:
+                reader.close()
+            for client in clients:
+                subprocess.run([*client, "http://localhost:8080"], check=True, timeout=60)
     assert count, f"{page} has no command"
-    print(f"{page}: {count} blocks of commands work")
+    print(f"{page}: {count} blocks of commands and {len(clients)} clients work")
 
 
 def code(page):
-    """What an app's code in a page asks for and reads is in openapi.yaml; what is Swift compiles."""
+    """What an app's code in a page asks for and reads is in openapi.yaml."""
     contract = (ROOT / "openapi.yaml").read_text()
     paths = set(re.findall(r"^  (/\S*):", contract, re.M))
     fields = set(re.findall(r"^ +([a-z_]+):", contract, re.M)) | set(re.findall(r"[{ ]([a-z_]+):", contract))
-    swift = ""
     for _, language, text in blocks(page):
         if language not in ("swift", "kotlin", "js"):
             continue
@@ -208,14 +208,34 @@ def code(page):
             assert template in paths, f"{page}: {path} is not in openapi.yaml"
         for name in re.findall(r'[."]([a-z]+_[a-z_]+)\b', text):
             assert name in fields, f"{page}: {name} is not in openapi.yaml"
-        if language == "swift" and "SwiftUI" not in text:
-            swift += text + "\n"
-    if swift:
-        with tempfile.TemporaryDirectory() as folder:
-            file = pathlib.Path(folder) / "guide.swift"
-            file.write_text(swift)
-            subprocess.run(["swiftc", "-swift-version", "6", "-typecheck", "-parse-as-library", str(file)], check=True)
     print(f"{page}: its code follows openapi.yaml")
+
+
+def compiled(page, folder):
+    """The commands that start the clients of a page, in Swift and Kotlin, each with the customer beside this file."""
+    files = {"swift": [], "kotlin": []}
+    for number, (_, language, text) in enumerate(blocks(page)):
+        if language not in files:
+            continue
+        file = folder / f"Block{number}.{'kt' if language == 'kotlin' else language}"
+        file.write_text(text + "\n")
+        if "import SwiftUI" in text:
+            # Linux has none of it: its syntax is all that can be checked.
+            subprocess.run(["swiftc", "-swift-version", "6", "-parse", file], check=True)
+        else:
+            files[language].append(file)
+    beside = ROOT / "Tests/Docs"
+    if files["swift"]:
+        client = folder / "client"
+        subprocess.run(
+            ["swiftc", "-swift-version", "6", "-parse-as-library", *files["swift"], beside / "customer.swift", "-o", client],
+            check=True)
+        yield [client]
+    if files["kotlin"]:
+        classes = folder / "classes"
+        sources = [*files["kotlin"], *beside.glob("android/*.kt"), beside / "Customer.kt"]
+        subprocess.run(["kotlinc", "-nowarn", "-cp", JARS, *sources, "-d", classes], check=True)
+        yield ["java", "-cp", f"{classes}:{JARS}", "CustomerKt"]
 
 
 def isolate():

@@ -7,7 +7,7 @@ import Foundation
 enum Canary {
     static let marker = "kanarienvogel"
 
-    enum Kind: String { case answer, log, proxy, database }
+    enum Kind: String { case answer, log, trace, proxy, database }
 
     private static let folder = ProcessInfo.processInfo.environment["BFF_TEST_CANARY"]
     static var isWatching: Bool { folder != nil }

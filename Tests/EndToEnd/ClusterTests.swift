@@ -271,6 +271,52 @@ import Testing
         }
     }
 
+    @Test func `the state key is replaced on all nodes without a restart`() async throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "bff-state-key-\(UUID())").path
+        let old = Data(repeating: 1, count: 32).base64EncodedString()
+        let new = Data(repeating: 2, count: 32).base64EncodedString()
+        let write = { (text: String) in
+            try Data(text.utf8).write(to: URL(filePath: file), options: .atomic)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
+        }
+        try write(old)
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try await Cluster.run(nodes: 2, stateKeyFile: file) { cluster in
+            let nodes = cluster.nodes
+            let taken = { (node: ServeProcess) in
+                node.log.components(separatedBy: "changed state keys are in use").count - 1
+            }
+            var tokens: [String] = []
+            for (round, keys) in ["\(old),\(new)", "\(new),\(old)", new].enumerated() {
+                try write(keys)
+                for (index, node) in nodes.enumerated() {
+                    node.send(.terminalClosed)
+                    try await eventually(within: .seconds(10), "\(node.log.suffix(2000))") { taken(node) == round + 1 }
+                    // Meanwhile the nodes are a round apart.
+                    for one in nodes {
+                        let minted = try await one.mint(as: "alice")
+                        #expect(minted.status == 201)
+                        tokens.append(try #require(try minted.json["connect_token"]?.text))
+                    }
+                    for (number, token) in tokens.enumerated() {
+                        let other = nodes[(number + index + 1) % 2]
+                        #expect(try await other.relay(token, "session_start").status == 200, "\(round) \(number)")
+                    }
+                }
+            }
+            for node in nodes {
+                #expect(node.log.components(separatedBy: "\"listening\"").count == 2, "it was restarted")
+                let status = try await HTTP.send("GET", "\(node.adminURL)/status")
+                #expect(try status.json["store"]?["state_key_fingerprint"]?.text?.isEmpty == false)
+            }
+            // One that never had the old key opens all of them.
+            let late = try nodes[0].joined()
+            try await late.start()
+            for token in tokens { #expect(try await late.relay(token, "session_start").status == 200) }
+            await late.stop()
+        }
+    }
+
     @Test func `a node with another state key than the others does not start, and says why`() async throws {
         try await Cluster.run(nodes: 1) { cluster in
             let stranger = try cluster.nodes[0].joined(by: [
@@ -291,12 +337,19 @@ private struct Cluster {
     let server: PostgresServer
     let nodes: [ServeProcess]
 
+    /// - Parameter stateKeyFile: Where the key is; nil for one in the settings.
     static func run(
-        nodes count: Int, _ more: [String: String] = [:], _ body: (Cluster) async throws -> Void
+        nodes count: Int, _ more: [String: String] = [:], stateKeyFile: String? = nil,
+        _ body: (Cluster) async throws -> Void
     ) async throws {
         let server = PostgresServer(port: try FreePort.find())
         defer { server.stop() }
-        try await ServeProcess.run(settings(try await server.newDatabase()).merging(more) { $1 }) { first in
+        var settings = settings(try await server.newDatabase()).merging(more) { $1 }
+        if let stateKeyFile {
+            settings["BFF_STATE_KEY"] = nil
+            settings["BFF_STATE_KEY_FILE"] = stateKeyFile
+        }
+        try await ServeProcess.run(settings) { first in
             var nodes = [first]
             try await Program.run {
                 while nodes.count < count {

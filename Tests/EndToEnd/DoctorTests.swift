@@ -120,6 +120,33 @@ import Testing
         }
     }
 
+    @Test func `systemd holds the socket: the proxy is judged by what the service counts`() async throws {
+        try await ServeProcess.run(["BFF_TRUSTED_PROXIES": "10.0.0.0/8"], holdingSocket: true, starting: false) {
+            serve in
+            func finding(_ report: Report, _ check: String) -> String? {
+                report.findings.first { $0.check == check }.map { "\($0.verdict): \($0.meaning)" }
+            }
+            let fresh = try await examine(serve)
+            #expect(fresh.healthy && fresh.trouble.isEmpty, "\(fresh.trouble)")
+            #expect(finding(fresh, "listeners")?.hasPrefix("ok: systemd holds the service's socket") == true)
+            #expect(finding(fresh, "proxy") == "skipped: systemd holds the socket; start the service, and ask again")
+            try await serve.start()
+            let beside = try await examine(serve)
+            #expect(beside.healthy && beside.trouble.isEmpty, "\(beside.trouble)")
+            #expect(finding(beside, "proxy")?.hasPrefix("ok: a request for http://localhost") == true)
+            try await Nginx.run(before: serve.url) { nginx in
+                let report = try await examine(serve, ["BFF_PUBLIC_URL": nginx.url])
+                #expect(report.trouble.map(\.check) == ["proxy"], "\(report.trouble)")
+                #expect(
+                    report.trouble.first?.meaning.contains("a proxy between \(nginx.url) and this service is not in")
+                        == true)
+            }
+            let elsewhere = try await examine(serve, ["BFF_PUBLIC_URL": "http://127.0.0.1:\(try FreePort.find())"])
+            #expect(elsewhere.trouble.map(\.check) == ["proxy"], "\(elsewhere.trouble)")
+            #expect(elsewhere.trouble.first?.meaning.contains("does not come to this service") == true)
+        }
+    }
+
     @Test func `an upstream that is ourselves`() async throws {
         try await ServeProcess.run(starting: false) { serve in
             let report = try await examine(serve, ["FLATPEAK_CONNECT_URL": serve.url])

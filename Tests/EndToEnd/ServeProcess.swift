@@ -19,6 +19,8 @@ final class ServeProcess: Sendable {
     private let holdsSocket: Bool
     /// Nil for a node that joined another one.
     private let sandbox: Program?
+    /// Takes its traces; nil where it makes none.
+    let collector: Collector?
     private let environment: [String: String]
     private let service: Mutex<Program?> = Mutex(nil)
     /// What ended processes wrote.
@@ -28,12 +30,14 @@ final class ServeProcess: Sendable {
     /// Everything that it ever wrote.
     var log: String { said.text + (service.withLock { $0?.output.text } ?? "") }
 
-    /// - Parameter starting: Whether the service runs from the beginning.
+    /// - Parameters:
+    ///   - starting: Whether the service runs from the beginning.
+    ///   - tracing: Whether it sends its spans to a collector.
     static func run(
-        _ settings: [String: String] = [:], holdingSocket: Bool = false, starting: Bool = true,
+        _ settings: [String: String] = [:], holdingSocket: Bool = false, starting: Bool = true, tracing: Bool = true,
         _ body: (ServeProcess) async throws -> Void
     ) async throws {
-        let serve = try await ServeProcess(settings, holdsSocket: holdingSocket)
+        let serve = try await ServeProcess(settings, holdsSocket: holdingSocket, tracing: tracing)
         try await Program.run {
             if starting { try await serve.start() }
             try await body(serve)
@@ -43,8 +47,9 @@ final class ServeProcess: Sendable {
     }
 
     /// - Parameter holdsSocket: Whether something else holds the listening socket, as systemd does.
-    private init(_ settings: [String: String], holdsSocket: Bool) async throws {
+    private init(_ settings: [String: String], holdsSocket: Bool, tracing: Bool) async throws {
         self.holdsSocket = holdsSocket
+        collector = tracing ? try await Collector() : nil
         folder = FileManager.default.temporaryDirectory.appending(path: "bff-serve-\(UUID())").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let account = "acc_\(Canary.marker)\(UUID().uuidString.prefix(8))",
@@ -82,7 +87,7 @@ final class ServeProcess: Sendable {
             "BFF_AUTH": "service", "BFF_SERVICE_KEYS_FILE": "\(folder)/keys", "BFF_LOG_LEVEL": "trace",
             "BFF_DATABASE_URL": "sqlite:\(folder)/state/connect-bff.sqlite", "BFF_LIMIT_MINT": "100000/s",
             "BFF_LIMIT_ADDRESS": "100000/s",
-        ].merging(settings) { _, given in given }
+        ].merging(collector.map { ["BFF_TRACES_URL": $0.url] } ?? [:]) { $1 }.merging(settings) { $1 }
     }
 
     /// Another node of the same service, not started yet.
@@ -93,6 +98,7 @@ final class ServeProcess: Sendable {
     private init(joining first: ServeProcess, _ settings: [String: String]) throws {
         (folder, control, serviceKey, credentials) = (first.folder, first.control, first.serviceKey, first.credentials)
         sandbox = nil
+        collector = nil
         holdsSocket = false
         port = try FreePort.find()
         let adminPort = try FreePort.find()
@@ -169,6 +175,7 @@ final class ServeProcess: Sendable {
     private func remove() async {
         await stop()
         await sandbox?.stop()
+        await collector?.stop()
         for file in (try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/state")) ?? []
         where !file.hasSuffix(".key") {
             Canary.keep(.database, FileManager.default.contents(atPath: "\(folder)/state/\(file)"))

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `connect-bff serve` as an operator runs it.
@@ -31,6 +32,90 @@ import Testing
             }
             #expect(DevProcess.leaks(of: serve.credentials, in: serve.log + minted.text).isEmpty, "S1")
             #expect(!serve.log.contains(/cot_[0-9a-f]/), "S2")
+        }
+    }
+
+    @Test("S40: a trace of the backend's goes through the program to Flatpeak and the collector, a stranger's does not")
+    func S40() async throws {
+        try await ServeProcess.run { serve in
+            let theirs = "4bf92f3577b34da6a3ce929d0e0e4736"
+            let parent = ("traceparent", "00-\(theirs)-00f067aa0ba902b7-01")
+            let minted = try await HTTP.send(
+                "POST", "\(serve.url)/v1/connect/sessions",
+                headers: serve.user("alice") + [("content-type", "application/json"), parent], body: Array("{}".utf8))
+            let token = try #require(try minted.json["connect_token"]?.text)
+            _ = try await HTTP.send(
+                "POST", "\(serve.url)/", headers: [("content-type", "application/json"), parent],
+                body: Array(#"{"connect_token":"\#(token)","route":"session_start"}"#.utf8))
+            // The customer goes home: a public route with a token in its query.
+            _ = try await HTTP.send("GET", "\(serve.url)/v1/connect/callback?fp_cot=\(token)", headers: [parent])
+
+            let requests = try await HTTP.send("GET", "\(serve.control)/requests").json["data"]?.items ?? []
+            let told = Dictionary(
+                requests.map { request in
+                    let headers = request["headers"]?.items ?? []
+                    return (
+                        request["operation"]?.text ?? "",
+                        headers.first { $0["name"]?.text?.lowercased() == "traceparent" }?["value"]?.text ?? ""
+                    )
+                }, uniquingKeysWith: { first, _ in first })
+            #expect(told["mint"]?.hasPrefix("00-\(theirs)-") == true)
+            for operation in ["connect", "claim"] {
+                let parent = try #require(told[operation], "\(told)")
+                #expect(parent.wholeMatch(of: /00-[0-9a-f]{32}-[0-9a-f]{16}-01/) != nil && !parent.contains(theirs))
+            }
+            #expect(await serve.stop() == 0)
+            let spans = try #require(serve.collector).text
+            for name in ["POST /v1/connect/sessions", "flatpeak.mint", "POST /", "flatpeak.relay"] {
+                #expect(spans.contains(#""name":"\#(name)""#), "\(name)")
+            }
+            let trace = try #require(serve.log.firstMatch(of: /"bff.trace":"([0-9a-f]{32})","http.method":"GET"/)).1
+            #expect(trace != theirs && spans.contains(#""traceId":"\#(trace)""#))
+            #expect(serve.log.contains(#""bff.trace":"\#(theirs)","http.method":"POST","http.route":"/v1/connect/s"#))
+            #expect(DevProcess.leaks(of: serve.credentials, in: spans).isEmpty, "S1")
+            #expect(!spans.contains(/cot_[0-9a-f]/), "S2")
+        }
+    }
+
+    @Test("S8: whatever a stranger sends, a line of the log is one line, and commands no terminal")
+    func S8() async throws {
+        try await ServeProcess.run { serve in
+            let evil = #"\u000d\u000a{\"level\":\"critical\"}\u001b[2J"#
+            let json = "Host: a\r\nContent-Type: application/json\r\n"
+            let key = "Authorization: Bearer \(serve.serviceKey)\r\n"
+            let bodies = [
+                #"{"\#(evil)":1}"#, #"{"direction":"\#(evil)"}"#, #"{"return_url":"\#(evil)"}"#, "{\u{1b}[2J",
+            ]
+            let requests =
+                [
+                    "GET /v1/\u{1b}[2J HTTP/1.1\r\nHost: a\r\n\r\n", "GET /%0d%0a%1b[2J HTTP/1.1\r\nHost: a\r\n\r\n",
+                    "GET /v1/locations/loc%0a%1b[2J/status?x=%0a HTTP/1.1\r\nHost: a\r\n\(key)Connect-Subject: a\r\n\r\n",
+                    "GET /v1/locations HTTP/1.1\r\nHost: a\r\n\(key)Connect-Subject: \u{9b}2J\r\n\r\n",
+                    "GET /v1/locations HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \u{1b}[2J\r\n\r\n",
+                    "GET /livez HTTP/1.1\r\nHost: \u{1b}[2J\r\nX-Request-Id: \u{9b}2J\r\n\r\n", "\u{1b}[2J\r\n\r\n",
+                ]
+                + bodies.flatMap { body in
+                    ["/v1/connect/sessions", "/", "/v1/webhooks/flatpeak"].map { path in
+                        "POST \(path) HTTP/1.1\r\n\(json)\(key)Connect-Subject: a\r\n"
+                            + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+                    }
+                }
+            for request in requests {
+                let client = try await RawClient(port: serve.port)
+                try await client.send(request)
+                let answer = try await client.answer()
+                #expect(answer.status < 500, "\(request)")
+                await client.close()
+            }
+            #expect(await serve.stop() == 0)
+            let lines = serve.log.split(separator: "\n")
+            #expect(lines.count { $0.contains(#""message":"request""#) } >= requests.count)
+            for line in lines {
+                #expect((try? JSONDecoder().decode([String: String].self, from: Data(line.utf8))) != nil, "\(line)")
+                #expect(!line.contains(#""level":"critical""#))
+                #expect(
+                    !line.unicodeScalars.contains { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) }, "\(line)")
+            }
         }
     }
 

@@ -6,12 +6,15 @@ between, and gauges stay as they were last seen. Exactly the alerts that are nam
 """
 
 import concurrent.futures
+import contextlib
 import json
+import math
 import os
 import pathlib
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -25,7 +28,7 @@ ALERTS = ROOT / "deploy/prometheus/alerts.yaml"
 MINUTES = 90
 
 
-# The troubles, each with the alerts that it sets off.
+# The troubles, each with the alerts that it sets off. One in which the service starts anew gives the page before it.
 
 
 def nothing(service):
@@ -98,6 +101,76 @@ def rubbish_in_the_store(service):
         service.mint()
 
 
+def change(service, statement):
+    """How many rows of the service's database were changed."""
+    with contextlib.closing(sqlite3.connect(service.folder / "state/connect-bff.sqlite", timeout=10)) as database, database:
+        return database.execute(statement).rowcount
+
+
+def forged_deliveries(service):
+    service.takes_deliveries(signature="bad")
+    service.event(count=30)
+
+
+def unsigned_deliveries(service):
+    service.takes_deliveries(signature="none")
+    service.event(count=30)
+
+
+def late_deliveries(service):
+    service.takes_deliveries()
+    service.sandbox("/clock", advance_seconds=-3600)
+    service.event(count=3)
+
+
+def altered_event(service):
+    service.takes_deliveries()
+    service.event()
+    # The sandbox never says two things under one id, so what was said the first time is changed here.
+    assert change(service, "UPDATE received SET digest = zeroblob(32)") == 1
+    event = json.loads(ask("GET", f"{service.control}/webhooks/deliveries")[1])["data"][0]["event"]
+    service.sandbox("/webhooks/resend", event_id=event)
+    service.until(lambda: 'received_total{result="altered"} 1' in service.metrics())
+
+
+def no_deliveries(service):
+    service.event()
+    service.restart()
+    service.until(lambda: "connect_bff_webhook_gaps_total 0" not in service.metrics())
+    # Counters began anew.
+    return ""
+
+
+def reads_that_fail(service):
+    location = service.connect()
+    service.takes_deliveries()
+    service.fault(operation="status", kind="reset", count=1000)
+    service.sandbox("/tariffs/expire", location_id=location)
+    service.until(lambda: 'connect_bff_breaker_open{host="api"} 1' in service.metrics())
+
+
+def no_receiver(service):
+    service.connect()
+    service.until(lambda: 'deliveries_total{result="failed"}' in service.metrics())
+
+
+def events_given_up(service):
+    no_receiver(service)
+
+    def is_given_up():
+        # As if it had been away for days; again and again, since a try that is under way is written down after it.
+        change(service, "UPDATE event SET attempts = 9, due_at = 0 WHERE due_at > 0")
+        return re.search("^connect_bff_events_dead [^0]", service.metrics(), re.M)
+
+    service.until(is_given_up, seconds=60)
+
+
+def no_collector(service):
+    for _ in range(10):
+        service.mint()
+    service.until(lambda: "connect_bff_spans_lost_total 0" not in service.metrics())
+
+
 def no_cpu(service):
     for _ in range(4):
         service.process.send_signal(signal.SIGSTOP)
@@ -117,6 +190,8 @@ def few_files(service):
     subprocess.run(["prlimit", f"--pid={service.process.pid}", f"--nofile={limit}:{limit}"], check=True)
 
 
+NO_RECEIVER = {"BFF_EVENTS_URL": "http://127.0.0.1:9/events", "BFF_EVENTS_SECRET": f"whsec_{'a' * 44}"}
+
 TROUBLES = [
     (nothing, {}, []),
     (stopped, {}, ["ConnectBFFDown"]),
@@ -133,6 +208,17 @@ TROUBLES = [
     (retries, {}, ["ConnectBFFRetriesUsedUp", "ConnectBFFUpstreamFails"]),
     (overfull, {}, ["ConnectBFFSheds", "ConnectBFFErrors"]),
     (rubbish_in_the_store, {}, ["ConnectBFFStoreFails", "ConnectBFFStoreBehind"]),
+    (forged_deliveries, {}, ["ConnectBFFWebhooksRefused"]),
+    (unsigned_deliveries, {}, ["ConnectBFFWebhooksRefused"]),
+    (nothing_more, {"faults": [{"operation": "jwks", "kind": "status", "status": 404, "count": 1000}]},
+     ["ConnectBFFWebhookKeysOld"]),
+    (late_deliveries, {}, ["ConnectBFFWebhooksLate"]),
+    (no_deliveries, {}, ["ConnectBFFWebhooksMissing"]),
+    (reads_that_fail, {}, ["ConnectBFFBreakerOpen", "ConnectBFFUpstreamFails", "ConnectBFFWebhooksWait"]),
+    (altered_event, {}, ["ConnectBFFWebhookAltered"]),
+    (no_receiver, NO_RECEIVER, ["ConnectBFFEventsStuck"]),
+    (events_given_up, NO_RECEIVER, ["ConnectBFFEventsStuck", "ConnectBFFEventsDead"]),
+    (no_collector, {"BFF_TRACES_URL": "http://127.0.0.1:9/v1/traces"}, ["ConnectBFFSpansLost"]),
     (no_cpu, {}, ["ConnectBFFLoopsLate"]),
     (strange_proxy, {"BFF_TRUSTED_PROXIES": "10.0.0.0/8"}, ["ConnectBFFProxyNotTrusted"]),
     (few_files, {}, ["ConnectBFFFilesRunOut"]),
@@ -174,7 +260,7 @@ def played(before, after):
         name = series.partition("{")[0]
         kind = kinds.get(name) or kinds.get(re.sub("_(bucket|sum|count)$", "", name))
         if kind == "gauge":
-            values = f"{value}x{MINUTES}"
+            values = f"{value}x{MINUTES}" if math.isfinite(value) else " ".join(["Inf"] * (MINUTES + 1))
         else:
             start = first.get(series, 0.0)
             values = f"{start}+{(value - start) / MINUTES}x{MINUTES}"
@@ -198,7 +284,8 @@ def try_alerts(folder):
     for trouble, settings, expected in TROUBLES:
         with Service(**settings) as service:
             before = service.metrics()
-            trouble(service)
+            anew = trouble(service)
+            before = before if anew is None else anew
             after = page(service)
             if trouble is nothing and not settings:
                 lint(after)
@@ -235,6 +322,7 @@ def status(service):
     code, text = ask("GET", f"{service.admin}/status")
     said = json.loads(text)
     assert code == 200 and said["ready"] and said["flatpeak"]["logged_in"] and said["store"]["healthy"], text
+    assert said["webhooks"]["keys_age_seconds"] < 60 and said["webhooks"]["refused"] == 0, text
     for path in ["/metrics", "/status"]:
         assert ask("GET", service.url + path)[0] == 404, f"{path} is on the public listener"
 

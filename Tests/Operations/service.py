@@ -14,9 +14,17 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import uuid
 
 BIN = pathlib.Path(os.environ["CONNECT_BFF_BIN"])
-ACCOUNT, KEY = "acc_operations1", "sk_test_operations1"
+# The credentials of Tests/EndToEnd/Canary.swift: what is kept of a run is searched for them (S1).
+ACCOUNT, KEY = "acc_kanarienvogel3", "sk_test_kanarienvogel3"
+CANARY = os.environ.get("BFF_TEST_CANARY")
+
+
+def keep(kind, data):
+    if CANARY and data:
+        (pathlib.Path(CANARY) / f"{kind}-{uuid.uuid4()}").write_bytes(data)
 
 
 def free_port():
@@ -33,14 +41,20 @@ def ask(method, url, body=None, headers=()):
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"content-type": "application/json", **dict(headers)}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.status, answer.read().decode()
+        answer = urllib.request.urlopen(request, timeout=20)
     except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
+        answer = error
+    with answer:
+        body = answer.read()
+    # The sandbox's answers name no request, and may tell what they like.
+    if "x-request-id" in answer.headers:
+        keep("answer", bytes(answer.headers) + body)
+    return answer.status, body.decode()
 
 
 class Service:
-    def __init__(self, **settings):
+    def __init__(self, faults=(), **settings):
+        """`faults` are Flatpeak's from the beginning."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="bff-operations-"))
         self.programs = []
         sandbox = self._start("flatpeak-sandbox", ["--port", "0", "--account", ACCOUNT, "--key", KEY], {}, "Provider")
@@ -62,6 +76,7 @@ class Service:
             "FLATPEAK_CONNECT_URL": address("Connect"),
             "BFF_LISTEN": f"127.0.0.1:{port}",
             "BFF_ADMIN_LISTEN": f"127.0.0.1:{admin}",
+            "BFF_DRAIN": "0s",
             "BFF_PUBLIC_URL": f"http://localhost:{port}",
             "BFF_AUTH": "service",
             "BFF_SERVICE_KEYS_FILE": str(self.folder / "keys"),
@@ -74,8 +89,21 @@ class Service:
         }
         for name in [name for name, text in settings.items() if text is None]:
             self.environment.pop(name, None)
-        self.process = self._start("connect-bff", ["serve"], self.environment, '"listening"')
+        for fault in faults:
+            self.fault(**fault)
+        self.start(has_keys=not faults)
         self.until(lambda: ask("GET", f"{self.url}/readyz")[0] != 503 or "mode" in self.log(self.process))
+
+    def start(self, has_keys=True):
+        self.process = self._start("connect-bff", ["serve"], self.environment, '"listening"')
+        # It reads Flatpeak's signing keys first of all, but not before it listens.
+        self.until(lambda: not has_keys or "webhook_keys_age_seconds +Inf" not in self.metrics())
+
+    def restart(self):
+        self.process.terminate()
+        assert self.process.wait(25) == 0
+        keep("log", self.log().encode())
+        self.start()
 
     def write(self, name, text):
         file = self.folder / name
@@ -136,8 +164,23 @@ class Service:
         return json.loads(session)["location_id"]
 
     def fault(self, **fault):
-        status, said = ask("POST", f"{self.control}/faults", fault)
+        self.sandbox("/faults", **fault)
+
+    def sandbox(self, path, **body):
+        status, said = ask("POST", self.control + path, body)
         assert status == 200, said
+        return json.loads(said)
+
+    # What Flatpeak does.
+
+    def takes_deliveries(self, **how):
+        self.sandbox("/webhooks", url=f"{self.url}/v1/webhooks/flatpeak", **how)
+
+    def event(self, type="customer.update", **more):
+        """Something happened, and was delivered or refused."""
+        self.sandbox("/events", type=type, **more)
+        deliveries = lambda: json.loads(ask("GET", f"{self.control}/webhooks/deliveries")[1])["data"]
+        self.until(lambda: all(delivery["attempts"] for delivery in deliveries()))
 
     def metrics(self):
         status, page = ask("GET", f"{self.admin}/metrics")
@@ -160,4 +203,8 @@ class Service:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        keep("log", self.log().encode())
+        for file in self.folder.glob("state/*.sqlite*"):
+            if file.suffix != ".key":
+                keep("database", file.read_bytes())
         shutil.rmtree(self.folder, ignore_errors=True)

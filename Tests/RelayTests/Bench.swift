@@ -9,6 +9,7 @@ import Resilience
 import ServiceLifecycle
 import Sessions
 import Synchronization
+import Telemetry
 import TestSupport
 import Testing
 import Webhooks
@@ -23,11 +24,14 @@ struct Bench {
         var proxies = TrustedProxies([], unix: false)
         var hosts: Set<String> = []
         var capacity = 512
+        var patience = Duration.milliseconds(100)
         var readsPlain = true
         /// Nil for that of the staged upstream.
         var connectURL: String?
         var certificateAuthorities: String?
         var upstreamTLS: NIOSSLContext?
+        var authenticator: any Authenticator = DevAuthenticator()
+        var tracer: SpanTracer?
     }
 
     let port: Int
@@ -38,6 +42,8 @@ struct Bench {
     let sessions: Sessions
     let clock: TestClock
     let lines: Lines
+    /// Requests that have a place, and those that wait for one.
+    let load: @Sendable () -> (underWay: Int, waiting: Int)
     private let group: ServiceGroup
     let lane: Lane
 
@@ -69,7 +75,8 @@ struct Bench {
             ])
         let scheme = setup.upstreamTLS == nil ? "http" : "https"
         let flatpeak = FlatpeakClient.scripted(
-            api, connectURL: setup.connectURL ?? "\(scheme)://127.0.0.1:\(upstream.port)", clock: clock)
+            api, connectURL: setup.connectURL ?? "\(scheme)://127.0.0.1:\(upstream.port)", clock: clock,
+            tracer: setup.tracer)
         let store = InMemoryStore()
         let ledger = SessionLedger(store: store, patience: .seconds(60), logger: .silent)
         let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: { clock.wall })
@@ -85,17 +92,18 @@ struct Bench {
                 webhooks: Webhooks(
                     sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
                     now: { clock.wall }, time: clock.time, logger: .silent), now: { clock.wall }),
-            authenticator: DevAuthenticator(), origins: setup.origins,
+            authenticator: setup.authenticator, origins: setup.origins,
             limits: Limits(mint: nil, address: setup.addressLimit, now: { clock.monotonic }), proxies: setup.proxies,
-            hosts: setup.hosts, capacity: setup.capacity, randomBytes: countingBytes(), logger: .silent,
-            log: lines.append)
+            hosts: setup.hosts, capacity: setup.capacity, patience: setup.patience, randomBytes: countingBytes(),
+            logger: .silent, log: lines.append, tracer: setup.tracer)
         var times = LaneTimes()
         // The clock is the test's; this is only how soon its moves are noticed.
         times.tick = .milliseconds(5)
         let lane = try Lane(
             sessions: sessions, calls: flatpeak.relayCalls, rules: table.laneRules,
             certificateAuthorities: setup.certificateAuthorities, instance: "self", limit: setup.callLimit,
-            times: times, readsPlain: setup.readsPlain, secondsSince1970: { Int(clock.wall.timeIntervalSince1970) },
+            times: times, readsPlain: setup.readsPlain, tracer: setup.tracer,
+            secondsSince1970: { Int(clock.wall.timeIntervalSince1970) },
             randomBytes: countingBytes())
         let (ports, port) = AsyncStream<Int>.makeStream()
         let server = GatewayServer(table, lane: lane, at: .tcp(host: "127.0.0.1", port: 0), logger: .silent) {
@@ -107,7 +115,7 @@ struct Bench {
         let bench = Bench(
             port: try #require(await iterator.next()), routes: table.routes, upstream: upstream, api: api,
             sessions: sessions,
-            clock: clock, lines: lines, group: group, lane: lane)
+            clock: clock, lines: lines, load: { table.load }, group: group, lane: lane)
         let result: Result<Void, any Error>
         do { result = .success(try await body(bench)) } catch { result = .failure(error) }
         await upstream.stop()

@@ -37,6 +37,15 @@ import Testing
         #expect(line("# TYPE process_cpu_seconds_total") == nil, "nobody read it yet")
     }
 
+    @Test func `the lag of deliveries is measured up to the last repetition`() {
+        let timer = Timer(label: "connect_bff_webhook_lag_seconds", factory: registry)
+        for seconds in [2, 31, 3605, 86_405] { timer.record(duration: .seconds(seconds)) }
+        for (end, count) in [("5", 1), ("40", 2), ("1800", 2), ("3700", 3), ("43500", 3), ("87000", 4)] {
+            #expect(
+                line("connect_bff_webhook_lag_seconds_bucket{le=\"\(end)\"}")?.hasSuffix(" \(count)") == true, "\(end)")
+        }
+    }
+
     @Test func `a counter without labels is there before it counts`() {
         #expect(line("connect_bff_mints_total") == "connect_bff_mints_total 0")
     }

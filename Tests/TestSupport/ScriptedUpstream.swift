@@ -3,6 +3,7 @@ package import Flatpeak
 package import FoundationEssentials
 package import Logging
 import Synchronization
+package import Tracing
 
 /// A network that answers from a script and remembers what was asked.
 package final class ScriptedUpstream: UpstreamTransport {
@@ -70,13 +71,13 @@ extension FlatpeakClient {
     package static func scripted(
         _ upstream: ScriptedUpstream, version: FlatpeakVersion = .anode, mode: FlatpeakMode? = nil,
         keys: [String] = ["key_1"], connectURL: String = "https://connect.test", clock: TestClock = TestClock(),
-        logger: Logger = .silent
+        tracer: (any Tracer)? = nil, logger: Logger = .silent
     ) -> FlatpeakClient {
         FlatpeakClient(
             .init(
                 apiURL: "https://api.test", connectURL: connectURL,
                 credentials: Credentials(account: Secret("acc_1"), keys: keys.map { Secret($0) }), version: version,
-                mode: mode), transport: upstream, time: clock.time, logger: logger)
+                mode: mode), transport: upstream, time: clock.time, tracer: tracer, logger: logger)
     }
 }
 

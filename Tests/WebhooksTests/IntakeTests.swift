@@ -102,7 +102,7 @@ import Testing
         while station.keyServer.reads < 3 { await Task.yield() }
         keys.cancel()
         await keys.value
-        #expect(station.webhooks.keysAge.map { $0 < .seconds(631) } == true)
+        #expect(station.webhooks.facts.keysAgeSeconds.map { $0 < 631 } == true)
     }
 
     // MARK: - Late

@@ -11,8 +11,14 @@ package protocol Authenticator: Sendable {
     func provesSender(_ caller: Caller) -> Bool
     /// Whether the request carries the kind of credential that this one reads.
     func isAddressed(by caller: Caller) -> Bool
+    /// Whether the caller is proven to be the integrator's own backend, whose word about a trace is taken.
+    func isOwnBackend(_ caller: Caller) -> Bool
     /// - Throws: `unauthenticated`; why is for the log, never for the caller. Or `identityUnavailable`.
     func subject(of caller: Caller) async throws(BFFError) -> Subject
+}
+
+extension Authenticator {
+    package func isOwnBackend(_ caller: Caller) -> Bool { false }
 }
 
 /// Who is at the other end of the connection, and what they said.
@@ -49,6 +55,10 @@ package struct AnyOf: Authenticator {
 
     package func provesSender(_ caller: Caller) -> Bool {
         authenticators.allSatisfy { !$0.isAddressed(by: caller) || $0.provesSender(caller) }
+    }
+
+    package func isOwnBackend(_ caller: Caller) -> Bool {
+        authenticators.contains { $0.isOwnBackend(caller) }
     }
 
     package func subject(of caller: Caller) async throws(BFFError) -> Subject {

@@ -24,6 +24,10 @@ package final class ServiceKeyAuthenticator: Authenticator {
         caller.bearer?.hasPrefix(ServiceKeys.prefix) == true
     }
 
+    package func isOwnBackend(_ caller: Caller) -> Bool {
+        caller.bearer.map { bearer in keys.withLock { $0 }.name(of: bearer) != nil } ?? false
+    }
+
     package func subject(of caller: Caller) async throws(BFFError) -> Subject {
         guard let bearer = caller.bearer, keys.withLock({ $0 }).name(of: bearer) != nil,
             let header = Self.subjectHeader, caller.head.headerFields[values: header].count == 1,

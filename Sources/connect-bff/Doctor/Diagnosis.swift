@@ -70,10 +70,13 @@ struct Diagnosis {
                 "stop the program that has it (`ss -ltnp` shows it), or set \(setting) to another address")
         }
         guard isFine else { return }
-        let isRunning = known.listeners.contains { $0.state == .running }
-        pass(
-            .listeners,
-            isRunning ? "this service runs at \(known.listeners[0].address)" : "every address can be listened on")
+        if known.listeners.contains(where: { $0.state == .running }) {
+            pass(.listeners, "this service runs at \(known.listeners[0].address)")
+        } else if known.listeners.contains(where: { $0.state == .held }) {
+            pass(.listeners, "systemd holds the service's socket, and the other address can be listened on")
+        } else {
+            pass(.listeners, "every address can be listened on")
+        }
     }
 
     private mutating func proxy(_ known: Facts.Known) {
@@ -87,13 +90,22 @@ struct Diagnosis {
         case .direct: pass(.proxy, "no proxy stands between \(known.publicURL) and this service")
         case .forwarded(let proxy, isTrusted: true):
             pass(.proxy, "the proxy at \(proxy) is in BFF_TRUSTED_PROXIES, so clients are told apart by its word")
-        case .forwarded(let proxy, isTrusted: false):
-            fail(
+        case .counted(isTrusted: true):
+            pass(
                 .proxy,
-                "the proxy at \(proxy) is not in BFF_TRUSTED_PROXIES: all clients count as one address, and "
-                    + "BFF_LIMIT_ADDRESS refuses them together",
-                "add its address, or the range of its network, to BFF_TRUSTED_PROXIES")
+                "a request for \(known.publicURL) comes to the service that runs, and no proxy stands between that is not "
+                    + "in BFF_TRUSTED_PROXIES")
+        case .forwarded(let proxy, isTrusted: false): distrusted("the proxy at \(proxy)")
+        case .counted(isTrusted: false): distrusted("a proxy between \(known.publicURL) and this service")
         }
+    }
+
+    private mutating func distrusted(_ proxy: String) {
+        fail(
+            .proxy,
+            "\(proxy) is not in BFF_TRUSTED_PROXIES: all clients count as one address, and BFF_LIMIT_ADDRESS refuses "
+                + "them together",
+            "add its address, or the range of its network, to BFF_TRUSTED_PROXIES")
     }
 
     private mutating func origins(_ known: Facts.Known) {

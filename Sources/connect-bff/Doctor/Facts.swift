@@ -35,6 +35,8 @@ struct Facts: Sendable {
         case free
         /// This service runs there.
         case running
+        /// systemd holds the socket, and the service does not run.
+        case held
         case unusable(why: String)
     }
 
@@ -48,6 +50,8 @@ struct Facts: Sendable {
         case direct
         /// A proxy says for whom it asks.
         case forwarded(by: String, isTrusted: Bool)
+        /// The service that runs counted it, and whether it came with the word of somebody who is not trusted.
+        case counted(isTrusted: Bool)
     }
 
     /// The identity provider of `BFF_AUTH=jwt`.

@@ -64,27 +64,30 @@ struct Gatherer {
         _ settings: Settings, _ transport: HTTPTransport
     ) async -> ([(setting: String, address: String, state: Facts.ListenerState)], Facts.Approach) {
         var approach = Facts.Approach.untried(why: "the service's address cannot be listened on")
+        let adminState = await adminState(settings, transport)
         let state: Facts.ListenerState
         do {
-            let room = try await WaitingRoom(at: settings.listen)
-            approach = await self.approach(settings, room, transport)
-            await room.close()
-            state = .free
+            // That socket is given to the service alone.
+            if settings.listen == .inherited {
+                state = adminState == .running ? .running : .held
+                approach = .untried(why: "systemd holds the socket; start the service, and ask again")
+            } else {
+                let room = try await WaitingRoom(at: settings.listen)
+                approach = await self.approach(settings, room, transport)
+                await room.close()
+                state = .free
+            }
         } catch {
             // A contract that nobody else gives out.
             state =
                 await answers(at: settings.listen, "/openapi.yaml", "title: connect-bff", transport)
                 ? .running : .unusable(why: Self.words(error))
-            if state == .running {
-                approach = .untried(
-                    why: "the service runs; connect_bff_untrusted_forwarding_total on its page of metrics counts what "
-                        + "a proxy says that is not trusted")
-            }
         }
+        if state == .running { approach = await countedApproach(settings, transport) }
         return (
             [
                 (Setting.listen.variable, "\(settings.listen)", state),
-                (Setting.adminListen.variable, "\(settings.adminListen)", await adminState(settings, transport)),
+                (Setting.adminListen.variable, "\(settings.adminListen)", adminState),
             ], approach
         )
     }
@@ -104,21 +107,49 @@ struct Gatherer {
         _ settings: Settings, _ room: WaitingRoom, _ transport: HTTPTransport
     ) async -> Facts.Approach {
         let mark = "doctor-\(ConnectService.randomBytes(8).hexadecimal)"
-        _ = await transport.reach("\(settings.publicURL.text)/livez?\(mark)", now)
+        _ = await transport.reach("\(settings.publicURL.text)\(Self.passedOn)?\(mark)", now)
         guard let visit = room.visit(mark) else { return .lost }
         let isForwarded = ["\r\nforwarded:", "\r\nx-forwarded-for:"].contains { visit.head.contains($0) }
         guard isForwarded else { return .direct }
         return .forwarded(by: visit.name, isTrusted: settings.trustedProxies.contains(visit.peer))
     }
 
+    /// A path that every proxy passes on, and the service refuses to strangers.
+    private static let passedOn = "/v1/locations"
+
+    /// Asks for the public address while the service runs, and looks what it counted.
+    private func countedApproach(_ settings: Settings, _ transport: HTTPTransport) async -> Facts.Approach {
+        let counts = { () async -> (refused: Double, untrusted: Double)? in
+            guard let metrics = await page("/metrics", at: settings.adminListen, transport) else { return nil }
+            let value = { (series: String) in
+                metrics.split(separator: "\n").first { $0.hasPrefix("\(series) ") }
+                    .flatMap { Double($0.dropFirst(series.count + 1)) } ?? 0
+            }
+            return (
+                value(#"connect_bff_requests_total{route="\#(Self.passedOn)",status="401"}"#),
+                value("connect_bff_untrusted_forwarding_total")
+            )
+        }
+        guard let before = await counts() else {
+            return .untried(why: "the service runs, and its page of metrics, which tells it, cannot be read from here")
+        }
+        _ = await transport.reach("\(settings.publicURL.text)\(Self.passedOn)", now)
+        guard let after = await counts(), after.refused > before.refused else { return .lost }
+        return .counted(isTrusted: after.untrusted == before.untrusted)
+    }
+
     /// Whether a service of ours answers on an address that is taken.
     private func answers(
         at address: ListenAddress, _ path: String, _ sign: String, _ transport: HTTPTransport
     ) async -> Bool {
-        guard case .tcp(let host, let port) = address else { return false }
+        await page(path, at: address, transport)?.contains(sign) == true
+    }
+
+    private func page(_ path: String, at address: ListenAddress, _ transport: HTTPTransport) async -> String? {
+        guard case .tcp(let host, let port) = address else { return nil }
         let near = ["0.0.0.0": "127.0.0.1", "::": "::1"][host] ?? host
         let url = "http://\(near.contains(":") ? "[\(near)]" : near):\(port)\(path)"
-        return String(decoding: await transport.document(at: url) ?? [], as: UTF8.self).contains(sign)
+        return await transport.document(at: url).map { String(decoding: $0, as: UTF8.self) }
     }
 
     private static func words(_ error: any Error) -> String {

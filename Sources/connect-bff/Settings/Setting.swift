@@ -27,6 +27,7 @@ struct Setting: Sendable {
     static let listenMode = Setting("BFF_LISTEN_MODE", fallback: "660")
     static let adminListen = Setting("BFF_ADMIN_LISTEN", fallback: "127.0.0.1:9090")
     static let drain = Setting("BFF_DRAIN", fallback: "5s")
+    static let keepAlive = Setting("BFF_KEEP_ALIVE", fallback: "90s")
     static let publicURL = Setting("BFF_PUBLIC_URL", fallback: "http://localhost:8080")
     static let allowedHosts = Setting("BFF_ALLOWED_HOSTS")
     static let connectApps = Setting("BFF_CONNECT_APPS", fallback: "web=http://localhost:7070")
@@ -52,15 +53,16 @@ struct Setting: Sendable {
     static let relayReader = Setting("BFF_RELAY_READER", fallback: "plain")
     static let logLevel = Setting("BFF_LOG_LEVEL", fallback: "info")
     static let logFormat = Setting("BFF_LOG_FORMAT", fallback: "json")
+    static let tracesURL = Setting("BFF_TRACES_URL")
 
     /// Every setting there is, in the order of the README's table.
     static let all = [
         accountID, apiKey, nextAPIKey, apiURL, connectURL, version, mode, certificateAuthorities, listen, listenMode,
-        adminListen, drain, publicURL, allowedHosts,
+        adminListen, drain, keepAlive, publicURL, allowedHosts,
         connectApps, returnURLs, allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile, trustedProxies,
         proxyUserHeader, serviceKeysFile, databaseURL, stateKey, keepSessions, keepIdempotency, eventsURL, eventsSecret,
         mintLimit, relayLimit,
-        addressLimit, relayReader, logLevel, logFormat,
+        addressLimit, relayReader, logLevel, logFormat, tracesURL,
     ]
 
     /// `FLATPEAK_ACCOUNT_ID` as `["flatpeak", "accountId"]`.

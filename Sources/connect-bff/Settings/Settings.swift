@@ -17,6 +17,7 @@ struct Settings: Sendable {
     let listen: ListenAddress
     let adminListen: ListenAddress
     let drain: Duration
+    let keepAlive: Duration
     let publicURL: WebAddress
     let sessions: SessionSettings
     let allowedHosts: Set<String>
@@ -24,6 +25,7 @@ struct Settings: Sendable {
     let logLevel: Logger.Level
     let logFormat: LogFormat
     let relayReader: RelayReader
+    let tracesURL: String?
     let authentication: Authentication
     let trustedProxies: TrustedProxies
     let limits: RateLimits
@@ -114,7 +116,8 @@ struct Settings: Sendable {
         let adminListen = await reader.value(.adminListen, address)
         if adminListen == .inherited { reader.complain(.adminListen, "must be host:port or unix:/path") }
         if let listen, listen == adminListen { reader.complain(.adminListen, "is the same as BFF_LISTEN") }
-        let drain = await reader.value(.drain, drain)
+        let drain = await reader.value(.drain, seconds(0...60))
+        let keepAlive = await reader.value(.keepAlive, seconds(1...3600))
         let publicURL = await reader.value(.publicURL) { (text) throws(SettingsReader.Unfit) in
             try WebAddress.server(text, path: true)
         }
@@ -127,6 +130,9 @@ struct Settings: Sendable {
         let logLevel = await reader.value(.logLevel, choice(Logger.Level.self))
         let logFormat = await reader.value(.logFormat, choice(LogFormat.self))
         let relayReader = await reader.value(.relayReader, choice(RelayReader.self))
+        let tracesURL = await reader.value(.tracesURL) { (text) throws(SettingsReader.Unfit) in
+            try WebAddress.server(text, path: true).text
+        }
         let authentication = await Authentication.read(&reader)
         let trustedProxies = await reader.value(.trustedProxies, proxies)
         let limits = await RateLimits.read(&reader)
@@ -143,8 +149,8 @@ struct Settings: Sendable {
         }
 
         guard reader.problems.isEmpty, let credentials, let apiURL, let connectURL, let version, let listen,
-            let adminListen, let drain,
-            let publicURL, let apps, let logLevel, let logFormat, let authentication, let trustedProxies, let limits,
+            let adminListen, let drain, let keepAlive, let publicURL, let apps, let logLevel, let logFormat,
+            let authentication, let trustedProxies, let limits,
             let state, let relayReader
         else { throw Invalid(problems: reader.problems) }
         return Settings(
@@ -152,7 +158,7 @@ struct Settings: Sendable {
                 apiURL: apiURL.text, connectURL: connectURL.text, credentials: credentials, version: version,
                 mode: mode),
             certificateAuthorities: certificateAuthorities, listen: listen, adminListen: adminListen, drain: drain,
-            publicURL: publicURL,
+            keepAlive: keepAlive, publicURL: publicURL,
             sessions: .init(
                 callbackURL: "\(publicURL.text)/v1/connect/callback",
                 apps: apps.map { ConnectApp(name: $0.name, url: $0.address.text) }, returnURLs: returnURLs ?? [],
@@ -160,7 +166,7 @@ struct Settings: Sendable {
             allowedHosts: hosts ?? [],
             allowedOrigins: (origins ?? Set(apps.compactMap(\.address.origin))).union(
                 [publicURL.origin].compactMap(\.self)), logLevel: logLevel,
-            logFormat: logFormat, relayReader: relayReader, authentication: authentication,
+            logFormat: logFormat, relayReader: relayReader, tracesURL: tracesURL, authentication: authentication,
             trustedProxies: trustedProxies, limits: limits,
             state: state, events: events,
             warnings: reader.warnings)
@@ -188,12 +194,14 @@ struct Settings: Sendable {
         return items
     }
 
-    /// `5s`: how long a process that was told to end takes connections still.
-    private static func drain(_ text: String) throws(SettingsReader.Unfit) -> Duration {
-        guard text.hasSuffix("s"), let count = Int(text.dropLast()), (0...60).contains(count) else {
-            throw .init("must be a number of seconds up to 60, such as 5s")
+    /// `5s`.
+    private static func seconds(_ range: ClosedRange<Int>) -> (String) throws(SettingsReader.Unfit) -> Duration {
+        { (text) throws(SettingsReader.Unfit) in
+            guard text.hasSuffix("s"), let count = Int(text.dropLast()), range.contains(count) else {
+                throw .init("must be a number of seconds from \(range.lowerBound) to \(range.upperBound), such as 5s")
+            }
+            return .seconds(count)
         }
-        return .seconds(count)
     }
 
     private static func fileMode(_ text: String) throws(SettingsReader.Unfit) -> UInt16 {

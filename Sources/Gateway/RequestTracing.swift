@@ -1,0 +1,46 @@
+import Core
+import HTTPTypes
+import Hummingbird
+import Relay
+import Tracing
+
+/// Gives each request of the router's a span, and takes the word of the integrator's own backend about its trace.
+struct RequestTracing: Sendable {
+    let tracer: any Tracer
+    let authenticator: any Authenticator
+
+    /// Begins a trace, or goes on with that of a proven backend; nobody else's word is taken (W3C Trace Context,
+    /// section 3.4: restart).
+    func begin(_ request: Request, _ context: EdgeContext) -> any Tracing.Span {
+        var parent = InstrumentationContext.topLevel
+        if request.headers[.traceparent] != nil,
+            authenticator.isOwnBackend(Caller(head: request.head, peer: Peer(context.channel)))
+        {
+            tracer.extract(request.headers, into: &parent, using: FieldExtractor())
+        }
+        let span = tracer.startSpan("request", context: parent, ofKind: .server)
+        span.attributes["bff.request"] = context.id.text
+        return span
+    }
+
+    /// - Parameter line: What is written down of the request.
+    func end(_ span: any Tracing.Span, _ line: RequestLine) {
+        // Anybody can make up a method; a name of a span is from a list.
+        let method = RouteTable.methods.contains { $0.rawValue == line.method } ? line.method : "_OTHER"
+        span.operationName = "\(method) \(line.route)"
+        span.end(answering: line)
+    }
+
+    /// One value is a value; two are nobody's.
+    private struct FieldExtractor: Extractor {
+        func extract(key: String, from fields: HTTPFields) -> String? {
+            guard let name = HTTPField.Name(key) else { return nil }
+            let values = fields[values: name]
+            return values.count == 1 ? values.first : nil
+        }
+    }
+}
+
+extension HTTPField.Name {
+    fileprivate static let traceparent = HTTPField.Name("traceparent") ?? .via
+}

@@ -1,0 +1,95 @@
+import Foundation
+import Synchronization
+import Testing
+import Tracing
+
+@testable import Telemetry
+
+@Suite struct TraceTests {
+    private static let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+    @Test func `a good traceparent goes in and comes out`() throws {
+        let context = try #require(TraceContext(traceparent: Self.good, tracestate: "vendor=1"))
+        #expect(context.traceparent == Self.good)
+        #expect(context.traceID == "4bf92f3577b34da6a3ce929d0e0e4736" && context.spanID == "00f067aa0ba902b7")
+        #expect(context.isSampled && context.state == "vendor=1")
+        #expect(TraceContext(traceparent: "\(Self.good.dropLast())0")?.isSampled == false)
+    }
+
+    @Test(
+        "S40: a traceparent that is not of version 00 to the letter is none",
+        arguments: [
+            "", "00", "\(good.dropLast())", "\(good)0", "\(good)-extra", "ff\(good.dropFirst(2))",
+            "01\(good.dropFirst(2))", good.uppercased(), good.replacing("-", with: "_"),
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e473g-00f067aa0ba902b7-01", " \(good.dropLast())", "\(good)\r\n",
+        ])
+    func S40(text: String) {
+        #expect(TraceContext(traceparent: text) == nil)
+    }
+
+    @Test("S40: a tracestate of more than 512 letters is dropped, and so is one with control characters")
+    func S40state() {
+        for (state, isKept) in [
+            (String(repeating: "x", count: 512), true), (String(repeating: "x", count: 513), false), ("a=\r\nb", false),
+            ("", false),
+        ] {
+            #expect((TraceContext(traceparent: Self.good, tracestate: state)?.state != nil) == isKept)
+        }
+    }
+
+    @Test func `spans have their parents, and an unsampled trace is carried on and not exported`() throws {
+        let ended = Mutex<[EndedSpan]>([])
+        let numbers = Mutex<UInt64>(0)
+        let tracer = SpanTracer(
+            randomNumber: {
+                numbers.withLock { number in
+                    number += 1
+                    return number
+                }
+            }, export: { span in ended.withLock { $0.append(span) } })
+        let root = tracer.startSpan("root", context: .topLevel, ofKind: .server)
+        let child = tracer.startSpan("child", context: root.context, ofKind: .client)
+        child.end()
+        child.end()
+        root.end()
+        let spans = ended.withLock { $0 }
+        #expect(spans.map(\.name) == ["child", "root"])
+        #expect(spans[0].parent == spans[1].trace.span && spans[0].trace.traceID == spans[1].trace.traceID)
+        #expect(spans[1].parent == nil && spans[1].end >= spans[1].start)
+
+        var context = InstrumentationContext.topLevel
+        context.trace = TraceContext(traceparent: "\(Self.good.dropLast())0")
+        let unsampled = tracer.startSpan("quiet", context: context, ofKind: .server)
+        #expect(unsampled.context.trace?.traceparent.hasSuffix("-00") == true && !unsampled.isRecording)
+        unsampled.end()
+        #expect(ended.withLock(\.count) == 2)
+    }
+
+    @Test("S1, S2: what goes to a collector is OTLP, and shows no token and no error's text")
+    func document() async throws {
+        struct Leaky: Error { let key = "sk_test_planted" }
+        let sent = Mutex<[[UInt8]]>([])
+        let export = SpanExport { document in
+            sent.withLock { $0.append(document) }
+            return true
+        }
+        let tracer = SpanTracer { export.add($0) }
+        let span = tracer.startSpan("GET /v1/cot_6587fa4362341be5", context: .topLevel, ofKind: .server)
+        span.attributes["http.route"] = "/?fp_cot=cot_1"
+        span.attributes["http.response.status_code"] = 502
+        span.recordError(Leaky())
+        span.end()
+        await export.flush()
+        await export.flush()
+        let documents = sent.withLock { $0 }
+        #expect(documents.count == 1)
+        let text = String(decoding: try #require(documents.first), as: UTF8.self)
+        #expect(text.contains(#""name":"GET /v1/cot_***""#) && text.contains(#""stringValue":"/?fp_cot=cot_***""#))
+        #expect(text.contains(#"{"key":"error.type","value":{"stringValue":"Leaky"}}"#))
+        #expect(text.contains(#""intValue":"502""#) && text.contains(#""status":{"code":2}"#))
+        #expect(text.contains(#""kind":2"#) && text.contains(#""service.name""#))
+        #expect(!text.contains("planted") && !text.contains("6587fa"))
+    }
+}
