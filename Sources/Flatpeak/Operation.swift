@@ -42,7 +42,7 @@ package struct Operation: Sendable {
             switch self {
             case .login: 2
             case .mint: 64
-            case .relay: 256
+            case .relay: RelayCalls.places
             case .reads: 64
             }
         }

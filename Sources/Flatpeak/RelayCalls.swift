@@ -5,6 +5,9 @@ import FoundationEssentials
 ///
 /// The relay makes them on connections of its own; it asks here before each try and tells how each one ended.
 package final class RelayCalls: Sendable {
+    /// How many there may be at a time; whoever lets calls in lets in no more, so that they wait their turn there.
+    package static let places = 1024
+
     private let upstream: Upstream
     private let metrics: CallMetrics
     /// Scheme, host and port.

@@ -8,7 +8,9 @@ import Relay
 final class EdgeRules: LaneRules {
     let routes: [Route]
     let crossOrigin: CrossOrigin
+    /// The router's requests under way; relayed calls have places of their own, so that neither shut the others out.
     let underWay: UnderWay
+    let relayed: UnderWay
     /// Deliveries of Flatpeak's under way: however many come, users find their places free, and a body of 256 KiB is
     /// held for each of these at most.
     let deliveries = UnderWay(256, patience: .zero)
@@ -26,12 +28,14 @@ final class EdgeRules: LaneRules {
     let bodyLimit: Int
 
     init(
-        routes: [Route], crossOrigin: CrossOrigin, underWay: UnderWay, limits: Limits, proxies: TrustedProxies,
+        routes: [Route], crossOrigin: CrossOrigin, underWay: UnderWay, relayed: UnderWay, limits: Limits,
+        proxies: TrustedProxies,
         hosts: Set<String>, log: @escaping @Sendable (RequestLine) -> Void
     ) {
         self.routes = routes
         self.crossOrigin = crossOrigin
         self.underWay = underWay
+        self.relayed = relayed
         self.limits = limits
         self.proxies = proxies
         self.hosts = hosts
@@ -56,9 +60,9 @@ final class EdgeRules: LaneRules {
         return routes.contains { $0.template == path && $0.policy.isProbe }
     }
 
-    func enter() -> Bool { underWay.enter() }
-    func enterInTurn(_ told: @escaping @Sendable (Bool) -> Void) { underWay.enterInTurn(told) }
-    func leave() { underWay.leave() }
+    func enter() -> Bool { relayed.enter() }
+    func enterInTurn(_ told: @escaping @Sendable (Bool) -> Void) { relayed.enterInTurn(told) }
+    func leave() { relayed.leave() }
 
     func admit(_ head: JudgedHead, from peer: Peer) throws(BFFError) {
         try admitAddress(head, from: peer)

@@ -15,6 +15,18 @@ package struct RouteTable: Sendable {
     private let edge: EdgeRules
     private let tracing: RequestTracing?
 
+    /// How many requests may be under way at a time, so that those accepted keep their pace.
+    package struct Capacity: Sendable {
+        /// Relayed calls; as many as may go on to Flatpeak.
+        package var relays: Int
+        package var others: Int
+
+        package init(relays: Int = 1024, others: Int = 256) {
+            self.relays = relays
+            self.others = others
+        }
+    }
+
     /// - Parameters:
     ///   - origins: The origins whose scripts may read answers.
     ///   - limits: How often a subject may mint, and an address may call.
@@ -23,12 +35,12 @@ package struct RouteTable: Sendable {
     ///   - randomBytes: Makes request ids.
     ///   - log: Takes a line for each request; nil for the logger's own form.
     ///   - tracer: Nil where nobody looks at traces.
-    ///   - capacity: Requests that may be under way at a time, so that those accepted keep their pace. A quarter as many
-    ///     may wait for a place; more are refused at once.
+    ///   - capacity: Requests that may be under way at a time. A quarter as many may wait for a place; more are refused
+    ///     at once.
     ///   - patience: How long a request may wait for its place.
     package init(
         _ routes: [Route], authenticator: any Authenticator, origins: Set<String>, limits: Limits,
-        proxies: TrustedProxies, hosts: Set<String> = [], capacity: Int = 512,
+        proxies: TrustedProxies, hosts: Set<String> = [], capacity: Capacity = Capacity(),
         patience: Duration = .milliseconds(100),
         randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger,
         log: (@Sendable (RequestLine) -> Void)? = nil, tracer: (any Tracer)? = nil
@@ -40,12 +52,16 @@ package struct RouteTable: Sendable {
         tracing = tracer.map { RequestTracing(tracer: $0, authenticator: authenticator) }
         edge = EdgeRules(
             routes: routes, crossOrigin: CrossOrigin(origins: origins, headers: authenticator.headers),
-            underWay: UnderWay(capacity, patience: patience), limits: limits, proxies: proxies, hosts: hosts,
+            underWay: UnderWay(capacity.others, patience: patience),
+            relayed: UnderWay(capacity.relays, patience: patience), limits: limits, proxies: proxies, hosts: hosts,
             log: log ?? { $0.write(to: logger) })
     }
 
     /// Requests that have a place at this moment, and those that wait for one.
-    package var load: (underWay: Int, waiting: Int) { edge.underWay.load }
+    package var load: (underWay: Int, waiting: Int) {
+        let relays = edge.relayed.load, others = edge.underWay.load
+        return (relays.underWay + others.underWay, relays.waiting + others.waiting)
+    }
 
     /// The rules of this table for what is answered before the router.
     package var laneRules: any LaneRules { edge }
@@ -104,7 +120,7 @@ package struct RouteTable: Sendable {
                 return .failure(.overloaded, in: route.policy.dialect, id: context.id)
             }
         }
-        defer { if route.policy.isShed { edge.leave() } }
+        defer { if route.policy.isShed { edge.underWay.leave() } }
         let caller = Caller(head: request.head, peer: Peer(context.channel))
         let judged = JudgedHead(request.headers)
         var mintVerdict: Limits.Verdict?

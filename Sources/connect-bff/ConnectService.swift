@@ -84,7 +84,8 @@ struct ConnectService {
                 + pages,
             authenticator: authenticator, origins: allowedOrigins,
             limits: Limits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
-            hosts: allowedHosts, randomBytes: Self.randomBytes, logger: logger, log: requestLog, tracer: tracer)
+            hosts: allowedHosts, capacity: .init(relays: RelayCalls.places), randomBytes: Self.randomBytes,
+            logger: logger, log: requestLog, tracer: tracer)
         let lane = try lane(sessions, flatpeak.relayCalls, table.laneRules)
         let condition: @Sendable () -> Condition = { [stateKey] in
             Condition(

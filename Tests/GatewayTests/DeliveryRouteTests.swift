@@ -26,7 +26,7 @@ import Webhooks
     }
 
     /// - Parameter capacity: Places for users' requests.
-    private func table(capacity: Int = 512, addressLimit: RateLimit? = nil) throws -> RouteTable {
+    private func table(capacity: Int = 256, addressLimit: RateLimit? = nil) throws -> RouteTable {
         let flatpeak = FlatpeakClient.scripted(ScriptedUpstream(), clock: clock)
         let ledger = SessionLedger(store: store, patience: .seconds(60), logger: .silent)
         let wall: @Sendable () -> Date = { [clock] in clock.wall }
@@ -45,7 +45,8 @@ import Webhooks
                 sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: wall),
             authenticator: DevAuthenticator(), origins: ["http://web.test"],
             limits: Limits(mint: nil, address: addressLimit, now: { [clock] in clock.monotonic }),
-            proxies: TrustedProxies([], unix: true), capacity: capacity, randomBytes: countingBytes(), logger: .silent)
+            proxies: TrustedProxies([], unix: true), capacity: .init(others: capacity), randomBytes: countingBytes(),
+            logger: .silent)
     }
 
     private func signed(_ body: String) throws -> HTTPFields {

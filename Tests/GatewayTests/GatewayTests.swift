@@ -137,7 +137,7 @@ import Webhooks
         #expect(try await send(.get, path).status == .notFound)
     }
 
-    @Test("R13: beyond the capacity a request is refused at once, and probes answer")
+    @Test("R13: beyond the capacity a request waits for its place, more are refused at once, and probes answer")
     func R13() async throws {
         let (gate, open) = AsyncStream<Void>.makeStream()
         upstream.on(
@@ -149,14 +149,16 @@ import Webhooks
             ])
         let small = RouteTable(
             table.routes, authenticator: DevAuthenticator(), origins: [], limits: Limits(mint: nil, address: nil),
-            proxies: TrustedProxies([], unix: false), capacity: 2, randomBytes: countingBytes(),
-            logger: .silent)
+            proxies: TrustedProxies([], unix: false), capacity: .init(others: 2), patience: .seconds(30),
+            randomBytes: countingBytes(), logger: .silent)
         try await Application(router: small.router()).test(.router) { client in
             let send = { @Sendable (method: HTTPRequest.Method, path: String) in
                 try await client.execute(uri: path, method: method, headers: Self.json, body: ByteBuffer(string: "{}"))
             }
             let accepted = (0..<2).map { _ in Task { try await send(.post, "/v1/connect/sessions") } }
             while upstream.requests("mint").count < 2 { await Task.yield() }
+            let waiting = Task { try await send(.get, "/v1/locations") }
+            while small.load != (2, 1) { await Task.yield() }
             for path in ["/v1/connect/sessions", "/"] {
                 let refused = try await send(.post, path)
                 #expect(refused.status == .serviceUnavailable)
@@ -166,7 +168,8 @@ import Webhooks
             #expect(try await send(.get, "/livez").status == .ok)
             open.finish()
             for task in accepted { #expect(try await task.value.status == .badGateway) }
-            #expect(try await send(.get, "/v1/locations").status == .ok)
+            #expect(try await waiting.value.status == .ok)
+            #expect(small.load == (0, 0))
         }
     }
 

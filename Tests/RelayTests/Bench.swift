@@ -23,7 +23,7 @@ struct Bench {
         var callLimit: RateLimit?
         var proxies = TrustedProxies([], unix: false)
         var hosts: Set<String> = []
-        var capacity = 512
+        var capacity = RouteTable.Capacity()
         var patience = Duration.milliseconds(100)
         var readsPlain = true
         /// Nil for that of the staged upstream.
