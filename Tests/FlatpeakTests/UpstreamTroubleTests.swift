@@ -110,7 +110,7 @@ import Testing
         try await withUpstream { _, client in
             let token = try await mint(client)
             let calls = client.relayCalls
-            for _ in 0..<256 { try calls.start(attempt: 1, at: .now) }
+            for _ in 0..<RelayCalls.places { try calls.start(attempt: 1, at: .now) }
             #expect(throws: BFFError.overloaded) { try calls.start(attempt: 1, at: .now) }
             for _ in 0..<20 { #expect(try await client.claim(token) == .notFinished) }
         }
