@@ -42,12 +42,13 @@ def stopped(service):
 
 def overfull(service):
     token = service.token()
-    service.fault(operation="connect", kind="delay", seconds=2, count=400)
+    service.fault(operation="connect", kind="delay", seconds=4, count=1100)
     body = json.dumps({"connect_token": token, "route": "session_start"})
     host, port = service.url.removeprefix("http://").split(":")
     call = f"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     sockets = []
-    for _ in range(320):
+    # As many as may be under way, and those that wait in vain.
+    for _ in range(1100):
         client = socket.create_connection((host, int(port)), timeout=5)
         client.sendall(call.encode())
         sockets.append(client)
