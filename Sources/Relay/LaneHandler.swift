@@ -421,10 +421,13 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         guard hasBegun else { return refuse(error, token) }
         // What was written says that more will come. Only a torn connection tells every client that it will not: one
         // that was closed cleanly looks like the end of an answer to HTTP/1.0.
+        if let answer { port.send(answer) }
         answer = nil
         over(error.status, error.code)
         turns.closed()
         guard let context else { return }
+        // What came before goes out first: a browser repeats a call of which it saw nothing but a reset.
+        context.flush()
         let reset = linger(l_onoff: 1, l_linger: 0)
         let set = (context.channel as? any SocketOptionProvider)?.setSoLinger(reset)
         (set ?? context.eventLoop.makeSucceededVoidFuture()).assumeIsolated().whenComplete { _ in

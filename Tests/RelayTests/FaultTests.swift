@@ -48,6 +48,27 @@ import Testing
     }
 
     @Test(
+        "R29: what came of an answer before it tore reaches the client, which would repeat the call otherwise",
+        arguments: [lengthAnswer, chunkedAnswer])
+    func R29begun(whole: String) async throws {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            for _ in 0..<20 {
+                let client = try await bench.client()
+                try await client.send(Bench.call(session))
+                let call = try #require(await bench.upstream.next())
+                // Both at once, so that one turn of the loop sees both.
+                call.channel.writeAndFlush(ByteBuffer(string: String(whole.dropLast(3))), promise: nil)
+                await call.close()
+                let (text, isReset) = await client.rest()
+                #expect(isReset && text.hasPrefix("HTTP/1.1 200 "), "\(text)")
+                await client.close()
+                bench.clock.advance(by: 40)
+            }
+        }
+    }
+
+    @Test(
         "what is no strict HTTP/1.1 is a 502",
         arguments: [
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
