@@ -67,7 +67,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     turn = threading.Lock()
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["content-length"]))
+        length = int(self.headers["content-length"])
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # Whoever sent it died meanwhile.
+            self.close_connection = True
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         status = 204
         try:
