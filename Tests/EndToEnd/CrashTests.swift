@@ -67,7 +67,8 @@ import Testing
                 _ = try await serve.control("/token-life", ["seconds": 20])
                 let seen = Seen()
                 for round in 0..<kills {
-                    try receiver.answer(round % 3 == 1 ? 500 : 204)
+                    let isOutage = round % 3 == 1, refused = receiver.lines.count { !$0.isTaken }
+                    try receiver.answer(isOutage ? 500 : 204)
                     let enough = visits * (round + 1) / kills
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         for client in 0..<clients {
@@ -81,10 +82,10 @@ import Testing
                                 }
                             }
                         }
-                        // Shorter than the first wait, so that the next try finds it well.
-                        if round % 3 == 1 { try await Task.sleep(for: .seconds(2)) }
+                        // Over before the first wait is, so that the next try finds it well.
+                        if isOutage { try await eventually { receiver.lines.count { !$0.isTaken } > refused } }
                         try receiver.answer(204)
-                        while seen.states.count < enough { try await Task.sleep(for: .milliseconds(2)) }
+                        try await eventually(within: .seconds(60)) { seen.states.count >= enough }
                         #expect(await serve.stop(.kill) == SIGKILL)
                         try await group.waitForAll()
                     }

@@ -113,16 +113,18 @@ import Testing
                     receiver = try await EventReceiver(port: port, secrets: EventReceiver.secret(2))
                 }
                 if step == 3 { try write([2]) }
-                if step == 1 || step == 3 {
-                    serve.send(.terminalClosed)
-                    try await Task.sleep(for: .milliseconds(500))
+                if step == 1 || step == 3 { serve.send(.terminalClosed) }
+                // Each secret signs: the number of signatures says when the file was read.
+                try await eventually(within: .seconds(10), "step \(step)") {
+                    let session = try await abandon(serve)
+                    let lines = try await receiver.waits { $0.contains { $0.session == session } }
+                    #expect(lines.allSatisfy { $0.isTaken }, "step \(step)")
+                    return lines.last { $0.session == session }?.json["signatures"] == (step % 3 == 0 ? 1 : 2)
                 }
-                let session = try await abandon(serve)
-                let lines = try await receiver.waits { $0.contains { $0.session == session } }
-                #expect(lines.allSatisfy { $0.isTaken }, "step \(step)")
             }
             try write([])
             serve.send(.terminalClosed)
+            try await eventually { serve.log.contains("the keys that sign events cannot be read") }
             let session = try await abandon(serve)
             #expect(
                 try await receiver.waits { $0.contains { $0.session == session } }.allSatisfy { $0.isTaken },
@@ -145,10 +147,13 @@ import Testing
                 let first = try await receiver.waits(60) { Set($0.map(\.session)).count == 19 }
                 #expect(first.allSatisfy { $0.isTaken } && Set(first.map(\.session)).isSubset(of: sessions))
 
-                try await Task.sleep(for: .seconds(1))
-                let listed = try await serve.command("events", "list").split(separator: "\n")
-                    .filter { $0.contains(" session.") }
-                #expect(listed.count == 19 && listed.allSatisfy { $0.contains(" delivered ") }, "\(listed)")
+                // The store hears of a delivery after the receiver.
+                var listed: [Substring] = []
+                try await eventually(within: .seconds(10), "\(listed)") {
+                    listed = try await serve.command("events", "list").split(separator: "\n")
+                        .filter { $0.contains(" session.") }
+                    return listed.count == 19 && listed.allSatisfy { $0.contains(" delivered ") }
+                }
                 let replayed = try await serve.command("events", "replay", "--since", "2020-01-01T00:00:00Z")
                 #expect(replayed.hasSuffix(" events are delivered again\n"))
                 let all = try await receiver.waits { $0.count >= 38 }

@@ -82,7 +82,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 with open(self.mood) as file:
                     status = int(file.read())
             event = json.loads(body)
-            said = {"accepted": event["id"] == headers["webhook-id"], "passed": passed, "status": status} | event
+            said = {
+                "accepted": event["id"] == headers["webhook-id"], "passed": passed, "status": status,
+                "signatures": len(headers["webhook-signature"].split(" "))} | event
         except Refused as why:
             status, said = 400, {"accepted": False, "why": str(why)}
         # Events come at the same time, and print() writes a line in two pieces.
