@@ -97,7 +97,7 @@ extension HTTPTransport {
     /// - Returns: The status, and `Retry-After` in seconds from now.
     package func post(
         _ body: [UInt8], to url: String, headers: [(name: String, value: String)],
-        within limit: Duration = .seconds(15)
+        within limit: Duration
     ) async throws(TransportFailure) -> (status: Int, retryAfter: Int?) {
         var message = HTTPClientRequest(url: url)
         message.method = .POST

@@ -59,7 +59,8 @@ struct Serve: AsyncParsableCommand {
         let (authenticator, reloadServiceKeys) = authenticator(settings, others, logger)
         let events = settings.events.map { events in
             EventDelivery.Receiver(signer: EventSigner(events.keys)) { (body, headers) throws(TransportFailure) in
-                try await others.post(body, to: events.url, headers: headers)
+                try await others.post(
+                    body, to: events.url, headers: headers, within: EventDelivery.Receiver.timeLimit)
             }
         }
         let environment = ProcessInfo.processInfo.environment
