@@ -6,24 +6,20 @@ import FoundationEssentials
 /// Pure: the driver is ``SessionLedger``. Memory is bounded by two generations: when the young one is full, the old one
 /// is dropped but for what is owed, so that what was used lately stays.
 struct KnownSessions {
-    private struct Generation {
-        var entries: [SessionID: Entry] = [:]
-        var ids: [ConnectToken: SessionID] = [:]
-    }
-
     private struct Entry {
-        var session: ConnectSession
-        /// The facts that the store was told last; nil when it was told nothing yet.
-        var kept: SessionFacts?
         /// Kept with the first write.
         var key: MintKey?
-        /// Grows with each change that the store is owed.
-        var version = 0
-        var savedVersion = 0
+        // From here to the end of its facts stands what a relayed call looks at.
         /// Until when no other process was said to have changed it: what ``KnownSessions/news`` was when the store was
         /// asked last, and when somebody changed it last.
         var askedAt = 0
         var changedAt = 0
+        /// Grows with each change that the store is owed.
+        var version = 0
+        var savedVersion = 0
+        var session: ConnectSession
+        /// The facts that the store was told last; nil when it was told nothing yet.
+        var kept: SessionFacts?
         /// When a read last made us ask Flatpeak, for sessions of which nothing new was heard since.
         var readAt: Date?
 
@@ -31,8 +27,24 @@ struct KnownSessions {
 
         /// Whether what is known is all that there is: nobody else has heard of it, or has said that it changed.
         /// - Parameter heard: What ``KnownSessions/news`` must have been at least when the store was asked.
-        func isCurrent(since heard: Int) -> Bool {
-            kept == nil || askedAt >= max(changedAt, heard)
+        // Inlined, since what is called is handed a copy.
+        @inline(__always) func isCurrent(since heard: Int) -> Bool {
+            askedAt >= max(changedAt, heard) || kept == nil
+        }
+
+        /// What `judge` says of the session; nil when the store has to be asked.
+        ///
+        /// Mutating, since a copy of all this would cost a relayed call more than the judgement.
+        mutating func judge<Verdict>(since heard: Int, _ judge: (inout ConnectSession) -> Verdict) -> Verdict? {
+            isCurrent(since: heard) ? judge(&session) : nil
+        }
+
+        /// Merges facts.
+        /// - Returns: Whether that puts it in line, and whether it is there.
+        mutating func note(_ facts: SessionFacts) -> (isNews: Bool, isOwed: Bool) {
+            session.facts.merge(facts)
+            if facts.relayed || facts.leftAt != nil { readAt = nil }
+            return (owe(), isOwed)
         }
 
         /// Owes the store what is news to it.
@@ -41,6 +53,46 @@ struct KnownSessions {
             guard kept.map({ session.facts.areNews(since: $0) }) ?? true else { return false }
             defer { version += 1 }
             return !isOwed
+        }
+    }
+
+    /// Sessions, found by their id and by their token.
+    private struct Generation {
+        /// Side by side: a dictionary's elements are changed by way of a copy, and every relayed call comes by here.
+        var entries: ContiguousArray<Entry> = []
+        private var ids: [SessionID: Int] = [:]
+        private var tokens: [ConnectToken: Int] = [:]
+
+        subscript(id: SessionID) -> Entry? { place(of: id).map { entries[$0] } }
+
+        /// Where an entry is, until one is removed.
+        func place(of id: SessionID) -> Int? { ids[id] }
+        func place(of token: ConnectToken) -> Int? { tokens[token] }
+
+        func has(_ id: SessionID, at place: Int) -> Bool {
+            place < entries.count && entries[place].session.id == id
+        }
+
+        /// Adds an entry, or replaces that of the same session.
+        /// - Returns: Where it is.
+        mutating func put(_ entry: Entry) -> Int {
+            let place = ids[entry.session.id] ?? entries.count
+            if place == entries.count { entries.append(entry) } else { entries[place] = entry }
+            ids[entry.session.id] = place
+            tokens[entry.session.connectToken] = place
+            return place
+        }
+
+        mutating func remove(_ id: SessionID) {
+            guard let place = ids.removeValue(forKey: id) else { return }
+            let token = entries[place].session.connectToken
+            if tokens[token] == place { tokens[token] = nil }
+            // The last one takes its place.
+            let last = entries.removeLast()
+            guard place < entries.count else { return }
+            entries[place] = last
+            ids[last.session.id] = place
+            tokens[last.session.connectToken] = place
         }
     }
 
@@ -66,7 +118,7 @@ struct KnownSessions {
     }
 
     var owedCount: Int { owed.count }
-    var count: Int { Set(young.entries.keys).union(old.entries.keys).count }
+    var count: Int { ids.count }
     /// More is owed than may be remembered; nothing new is taken on.
     var isFull: Bool { owed.count >= capacity }
 
@@ -76,8 +128,8 @@ struct KnownSessions {
     mutating func changed(_ ids: [SessionID]) {
         news += 1
         for id in ids {
-            young.entries[id]?.changedAt = news
-            old.entries[id]?.changedAt = news
+            if let place = young.place(of: id) { young.entries[place].changedAt = news }
+            if let place = old.place(of: id) { old.entries[place].changedAt = news }
         }
     }
 
@@ -91,47 +143,41 @@ struct KnownSessions {
     /// See ``Entry/isCurrent(since:)``; while changes may be missed, the store has never been asked late enough.
     private var heard: Int { isDeaf ? .max : allChangedAt }
 
-    /// Changes an entry where it stands: a copy would cost a relayed call more than all the rest that is done here.
-    private mutating func change<Result>(
-        _ index: Dictionary<SessionID, Entry>.Index, _ change: (inout Entry) -> Result
-    ) -> Result {
-        change(&young.entries.values[index])
-    }
-
     // MARK: - What is known
 
     /// All that are remembered.
     var ids: [SessionID] {
-        young.entries.keys + old.entries.keys.filter { young.entries[$0] == nil }
+        young.entries.map(\.session.id) + old.entries.map(\.session.id).filter { young.place(of: $0) == nil }
     }
 
     /// A session, without keeping it young.
     func peek(_ id: SessionID) -> ConnectSession? {
-        (young.entries[id] ?? old.entries[id])?.session
+        entry(id)?.session
     }
 
     mutating func session(_ id: SessionID) -> ConnectSession? {
-        index(of: id).map { young.entries.values[$0].session }
+        place(of: id).map { young.entries[$0].session }
     }
 
-    /// What `judge` says of a token's session, which it must not change; nil when the store has to be asked.
-    mutating func judge<Verdict>(_ token: ConnectToken, _ judge: (inout ConnectSession) -> Verdict) -> Verdict? {
-        guard let id = young.ids[token] ?? old.ids[token], let index = index(of: id) else { return nil }
+    /// What `judge` says of a token's session, which it must not change, and of where that is; nil when the store has to
+    /// be asked.
+    mutating func judge<Verdict>(
+        _ token: ConnectToken, _ judge: (_ session: inout ConnectSession, _ place: Int?) -> Verdict
+    ) -> Verdict? {
+        guard let place = place(of: token) else { return nil }
         let heard = heard
-        return change(index) { $0.isCurrent(since: heard) ? judge(&$0.session) : nil }
+        return young.entries[place].judge(since: heard) { judge(&$0, place) }
     }
 
     /// A token's session, and whether the store need not be asked for what others know of it.
     mutating func session(token: ConnectToken) -> (session: ConnectSession, isCurrent: Bool)? {
-        guard let id = young.ids[token] ?? old.ids[token], let index = index(of: id) else { return nil }
-        let entry = young.entries.values[index]
-        return (entry.session, entry.isCurrent(since: heard))
+        place(of: token).map { (young.entries[$0].session, young.entries[$0].isCurrent(since: heard)) }
     }
 
     /// Whether the store is about to hear that `location` is the subject's.
     func owes(_ subject: Subject, _ location: LocationID) -> Bool {
         (owed + underWay).contains { id in
-            guard let session = (young.entries[id] ?? old.entries[id])?.session else { return false }
+            guard let session = peek(id) else { return false }
             return session.subject == subject && session.facts.located?.location == location
         }
     }
@@ -140,7 +186,7 @@ struct KnownSessions {
     /// - Parameter askedAt: What ``news`` was when the store was asked.
     /// - Returns: The session with what the store has not heard yet.
     mutating func learn(_ session: ConnectSession, askedAt: Int) -> ConnectSession {
-        var entry = young.entries[session.id] ?? old.entries[session.id] ?? Entry(session: session)
+        var entry = entry(session.id) ?? Entry(session: session)
         entry.askedAt = max(entry.askedAt, askedAt)
         entry.session.facts.merge(session.facts)
         if let stray = strays.removeValue(forKey: session.id) { entry.session.facts.merge(stray) }
@@ -152,12 +198,8 @@ struct KnownSessions {
 
     /// The store does not have this session any more.
     mutating func drop(_ id: SessionID) {
-        for token in [young.entries[id], old.entries[id]].compactMap(\.?.session.connectToken) {
-            young.ids[token] = nil
-            old.ids[token] = nil
-        }
-        young.entries[id] = nil
-        old.entries[id] = nil
+        young.remove(id)
+        old.remove(id)
         strays[id] = nil
         owed.removeAll { $0 == id }
     }
@@ -167,49 +209,46 @@ struct KnownSessions {
     /// A new session.
     /// - Returns: What ``isSaved(_:version:)`` takes.
     mutating func add(_ session: ConnectSession, key: MintKey?) -> Int {
-        var entry = Entry(session: session, key: key)
+        var entry = Entry(key: key, session: session)
         if entry.owe() { owed.append(session.id) }
         put(entry)
         return entry.version
     }
 
     /// Merges facts into a session.
+    /// - Parameter place: Where it was a moment ago; it need not be looked up if it still is there.
     /// - Returns: Whether the store has to hear of it.
-    mutating func note(_ facts: SessionFacts, in id: SessionID) -> Bool {
-        guard let index = index(of: id) else {
+    mutating func note(_ facts: SessionFacts, in id: SessionID, at place: Int? = nil) -> Bool {
+        guard let place = place.flatMap({ young.has(id, at: $0) ? $0 : nil }) ?? self.place(of: id) else {
             if strays.count < capacity { strays[id, default: SessionFacts()].merge(facts) }
             return true
         }
-        let (isNews, isOwed) = change(index) { entry in
-            entry.session.facts.merge(facts)
-            if facts.relayed || facts.leftAt != nil { entry.readAt = nil }
-            return (entry.owe(), entry.isOwed)
-        }
+        let (isNews, isOwed) = young.entries[place].note(facts)
         if isNews { owed.append(id) }
         return isOwed
     }
 
     /// Whether a read may make us ask Flatpeak, which is then counted.
     mutating func mayAsk(about id: SessionID, at now: Date, interval: TimeInterval) -> Bool {
-        guard let index = index(of: id) else { return false }
-        if let readAt = young.entries.values[index].readAt, now < readAt + interval { return false }
-        young.entries.values[index].readAt = now
+        guard let place = place(of: id) else { return false }
+        if let readAt = young.entries[place].readAt, now < readAt + interval { return false }
+        young.entries[place].readAt = now
         return true
     }
 
     /// Whether the store has never heard of it.
     func isNew(_ id: SessionID) -> Bool {
-        (young.entries[id] ?? old.entries[id]).map { $0.kept == nil } ?? false
+        entry(id).map { $0.kept == nil } ?? false
     }
 
     /// What the store has to be told of a session; nil when it knows.
     func owedVersion(of id: SessionID) -> Int? {
-        (young.entries[id] ?? old.entries[id]).flatMap { $0.isOwed ? $0.version : nil }
+        entry(id).flatMap { $0.isOwed ? $0.version : nil }
     }
 
     /// The store has this version, or the session is gone.
     func isSaved(_ id: SessionID, version: Int) -> Bool {
-        guard let entry = young.entries[id] ?? old.entries[id] else { return true }
+        guard let entry = entry(id) else { return true }
         return entry.savedVersion >= version
     }
 
@@ -219,7 +258,7 @@ struct KnownSessions {
         owed.removeFirst(ids.count)
         underWay = ids
         return ids.compactMap { id in
-            guard let entry = young.entries[id] ?? old.entries[id] else { return nil }
+            guard let entry = entry(id) else { return nil }
             return Owed(
                 write: SessionWrite(entry.session, isNew: entry.kept == nil, key: entry.key), version: entry.version,
                 askedAt: news)
@@ -244,7 +283,7 @@ struct KnownSessions {
                 drop(owed.id)
                 continue
             }
-            guard var entry = young.entries[owed.id] ?? old.entries[owed.id] else { continue }
+            guard var entry = entry(owed.id) else { continue }
             entry.savedVersion = owed.version
             entry.kept = session.facts
             entry.askedAt = max(entry.askedAt, owed.askedAt)
@@ -263,26 +302,26 @@ struct KnownSessions {
 
     // MARK: - Generations
 
-    /// Where an entry is in the young generation, into which it comes by being asked for.
-    private mutating func index(of id: SessionID) -> Dictionary<SessionID, Entry>.Index? {
-        if let index = young.entries.index(forKey: id) { return index }
-        guard let entry = old.entries[id] else { return nil }
-        put(entry)
-        return young.entries.index(forKey: id)
+    private func entry(_ id: SessionID) -> Entry? {
+        young[id] ?? old[id]
     }
 
-    private mutating func put(_ entry: Entry) {
-        if young.entries[entry.session.id] == nil, young.entries.count >= max(1, capacity / 2) {
-            let kept = old.entries.values.filter { $0.isOwed && young.entries[$0.session.id] == nil }
+    /// Where an entry is in the young generation, into which it comes by being asked for.
+    private mutating func place(of id: SessionID) -> Int? {
+        young.place(of: id) ?? old[id].map { put($0) }
+    }
+
+    private mutating func place(of token: ConnectToken) -> Int? {
+        young.place(of: token) ?? old.place(of: token).map { put(old.entries[$0]) }
+    }
+
+    @discardableResult private mutating func put(_ entry: Entry) -> Int {
+        if young.place(of: entry.session.id) == nil, young.entries.count >= max(1, capacity / 2) {
+            let kept = old.entries.filter { $0.isOwed && young.place(of: $0.session.id) == nil }
             old = young
             young = Generation()
-            kept.forEach { place($0) }
+            for entry in kept { _ = young.put(entry) }
         }
-        place(entry)
-    }
-
-    private mutating func place(_ entry: Entry) {
-        young.entries[entry.session.id] = entry
-        young.ids[entry.session.connectToken] = entry.session.id
+        return young.put(entry)
     }
 }

@@ -83,8 +83,10 @@ package final class SessionLedger: Sendable {
 
     // MARK: - Reads
 
-    /// What `judge` says of a session that this process knows; never waits.
-    func known<Verdict: Sendable>(_ token: ConnectToken, _ judge: (inout ConnectSession) -> Verdict) -> Verdict? {
+    /// What `judge` says of a session that this process knows, and where; never waits.
+    func known<Verdict: Sendable>(
+        _ token: ConnectToken, _ judge: (_ session: inout ConnectSession, _ place: Int?) -> Verdict
+    ) -> Verdict? {
         state.withLock { $0.known.judge(token, judge) }
     }
 
@@ -209,10 +211,12 @@ package final class SessionLedger: Sendable {
     /// Merges facts; the store hears of them soon.
     ///
     /// Never waits.
-    func note(_ facts: SessionFacts, in id: SessionID) {
+    /// - Parameter place: See ``KnownSessions/note(_:in:at:)``.
+    func note(_ facts: SessionFacts, in id: SessionID, at place: Int? = nil) {
         let isOwed = state.withLock { state in
-            state.listening[id]?.values.forEach { $0.yield() }
-            return state.known.note(facts, in: id)
+            // Nearly always nobody does, and even then a look-up takes its time.
+            if !state.listening.isEmpty { state.listening[id]?.values.forEach { $0.yield() } }
+            return state.known.note(facts, in: id, at: place)
         }
         if isOwed { work.continuation.yield() }
     }

@@ -165,40 +165,48 @@ package final class Sessions: Sendable {
 
     /// Whether a token may be relayed.
     package enum Admission: Sendable {
-        case pass(SessionID)
+        case pass(AdmittedSession)
         /// `connectTokenUsed` or `connectTokenExpired`.
         case refuse(BFFError)
         /// This process does not know the token; ``Sessions/admit(_:)`` asks the store.
         case unknown
     }
 
+    /// A session of which a call is relayed.
+    package struct AdmittedSession: Sendable {
+        package let id: SessionID
+        /// Where memory has it, for what follows; nil when it came from the store.
+        let place: Int?
+    }
+
     /// Judges a token from memory alone; never waits.
     package func known(_ token: ConnectToken) -> Admission {
-        ledger.known(token) { judge($0) } ?? .unknown
+        ledger.known(token, judge) ?? .unknown
     }
 
     /// Judges a token with the store's help, within a quarter of a second.
     /// - Throws: `connectTokenUnknown`, `connectTokenUsed` or `connectTokenExpired`, without asking upstream, or
     ///   `storeUnavailable`.
-    package func admit(_ token: ConnectToken) async throws(BFFError) -> SessionID {
-        guard let session = try await ledger.session(token: token) else { throw .connectTokenUnknown }
-        switch judge(session) {
-        case .pass(let id): return id
+    package func admit(_ token: ConnectToken) async throws(BFFError) -> AdmittedSession {
+        guard var session = try await ledger.session(token: token) else { throw .connectTokenUnknown }
+        switch judge(&session, at: nil) {
+        case .pass(let session): return session
         case .refuse(let error): throw error
         case .unknown: throw .connectTokenUnknown
         }
     }
 
-    private func judge(_ session: ConnectSession) -> Admission {
+    /// It is not changed; a copy would cost more than the judgement.
+    private func judge(_ session: inout ConnectSession, at place: Int?) -> Admission {
         let now = now()
         let outcome = session.outcome(at: now)
         if outcome.state == .expired || now >= session.expiresAt { return .refuse(.connectTokenExpired) }
-        return outcome.isFinal ? .refuse(.connectTokenUsed) : .pass(session.id)
+        return outcome.isFinal ? .refuse(.connectTokenUsed) : .pass(AdmittedSession(id: session.id, place: place))
     }
 
     /// Notes what a relayed call and its answer said; never waits.
-    package func note(_ step: RelayedStep, in session: SessionID) {
-        ledger.note(step.facts(callbackURL: settings.callbackURL, at: now()), in: session)
+    package func note(_ step: RelayedStep, in session: AdmittedSession) {
+        ledger.note(step.facts(callbackURL: settings.callbackURL, at: now()), in: session.id, at: session.place)
     }
 
     // MARK: - Outcome

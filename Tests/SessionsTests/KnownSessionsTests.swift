@@ -102,11 +102,28 @@ import Testing
         #expect(leaving && comingBack)
     }
 
+    @Test func `a session is found where it was, where it has moved, and not where another one is by now`() throws {
+        var known = KnownSessions(capacity: 10)
+        let sessions = try (1...3).map(Self.session)
+        for session in sessions { _ = known.add(session, key: nil) }
+        pay(&known)
+        let places = sessions.map { session in known.judge(session.connectToken) { _, place in place } ?? nil }
+        // The last one takes the place of the first.
+        known.drop(sessions[0].id)
+        for (session, place) in zip(sessions, places) { _ = known.note(Self.seen(at: 1), in: session.id, at: place) }
+        let seen = sessions.map { known.session($0.id)?.facts.stayedAt }
+        #expect(seen == [nil, Self.start + 1, Self.start + 1])
+        #expect(
+            known.session(token: sessions[0].connectToken) == nil && known.strays.keys.map(\.self) == [sessions[0].id])
+        let found = known.session(token: sessions[2].connectToken)?.session
+        #expect(found?.id == sessions[2].id && known.count == 2)
+    }
+
     @Test func `what another process changed is asked for before it is believed`() throws {
         var known = KnownSessions(capacity: 10)
         let session = try Self.session(1), other = try Self.session(2)
         let isCurrent = { (known: inout KnownSessions, session: ConnectSession) in
-            let isJudged = known.judge(session.connectToken) { _ in true } ?? false
+            let isJudged = known.judge(session.connectToken) { _, _ in true } ?? false
             #expect(known.session(token: session.connectToken)?.isCurrent == isJudged)
             return isJudged
         }

@@ -44,7 +44,7 @@ import Testing
             action.map { #"{"connect_token":"cot_a","route":"x","action":"\#($0)"}"# } ?? #"{"connect_token":"cot_a"}"#
         let bytes = Array(body.utf8)
         let step = RelayedStep(envelope: try Envelope(bytes.span), answeredRoute: route, redirectURL: url)
-        sessions.note(step, in: session.id)
+        sessions.note(step, in: .init(id: session.id, place: nil))
         clock.advance(by: 1)
     }
 
@@ -222,8 +222,8 @@ import Testing
         upstream.on("status", .json(#"{"tariff_status":{"commodity_import":{"status":"CONNECTED"}}}"#))
         store.isAway = true
         let session = try await mint()
-        guard case .pass(let id) = sessions.known(session.connectToken) else { Issue.record("not known"); return }
-        #expect(id == session.id)
+        guard case .pass(let known) = sessions.known(session.connectToken) else { Issue.record("not known"); return }
+        #expect(known.id == session.id)
         try await relay(session, answered: "tariff_summary")
         #expect(try await sessions.callback(session.connectToken).state == .connected)
         #expect(try await state(session) == .connected)
