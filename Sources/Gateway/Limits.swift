@@ -10,14 +10,14 @@ package final class Limits: Sendable {
     /// The name is that of the policy in `RateLimit-Policy`.
     enum Kind: String { case mint, address }
 
-    private let mint: Mutex<RateLimiter<String>?>
-    private let address: Mutex<RateLimiter<[UInt8]>?>
+    private let mint: Mutex<RateLimiter?>
+    private let address: Mutex<RateLimiter?>
     /// Whether it matters who calls at all.
     let countsAddresses: Bool
     private let now: @Sendable () -> ContinuousClock.Instant
     /// Deliveries that were not Flatpeak's, by client address.
     private let forgeries = Mutex(
-        RateLimiter<[UInt8]>(RateLimit(count: 60, period: .seconds(60)), capacity: Limits.capacity))
+        RateLimiter(RateLimit(count: 60, period: .seconds(60)), capacity: Limits.capacity))
 
     /// Keys that each kind remembers.
     private static let capacity = 100_000
@@ -79,8 +79,8 @@ package final class Limits: Sendable {
         client.bytes.count == 16 ? Array(client.bytes.prefix(8)) : client.bytes
     }
 
-    private static func take<Key>(
-        _ key: Key, from limiter: inout RateLimiter<Key>?, _ kind: Kind, at now: ContinuousClock.Instant
+    private static func take(
+        _ key: some Hashable, from limiter: inout RateLimiter?, _ kind: Kind, at now: ContinuousClock.Instant
     ) -> Verdict? {
         guard let limit = limiter?.limit, let decision = limiter?.take(key, at: now) else { return nil }
         return Verdict(

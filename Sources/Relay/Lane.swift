@@ -29,7 +29,7 @@ package final class Lane: Sendable {
     private let address: UpstreamAddress
     private let tls: NIOSSLContext?
     private let randomBytes: @Sendable (Int) -> [UInt8]
-    private let buckets: Mutex<RateLimiter<ConnectToken>?>
+    private let buckets: Mutex<RateLimiter?>
     private let draining = Atomic(false)
     private let ending = Atomic(false)
     private let loops = Mutex<[ObjectIdentifier: NIOLoopBound<LaneLoop>]>([:])

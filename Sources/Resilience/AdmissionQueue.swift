@@ -13,6 +13,8 @@ package struct AdmissionQueue<Waiter> {
     private let patience: Duration
     /// The oldest first, so they also run out of time in this order.
     private var line: [Waiting] = []
+    /// Counted, since a line of no matter whom takes long to look at, and every request asks.
+    package private(set) var waiting = 0
     private var hasWaitedInVain = false
     private var isTimed = false
 
@@ -40,7 +42,6 @@ package struct AdmissionQueue<Waiter> {
     }
 
     package var underWay: Int { places.underWay }
-    package var waiting: Int { line.count }
 
     /// Takes a place if there is one now; each one taken is given back with ``leave()``.
     ///
@@ -53,6 +54,7 @@ package struct AdmissionQueue<Waiter> {
         guard !hasWaitedInVain, line.count < length else { return .refused }
         let until = now + patience
         line.append(Waiting(waiter: waiter, until: until))
+        waiting += 1
         guard !isTimed else { return .waits(timer: nil) }
         isTimed = true
         return .waits(timer: until)
@@ -61,7 +63,10 @@ package struct AdmissionQueue<Waiter> {
     /// Gives a place back.
     /// - Returns: Who has it now.
     package mutating func leave() -> Waiter? {
-        guard line.isEmpty else { return line.removeFirst().waiter }
+        if waiting > 0 {
+            waiting -= 1
+            return line.removeFirst().waiter
+        }
         hasWaitedInVain = false
         places.leave()
         return nil
@@ -71,6 +76,7 @@ package struct AdmissionQueue<Waiter> {
     package mutating func expire(at now: ContinuousClock.Instant) -> Expiry {
         let refused = line.prefix { $0.until <= now }.map(\.waiter)
         line.removeFirst(refused.count)
+        waiting = line.count
         if !refused.isEmpty { hasWaitedInVain = true }
         isTimed = !line.isEmpty
         return Expiry(refused: refused, timer: line.first?.until)

@@ -15,7 +15,7 @@ package struct RateLimit: Hashable, Sendable {
 ///
 /// A key is known by its hash, of 64 bits that no other process makes in the same way: the table then takes little
 /// memory and time, and holds no token or address. Two keys that agreed by chance would share a bucket.
-package struct RateLimiter<Key: Hashable & Sendable>: Sendable {
+package struct RateLimiter: Sendable {
     private let capacity: Int
     /// Where the bucket of each hash is.
     private var slots: [Int: Int] = [:]
@@ -39,15 +39,18 @@ package struct RateLimiter<Key: Hashable & Sendable>: Sendable {
     }
 
     /// Takes one token of `key`.
-    package mutating func take(_ key: Key, at now: ContinuousClock.Instant) -> Decision {
-        let hash = key.hashValue
+    package mutating func take(_ key: some Hashable, at now: ContinuousClock.Instant) -> Decision {
+        take(hash: key.hashValue, at: now)
+    }
+
+    private mutating func take(hash: Int, at now: ContinuousClock.Instant) -> Decision {
         let slot = slots[hash] ?? add(hash, at: now)
         let (tokens, isAllowed, wait) = buckets.take(slot, at: now)
         return Decision(isAllowed: isAllowed, remaining: tokens, wait: wait)
     }
 
     /// Whether a token of `key` would be refused now; takes none.
-    package func isExhausted(_ key: Key, at now: ContinuousClock.Instant) -> Bool {
+    package func isExhausted(_ key: some Hashable, at now: ContinuousClock.Instant) -> Bool {
         slots[key.hashValue].map { buckets.tokens($0, at: now) < 1 } ?? false
     }
 
@@ -116,6 +119,7 @@ private struct Buckets {
 extension Duration {
     /// Rounded up, for `Retry-After`.
     package var wholeSeconds: Int {
-        Int(components.seconds) + (components.attoseconds > 0 ? 1 : 0)
+        // Nearly always nobody waits, and to take a duration apart is a long division.
+        self == .zero ? 0 : Int(components.seconds) + (components.attoseconds > 0 ? 1 : 0)
     }
 }

@@ -59,7 +59,7 @@ import Testing
     let start = ContinuousClock.now
 
     @Test func `a bucket empties, and refills steadily over its period`() {
-        var limiter = RateLimiter<String>(RateLimit(count: 3, period: .seconds(60)), capacity: 10)
+        var limiter = RateLimiter(RateLimit(count: 3, period: .seconds(60)), capacity: 10)
         let burst = (0..<4).map { _ in limiter.take("a", at: start) }
         #expect(burst.map(\.isAllowed) == [true, true, true, false])
         #expect(burst.map(\.remaining) == [2, 1, 0, 0])
@@ -72,7 +72,7 @@ import Testing
 
     @Test("S15: however many keys come, the memory stays, and the emptiest buckets are kept")
     func S15() {
-        var limiter = RateLimiter<Int>(RateLimit(count: 2, period: .seconds(60)), capacity: 100)
+        var limiter = RateLimiter(RateLimit(count: 2, period: .seconds(60)), capacity: 100)
         for _ in 0..<2 { _ = limiter.take(-1, at: start) }
         for key in 0..<10_000 { _ = limiter.take(key, at: start) }
         let again = limiter.take(-1, at: start)
