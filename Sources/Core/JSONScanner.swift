@@ -225,11 +225,8 @@ extension Span<UInt8> {
     /// Whether the bytes of `range` are those of `literal`, which is short enough not to allocate (15 bytes).
     package func matches(_ literal: String, in range: Range<Int>) -> Bool {
         guard range.count == literal.utf8.count else { return false }
-        var index = range.lowerBound
-        for letter in literal.utf8 {
-            guard self[index] == letter else { return false }
-            index += 1
-        }
+        let (letters, bytes) = (literal.utf8.span, extracting(range))
+        for index in letters.indices where bytes[index] != letters[index] { return false }
         return true
     }
 

@@ -15,11 +15,15 @@ package struct RequestNumber: Hashable, Sendable {
         low = bytes.dropFirst(8).prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
     }
 
-    /// Hands out the bytes of the id, one after the other.
-    package func write(_ byte: (UInt8) -> Void) {
-        for letter in "req_".utf8 { byte(letter) }
-        for shift in stride(from: 60, through: 0, by: -4) { byte(Self.digit(high >> UInt64(shift))) }
-        for shift in stride(from: 28, through: 0, by: -4) { byte(Self.digit(UInt64(low >> UInt32(shift)))) }
+    /// The bytes of the id: `req_` and 24 digits.
+    package var text: InlineArray<28, UInt8> {
+        var text = InlineArray<28, UInt8>(repeating: UInt8(ascii: "_"))
+        text[0] = UInt8(ascii: "r")
+        text[1] = UInt8(ascii: "e")
+        text[2] = UInt8(ascii: "q")
+        for digit in 0..<16 { text[4 + digit] = Self.digit(high >> UInt64(60 - 4 * digit)) }
+        for digit in 0..<8 { text[20 + digit] = Self.digit(UInt64(low) >> UInt64(28 - 4 * digit)) }
+        return text
     }
 
     private static func digit(_ bits: UInt64) -> UInt8 {
@@ -83,7 +87,9 @@ package struct RequestLine: Sendable {
 
     /// The same in whole milliseconds, as log lines have it.
     package var milliseconds: Int64 {
-        duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000
+        // Taken apart once: that is a long division.
+        let (seconds, attoseconds) = duration.components
+        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
     }
 
     /// How much a line is worth an operator's attention.

@@ -53,9 +53,9 @@ extension ByteBuffer {
     }
 
     mutating func writeNumber(_ number: RequestNumber) {
-        writeWithOutputRawSpan(minimumWritableBytes: 28) { span in
-            number.write { span.append($0) }
-        }
+        let text = number.text
+        // Safe: bytes are bytes, whatever they are taken for.
+        unsafe writeBytes(text.span.bytes)
     }
 
     /// A number that is not negative, without a string between.

@@ -7,6 +7,8 @@ import NIOCore
 final class Flushes {
     private let loop: any EventLoop
     private var waiting: [ChannelHandlerContext] = []
+    /// Those whose turn it is, or an empty array that is kept for its memory.
+    private var flushing: [ChannelHandlerContext] = []
 
     init(on loop: any EventLoop) {
         self.loop = loop
@@ -20,8 +22,8 @@ final class Flushes {
 
     private func flush() {
         // What is written meanwhile asks anew.
-        let contexts = waiting
-        waiting = []
-        for context in contexts { context.flush() }
+        swap(&waiting, &flushing)
+        for index in flushing.indices { flushing[index].flush() }
+        flushing.removeAll(keepingCapacity: true)
     }
 }

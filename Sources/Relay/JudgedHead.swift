@@ -38,10 +38,13 @@ package final class JudgedHead {
 
     init(_ head: HTTPRequestHead) {
         mustHaveHost = head.version != .http1_0
-        for (name, value) in head.headers { note(name.utf8.span, value.utf8.span, value) }
+        for (name, value) in head.headers {
+            if name.utf8.contains(UInt8(ascii: "_")) { hasUnderscore = true }
+            note(name.utf8.span, value.utf8.span, value)
+        }
     }
 
-    /// Notes a field of a plain request, which has a host.
+    /// Notes a field of a plain request, which has a host, and no name with an underscore.
     func note(_ name: Range<Int>, _ value: Range<Int>, in bytes: Span<UInt8>) {
         note(bytes.extracting(name), bytes.extracting(value), nil)
     }
@@ -58,7 +61,6 @@ package final class JudgedHead {
 
     /// - Parameter text: The value as a string, where there is one already.
     private func note(_ name: Span<UInt8>, _ value: Span<UInt8>, _ text: String?) {
-        for index in name.indices where name[index] == UInt8(ascii: "_") { hasUnderscore = true }
         switch name.count {
         case 3 where name.says("via"): Self.join(&via, text ?? value.text)
         case 4 where name.says("host"):
@@ -74,7 +76,7 @@ package final class JudgedHead {
             isJSON = contentTypes == 0 && value.isJSONType
             contentTypes += 1
         case 14 where name.says("content-length"):
-            contentLength = Int(text ?? value.text)
+            contentLength = text.map { Int($0) } ?? value.decimal(in: 0..<value.count)
             if contentLength == nil { hasOddLength = true }
         case 14 where name.says("sec-fetch-site"): Self.join(&fetchSite, text ?? value.text)
         case 15 where name.says("accept-language"): Self.join(&acceptLanguage, text ?? value.text)

@@ -285,7 +285,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         turns.bodyArrived()
         let body = body ?? ByteBuffer()
         self.body = nil
-        if lane.rules.enter() { work(on: body) } else { enterInTurn(with: body) }
+        if lane.rules.enter() { work(on: body, at: since) } else { enterInTurn(with: body) }
     }
 
     /// The service is full: the connection waits its turn.
@@ -303,18 +303,18 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             if hasEntered { lane.rules.leave() }
             return
         }
-        if hasEntered { work(on: body) } else { refuse(.overloaded) }
+        if hasEntered { work(on: body, at: lane.calls.now()) } else { refuse(.overloaded) }
     }
 
     /// Takes the call up, in the place that it has.
-    private func work(on body: ByteBuffer) {
+    private func work(on body: ByteBuffer, at now: ContinuousClock.Instant) {
         var connectToken: ConnectToken?
         do throws(BFFError) {
             let envelope = try Envelope(body.readableBytesUInt8Span)
             connectToken = envelope.connectToken
             if head.via?.contains(lane.via) == true { throw .loopDetected }
             switch lane.sessions.known(envelope.connectToken) {
-            case .pass(let session): try send(envelope, in: session, body)
+            case .pass(let session): try send(envelope, in: session, body, at: now)
             case .refuse(let error): throw error
             case .unknown: admit(envelope, body)
             }
@@ -330,7 +330,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         let sessions = lane.sessions
         let token = envelope.connectToken
         // The task ends within the time that the look-up is given.
-        loop.eventLoop.makeFutureWithTask { () -> Result<SessionID, BFFError> in
+        loop.eventLoop.makeFutureWithTask { () -> Result<Sessions.AdmittedSession, BFFError> in
             do throws(BFFError) { return .success(try await sessions.admit(token)) } catch { return .failure(error) }
         }.assumeIsolated().whenComplete { result in
             // A failed future would mean that the loop is gone, and this connection with it.
@@ -338,7 +338,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             do throws(BFFError) {
                 let session = try admission.get()
                 guard self.turns.turn == .asked, self.number == number else { throw .clientClosed }
-                try self.send(envelope, in: session, body)
+                try self.send(envelope, in: session, body, at: self.lane.calls.now())
             } catch {
                 self.lane.rules.leave()
                 guard self.turns.turn == .asked, self.number == number else { return }
@@ -347,11 +347,13 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         }
     }
 
-    private func send(_ envelope: Envelope, in session: SessionID, _ body: ByteBuffer) throws(BFFError) {
+    private func send(
+        _ envelope: Envelope, in session: Sessions.AdmittedSession, _ body: ByteBuffer, at now: ContinuousClock.Instant
+    ) throws(BFFError) {
         // After the gate: tokens that nobody minted take no memory.
         try lane.take(envelope.connectToken, at: since)
-        guard let context else { throw .clientClosed }
-        var request = context.channel.allocator.buffer(capacity: 512 + body.readableBytes)
+        guard context != nil else { throw .clientClosed }
+        var request = loop.buffers.take(512 + body.readableBytes)
         request.writeImmutableBuffer(lane.requestStart)
         if let acceptLanguage = head.acceptLanguage {
             request.writeStaticString("Accept-Language: ")
@@ -367,7 +369,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         request.writeStaticString("\r\n\r\n")
         request.writeImmutableBuffer(body)
         let call = RelayCall(
-            envelope, in: session, as: request, for: self, on: loop, in: trace, at: lane.calls.now())
+            envelope, in: session, as: request, for: self, on: loop, in: trace, at: now)
         self.call = call
         do throws(BFFError) {
             try call.start()
@@ -380,13 +382,13 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     // MARK: - Its answer
 
     func callAnswered(_ status: Int, _ framing: AnswerHead.Framing, retryAfter: Int?) {
-        guard let context else { return }
+        guard context != nil else { return }
         turns.answerBegan()
         self.status = status
         var length: Int?
         if case .length(let known) = framing { length = known }
         isChunked = length == nil && !isVersion10
-        var answer = context.channel.allocator.buffer(capacity: 1024 + min(length ?? 0, 8 << 10))
+        var answer = loop.buffers.take(1024 + min(length ?? 0, 8 << 10))
         writeHead(
             into: &answer, status, contentType: "application/json; charset=utf-8", retryAfter: retryAfter,
             length: length)
@@ -394,8 +396,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     }
 
     func callContinued(_ bytes: ByteBuffer, in range: Range<Int>) {
-        guard let context else { return }
-        if answer == nil { answer = context.channel.allocator.buffer(capacity: range.count + 16) }
+        if answer == nil { answer = loop.buffers.take(range.count + 16) }
         let span = bytes.readableBytesSpan.extracting(range)
         if isChunked { answer?.writeChunk(span) } else { answer?.writeBytes(span) }
     }
@@ -403,16 +404,16 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     func callPaused() {
         guard let answer, let context else { return }
         self.answer = nil
-        port.send(answer)
+        send(answer)
         if !context.channel.isWritable { call?.holdBack(true) }
     }
 
-    func callEnded() {
+    func callEnded(at now: ContinuousClock.Instant) {
         call = nil
         var answer = answer ?? ByteBuffer()
         self.answer = nil
         if isChunked { answer.writeStaticString("0\r\n\r\n") }
-        finish(answer, status)
+        finish(answer, status, at: now)
     }
 
     func callFailed(_ error: BFFError, hasBegun: Bool) {
@@ -423,7 +424,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         // that was closed cleanly looks like the end of an answer to HTTP/1.0.
         if let answer { port.send(answer) }
         answer = nil
-        over(error.status, error.code)
+        over(error.status, error.code, at: lane.calls.now())
         turns.closed()
         guard let context else { return }
         // What came before goes out first: a browser repeats a call of which it saw nothing but a reset.
@@ -443,14 +444,14 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     // MARK: - Refusals
 
     private func refuse(_ error: BFFError, _ connectToken: ConnectToken? = nil) {
-        guard let context else { return }
+        guard context != nil else { return }
         let refusal = lane.rules.refusal(of: route, error, id: RequestID(number), connectToken: connectToken)
-        var answer = context.channel.allocator.buffer(capacity: 1024 + refusal.body.count)
+        var answer = loop.buffers.take(1024 + refusal.body.count)
         writeHead(
             into: &answer, error.status, contentType: refusal.contentType, retryAfter: error.retryAfter,
             length: refusal.body.count)
         answer.writeBytes(refusal.body)
-        finish(answer, error.status, error.code)
+        finish(answer, error.status, error.code, at: lane.calls.now())
     }
 
     /// Refuses what is not read any further, on whatever route it was meant for.
@@ -480,11 +481,11 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     // MARK: - Ends of turns
 
-    private func finish(_ answer: ByteBuffer, _ status: Int, _ code: String? = nil) {
-        over(status, code)
+    private func finish(_ answer: ByteBuffer, _ status: Int, _ code: String? = nil, at now: ContinuousClock.Instant) {
+        over(status, code, at: now)
         turns.answered()
         guard turns.turn == .closing, let context else {
-            port.send(answer)
+            send(answer)
             return next()
         }
         let written = context.eventLoop.makePromise(of: Void.self)
@@ -493,9 +494,13 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         held.removeAll()
     }
 
+    private func send(_ answer: ByteBuffer) {
+        port.send(answer)
+        loop.buffers.keep(answer)
+    }
+
     /// Writes the line of a request of ours and forgets it.
-    private func over(_ status: Int, _ code: String? = nil) {
-        let now = lane.calls.now()
+    private func over(_ status: Int, _ code: String? = nil, at now: ContinuousClock.Instant) {
         let line = RequestLine(
             number: number, method: method, route: route, status: status, code: code,
             duration: since.duration(to: now), trace: trace?.id)
@@ -621,7 +626,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private func left() {
         loop.remove(self)
         held.removeAll()
-        if turns.isOurs { over(BFFError.clientClosed.status, BFFError.clientClosed.code) }
+        if turns.isOurs { over(BFFError.clientClosed.status, BFFError.clientClosed.code, at: lane.calls.now()) }
         turns.closed()
         call?.clientLeft()
         call = nil

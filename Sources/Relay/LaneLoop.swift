@@ -8,6 +8,7 @@ final class LaneLoop {
     let lane: Lane
     let eventLoop: any EventLoop
     let pool: UpstreamPool
+    var buffers = SpareBuffers()
     /// Of a connection whose request is not known, or over.
     let noHead = JudgedHead()
     private var numbers: RequestNumbers

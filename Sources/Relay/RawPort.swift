@@ -2,10 +2,9 @@ import NIOCore
 import NIOHTTP1
 
 /// The end of the pipeline at the socket: whole answers leave here, past the encoder that the router's answers need.
-final class RawPort: ChannelDuplexHandler {
+final class RawPort: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
-    typealias OutboundIn = IOData
     typealias OutboundOut = ByteBuffer
 
     private let flushes: Flushes

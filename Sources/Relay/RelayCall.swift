@@ -9,7 +9,7 @@ protocol CallClient: AnyObject {
     func callContinued(_ bytes: ByteBuffer, in range: Range<Int>)
     /// What was handed over should be on its way.
     func callPaused()
-    func callEnded()
+    func callEnded(at now: ContinuousClock.Instant)
     /// - Parameter hasBegun: Whether a part of the answer was handed over already.
     func callFailed(_ error: BFFError, hasBegun: Bool)
 }
@@ -23,7 +23,7 @@ final class RelayCall: AnswerReceiver {
     /// Let go of when the call is over, which it always is in the end.
     private var client: (any CallClient)?
     private let envelope: Envelope
-    private let session: SessionID
+    private let session: Sessions.AdmittedSession
     private let request: ByteBuffer
     private let end: ContinuousClock.Instant
 
@@ -39,7 +39,7 @@ final class RelayCall: AnswerReceiver {
 
     /// - Parameter request: The call as it goes over the wire.
     init(
-        _ envelope: Envelope, in session: SessionID, as request: ByteBuffer, for client: any CallClient,
+        _ envelope: Envelope, in session: Sessions.AdmittedSession, as request: ByteBuffer, for client: any CallClient,
         on loop: LaneLoop, in trace: CallTrace?, at now: ContinuousClock.Instant
     ) {
         self.envelope = envelope
@@ -79,7 +79,7 @@ final class RelayCall: AnswerReceiver {
         retryAfter = head.retryAfter.flatMap { lane.calls.retryAfter(bytes.readableBytesUInt8Span.text(in: $0)) }
         guard head.isJSON, !(300..<400).contains(status) else {
             connection.leaveUnheard()
-            tried()
+            tried(at: lane.calls.now())
             return over { $0.callFailed(.upstreamInvalidAnswer, hasBegun: false) }
         }
         client?.callAnswered(status, head.framing, retryAfter: retryAfter)
@@ -94,11 +94,11 @@ final class RelayCall: AnswerReceiver {
         client?.callPaused()
     }
 
-    func answerEnded() {
-        tried()
+    func answerEnded(at now: ContinuousClock.Instant) {
+        tried(at: now)
         lane.sessions.note(
             RelayedStep(envelope: envelope, answeredRoute: page.route, redirectURL: page.redirectURL), in: session)
-        over { $0.callEnded() }
+        over { $0.callEnded(at: now) }
     }
 
     func answerFailed(_ failure: TransportFailure) {
@@ -121,13 +121,13 @@ final class RelayCall: AnswerReceiver {
     }
 
     /// Tells the policy that upstream works, or what it complained of.
-    private func tried() {
-        lane.calls.answered(
-            status, retryAfter: retryAfter, attempt: attempt, started: tryStarted, at: lane.calls.now())
+    private func tried(at now: ContinuousClock.Instant) {
+        lane.calls.answered(status, retryAfter: retryAfter, attempt: attempt, started: tryStarted, at: now)
     }
 
     private func over(_ tell: (any CallClient) -> Void) {
         lane.rules.leave()
+        loop.buffers.keep(request)
         trace?.callEnded(status)
         connection = nil
         let client = client

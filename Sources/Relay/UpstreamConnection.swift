@@ -13,7 +13,7 @@ protocol AnswerReceiver: AnyObject {
     func answerContinued(_ bytes: ByteBuffer, in range: Range<Int>)
     /// Everything that has arrived so far was handed over.
     func answerPaused()
-    func answerEnded()
+    func answerEnded(at now: ContinuousClock.Instant)
     func answerFailed(_ failure: TransportFailure)
 }
 
@@ -180,7 +180,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         holdBack(false)
         let now = pool.now()
         if isClean, reader.keepsAlive, !pool.isTooOld(openedAt, at: now) { rest(at: now) } else { close() }
-        receiver?.answerEnded()
+        receiver?.answerEnded(at: now)
     }
 
     private func fail(_ failure: TransportFailure) {

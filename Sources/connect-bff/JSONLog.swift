@@ -69,17 +69,17 @@ extension JSONLog {
     /// Adds the line of a request, in the form in which a logger's event with the same fields comes out.
     func add(_ request: RequestLine) {
         add(isUrgent: request.weight == .failure) { line in
-            if let code = request.code { line.add(field: "bff.code", code) }
-            line.add(field: "bff.milliseconds", Int(request.milliseconds))
-            line.add(field: "bff.request", request.number)
-            if let trace = request.trace { line.add(field: "bff.trace", trace) }
-            line.add(field: "http.method", request.method)
-            line.add(field: "http.route", request.route)
-            line.add(field: "http.status", request.status)
+            if let code = request.code { line.add(member: #""bff.code":""#, code) }
+            line.add(member: #""bff.milliseconds":""#, Int(request.milliseconds))
+            line.add(member: #""bff.request":""#, request.number)
+            if let trace = request.trace { line.add(member: #""bff.trace":""#, trace) }
+            line.add(member: #""http.method":""#, request.method)
+            line.add(member: #""http.route":""#, request.route)
+            line.add(member: #""http.status":""#, request.status)
             switch request.weight {
-            case .usual: line.addPlain(#""level":"info","message":"request""#)
-            case .trouble: line.addPlain(#""level":"warning","message":"request""#)
-            case .failure: line.addPlain(#""level":"error","message":"request""#)
+            case .usual: line.add(members: #""level":"info","message":"request""#)
+            case .trouble: line.add(members: #""level":"warning","message":"request""#)
+            case .failure: line.add(members: #""level":"error","message":"request""#)
             }
         }
     }
@@ -106,34 +106,29 @@ struct JSONLine {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// The same for a name that needs no care; likewise the next ones.
-    mutating func add(field name: StaticString, _ value: String) {
-        begin(name)
+    /// The same for a name that stands in the code, with all that comes before its value; likewise the next ones.
+    mutating func add(member name: StaticString, _ value: String) {
+        add(members: name)
         write(ConnectToken.masked(value))
         bytes.append(UInt8(ascii: "\""))
     }
 
-    mutating func add(field name: StaticString, _ value: Int) {
-        begin(name)
+    mutating func add(member name: StaticString, _ value: Int) {
+        add(members: name)
         bytes.append(contentsOf: String(value).utf8)
         bytes.append(UInt8(ascii: "\""))
     }
 
-    mutating func add(field name: StaticString, _ value: RequestNumber) {
-        begin(name)
-        value.write { bytes.append($0) }
+    mutating func add(member name: StaticString, _ value: RequestNumber) {
+        add(members: name)
+        let text = value.text
+        // Safe: the pointer does not outlive the call.
+        unsafe text.span.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// Members that are written out already.
-    fileprivate mutating func addPlain(_ members: StaticString) {
-        bytes.append(isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
-        isEmpty = false
-        append(members)
-    }
-
     fileprivate mutating func end(second: String, milliseconds: Int) {
-        begin("time")
+        add(members: #""time":""#)
         bytes.append(contentsOf: second.utf8)
         bytes.append(UInt8(ascii: "."))
         bytes.append(UInt8(ascii: "0") + UInt8(milliseconds / 100))
@@ -142,11 +137,11 @@ struct JSONLine {
         append("Z\"}\n")
     }
 
-    private mutating func begin(_ name: StaticString) {
-        append(isEmpty ? "{\"" : ",\"")
+    /// Members as they stand in the code, or the beginning of one.
+    fileprivate mutating func add(members: StaticString) {
+        bytes.append(isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
         isEmpty = false
-        append(name)
-        append("\":\"")
+        append(members)
     }
 
     /// Text that stands in the code goes out as it is.

@@ -206,8 +206,8 @@ import Testing
         let made = (0..<1000).map { _ in numbers.next() }
         #expect(Set(made).count == 1000)
         for number in made.prefix(3) {
-            var text = ""
-            number.write { text.unicodeScalars.append(UnicodeScalar($0)) }
+            let bytes = number.text
+            let text = bytes.span.text
             #expect(text == RequestID(number).text)
             #expect(text.utf8.count == 28 && text.hasPrefix("req_fafbfcfdfefffafb"))
         }
