@@ -227,22 +227,37 @@ def idle_connections(bench, name, number):
 
 
 def start_up(bench, times=10):
-    """Milliseconds from the start to the first answer, and KiB resident two seconds later."""
+    """Milliseconds from the start to the first answer, and KiB resident two seconds after a start from the disk."""
+    program = bench.work / "shipped"
+    # As the image has it.
+    subprocess.run(["strip", "-o", program, bench.program], check=True)
     took = []
     for _ in range(times):
-        begun = time.monotonic()
-        running = Service(bench.program, bench.work, bench.stub.port)
+        running = Service(program, bench.work, bench.stub.port)
         try:
             # What the service key took to make is not part of it.
             running.wait_for("/livez")
             took.append((time.monotonic() - running.started) * 1000)
-            if len(took) == times:
-                time.sleep(2)
-                resident = running.process.resident()
         finally:
             running.process.stop()
+    forget_pages(program)
+    running = Service(program, bench.work, bench.stub.port)
+    try:
+        running.wait_for("/livez")
+        time.sleep(2)
+        resident = running.process.resident()
+    finally:
+        running.process.stop()
     say(f"start to first answer {median(took):.0f} ms, {resident / 1024:.1f} MiB resident when idle")
     return median(took), resident
+
+
+def forget_pages(file):
+    """Has `file` read from the disk again: of one that was just written, more is mapped than anybody asks for."""
+    opened = os.open(file, os.O_RDONLY)
+    os.fsync(opened)
+    os.posix_fadvise(opened, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(opened)
 
 
 def other_paths(bench, seconds):
