@@ -88,11 +88,10 @@ import Testing
                     "GET", "http://127.0.0.1:\(front.plainPort)/?fp_cot=\(token)",
                     headers: [("host", URL(string: base)?.host() ?? "")])
 
-                let end = ContinuousClock.now + .seconds(5)
-                while !calls.allSatisfy({ front.logs.contains($0 ?? "-") }), ContinuousClock.now < end {
-                    try await Task.sleep(for: .milliseconds(20))
+                let named = try calls.map { try #require($0) }
+                try await eventually(within: .seconds(5), "the log does not name each call of \(named)") {
+                    named.allSatisfy { front.logs.contains($0) }
                 }
-                for call in calls { #expect(front.logs.contains(try #require(call)), "the log names each call") }
                 #expect(!front.logs.contains(token), "S2: the proxy's log holds a connect token")
                 #expect(!front.logs.contains("fp_cot=cot_") && !front.logs.contains("connect_token=cot_"))
                 #expect(!serve.log.contains(token))
