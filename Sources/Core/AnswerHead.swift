@@ -168,8 +168,9 @@ private struct HeadReader {
     /// Up to the first byte that no field value holds.
     private mutating func skipText(_ bytes: Span<UInt8>) throws(Stop) {
         while true {
+            index = bytes.endOfText(from: index)
             let byte = try peek(bytes)
-            guard byte >= 0x20 && byte != 0x7F || byte == UInt8(ascii: "\t") else { return }
+            guard byte >= 0x80 || byte == UInt8(ascii: "\t") else { return }
             index += 1
         }
     }

@@ -137,8 +137,7 @@ package struct JSONScanner {
         var escaped = false
         while true {
             // Nearly all of any text.
-            index = json.end(
-                of: { 0x20..<0x80 ~= $0 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }, from: index)
+            index = json.endOfPlainString(from: index)
             guard let byte = peek(json) else { return nil }
             switch byte {
             case UInt8(ascii: "\""):

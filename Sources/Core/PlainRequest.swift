@@ -64,7 +64,9 @@ private struct PlainReader {
         let name = run(bytes) { $0.isNameByte }
         guard !name.isEmpty, take(UInt8(ascii: ":"), bytes) else { return false }
         _ = take(UInt8(ascii: " "), bytes)
-        let value = run(bytes) { $0.isVisible || $0 == UInt8(ascii: " ") }
+        let start = index
+        index = bytes.endOfText(from: start)
+        let value = start..<index
         guard let first = value.first, bytes[first] != UInt8(ascii: " "),
             bytes[value.upperBound - 1] != UInt8(ascii: " "), takesEnd(bytes), note(name, value, bytes)
         else { return false }

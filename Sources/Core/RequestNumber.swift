@@ -72,7 +72,8 @@ package struct RequestLine: Sendable {
     /// The id of its trace, in 32 hexadecimal digits; nil where nobody looks at traces.
     package var trace: String?
 
-    package init(
+    // Inlined, as each request makes one.
+    @inlinable package init(
         number: RequestNumber, method: String, route: String, status: Int, code: String? = nil, duration: Duration,
         trace: String? = nil
     ) {

@@ -40,12 +40,3 @@ package struct RequestTarget: Equatable, Sendable {
             && text.end(of: { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }, from: end + 1) == text.count
     }
 }
-
-extension Span<UInt8> {
-    /// Where the bytes from `start` on that belong end.
-    func end(of belongs: (UInt8) -> Bool, from start: Int) -> Int {
-        var index = start
-        while index < count, belongs(self[index]) { index += 1 }
-        return index
-    }
-}
