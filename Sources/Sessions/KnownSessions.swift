@@ -27,9 +27,11 @@ struct KnownSessions {
 
         /// Whether what is known is all that there is: nobody else has heard of it, or has said that it changed.
         /// - Parameter heard: What ``KnownSessions/news`` must have been at least when the store was asked.
-        // Inlined, since what is called is handed a copy.
+        // Inlined, since what is called is handed a copy; for the same reason `kept` is looked at last, and not compared.
         @inline(__always) func isCurrent(since heard: Int) -> Bool {
-            askedAt >= max(changedAt, heard) || kept == nil
+            if askedAt >= max(changedAt, heard) { return true }
+            if case nil = kept { return true }
+            return false
         }
 
         /// What `judge` says of the session; nil when the store has to be asked.
@@ -69,8 +71,8 @@ struct KnownSessions {
         func place(of id: SessionID) -> Int? { ids[id] }
         func place(of token: ConnectToken) -> Int? { tokens[token] }
 
-        func has(_ id: SessionID, at place: Int) -> Bool {
-            place < entries.count && entries[place].session.id == id
+        func has(_ token: ConnectToken, at place: Int) -> Bool {
+            place < entries.count && entries[place].session.connectToken == token
         }
 
         /// Adds an entry, or replaces that of the same session.
@@ -104,7 +106,7 @@ struct KnownSessions {
     /// What the store is being told.
     private var underWay: [SessionID] = []
     /// Facts about sessions that are not known any more; the store has to be asked for the rest.
-    private(set) var strays: [SessionID: SessionFacts] = [:]
+    private(set) var strays: [ConnectToken: SessionFacts] = [:]
     /// How often something was heard of other processes.
     private(set) var news = 0
     /// What ``news`` was when anything may have been changed.
@@ -159,6 +161,10 @@ struct KnownSessions {
         place(of: id).map { young.entries[$0].session }
     }
 
+    mutating func id(of token: ConnectToken) -> SessionID? {
+        place(of: token).map { young.entries[$0].session.id }
+    }
+
     /// What `judge` says of a token's session, which it must not change, and of where that is; nil when the store has to
     /// be asked.
     mutating func judge<Verdict>(
@@ -189,7 +195,7 @@ struct KnownSessions {
         var entry = entry(session.id) ?? Entry(session: session)
         entry.askedAt = max(entry.askedAt, askedAt)
         entry.session.facts.merge(session.facts)
-        if let stray = strays.removeValue(forKey: session.id) { entry.session.facts.merge(stray) }
+        if let stray = strays.removeValue(forKey: session.connectToken) { entry.session.facts.merge(stray) }
         entry.kept = session.facts
         if entry.owe() { owed.append(session.id) }
         put(entry)
@@ -200,8 +206,12 @@ struct KnownSessions {
     mutating func drop(_ id: SessionID) {
         young.remove(id)
         old.remove(id)
-        strays[id] = nil
         owed.removeAll { $0 == id }
+    }
+
+    /// The store does not know this token either.
+    mutating func dropStray(_ token: ConnectToken) {
+        strays[token] = nil
     }
 
     // MARK: - What is owed
@@ -215,16 +225,16 @@ struct KnownSessions {
         return entry.version
     }
 
-    /// Merges facts into a session.
+    /// Merges facts into a token's session.
     /// - Parameter place: Where it was a moment ago; it need not be looked up if it still is there.
     /// - Returns: Whether the store has to hear of it.
-    mutating func note(_ facts: SessionFacts, in id: SessionID, at place: Int? = nil) -> Bool {
-        guard let place = place.flatMap({ young.has(id, at: $0) ? $0 : nil }) ?? self.place(of: id) else {
-            if strays.count < capacity { strays[id, default: SessionFacts()].merge(facts) }
+    mutating func note(_ facts: SessionFacts, of token: ConnectToken, at place: Int? = nil) -> Bool {
+        guard let place = place.flatMap({ young.has(token, at: $0) ? $0 : nil }) ?? self.place(of: token) else {
+            if strays.count < capacity { strays[token, default: SessionFacts()].merge(facts) }
             return true
         }
         let (isNews, isOwed) = young.entries[place].note(facts)
-        if isNews { owed.append(id) }
+        if isNews { owed.append(young.entries[place].session.id) }
         return isOwed
     }
 

@@ -10,7 +10,8 @@ package struct RelayedStep: Sendable {
     /// Where a `session_redirect` leads: a provider's login, or the callback.
     package var redirectURL: String?
 
-    package init(envelope: Envelope, answeredRoute: String?, redirectURL: String?) {
+    // Inlined, as each relayed call makes one.
+    @inlinable package init(envelope: Envelope, answeredRoute: String?, redirectURL: String?) {
         self.envelope = envelope
         self.answeredRoute = answeredRoute
         self.redirectURL = redirectURL

@@ -211,23 +211,27 @@ package final class SessionLedger: Sendable {
     /// Merges facts; the store hears of them soon.
     ///
     /// Never waits.
-    /// - Parameter place: See ``KnownSessions/note(_:in:at:)``.
-    func note(_ facts: SessionFacts, in id: SessionID, at place: Int? = nil) {
+    /// - Parameter place: See ``KnownSessions/note(_:of:at:)``.
+    func note(_ facts: SessionFacts, of token: ConnectToken, at place: Int? = nil) {
         let isOwed = state.withLock { state in
             // Nearly always nobody does, and even then a look-up takes its time.
-            if !state.listening.isEmpty { state.listening[id]?.values.forEach { $0.yield() } }
-            return state.known.note(facts, in: id, at: place)
+            if !state.listening.isEmpty, let id = state.known.id(of: token) {
+                state.listening[id]?.values.forEach { $0.yield() }
+            }
+            return state.known.note(facts, of: token, at: place)
         }
         if isOwed { work.continuation.yield() }
     }
 
     /// Merges facts and waits a moment for the store to have them.
     /// - Returns: The session as it is known now; nil when there is no such session.
-    func merge(_ facts: SessionFacts, into id: SessionID) async -> ConnectSession? {
-        note(facts, in: id)
-        let (session, version) = state.withLock { ($0.known.session(id), $0.known.owedVersion(of: id)) }
-        if let version { await saved(id, version) }
-        return session
+    func merge(_ facts: SessionFacts, into session: ConnectSession) async -> ConnectSession? {
+        note(facts, of: session.connectToken)
+        let (merged, version) = state.withLock { state in
+            (state.known.session(session.id), state.known.owedVersion(of: session.id))
+        }
+        if let version { await saved(session.id, version) }
+        return merged
     }
 
     /// Whether the store has all that is known of a session, once it was told a moment ago.
@@ -336,12 +340,12 @@ package final class SessionLedger: Sendable {
             return .failed
         }
         do throws(BFFError) {
-            for id in strays {
+            for token in strays {
                 let askedAt = news
-                if let session = try await store.session(id) {
+                if let session = try await store.session(token: token) {
                     _ = learn(session, askedAt: askedAt)
                 } else {
-                    state.withLock { $0.known.drop(id) }
+                    state.withLock { $0.known.dropStray(token) }
                 }
             }
         } catch {

@@ -174,7 +174,6 @@ package final class Sessions: Sendable {
 
     /// A session of which a call is relayed.
     package struct AdmittedSession: Sendable {
-        package let id: SessionID
         /// Where memory has it, for what follows; nil when it came from the store.
         let place: Int?
     }
@@ -201,12 +200,13 @@ package final class Sessions: Sendable {
         let now = now()
         let outcome = session.outcome(at: now)
         if outcome.state == .expired || now >= session.expiresAt { return .refuse(.connectTokenExpired) }
-        return outcome.isFinal ? .refuse(.connectTokenUsed) : .pass(AdmittedSession(id: session.id, place: place))
+        return outcome.isFinal ? .refuse(.connectTokenUsed) : .pass(AdmittedSession(place: place))
     }
 
     /// Notes what a relayed call and its answer said; never waits.
     package func note(_ step: RelayedStep, in session: AdmittedSession) {
-        ledger.note(step.facts(callbackURL: settings.callbackURL, at: now()), in: session.id, at: session.place)
+        let facts = step.facts(callbackURL: settings.callbackURL, at: now())
+        ledger.note(facts, of: step.envelope.connectToken, at: session.place)
     }
 
     // MARK: - Outcome
@@ -234,7 +234,7 @@ package final class Sessions: Sendable {
         if !known.isFinal || session.wasAskedBeforeLeaving {
             var facts = SessionFacts()
             facts.leftAt = now()
-            let left = await ledger.merge(facts, into: session.id) ?? session
+            let left = await ledger.merge(facts, into: session) ?? session
             // The claim goes on when the browser's patience ends; the next read finds what it learnt.
             let learnt = try? await withDeadline(Self.callbackPatience, clock: ContinuousClock()) { [self] in
                 await learn(left)
@@ -263,7 +263,7 @@ package final class Sessions: Sendable {
         let toldAt = now()
         var facts = SessionFacts()
         facts.completedAt = toldAt
-        guard let known = await ledger.merge(facts, into: session.id) else { return session.subject }
+        guard let known = await ledger.merge(facts, into: session) else { return session.subject }
         guard let learnt = await ask(about: known, since: toldAt) else { throw .clientClosed }
         if let failure = learnt.failure { throw failure }
         // Whoever settles the event must not do so before the store has what came of it.
@@ -322,7 +322,7 @@ package final class Sessions: Sendable {
                 metadata: ["bff.session": "\(session.id)", "bff.code": "\(error.code)"])
         }
         let before = session.outcome(at: now()).state
-        guard let merged = await ledger.merge(facts, into: session.id) else {
+        guard let merged = await ledger.merge(facts, into: session) else {
             return Learnt(session: session, failure: failure)
         }
         let after = merged.outcome(at: now()).state

@@ -55,7 +55,7 @@ import Testing
         #expect(!known.owes(session.subject, location))
         var facts = SessionFacts()
         facts.located = .init(location: location, pricesAvailable: true, since: Self.start)
-        _ = known.note(facts, in: session.id)
+        _ = known.note(facts, of: session.connectToken)
         #expect(known.owes(session.subject, location))
         let batch = known.take(10)
         #expect(known.owes(session.subject, location))
@@ -71,7 +71,7 @@ import Testing
         let session = try Self.session(1)
         _ = known.add(session, key: nil)
         let batch = known.take(10)
-        _ = known.note(Self.seen(at: 1), in: session.id)
+        _ = known.note(Self.seen(at: 1), of: session.connectToken)
         let more = known.take(10)
         #expect(more.isEmpty, "one write of a session at a time")
         known.saved(batch, as: batch.map(\.write.session))
@@ -88,7 +88,7 @@ import Testing
         let moments = [1.0] + (2...60).map(Double.init) + [61]
         var news: [Double] = []
         for seconds in moments {
-            if known.note(Self.seen(at: seconds), in: session.id) { news.append(seconds) }
+            if known.note(Self.seen(at: seconds), of: session.connectToken) { news.append(seconds) }
             pay(&known)
         }
         #expect(news == [1, 61])
@@ -96,9 +96,9 @@ import Testing
         #expect(seen == Self.start + 61, "every tap is known all the same")
         var left = SessionFacts()
         left.leftAt = Self.start + 62
-        let leaving = known.note(left, in: session.id)
+        let leaving = known.note(left, of: session.connectToken)
         pay(&known)
-        let comingBack = known.note(Self.seen(at: 63), in: session.id)
+        let comingBack = known.note(Self.seen(at: 63), of: session.connectToken)
         #expect(leaving && comingBack)
     }
 
@@ -110,11 +110,14 @@ import Testing
         let places = sessions.map { session in known.judge(session.connectToken) { _, place in place } ?? nil }
         // The last one takes the place of the first.
         known.drop(sessions[0].id)
-        for (session, place) in zip(sessions, places) { _ = known.note(Self.seen(at: 1), in: session.id, at: place) }
+        for (session, place) in zip(sessions, places) {
+            _ = known.note(Self.seen(at: 1), of: session.connectToken, at: place)
+        }
         let seen = sessions.map { known.session($0.id)?.facts.stayedAt }
         #expect(seen == [nil, Self.start + 1, Self.start + 1])
         #expect(
-            known.session(token: sessions[0].connectToken) == nil && known.strays.keys.map(\.self) == [sessions[0].id])
+            known.session(token: sessions[0].connectToken) == nil
+                && known.strays.keys.map(\.self) == [sessions[0].connectToken])
         let found = known.session(token: sessions[2].connectToken)?.session
         #expect(found?.id == sessions[2].id && known.count == 2)
     }
@@ -137,7 +140,7 @@ import Testing
 
         // A read or a write that was under way when the news came says nothing.
         let early = known.news
-        _ = known.note(Self.seen(at: 1), in: session.id)
+        _ = known.note(Self.seen(at: 1), of: session.connectToken)
         let batch = known.take(10)
         known.changed([session.id])
         #expect(!isCurrent(&known, session) && isCurrent(&known, other))
@@ -163,7 +166,7 @@ import Testing
         let session = try Self.session(1)
         _ = known.add(session, key: nil)
         pay(&known)
-        _ = known.note(Self.seen(at: 1), in: session.id)
+        _ = known.note(Self.seen(at: 1), of: session.connectToken)
         known.saved(known.take(10), as: [])
         let found = [known.session(session.id), known.session(token: session.connectToken)?.session]
         #expect(found.allSatisfy { $0 == nil })
@@ -173,8 +176,8 @@ import Testing
     @Test func `facts about a session that is not known wait for the store to tell of it`() throws {
         var known = KnownSessions(capacity: 10)
         let session = try Self.session(1)
-        let isOwed = known.note(Self.seen(at: 1), in: session.id)
-        #expect(isOwed && Array(known.strays.keys) == [session.id])
+        let isOwed = known.note(Self.seen(at: 1), of: session.connectToken)
+        #expect(isOwed && Array(known.strays.keys) == [session.connectToken])
         let learnt = known.learn(session, askedAt: 0)
         #expect(learnt.facts.stayedAt == Self.start + 1)
         #expect(known.strays.isEmpty)
@@ -187,7 +190,7 @@ import Testing
         let sessions = try (0..<4).map { try Self.session($0) }
         for session in sessions { _ = known.add(session, key: nil) }
         #expect(known.isFull)
-        for session in sessions { _ = known.note(Self.seen(at: 1), in: session.id) }
+        for session in sessions { _ = known.note(Self.seen(at: 1), of: session.connectToken) }
         #expect(known.owedCount == 4 && known.strays.isEmpty)
         pay(&known)
         #expect(!known.isFull)
@@ -219,7 +222,7 @@ import Testing
             answers.append(known.mayAsk(about: session.id, at: Self.start + seconds, interval: 1))
         }
         #expect(answers == [true, false, true, false])
-        _ = known.note(Self.seen(at: 1.5), in: session.id)
+        _ = known.note(Self.seen(at: 1.5), of: session.connectToken)
         let afterwards = known.mayAsk(about: session.id, at: Self.start + 1.6, interval: 1)
         #expect(afterwards)
     }
@@ -233,6 +236,7 @@ import Testing
             var known = KnownSessions(capacity: 8)
             var store: [SessionID: ConnectSession] = [:]
             var all: [SessionID: SessionFacts] = [:]
+            var tokens: [SessionID: ConnectToken] = [:]
             var underWay: [KnownSessions.Owed] = []
             var number = 0
             func save(_ batch: [KnownSessions.Owed]) -> [ConnectSession] {
@@ -254,6 +258,7 @@ import Testing
                     let session = try Self.session(number)
                     _ = known.add(session, key: nil)
                     all[session.id] = SessionFacts()
+                    tokens[session.id] = session.connectToken
                 case 1, 2:
                     guard let id = all.keys.sorted(by: { $0.text < $1.text }).randomElement(using: &random) else {
                         break
@@ -261,7 +266,7 @@ import Testing
                     var facts = Self.seen(at: Double(step) * 100)
                     if Bool.random(using: &random) { facts.leftAt = Self.start + Double(step) * 100 + 1 }
                     all[id]?.merge(facts)
-                    _ = known.note(facts, in: id)
+                    _ = known.note(facts, of: try #require(tokens[id]))
                 case 3 where underWay.isEmpty:
                     underWay = known.take(Int.random(in: 1...4, using: &random))
                 case 4:
@@ -278,7 +283,9 @@ import Testing
             for _ in 0..<100 where known.owedCount > 0 || !known.strays.isEmpty {
                 let batch = known.take(3)
                 known.saved(batch, as: save(batch))
-                for id in known.strays.keys { if let session = store[id] { _ = known.learn(session, askedAt: 0) } }
+                for session in store.values where known.strays[session.connectToken] != nil {
+                    _ = known.learn(session, askedAt: 0)
+                }
             }
             #expect(store.mapValues(\.facts) == all, "seed \(seed)")
         }
