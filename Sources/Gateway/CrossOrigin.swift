@@ -3,14 +3,15 @@ import Relay
 
 /// Which origins' scripts may read our answers (the CORS protocol of the Fetch standard).
 package struct CrossOrigin: Sendable {
-    let origins: Set<String>
+    /// A few, among which one is found sooner by looking at each than by its hash.
+    let origins: [String]
     private let requestHeaders: String
 
     /// - Parameters:
     ///   - origins: Serialised origins, compared byte for byte: scheme, host and port.
     ///   - headers: What a script may send besides the content type and its languages.
     package init(origins: Set<String>, headers: [HTTPField.Name]) {
-        self.origins = origins
+        self.origins = origins.sorted()
         requestHeaders = ([.contentType, .authorization, .acceptLanguage, .idempotencyKey] + headers)
             .map(\.canonicalName).joined(separator: ", ")
     }

@@ -19,8 +19,9 @@ final class EdgeRules: LaneRules {
     /// The names under which this service is reached, in lower case and without a port; empty for any.
     let hosts: Set<String>
     let log: @Sendable (RequestLine) -> Void
-    /// The fields of every answer as lines, by the origin that may read it; the empty one for all others.
-    private let lines: [String: ByteBuffer]
+    /// The fields of every answer as lines, in the order of ``CrossOrigin/origins``, and for all other origins.
+    private let lines: [ByteBuffer]
+    private let otherLines: ByteBuffer
     private let strictTransportLine: ByteBuffer
     private let metrics: RequestMetrics
     private let untrustedForwarding = Counter(label: "connect_bff_untrusted_forwarding_total")
@@ -42,11 +43,9 @@ final class EdgeRules: LaneRules {
         self.log = log
         metrics = RequestMetrics(routes.map(\.template) + [Edge.noRoute])
         bodyLimit = RoutePolicy.relay.bodyLimit ?? 0
-        let origins = crossOrigin.origins.union([""])
-        lines = Dictionary(
-            uniqueKeysWithValues: origins.map { origin in
-                (origin, ByteBuffer(string: (Edge.fields + crossOrigin.fields(for: origin)).lines))
-            })
+        let lines = { ByteBuffer(string: (Edge.fields + crossOrigin.fields(for: $0)).lines) }
+        self.lines = crossOrigin.origins.map { lines($0) }
+        otherLines = lines(nil)
         strictTransportLine = ByteBuffer(string: Self.strictTransport.lines)
     }
 
@@ -64,17 +63,17 @@ final class EdgeRules: LaneRules {
     func enterInTurn(_ told: @escaping @Sendable (Bool) -> Void) { relayed.enterInTurn(told) }
     func leave() { relayed.leave() }
 
-    func admit(_ head: JudgedHead, from peer: Peer) throws(BFFError) {
-        try admitAddress(head, from: peer)
+    func admit(_ head: JudgedHead, from peer: Peer, at now: ContinuousClock.Instant) throws(BFFError) {
+        try admitAddress(head, from: peer, at: now)
         guard crossOrigin.admits(head, carriesItsCredential: true, isSafe: false) else { throw .originNotAllowed }
     }
 
-    func admitAddress(_ head: JudgedHead, from peer: Peer) throws(BFFError) {
+    func admitAddress(_ head: JudgedHead, from peer: Peer, at now: ContinuousClock.Instant) throws(BFFError) {
         if !(head.forwardedFor.isEmpty && head.forwarded.isEmpty), !proxies.contains(peer) {
             untrustedForwarding.increment()
         }
         guard limits.countsAddresses, let address = address(head, from: peer) else { return }
-        try limits.takeAddress(address)?.pass()
+        try limits.takeAddress(address, at: now)?.pass()
     }
 
     func address(_ head: JudgedHead, from peer: Peer) -> IPAddress? {
@@ -93,7 +92,8 @@ final class EdgeRules: LaneRules {
     }
 
     func writeLines(for head: JudgedHead, from peer: Peer, into answer: inout ByteBuffer) {
-        if let lines = lines[head.origin ?? ""] ?? lines[""] { answer.writeImmutableBuffer(lines) }
+        let place = head.origin.flatMap { crossOrigin.origins.firstIndex(of: $0) }
+        answer.writeImmutableBuffer(place.map { lines[$0] } ?? otherLines)
         if isSecure(head, from: peer) { answer.writeImmutableBuffer(strictTransportLine) }
     }
 

@@ -14,7 +14,7 @@ package final class Limits: Sendable {
     private let address: Mutex<RateLimiter?>
     /// Whether it matters who calls at all.
     let countsAddresses: Bool
-    private let now: @Sendable () -> ContinuousClock.Instant
+    let now: @Sendable () -> ContinuousClock.Instant
     /// Deliveries that were not Flatpeak's, by client address.
     private let forgeries = Mutex(
         RateLimiter(RateLimit(count: 60, period: .seconds(60)), capacity: Limits.capacity))
@@ -58,8 +58,8 @@ package final class Limits: Sendable {
         mint.withLock { Self.take(subject.text, from: &$0, .mint, at: now()) }
     }
 
-    func takeAddress(_ client: IPAddress) -> Verdict? {
-        address.withLock { Self.take(Self.key(of: client), from: &$0, .address, at: now()) }
+    func takeAddress(_ client: IPAddress, at now: ContinuousClock.Instant) -> Verdict? {
+        address.withLock { Self.take(Self.key(of: client), from: &$0, .address, at: now) }
     }
 
     /// Refuses an address that sent too many deliveries that were not Flatpeak's.

@@ -10,21 +10,26 @@ final class RequestMetrics: Sendable {
     private final class OfRoute: Sendable {
         let template: String
         let timer: Timer
+        /// Of status 200, which nearly all answers have; it is there from the start.
+        private let usual: Counter
         /// By status, from 100 on.
         private let statuses = InlineArray<500, AtomicLazyReference<Counter>> { _ in AtomicLazyReference() }
 
         init(_ template: String) {
             self.template = template
             timer = Timer(label: "connect_bff_request_seconds", dimensions: [("route", template)])
+            usual = Self.counter(template, 200)
         }
 
         func counter(of status: Int) -> Counter {
+            if status == 200 { return usual }
             let index = min(max(status, 100), 599) - 100
-            return statuses[index].load()
-                ?? statuses[index].storeIfNil(
-                    Counter(
-                        label: "connect_bff_requests_total",
-                        dimensions: [("route", template), ("status", "\(index + 100)")]))
+            return statuses[index].load() ?? statuses[index].storeIfNil(Self.counter(template, index + 100))
+        }
+
+        private static func counter(_ template: String, _ status: Int) -> Counter {
+            Counter(
+                label: "connect_bff_requests_total", dimensions: [("route", template), ("status", "\(status)")])
         }
     }
 

@@ -126,7 +126,7 @@ package struct RouteTable: Sendable {
         var mintVerdict: Limits.Verdict?
         var reply: Reply
         do throws(BFFError) {
-            if route.policy.isShed { try edge.admitAddress(judged, from: caller.peer) }
+            if route.policy.isShed { try edge.admitAddress(judged, from: caller.peer, at: edge.limits.now()) }
             switch route.handler {
             case .user(let handle):
                 try admit(route, judged, provesSender: authenticator.provesSender(caller))

@@ -36,7 +36,11 @@ final class UnderWay: Sendable {
     }
 
     func leave() {
-        queue.withLock { $0.leave() }?(true)
+        let next = queue.withLock { queue -> (@Sendable (Bool) -> Void)? in
+            // Nearly always nobody waits.
+            if queue.leaveUnawaited() { nil } else { queue.leave() }
+        }
+        next?(true)
     }
 
     private func expire(at time: ContinuousClock.Instant) {

@@ -22,11 +22,10 @@ extension ByteBuffer {
             writeStaticString("\r\nContent-Type: ")
         }
         writeString(contentType)
-        writeStaticString("\r\n")
-        lines(&self)
-        writeStaticString("X-Request-Id: ")
+        writeStaticString("\r\nX-Request-Id: ")
         writeNumber(number)
         writeStaticString("\r\n")
+        lines(&self)
         writeImmutableBuffer(dateLine)
         if let retryAfter {
             writeStaticString("Retry-After: ")
@@ -37,11 +36,10 @@ extension ByteBuffer {
         if let length {
             writeStaticString("Content-Length: ")
             writeDecimal(length)
-            writeStaticString("\r\n")
-        } else if isChunked {
-            writeStaticString("Transfer-Encoding: chunked\r\n")
+            writeStaticString("\r\n\r\n")
+        } else {
+            writeStaticString(isChunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n")
         }
-        writeStaticString("\r\n")
     }
 
     /// One chunk of a chunked body.

@@ -86,6 +86,8 @@ package final class Lane: Sendable {
     /// Puts the lane on a connection, from the socket to where a router's codec comes next.
     package func install(on channel: any Channel) throws {
         if let options = channel.syncOptions {
+            // `RawPort` asks for more.
+            try options.setOption(.autoRead, value: false)
             try options.setOption(.maxMessagesPerRead, value: 1)
             try options.setOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4 << 10))
             // With one read of upstream on top of it, this stays below the 64 KiB that a slow client may cost.

@@ -213,6 +213,13 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         }
     }
 
+    /// Reads on, with the router's leave while it has its turn.
+    ///
+    /// A channel that does so by itself asks the router each time, which costs a relayed call more than its limits.
+    func readOn() {
+        if turns.turn == .passing { context?.pipeline.read() } else if let context { read(context: context) }
+    }
+
     /// Nothing more is read while a later request waits here.
     func read(context: ChannelHandlerContext) {
         if held.isEmpty { context.read() } else { wantsToRead = true }
@@ -264,7 +271,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     /// What is wrong with a request of ours before its body was read.
     private func refusalUnread() -> BFFError? {
         do throws(BFFError) {
-            try lane.rules.admit(head, from: peer)
+            try lane.rules.admit(head, from: peer, at: since)
         } catch {
             return error
         }

@@ -2,7 +2,7 @@ package import Core
 package import NIOCore
 
 /// The rules that the lane shares with every other route, and the words in which it refuses.
-package protocol LaneRules: Sendable {
+package protocol LaneRules: AnyObject, Sendable {
     /// The longest body of a relayed call, in bytes.
     var bodyLimit: Int { get }
     /// Whether the request is meant for this service, as far as its `Host` tells.
@@ -14,7 +14,7 @@ package protocol LaneRules: Sendable {
     func leave()
     /// Lets a caller through.
     /// - Throws: `rateLimited` or `originNotAllowed`.
-    func admit(_ head: JudgedHead, from peer: Peer) throws(BFFError)
+    func admit(_ head: JudgedHead, from peer: Peer, at now: ContinuousClock.Instant) throws(BFFError)
     /// Writes the header lines that every answer to such a request carries, each with its end.
     func writeLines(for head: JudgedHead, from peer: Peer, into answer: inout ByteBuffer)
     /// The answer to a request that is refused before its route is asked.

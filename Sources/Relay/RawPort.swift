@@ -33,6 +33,16 @@ final class RawPort: ChannelInboundHandler {
         context.fireChannelRead(data)
     }
 
+    func channelActive(context: ChannelHandlerContext) {
+        context.fireChannelActive()
+        handler?.readOn()
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.fireChannelReadComplete()
+        handler?.readOn()
+    }
+
     /// Not every connection needs one, and it takes memory.
     private func addDecoder(_ context: ChannelHandlerContext) {
         hasDecoder = true

@@ -119,7 +119,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     /// Sends a call on an idle connection.
     /// - Returns: False when it was closed meanwhile; nothing was sent then.
     func send(_ call: Call) -> Bool {
-        guard state == .idle, let context, context.channel.isActive else { return false }
+        guard state == .idle, let context else { return false }
         send(call, context)
         return true
     }

@@ -63,13 +63,18 @@ package struct AdmissionQueue<Waiter> {
     /// Gives a place back.
     /// - Returns: Who has it now.
     package mutating func leave() -> Waiter? {
-        if waiting > 0 {
-            waiting -= 1
-            return line.removeFirst().waiter
-        }
+        if leaveUnawaited() { return nil }
+        waiting -= 1
+        return line.removeFirst().waiter
+    }
+
+    /// Gives a place back unless somebody waits for it, which costs less to find out than who.
+    /// - Returns: Whether it is given back; if not, ``leave()`` hands it on.
+    package mutating func leaveUnawaited() -> Bool {
+        guard waiting == 0 else { return false }
         hasWaitedInVain = false
         places.leave()
-        return nil
+        return true
     }
 
     /// Ends the waits that have lasted too long.

@@ -48,9 +48,10 @@ import Testing
             let names = answer.head.split(separator: "\r\n").dropFirst().map { $0.prefix { $0 != ":" } }
             #expect(
                 names == [
-                    "Content-Type", "X-Content-Type-Options", "Content-Security-Policy", "Referrer-Policy",
-                    "Cross-Origin-Resource-Policy", "Cache-Control", "Vary", "Access-Control-Allow-Origin",
-                    "Access-Control-Expose-Headers", "X-Request-Id", "Date", "Retry-After", "Content-Length",
+                    "Content-Type", "X-Request-Id", "X-Content-Type-Options", "Content-Security-Policy",
+                    "Referrer-Policy", "Cross-Origin-Resource-Policy", "Cache-Control", "Vary",
+                    "Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Date", "Retry-After",
+                    "Content-Length",
                 ])
             #expect(answer.field("access-control-allow-origin") == "http://web.test")
             #expect(answer.field("cache-control") == "no-store")
