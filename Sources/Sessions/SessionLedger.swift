@@ -24,6 +24,9 @@ package final class SessionLedger: Sendable {
         var number = 0
         /// Whether the store took the last write.
         var isHealthy = true
+
+        /// Tells those who wait in ``SessionLedger/change(of:upTo:)``.
+        func wake(_ id: SessionID) { listening[id]?.values.forEach { $0.yield() } }
     }
 
     /// What the store said, and how much had been heard of other processes when it was asked.
@@ -215,9 +218,7 @@ package final class SessionLedger: Sendable {
     func note(_ facts: SessionFacts, of token: ConnectToken, at place: Int? = nil) {
         let isOwed = state.withLock { state in
             // Nearly always nobody does, and even then a look-up takes its time.
-            if !state.listening.isEmpty, let id = state.known.id(of: token) {
-                state.listening[id]?.values.forEach { $0.yield() }
-            }
+            if !state.listening.isEmpty, let id = state.known.id(of: token) { state.wake(id) }
             return state.known.note(facts, of: token, at: place)
         }
         if isOwed { work.continuation.yield() }
@@ -286,11 +287,11 @@ package final class SessionLedger: Sendable {
                 switch news {
                 case .changed(let ids):
                     state.known.changed(ids)
-                    for id in ids { state.listening[id]?.values.forEach { $0.yield() } }
+                    for id in ids { state.wake(id) }
                 case .listening:
                     state.known.hears(true)
                     // They may have missed what they wait for.
-                    for waiting in state.listening.values { waiting.values.forEach { $0.yield() } }
+                    for id in state.listening.keys { state.wake(id) }
                 case .deaf: state.known.hears(false)
                 }
             }
@@ -344,6 +345,7 @@ package final class SessionLedger: Sendable {
                 let askedAt = news
                 if let session = try await store.session(token: token) {
                     _ = learn(session, askedAt: askedAt)
+                    state.withLock { $0.wake(session.id) }
                 } else {
                     state.withLock { $0.known.dropStray(token) }
                 }

@@ -388,13 +388,38 @@ import Testing
 
     @Test func `whoever waits for a session hears of a change`() async throws {
         let session = try await mint()
-        let sessions = sessions
-        let waiter = Task { await sessions.change(of: session.id, upTo: .seconds(60)) }
-        while !ledger.isListening(to: session.id) { await Task.yield() }
-        try await relay(session, answered: "provider_select")
-        await waiter.value
+        let waited = try await wait(for: session, at: ledger) { try await relay(session, answered: "provider_select") }
+        #expect(waited < .seconds(30))
         let took = await ContinuousClock().measure { await sessions.change(of: session.id, upTo: .milliseconds(20)) }
         #expect(took >= .milliseconds(20))
+    }
+
+    @Test func `and of a step of a session that memory has lost, once the store was asked`() async throws {
+        let session = try await mint()
+        let clock = clock
+        let other = SessionLedger(
+            store: store, now: { clock.wall }, time: clock.time, patience: .seconds(60), logger: .silent)
+        let work = Task { await other.run() }
+        let waited = try await wait(for: session, at: other) {
+            var facts = SessionFacts()
+            facts.relayed = true
+            other.note(facts, of: session.connectToken)
+        }
+        #expect(waited < .seconds(30))
+        work.cancel()
+        await work.value
+    }
+
+    /// How long somebody waits who would do so for a minute, while `happen` happens.
+    private func wait(
+        for session: ConnectSession, at ledger: SessionLedger, while happen: () async throws -> Void
+    ) async throws -> Duration {
+        let waiter = Task { await ledger.change(of: session.id, upTo: .seconds(60)) }
+        while !ledger.isListening(to: session.id) { await Task.yield() }
+        let began = ContinuousClock.now
+        try await happen()
+        await waiter.value
+        return began.duration(to: .now)
     }
 }
 
