@@ -233,23 +233,25 @@ def start_up(bench, times=10):
     subprocess.run(["strip", "-o", program, bench.program], check=True)
     took = []
     for _ in range(times):
-        running = Service(program, bench.work, bench.stub.port)
-        try:
+        with started(program, bench) as running:
             # What the service key took to make is not part of it.
-            running.wait_for("/livez")
             took.append((time.monotonic() - running.started) * 1000)
-        finally:
-            running.process.stop()
     forget_pages(program)
-    running = Service(program, bench.work, bench.stub.port)
-    try:
-        running.wait_for("/livez")
+    with started(program, bench) as running:
         time.sleep(2)
         resident = running.process.resident()
-    finally:
-        running.process.stop()
     say(f"start to first answer {median(took):.0f} ms, {resident / 1024:.1f} MiB resident when idle")
     return median(took), resident
+
+
+@contextlib.contextmanager
+def started(program, bench):
+    """The service from its first answer on, for a while."""
+    running = Service(program, bench.work, bench.stub.port)
+    try:
+        yield running.wait_for("/livez")
+    finally:
+        running.process.stop()
 
 
 def forget_pages(file):
