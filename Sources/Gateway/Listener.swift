@@ -1,4 +1,5 @@
 import Core
+import Glibc
 import Hummingbird
 import HummingbirdCore
 import Logging
@@ -93,8 +94,10 @@ struct Listener {
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .serverChannelInitializer { [mostConnections] channel in
+            .serverChannelInitializer { [address, mostConnections] channel in
                 channel.eventLoop.makeCompletedFuture {
+                    // NIO has given a socket that it did not bind 128 places, which a restart under load fills.
+                    if address == .inherited { _ = listen(ListenAddress.inheritedDescriptor, Self.backlog) }
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHandler(AvailableConnectionsChannelHandler(maxConnections: mostConnections))
                     try pipeline.addHandler(quiescing.makeServerChannelHandler(channel: channel))

@@ -103,6 +103,9 @@ final class UpstreamConnection: ChannelDuplexHandler {
         send(call, context)
     }
 
+    /// Whether it has not been given up before it had a channel.
+    var isWanted: Bool { state != .closed }
+
     /// Waits for the next call.
     private func rest(at now: ContinuousClock.Instant) {
         state = .idle

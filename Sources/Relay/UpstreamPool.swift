@@ -12,6 +12,7 @@ final class UpstreamPool {
     private let loop: any EventLoop
     private let address: UpstreamAddress
     private let tls: NIOSSLContext?
+    private let resolver: (any Resolver & Sendable)?
     let times: LaneTimes
     let answerLimit: Int
     let flushes: Flushes
@@ -20,14 +21,18 @@ final class UpstreamPool {
     /// The one used last is used next, so that those beyond the need grow old.
     private var idle: [UpstreamConnection] = []
 
-    /// - Parameter tls: Nil for plain connections, which the settings allow to loopback addresses alone.
+    /// - Parameters:
+    ///   - tls: Nil for plain connections, which the settings allow to loopback addresses alone.
+    ///   - resolver: Nil for the system's.
     init(
-        on loop: any EventLoop, to address: UpstreamAddress, tls: NIOSSLContext?, times: LaneTimes, answerLimit: Int,
+        on loop: any EventLoop, to address: UpstreamAddress, tls: NIOSSLContext?,
+        resolver: (any Resolver & Sendable)? = nil, times: LaneTimes, answerLimit: Int,
         now: @escaping @Sendable () -> ContinuousClock.Instant
     ) {
         self.loop = loop
         self.address = address
         self.tls = tls
+        self.resolver = resolver
         self.times = times
         self.answerLimit = answerLimit
         self.now = now
@@ -55,26 +60,34 @@ final class UpstreamPool {
             at: now)
         connection.index = connections.count
         connections.append(connection)
-        let handler = NIOLoopBound(connection, eventLoop: loop)
-        let serverName = address.serverName
         // The name is resolved for each connection: upstream may move while we run.
         ClientBootstrap(group: loop)
-            .connectTimeout(TimeAmount(times.connect))
+            .resolver(resolver)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 8 << 10))
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelInitializer { [tls] channel in
-                channel.eventLoop.makeCompletedFuture {
-                    if let tls {
-                        try channel.pipeline.syncOperations.addHandler(
-                            NIOSSLClientHandler(context: tls, serverHostname: serverName))
-                    }
-                    try channel.pipeline.syncOperations.addHandler(handler.value)
-                }
-            }
             .connect(host: address.host, port: address.port)
             .assumeIsolated()
+            .flatMapThrowing { try self.install(connection, on: $0) }
             .whenFailure { _ in connection.couldNotConnect() }
+    }
+
+    /// Gives a connection the channel that won.
+    ///
+    /// Only then: a name has many addresses, and the channels to those that failed, or were slower, end after this one
+    /// has opened.
+    private func install(_ connection: UpstreamConnection, on channel: any Channel) throws {
+        do {
+            guard connection.isWanted else { throw ChannelError.alreadyClosed }
+            if let tls {
+                try channel.pipeline.syncOperations.addHandler(
+                    NIOSSLClientHandler(context: tls, serverHostname: address.serverName))
+            }
+            try channel.pipeline.syncOperations.addHandler(connection)
+        } catch {
+            channel.close(promise: nil)
+            throw error
+        }
     }
 
     var count: Int { connections.count }

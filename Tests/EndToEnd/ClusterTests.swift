@@ -235,7 +235,7 @@ import Testing
             #expect(slowest < .seconds(2), "\(trouble)")
             #expect(try await HTTP.send("GET", "\(nodes[0].adminURL)/readyz").text.contains("takes no writes"))
             switch trouble {
-            case .stopped: try cluster.server.start()
+            case .stopped: try await cluster.server.start()
             case .hangs: cluster.server.resume()
             }
             try await eventually(within: .seconds(20), "\(trouble): not repaired") {
@@ -262,7 +262,7 @@ import Testing
             #expect(try await serve.relay(token, "session_start").status == 200)
             #expect(serve.log.contains("the database cannot be used"))
             #expect(try await HTTP.send("GET", "\(serve.adminURL)/readyz").text.contains("takes no writes"))
-            try server.start()
+            try await server.start()
             try await eventually(within: .seconds(20)) {
                 try await HTTP.send("GET", "\(serve.adminURL)/readyz").text == "ok\n"
             }

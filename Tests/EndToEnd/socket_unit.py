@@ -8,6 +8,7 @@ SIGUSR1 restarts the program; SIGTERM ends it, and this with its exit code.
 import os
 import signal
 import socket
+import struct
 import sys
 
 # Not taken at once: each waits for `sigwait`.
@@ -43,5 +44,7 @@ while True:
     if which == signal.SIGTERM:
         sys.exit(code)
     signal.sigtimedwait({signal.SIGCHLD}, 0)
-    print(f"restarts after exit code {code}", flush=True)
+    # Of a listening socket tcpi_sacked is how many connections may wait.
+    places = struct.unpack_from("I", held.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 28)[0]
+    print(f"restarts after exit code {code}, while {places} may wait", flush=True)
     child = start()

@@ -33,7 +33,7 @@ import Testing
             slot: .init(direction: .importing, type: .commodity), mintedLocation: nil, mintedAction: nil,
             returnURL: nil, liveMode: false, createdAt: start, expiresAt: start + 60)
         _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
-        let all = try PostgresServer.shared.query(
+        let all = try await PostgresServer.shared.query(
             "SELECT session, encode(token, 'escape'), sealing_key FROM session, sealing_key", of: url)
         #expect(all.contains(session.id.text), "the scan would find what is there")
         #expect(!all.contains("thisOneIsEasyToFind"))
@@ -88,7 +88,7 @@ import Testing
             try await group.waitForAll()
         }
         #expect(
-            try PostgresServer.shared.query("SELECT count(*) FROM schema_step", of: url)
+            try await PostgresServer.shared.query("SELECT count(*) FROM schema_step", of: url)
                 == "\(PostgresSchema.steps.count)\n")
     }
 
@@ -121,7 +121,7 @@ import Testing
         let gone = [await next.next(), await next.next()]
         for number in [UInt8(1), 2] { #expect(gone.contains(.changed([try self.session(number).id]))) }
         // Its connection is cut: it says so, and comes back.
-        _ = try PostgresServer.shared.query(
+        _ = try await PostgresServer.shared.query(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' OR query = 'SELECT 1'",
             of: url)
         #expect(await next.next() == .deaf)
@@ -173,7 +173,7 @@ import Testing
             }
             #expect(took < .seconds(1))
         }
-        try server.start()
+        try await server.start()
         try await untilTaken { try await kept(store, 2) }
         for number in [UInt8(1), 2] { #expect(try await store.session(try session(number).id) != nil) }
     }

@@ -30,7 +30,11 @@ package final class PostgresServer: Sendable {
     // MARK: - The server
 
     /// Starts it, and makes its files when there are none yet.
-    package func start() throws {
+    package func start() async throws {
+        try await onOwnThread { [self] in try begin() }
+    }
+
+    private func begin() throws {
         try shell.withLock { shell in
             guard shell == nil else { return }
             let bin = try Self.binaries()
@@ -106,25 +110,30 @@ package final class PostgresServer: Sendable {
     /// Makes an empty database, starting the server if need be.
     /// - Returns: Its URL.
     package func newDatabase() async throws -> String {
-        try start()
+        try await start()
         let name = made.withLock { made in
             made += 1
             return "test\(made)"
         }
-        try query("CREATE DATABASE \(name) STRATEGY file_copy", in: "postgres")
+        try await query("CREATE DATABASE \(name) STRATEGY file_copy", in: "postgres")
         return port.map { "postgres://bff@127.0.0.1:\($0)/\(name)" } ?? "postgres://bff@/\(name)?host=\(folder)"
     }
 
     /// What psql prints.
-    package func query(_ sql: String, of url: String) throws -> String {
+    package func query(_ sql: String, of url: String) async throws -> String {
         let name = url.split(separator: "?")[0].split(separator: "/").last ?? ""
-        return try query(sql, in: String(name))
+        return try await query(sql, in: String(name))
     }
 
-    @discardableResult private func query(_ sql: String, in database: String) throws -> String {
-        try Self.run(
-            "\(try Self.binaries())/psql",
-            ["-h", folder, "-p", "\(port ?? 5432)", "-U", "bff", "-d", database, "-v", "ON_ERROR_STOP=1", "-Atqc", sql])
+    @discardableResult private func query(_ sql: String, in database: String) async throws -> String {
+        try await onOwnThread { [folder, port] in
+            try Self.run(
+                "\(try Self.binaries())/psql",
+                [
+                    "-h", folder, "-p", "\(port ?? 5432)", "-U", "bff", "-d", database, "-v", "ON_ERROR_STOP=1",
+                    "-Atqc", sql,
+                ])
+        }
     }
 
     // MARK: - Programs

@@ -64,6 +64,7 @@ package final class StagedServer: Sendable {
     }
 
     package var connections: Int { counter.state.withLock { $0.connections } }
+    package var openConnections: Int { counter.state.withLock { $0.open.count { $0.isActive } } }
     package var requests: Int { counter.state.withLock { $0.requests } }
 
     /// Closes every connection; the next ones are taken as before.
