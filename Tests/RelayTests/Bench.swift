@@ -169,6 +169,8 @@ struct Bench {
             while true {
                 clock.advance(by: 5)
                 try await Task.sleep(for: .milliseconds(5))
+                // Each loop has had a turn by then, so that what a client sent before is not older than it should be.
+                _ = await lane.upstreamConnections
             }
         }
     }

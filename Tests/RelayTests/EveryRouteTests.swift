@@ -215,7 +215,8 @@ import Testing
         setup.capacity.relays = 1
         try await Bench.run(setup) { bench in
             let session = try await bench.mint()
-            var waits: [Duration] = [], times: [Duration] = []
+            var waits: [Duration] = [], times: [Duration] = [], calm: [Duration] = []
+            let unread = Bench.call(session).replacing("application/json", with: "text/plain")
             for _ in 0..<6 {
                 let busy = try await Self.fill(bench, session, 1)[0]
                 let client = try await bench.client()
@@ -229,6 +230,11 @@ import Testing
                     try await client.send(Bench.call(session))
                     #expect(try await client.answer().status == 503)
                     times.append(started.duration(to: .now))
+                    // Nothing ever waits for this one: it tells what the machine itself takes.
+                    let startedCalm = ContinuousClock.now
+                    try await client.send(unread)
+                    #expect(try await client.answer().status == 415)
+                    calm.append(startedCalm.duration(to: .now))
                 }
                 // Those who watch the process are served meanwhile, and what Flatpeak delivers is looked at.
                 try await client.send(Bench.get())
@@ -241,8 +247,8 @@ import Testing
             }
             #expect(waits.allSatisfy { $0 >= .milliseconds(100) }, "\(waits)")
             #expect(waits.sorted()[3] < .milliseconds(150), "\(waits)")
-            let worst = times.sorted()[297]
-            #expect(worst < .milliseconds(5), "99 % of refusals took up to \(worst)")
+            let worst = times.sorted()[297], least = calm.sorted()[297]
+            #expect(worst < max(.milliseconds(5), least * 2), "99 % of refusals took up to \(worst), others \(least)")
         }
     }
 
