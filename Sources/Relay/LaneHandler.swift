@@ -595,10 +595,10 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     // MARK: - Ends of the connection
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // What broke off is the request that waits, also in the moment between the answer before it and its turn.
+        if turns.turn != .closing, mustHold { return held.append(.failure(error)) }
         switch turns.turn {
-        case .closing: break
-        case .asked, .answering: held.append(.failure(error))
-        case .passing where mustHold: held.append(.failure(error))
+        case .closing, .asked, .answering: break
         case .idle, .reading:
             guard let error = error as? HTTPParserError else { return context.fireErrorCaught(error) }
             // Nobody knows where this request ends, so nothing after it can be trusted.

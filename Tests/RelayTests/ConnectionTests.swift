@@ -57,6 +57,28 @@ import Testing
         }
     }
 
+    @Test func `a call that breaks off while the answer before it is written is refused as the call that it is`()
+        async throws
+    {
+        try await Bench.run { bench in
+            let session = try await bench.mint()
+            let next = Bench.call(session, path: "/v1/connect")
+            for _ in 0..<200 {
+                let client = try await bench.client()
+                try await client.send(Bench.call(session) + next.dropLast(40))
+                let call = try #require(await bench.upstream.next())
+                // At once: one turn of the loop may see the answer end, and the next one what the client did.
+                async let answered: Void = call.answer("{}")
+                try await client.closeSending()
+                try await answered
+                let text = await client.rest().text
+                // The relay's dialect, not that of a request of which nothing is known.
+                #expect(text.contains(#""object":"error""#) && text.contains("header_malformed"), "\(text)")
+                await client.close()
+            }
+        }
+    }
+
     @Test func `two hundred pipelined requests`() async throws {
         try await Bench.run { bench in
             let session = try await bench.mint()
