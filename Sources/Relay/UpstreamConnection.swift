@@ -74,6 +74,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         waiting = call
     }
 
+    /// The pool puts it on a channel that is open.
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         if context.channel.isActive, !isSecure { becameUsable(context) }
@@ -84,11 +85,6 @@ final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     // MARK: - Connecting
-
-    func channelActive(context: ChannelHandlerContext) {
-        if !isSecure { becameUsable(context) }
-        context.fireChannelActive()
-    }
 
     /// With TLS a connection is one only after the handshake: what fails before has sent nothing.
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

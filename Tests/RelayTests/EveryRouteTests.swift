@@ -167,7 +167,7 @@ import Testing
                 let client = try await bench.client()
                 try await client.send(Bench.call(session, route: route))
                 waiting.append(client)
-                try await bench.until { bench.load() == (16, waiting.count) }
+                try await until { bench.load() == (16, waiting.count) }
             }
             // No more than a quarter of those under way may wait; others have places of their own.
             let late = try await bench.client()
@@ -191,11 +191,11 @@ import Testing
             let again = try await Self.fill(bench, session, 1)
             let gone = try await bench.client(), next = try await bench.client()
             try await gone.send(Bench.call(session, route: "gone"))
-            try await bench.until { bench.load() == (16, 1) }
+            try await until { bench.load() == (16, 1) }
             try await next.send(Bench.call(session, route: "next"))
-            try await bench.until { bench.load() == (16, 2) }
+            try await until { bench.load() == (16, 2) }
             try await gone.reset()
-            try await bench.until { bench.lines.all.contains { $0.status == 499 } }
+            try await until { bench.lines.all.contains { $0.status == 499 } }
             try await again[0].call.answer("{}")
             let last = try #require(await bench.upstream.next())
             #expect(last.body.contains("next"))
@@ -205,7 +205,7 @@ import Testing
                 try await call.answer("{}")
                 #expect(try await client.answer().status == 200)
             }
-            try await bench.until { bench.load() == (0, 0) }
+            try await until { bench.load() == (0, 0) }
         }
     }
 
@@ -225,16 +225,16 @@ import Testing
                 let shed = try await client.answer()
                 waits.append(started.duration(to: .now))
                 #expect(shed.status == 503 && shed.field("retry-after") == "1")
-                for _ in 0..<50 {
+                let timed = { (request: String, status: Int) in
                     let started = ContinuousClock.now
-                    try await client.send(Bench.call(session))
-                    #expect(try await client.answer().status == 503)
-                    times.append(started.duration(to: .now))
+                    try await client.send(request)
+                    #expect(try await client.answer().status == status)
+                    return started.duration(to: .now)
+                }
+                for _ in 0..<50 {
+                    times.append(try await timed(Bench.call(session), 503))
                     // Nothing ever waits for this one: it tells what the machine itself takes.
-                    let startedCalm = ContinuousClock.now
-                    try await client.send(unread)
-                    #expect(try await client.answer().status == 415)
-                    calm.append(startedCalm.duration(to: .now))
+                    calm.append(try await timed(unread, 415))
                 }
                 // Those who watch the process are served meanwhile, and what Flatpeak delivers is looked at.
                 try await client.send(Bench.get())
@@ -243,7 +243,7 @@ import Testing
                 #expect(try await client.answer().status == 401)
                 try await busy.call.answer("{}")
                 #expect(try await busy.client.answer().status == 200)
-                try await bench.until { bench.load() == (0, 0) }
+                try await until { bench.load() == (0, 0) }
             }
             #expect(waits.allSatisfy { $0 >= .milliseconds(100) }, "\(waits)")
             #expect(waits.sorted()[3] < .milliseconds(150), "\(waits)")

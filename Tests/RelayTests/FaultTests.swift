@@ -109,7 +109,7 @@ import Testing
             #expect(try await client.answer().body == "{}")
             // The same a moment later, on a connection that is idle.
             try await second.send(Self.lengthAnswer)
-            try await bench.until { !second.channel.isActive }
+            try await until { !second.channel.isActive }
             try await client.send(Bench.call(session))
             let third = try #require(await bench.upstream.next())
             #expect(third.connection != second.connection)
@@ -134,7 +134,7 @@ import Testing
             #expect(answer.status == 504)
             #expect(answer.body.contains("upstream_timeout"))
             #expect(try await client.answer().body == "ok\n")
-            try await bench.until { !call.channel.isActive }
+            try await until { !call.channel.isActive }
             #expect(bench.lines.all.first { $0.route == "/" }?.status == 504)
             #expect(bench.lines.all.first { $0.route == "/" }?.milliseconds == 16_000)
         }
@@ -195,7 +195,7 @@ import Testing
                 #expect(try await client.answer().body == #"{"n":\#(number)}"#)
                 // Only until here would a call still find the connection open: when its end has not arrived yet. One that
                 // was opened ahead may come late.
-                try await bench.until {
+                try await until {
                     await bench.upstream.closeConnections()
                     return await bench.lane.upstreamConnections == 0
                 }
@@ -234,7 +234,7 @@ import Testing
             try await second.answer("{}")
             _ = try await client.answer()
             bench.clock.advance(by: 46)
-            try await bench.until { !first.channel.isActive }
+            try await until { !first.channel.isActive }
         }
     }
 
@@ -248,9 +248,9 @@ import Testing
             try await client.send(Bench.call(session))
             let call = try #require(await bench.upstream.next())
             try await client.reset()
-            try await bench.until { bench.lines.all.contains { $0.status == 499 } }
+            try await until { bench.lines.all.contains { $0.status == 499 } }
             try await call.answer(#"{"route":"tariff_connection_pending"}"#)
-            try await bench.until { try await bench.facts(of: session).pendingShown }
+            try await until { try await bench.facts(of: session).pendingShown }
             // The connection is as good as new, and nobody gets what was left behind.
             let other = try await bench.client()
             try await other.send(Bench.call(session))
@@ -274,9 +274,9 @@ import Testing
             try await call.send(String(answer.prefix(1000)))
             try await client.receives("xxx")
             try await client.reset()
-            try await bench.until { bench.lines.all.contains { $0.status == 499 } }
+            try await until { bench.lines.all.contains { $0.status == 499 } }
             try await call.send(String(answer.dropFirst(1000)))
-            try await bench.until { try await bench.facts(of: session).pendingShown }
+            try await until { try await bench.facts(of: session).pendingShown }
         }
     }
 
@@ -290,7 +290,7 @@ import Testing
             let body = "[\"" + String(repeating: "0123456789abcdef", count: 250_000) + "\"]"
             let sent = Task { try await call.answer(body) }
             // The kernel takes some of it for the client, the relay next to nothing; the rest has to wait.
-            try await bench.until { await bench.lane.heldBackConnections == 1 }
+            try await until { await bench.lane.heldBackConnections == 1 }
             try await client.reads(true)
             #expect(try await client.answer().body == body)
             #expect(await bench.lane.heldBackConnections == 0)

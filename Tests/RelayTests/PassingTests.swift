@@ -211,7 +211,7 @@ import Testing
                 try await client.send(Bench.call(session))
                 try await #require(await bench.upstream.next()).answer(page)
                 #expect(try await client.answer().body == page)
-                try await bench.until {
+                try await until {
                     SessionFactsView(try await bench.facts(of: session))[keyPath: check]
                 }
             }

@@ -304,7 +304,7 @@ import Testing
                 Bench.call(session, path: "/?fp_cot=cot_x") + Bench.post("{}", path: "/v1/connect") + Bench.get())
             try await #require(await bench.upstream.next()).answer("{}")
             for _ in 0..<3 { _ = try await client.answer() }
-            try await bench.until { bench.lines.all.count == 3 }
+            try await until { bench.lines.all.count == 3 }
             #expect(bench.lines.all.map(\.route) == ["/", "/v1/connect", "/livez"])
             #expect(bench.lines.all.map(\.status) == [200, 400, 200])
             #expect(bench.lines.all.map(\.method) == ["POST", "POST", "GET"])

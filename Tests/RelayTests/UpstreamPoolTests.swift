@@ -90,9 +90,7 @@ import Testing
             #expect(failure == .notConnected)
             let call = try #require(await upstream.next())
             #expect(call.text.hasPrefix("POST /second "))
-            while upstream.connections < 2 || upstream.openConnections > 1 {
-                try await Task.sleep(for: .milliseconds(1))
-            }
+            try await until { upstream.connections == 2 && upstream.openConnections == 1 }
             #expect(call.channel.isActive)
         }
     }
