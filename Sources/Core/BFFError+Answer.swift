@@ -19,7 +19,7 @@ extension BFFError {
         case .clientClosed: 499
         case .internalFailure: 500
         case .methodUnknown: 501
-        case .upstreamRefusedCredentials, .upstreamInvalidAnswer, .upstreamModeDiffers, .upstreamVersionNotSupported,
+        case .upstreamRefusedCredentials, .upstreamBlocked, .upstreamInvalidAnswer, .upstreamModeDiffers, .upstreamVersionNotSupported,
             .upstreamUnreachable, .upstreamFailed:
             502
         case .upstreamLimited, .upstreamUnavailable, .notReady, .identityUnavailable, .deliveryUncheckable, .overloaded,
@@ -60,6 +60,7 @@ extension BFFError {
         case .upstreamTimedOut: "upstream_timeout"
         case .upstreamRefusedCredentials: "upstream_credentials_refused"
         case .upstreamRefused: "upstream_refused"
+        case .upstreamBlocked: "upstream_blocked"
         case .noPrices(let gap): gap.rawValue
         case .upstreamFailed: "upstream_failed"
         case .upstreamLimited: "upstream_limited"
@@ -106,6 +107,7 @@ extension BFFError {
         case .upstreamTimedOut: "Flatpeak did not answer in time"
         case .upstreamRefusedCredentials: "Flatpeak refused this server's credentials"
         case .upstreamRefused: "Flatpeak refused the request"
+        case .upstreamBlocked: "A firewall blocked the call to Flatpeak"
         case .noPrices: "There are no prices"
         case .upstreamFailed: "Flatpeak failed"
         case .upstreamLimited: "Flatpeak asks to slow down"
@@ -152,6 +154,9 @@ extension BFFError {
         case .upstreamRefusedCredentials: "The operator has to check FLATPEAK_ACCOUNT_ID and FLATPEAK_API_KEY."
         case .upstreamRefused(let status, let code):
             "Flatpeak answered \(status)" + (code.map { " with the code \($0.text)" } ?? "") + "."
+        case .upstreamBlocked(let status):
+            "An HTML page with status \(status) came instead of Flatpeak's answer. The operator has to check what stands "
+                + "between this server and Flatpeak."
         case .noPrices(.noTariffConnected): "No tariff is connected for this direction; connect one first."
         case .noPrices(.pendingConnect): "The provider has not answered yet."
         case .noPrices(.noPriceData): "Flatpeak cannot read the tariff's prices at present."

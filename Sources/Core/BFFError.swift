@@ -33,6 +33,7 @@ package enum BFFError: Error, Hashable, Sendable {
     case upstreamTimedOut
     case upstreamRefusedCredentials
     case upstreamRefused(status: Int, code: UpstreamCode?)
+    case upstreamBlocked(status: Int)
     case noPrices(PriceGap)
     case upstreamFailed(status: Int)
     case upstreamLimited(retryAfter: Int?)

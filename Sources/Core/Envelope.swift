@@ -1,7 +1,8 @@
 /// What the relay reads of a Connect request: the token, where the customer stands, and what was pressed.
 ///
 /// Stricter than JSON where two parsers could disagree about these fields: no name may repeat one of them, no
-/// top-level name may hold an escape, neither may one of the three values. Everything else passes unseen.
+/// top-level name may hold an escape or differ from one of them in case alone, and no escape may stand in the three
+/// values. Everything else passes unseen.
 package struct Envelope: Equatable, Sendable {
     package var connectToken: ConnectToken
     /// The page being answered, or `session_start`; opaque (upstream.md §4.1).
@@ -21,7 +22,9 @@ package struct Envelope: Equatable, Sendable {
             if json.matches("connect_token", in: member.name.range) { return token.take(member) }
             if json.matches("route", in: member.name.range) { return route.take(member) }
             if json.matches("action", in: member.name.range) { return action.take(member) }
-            return true
+            // Some JSON libraries do not mind the case, and would take the other one.
+            return !json.isLike("connect_token", member.name.range) && !json.isLike("route", member.name.range)
+                && !json.isLike("action", member.name.range)
         }
         guard isStrict, json.firstNonBlank == UInt8(ascii: "{") else { throw .malformedJSON }
         guard case .text(let range) = token, let token = ConnectToken(json.extracting(range)) else {
@@ -55,6 +58,30 @@ package struct Envelope: Equatable, Sendable {
 }
 
 extension Span<UInt8> {
+    /// Whether a name is `word`, which is in lower case, to a reader that does not mind the case: as Go's does, with the
+    /// Kelvin sign for `k` and the long s for `s`.
+    fileprivate func isLike(_ word: String, _ range: Range<Int>) -> Bool {
+        guard range.count >= word.utf8.count, range.count <= word.utf8.count + 4 else { return false }
+        var index = range.lowerBound
+        for letter in word.utf8 {
+            guard index < range.upperBound else { return false }
+            let kelvin = letter == UInt8(ascii: "k") && starts(with: [0xE2, 0x84, 0xAA], at: index, range)
+            let longS = letter == UInt8(ascii: "s") && starts(with: [0xC5, 0xBF], at: index, range)
+            guard kelvin || longS || self[index] | 0x20 == letter || self[index] == letter else { return false }
+            index += kelvin ? 3 : longS ? 2 : 1
+        }
+        return index == range.upperBound
+    }
+
+    private func starts(with bytes: InlineArray<3, UInt8>, at start: Int, _ range: Range<Int>) -> Bool {
+        start + 3 <= range.upperBound && self[start] == bytes[0] && self[start + 1] == bytes[1]
+            && self[start + 2] == bytes[2]
+    }
+
+    private func starts(with bytes: InlineArray<2, UInt8>, at start: Int, _ range: Range<Int>) -> Bool {
+        start + 2 <= range.upperBound && self[start] == bytes[0] && self[start + 1] == bytes[1]
+    }
+
     fileprivate var firstNonBlank: UInt8? {
         for index in indices where ![0x20, 0x0A, 0x0D, 0x09].contains(self[index]) { return self[index] }
         return nil

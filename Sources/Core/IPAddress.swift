@@ -85,6 +85,9 @@ package struct AddressRange: Hashable, Sendable {
         for bit in length..<(base.count * 8) where base[bit / 8] & (0x80 >> UInt8(bit % 8)) != 0 { return nil }
     }
 
+    /// Whether it holds every address there is.
+    package var isEverything: Bool { length == 0 }
+
     package func contains(_ address: IPAddress) -> Bool {
         guard address.bytes.count == base.count else { return false }
         for index in base.indices {

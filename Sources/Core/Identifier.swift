@@ -55,18 +55,33 @@ package typealias EventID = Identifier<EventKind>
 package typealias RequestID = Identifier<RequestKind>
 
 /// The authenticated end user: an opaque text of the identity provider, at most 255 bytes, no control characters.
-package struct Subject: Hashable, Sendable, CustomStringConvertible {
+///
+/// Two subjects are equal when their UTF-8 bytes are. Swift's own `==` takes texts for equal that differ in Unicode
+/// normalisation, and the stores do not.
+package struct Subject: Sendable, CustomStringConvertible {
     package let text: String
 
     /// Accepts 1 to 255 bytes without control characters, not blank at either end.
+    ///
+    /// U+FFFD is refused: libraries put it in the place of bytes that are not UTF-8, and so make one name of many.
     package init?(_ text: String) {
-        guard (1...255).contains(text.utf8.count), text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }),
-            text.first != " ", text.last != " "
+        guard (1...255).contains(text.utf8.count), text.utf8.first != UInt8(ascii: " "),
+            text.utf8.last != UInt8(ascii: " "),
+            text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7F..<0xA0).contains($0.value) && $0 != "\u{FFFD}" })
         else { return nil }
         self.text = text
     }
 
     package var description: String { text }
+}
+
+extension Subject: Hashable {
+    package static func == (one: Subject, other: Subject) -> Bool { one.text.utf8.elementsEqual(other.text.utf8) }
+
+    package func hash(into hasher: inout Hasher) {
+        // Safe: the pointer does not outlive the call.
+        unsafe text.utf8.span.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+    }
 }
 
 extension Sequence<UInt8> {

@@ -64,8 +64,16 @@ final class BearerSource: Sendable {
         state.withLock { $0.bearer.worked(number) }
     }
 
-    func refused(_ number: Int) {
-        state.withLock { $0.bearer.refused(number, at: time.now()) }
+    /// A call with the bearer of that number was refused: finds out whether another bearer is to be had.
+    /// - Returns: A different bearer to try once more; nil when the refusal is about that call alone.
+    func replacement(for number: Int) async -> BearerState.Held? {
+        switch state.withLock({ $0.bearer.refused(number, at: time.now()) }) {
+        case .use(let held): return held
+        case .final: return nil
+        case .logIn:
+            await renew()
+            return state.withLock { $0.bearer.held }.flatMap { $0.number == number ? nil : $0 }
+        }
     }
 
     /// Renews ahead of time, and logs in at start, until cancelled.

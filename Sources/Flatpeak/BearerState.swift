@@ -1,4 +1,5 @@
 import Core
+import Keys
 import Resilience
 
 /// The API token of one login; it never leaves the process.
@@ -10,12 +11,15 @@ struct Bearer: Sendable {
     let staleAt: ContinuousClock.Instant
     let endsAt: ContinuousClock.Instant
     let askedAt: ContinuousClock.Instant
+    /// Tells two tokens apart.
+    let digest: [UInt8]
 
     /// - Parameters:
     ///   - expiresIn: Seconds, from the moment the login was asked for.
     ///   - jitter: From 0 up to, not including, 1; processes that started together do not renew together.
     init(token: Secret, expiresIn: Double, askedAt: ContinuousClock.Instant, jitter: Double) {
         self.token = token
+        digest = token.expose { Digest.sha256($0.utf8) }
         self.askedAt = askedAt
         endsAt = askedAt + .seconds(expiresIn)
         staleAt = endsAt - .seconds(min(60, expiresIn / 10))
@@ -48,8 +52,15 @@ struct BearerState: Sendable {
     private var refusals = Backoff(first: .seconds(1), cap: .seconds(60))
     /// For a login that cannot be reached: it may be back any moment.
     private var outages = Backoff(first: .seconds(1), cap: .seconds(8))
+    /// When a call's refusal last made us doubt the bearer, and whether that login is still to come.
+    private var doubtedAt: ContinuousClock.Instant?
+    private var isDoubted = false
     /// Bearers in a row that were refused without ever having worked.
     private var stillborn = 0
+
+    /// Refusals of calls make one login in this time at the most, whoever is refused.
+    private static let shortestDoubt = Duration.seconds(30)
+    private static let longestDoubt = Duration.seconds(60)
 
     enum Answer {
         case use(Held)
@@ -70,12 +81,13 @@ struct BearerState: Sendable {
     /// Whether to log in now; asked again by whoever does it, since another may just have done so.
     func isLoginDue(at now: ContinuousClock.Instant) -> Bool {
         if let notBefore, now < notBefore { return false }
+        if isDoubted { return true }
         return held.map { now >= $0.bearer.renewAt } ?? true
     }
 
     /// When the background loop has to look again.
     func nextLogin(at now: ContinuousClock.Instant) -> ContinuousClock.Instant {
-        max(now, held?.bearer.renewAt ?? now, notBefore ?? now)
+        max(now, isDoubted ? now : held?.bearer.renewAt ?? now, notBefore ?? now)
     }
 
     mutating func loggedIn(_ bearer: Bearer, at now: ContinuousClock.Instant) {
@@ -83,10 +95,16 @@ struct BearerState: Sendable {
         isTroubled = false
         outages.succeeded()
         notBefore = nil
-        if let held, held.bearer.endsAt >= bearer.endsAt {
+        let wasDoubted = isDoubted
+        isDoubted = false
+        // A token that a call was refused with is replaced by any other one.
+        let isReplacement = wasDoubted && held?.bearer.digest != bearer.digest
+        if let held, held.bearer.endsAt >= bearer.endsAt, !isReplacement {
             // Flatpeak may give the same token to all who ask within its life; asking on would not change that.
             let left = now.duration(to: held.bearer.endsAt)
-            notBefore = now + max(.seconds(30), left / 2)
+            let pause = max(.seconds(30), left / 2)
+            // Another token that ends sooner is no reason to be without one when this one ends.
+            notBefore = now + (held.bearer.digest == bearer.digest ? pause : min(pause, max(left, .seconds(1))))
             return
         }
         number += 1
@@ -96,6 +114,7 @@ struct BearerState: Sendable {
     mutating func loginFailed(_ error: BFFError, at now: ContinuousClock.Instant) {
         hasTried = true
         isTroubled = true
+        isDoubted = false
         lastError = error
         switch error {
         case .upstreamRefusedCredentials, .upstreamModeDiffers, .upstreamVersionNotSupported:
@@ -113,22 +132,41 @@ struct BearerState: Sendable {
         refusals.succeeded()
     }
 
-    /// Upstream refused the bearer of that number; a newer one, which another call fetched meanwhile, stays.
-    mutating func refused(_ number: Int, at now: ContinuousClock.Instant) {
-        guard let held, held.number == number else { return }
-        self.held = nil
+    /// What a call does whose bearer was refused.
+    enum Refusal {
+        /// Try again with this one, which is newer.
+        case use(Held)
+        /// Log in, or join the login in flight, and look whether there is a newer one then.
+        case logIn
+        /// The refusal is about this call alone, as far as is known.
+        case final
+    }
+
+    /// Upstream refused a call with the bearer of that number (I3).
+    ///
+    /// The bearer stays in use: what was refused may be one location, or a firewall's doing. One login at a time finds
+    /// out, and only a different bearer replaces the one in hand.
+    mutating func refused(_ number: Int, at now: ContinuousClock.Instant) -> Refusal {
+        guard let held else { return .logIn }
+        if held.number != number { return .use(held) }
+        if isDoubted { return .logIn }
+        // Bearers that never work are a matter of credentials, which only an operator mends.
+        let interval = stillborn > 1 ? Self.longestDoubt : Self.shortestDoubt
+        if let doubtedAt, doubtedAt.duration(to: now) < interval { return .final }
+        if let notBefore, now < notBefore, isTroubled { return .final }
+        if !held.isProven { stillborn += 1 }
         notBefore = nil
-        // One that worked was revoked, and a login mends that. When one never did, nor the one after it, then a login
-        // for each call that fails would be a storm.
-        if held.isProven { return }
-        stillborn += 1
-        if stillborn > 1 { loginFailed(.upstreamRefusedCredentials, at: now) }
+        doubtedAt = now
+        isDoubted = true
+        return .logIn
     }
 
     /// New credentials were accepted: what was decided about the old ones does not bind them.
     mutating func credentialsChanged() {
         held = nil
         notBefore = nil
+        isDoubted = false
+        doubtedAt = nil
         refusals.succeeded()
     }
 }

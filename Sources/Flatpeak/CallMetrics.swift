@@ -33,7 +33,7 @@ struct CallMetrics: Sendable {
 
     func count(_ outcome: Outcome) {
         switch outcome {
-        case .notSent(.overloaded): noPlace.increment()
+        case .notSent(.overloaded), .notSent(.rateLimited): noPlace.increment()
         case .notSent(.upstreamLimited): throttled.increment()
         case .notSent: breakerOpen.increment()
         case .answered(let status): classes[min(max(status / 100, 1), 5) - 1].increment()

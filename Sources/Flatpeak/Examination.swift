@@ -92,7 +92,8 @@ extension FlatpeakClient.Settings {
             ], body: nil, timeLimit: operation.deadline)
         do throws(TransportFailure) {
             let answer = try await transport.send(request)
-            return (200..<300).contains(answer.status) ? .success(answer) : .failure(answer.failure)
+            if (200..<300).contains(answer.status) { return .success(answer) }
+            return .failure(operation.credential == .basic ? answer.loginFailure : answer.failure)
         } catch {
             return .failure(error.told)
         }

@@ -1,7 +1,7 @@
 package import Core
 package import FoundationEssentials
 package import Logging
-import Resilience
+package import Resilience
 import Synchronization
 package import Tracing
 
@@ -54,9 +54,23 @@ package final class FlatpeakClient: Sendable {
         }
     }
 
-    /// Keeps a good bearer at hand, from the first login on, until cancelled.
+    /// Keeps a good bearer at hand, from the first login on, and probes what failed, until cancelled.
     package func run() async {
-        await bearers.run()
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.bearers.run() }
+            group.addTask { await self.probeOpenBreakers() }
+        }
+    }
+
+    /// Finds out by calls of our own when what failed is back, until cancelled.
+    func probeOpenBreakers() async {
+        await upstream.probeOpenBreakers { [bearers, settings] (probe) throws(BFFError) in
+            guard probe.credential == .bearer else {
+                return Self.request(probe, headers: [], body: Array("{}".utf8), probe.deadline, settings)
+            }
+            let authorization = Self.authorization(try await bearers.bearer())
+            return Self.request(probe, query: [("limit", "1")], headers: [authorization], probe.deadline, settings)
+        }
     }
 
     /// Takes other credentials, if Flatpeak accepts them, without a call noticing.
@@ -78,19 +92,27 @@ package final class FlatpeakClient: Sendable {
 
     // MARK: - Operations
 
+    // `caller` is whoever an operation is for: what fails or is slow for one caller costs the others nothing.
+
     /// Creates a connect token (upstream.md §2).
-    package func mint(_ order: MintOrder) async throws(BFFError) -> MintedToken {
-        let answer = try await call(.mint, body: Self.json(try order.body(in: settings.version)))
+    package func mint(_ order: MintOrder, for caller: CallerKey? = nil) async throws(BFFError) -> MintedToken {
+        let answer: UpstreamAnswer
+        do {
+            answer = try await call(.mint, body: Self.json(try order.body(in: settings.version)), for: caller)
+        } catch .notFound {
+            // No user's thing is missing: the route itself, or a location that was checked before.
+            throw .upstreamRefused(status: 404, code: nil)
+        }
         let reply = try answer.decoded(as: MintReply.self)
         guard let token = ConnectToken(reply.connect_token) else { throw .upstreamInvalidAnswer }
         return MintedToken(token: token, expiresIn: reply.expires_in.value, liveMode: reply.live_mode ?? false)
     }
 
     /// Asks what became of a connect token (upstream.md §3).
-    package func claim(_ token: ConnectToken) async throws(BFFError) -> Claim {
+    package func claim(_ token: ConnectToken, for caller: CallerKey? = nil) async throws(BFFError) -> Claim {
         let answer: UpstreamAnswer
         do {
-            answer = try await call(.claim, query: [("connect_token", token.exposed)])
+            answer = try await call(.claim, query: [("connect_token", token.exposed)], for: caller)
         } catch .notFound {
             return .gone
         } catch .upstreamRefused(status: 422, let code) where code?.text != "account_disabled" {
@@ -104,26 +126,30 @@ package final class FlatpeakClient: Sendable {
     }
 
     /// The tariffs of a location that is known to exist (upstream.md §6.1), as clients may read them.
-    package func tariffs(_ query: TariffQuery) async throws(BFFError) -> [UInt8] {
+    package func tariffs(_ query: TariffQuery, for caller: CallerKey? = nil) async throws(BFFError) -> [UInt8] {
         if let known = tariffList.withLock({ $0 }) {
-            return try await call(known, query: query.items).bodyForClients()
+            return try await call(known, query: query.items, for: caller).bodyForClients()
         }
         do {
-            return try await tariffs(query, at: .tariffElements)
+            return try await tariffs(query, at: .tariffElements, for: caller)
         } catch .notFound {
-            return try await tariffs(query, at: .tariffs)
+            return try await tariffs(query, at: .tariffs, for: caller)
         }
     }
 
-    private func tariffs(_ query: TariffQuery, at operation: Operation) async throws(BFFError) -> [UInt8] {
-        let answer = try await call(operation, query: query.items)
+    private func tariffs(
+        _ query: TariffQuery, at operation: Operation, for caller: CallerKey?
+    ) async throws(BFFError) -> [UInt8] {
+        let answer = try await call(operation, query: query.items, for: caller)
         tariffList.withLock { $0 = operation }
         return try answer.bodyForClients()
     }
 
     /// How the tariffs of a location stand (upstream.md §6.2).
-    package func status(of location: LocationID) async throws(BFFError) -> LocationStatus {
-        let answer = try await call(.locationStatus(location))
+    package func status(
+        of location: LocationID, for caller: CallerKey? = nil
+    ) async throws(BFFError) -> LocationStatus {
+        let answer = try await call(.locationStatus(location), for: caller)
         let reply = try answer.decoded(as: LocationStatusReply.self)
         return LocationStatus(slots: reply.tariff_status, body: try answer.bodyForClients())
     }
@@ -131,7 +157,8 @@ package final class FlatpeakClient: Sendable {
     /// The prices of a location between two moments at most 90 days apart (upstream.md §6.3).
     /// - Throws: `noPrices` when Flatpeak says why there are none.
     package func prices(
-        of location: LocationID, from start: Date?, to end: Date, direction: TariffDirection?
+        of location: LocationID, from start: Date?, to end: Date, direction: TariffDirection?,
+        for caller: CallerKey? = nil
     ) async throws(BFFError) -> Prices {
         let operation = Operation.prices(location, in: settings.version)
         let answer: UpstreamAnswer
@@ -141,12 +168,12 @@ package final class FlatpeakClient: Sendable {
                 var query = [("end_time", end.formatted(.iso8601))]
                 if let start { query.append(("start_time", start.formatted(.iso8601))) }
                 if let direction { query.append(("direction", direction.rawValue)) }
-                answer = try await call(operation, query: query)
+                answer = try await call(operation, query: query, for: caller)
             case .anode:
                 let body = PricesBody(
                     start_time: start?.formatted(.iso8601), end_time: end.formatted(.iso8601),
                     tariff_direction: direction)
-                answer = try await call(operation, body: Self.json(body))
+                answer = try await call(operation, body: Self.json(body), for: caller)
             }
         } catch .upstreamRefused(status: 422, let code) {
             guard let gap = (code?.text).flatMap(BFFError.PriceGap.init) else {
@@ -185,29 +212,32 @@ package final class FlatpeakClient: Sendable {
 
     /// Sends a call with the bearer and gives back a 2xx answer.
     ///
-    /// A refused bearer is renewed once and the call sent once more, a mint too: what was refused for its bearer
-    /// has done nothing. Flatpeak refuses with 403 where others say 401 (upstream.md §1).
+    /// A call that was refused with 401 or 403 is sent once more with a different bearer, where there is one to be
+    /// had; a mint too, since what was refused for its bearer has done nothing. Flatpeak refuses a bad bearer with 403
+    /// where others say 401 (upstream.md §1), and so it does a resource: the second refusal is that of the call.
     private func call(
-        _ operation: Operation, query: [(String, String)] = [], body: [UInt8]? = nil
+        _ operation: Operation, query: [(String, String)] = [], body: [UInt8]? = nil, for caller: CallerKey? = nil
     ) async throws(BFFError) -> UpstreamAnswer {
         let end = time.now() + operation.deadline
+        var held = try await bearers.bearer()
         var isSecond = false
         while true {
-            let held = try await bearers.bearer()
-            let authorization = held.bearer.token.expose { (name: "authorization", value: "Bearer \($0)") }
-            let answer = try await send(operation, query: query, headers: [authorization], body: body, until: end)
-            if answer.status == 401 || answer.status == 403 {
-                bearers.refused(held.number)
-                guard isSecond else {
-                    isSecond = true
-                    continue
-                }
-            } else {
-                bearers.worked(held.number)
+            let answer = try await send(
+                operation, query: query, headers: [Self.authorization(held)], body: body, for: caller, until: end)
+            if !answer.mayBeAboutBearer {
+                if !answer.isBlockPage { bearers.worked(held.number) }
+            } else if !isSecond, let replacement = await bearers.replacement(for: held.number) {
+                held = replacement
+                isSecond = true
+                continue
             }
             guard (200..<300).contains(answer.status) else { throw failure(of: answer) }
             return answer
         }
+    }
+
+    private static func authorization(_ held: BearerState.Held) -> (name: String, value: String) {
+        held.bearer.token.expose { (name: "authorization", value: "Bearer \($0)") }
     }
 
     private func failure(of answer: UpstreamAnswer) -> BFFError {
@@ -222,12 +252,13 @@ package final class FlatpeakClient: Sendable {
 
     private func send(
         _ operation: Operation, query: [(String, String)] = [], headers: [(name: String, value: String)],
-        body: [UInt8]?, until end: ContinuousClock.Instant? = nil
+        body: [UInt8]?, for caller: CallerKey?, until end: ContinuousClock.Instant
     ) async throws(BFFError) -> UpstreamAnswer {
-        let limit = end.map { time.now().duration(to: $0) } ?? operation.deadline
+        let limit = time.now().duration(to: end)
         guard limit > .zero else { throw .upstreamTimedOut }
-        return try await upstream.send(
-            Self.request(operation, query: query, headers: headers, body: body, limit, settings))
+        var request = Self.request(operation, query: query, headers: headers, body: body, limit, settings)
+        request.caller = caller
+        return try await upstream.send(request)
     }
 
     private static func request(
@@ -251,7 +282,7 @@ package final class FlatpeakClient: Sendable {
         let authorization = (name: "authorization", value: "Basic " + Data(pair.utf8).base64EncodedString())
         let answer = try await upstream.send(
             request(.login, headers: [authorization], Operation.login.deadline, settings))
-        guard (200..<300).contains(answer.status) else { throw answer.failure }
+        guard (200..<300).contains(answer.status) else { throw answer.loginFailure }
         let reply = try answer.decoded(as: LoginReply.self)
         guard Secret.isToken68(reply.bearer_token) else { throw .upstreamInvalidAnswer }
         if let mode = settings.mode, reply.live_mode != (mode == .live) { throw .upstreamModeDiffers }

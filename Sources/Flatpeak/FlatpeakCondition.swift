@@ -18,8 +18,8 @@ package struct LoginCondition: Sendable {
 /// How it stands with Flatpeak, as far as our own calls tell.
 package struct FlatpeakCondition: Sendable {
     package let login: LoginCondition
-    /// Hosts that are not asked now, since they keep failing.
-    package let openBreakers: Set<Operation.Host>
+    /// Breakers that are open, or half-open.
+    package let openBreakers: Set<Operation.Breaker>
     package let retriesLeft: Int
 
     /// Tells swift-metrics.
@@ -29,9 +29,9 @@ package struct FlatpeakCondition: Sendable {
         Gauge(label: "connect_bff_bearer_age_seconds").record((login.age ?? .zero).seconds)
         Gauge(label: "connect_bff_bearer_remaining_seconds").record((login.left ?? .zero).seconds)
         Gauge(label: "connect_bff_key_in_use").record(login.key)
-        for host in Operation.Host.allCases {
-            Gauge(label: "connect_bff_breaker_open", dimensions: [("host", host.rawValue)])
-                .record(openBreakers.contains(host) ? 1 : 0)
+        for breaker in Operation.Breaker.allCases {
+            Gauge(label: "connect_bff_breaker_open", dimensions: [("breaker", breaker.rawValue)])
+                .record(openBreakers.contains(breaker) ? 1 : 0)
         }
         Gauge(label: "connect_bff_retries_left").record(retriesLeft)
     }

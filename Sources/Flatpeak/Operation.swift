@@ -16,11 +16,28 @@ package struct Operation: Sendable {
     let deadline: Duration
     let retries: RetryClass
     let lane: Lane
+    /// Whose health its failures speak of; nil for probes, which ask although it is open, and for what the service asks
+    /// at a pace of its own.
+    let breaker: Breaker?
     /// The longest answer that is read, in bytes.
     let answerLimit: Int
 
-    /// The hosts, each with a breaker and a throttle of its own.
+    /// The hosts, each with a throttle of its own.
     package enum Host: String, Sendable, CaseIterable { case api, connect }
+
+    /// What may fail while the rest of Flatpeak works, each with a circuit breaker of its own.
+    package enum Breaker: String, Sendable, CaseIterable {
+        case login, mint, claim, reads, relay
+
+        /// The harmless call that finds out whether it is back; nil where only the real call can.
+        var probe: Operation? {
+            switch self {
+            case .login, .mint: nil
+            case .claim, .reads: .apiProbe
+            case .relay: .relayProbe
+            }
+        }
+    }
 
     enum Credential { case basic, bearer, none }
 
@@ -36,7 +53,7 @@ package struct Operation: Sendable {
 
     /// Kinds of calls that must not use up each other's places, and how many places each has.
     package enum Lane: String, Sendable, CaseIterable {
-        case login, mint, relay, reads
+        case login, mint, relay, reads, probe
 
         var places: Int {
             switch self {
@@ -44,17 +61,22 @@ package struct Operation: Sendable {
             case .mint: 64
             case .relay: RelayCalls.places
             case .reads: 64
+            case .probe: Breaker.allCases.count
             }
         }
+
+        /// The most that one user has of them.
+        var share: Int { max(1, places / 8) }
     }
 
     private init(
-        _ name: String, _ lane: Lane, _ method: HTTPMethod, _ path: @escaping @Sendable (FlatpeakVersion) -> String,
-        host: Host = .api, credential: Credential = .bearer, deadline: Duration = .seconds(10),
+        _ name: String, _ lane: Lane, _ breaker: Breaker?, _ method: HTTPMethod,
+        _ path: @escaping @Sendable (FlatpeakVersion) -> String, host: Host = .api, credential: Credential = .bearer, deadline: Duration = .seconds(10),
         retries: RetryClass = .always, answerLimit: Int = 4 << 20
     ) {
         self.name = name
         self.lane = lane
+        self.breaker = breaker
         self.method = method
         self.path = path
         self.host = host
@@ -66,39 +88,47 @@ package struct Operation: Sendable {
 
     /// upstream.md §1.
     static let login = Operation(
-        "login", .login, .GET, { _ in "/login" }, credential: .basic, deadline: .seconds(5), answerLimit: 64 << 10)
+        "login", .login, .login, .GET, { _ in "/login" }, credential: .basic, deadline: .seconds(5), answerLimit: 64 << 10)
     /// upstream.md §2.
     static let mint = Operation(
-        "mint", .mint, .POST, \.connectTokenPath, retries: .unsentOrRefused, answerLimit: 64 << 10)
+        "mint", .mint, .mint, .POST, \.connectTokenPath, retries: .unsentOrRefused, answerLimit: 64 << 10)
     /// upstream.md §3.
-    static let claim = Operation("claim", .reads, .GET, \.connectTokenPath, answerLimit: 64 << 10)
+    static let claim = Operation("claim", .reads, .claim, .GET, \.connectTokenPath, answerLimit: 64 << 10)
     /// upstream.md §6.1, the spelling that the public page documents.
-    static let tariffElements = Operation("tariffs", .reads, .GET, { _ in "/tariffs/elements" })
+    static let tariffElements = Operation("tariffs", .reads, .reads, .GET, { _ in "/tariffs/elements" })
     /// upstream.md §6.1, the spelling of the newer reference.
-    static let tariffs = Operation("tariffs", .reads, .GET, { _ in "/tariffs" })
+    static let tariffs = Operation("tariffs", .reads, .reads, .GET, { _ in "/tariffs" })
     /// upstream.md §4.
     static let relay = Operation(
-        "relay", .relay, .POST, { _ in "/" }, host: .connect, credential: .none, deadline: .seconds(15),
+        "relay", .relay, .relay, .POST, { _ in "/" }, host: .connect, credential: .none, deadline: .seconds(15),
+        retries: .unsent)
+
+    /// The cheapest call that needs the bearer and no location; any answer below 500 means that the API works.
+    static let apiProbe = Operation(
+        "api_probe", .probe, nil, .GET, { _ in "/events" }, deadline: .seconds(5), answerLimit: 1 << 20)
+    /// A session call without a token; any answer below 500 means that Connect works.
+    static let relayProbe = Operation(
+        "relay_probe", .probe, nil, .POST, { _ in "/" }, host: .connect, credential: .none, deadline: .seconds(5),
         retries: .unsent)
 
     /// upstream.md §5.3.
-    static let events = Operation("events", .reads, .GET, { _ in "/events" })
+    static let events = Operation("events", .reads, nil, .GET, { _ in "/events" })
 
     /// upstream.md §5.3.
     static func event(_ id: EventID) -> Operation {
-        Operation("event", .reads, .GET, { _ in "/events/\(id)" }, answerLimit: 1 << 20)
+        Operation("event", .reads, nil, .GET, { _ in "/events/\(id)" }, answerLimit: 1 << 20)
     }
 
     /// upstream.md §6.2.
     static func locationStatus(_ location: LocationID) -> Operation {
-        Operation("status", .reads, .GET, { _ in "/locations/\(location)/status" })
+        Operation("status", .reads, .reads, .GET, { _ in "/locations/\(location)/status" })
     }
 
     /// upstream.md §6.3: a read, which the newer version spells as POST.
     static func prices(_ location: LocationID, in version: FlatpeakVersion) -> Operation {
         switch version {
-        case .zero: Operation("prices", .reads, .GET, { _ in "/tariffs/rates/\(location)" })
-        case .anode: Operation("prices", .reads, .POST, { _ in "/prices/\(location)" })
+        case .zero: Operation("prices", .reads, .reads, .GET, { _ in "/tariffs/rates/\(location)" })
+        case .anode: Operation("prices", .reads, .reads, .POST, { _ in "/prices/\(location)" })
         }
     }
 }

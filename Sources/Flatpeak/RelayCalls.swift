@@ -1,5 +1,6 @@
 package import Core
 import FoundationEssentials
+package import Resilience
 
 /// Relayed calls as the table and the policy of all upstream calls see them.
 ///
@@ -36,32 +37,32 @@ package final class RelayCalls: Sendable {
         RetryAfter.seconds(text, at: .now)
     }
 
-    /// Asks for one try; each that passes is followed by exactly one ``answered(_:retryAfter:attempt:started:at:)`` or
-    /// ``failed(_:attempt:started:until:at:)``.
-    /// - Throws: `overloaded`, `upstreamUnavailable` or `upstreamLimited`.
-    package func start(attempt: Int, at now: ContinuousClock.Instant) throws(BFFError) {
-        try upstream.start(.relay, attempt: attempt, at: now, metrics)
+    /// Asks for one try; each that passes is followed by exactly one
+    /// ``answered(_:retryAfter:for:attempt:started:at:)`` or ``failed(_:for:attempt:started:until:at:)``.
+    /// - Throws: `overloaded`, `rateLimited`, `upstreamUnavailable` or `upstreamLimited`.
+    package func start(for caller: CallerKey, attempt: Int, at now: ContinuousClock.Instant) throws(BFFError) {
+        try upstream.start(.relay, for: caller, attempt: attempt, at: now, metrics)
     }
 
     /// Upstream answered with that status.
     package func answered(
-        _ status: Int, retryAfter: Int?, attempt: Int, started: ContinuousClock.Instant,
+        _ status: Int, retryAfter: Int?, for caller: CallerKey, attempt: Int, started: ContinuousClock.Instant,
         at now: ContinuousClock.Instant
     ) {
         _ = upstream.finish(
-            .relay, attempt: attempt, .success((status: status, retryAfter: retryAfter)), started: started,
+            .relay, for: caller, attempt: attempt, .success((status: status, retryAfter: retryAfter)), started: started,
             at: now, left: .zero, metrics)
     }
 
     /// There is no answer, or only a part of one.
     /// - Returns: How long to wait before the next try; nil when there must be none.
     package func failed(
-        _ failure: TransportFailure, attempt: Int, started: ContinuousClock.Instant,
+        _ failure: TransportFailure, for caller: CallerKey, attempt: Int, started: ContinuousClock.Instant,
         until end: ContinuousClock.Instant, at now: ContinuousClock.Instant
     ) -> Duration? {
         let next = upstream.finish(
-            .relay, attempt: attempt, .failure(failure), started: started, at: now, left: now.duration(to: end),
-            metrics)
+            .relay, for: caller, attempt: attempt, .failure(failure), started: started, at: now,
+            left: now.duration(to: end), metrics)
         if case .tryAgain(let wait) = next { return wait }
         return nil
     }

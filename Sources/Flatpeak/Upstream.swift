@@ -1,5 +1,6 @@
 package import Core
 import Metrics
+import Resilience
 import Synchronization
 import Tracing
 
@@ -10,6 +11,8 @@ final class Upstream: Sendable {
     private let tracer: (any Tracer)?
     private let policy: Mutex<CallPolicy>
     private let kept = Mutex<[String: CallMetrics]>([:])
+    /// Breakers that have just opened and are to be probed.
+    private let openings = AsyncStream<Operation.Breaker>.makeStream()
 
     init(_ transport: any UpstreamTransport, time: UpstreamTime, tracer: (any Tracer)? = nil) {
         self.transport = transport
@@ -27,13 +30,13 @@ final class Upstream: Sendable {
         var attempt = 1
         while true {
             let started = time.now()
-            try start(operation, attempt: attempt, at: started, metrics)
+            try start(operation, for: request.caller, attempt: attempt, at: started, metrics)
             var request = request
             request.timeLimit = started.duration(to: end)
             let answer = await tracedAnswer(to: request)
             let finished = time.now()
             let next = finish(
-                operation, attempt: attempt, answer.map { ($0.status, $0.retryAfter) }, started: started,
+                operation, for: request.caller, attempt: attempt, answer.map { ($0.status, $0.retryAfter) }, started: started,
                 at: finished, left: finished.duration(to: end), metrics)
             guard case .tryAgain(let wait) = next else { return try answer.mapError(\.told).get() }
             // Cancelled while waiting: the try that failed is the answer.
@@ -75,13 +78,14 @@ final class Upstream: Sendable {
 
     // MARK: - Around one try, whoever makes it
 
-    /// Asks the policy for one try; see ``CallPolicy/start(_:attempt:at:)``.
+    /// Asks the policy for one try; see ``CallPolicy/start(_:for:attempt:at:)``.
     func start(
-        _ operation: Operation, attempt: Int, at now: ContinuousClock.Instant, _ metrics: CallMetrics
+        _ operation: Operation, for caller: CallerKey?, attempt: Int, at now: ContinuousClock.Instant,
+        _ metrics: CallMetrics
     ) throws(BFFError) {
         do throws(BFFError) {
             try policy.withLock { (policy) throws(BFFError) in
-                try policy.start(operation, attempt: attempt, at: now)
+                try policy.start(operation, for: caller, attempt: attempt, at: now)
             }
         } catch {
             metrics.count(.notSent(error))
@@ -100,16 +104,20 @@ final class Upstream: Sendable {
 
     /// Tells the policy, and operators, how a try ended.
     func finish(
-        _ operation: Operation, attempt: Int,
+        _ operation: Operation, for caller: CallerKey?, attempt: Int,
         _ answer: Result<(status: Int, retryAfter: Int?), TransportFailure>, started: ContinuousClock.Instant,
         at now: ContinuousClock.Instant, left: Duration, _ metrics: CallMetrics
     ) -> CallPolicy.Next {
         let result = CallPolicy.Result(answer)
         // Chance comes from the kernel, and a call that went well takes none.
         let jitter = result == .answered ? 0 : time.jitter()
-        let next = policy.withLock { policy in
-            policy.finish(operation, attempt: attempt, result, at: now, jitter: jitter, left: left)
+        let (next, hasOpened) = policy.withLock { policy in
+            let wasClosed = result != .answered && operation.breaker.map { !policy.isOpen($0) } ?? false
+            let next = policy.finish(
+                operation, for: caller, attempt: attempt, result, at: now, jitter: jitter, left: left)
+            return (next, wasClosed && operation.breaker.map { policy.isOpen($0) } ?? false)
         }
+        if hasOpened, let breaker = operation.breaker { openings.continuation.yield(breaker) }
         switch answer {
         case .success(let answer): metrics.count(.answered(status: answer.status))
         case .failure(let failure): metrics.count(.failed(failure))
@@ -118,13 +126,42 @@ final class Upstream: Sendable {
         return next
     }
 
+    // MARK: - Probes
+
+    /// Probes breakers that opened until they close again, until cancelled.
+    /// - Parameter request: Makes the request of a probe.
+    func probeOpenBreakers(
+        _ request: @escaping @Sendable (Operation) async throws(BFFError) -> UpstreamRequest
+    ) async {
+        await withDiscardingTaskGroup { group in
+            for await breaker in openings.stream {
+                guard let probe = breaker.probe else { continue }
+                group.addTask { await self.probe(breaker, by: probe, request) }
+            }
+        }
+    }
+
+    private func probe(
+        _ breaker: Operation.Breaker, by operation: Operation,
+        _ request: @Sendable (Operation) async throws(BFFError) -> UpstreamRequest
+    ) async {
+        while let pause = policy.withLock({ $0.pauseBeforeProbe(of: breaker, at: time.now()) }) {
+            guard (try? await time.sleep(pause)) != nil else { return }
+            guard policy.withLock({ $0.beginProbe(of: breaker, at: time.now()) }) else { continue }
+            // No answer below 500 says anything but that the host is at work.
+            let answer = try? await send(try await request(operation))
+            let isAlive = Task.isCancelled ? nil : answer.map { $0.status < 500 } ?? false
+            policy.withLock { $0.endProbe(of: breaker, isAlive: isAlive, at: time.now(), jitter: time.jitter()) }
+        }
+    }
+
     // MARK: - What operators see
 
-    /// The hosts that are not asked now since they keep failing, and the retries that may still be made.
-    var condition: (openBreakers: Set<Operation.Host>, retriesLeft: Int) {
+    /// The breakers that are open, and the retries that may still be made.
+    var condition: (openBreakers: Set<Operation.Breaker>, retriesLeft: Int) {
         let now = time.now()
         return policy.withLock { policy in
-            (Set(Operation.Host.allCases.filter { policy.isOpen($0) }), policy.retriesLeft(at: now))
+            (Set(Operation.Breaker.allCases.filter { policy.isOpen($0) }), policy.retriesLeft(at: now))
         }
     }
 }

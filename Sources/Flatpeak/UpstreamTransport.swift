@@ -1,4 +1,5 @@
 import Core
+package import Resilience
 
 /// One try of a call, ready to be sent: nothing of a client's headers is in it unless it was put there by name.
 package struct UpstreamRequest: Sendable {
@@ -6,6 +7,8 @@ package struct UpstreamRequest: Sendable {
     package let url: String
     package var headers: [(name: String, value: String)]
     package let body: [UInt8]?
+    /// Who the call is made for; nil for a call of the service's own.
+    package var caller: CallerKey?
     /// From the first byte sent to the last byte read.
     package var timeLimit: Duration
 }

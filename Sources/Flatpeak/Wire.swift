@@ -112,6 +112,10 @@ struct PricesBody: Encodable {
     let tariff_direction: TariffDirection?
 }
 
+extension UInt8 {
+    fileprivate var isBlank: Bool { self == 0x20 || (0x09...0x0D).contains(self) }
+}
+
 extension UpstreamAnswer {
     /// Reads a JSON answer; anything else, HTML with a 200 included, is one typed error.
     func decoded<Reply: Decodable>(as type: Reply.Type) throws(BFFError) -> Reply {
@@ -124,11 +128,33 @@ extension UpstreamAnswer {
         return body
     }
 
+    /// Whether the answer is the page of a firewall or a proxy before Flatpeak, which answers in JSON or plain text.
+    var isBlockPage: Bool {
+        guard !(200..<300).contains(status) else { return false }
+        let type = contentType?.lowercased() ?? ""
+        return type.hasPrefix("text/html") || type.hasPrefix("application/xhtml")
+            || body.first { !$0.isBlank } == UInt8(ascii: "<")
+    }
+
+    /// Whether the bearer may be the reason of a refusal.
+    var mayBeAboutBearer: Bool { (status == 401 || status == 403) && !isBlockPage }
+
+    /// Flatpeak's words for an account or bearer that it does not accept (upstream.md §1).
+    private var saysBadCredentials: Bool {
+        let text = body.drop { $0.isBlank }
+        return text.starts(with: "Bad credentials".utf8) || text.starts(with: "\"Bad credentials".utf8)
+    }
+
+    /// What a status other than 2xx means when the call was a login.
+    var loginFailure: BFFError { mayBeAboutBearer ? .upstreamRefusedCredentials : failure }
+
     /// What a status other than 2xx means to us.
     var failure: BFFError {
+        if [401, 403, 407, 451].contains(status), isBlockPage { return .upstreamBlocked(status: status) }
         let code = (try? decoded(as: ErrorReply.self))?.code.flatMap { BFFError.UpstreamCode($0) }
         switch status {
-        case 401, 403: return .upstreamRefusedCredentials
+        case 401: return .upstreamRefusedCredentials
+        case 403 where saysBadCredentials: return .upstreamRefusedCredentials
         case 404: return .notFound
         case 422 where code?.text == "api_version_not_supported": return .upstreamVersionNotSupported
         case 429: return .upstreamLimited(retryAfter: retryAfter.map { min(max($0, 1), 3600) })

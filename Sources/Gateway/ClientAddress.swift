@@ -10,17 +10,19 @@ struct ClientAddress {
     /// or not an address: from there on everything is the client's own word.
     init(_ head: JudgedHead, from peer: Peer, behind proxies: TrustedProxies) {
         var nearest = peer
-        for hop in Self.hops(head).reversed() {
+        for hop in Self.hops(head, in: proxies.header).reversed() {
             guard proxies.contains(nearest), let address = Self.address(hop) else { break }
             nearest = .address(address)
         }
         address = if case .address(let address) = nearest { address } else { nil }
     }
 
-    /// `Forwarded` (RFC 7239) where there is one, else `X-Forwarded-For`; never both, since nobody keeps them in step.
-    private static func hops(_ head: JudgedHead) -> [String] {
-        if head.forwarded.isEmpty, head.forwardedFor.isEmpty { return [] }
-        if !head.forwarded.isEmpty {
+    /// The header that the proxies write is read, and the other one never: a client can send it through them.
+    private static func hops(_ head: JudgedHead, in header: ForwardedHeader) -> [String] {
+        switch header {
+        case .xForwardedFor where head.forwardedFor.isEmpty, .forwarded where head.forwarded.isEmpty: return []
+        case .xForwardedFor: break
+        case .forwarded:
             return head.forwarded.joined(separator: ",").split(separator: ",", omittingEmptySubsequences: false).map {
                 element in
                 element.split(separator: ";").lazy

@@ -61,6 +61,11 @@ struct Edge: RouterMiddleware {
             logger.error("a handler failed", metadata: ["bff.error_type": "\(type(of: error))"])
             response = Self.failure(.internalFailure, context)
         }
+        // Neither has a body, on any route (RFC 9110 sections 9.3.2, 15.3.5 and 15.4.5); the next answer on the
+        // connection would be read as one.
+        if request.method == .head || response.status == .noContent || response.status == .notModified {
+            response = response.createHeadResponse()
+        }
         for field in Self.fields where response.headers[field.name] == nil { response.headers.append(field) }
         response.headers[.xRequestID] = context.id.text
         let line = RequestLine(

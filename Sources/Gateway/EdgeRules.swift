@@ -3,6 +3,7 @@ import HTTPTypes
 import Metrics
 import NIOCore
 import Relay
+import Resilience
 
 /// The rules of the edge, for the router's routes and for the relay's lane alike.
 final class EdgeRules: LaneRules {
@@ -13,7 +14,9 @@ final class EdgeRules: LaneRules {
     let relayed: UnderWay
     /// Deliveries of Flatpeak's under way: however many come, users find their places free, and a body of 256 KiB is
     /// held for each of these at most.
-    let deliveries = UnderWay(256, patience: .zero)
+    let deliveries = UnderWay(256, timeout: .zero)
+    /// Bodies that are still arriving, of all requests.
+    let bodies = BodyMemory()
     let limits: Limits
     let proxies: TrustedProxies
     /// The names under which this service is reached, in lower case and without a port; empty for any.
@@ -60,8 +63,15 @@ final class EdgeRules: LaneRules {
     }
 
     func enter() -> Bool { relayed.enter() }
-    func enterInTurn(_ told: @escaping @Sendable (Bool) -> Void) { relayed.enterInTurn(told) }
+    func enterInTurn(_ told: @escaping @Sendable (Bool) -> Void) { relayed.enterInTurn { told($0 == .granted) } }
     func leave() { relayed.leave() }
+
+    func client(_ head: JudgedHead, from peer: Peer) -> CallerKey {
+        address(head, from: peer).map { CallerKey(Limits.key(of: $0)) } ?? CallerKey(peer)
+    }
+
+    func reserveBody(_ bytes: Int, for client: CallerKey) -> Bool { bodies.reserve(bytes, for: client) }
+    func releaseBody(_ bytes: Int, for client: CallerKey) { bodies.release(bytes, for: client) }
 
     func admit(_ head: JudgedHead, from peer: Peer, at now: ContinuousClock.Instant) throws(BFFError) {
         try admitAddress(head, from: peer, at: now)
@@ -69,9 +79,8 @@ final class EdgeRules: LaneRules {
     }
 
     func admitAddress(_ head: JudgedHead, from peer: Peer, at now: ContinuousClock.Instant) throws(BFFError) {
-        if !(head.forwardedFor.isEmpty && head.forwarded.isEmpty), !proxies.contains(peer) {
-            untrustedForwarding.increment()
-        }
+        let forwarded = proxies.header == .forwarded ? head.forwarded : head.forwardedFor
+        if !forwarded.isEmpty, !proxies.contains(peer) { untrustedForwarding.increment() }
         guard limits.countsAddresses, let address = address(head, from: peer) else { return }
         try limits.takeAddress(address, at: now)?.pass()
     }

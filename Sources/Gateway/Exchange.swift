@@ -21,8 +21,9 @@ package struct Exchange: Sendable {
 
     /// A query item; given twice it is malformed, because two readers could disagree about it.
     package func queryItem(_ name: String) throws(BFFError) -> String? {
-        let values = query.filter { $0.name == name }
-        guard values.count <= 1 else { throw .invalidField(.init(name), reason: .malformed) }
+        // Written in another case it is one to some readers and none to others.
+        let values = query.filter { $0.name.utf8.elementsEqual(name.utf8) || $0.name.lowercased() == name }
+        guard values.count <= 1, values.allSatisfy({ $0.name.utf8.elementsEqual(name.utf8) }) else { throw .invalidField(.init(name), reason: .malformed) }
         return values.first?.value
     }
 

@@ -55,7 +55,7 @@ package final class Limits: Sendable {
     }
 
     func takeMint(_ subject: Subject) -> Verdict? {
-        mint.withLock { Self.take(subject.text, from: &$0, .mint, at: now()) }
+        mint.withLock { Self.take(subject, from: &$0, .mint, at: now()) }
     }
 
     func takeAddress(_ client: IPAddress, at now: ContinuousClock.Instant) -> Verdict? {
@@ -75,7 +75,7 @@ package final class Limits: Sendable {
     }
 
     /// An IPv6 client has a whole /64 to itself.
-    private static func key(of client: IPAddress) -> [UInt8] {
+    static func key(of client: IPAddress) -> [UInt8] {
         client.bytes.count == 16 ? Array(client.bytes.prefix(8)) : client.bytes
     }
 

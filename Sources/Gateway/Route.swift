@@ -19,8 +19,11 @@ package struct Route: Sendable {
         case user(@Sendable (Exchange, Subject) async throws(BFFError) -> Reply)
         /// The holder of a connect token that we minted: the relay's lane answers, before the router sees the request.
         case connectTokenHolder
-        /// Flatpeak, which signs what it sends: whether it did, the handler finds out (`signatureInvalid`).
-        case flatpeak(@Sendable (Exchange) async throws(BFFError) -> Reply)
+        /// Flatpeak, which signs what it sends. `check` refuses by the head what cannot be genuine, before the body is
+        /// read; whether it is, the handler finds out (`signatureInvalid`).
+        case flatpeak(
+            check: @Sendable (HTTPRequest) throws(BFFError) -> Void,
+            @Sendable (Exchange) async throws(BFFError) -> Reply)
         /// Anyone: nothing here is anybody's.
         case anyone(@Sendable (Exchange) async throws(BFFError) -> Reply)
     }

@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 package import Relay
+import Resilience
 package import Logging
 package import Tracing
 
@@ -52,10 +53,13 @@ package struct RouteTable: Sendable {
         tracing = tracer.map { RequestTracing(tracer: $0, authenticator: authenticator) }
         edge = EdgeRules(
             routes: routes, crossOrigin: CrossOrigin(origins: origins, headers: authenticator.headers),
-            underWay: UnderWay(capacity.others, patience: patience),
-            relayed: UnderWay(capacity.relays, patience: patience), limits: limits, proxies: proxies, hosts: hosts,
+            underWay: UnderWay(capacity.others, share: Self.userShare, timeout: patience),
+            relayed: UnderWay(capacity.relays, timeout: patience), limits: limits, proxies: proxies, hosts: hosts,
             log: log ?? { $0.write(to: logger) })
     }
+
+    /// The part of the slots and of the queue that one user may have.
+    private static let userShare = 1.0 / 8
 
     /// Requests that have a place at this moment, and those that wait for one.
     package var load: (underWay: Int, waiting: Int) {
@@ -115,18 +119,17 @@ package struct RouteTable: Sendable {
     }
 
     private func reply(of route: Route, to request: Request, _ context: EdgeContext) async -> Reply {
-        if route.policy.isShed {
-            guard await edge.underWay.enterInTurn() else {
-                return .failure(.overloaded, in: route.policy.dialect, id: context.id)
-            }
-        }
-        defer { if route.policy.isShed { edge.underWay.leave() } }
         let caller = Caller(head: request.head, peer: Peer(context.channel))
         let judged = JudgedHead(request.headers)
+        let client = edge.client(judged, from: caller.peer)
         var mintVerdict: Limits.Verdict?
         var reply: Reply
         do throws(BFFError) {
-            if route.policy.isShed { try edge.admitAddress(judged, from: caller.peer, at: edge.limits.now()) }
+            if route.policy.isShed {
+                // Before anything is done for a request that could only be refused in the end.
+                if edge.underWay.isFull { throw .overloaded }
+                try edge.admitAddress(judged, from: caller.peer, at: edge.limits.now())
+            }
             switch route.handler {
             case .user(let handle):
                 try admit(route, judged, provesSender: authenticator.provesSender(caller))
@@ -136,18 +139,25 @@ package struct RouteTable: Sendable {
                     mintVerdict = edge.limits.takeMint(subject)
                     try mintVerdict?.pass()
                 }
-                let exchange = try await exchange(route, request, context)
-                reply = try await answer(to: exchange, of: subject, route, handle, context)
+                let exchange = try await exchange(route, request, context, from: client)
+                reply = try await inSlot(route, of: CallerKey(subject)) { () throws(BFFError) in
+                    try await answer(to: exchange, of: subject, route, handle, context)
+                }
             case .connectTokenHolder:
                 try admit(route, judged, provesSender: true)
                 // The lane takes every spelling of its paths that means them.
                 throw .notFound
-            case .flatpeak(let handle):
+            case .flatpeak(let check, let handle):
                 reply = try await delivery(from: edge.address(judged, from: caller.peer)) { () throws(BFFError) in
-                    try await handle(try await exchange(route, request, context))
+                    try check(request.head)
+                    let exchange = try await exchange(route, request, context, from: client)
+                    guard edge.deliveries.enter() else { throw .overloaded }
+                    defer { edge.deliveries.leave() }
+                    return try await handle(exchange)
                 }
             case .anyone(let handle):
-                reply = try await handle(try await exchange(route, request, context))
+                let exchange = try await exchange(route, request, context, from: client)
+                reply = try await inSlot(route, of: client) { () throws(BFFError) in try await handle(exchange) }
             }
         } catch {
             reply = .failure(error, in: route.policy.dialect, id: context.id)
@@ -157,12 +167,25 @@ package struct RouteTable: Sendable {
         return reply
     }
 
-    /// Takes a delivery in a place of its own, unless too many from that address were forged.
+    /// Does `work` in a slot, where the route has such: it is taken when the request is whole, so that a slow client
+    /// holds none.
+    private func inSlot(
+        _ route: Route, of caller: CallerKey, _ work: () async throws(BFFError) -> Reply
+    ) async throws(BFFError) -> Reply {
+        guard route.policy.isShed else { return try await work() }
+        switch await edge.underWay.enterInTurn(of: caller) {
+        case .granted: break
+        case .refused: throw .overloaded
+        case .shareTaken: throw .rateLimited(retryAfter: 1)
+        }
+        defer { edge.underWay.leave(caller) }
+        return try await work()
+    }
+
+    /// Takes a delivery, unless too many from that address were forged.
     private func delivery(
         from address: IPAddress?, _ take: () async throws(BFFError) -> Reply
     ) async throws(BFFError) -> Reply {
-        guard edge.deliveries.enter() else { throw .overloaded }
-        defer { edge.deliveries.leave() }
         try edge.limits.admitDelivery(from: address)
         do throws(BFFError) {
             return try await take()
@@ -196,12 +219,12 @@ package struct RouteTable: Sendable {
     }
 
     private func exchange(
-        _ route: Route, _ request: Request, _ context: EdgeContext
+        _ route: Route, _ request: Request, _ context: EdgeContext, from client: CallerKey
     ) async throws(BFFError) -> Exchange {
         var body: [UInt8] = []
         if let limit = route.policy.bodyLimit {
             guard isJSON(contentType: request.headers[.contentType]) else { throw .unsupportedContentType }
-            body = try await request.bytes(upTo: limit)
+            body = try await request.bytes(upTo: limit, in: edge.bodies, for: client)
         }
         return Exchange(
             id: context.id, head: request.head, body: body,
@@ -212,16 +235,27 @@ package struct RouteTable: Sendable {
 }
 
 extension Request {
-    fileprivate func bytes(upTo limit: Int) async throws(BFFError) -> [UInt8] {
+    fileprivate func bytes(
+        upTo limit: Int, in memory: BodyMemory, for client: CallerKey
+    ) async throws(BFFError) -> [UInt8] {
         if let declared = headers[.contentLength].flatMap({ Int($0) }), declared > limit {
             throw .bodyTooLarge(limit: limit)
         }
+        var bytes: [UInt8] = []
+        var reserved = 0
+        defer { memory.release(reserved, for: client) }
         do {
-            return Array(try await body.collect(upTo: limit).readableBytesView)
-        } catch is NIOTooManyBytesError {
-            throw .bodyTooLarge(limit: limit)
+            for try await piece in body {
+                guard bytes.count + piece.readableBytes <= limit else { throw BFFError.bodyTooLarge(limit: limit) }
+                guard memory.reserve(piece.readableBytes, for: client) else { throw BFFError.overloaded }
+                reserved += piece.readableBytes
+                bytes.append(contentsOf: piece.readableBytesView)
+            }
+            return bytes
+        } catch let error as BFFError {
+            throw error
         } catch {
-            // The client went away or broke the framing; nobody is there to read this.
+            // The client went away or broke the framing; the answer reaches no one.
             throw .malformedJSON
         }
     }

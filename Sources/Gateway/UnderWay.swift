@@ -3,44 +3,59 @@ import NIOPosix
 import Resilience
 import Synchronization
 
-/// How many requests are under way, over all connections, and which ones wait to be.
+/// How many requests are in flight, over all connections, and which ones wait for a slot.
 final class UnderWay: Sendable {
-    private let queue: Mutex<AdmissionQueue<@Sendable (Bool) -> Void>>
+    enum Grant {
+        case granted
+        case refused
+        /// The caller has its share of slots already.
+        case shareTaken
+    }
+
+    private let queue: Mutex<AdmissionQueue<@Sendable (Grant) -> Void>>
 
     /// - Parameters:
-    ///   - capacity: Requests under way; a quarter as many may wait.
-    ///   - patience: The longest wait.
-    init(_ capacity: Int, patience: Duration) {
-        queue = Mutex(AdmissionQueue(capacity: capacity, length: (capacity + 3) / 4, patience: patience))
+    ///   - capacity: Requests in flight; a quarter as many may wait.
+    ///   - share: The part of both that one caller may have.
+    ///   - timeout: The longest wait.
+    init(_ capacity: Int, share: Double = 1, timeout: Duration) {
+        queue = Mutex(
+            AdmissionQueue(capacity: capacity, length: (capacity + 3) / 4, share: share, timeout: timeout))
     }
 
     var load: (underWay: Int, waiting: Int) { queue.withLock { ($0.underWay, $0.waiting) } }
 
-    /// Takes a place if there is one now; each one taken is given back with ``leave()``.
+    /// Whether a request that arrives now is refused whoever sends it.
+    var isFull: Bool { queue.withLock { $0.isFull } }
+
+    /// Takes a slot if there is one now; each one taken is given back with ``leave(_:)``.
     func enter() -> Bool { queue.withLock { $0.enter() } }
 
-    /// Takes a place, or waits for one.
-    /// - Parameter told: Hears once whether it was had; here, or on any other thread.
-    func enterInTurn(_ told: @escaping @Sendable (Bool) -> Void) {
-        switch queue.withLock({ $0.arrive(told, at: .now) }) {
-        case .entered: told(true)
-        case .refused: told(false)
+    /// Takes a slot, or queues for one.
+    /// - Parameter completion: Called exactly once, here or on any other thread.
+    func enterInTurn(of caller: CallerKey? = nil, _ completion: @escaping @Sendable (Grant) -> Void) {
+        switch queue.withLock({ $0.arrive(completion, of: caller, at: .now) }) {
+        case .entered: completion(.granted)
+        case .refused: completion(.refused)
+        case .shareTaken: completion(.shareTaken)
         case .waits(let timer): if let timer { expire(at: timer) }
         }
     }
 
-    /// Takes a place, waiting for one if need be; false when none came.
-    func enterInTurn() async -> Bool {
-        if enter() { return true }
-        return await withCheckedContinuation { continuation in enterInTurn { continuation.resume(returning: $0) } }
+    /// Takes a slot, waiting for one if need be.
+    func enterInTurn(of caller: CallerKey?) async -> Grant {
+        await withCheckedContinuation { continuation in
+            enterInTurn(of: caller) { continuation.resume(returning: $0) }
+        }
     }
 
-    func leave() {
-        let next = queue.withLock { queue -> (@Sendable (Bool) -> Void)? in
-            // Nearly always nobody waits.
-            if queue.leaveUnawaited() { nil } else { queue.leave() }
+    /// - Parameter caller: Who took the slot.
+    func leave(_ caller: CallerKey? = nil) {
+        let next = queue.withLock { queue -> (@Sendable (Grant) -> Void)? in
+            // Nearly always nothing waits.
+            if queue.leaveUnawaited(caller) { nil } else { queue.leave(caller) }
         }
-        next?(true)
+        next?(.granted)
     }
 
     private func expire(at time: ContinuousClock.Instant) {
@@ -50,7 +65,7 @@ final class UnderWay: Sendable {
 
     private func expire() {
         let expiry = queue.withLock { $0.expire(at: .now) }
-        for told in expiry.refused { told(false) }
+        for completion in expiry.refused { completion(.refused) }
         if let timer = expiry.timer { expire(at: timer) }
     }
 }

@@ -33,7 +33,10 @@ extension ByteBuffer {
             writeStaticString("\r\n")
         }
         if !keepsAlive { writeStaticString("Connection: close\r\n") }
-        if let length {
+        if status == 204 {
+            // It has no body, and no length of one (RFC 9110 section 8.6).
+            writeStaticString("\r\n")
+        } else if let length {
             writeStaticString("Content-Length: ")
             writeDecimal(length)
             writeStaticString("\r\n\r\n")

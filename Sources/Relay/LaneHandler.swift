@@ -3,6 +3,7 @@ import Flatpeak
 import Glibc
 import NIOCore
 import NIOHTTP1
+import Resilience
 import Sessions
 
 /// A client's connection: takes the relay's calls off, and hands everything else to the router behind it.
@@ -39,6 +40,10 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private var hasPassedOn = false
     /// When the turn began, or the connection fell idle.
     private var since: ContinuousClock.Instant
+    /// Since when more was written than the client reads.
+    private var stalledSince: ContinuousClock.Instant?
+    /// Whether the last answer has left; before that there is nothing to linger for.
+    private var isLastSent = false
     private var headBegan: ContinuousClock.Instant?
     /// Bytes that came after the last answer.
     private var surplus = 0
@@ -60,6 +65,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private var isVersion10 = false
     private var refusal: BFFError?
     private var body: ByteBuffer?
+    /// The memory that is taken for the body, and for whom.
+    private var reserved: (bytes: Int, client: CallerKey)?
     private var call: RelayCall?
     private var trace: CallTrace?
     private var answer: ByteBuffer?
@@ -186,6 +193,10 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         case (.reading, .body(var bytes)):
             bodyBytes += bytes.readableBytes
             guard refusal == nil else { return }
+            guard reserveMemory(bytes.readableBytes) else {
+                turns.endAfterAnswer()
+                return refuse(.overloaded)
+            }
             if body?.writeBuffer(&bytes) == nil { body = bytes }
             guard body?.readableBytes ?? 0 > lane.rules.bodyLimit else { return }
             turns.endAfterAnswer()
@@ -194,6 +205,19 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             if let refusal { refuse(refusal) } else { submit() }
         case (.idle, _), (.asked, _), (.answering, _), (.closing, _), (.reading, .head): break
         }
+    }
+
+    private func reserveMemory(_ bytes: Int) -> Bool {
+        let client = reserved?.client ?? lane.rules.client(head, from: peer)
+        guard lane.rules.reserveBody(bytes, for: client) else { return false }
+        reserved = ((reserved?.bytes ?? 0) + bytes, client)
+        return true
+    }
+
+    private func releaseMemory() {
+        guard let reserved else { return }
+        self.reserved = nil
+        lane.rules.releaseBody(reserved.bytes, for: reserved.client)
     }
 
     private func pass(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
@@ -290,6 +314,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     private func submit() {
         turns.bodyArrived()
+        releaseMemory()
         let body = body ?? ByteBuffer()
         self.body = nil
         if lane.rules.enter() { work(on: body, at: since) } else { enterInTurn(with: body) }
@@ -444,7 +469,9 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        call?.holdBack(!context.channel.isWritable)
+        let isStalled = !context.channel.isWritable
+        stalledSince = isStalled ? stalledSince ?? lane.calls.now() : nil
+        call?.holdBack(isStalled)
         context.fireChannelWritabilityChanged()
     }
 
@@ -457,7 +484,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         writeHead(
             into: &answer, error.status, contentType: refusal.contentType, retryAfter: error.retryAfter,
             length: refusal.body.count)
-        answer.writeBytes(refusal.body)
+        // The answer to HEAD ends with its head (RFC 9110 section 9.3.2), whatever length it names.
+        if method != "HEAD" { answer.writeBytes(refusal.body) }
         finish(answer, error.status, error.code, at: lane.calls.now())
     }
 
@@ -518,6 +546,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         head = loop.noHead
         refusal = nil
         body = nil
+        releaseMemory()
         isChunked = false
     }
 
@@ -527,6 +556,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     /// side ends, and the rest after a while.
     private func finishSending() {
         guard let context else { return }
+        isLastSent = true
+        since = lane.calls.now()
         context.close(mode: isInputClosed ? .all : .output, promise: nil)
         if wantsToRead {
             wantsToRead = false
@@ -646,6 +677,10 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     func tick(at now: ContinuousClock.Instant) {
         let times = lane.times
         if lane.isEnding { turns.end() }
+        if let stalledSince, stalledSince.duration(to: now) > (lane.isEnding ? times.linger : times.write) {
+            context?.close(promise: nil)
+            return
+        }
         switch turns.turn {
         case .idle where turns.isEnding && headBegan == nil:
             if since.duration(to: now) > times.farewell { context?.close(promise: nil) }
@@ -655,7 +690,9 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             if since.duration(to: now) > times.idle { context?.close(promise: nil) }
         case .reading where since.duration(to: now) > times.body: refuseUnread(.requestTimedOut, of: route)
         case .passing where !turns.mustHold && since.duration(to: now) > times.body: context?.close(promise: nil)
-        case .closing where since.duration(to: now) > times.linger: context?.close(promise: nil)
+        case .answering where since.duration(to: now) > times.answer: context?.close(promise: nil)
+        case .closing where since.duration(to: now) > (isLastSent ? times.linger : times.write):
+            context?.close(promise: nil)
         case .reading, .asked, .answering, .passing, .closing: break
         }
     }

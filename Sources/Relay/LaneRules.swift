@@ -1,5 +1,6 @@
 package import Core
 package import NIOCore
+package import Resilience
 
 /// The rules that the lane shares with every other route, and the words in which it refuses.
 package protocol LaneRules: AnyObject, Sendable {
@@ -12,6 +13,11 @@ package protocol LaneRules: AnyObject, Sendable {
     /// The same where there was none at once: waits for one, and tells in a moment whether it came, on any thread.
     func enterInTurn(_ told: @escaping @Sendable (Bool) -> Void)
     func leave()
+    /// The client whose memory an arriving body counts as.
+    func client(_ head: JudgedHead, from peer: Peer) -> CallerKey
+    /// Takes memory for bytes of a body that has not arrived whole; false when there is none for that client.
+    func reserveBody(_ bytes: Int, for client: CallerKey) -> Bool
+    func releaseBody(_ bytes: Int, for client: CallerKey)
     /// Lets a caller through.
     /// - Throws: `rateLimited` or `originNotAllowed`.
     func admit(_ head: JudgedHead, from peer: Peer, at now: ContinuousClock.Instant) throws(BFFError)

@@ -9,6 +9,10 @@ package struct LaneTimes: Sendable {
     package var body = Duration.seconds(30)
     /// The last answer to the end of the connection, for a client that still sends.
     package var linger = Duration.seconds(2)
+    /// A client that does not read what was written to it, until some of it is read.
+    package var write = Duration.seconds(30)
+    /// A relayed answer to a client that reads slowly, in all.
+    package var answer = Duration.seconds(120)
     /// A silent connection, once the service stops: whoever has just opened it, or taken it from a pool, is about to
     /// send a request, and would get a reset for an answer.
     package var farewell = Duration.milliseconds(500)

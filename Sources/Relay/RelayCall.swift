@@ -55,7 +55,7 @@ final class RelayCall: AnswerReceiver {
 
     /// Makes the first try; the place that the call has among the requests under way is given back at its end.
     func start() throws(BFFError) {
-        try lane.calls.start(attempt: attempt, at: tryStarted)
+        try lane.calls.start(for: session.caller, attempt: attempt, at: tryStarted)
         loop.pool.send(request, for: self, until: end)
     }
 
@@ -104,7 +104,8 @@ final class RelayCall: AnswerReceiver {
     func answerFailed(_ failure: TransportFailure) {
         let hasBegun = connection != nil
         let now = lane.calls.now()
-        let wait = lane.calls.failed(failure, attempt: attempt, started: tryStarted, until: end, at: now)
+        let wait = lane.calls.failed(
+            failure, for: session.caller, attempt: attempt, started: tryStarted, until: end, at: now)
         guard let wait else { return over { $0.callFailed(failure.told, hasBegun: hasBegun) } }
         attempt += 1
         loop.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(wait)) { self.tryAgain() }
@@ -122,7 +123,8 @@ final class RelayCall: AnswerReceiver {
 
     /// Tells the policy that upstream works, or what it complained of.
     private func tried(at now: ContinuousClock.Instant) {
-        lane.calls.answered(status, retryAfter: retryAfter, attempt: attempt, started: tryStarted, at: now)
+        lane.calls.answered(
+            status, retryAfter: retryAfter, for: session.caller, attempt: attempt, started: tryStarted, at: now)
     }
 
     private func over(_ tell: (any CallClient) -> Void) {

@@ -57,7 +57,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
     /// The beginning of a head whose end has not arrived.
     private var begun: ByteBuffer?
     private var received = 0
-    private(set) var isHeldBack = false
+    /// Since when it is not read, because the answer's reader has fallen behind.
+    private var heldBackSince: ContinuousClock.Instant?
     private var wantsToRead = false
     /// Where the pool keeps it.
     var index = 0
@@ -208,9 +209,15 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     // MARK: - Back-pressure
 
-    /// Stops reading, or goes on: whoever reads the answer has fallen behind, or has caught up.
+    var isHeldBack: Bool { heldBackSince != nil }
+
+    /// Stops reading, or goes on: the answer's reader has fallen behind, or has caught up.
+    ///
+    /// What the reader takes is not upstream's delay: the call's deadline moves by it.
     func holdBack(_ isHeldBack: Bool) {
-        self.isHeldBack = isHeldBack
+        guard isHeldBack != self.isHeldBack else { return }
+        if let heldBackSince { end += heldBackSince.duration(to: pool.now()) }
+        heldBackSince = isHeldBack ? pool.now() : nil
         if !isHeldBack, wantsToRead {
             wantsToRead = false
             context?.read()
@@ -240,7 +247,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     func tick(at now: ContinuousClock.Instant) {
         switch state {
         case .connecting, .busy, .unheard:
-            if now >= end { fail(.timedOut) }
+            if now >= end, !isHeldBack { fail(.timedOut) }
         case .idle:
             if idleSince.duration(to: now) > pool.times.upstreamIdle || pool.isTooOld(openedAt, at: now) {
                 close()

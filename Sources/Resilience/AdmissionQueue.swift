@@ -1,21 +1,23 @@
-/// Bounds how many requests are under way, and lets some wait for a place: the oldest gets the next one.
+/// Bounds how many requests are in flight, and queues some for a slot: the oldest gets the next one.
 ///
-/// The queue is for bursts. Once somebody has waited in vain, whoever comes is refused at once until a place is free
-/// again: the wait would only tell them the same thing later.
+/// The queue is for bursts. Once a wait has timed out, new requests are refused at once until a slot is free again: the
+/// wait would only delay the same answer. No caller has more than its share of slots, nor of the queue.
 package struct AdmissionQueue<Waiter> {
     private struct Waiting {
         let waiter: Waiter
+        let caller: CallerKey?
         let until: ContinuousClock.Instant
     }
 
-    private var places: Bulkhead
+    private var slots: Bulkhead
     private let length: Int
-    private let patience: Duration
-    /// The oldest first, so they also run out of time in this order.
+    private let lengthShare: Int
+    private let timeout: Duration
+    /// The oldest first, so they also time out in this order.
     private var line: [Waiting] = []
-    /// Counted, since a line of no matter whom takes long to look at, and every request asks.
+    /// Counted, since a line of generic waiters takes long to look at, and every request asks.
     package private(set) var waiting = 0
-    private var hasWaitedInVain = false
+    private var hasTimedOut = false
     private var isTimed = false
 
     package enum Arrival: Equatable {
@@ -23,57 +25,78 @@ package struct AdmissionQueue<Waiter> {
         /// - Parameter timer: When to call ``expire(at:)``; nil when a call is to come anyway.
         case waits(timer: ContinuousClock.Instant?)
         case refused
+        /// The caller has its share already.
+        case shareTaken
     }
 
     package struct Expiry {
         package let refused: [Waiter]
-        /// When to call ``expire(at:)`` again; nil when nobody waits.
+        /// When to call ``expire(at:)`` again; nil when nothing waits.
         package let timer: ContinuousClock.Instant?
     }
 
     /// - Parameters:
-    ///   - capacity: Requests under way.
+    ///   - capacity: Requests in flight.
     ///   - length: Requests that may wait.
-    ///   - patience: The longest wait.
-    package init(capacity: Int, length: Int, patience: Duration) {
-        places = Bulkhead(limit: capacity)
+    ///   - share: One caller has at most this part of slots and queue; 1 for all of them.
+    ///   - timeout: The longest wait.
+    package init(capacity: Int, length: Int, share: Double = 1, timeout: Duration) {
+        slots = Bulkhead(limit: capacity, share: Self.part(share, of: capacity))
         self.length = length
-        self.patience = patience
+        lengthShare = Self.part(share, of: length)
+        self.timeout = timeout
     }
 
-    package var underWay: Int { places.underWay }
+    private static func part(_ share: Double, of count: Int) -> Int { max(1, Int((Double(count) * share).rounded(.up))) }
 
-    /// Takes a place if there is one now; each one taken is given back with ``leave()``.
+    package var underWay: Int { slots.underWay }
+
+    /// Whether a request that arrives now is refused whoever sends it.
+    package var isFull: Bool { slots.underWay >= slots.limit && (hasTimedOut || line.count >= length) }
+
+    /// Takes a slot if there is one now; each one taken is given back with ``leave(_:)``.
     ///
-    /// While somebody waits there is none: a place that is given back goes to them.
-    package mutating func enter() -> Bool { places.enter() }
+    /// While a request waits there is none: a slot that is given back goes to it.
+    package mutating func enter() -> Bool { slots.enter() == .entered }
 
-    /// Takes a place, or waits for one.
-    package mutating func arrive(_ waiter: Waiter, at now: ContinuousClock.Instant) -> Arrival {
-        if places.enter() { return .entered }
-        guard !hasWaitedInVain, line.count < length else { return .refused }
-        let until = now + patience
-        line.append(Waiting(waiter: waiter, until: until))
+    /// Takes a slot, or waits for one.
+    package mutating func arrive(
+        _ waiter: Waiter, of caller: CallerKey? = nil, at now: ContinuousClock.Instant
+    ) -> Arrival {
+        switch slots.enter(caller) {
+        case .entered: return .entered
+        case .shareTaken: return .shareTaken
+        case .full: break
+        }
+        guard !hasTimedOut, line.count < length else { return .refused }
+        guard caller == nil || line.count(where: { $0.caller == caller }) < lengthShare else { return .shareTaken }
+        let until = now + timeout
+        line.append(Waiting(waiter: waiter, caller: caller, until: until))
         waiting += 1
         guard !isTimed else { return .waits(timer: nil) }
         isTimed = true
         return .waits(timer: until)
     }
 
-    /// Gives a place back.
+    /// Gives a slot back.
     /// - Returns: Who has it now.
-    package mutating func leave() -> Waiter? {
-        if leaveUnawaited() { return nil }
-        waiting -= 1
-        return line.removeFirst().waiter
+    package mutating func leave(_ caller: CallerKey? = nil) -> Waiter? {
+        if leaveUnawaited(caller) { return nil }
+        slots.leave(caller)
+        // A caller may have taken its share by other requests while this one waited.
+        for index in line.indices where slots.enter(line[index].caller) == .entered {
+            waiting -= 1
+            return line.remove(at: index).waiter
+        }
+        return nil
     }
 
-    /// Gives a place back unless somebody waits for it, which costs less to find out than who.
-    /// - Returns: Whether it is given back; if not, ``leave()`` hands it on.
-    package mutating func leaveUnawaited() -> Bool {
+    /// Gives a slot back unless a request waits for it, which costs less to find out than which.
+    /// - Returns: Whether it is given back; if not, ``leave(_:)`` hands it on.
+    package mutating func leaveUnawaited(_ caller: CallerKey? = nil) -> Bool {
         guard waiting == 0 else { return false }
-        hasWaitedInVain = false
-        places.leave()
+        hasTimedOut = false
+        slots.leave(caller)
         return true
     }
 
@@ -82,7 +105,7 @@ package struct AdmissionQueue<Waiter> {
         let refused = line.prefix { $0.until <= now }.map(\.waiter)
         line.removeFirst(refused.count)
         waiting = line.count
-        if !refused.isEmpty { hasWaitedInVain = true }
+        if !refused.isEmpty { hasTimedOut = true }
         isTimed = !line.isEmpty
         return Expiry(refused: refused, timer: line.first?.until)
     }

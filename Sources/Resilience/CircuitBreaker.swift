@@ -1,27 +1,40 @@
-/// Stops asking an upstream that keeps failing, and lets one call through now and then to see whether it is back.
+/// Stops calls to an upstream that keeps failing, and lets single probes find out when it is back.
 ///
-/// Opens after 5 failures in a row, or when half of at least 20 calls within 10 s failed.
+/// Opens after 5 failures in a row, or when half of at least 20 calls within 10 s failed. A failure that names a caller
+/// counts once per caller, so that a caller whose calls always fail opens nothing for the others.
 package struct CircuitBreaker: Sendable {
     package enum State: Equatable, Sendable {
-        /// Calls pass. Goes to `open` on failures.
+        /// Calls pass. Exit: `open` on failures.
         case closed
-        /// Calls are refused until then. Goes to `probing` with the first call after it.
+        /// Calls are refused. Exit: `probing` with the first probe at that time or later.
         case open(until: ContinuousClock.Instant)
-        /// One call is under way, others are refused. Goes to `closed` or back to `open`.
+        /// A probe is in flight, calls are refused. Exits: `closed` on its success, `open` on its failure, or when its
+        /// outcome stays away for ``longestProbe``.
         case probing
     }
 
     package enum Admission: Equatable, Sendable {
         case pass
-        /// Another try makes sense after that time.
+        /// A retry makes sense after that time.
         case refuse(retryAfter: Duration)
     }
 
     package private(set) var state = State.closed
-    private var failuresInARow = 0
-    private var calls: [(at: ContinuousClock.Instant, failed: Bool)] = []
+    private var calls: [Outcome] = []
+    /// Failures without a caller since the last success, and the callers that failed since then.
+    private var anonymousFailures = 0
+    private var failingCallers: Set<CallerKey> = []
     /// How often it opened without a success in between.
     private var openings = 0
+    /// The caller of the probe, where a caller's own call is the probe.
+    private var prober: CallerKey?
+    private var probeStarted: ContinuousClock.Instant?
+
+    private struct Outcome {
+        let at: ContinuousClock.Instant
+        let failed: Bool
+        let caller: CallerKey?
+    }
 
     private static let inARow = 5
     private static let window = Duration.seconds(10)
@@ -30,65 +43,116 @@ package struct CircuitBreaker: Sendable {
     private static let mostCalls = 256
     private static let shortestOpen = Duration.seconds(5)
     private static let longestOpen = Duration.seconds(30)
+    private static let longestProbe = Duration.seconds(30)
 
     package init() {}
 
-    /// Asks for one call; each that passes is followed by exactly one of ``succeeded(at:)``, ``failed(at:jitter:)`` and
-    /// ``abandoned(at:)``.
-    package mutating func admit(at now: ContinuousClock.Instant) -> Admission {
+    /// Asks for one call; each that passes is followed by exactly one of ``succeeded(at:)``, ``failed(at:jitter:by:)``
+    /// and ``abandoned(at:)``.
+    /// - Parameter mayProbe: Whether this call may be the probe of an open breaker.
+    package mutating func admit(
+        at now: ContinuousClock.Instant, by caller: CallerKey? = nil, mayProbe: Bool = true
+    ) -> Admission {
+        expireProbe(at: now)
         switch state {
         case .closed: return .pass
-        case .open(let until) where now >= until:
-            state = .probing
+        case .open(let until) where now >= until && mayProbe:
+            beginProbe(by: caller, at: now)
             return .pass
-        case .open(let until): return .refuse(retryAfter: now.duration(to: until))
+        case .open(let until): return .refuse(retryAfter: max(.seconds(1), now.duration(to: until)))
         case .probing: return .refuse(retryAfter: .seconds(1))
         }
+    }
+
+    /// Whether the probe in flight is that caller's call, so that a retry of it may go on.
+    package func isProbing(for caller: CallerKey?) -> Bool { state == .probing && prober == caller }
+
+    /// Begins a probe that is no caller's call; its outcome is reported without a caller.
+    /// - Returns: False when none is due.
+    package mutating func beginProbe(at now: ContinuousClock.Instant) -> Bool {
+        expireProbe(at: now)
+        guard case .open(let until) = state, now >= until else { return false }
+        beginProbe(by: nil, at: now)
+        return true
+    }
+
+    private mutating func beginProbe(by caller: CallerKey?, at now: ContinuousClock.Instant) {
+        state = .probing
+        prober = caller
+        probeStarted = now
+    }
+
+    /// A probe whose outcome is never reported must not keep the breaker open for good.
+    private mutating func expireProbe(at now: ContinuousClock.Instant) {
+        guard state == .probing, let probeStarted, probeStarted.duration(to: now) >= Self.longestProbe else { return }
+        state = .open(until: now)
     }
 
     package mutating func succeeded(at now: ContinuousClock.Instant) {
         switch state {
         case .closed:
-            failuresInARow = 0
-            note(false, at: now)
+            forgetRow()
+            note(failed: false, by: nil, at: now)
         case .probing: self = CircuitBreaker()
         // A call from before it opened. It says nothing about now.
         case .open: break
         }
     }
 
-    /// - Parameter jitter: From 0 up to, not including, 1; spreads the probes of many processes.
-    package mutating func failed(at now: ContinuousClock.Instant, jitter: Double) {
+    /// - Parameters:
+    ///   - jitter: From 0 up to, not including, 1; spreads the probes of many processes.
+    ///   - caller: Who made the call; nil when the failure cannot depend on who did.
+    package mutating func failed(
+        at now: ContinuousClock.Instant, jitter: Double, by caller: CallerKey? = nil
+    ) {
         switch state {
         case .closed:
-            failuresInARow += 1
-            note(true, at: now)
+            if let caller {
+                guard !hasFailedLately(caller, at: now) else { return }
+                failingCallers.insert(caller)
+            } else {
+                anonymousFailures += 1
+            }
+            note(failed: true, by: caller, at: now)
             let recent = calls.suffix(Self.mostCalls).drop { $0.at.duration(to: now) > Self.window }
             let failures = recent.count { $0.failed }
-            guard failuresInARow >= Self.inARow || (recent.count >= Self.enoughCalls && failures * 2 >= recent.count)
+            guard
+                anonymousFailures + failingCallers.count >= Self.inARow
+                    || (recent.count >= Self.enoughCalls && failures * 2 >= recent.count)
             else { return }
             open(at: now, jitter: jitter)
-        case .probing: open(at: now, jitter: jitter)
-        case .open: break
+        // A call from before it opened may fail only now; the probe alone decides.
+        case .probing where caller == prober: open(at: now, jitter: jitter)
+        case .probing, .open: break
         }
     }
 
-    /// The call was given up by whoever wanted it, or upstream only asked to slow down: neither good nor bad.
+    /// The caller gave the call up, or upstream only asked to slow down: neither good nor bad.
     package mutating func abandoned(at now: ContinuousClock.Instant) {
         if state == .probing { state = .open(until: now) }
+    }
+
+    /// Whether a failure of that caller was counted within the last 10 s.
+    package func hasFailedLately(_ caller: CallerKey, at now: ContinuousClock.Instant) -> Bool {
+        calls.contains { $0.caller == caller && $0.at.duration(to: now) <= Self.window }
     }
 
     private mutating func open(at now: ContinuousClock.Instant, jitter: Double) {
         let longest = min(Self.longestOpen, Self.shortestOpen * (2 << min(openings, 10)))
         openings += 1
-        failuresInARow = 0
+        forgetRow()
         calls = []
         state = .open(until: now + Self.shortestOpen + (longest - Self.shortestOpen) * jitter)
     }
 
-    private mutating func note(_ failed: Bool, at now: ContinuousClock.Instant) {
+    private mutating func forgetRow() {
+        anonymousFailures = 0
+        if !failingCallers.isEmpty { failingCallers = [] }
+    }
+
+    private mutating func note(failed: Bool, by caller: CallerKey?, at now: ContinuousClock.Instant) {
         // Many at a time: to move the others up for each call would cost a busy relay more than all its other checks.
         if calls.count >= 2 * Self.mostCalls { calls.removeFirst(Self.mostCalls) }
-        calls.append((now, failed))
+        calls.append(Outcome(at: now, failed: failed, caller: caller))
     }
 }

@@ -1,8 +1,14 @@
 /// Slows down when upstream says so: nothing until the time it named, then half the rate it complained about, then
 /// gradually more.
+///
+/// A complaint about one caller's call pauses that caller alone, since upstream may limit a single location. When it
+/// complains about a second caller within ten seconds, its limit is everybody's.
 package struct Throttle: Sendable {
     /// Upstream's own word: nothing before this.
     private var pauseUntil: ContinuousClock.Instant?
+    /// Callers that upstream complained about, with the time of the last complaint and the end of their pause.
+    private var pausedCallers: [CallerKey: (complainedAt: ContinuousClock.Instant, until: ContinuousClock.Instant)] =
+        [:]
     /// Calls per second that are let through; nil is as many as come.
     private var rate: Double?
     private var tokens = 1.0
@@ -19,6 +25,9 @@ package struct Throttle: Sendable {
     private static let growthPerSecond = 0.1
     /// After this long without a complaint there is no bound any more.
     private static let forgiveness = Duration.seconds(60)
+    /// Complaints about two callers that are closer together than this are about all.
+    private static let coincidence = Duration.seconds(10)
+    private static let mostPausedCallers = 1000
 
     package init(epoch: ContinuousClock.Instant) {
         self.epoch = epoch
@@ -28,7 +37,10 @@ package struct Throttle: Sendable {
 
     /// Lets a call through, or says when another try makes sense.
     /// - Returns: Nil for "go".
-    package mutating func admit(at now: ContinuousClock.Instant) -> Duration? {
+    package mutating func admit(at now: ContinuousClock.Instant, by caller: CallerKey? = nil) -> Duration? {
+        if !pausedCallers.isEmpty, let caller, let pause = pausedCallers[caller] {
+            guard now >= pause.until else { return now.duration(to: pause.until) }
+        }
         if let pauseUntil {
             guard now >= pauseUntil else { return now.duration(to: pauseUntil) }
             self.pauseUntil = nil
@@ -47,9 +59,25 @@ package struct Throttle: Sendable {
     }
 
     /// Upstream answered 429.
-    /// - Parameter retryAfter: Seconds that it asked for.
-    package mutating func complained(retryAfter: Int?, at now: ContinuousClock.Instant) {
-        let pause = min(Self.longestPause, .seconds(max(1, retryAfter ?? 1)))
+    /// - Parameters:
+    ///   - retryAfter: Seconds that it asked for.
+    ///   - caller: Whose call it was; nil for a call of the service's own, which is about all.
+    package mutating func complained(
+        retryAfter: Int?, at now: ContinuousClock.Instant, by caller: CallerKey? = nil
+    ) {
+        let pause = Duration.seconds(min(Int(Self.longestPause.components.seconds), max(1, retryAfter ?? 1)))
+        if let caller {
+            let others = pausedCallers.contains {
+                $0.key != caller && $0.value.complainedAt.duration(to: now) < Self.coincidence
+            }
+            if pausedCallers.count >= Self.mostPausedCallers {
+                pausedCallers = pausedCallers.filter { now < $0.value.until }
+            }
+            if pausedCallers.count < Self.mostPausedCallers {
+                pausedCallers[caller] = (now, max(pausedCallers[caller]?.until ?? now, now + pause))
+            }
+            guard others else { return }
+        }
         pauseUntil = max(pauseUntil ?? now, now + pause)
         // Calls under way complain together; one halving is meant.
         if rate == nil || complainedAt.duration(to: now) >= .seconds(1) {

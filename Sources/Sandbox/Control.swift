@@ -7,7 +7,7 @@ import FoundationEssentials
 ///     POST   /bearers/expire        every bearer, now
 ///     POST   /tokens/{cot}/expire   one connect token, now
 ///     POST   /faults                {"operation","kind","count","status","body","content_type","headers","seconds",
-///                                   "retry_after"}: see Sandbox.Fault
+///                                   "retry_after","mentioning"}: see Sandbox.Fault
 ///     DELETE /faults                forgets those not used up
 ///     POST   /keys/refuse           {"key"}
 ///     POST   /keys/accept           {"key"}
@@ -194,6 +194,7 @@ extension Sandbox.Fault {
         self.body = try body.text("body")
         contentType = try body.text("content_type") ?? contentType
         retryAfter = try body.text("retry_after")
+        mentioning = try body.text("mentioning")
         for (name, value) in try body.object("headers")?.members ?? [:] {
             guard let text = value.string else { throw .bare(400, "headers must be strings") }
             headers[name] = text

@@ -26,6 +26,8 @@ extension Sandbox {
 
         /// Whose requests it spoils; `any` for all.
         package var operation: Operation
+        /// Only those whose target or body holds this text, such as a location's id; nil for all.
+        package var mentioning: String?
         /// What happens to them.
         package var kind: Kind
         /// Requests left to spoil.
@@ -47,8 +49,9 @@ extension Sandbox {
         package init(
             _ kind: Kind, on operation: Operation, count: Int = 1, status: Int? = nil, body: String? = nil,
             contentType: String = "application/json", headers: [String: String] = [:], seconds: Double? = nil,
-            retryAfter: String? = nil
+            retryAfter: String? = nil, mentioning: String? = nil
         ) {
+            self.mentioning = mentioning
             self.operation = operation
             self.kind = kind
             self.count = count

@@ -15,6 +15,10 @@ struct HTTPRequest: Sendable {
         return FormFields(target[target.index(after: mark)...])
     }
 
+    func mentions(_ text: String) -> Bool {
+        target.contains(text) || String(decoding: body, as: UTF8.self).contains(text)
+    }
+
     func header(_ name: String) -> String? {
         headers.first { $0.name.lowercased() == name }?.value
     }

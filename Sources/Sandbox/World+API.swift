@@ -24,7 +24,7 @@ extension World {
     mutating func serve(
         _ request: HTTPRequest, operation: Sandbox.Operation, at now: Date, _ perform: (inout World) -> HTTPAnswer
     ) -> HTTPAnswer {
-        let fault = takeFault(for: operation)
+        let fault = takeFault(for: operation, request)
         let scripted = fault?.answer { refusal in errorObject(refusal, context: "api", live: false, at: now) }
         var answer = scripted ?? perform(&self)
         if let fault { answer.delivery = fault.delivery }
@@ -32,10 +32,12 @@ extension World {
         return answer
     }
 
-    private mutating func takeFault(for operation: Sandbox.Operation) -> Sandbox.Fault? {
-        guard let index = faults.firstIndex(where: { $0.operation == operation || $0.operation == .any }) else {
-            return nil
+    private mutating func takeFault(for operation: Sandbox.Operation, _ request: HTTPRequest) -> Sandbox.Fault? {
+        let index = faults.firstIndex { fault in
+            (fault.operation == operation || fault.operation == .any)
+                && fault.mentioning.map { request.mentions($0) } ?? true
         }
+        guard let index else { return nil }
         let fault = faults[index]
         faults[index].count -= 1
         if faults[index].count <= 0 { faults.remove(at: index) }

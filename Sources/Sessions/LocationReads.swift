@@ -1,7 +1,7 @@
 package import Core
 package import Flatpeak
 package import FoundationEssentials
-import Resilience
+package import Resilience
 import Synchronization
 
 /// What users read of their own locations: asked of Flatpeak once for all who read at the same time, kept for a
@@ -11,11 +11,23 @@ package final class LocationReads: Sendable {
     private let ledger: SessionLedger
     private let time: UpstreamTime
     private let now: @Sendable () -> Date
-    private let cache = Mutex(ReadCache<Key, Answer>(capacity: 10_000))
+    private let state = Mutex(State())
     /// Reads change nothing, so one that nobody waits for any more is given up.
     private let flights = SingleFlight<Key, Answer>(stopsWhenDeserted: true)
 
     private typealias Answer = Result<[UInt8], BFFError>
+
+    private struct State {
+        var cache = ReadCache<Key, Subject, Answer>(budget: LocationReads.cacheBudget, share: LocationReads.cacheShare)
+        /// When something last happened at a location: a read that began before is not kept.
+        var changedAt: [LocationID: ContinuousClock.Instant] = [:]
+    }
+
+    /// Bytes of answers that are kept, of all users and of one.
+    private static let cacheBudget = 32 << 20
+    private static let cacheShare = 2 << 20
+    /// No read takes as long; until then it is remembered that something happened at a location.
+    private static let longestRead = Duration.seconds(30)
 
     /// The subject is part of every key: what one user reads is never another one's answer.
     private struct Key: Hashable {
@@ -34,8 +46,8 @@ package final class LocationReads: Sendable {
     private static let staleLimit = Duration.seconds(600)
     private static let statusLife = Duration.seconds(5)
     private static let tariffsLife = Duration.seconds(30)
-    private static let pricesLife = Duration.seconds(60)
-    private static let longestPricesLife = Duration.seconds(3600)
+    private static let pricesLife: TimeInterval = 60
+    private static let longestPricesLife: TimeInterval = 3600
     /// Flatpeak asks not to repeat a request that had no prices sooner (upstream.md §6.3).
     private static let noPricesLife = Duration.seconds(15 * 60)
 
@@ -65,7 +77,7 @@ package final class LocationReads: Sendable {
     /// - Throws: `notFound` for a location that is not the subject's, whether it exists or not; here and below.
     package func status(of location: LocationID, for subject: Subject) async throws(BFFError) -> Found {
         var found = try await read(.status, of: location, for: subject) { [self] () throws(BFFError) in
-            (try await ask(location).status.body, Self.statusLife)
+            (try await ask(location, for: CallerKey(subject)).status.body, Self.statusLife)
         }
         found.action = try await ledger.ask { store throws(BFFError) in
             try await store.actions(at: [location])[location]?.required
@@ -75,10 +87,13 @@ package final class LocationReads: Sendable {
 
     /// How the tariffs of a location stand now, whoever owns it: something happened there, and what was read of it
     /// before is not shown any more.
+    /// - Parameter caller: Who the look is for; nil for the service's own, which then counts as the location's.
     /// - Returns: The status, and the moment at which it was asked for.
-    package func look(at location: LocationID) async throws(BFFError) -> (status: LocationStatus, askedAt: Date) {
+    package func look(
+        at location: LocationID, for caller: CallerKey? = nil
+    ) async throws(BFFError) -> (status: LocationStatus, askedAt: Date) {
         forget(location)
-        return try await ask(location)
+        return try await ask(location, for: caller)
     }
 
     /// Something happened at a location: what was read of it is not shown any more, and what its user had to do is looked
@@ -88,13 +103,15 @@ package final class LocationReads: Sendable {
         let hasAction = try await ledger.ask { store throws(BFFError) in
             try await !store.actions(at: [location]).isEmpty
         }
-        if hasAction { _ = try await ask(location) }
+        if hasAction { _ = try await ask(location, for: nil) }
     }
 
     /// Asks for a status, and takes back what the user had to do when that is done.
-    private func ask(_ location: LocationID) async throws(BFFError) -> (status: LocationStatus, askedAt: Date) {
+    private func ask(
+        _ location: LocationID, for caller: CallerKey?
+    ) async throws(BFFError) -> (status: LocationStatus, askedAt: Date) {
         let askedAt = now()
-        let status = try await flatpeak.status(of: location)
+        let status = try await flatpeak.status(of: location, for: caller ?? CallerKey(location))
         try await ledger.ask { store throws(BFFError) in
             guard let action = try await store.actions(at: [location])[location],
                 !status.needsReconnection(of: action.tariff)
@@ -107,25 +124,37 @@ package final class LocationReads: Sendable {
     /// The tariffs of a location.
     package func tariffs(_ query: TariffQuery, for subject: Subject) async throws(BFFError) -> Found {
         try await read(.tariffs(query), of: query.location, for: subject) { [flatpeak] () throws(BFFError) in
-            (try await flatpeak.tariffs(query), Self.tariffsLife)
+            (try await flatpeak.tariffs(query, for: CallerKey(subject)), Self.tariffsLife)
         }
     }
 
-    /// The prices of a location between two moments.
+    /// The prices of a location between two moments, in whole minutes: down for the first, up for the second.
+    ///
+    /// No tariff changes within a minute, and a client that asks for "now" each time asks for the same minute then.
     package func prices(
         of location: LocationID, from start: Date?, to end: Date, direction: TariffDirection?, for subject: Subject
     ) async throws(BFFError) -> Found {
-        try await read(.prices(from: start, to: end, direction), of: location, for: subject) {
+        let start = start.map { $0.minute(.down) }
+        let end = end.minute(.up)
+        return try await read(.prices(from: start, to: end, direction), of: location, for: subject) {
             [flatpeak, now] () throws(BFFError) in
-            let prices = try await flatpeak.prices(of: location, from: start, to: end, direction: direction)
-            let life = prices.nextUpdate.map { Duration.seconds($0.timeIntervalSince(now())) }
-            return (prices.body, min(max(life ?? Self.pricesLife, .zero), Self.longestPricesLife))
+            let prices = try await flatpeak.prices(
+                of: location, from: start, to: end, direction: direction, for: CallerKey(subject))
+            let life = prices.nextUpdate.map { min(max($0.timeIntervalSince(now()), 0), Self.longestPricesLife) }
+            return (prices.body, .seconds(life ?? Self.pricesLife))
         }
     }
 
     /// Something happened at a location: what was read of it is not shown any more.
     package func forget(_ location: LocationID) {
-        cache.withLock { $0.forget { $0.location == location } }
+        state.withLock { state in
+            let now = time.now()
+            if state.changedAt.count >= 10_000 {
+                state.changedAt = state.changedAt.filter { $0.value.duration(to: now) < Self.longestRead }
+            }
+            state.changedAt[location] = now
+            state.cache.forget { $0.location == location }
+        }
     }
 
     private func read(
@@ -134,11 +163,11 @@ package final class LocationReads: Sendable {
     ) async throws(BFFError) -> Found {
         guard try await ledger.owns(subject, location) else { throw .notFound }
         let key = Key(subject: subject, location: location, read: read)
-        if let found = cache.withLock({ $0.fresh(key, at: time.now()) }) {
+        if let found = state.withLock({ $0.cache.fresh(key, at: time.now()) }) {
             return Found(body: try found.value.get(), age: nil)
         }
         let answer = await flights.value(for: key) { [self] in
-            let began = cache.withLock(\.generation)
+            let began = time.now()
             do throws(BFFError) {
                 let (body, life) = try await fetch()
                 keep(.success(body), for: key, fresh: life, began)
@@ -155,7 +184,7 @@ package final class LocationReads: Sendable {
         switch answer {
         case .success(let body): return Found(body: body, age: nil)
         case .failure(let error):
-            guard error.isUpstreamOutage, let found = cache.withLock({ $0.stale(key, at: time.now()) }),
+            guard error.isUpstreamOutage, let found = state.withLock({ $0.cache.stale(key, at: time.now()) }),
                 let body = try? found.value.get()
             else { throw error }
             return Found(body: body, age: found.age)
@@ -163,9 +192,12 @@ package final class LocationReads: Sendable {
         }
     }
 
-    private func keep(_ answer: Answer, for key: Key, fresh: Duration, _ began: Int) {
-        cache.withLock { cache in
-            cache.keep(answer, for: key, fresh: fresh, stale: Self.staleLimit, began: began, at: time.now())
+    private func keep(_ answer: Answer, for key: Key, fresh: Duration, _ began: ContinuousClock.Instant) {
+        state.withLock { state in
+            if let changedAt = state.changedAt[key.location], changedAt >= began { return }
+            state.cache.keep(
+                answer, for: key, of: key.subject, size: (try? answer.get().count) ?? 0, fresh: fresh,
+                stale: Self.staleLimit, at: time.now())
         }
     }
 }
@@ -175,9 +207,15 @@ extension BFFError {
     fileprivate var isUpstreamOutage: Bool {
         switch self {
         case .upstreamUnreachable, .upstreamTimedOut, .upstreamFailed, .upstreamLimited, .upstreamUnavailable,
-            .upstreamInvalidAnswer, .upstreamRefusedCredentials, .upstreamModeDiffers, .overloaded:
+            .upstreamInvalidAnswer, .upstreamBlocked, .upstreamRefusedCredentials, .upstreamModeDiffers, .overloaded:
             true
         default: false
         }
+    }
+}
+
+extension Date {
+    fileprivate func minute(_ rule: FloatingPointRoundingRule) -> Date {
+        Date(timeIntervalSince1970: (timeIntervalSince1970.rounded(.down) / 60).rounded(rule) * 60)
     }
 }

@@ -4,7 +4,7 @@ package import FoundationEssentials
 import Keys
 package import Logging
 import Metrics
-import Resilience
+package import Resilience
 import Synchronization
 
 /// Connect sessions from mint to outcome: the driver around ``ConnectSession/outcome(at:)``.
@@ -135,7 +135,7 @@ package final class Sessions: Sendable {
         let (order, returnURL) = try request.order(under: settings)
         if let location = order.location { try await requireOwned(location, by: subject) }
         let askedAt = now()
-        let minted = try await flatpeak.mint(order)
+        let minted = try await flatpeak.mint(order, for: CallerKey(subject))
         let session = ConnectSession(
             id: SessionID(prefix: "cs", random: randomBytes(12)), subject: subject, connectToken: minted.token,
             slot: TariffSlot(direction: order.direction ?? .importing, type: order.type ?? .commodity),
@@ -174,6 +174,8 @@ package final class Sessions: Sendable {
 
     /// A session of which a call is relayed.
     package struct AdmittedSession: Sendable {
+        /// Who minted it: calls of one user share one allowance.
+        package let caller: CallerKey
         /// Where memory has it, for what follows; nil when it came from the store.
         let place: Int?
     }
@@ -200,7 +202,8 @@ package final class Sessions: Sendable {
         let now = now()
         let outcome = session.outcome(at: now)
         if outcome.state == .expired || now >= session.expiresAt { return .refuse(.connectTokenExpired) }
-        return outcome.isFinal ? .refuse(.connectTokenUsed) : .pass(AdmittedSession(place: place))
+        return outcome.isFinal
+            ? .refuse(.connectTokenUsed) : .pass(AdmittedSession(caller: CallerKey(session.subject), place: place))
     }
 
     /// Notes what a relayed call and its answer said; never waits.
@@ -303,7 +306,7 @@ package final class Sessions: Sendable {
             var location = session.facts.located?.location
             // A token that gave its location may be dead by now; the location goes on.
             if location == nil || askedAt < session.expiresAt {
-                switch try await flatpeak.claim(session.connectToken) {
+                switch try await flatpeak.claim(session.connectToken, for: CallerKey(session.subject)) {
                 case .notFinished: facts.notFinishedAt = askedAt
                 case .gone: facts.goneAt = askedAt
                 case .located(let found, let pricesAvailable):
@@ -312,7 +315,7 @@ package final class Sessions: Sendable {
                 }
             }
             if let location {
-                let status = try await reads.look(at: location).status
+                let status = try await reads.look(at: location, for: CallerKey(session.subject)).status
                 facts.status = status[slot: session.slot].map { .init(value: $0, at: askedAt) }
             }
         } catch {

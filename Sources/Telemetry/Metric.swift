@@ -68,8 +68,8 @@ package struct Metric: Sendable {
             .histogram, "connect_bff_upstream_seconds", ["operation"],
             "One try of a call to Flatpeak, from its start to the end of the answer."),
         Metric(
-            .gauge, "connect_bff_breaker_open", ["host"],
-            "1 while a host of Flatpeak is not asked since it keeps failing, else 0."),
+            .gauge, "connect_bff_breaker_open", ["breaker"],
+            "1 while calls of that kind are refused since Flatpeak keeps failing them, else 0."),
         Metric(.gauge, "connect_bff_retries_left", "Retries that the budget of ten seconds still allows."),
     ]
 

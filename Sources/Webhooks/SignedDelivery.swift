@@ -49,12 +49,15 @@ package struct SignedDelivery: Sendable {
         let isLate: Bool
     }
 
-    /// Judges the bytes as they came, before they are read as JSON.
-    ///
-    /// The way of signing is fixed; nothing in the message chooses it.
-    func judged(
-        at arrival: Date, under key: (_ id: String) -> PSSKey?
-    ) throws(Flaw) -> Signed {
+    /// What the headers say, before the body is looked at.
+    struct Head {
+        let signature: [UInt8]
+        let signedAt: Date
+        let isLate: Bool
+    }
+
+    /// Judges the headers alone: a delivery that fails here is refused before its body is read.
+    func head(at arrival: Date) throws(Flaw) -> Head {
         guard signatures.count == 1, timestamps.count == 1, keyIDs.count == 1, signatures[0] != "none" else {
             throw .unsigned
         }
@@ -69,9 +72,19 @@ package struct SignedDelivery: Sendable {
         let age = arrival.timeIntervalSince(signedAt)
         guard age >= -Self.window else { throw .fromFuture }
         guard age <= Self.lateWindow else { throw .tooOld }
+        return Head(signature: signature, signedAt: signedAt, isLate: age > Self.window)
+    }
+
+    /// Judges the bytes as they came, before they are read as JSON.
+    ///
+    /// The way of signing is fixed; nothing in the message chooses it.
+    func judged(
+        at arrival: Date, under key: (_ id: String) -> PSSKey?
+    ) throws(Flaw) -> Signed {
+        let head = try head(at: arrival)
         guard let key = key(keyIDs[0]) else { throw .unknownKey }
         let prefix = Array("\(timestamps[0]).".utf8)
-        guard key.verifies(signature, of: prefix, body) else { throw .wrongSignature }
-        return Signed(keyID: keyIDs[0], prefix: prefix, at: signedAt, isLate: age > Self.window)
+        guard key.verifies(head.signature, of: prefix, body) else { throw .wrongSignature }
+        return Signed(keyID: keyIDs[0], prefix: prefix, at: head.signedAt, isLate: head.isLate)
     }
 }

@@ -64,6 +64,15 @@ package final class Webhooks: Sendable {
         return facts
     }
 
+    /// Refuses a delivery whose headers alone show that it is not Flatpeak's; its body need not be there yet.
+    /// - Throws: `signatureInvalid`.
+    package func checkHead(of delivery: SignedDelivery) throws(BFFError) {
+        let arrival = now()
+        do throws(SignedDelivery.Flaw) { _ = try delivery.head(at: arrival) } catch {
+            throw refusal(error, at: arrival)
+        }
+    }
+
     /// Takes a delivery: when it returns, the event is durable, and may be acknowledged.
     /// - Throws: `signatureInvalid`; `deliveryUncheckable` or `storeUnavailable`, so that it is sent again; or
     ///   `malformedJSON`.

@@ -95,7 +95,7 @@ struct Condition: Sendable {
                 bearerRemainingSeconds: login.left?.components.seconds,
                 loginTrouble: login.trouble?.code, loginTodo: login.trouble?.detail,
                 breakers: Dictionary(
-                    uniqueKeysWithValues: Operation.Host.allCases.map {
+                    uniqueKeysWithValues: Operation.Breaker.allCases.map {
                         ($0.rawValue, open.contains($0) ? "open" : "closed")
                     }), retriesLeft: condition.flatpeak.retriesLeft)
             store = Store(

@@ -155,7 +155,8 @@ import Yams
         case .upstreamUnreachable: .upstreamTimedOut
         case .upstreamTimedOut: .upstreamRefusedCredentials
         case .upstreamRefusedCredentials: .upstreamRefused(status: 400, code: nil)
-        case .upstreamRefused: .noPrices(.noTariffConnected)
+        case .upstreamRefused: .upstreamBlocked(status: 403)
+        case .upstreamBlocked: .noPrices(.noTariffConnected)
         case .noPrices(.noTariffConnected): .noPrices(.pendingConnect)
         case .noPrices(.pendingConnect): .noPrices(.noPriceData)
         case .noPrices(.noPriceData): .upstreamFailed(status: 500)

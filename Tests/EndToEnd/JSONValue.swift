@@ -46,6 +46,7 @@ enum JSONValue: Codable, Equatable, Sendable {
         if case .object(let fields) = self { fields[name] } else { nil }
     }
 
+    var number: Double? { if case .number(let number) = self { number } else { nil } }
     var text: String? { if case .text(let text) = self { text } else { nil } }
     var items: [JSONValue] { if case .array(let items) = self { items } else { [] } }
 }

@@ -189,7 +189,7 @@ extension ServeProcess {
 
     /// Lets something happen at Flatpeak, delivered in a certain way.
     /// - Returns: The status of the first attempt.
-    fileprivate func statuses(of type: String, _ settings: JSONValue = [:]) async throws -> [Int] {
+    func statuses(of type: String, _ settings: JSONValue = [:]) async throws -> [Int] {
         _ = try await control("/webhooks", settings)
         _ = try await control("/events", ["type": .text(type)])
         var last: [Int] = []

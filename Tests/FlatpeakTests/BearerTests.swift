@@ -65,11 +65,23 @@ import Testing
     func R3() {
         var state = BearerState()
         state.loggedIn(bearer(at: 0, jitter: 0), at: at(0))
-        state.loggedIn(bearer("same", at: 0, jitter: 0), at: at(2700))
+        state.loggedIn(bearer(at: 0, jitter: 0), at: at(2700))
         #expect(!state.isLoginDue(at: at(2700 + 449)))
         #expect(state.isLoginDue(at: at(2700 + 450)))
-        state.loggedIn(bearer("same", at: 0, jitter: 0), at: at(3580))
+        state.loggedIn(bearer(at: 0, jitter: 0), at: at(3580))
         #expect(!state.isLoginDue(at: at(3609)))
+    }
+
+    @Test("a renewal whose token ends sooner than the one in hand leaves no gap (R3, R4)")
+    func shortRenewal() {
+        var state = BearerState()
+        state.loggedIn(bearer(at: 0, life: 60), at: at(0))
+        state.loggedIn(bearer("brief", at: 50, life: 2), at: at(50))
+        #expect(used(state.requested(at: at(59))) == 1)
+        guard case .logIn = state.requested(at: at(60)) else {
+            Issue.record("no login when the bearer has ended")
+            return
+        }
     }
 
     @Test("R4: while the login is down the bearer serves until its end")
@@ -102,11 +114,11 @@ import Testing
         var logins = 0
         for tick in 0..<36_000 {
             let now = Double(tick) / 10
-            if case .logIn = state.requested(at: at(now)) {
+            if state.isLoginDue(at: at(now)) {
                 logins += 1
                 state.loggedIn(bearer("b\(logins)", at: now), at: at(now))
             }
-            if let number = used(state.requested(at: at(now))) { state.refused(number, at: at(now)) }
+            if let number = used(state.requested(at: at(now))) { _ = state.refused(number, at: at(now)) }
         }
         #expect(logins <= 67)
     }
@@ -116,11 +128,63 @@ import Testing
         var state = BearerState()
         state.loggedIn(bearer("one", at: 0), at: at(0))
         state.worked(1)
-        state.refused(1, at: at(10))
+        guard case .logIn = state.refused(1, at: at(10)) else {
+            Issue.record("no login after a refusal")
+            return
+        }
         #expect(state.isLoginDue(at: at(10)))
         state.loggedIn(bearer("two", at: 10), at: at(10))
-        state.refused(1, at: at(11))
+        guard case .use(let newer) = state.refused(1, at: at(11)) else {
+            Issue.record("the newer bearer is not offered")
+            return
+        }
+        #expect(newer.number == 2)
         #expect(used(state.requested(at: at(11))) == 2)
+    }
+
+    @Test("refusals at ten a second make one login in 30 s, and the bearer serves meanwhile (I3)")
+    func I3() {
+        var state = BearerState()
+        state.loggedIn(bearer("b", at: 0), at: at(0))
+        var logins = 0
+        for tick in 0..<6000 {
+            let now = Double(tick) / 10
+            guard let number = used(state.requested(at: at(now))) else {
+                Issue.record("no bearer at \(now) s")
+                return
+            }
+            if tick.isMultiple(of: 2) {
+                state.worked(number)
+            } else if case .logIn = state.refused(number, at: at(now)) {
+                logins += 1
+                // Flatpeak gives the same token back to those who ask within its life.
+                state.loggedIn(bearer("b", at: 0), at: at(now))
+            }
+        }
+        #expect((19...21).contains(logins))
+        #expect(used(state.requested(at: at(600))) == 1)
+    }
+
+    @Test("a login that fails after a refusal leaves the bearer in use (I3)")
+    func I3loginDown() {
+        var state = BearerState()
+        state.loggedIn(bearer("b", at: 0), at: at(0))
+        _ = state.refused(1, at: at(1))
+        state.loginFailed(.upstreamUnreachable, at: at(2))
+        #expect(used(state.requested(at: at(2))) == 1)
+        guard case .final = state.refused(1, at: at(2.5)) else {
+            Issue.record("a second login within the pause")
+            return
+        }
+    }
+
+    @Test("a different bearer replaces a doubted one, even if it ends sooner (I3)")
+    func I3sooner() {
+        var state = BearerState()
+        state.loggedIn(bearer("old", at: 0), at: at(0))
+        _ = state.refused(1, at: at(1))
+        state.loggedIn(bearer("new", at: 1, life: 60), at: at(1))
+        #expect(used(state.requested(at: at(1))) == 2)
     }
 }
 

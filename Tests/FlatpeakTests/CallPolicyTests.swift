@@ -41,14 +41,17 @@ import Testing
     @Test("R10: a stuck connect host takes no place of a read, and its breaker is its own")
     func R10() throws {
         var policy = CallPolicy(epoch: start)
-        for _ in 0..<Operation.Lane.relay.places { try policy.start(.relay, attempt: 1, at: start) }
+        // By users enough, since one alone cannot take them all.
+        for call in 0..<Operation.Lane.relay.places {
+            try policy.start(.relay, for: CallerKey(call % 8), attempt: 1, at: start)
+        }
         #expect(throws: BFFError.overloaded) { try policy.start(.relay, attempt: 1, at: start) }
         try policy.start(.claim, attempt: 1, at: start)
         for _ in 0..<5 {
             _ = policy.finish(.relay, attempt: 1, .broken, at: start, jitter: 0, left: .seconds(1))
         }
-        #expect(policy.isOpen(.connect))
-        #expect(!policy.isOpen(.api))
+        #expect(policy.isOpen(.relay))
+        #expect(!policy.isOpen(.claim))
         #expect(throws: BFFError.upstreamUnavailable(retryAfter: 4)) {
             try policy.start(.relay, attempt: 1, at: at(1))
         }
@@ -64,10 +67,149 @@ import Testing
         for _ in 0..<10 {
             _ = policy.finish(.claim, attempt: 1, .limited(retryAfter: 7), at: start, jitter: 0, left: .seconds(9))
         }
-        #expect(!policy.isOpen(.api))
+        #expect(!policy.isOpen(.claim))
         #expect(throws: BFFError.upstreamLimited(retryAfter: 6)) { try policy.start(.claim, attempt: 1, at: at(1)) }
         try policy.start(.relay, attempt: 1, at: at(1))
         try policy.start(.claim, attempt: 1, at: at(7))
+    }
+
+    // MARK: - One bad caller (I2, I18)
+
+    private let mallory = CallerKey("mallory")
+
+    /// One whole call: all its tries end in `result`.
+    private func call(
+        _ operation: Operation, for caller: CallerKey?, _ result: CallPolicy.Result, _ policy: inout CallPolicy,
+        at now: ContinuousClock.Instant
+    ) throws(BFFError) -> Int {
+        var attempt = 1
+        while true {
+            try policy.start(operation, for: caller, attempt: attempt, at: now)
+            let next = policy.finish(
+                operation, for: caller, attempt: attempt, result, at: now, jitter: 0, left: .seconds(10))
+            guard case .tryAgain = next else { return attempt }
+            attempt += 1
+        }
+    }
+
+    @Test(
+        "one caller whose calls always fail opens no breaker, in minutes (I2)",
+        arguments: [Operation.claim, .tariffs, .mint, .relay])
+    func oneCallerFails(operation: Operation) throws {
+        var policy = CallPolicy(epoch: start)
+        for half in 0..<600 {
+            _ = try call(operation, for: mallory, .broken, &policy, at: at(Double(half) / 2))
+            if half.isMultiple(of: 20) {
+                _ = try call(operation, for: CallerKey("alice"), .answered, &policy, at: at(Double(half) / 2))
+            }
+        }
+        #expect(Operation.Breaker.allCases.allSatisfy { !policy.isOpen($0) })
+    }
+
+    @Test("one caller alone opens none either, and uses up no retries of the others (I2)")
+    func oneCallerAlone() throws {
+        var policy = CallPolicy(epoch: start)
+        var tries = 0
+        for half in 0..<600 { tries += try call(.claim, for: mallory, .broken, &policy, at: at(Double(half) / 2)) }
+        #expect(!policy.isOpen(.claim))
+        #expect(tries < 600 + 120)
+        #expect(policy.retriesLeft(at: at(300)) >= 20)
+    }
+
+    @Test("a call with its retries counts once: four calls of three tries open nothing (I2)")
+    func onceForACall() throws {
+        var policy = CallPolicy(epoch: start)
+        for user in 0..<4 { #expect(try call(.claim, for: CallerKey(user), .broken, &policy, at: start) == 3) }
+        #expect(!policy.isOpen(.claim))
+        _ = try call(.claim, for: CallerKey(5), .broken, &policy, at: start)
+        #expect(policy.isOpen(.claim))
+        #expect(!policy.isOpen(.reads))
+        #expect(!policy.isOpen(.mint))
+    }
+
+    @Test("a host that cannot be reached is the fault of no caller (R10, I2)")
+    func unreachable() throws {
+        var policy = CallPolicy(epoch: start)
+        for _ in 0..<5 { _ = try call(.mint, for: mallory, .notConnected, &policy, at: start) }
+        #expect(policy.isOpen(.mint))
+        #expect(!policy.isOpen(.relay))
+    }
+
+    @Test("reads are never the probe; the probe alone closes their breaker (I2)")
+    func probesOfReads() throws {
+        var policy = CallPolicy(epoch: start)
+        for user in 0..<5 { _ = try call(.tariffs, for: CallerKey(user), .broken, &policy, at: start) }
+        #expect(throws: BFFError.upstreamUnavailable(retryAfter: 1)) {
+            try policy.start(.tariffs, for: mallory, attempt: 1, at: at(60))
+        }
+        #expect(policy.pauseBeforeProbe(of: .reads, at: start) == .seconds(5))
+        let isEarly = policy.beginProbe(of: .reads, at: at(4))
+        #expect(!isEarly)
+        let isDue = policy.beginProbe(of: .reads, at: at(5))
+        #expect(isDue)
+        policy.endProbe(of: .reads, isAlive: false, at: at(5), jitter: 0)
+        #expect(policy.isOpen(.reads))
+        _ = policy.beginProbe(of: .reads, at: at(10))
+        policy.endProbe(of: .reads, isAlive: true, at: at(10), jitter: 0)
+        #expect(!policy.isOpen(.reads))
+        try policy.start(.tariffs, for: mallory, attempt: 1, at: at(10))
+    }
+
+    @Test("the mint's probe is another caller's each time (I2)")
+    func probesOfMint() throws {
+        var policy = CallPolicy(epoch: start)
+        for user in 0..<5 { _ = try call(.mint, for: CallerKey(user), .broken, &policy, at: start) }
+        _ = try call(.mint, for: mallory, .broken, &policy, at: at(5))
+        #expect(throws: BFFError.upstreamUnavailable(retryAfter: 1)) {
+            try policy.start(.mint, for: mallory, attempt: 1, at: at(20))
+        }
+        _ = try call(.mint, for: CallerKey("alice"), .answered, &policy, at: at(20))
+        #expect(!policy.isOpen(.mint))
+    }
+
+    @Test("where there is one caller, its mint is the probe after a minute (I2)")
+    func loneProbe() throws {
+        var policy = CallPolicy(epoch: start)
+        for _ in 0..<5 { _ = try call(.mint, for: mallory, .notConnected, &policy, at: start) }
+        _ = try call(.mint, for: mallory, .notConnected, &policy, at: at(5))
+        _ = try call(.mint, for: mallory, .answered, &policy, at: at(65))
+        #expect(!policy.isOpen(.mint))
+    }
+
+    @Test("a failure from before the breaker opened does not decide a probe (I2)")
+    func lateFailure() throws {
+        var policy = CallPolicy(epoch: start)
+        try policy.start(.claim, for: mallory, attempt: 1, at: start)
+        for user in 0..<5 { _ = try call(.claim, for: CallerKey(user), .broken, &policy, at: start) }
+        _ = policy.beginProbe(of: .claim, at: at(5))
+        _ = policy.finish(.claim, for: mallory, attempt: 3, .broken, at: at(5), jitter: 0, left: .zero)
+        policy.endProbe(of: .claim, isAlive: true, at: at(5), jitter: 0)
+        #expect(!policy.isOpen(.claim))
+    }
+
+    @Test("a caller has its share of the slots of reads (I18)")
+    func shareOfReads() throws {
+        var policy = CallPolicy(epoch: start)
+        let share = Operation.Lane.reads.share
+        for _ in 0..<share { try policy.start(.tariffs, for: mallory, attempt: 1, at: start) }
+        #expect(throws: BFFError.rateLimited(retryAfter: 1)) {
+            try policy.start(.claim, for: mallory, attempt: 1, at: start)
+        }
+        try policy.start(.claim, for: CallerKey("alice"), attempt: 1, at: start)
+    }
+
+    @Test("a 429 for one caller pauses that caller; for two, all (R9, I18)")
+    func limitOfOneCaller() throws {
+        var policy = CallPolicy(epoch: start)
+        _ = try call(.claim, for: mallory, .limited(retryAfter: 60), &policy, at: start)
+        #expect(throws: BFFError.upstreamLimited(retryAfter: 59)) {
+            try policy.start(.claim, for: mallory, attempt: 1, at: at(1))
+        }
+        _ = try call(.claim, for: CallerKey("alice"), .answered, &policy, at: at(1))
+        _ = try call(.claim, for: CallerKey("bob"), .limited(retryAfter: 7), &policy, at: at(2))
+        #expect(throws: BFFError.upstreamLimited(retryAfter: 6)) {
+            try policy.start(.claim, for: CallerKey("alice"), attempt: 1, at: at(3))
+        }
     }
 
     // MARK: - Simulations: events in virtual time, each try lasting 20 ms
@@ -159,6 +301,7 @@ import Testing
         let operations: [[Operation]] = [
             [.login], [.mint], [.claim], [.tariffElements], [.tariffs], [.locationStatus(location)],
             [.prices(location, in: .zero), .prices(location, in: .anode)], [.events], [.event(event)], [.relay],
+            [.apiProbe], [.relayProbe],
         ]
         let expected = operations.map { operation in
             let one = operation[0]
@@ -171,7 +314,8 @@ import Testing
             let cells = [
                 "`\(one.name)`", operation.map { "\($0.method)" }.joined(separator: ", "), "`\(one.path(.zero))`",
                 "`\(operation[operation.count - 1].path(.anode))`", one.host.rawValue,
-                "\(one.deadline.components.seconds) s", again, "\(one.lane.rawValue): \(one.lane.places)",
+                "\(one.deadline.components.seconds) s", again, one.breaker.map { "`\($0.rawValue)`" } ?? "none",
+                "\(one.lane.rawValue): \(one.lane.places), \(one.lane.share)",
                 "\(one.answerLimit >> 10) KiB",
             ]
             return "| \(cells.joined(separator: " | ")) |"

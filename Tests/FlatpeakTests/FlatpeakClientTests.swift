@@ -1,6 +1,7 @@
 import Core
-import Flatpeak
+@testable import Flatpeak
 import Foundation
+import Resilience
 import Synchronization
 import TestSupport
 import Testing
@@ -116,13 +117,77 @@ import Testing
         #expect(upstream.requests("mint").map { $0.header("authorization") } == ["Bearer old", "Bearer new"])
     }
 
-    @Test func `a bearer refused twice is the operator's business`() async throws {
-        upstream.on("mint", .json(#"{"message":"Forbidden"}"#, status: 403))
-        await #expect(throws: BFFError.upstreamRefusedCredentials) {
-            try await FlatpeakClient.scripted(upstream).mint(MintOrder(connectURL: "a://b", callbackURL: "c://d"))
+    @Test(
+        "a call that is refused with two bearers fails, and the bearer stays in use (I3)",
+        arguments: [
+            (#"{"message":"Forbidden"}"#, BFFError.upstreamRefused(status: 403, code: nil)),
+            ("Bad credentials", .upstreamRefusedCredentials),
+        ])
+    func I3(body: String, error: BFFError) async throws {
+        upstream.on(
+            "login", .json(#"{"bearer_token":"old","expires_in":3600}"#),
+            .json(#"{"bearer_token":"new","expires_in":3600}"#))
+        upstream.on("mint", .json(body, status: 403))
+        upstream.on("claim", .json("{}"))
+        let client = FlatpeakClient.scripted(upstream)
+        for _ in 0..<10 {
+            await #expect(throws: error) {
+                try await client.mint(MintOrder(connectURL: "a://b", callbackURL: "c://d"))
+            }
+            _ = try await client.claim(try #require(ConnectToken("cot_1")))
         }
-        #expect(upstream.requests("mint").count == 2)
+        #expect(upstream.requests("mint").count == 11)
         #expect(upstream.requests("login").count == 2)
+    }
+
+    @Test func `a firewall's page is no answer about the bearer (I3)`() async throws {
+        let page = UpstreamAnswer(
+            status: 403, contentType: "text/html", retryAfter: nil, body: Array("<html>Blocked</html>".utf8))
+        upstream.on("mint", page)
+        let client = FlatpeakClient.scripted(upstream)
+        await #expect(throws: BFFError.upstreamBlocked(status: 403)) {
+            try await client.mint(MintOrder(connectURL: "a://b", callbackURL: "c://d"))
+        }
+        #expect(upstream.requests("login").count == 1)
+    }
+
+    @Test func `one user's failing location costs others no read, and its own probe brings reads back (I2)`()
+        async throws
+    {
+        let isDown = Mutex(true)
+        upstream.on(
+            "status",
+            [
+                { request in
+                    let fails = request.url.contains("loc_bad") || isDown.withLock { $0 }
+                    return .success(fails ? .json("{}", status: 500) : .json(#"{"tariff_status":{}}"#))
+                }
+            ])
+        upstream.on(
+            "api_probe", [{ _ in .success(.json("{}", status: isDown.withLock { $0 } ? 503 : 404)) }])
+        let clock = TestClock()
+        let client = FlatpeakClient.scripted(upstream, clock: clock)
+        let good = try #require(LocationID("loc_good")), bad = try #require(LocationID("loc_bad"))
+        let probes = Task { await client.probeOpenBreakers() }
+        // A real outage: five users fail.
+        for user in 0..<5 {
+            await #expect(throws: BFFError.upstreamFailed(status: 500)) {
+                try await client.status(of: good, for: CallerKey(user))
+            }
+        }
+        #expect(client.condition.openBreakers == [.reads])
+        isDown.withLock { $0 = false }
+        let end = ContinuousClock.now + .seconds(10)
+        while client.condition.openBreakers != [], ContinuousClock.now < end { await Task.yield() }
+        #expect(client.condition.openBreakers == [])
+        for _ in 0..<50 {
+            await #expect(throws: BFFError.upstreamFailed(status: 500)) {
+                try await client.status(of: bad, for: CallerKey("mallory"))
+            }
+            _ = try await client.status(of: good, for: CallerKey("alice"))
+        }
+        probes.cancel()
+        await probes.value
     }
 
     @Test(arguments: [

@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 import Logging
+import Resilience
 import Sandbox
 import Synchronization
 import TestSupport
@@ -110,8 +111,8 @@ import Testing
         try await withUpstream { _, client in
             let token = try await mint(client)
             let calls = client.relayCalls
-            for _ in 0..<RelayCalls.places { try calls.start(attempt: 1, at: .now) }
-            #expect(throws: BFFError.overloaded) { try calls.start(attempt: 1, at: .now) }
+            for call in 0..<RelayCalls.places { try calls.start(for: CallerKey(call % 8), attempt: 1, at: .now) }
+            #expect(throws: BFFError.overloaded) { try calls.start(for: CallerKey(9), attempt: 1, at: .now) }
             for _ in 0..<20 { #expect(try await client.claim(token) == .notFinished) }
         }
     }

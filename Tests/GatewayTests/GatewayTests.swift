@@ -104,8 +104,11 @@ import Webhooks
     func S24hsts(isTrusted: Bool) async throws {
         let behindProxy = RouteTable(
             table.routes, authenticator: DevAuthenticator(), origins: [], limits: Limits(mint: nil, address: nil),
-            proxies: TrustedProxies([], unix: isTrusted), randomBytes: countingBytes(), logger: .silent)
-        try await Application(router: behindProxy.router()).test(.router) { client in
+            proxies: TrustedProxies(isTrusted ? [try #require(AddressRange("127.0.0.1"))] : [], unix: false),
+            randomBytes: countingBytes(), logger: .silent)
+        try await Application(
+            router: behindProxy.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0))
+        ).test(.live) { client in
             for (value, isSet) in [("https", isTrusted), ("http", false)] {
                 let fields: HTTPFields = [try #require(HTTPField.Name("X-Forwarded-Proto")): value]
                 let response = try await client.execute(uri: "/v1/locations", method: .get, headers: fields)
@@ -152,20 +155,24 @@ import Webhooks
             proxies: TrustedProxies([], unix: false), capacity: .init(others: 2), patience: .seconds(30),
             randomBytes: countingBytes(), logger: .silent)
         try await Application(router: small.router()).test(.router) { client in
-            let send = { @Sendable (method: HTTPRequest.Method, path: String) in
-                try await client.execute(uri: path, method: method, headers: Self.json, body: ByteBuffer(string: "{}"))
+            // Of as many users, since one alone has a share of the slots.
+            let send = { @Sendable (method: HTTPRequest.Method, path: String, user: String) in
+                var fields = Self.json
+                fields[try #require(HTTPField.Name("X-Dev-Subject"))] = user
+                return try await client.execute(
+                    uri: path, method: method, headers: fields, body: ByteBuffer(string: "{}"))
             }
-            let accepted = (0..<2).map { _ in Task { try await send(.post, "/v1/connect/sessions") } }
-            while upstream.requests("mint").count < 2 { await Task.yield() }
-            let waiting = Task { try await send(.get, "/v1/locations") }
-            while small.load != (2, 1) { await Task.yield() }
+            let accepted = (0..<2).map { user in Task { try await send(.post, "/v1/connect/sessions", "\(user)") } }
+            try await until { upstream.requests("mint").count == 2 }
+            let waiting = Task { try await send(.get, "/v1/locations", "alice") }
+            try await until { small.load == (2, 1) }
             for path in ["/v1/connect/sessions", "/"] {
-                let refused = try await send(.post, path)
+                let refused = try await send(.post, path, "bob")
                 #expect(refused.status == .serviceUnavailable)
                 #expect(refused.headers[.retryAfter] == "1")
                 #expect(try code(refused) == "overloaded")
             }
-            #expect(try await send(.get, "/livez").status == .ok)
+            #expect(try await send(.get, "/livez", "bob").status == .ok)
             open.finish()
             for task in accepted { #expect(try await task.value.status == .badGateway) }
             #expect(try await waiting.value.status == .ok)

@@ -147,7 +147,7 @@ def reads_that_fail(service):
     service.takes_deliveries()
     service.fault(operation="status", kind="reset", count=1000)
     service.sandbox("/tariffs/expire", location_id=location)
-    service.until(lambda: 'connect_bff_breaker_open{host="api"} 1' in service.metrics())
+    service.until(lambda: 'connect_bff_breaker_open{breaker="reads"} 1' in service.metrics())
 
 
 def no_receiver(service):

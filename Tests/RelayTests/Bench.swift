@@ -175,12 +175,3 @@ struct Bench {
         }
     }
 }
-
-/// Waits for something that happens on another thread.
-func until(_ condition: () async throws -> Bool) async throws {
-    let end = ContinuousClock.now + .seconds(10)
-    while try await !condition() {
-        try #require(ContinuousClock.now < end, "it never happened")
-        try await Task.sleep(for: .milliseconds(1))
-    }
-}

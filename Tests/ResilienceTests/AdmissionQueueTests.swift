@@ -5,7 +5,7 @@ import Testing
     let start = ContinuousClock.now
 
     private func queue(capacity: Int = 1, length: Int = 3) -> AdmissionQueue<Int> {
-        AdmissionQueue(capacity: capacity, length: length, patience: .milliseconds(100))
+        AdmissionQueue(capacity: capacity, length: length, timeout: .milliseconds(100))
     }
 
     @Test("R13: the oldest gets the place, and no newcomer before those who wait")
@@ -84,6 +84,7 @@ import Testing
                         waiting[number] = now + .milliseconds(100)
                         if let asked { timer = asked }
                     case .refused: break
+                    case .shareTaken: Issue.record("a caller without a key has no share")
                     }
                 } else if inside > 0 {
                     if let next = queue.leave() {
@@ -98,6 +99,37 @@ import Testing
                 #expect(queue.underWay == inside && queue.waiting == waiting.count, "seed \(seed)")
             }
         }
+    }
+
+    @Test func `a caller has its share of slots and queue, and the others find theirs (I18)`() {
+        var queue = AdmissionQueue<Int>(capacity: 8, length: 8, share: 0.25, timeout: .milliseconds(100))
+        let mallory = CallerKey("mallory")
+        let taken = (0..<4).map { queue.arrive($0, of: mallory, at: start) }
+        #expect(taken == [.entered, .entered, .shareTaken, .shareTaken])
+        for user in 0..<6 {
+            let arrival = queue.arrive(user, of: CallerKey(user), at: start)
+            #expect(arrival == .entered)
+        }
+        #expect(!queue.isFull)
+        let alice = queue.arrive(100, of: CallerKey("alice"), at: start)
+        #expect(alice == .waits(timer: start + .milliseconds(100)))
+        let next = queue.leave(mallory)
+        #expect(next == 100)
+        #expect(queue.underWay == 8)
+    }
+
+    @Test func `a waiting caller that has taken its share meanwhile is passed over (I18)`() {
+        var queue = AdmissionQueue<Int>(capacity: 2, length: 8, share: 0.5, timeout: .milliseconds(100))
+        let (alice, mallory) = (CallerKey("alice"), CallerKey("mallory"))
+        _ = queue.arrive(0, of: alice, at: start)
+        _ = queue.arrive(1, of: CallerKey("bob"), at: start)
+        _ = queue.arrive(2, of: mallory, at: start)
+        _ = queue.arrive(3, of: mallory, at: start)
+        let carol = queue.arrive(4, of: CallerKey("carol"), at: start)
+        #expect(carol == .waits(timer: nil))
+        let first = queue.leave(alice)
+        let second = queue.leave(CallerKey("bob"))
+        #expect([first, second] == [2, 4])
     }
 
     /// Random numbers that a seed brings back.

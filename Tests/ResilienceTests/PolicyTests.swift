@@ -42,10 +42,24 @@ import Testing
     @Test func `a bulkhead has as many places as it has`() {
         var bulkhead = Bulkhead(limit: 2)
         let first = (0..<3).map { _ in bulkhead.enter() }
-        #expect(first == [true, true, false])
+        #expect(first == [.entered, .entered, .full])
         bulkhead.leave()
         let next = bulkhead.enter()
-        #expect(next)
+        #expect(next == .entered)
+    }
+
+    @Test func `a caller has its share of a bulkhead (I18)`() {
+        var bulkhead = Bulkhead(limit: 4, share: 2)
+        let mallory = CallerKey("mallory"), alice = CallerKey("alice")
+        let taken = (0..<3).map { _ in bulkhead.enter(mallory) }
+        #expect(taken == [.entered, .entered, .shareTaken])
+        let others = (0..<3).map { _ in bulkhead.enter(alice) }
+        #expect(others == [.entered, .entered, .shareTaken])
+        let own = bulkhead.enter()
+        #expect(own == .full)
+        bulkhead.leave(mallory)
+        let again = bulkhead.enter(mallory)
+        #expect(again == .entered)
     }
 
     @Test func `an alarm comes once a while`() {

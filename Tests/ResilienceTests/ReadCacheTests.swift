@@ -2,39 +2,69 @@ import Resilience
 import Testing
 
 @Suite struct ReadCacheTests {
+    private typealias Cache = ReadCache<Int, String, String>
     let start = ContinuousClock.now
 
+    private func cache(entries: Int, share: Int) -> Cache {
+        // Each value of the tests takes 488 bytes.
+        Cache(budget: entries * 1000, share: share * 1000)
+    }
+
+    private func keep(
+        _ key: Int, of owner: String = "alice", fresh: Double = 100, in cache: inout Cache, at seconds: Double = 0
+    ) {
+        cache.keep(
+            "\(key)", for: key, of: owner, size: 1000 - Cache.overhead, fresh: .seconds(fresh), stale: .seconds(60),
+            at: start + .seconds(seconds))
+    }
+
     @Test func `a value is fresh, then stale, then gone`() {
-        var cache = ReadCache<String, Int>(capacity: 10)
-        cache.keep(1, for: "a", fresh: .seconds(10), stale: .seconds(60), began: 0, at: start)
-        #expect(cache.fresh("a", at: start + .seconds(9))?.value == 1)
-        #expect(cache.fresh("a", at: start + .seconds(10)) == nil)
-        #expect(cache.stale("a", at: start + .seconds(69))?.age == .seconds(69))
-        #expect(cache.stale("a", at: start + .seconds(70)) == nil)
-        #expect(cache.stale("b", at: start) == nil)
+        var cache = cache(entries: 10, share: 10)
+        keep(1, fresh: 10, in: &cache)
+        #expect(cache.fresh(1, at: start + .seconds(9))?.value == "1")
+        #expect(cache.fresh(1, at: start + .seconds(10)) == nil)
+        #expect(cache.stale(1, at: start + .seconds(69))?.age == .seconds(69))
+        #expect(cache.stale(1, at: start + .seconds(70)) == nil)
+        #expect(cache.stale(2, at: start) == nil)
     }
 
-    @Test func `a read that began before something was forgotten does not bring it back`() {
-        var cache = ReadCache<String, Int>(capacity: 10)
-        let began = cache.generation
-        cache.forget { $0 == "a" }
-        cache.keep(1, for: "a", fresh: .seconds(10), stale: .zero, began: began, at: start)
-        #expect(cache.fresh("a", at: start) == nil)
-    }
-
-    @Test func `the memory is bounded: what is past its use goes first, then the oldest`() {
-        var cache = ReadCache<Int, Int>(capacity: 10)
-        for key in 0..<10 {
-            cache.keep(
-                key, for: key, fresh: .seconds(key == 5 ? 1 : 100), stale: .zero, began: 0,
-                at: start + .milliseconds(key))
-        }
-        cache.keep(10, for: 10, fresh: .seconds(100), stale: .zero, began: 0, at: start + .seconds(2))
-        #expect(cache.fresh(5, at: start) == nil)
+    @Test func `bytes are bounded: what is past its use goes first, then the oldest (I4)`() {
+        var cache = cache(entries: 10, share: 100)
+        for key in 0..<10 { keep(key, fresh: key == 5 ? -59 : 100, in: &cache, at: Double(key) / 1000) }
+        keep(10, in: &cache, at: 2)
+        #expect(cache.stale(5, at: start) == nil)
         #expect(cache.fresh(0, at: start + .seconds(2)) != nil)
-        cache.keep(11, for: 11, fresh: .seconds(100), stale: .zero, began: 0, at: start + .seconds(2))
+        keep(11, in: &cache, at: 2)
         #expect(cache.fresh(0, at: start + .seconds(2)) == nil)
-        #expect((1...11).filter { cache.fresh($0, at: start + .seconds(2)) != nil }.count == 10)
+        #expect(cache.cost <= 10_000)
+        #expect(cache.count == 10)
+    }
+
+    @Test func `one owner takes a share, whatever keys it makes up, and nothing of the others (I4)`() {
+        var cache = cache(entries: 100, share: 10)
+        for key in 0..<50 { keep(key, of: "user \(key)", in: &cache) }
+        for key in 1000..<3000 { keep(key, of: "mallory", in: &cache, at: 1) }
+        #expect((0..<50).allSatisfy { cache.fresh($0, at: start + .seconds(2)) != nil })
+        #expect(cache.cost == 60_000)
+        #expect((2990..<3000).allSatisfy { cache.fresh($0, at: start + .seconds(2)) != nil })
+    }
+
+    @Test func `a value that is larger than a share is not kept, and replaces none (I4)`() {
+        var cache = cache(entries: 100, share: 10)
+        keep(1, in: &cache)
+        cache.keep("big", for: 2, of: "alice", size: 10_000, fresh: .seconds(9), stale: .zero, at: start)
+        #expect(cache.fresh(2, at: start) == nil)
+        #expect(cache.fresh(1, at: start) != nil)
+    }
+
+    @Test func `what is forgotten costs nothing any more`() {
+        var cache = cache(entries: 10, share: 10)
+        for key in 0..<5 { keep(key, in: &cache) }
+        for _ in 0..<3 { keep(0, in: &cache) }
+        cache.forget { $0 != 0 }
+        #expect(cache.cost == 1000)
+        cache.forget { _ in true }
+        #expect(cache.cost == 0)
     }
 }
 

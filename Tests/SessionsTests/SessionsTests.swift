@@ -2,6 +2,7 @@ import Core
 import Flatpeak
 import Foundation
 import Logging
+import Resilience
 import Synchronization
 import TestSupport
 import Testing
@@ -43,7 +44,7 @@ import Testing
         let pressed = action.map { #","route":"x","action":"\#($0)""# } ?? ""
         let bytes = Array(#"{"connect_token":"\#(session.connectToken.exposed)"\#(pressed)}"#.utf8)
         let step = RelayedStep(envelope: try Envelope(bytes.span), answeredRoute: route, redirectURL: url)
-        sessions.note(step, in: .init(place: nil))
+        sessions.note(step, in: .init(caller: CallerKey(session.subject), place: nil))
         clock.advance(by: 1)
     }
 

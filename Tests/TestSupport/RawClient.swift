@@ -59,6 +59,10 @@ package actor RawClient {
         try await channel.writeAndFlush(ByteBuffer(string: text))
     }
 
+    package func send(_ bytes: [UInt8]) async throws {
+        try await channel.writeAndFlush(ByteBuffer(bytes: bytes))
+    }
+
     /// Sends a request byte by byte, each in a packet of its own.
     package func drip(_ text: String) async throws {
         try await channel.setOption(.tcpOption(.tcp_nodelay), value: 1).get()
@@ -90,6 +94,18 @@ package actor RawClient {
     package func answer() async throws -> Answer {
         while true {
             if let answer = takeAnswer() { return answer }
+            if let end { throw Ended(text: received, isReset: end.isReset) }
+            await receive()
+        }
+    }
+
+    /// The next head alone, of an answer that has no body.
+    package func head() async throws -> String {
+        while true {
+            if let end = received.firstRange(of: "\r\n\r\n") {
+                defer { received.removeSubrange(..<end.upperBound) }
+                return String(received[..<end.lowerBound])
+            }
             if let end { throw Ended(text: received, isReset: end.isReset) }
             await receive()
         }

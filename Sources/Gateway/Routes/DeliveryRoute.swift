@@ -7,14 +7,21 @@ extension Route {
     static func delivery(_ webhooks: Webhooks) -> Route {
         Route(
             .post, "/v1/webhooks/flatpeak", .delivery,
-            .flatpeak { (exchange) throws(BFFError) in
-                let fields = exchange.head.headerFields
-                try await webhooks.take(
-                    SignedDelivery(
-                        signatures: fields[values: .flatpeakSignature], timestamps: fields[values: .flatpeakTimestamp],
-                        keyIDs: fields[values: .flatpeakKeyID], body: exchange.body))
-                return Reply(.noContent)
-            })
+            .flatpeak(
+                check: { (head) throws(BFFError) in try webhooks.checkHead(of: SignedDelivery(head, body: [])) },
+                { (exchange) throws(BFFError) in
+                    try await webhooks.take(SignedDelivery(exchange.head, body: exchange.body))
+                    return Reply(.noContent)
+                }))
+    }
+}
+
+extension SignedDelivery {
+    fileprivate init(_ head: HTTPRequest, body: [UInt8]) {
+        let fields = head.headerFields
+        self.init(
+            signatures: fields[values: .flatpeakSignature], timestamps: fields[values: .flatpeakTimestamp],
+            keyIDs: fields[values: .flatpeakKeyID], body: body)
     }
 }
 

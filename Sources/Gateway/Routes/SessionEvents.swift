@@ -16,17 +16,16 @@ extension Route {
             .get, "/v1/connect/sessions/{id}/events", .read,
             .user { (exchange, subject) throws(BFFError) in
                 let session = try await sessions.session(try exchange.identifier("id"), of: subject)
-                try listeners.requireRoom(for: subject)
                 var reply = Reply(.ok, contentType: "text/event-stream; charset=utf-8")
                 // nginx would otherwise hold events back until its buffer is full.
                 reply.headers[.xAccelBuffering] = "no"
                 if exchange.head.method == .head { return reply }
+                let slot = try listeners.enter(subject)
                 let events = SessionEvents(
                     session: session.id, subject: subject, sessions: sessions, now: now,
                     lastSeen: exchange.head.headerFields[.lastEventID])
                 reply.stream = ResponseBody { writer in
-                    listeners.enter(subject)
-                    defer { listeners.leave(subject) }
+                    defer { slot.leave() }
                     try await events.run(&writer)
                     try await writer.finish(nil)
                 }
@@ -81,14 +80,36 @@ private final class Listeners: Sendable {
     private static let mostOfSubject = 10
     private let listening = Mutex<[Subject: Int]>([:])
 
-    func requireRoom(for subject: Subject) throws(BFFError) {
-        let (all, own) = listening.withLock { ($0.values.reduce(0, +), $0[subject] ?? 0) }
-        guard all < Self.most else { throw .overloaded }
-        guard own < Self.mostOfSubject else { throw .rateLimited(retryAfter: 5) }
+    /// One stream's slot; it is given back with the stream, or with an answer that never began to stream.
+    final class Slot: Sendable {
+        private let listeners: Listeners
+        private let subject: Subject
+        private let hasLeft = Atomic(false)
+
+        fileprivate init(_ listeners: Listeners, _ subject: Subject) {
+            self.listeners = listeners
+            self.subject = subject
+        }
+
+        deinit { leave() }
+
+        func leave() {
+            if !hasLeft.exchange(true, ordering: .relaxed) { listeners.leave(subject) }
+        }
     }
 
-    func enter(_ subject: Subject) { listening.withLock { $0[subject, default: 0] += 1 } }
-    func leave(_ subject: Subject) {
+    /// Takes a slot, checked and taken in one step.
+    func enter(_ subject: Subject) throws(BFFError) -> Slot {
+        try listening.withLock { (listening) throws(BFFError) in
+            let own = listening[subject] ?? 0
+            guard own < Self.mostOfSubject else { throw .rateLimited(retryAfter: 5) }
+            guard listening.values.reduce(0, +) < Self.most else { throw .overloaded }
+            listening[subject] = own + 1
+        }
+        return Slot(self, subject)
+    }
+
+    private func leave(_ subject: Subject) {
         listening.withLock { listening in
             let left = (listening[subject] ?? 1) - 1
             listening[subject] = left > 0 ? left : nil

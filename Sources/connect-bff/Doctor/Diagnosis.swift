@@ -87,6 +87,10 @@ struct Diagnosis {
                 .proxy, "a request for \(known.publicURL) from here does not come to this service",
                 "check that the reverse proxy runs and passes to BFF_LISTEN, and that BFF_PUBLIC_URL is its address; "
                     + "some networks do not let a machine call its own public address")
+        case .otherHeader(let header):
+            fail(
+                .proxy, "the proxy names the client in \(header), which is not read",
+                "set BFF_FORWARDED_HEADER to \(header), or let the proxy set the header that it names")
         case .direct: pass(.proxy, "no proxy stands between \(known.publicURL) and this service")
         case .forwarded(let proxy, isTrusted: true):
             pass(.proxy, "the proxy at \(proxy) is in BFF_TRUSTED_PROXIES, so clients are told apart by its word")
@@ -181,6 +185,13 @@ struct Diagnosis {
         }
         guard !accepted.isEmpty else {
             let isRefused = errors.contains(.upstreamRefusedCredentials)
+            if !isRefused, case .upstreamBlocked(let status)? = errors.last {
+                fail(
+                    .login, "an HTML page with status \(status) comes instead of Flatpeak's answer: a firewall blocks the call",
+                    "let this machine call the API host; the key itself was not judged")
+                skip(.mode, "cannot be told without a login")
+                return skip(.version, "cannot be told without a login")
+            }
             fail(
                 .login,
                 isRefused

@@ -48,6 +48,8 @@ struct Facts: Sendable {
         case lost
         /// Nobody stands between.
         case direct
+        /// A proxy names the client in this header, which is not the one that is read.
+        case otherHeader(String)
         /// A proxy says for whom it asks.
         case forwarded(by: String, isTrusted: Bool)
         /// The service that runs counted it, and whether it came with the word of somebody who is not trusted.

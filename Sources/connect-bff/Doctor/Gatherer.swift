@@ -109,8 +109,9 @@ struct Gatherer {
         let mark = "doctor-\(ConnectService.randomBytes(8).hexadecimal)"
         _ = await transport.reach("\(settings.publicURL.text)\(Self.passedOn)?\(mark)", now)
         guard let visit = room.visit(mark) else { return .lost }
-        let isForwarded = ["\r\nforwarded:", "\r\nx-forwarded-for:"].contains { visit.head.contains($0) }
-        guard isForwarded else { return .direct }
+        let sent = ForwardedHeader.allCases.filter { visit.head.contains("\r\n\($0.rawValue):") }
+        if sent.isEmpty { return .direct }
+        guard sent.contains(settings.trustedProxies.header) else { return .otherHeader(sent[0].rawValue) }
         return .forwarded(by: visit.name, isTrusted: settings.trustedProxies.contains(visit.peer))
     }
 

@@ -39,6 +39,7 @@ struct Setting: Sendable {
     static let jwtKeysURL = Setting("BFF_JWT_JWKS_URL")
     static let jwtKeysFile = Setting("BFF_JWT_JWKS_FILE")
     static let trustedProxies = Setting("BFF_TRUSTED_PROXIES", fallback: "127.0.0.1/32,::1/128,unix")
+    static let forwardedHeader = Setting("BFF_FORWARDED_HEADER", fallback: "x-forwarded-for")
     static let proxyUserHeader = Setting("BFF_PROXY_USER_HEADER")
     static let serviceKeysFile = Setting("BFF_SERVICE_KEYS_FILE")
     static let databaseURL = Setting("BFF_DATABASE_URL", fallback: "sqlite:state/connect-bff.sqlite", isSecret: true)
@@ -60,7 +61,7 @@ struct Setting: Sendable {
         accountID, apiKey, nextAPIKey, apiURL, connectURL, version, mode, certificateAuthorities, listen, listenMode,
         adminListen, drain, keepAlive, publicURL, allowedHosts,
         connectApps, returnURLs, allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile, trustedProxies,
-        proxyUserHeader, serviceKeysFile, databaseURL, stateKey, keepSessions, keepIdempotency, eventsURL, eventsSecret,
+        forwardedHeader, proxyUserHeader, serviceKeysFile, databaseURL, stateKey, keepSessions, keepIdempotency, eventsURL, eventsSecret,
         mintLimit, relayLimit,
         addressLimit, relayReader, logLevel, logFormat, tracesURL,
     ]

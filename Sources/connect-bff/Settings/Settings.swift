@@ -134,7 +134,8 @@ struct Settings: Sendable {
             try WebAddress.server(text, path: true).text
         }
         let authentication = await Authentication.read(&reader)
-        let trustedProxies = await reader.value(.trustedProxies, proxies)
+        let forwardedHeader = await reader.value(.forwardedHeader, choice(ForwardedHeader.self))
+        let trustedProxies = await trustedProxies(&reader, listen, forwardedHeader ?? .xForwardedFor)
         let limits = await RateLimits.read(&reader)
         let state = await StateSettings.read(&reader)
         let events = await EventSettings.read(&reader)
@@ -244,19 +245,38 @@ struct Settings: Sendable {
         return apps
     }
 
-    private static func proxies(_ text: String) throws(SettingsReader.Unfit) -> TrustedProxies {
+    private static func trustedProxies(
+        _ reader: inout SettingsReader, _ listen: ListenAddress?, _ header: ForwardedHeader
+    ) async -> TrustedProxies? {
+        let proxies = await reader.value(.trustedProxies, proxies)
+        guard let (ranges, unix) = proxies else { return nil }
+        var isTCP = false
+        if case .tcp? = listen { isTCP = true }
+        // No client of a TCP listener comes through a unix socket; the word there is a mistake about who is trusted.
+        if unix, isTCP, await reader.isGiven(.trustedProxies) {
+            reader.complain(.trustedProxies, "names unix, and BFF_LISTEN is a TCP address; remove the word unix")
+        }
+        return TrustedProxies(ranges, unix: unix && !isTCP, header: header)
+    }
+
+    private static func proxies(
+        _ text: String
+    ) throws(SettingsReader.Unfit) -> (ranges: [AddressRange], unix: Bool) {
         var ranges: [AddressRange] = []
         var unix = false
         for item in try items(text) {
             if item == "unix" {
                 unix = true
             } else if let range = AddressRange(item) {
+                if range.isEverything {
+                    throw .init("\(item) trusts every address there is; write the range of your own proxies")
+                }
                 ranges.append(range)
             } else {
                 throw .init("\(item) is neither an address range such as 10.0.0.0/8 nor the word unix")
             }
         }
-        return TrustedProxies(ranges, unix: unix)
+        return (ranges, unix)
     }
 
     private static func hosts(_ text: String) throws(SettingsReader.Unfit) -> Set<String> {

@@ -1,0 +1,31 @@
+import FoundationEssentials
+import Glibc
+
+/// The memory that this process may use: what its control group allows, else what the machine has.
+enum MemoryLimit {
+    static func bytes() -> Int {
+        let own = FileManager.default.contents(atPath: "/proc/self/cgroup").map { String(decoding: $0, as: UTF8.self) }
+        // Version 2 has one line, `0::/path`; inside of a container the path is the root.
+        let path = own?.split(separator: "\n").first { $0.hasPrefix("0::") }.map { String($0.dropFirst(3)) } ?? "/"
+        let files = [
+            "/sys/fs/cgroup\(path)/memory.max", "/sys/fs/cgroup/memory.max",
+            "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        ]
+        return files.compactMap(limit).reduce(machine, min)
+    }
+
+    /// Nil where there is none, which version 2 spells `max`.
+    private static func limit(_ file: String) -> Int? {
+        FileManager.default.contents(atPath: file).flatMap { data in
+            Int(String(decoding: data, as: UTF8.self).prefix { $0.isNumber })
+        }
+    }
+
+    private static var machine: Int {
+        let pages = sysconf(Int32(_SC_PHYS_PAGES)), size = sysconf(Int32(_SC_PAGESIZE))
+        return pages > 0 && size > 0 ? Int(pages).multipliedReportingOverflow(by: Int(size)).partialValue : 1 << 30
+    }
+
+    /// Client connections that fit: half of the memory, at 24 KiB each (RESULTS.md has 14 for one that is idle).
+    static func connections(in bytes: Int) -> Int { max(256, bytes / 2 / (24 << 10)) }
+}

@@ -1,0 +1,218 @@
+import Core
+import Flatpeak
+import Foundation
+import Gateway
+import HTTPTypes
+import NIOCore
+import Relay
+import Resilience
+import Sessions
+import TestSupport
+import Testing
+
+/// One bad client beside good ones, on real sockets; time is the test's.
+@Suite struct IsolationTests {
+    private func mint(_ bench: Bench, as name: String) async throws -> ConnectSession {
+        try await bench.sessions.mint(Array("{}".utf8), as: nil, for: try #require(Subject(name))).session
+    }
+
+    private static let largeBody = "[\"" + String(repeating: "0123456789abcdef", count: 250_000) + "\"]"
+
+    /// A good user's call goes through.
+    private func expectService(_ bench: Bench, _ session: ConnectSession) async throws {
+        let client = try await bench.client()
+        try await client.send(Bench.call(session))
+        try await #require(await bench.upstream.next()).answer("{}")
+        #expect(try await client.answer().status == 200)
+        await client.close()
+    }
+
+    @Test("clients that read nothing are booked as theirs, not as Flatpeak's, and are closed in time (I6)")
+    func I6() async throws {
+        try await Bench.run { bench in
+            let good = try await mint(bench, as: "alice")
+            var stalled: [(client: RawClient, sending: Task<Void, any Error>)] = []
+            for number in 1...6 {
+                let session = try await mint(bench, as: "mallory")
+                let client = try await RawClient(port: bench.port, receiveBuffer: 16 << 10)
+                try await client.reads(false)
+                try await client.send(Bench.call(session) + Bench.call(session))
+                let call = try #require(await bench.upstream.next())
+                stalled.append((client, Task { try await call.answer(Self.largeBody) }))
+                try await until { await bench.lane.heldBackConnections == number }
+            }
+            // Past the deadline of a relayed call.
+            for _ in 0..<4 {
+                bench.clock.advance(by: 5)
+                try await expectService(bench, good)
+            }
+            #expect(bench.lines.all.allSatisfy { $0.status == 200 })
+            let time = bench.passTime()
+            try await until { bench.lines.all.count { $0.status == 499 } == 6 }
+            time.cancel()
+            try await expectService(bench, good)
+            #expect(bench.load().underWay == 0)
+            for (client, sending) in stalled {
+                await client.close()
+                _ = await sending.result
+            }
+        }
+    }
+
+    @Test("one user has a share of the relay's slots, however many tokens it has (I18)")
+    func I18() async throws {
+        try await Bench.run { bench in
+            let good = try await mint(bench, as: "alice"), bad = try await mint(bench, as: "mallory")
+            var clients: [RawClient] = []
+            for _ in 0..<(RelayCalls.places / 8) {
+                let client = try await bench.client()
+                try await client.send(Bench.call(bad))
+                clients.append(client)
+                _ = await bench.upstream.next()
+            }
+            let more = try await bench.client()
+            try await more.send(Bench.call(bad))
+            let refused = try await more.answer()
+            #expect(refused.status == 429)
+            #expect(refused.body.contains("\"code\":\"rate_limited\""))
+            try await expectService(bench, good)
+            for client in clients { await client.close() }
+            await bench.upstream.closeConnections()
+            try await until { bench.load().underWay == 0 }
+        }
+    }
+
+    @Test("a document's reader that reads nothing is closed in time (I6)")
+    func documentReader() async throws {
+        try await Bench.run { bench in
+            let client = try await RawClient(port: bench.port, receiveBuffer: 4 << 10)
+            try await client.reads(false)
+            // More than the kernel takes for a client that does not read.
+            for _ in 0..<40 { try await client.send(Bench.get("/openapi.yaml")) }
+            let time = bench.passTime()
+            defer { time.cancel() }
+            try await client.reads(false)
+            try await until {
+                // A write fails once the other side has closed.
+                do { try await client.send("\r\n") } catch { return true }
+                return false
+            }
+        }
+    }
+
+    @Test("HEAD, 404, 405 and refusals carry no body after a HEAD, and the connection goes on (I9)")
+    func I9() async throws {
+        try await Bench.run { bench in
+            let paths = bench.routes.map(\.template) + ["/nowhere", "/v1/connect/sessions/cs_1"]
+            let client = try await bench.client()
+            for path in paths {
+                try await client.send("HEAD \(path) HTTP/1.1\r\nHost: bff.test\r\n\r\n" + Bench.get("/livez"))
+                try await client.receives("\r\n\r\n")
+                let head = try await client.head()
+                #expect(head.contains("HTTP/1.1 "), "\(path)")
+                let next = try await client.answer()
+                #expect(next.status == 200 && next.body == "ok\n", "\(path): \(head)")
+            }
+            // What ends the connection is answered without a body, too.
+            let refused = try await bench.client()
+            try await refused.send("HEAD /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+            let (text, _) = await refused.rest()
+            #expect(text.hasPrefix("HTTP/1.1 400 "))
+            #expect(text.hasSuffix("\r\n\r\n"))
+        }
+    }
+
+    @Test("a relayed 204 has neither body nor length (I9)")
+    func relayed204() async throws {
+        try await Bench.run { bench in
+            let session = try await mint(bench, as: "alice")
+            let client = try await bench.client()
+            try await client.send(Bench.call(session) + Bench.get("/livez"))
+            try await #require(await bench.upstream.next()).send(
+                "HTTP/1.1 204 No Content\r\nContent-Type: application/json\r\n\r\n")
+            try await client.receives("\r\n\r\n")
+            let head = try await client.head()
+            #expect(head.hasPrefix("HTTP/1.1 204 "))
+            #expect(!head.lowercased().contains("content-length"))
+            #expect(try await client.answer().body == "ok\n")
+        }
+    }
+
+    @Test(
+        "a name that differs from a deciding one in case alone is refused (I20)",
+        arguments: [
+            #""Connect_Token":"cot_x""#, #""ROUTE":"x""#, #""Action":"x""#, #""connect_to\#u{212A}en":"cot_x""#,
+        ])
+    func I20(member: String) async throws {
+        try await Bench.run { bench in
+            let session = try await mint(bench, as: "alice")
+            let client = try await bench.client()
+            try await client.send(Bench.post(#"{"connect_token":"\#(session.connectToken.exposed)",\#(member)}"#))
+            let answer = try await client.answer()
+            #expect(answer.status == 400)
+            #expect(answer.body.contains("json_malformed"))
+            #expect(bench.upstream.requests == 0)
+        }
+    }
+
+    @Test("slow bodies hold no slot, and no more memory than a share (I11, I4)")
+    func I11() async throws {
+        var setup = Bench.Setup()
+        setup.capacity = .init(relays: 8, others: 8)
+        try await Bench.run(setup) { bench in
+            let good = try await mint(bench, as: "alice")
+            var slow: [RawClient] = []
+            for number in 0..<60 {
+                let client = try await bench.client()
+                let path = ["/v1/connect/sessions", "/", "/v1/webhooks/flatpeak"][number % 3]
+                try await client.send(
+                    "POST \(path) HTTP/1.1\r\nHost: bff.test\r\nContent-Type: application/json\r\n"
+                        + "Flatpeak-Signature: v1=AAAA\r\nFlatpeak-Key-ID: wsk_test_1\r\n"
+                        + "Flatpeak-Timestamp: \(Int(bench.clock.wall.timeIntervalSince1970))\r\n"
+                        + "Content-Length: 5000\r\n\r\n{")
+                slow.append(client)
+            }
+            try await expectService(bench, good)
+            let client = try await bench.client()
+            try await client.send(Bench.post("{}", path: "/v1/connect/sessions"))
+            #expect(try await client.answer().status == 201)
+            #expect(bench.load().underWay == 0)
+            for client in slow { await client.close() }
+        }
+    }
+
+    @Test("the client's own Forwarded changes nothing where X-Forwarded-For is read, and the other way round (I10)")
+    func I10() async throws {
+        let range = try #require(AddressRange("127.0.0.1/32"))
+        for header in ForwardedHeader.allCases {
+            var setup = Bench.Setup(proxies: TrustedProxies([range], unix: false, header: header))
+            setup.addressLimit = .init(count: 2, period: .seconds(60))
+            try await Bench.run(setup) { bench in
+                let client = try await bench.client()
+                var statuses: [Int] = []
+                for number in 1...4 {
+                    let (own, forged) = ("192.0.2.1", "192.0.2.\(10 + number)")
+                    let fields =
+                        header == .forwarded
+                        ? "Forwarded: for=\(own)\r\nX-Forwarded-For: \(forged)\r\n"
+                        : "Forwarded: for=\(forged)\r\nX-Forwarded-For: \(own)\r\n"
+                    try await client.send(Bench.get("/v1/locations", fields: fields))
+                    statuses.append(try await client.answer().status)
+                }
+                #expect(statuses == [200, 200, 429, 429])
+            }
+        }
+    }
+
+    @Test("a peer that the kernel does not name is trusted for nothing (I5)")
+    func I5() throws {
+        let local = try SocketAddress(ipAddress: "127.0.0.1", port: 80)
+        let everything = TrustedProxies([try #require(AddressRange("127.0.0.1/32"))], unix: true)
+        #expect(Peer(local: local, remote: nil) == .unknown)
+        #expect(Peer(local: nil, remote: nil) == .unknown)
+        #expect(!everything.contains(Peer(local: local, remote: nil)))
+        let file = try SocketAddress(unixDomainSocketPath: "/run/bff.sock")
+        #expect(Peer(local: file, remote: nil) == .unix)
+        #expect(everything.contains(Peer(local: local, remote: local)))
+    }
+}
