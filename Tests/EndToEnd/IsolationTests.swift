@@ -109,7 +109,15 @@ import Testing
                     "mentioning": .text(location),
                 ])
         } while: { serve, location, end in
-            try await Self.readPrices(serve, location, until: end, pause: .milliseconds(200))
+            // Several at a time, so that many failures follow each other without a success in between.
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<6 {
+                    group.addTask {
+                        try await Self.readPrices(serve, location, until: end, pause: .milliseconds(100))
+                    }
+                }
+                try await group.waitForAll()
+            }
         }
     }
 
@@ -157,7 +165,14 @@ import Testing
     }
 
     @Test("a user who asks for another period each time (I4)") func periods() async throws {
-        try await expectIsolation { _, _ in
+        try await expectIsolation { serve, location in
+            let large = #"{"object":"prices","x":"\#(String(repeating: "x", count: 1 << 20))"}"#
+            _ = try await serve.control(
+                "/faults",
+                [
+                    "operation": "prices", "kind": "body", "body": .text(large), "count": 100_000,
+                    "mentioning": .text(location),
+                ])
         } while: { serve, location, end in
             var number = 0
             while ContinuousClock.now < end {
