@@ -118,7 +118,7 @@ package final class LocationReads: Sendable {
         try await read(.prices(from: start, to: end, direction), of: location, for: subject) {
             [flatpeak, now] () throws(BFFError) in
             let prices = try await flatpeak.prices(of: location, from: start, to: end, direction: direction)
-            let life = prices.nextUpdate.map { Duration.seconds($0.timeIntervalSince(now())) }
+            let life = prices.nextUpdate.map { Duration(saturatingSeconds: $0.timeIntervalSince(now())) }
             return (prices.body, min(max(life ?? Self.pricesLife, .zero), Self.longestPricesLife))
         }
     }

@@ -134,7 +134,7 @@ package final class EventDelivery: Sendable {
         let answer: DeliveryAnswer
         if let message = try? event.message {
             let headers = receiver.signer.headers(
-                id: event.event.id.text, seconds: Int(now().timeIntervalSince1970), body: message)
+                id: event.event.id.text, seconds: Int(saturating: now().timeIntervalSince1970), body: message)
             do throws(TransportFailure) {
                 let (status, retryAfter) = try await receiver.post(
                     message, [("content-type", "application/json"), ("user-agent", "connect-bff")] + headers)

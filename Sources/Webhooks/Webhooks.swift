@@ -60,7 +60,7 @@ package final class Webhooks: Sendable {
     /// What an operator wants to know.
     package var facts: WebhookFacts {
         var facts = record.facts
-        facts.keysAgeSeconds = keys.age?.components.seconds
+        facts.keysAgeSeconds = keys.age.map { Int64($0.saturatingWholeSeconds) }
         return facts
     }
 

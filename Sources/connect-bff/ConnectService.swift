@@ -175,7 +175,7 @@ struct ConnectService {
         }
     }
 
-    static let secondsSince1970: @Sendable () -> Int = { Int(Date().timeIntervalSince1970) }
+    static let secondsSince1970: @Sendable () -> Int = { Int(saturating: Date().timeIntervalSince1970) }
 
     /// From the system's generator, which is the kernel's.
     static let randomBytes: @Sendable (Int) -> [UInt8] = { count in

@@ -60,7 +60,8 @@ final class JSONLog: Sendable {
     }
 
     static let wallClock: @Sendable () -> (seconds: Int, milliseconds: Int) = {
-        let milliseconds = Int(Date().timeIntervalSince1970 * 1000)
+        // A clock before 1970 is set wrong, and no reason to write a negative fraction of a second.
+        let milliseconds = max(0, Int(saturating: Date().timeIntervalSince1970 * 1000))
         return (milliseconds / 1000, milliseconds % 1000)
     }
 }

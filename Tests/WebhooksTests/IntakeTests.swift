@@ -228,4 +228,20 @@ import Testing
             #expect(await station.take(forged) == .signatureInvalid)
         }
     }
+
+    @Test(
+        "an event of any time is acknowledged, and its lag is a number (I1)",
+        arguments: [
+            "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "99999-01-01T00:00:00Z", "0000-00-00T00:00:00Z",
+            "-9999-01-01T00:00:00Z", "9223372036854775807-01-01T00:00:00Z", "2026-13-45T99:99:99Z", "NaN", "",
+        ]) func anyTime(time: String) async throws
+    {
+        let station = try Station()
+        await station.webhooks.keys.refresh()
+        let body = #"{"id":"evt_1","type":"customer.update","time_created":"\#(time)"}"#
+        #expect(try await station.deliver(body) == nil)
+        let lag = try #require(station.webhooks.facts.lagSeconds)
+        #expect(lag.isFinite)
+        #expect(throws: Never.self) { try JSONEncoder().encode(station.webhooks.facts) }
+    }
 }
