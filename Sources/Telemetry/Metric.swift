@@ -87,6 +87,9 @@ package struct Metric: Sendable {
         Metric(
             .counter, "connect_bff_credential_reload_failures_total",
             "Changed credentials, or service keys, that could not be read or that Flatpeak did not accept."),
+        Metric(
+            .counter, "connect_bff_identity_key_failures_total",
+            "Reads of the identity provider's keys that failed; the last good keys stay in use for a day."),
         Metric(.gauge, "connect_bff_ready", "1 while /readyz says that requests may be sent here, else 0."),
     ]
 

@@ -76,11 +76,11 @@ struct ConnectService {
             fetchKeys: { [transport, url = "\(self.flatpeak.apiURL)/jwks.json"] in await transport.document(at: url) },
             mode: self.flatpeak.mode, now: now, logger: logger)
         let shutdown = Shutdown()
-        let isEnding: @Sendable () -> Bool = { shutdown.hasBegun }
+        let isReady: @Sendable () -> Bool = { [authenticator] in !shutdown.hasBegun && authenticator.isReady }
         let table = RouteTable(
             Route.contract(
                 sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: now,
-                isEnding: isEnding)
+                isReady: isReady)
                 + pages,
             authenticator: authenticator, origins: allowedOrigins,
             limits: Limits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
@@ -89,7 +89,7 @@ struct ConnectService {
         let lane = try lane(sessions, flatpeak.relayCalls, table.laneRules)
         let condition: @Sendable () -> Condition = { [stateKey] in
             Condition(
-                flatpeak: flatpeak.condition, isReady: flatpeak.isReady && !isEnding(), store: ledger.debt,
+                flatpeak: flatpeak.condition, isReady: flatpeak.isReady && isReady(), store: ledger.debt,
                 webhooks: webhooks.facts, stateKey: stateKey(), events: delivery.standing, requests: table.load,
                 process: .now(), now: now())
         }
@@ -99,7 +99,7 @@ struct ConnectService {
         var services: [any Service] =
             always + [
                 AdminServer(
-                    Route.probes(flatpeak: flatpeak, ledger: ledger, isEnding: isEnding)
+                    Route.probes(flatpeak: flatpeak, ledger: ledger, isReady: isReady)
                         + Route.forOperators(metrics, condition), at: adminListen,
                     secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes, logger: logger,
                     listening: { openAdmin.finish() }),
@@ -108,6 +108,7 @@ struct ConnectService {
                 BackgroundWork("webhooks") { await webhooks.run() },
                 BackgroundWork("sessions", { await sessions.run() }, finish: { await sessions.finish() }),
             ]
+        if let work = authenticator.background { services.append(BackgroundWork("identity keys", work)) }
         if let reload { services.append(CredentialReload(flatpeak: flatpeak, read: reload, logger: logger)) }
         services.append(
             GatewayServer(table, lane: lane, at: listen, mostConnections: mostConnections, logger: logger) {

@@ -105,6 +105,21 @@ import Testing
         #expect(station.webhooks.facts.keysAgeSeconds.map { $0 < 631 } == true)
     }
 
+    @Test("an emptied key set takes all keys back; one that cannot be read takes none (I13, I14)")
+    func emptied() async throws {
+        let station = try Station()
+        #expect(try await station.deliver(Station.event("evt_1")) == nil)
+        station.keyServer.keys = nil
+        station.clock.advance(by: 600)
+        await station.webhooks.keys.refresh()
+        #expect(try await station.deliver(Station.event("evt_2")) == nil)
+        station.keyServer.keys = []
+        station.clock.advance(by: 600)
+        await station.webhooks.keys.refresh()
+        #expect(try await station.deliver(Station.event("evt_3")) == .signatureInvalid)
+        #expect(station.webhooks.facts.lastRefusal == "unknown_key")
+    }
+
     // MARK: - Late
 
     @Test("S43: what is late is taken when Flatpeak's API confirms it, or when it was acknowledged before")

@@ -82,7 +82,7 @@ struct Authentication: Sendable {
         }
         let file = await reader.value(.jwtKeysFile) { (path) throws(SettingsReader.Unfit) in
             guard let jwks = FileManager.default.contents(atPath: path) else { throw .init("\(path) cannot be read") }
-            guard (try? VerificationKeys(jwks: Array(jwks))) != nil else {
+            guard let keys = try? VerificationKeys(jwks: Array(jwks)), !keys.isEmpty else {
                 throw .init("\(path) is no JWK set with a key for RS256, PS256, ES256 or EdDSA in it")
             }
             return path
