@@ -35,7 +35,9 @@ final class SigningKeys: Sendable {
     /// A key; nil for an id that is not known.
     func key(_ id: String) -> PSSKey? { known.keys?[id] }
 
-    /// Whether nothing is known of the keys. A set that was read and is empty is known: it revokes all keys.
+    /// Whether nothing is known of the keys.
+    ///
+    /// A set that was read and is empty is known: it revokes all keys.
     var isUnknown: Bool { known.keys == nil }
 
     /// Time since the keys were read; nil when there are none.

@@ -17,8 +17,8 @@ import Webhooks
 struct ConnectService {
     let flatpeak: FlatpeakClient.Settings
     let transport: HTTPTransport
-    /// A PEM file to trust instead of the system's roots.
-    var certificateAuthorities: String?
+    /// Certificates in PEM to trust instead of the system's roots.
+    var certificateAuthorities: [UInt8]?
     let sessions: SessionSettings
     let listen: ListenAddress
     let adminListen: ListenAddress
@@ -61,7 +61,7 @@ struct ConnectService {
     /// - Throws: `ExitCode.cannotStart`, after it said why.
     func run(
         pages: [Route] = [], listening: @escaping @Sendable () async -> Void = {},
-        reload: (@Sendable () async throws(Settings.Invalid) -> Credentials)? = nil
+        reload: (@Sendable (CredentialReload.Trigger) async throws(Settings.Invalid) -> Credentials)? = nil
     ) async throws {
         let flatpeak = FlatpeakClient(flatpeak, transport: transport, tracer: tracer, logger: logger)
         let now: @Sendable () -> Date = { Date() }
@@ -109,7 +109,11 @@ struct ConnectService {
                 BackgroundWork("sessions", { await sessions.run() }, finish: { await sessions.finish() }),
             ]
         if let work = authenticator.background { services.append(BackgroundWork("identity keys", work)) }
-        if let reload { services.append(CredentialReload(flatpeak: flatpeak, read: reload, logger: logger)) }
+        if let reload {
+            services.append(
+                CredentialReload(
+                    flatpeak: flatpeak, inUse: self.flatpeak.credentials, read: reload, logger: logger))
+        }
         services.append(
             GatewayServer(table, lane: lane, at: listen, mostConnections: mostConnections, logger: logger) {
                 [listen, adminListen, logger] _ in
