@@ -152,6 +152,9 @@ package struct Metric: Sendable {
             .histogram, "connect_bff_event_loop_lag_seconds",
             "How late an event loop comes to a task that was due; each is asked four times a second."),
         Metric(
+            .counter, "connect_bff_log_lines_dropped_total",
+            "Log lines that were dropped, since the reader of the log had stopped or was gone."),
+        Metric(
             .counter, "connect_bff_metric_series_refused_total",
             "Measurements that were dropped: their name is not known, or it had too many label values."),
         Metric(

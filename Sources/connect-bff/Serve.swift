@@ -3,6 +3,7 @@ import Core
 import Flatpeak
 import FoundationEssentials
 import Gateway
+import Glibc
 import Keys
 import Logging
 import Metrics
@@ -40,9 +41,22 @@ struct Serve: AsyncParsableCommand {
 
         let metrics = PrometheusRegistry()
         MetricsSystem.bootstrap(metrics)
-        let log = JSONLog(write: StandardStream.error)
-        defer { log.flush() }
-        let text = TextLog(isColoured: StandardStream.errorIsTerminal) { StandardStream.error($0) }
+        // A log whose reader is gone costs lines, and not the process.
+        signal(SIGPIPE, SIG_IGN)
+        let isColoured = StandardStream.errorIsTerminal
+        let writer = LogWriter(to: STDERR_FILENO) { [format = settings.logFormat] count in
+            switch format {
+            case .json: JSONLog.dropped(count)
+            case .text: TextLog(isColoured: isColoured, write: { _ in }).dropped(count)
+            }
+        }
+        let log = JSONLog(write: writer.add)
+        let text = TextLog(isColoured: isColoured) { writer.add(Array($0.utf8)) }
+        let flush: @Sendable () -> Void = {
+            log.flush()
+            writer.finish()
+        }
+        defer { flush() }
         var logger = Logger(label: "connect-bff") { _ in
             switch settings.logFormat {
             case .json: JSONLogHandler(log)
@@ -97,7 +111,7 @@ struct Serve: AsyncParsableCommand {
                 + (spans.map { spans in
                     [BackgroundWork("spans", { await spans.run() }, finish: { await spans.flush() })]
                 } ?? []),
-            flush: { log.flush() })
+            flush: flush)
         do {
             try await service.run(reload: { [config, logger] (trigger) throws(Settings.Invalid) in
                 await reloadKeys(trigger)
