@@ -157,7 +157,7 @@ package final class EventDelivery: Sendable {
         let result: String
         let metadata: Logger.Metadata = [
             "bff.event": "\(event.event.id)", "bff.answer": "\(delivery.answer)",
-            "bff.attempts": "\(event.attempts + 1)",
+            "bff.attempts": "\(event.attempts &+ 1)",
         ]
         switch delivery.result {
         case .delivered: result = "delivered"
