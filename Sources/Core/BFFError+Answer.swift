@@ -184,7 +184,8 @@ extension BFFError {
         case .upstreamUnavailable(let seconds), .rateLimited(let seconds): seconds
         // Flatpeak asks not to repeat such a request sooner (upstream.md §6.3).
         case .noPrices(.pendingConnect), .noPrices(.noPriceData): 15 * 60
-        case .notReady, .identityUnavailable, .idempotencyInProgress, .overloaded, .storeUnavailable: 1
+        case .identityUnavailable(let seconds): seconds
+        case .notReady, .idempotencyInProgress, .overloaded, .storeUnavailable: 1
         case .deliveryUncheckable: 30
         default: nil
         }

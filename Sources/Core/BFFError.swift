@@ -10,7 +10,7 @@ package enum BFFError: Error, Hashable, Sendable {
     case unknownField(FieldName)
     case invalidField(FieldName, reason: Reason)
     case unauthenticated
-    case identityUnavailable
+    case identityUnavailable(retryAfter: Int)
     case signatureInvalid
     case deliveryUncheckable
     case originNotAllowed

@@ -9,8 +9,12 @@ package struct CivilTime: Equatable, Sendable {
     /// 0 is Sunday.
     package let weekday: Int
 
+    /// Years 1970 ± 30 000, in seconds; a moment beyond is shown as this bound.
+    private static let bound = 1_000_000_000_000
+
     /// - Parameter seconds: Since 1970, without leap seconds.
     package init(secondsSince1970 seconds: Int) {
+        let seconds = min(max(seconds, -Self.bound), Self.bound)
         let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
         let rest = seconds - days * 86_400
         (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60)

@@ -90,7 +90,7 @@ package struct RequestLine: Sendable {
     package var milliseconds: Int64 {
         // Taken apart once: that is a long division.
         let (seconds, attoseconds) = duration.components
-        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
+        return seconds &* 1000 &+ attoseconds / 1_000_000_000_000_000
     }
 
     /// How much a line is worth an operator's attention.

@@ -21,9 +21,9 @@ struct Bearer: Sendable {
         self.token = token
         digest = token.expose { Digest.sha256($0.utf8) }
         self.askedAt = askedAt
-        endsAt = askedAt + .seconds(expiresIn)
-        staleAt = endsAt - .seconds(min(60, expiresIn / 10))
-        renewAt = askedAt + .seconds(expiresIn * (0.75 + jitter / 10))
+        endsAt = askedAt + Duration(saturatingSeconds: expiresIn)
+        staleAt = endsAt - Duration(saturatingSeconds: min(60, expiresIn / 10))
+        renewAt = askedAt + Duration(saturatingSeconds: expiresIn * (0.75 + jitter / 10))
     }
 }
 

@@ -12,8 +12,8 @@ package struct HTTPTransport: UpstreamTransport {
     private let client: HTTPClient
 
     /// Connects lazily; ``shutdown()`` must be called before the value goes away.
-    /// - Parameter certificateAuthorities: A PEM file to trust instead of the system's roots.
-    package init(certificateAuthorities: String? = nil) {
+    /// - Parameter certificateAuthorities: Certificates in PEM to trust instead of the system's roots.
+    package init(certificateAuthorities: [UInt8]? = nil) {
         var configuration = HTTPClient.Configuration()
         // The default follows five redirects and carries x-api-key to other hosts (style: traps that are real).
         configuration.redirectConfiguration = .disallow
@@ -59,13 +59,23 @@ package struct HTTPTransport: UpstreamTransport {
     }
 }
 
+extension HTTPTransport {
+    /// Whether a document holds certificates in PEM that can be read.
+    package static func holdsCertificate(_ pem: [UInt8]) -> Bool {
+        (try? NIOSSLCertificate.fromPEMBytes(pem))?.isEmpty == false
+    }
+}
+
 extension TLSConfiguration {
     /// How every connection to Flatpeak is secured: verified, by TLS 1.2 or later.
-    /// - Parameter certificateAuthorities: A PEM file to trust instead of the system's roots.
-    package static func flatpeak(certificateAuthorities: String?) -> TLSConfiguration {
+    /// - Parameter certificateAuthorities: Certificates in PEM to trust instead of the system's roots; nothing is trusted
+    ///   when there is none that can be read.
+    package static func flatpeak(certificateAuthorities: [UInt8]?) -> TLSConfiguration {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
-        if let certificateAuthorities { tls.trustRoots = .file(certificateAuthorities) }
+        if let certificateAuthorities {
+            tls.trustRoots = .certificates((try? NIOSSLCertificate.fromPEMBytes(certificateAuthorities)) ?? [])
+        }
         return tls
     }
 }

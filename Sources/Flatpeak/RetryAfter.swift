@@ -1,12 +1,19 @@
+import Core
 import FoundationEssentials
 
 /// `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date.
 enum RetryAfter {
-    /// Seconds from `now`, at least 0; nil when malformed.
+    /// What is more is as good as this, and safe to add to an instant: a year.
+    static let longest = 365 * 86_400
+
+    /// Seconds from `now`, from 0 to ``longest``; nil when malformed.
     static func seconds(_ text: String, at now: Date) -> Int? {
-        if let seconds = Int(text) { return seconds >= 0 ? seconds : nil }
+        // Digits that no `Int` holds are a long time all the same.
+        if !text.isEmpty, text.utf8.allSatisfy({ $0 &- UInt8(ascii: "0") < 10 }) {
+            return min(Int(text) ?? .max, longest)
+        }
         guard let date = date(text) else { return nil }
-        return max(0, Int(date.timeIntervalSince(now).rounded(.up)))
+        return min(max(0, Int(saturating: date.timeIntervalSince(now).rounded(.up))), longest)
     }
 
     /// The preferred form of RFC 9110 section 5.6.7, `Sun, 06 Nov 1994 08:49:37 GMT`.

@@ -13,7 +13,9 @@ package struct PSSKeySet: Sendable {
     private static let most = 100
 
     /// Reads a set, one key at a time: an unfamiliar key must not take the familiar ones with it.
-    /// - Throws: ``Unusable`` when it is no JWK set, an oversized one, or none of its keys can be used.
+    ///
+    /// A set without a key that can be used is a set: its owner took all keys back.
+    /// - Throws: ``Unusable`` when it is no JWK set, or an oversized one.
     package init(jwks: [UInt8]) throws(Unusable) {
         struct Entries: Decodable { let keys: [Entry] }
         guard jwks.count <= Self.longest, JSONScanner.scan(jwks.span),
@@ -25,12 +27,13 @@ package struct PSSKeySet: Sendable {
             guard let id = entry.id, counts[id] == 1 else { return }
             keys[id] = entry.key
         }
-        guard !keys.isEmpty else { throw Unusable() }
         skipped = entries.keys.count - keys.count
     }
 
-    /// The set holds no key that can be used.
+    /// The document is no JWK set that can be read.
     package struct Unusable: Error {}
+
+    package var isEmpty: Bool { keys.isEmpty }
 
     package subscript(id: String) -> PSSKey? { keys[id] }
 

@@ -16,7 +16,9 @@ package struct ServiceKeys: Sendable {
     private let entries: [Entry]
 
     /// Reads a keys file: one `NAME SALT HASH` a line in hex, `#` begins a comment.
-    /// - Throws: ``Malformed`` with the number of the line; an empty file has no key and is refused as well.
+    ///
+    /// A text without a key is one in which no key is known.
+    /// - Throws: ``Malformed`` with the number of the line.
     package init(_ text: String) throws(Malformed) {
         var entries: [Entry] = []
         for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
@@ -28,11 +30,12 @@ package struct ServiceKeys: Sendable {
             else { throw Malformed(line: index + 1) }
             entries.append(Entry(name: String(parts[0]), salt: salt, hash: hash))
         }
-        guard !entries.isEmpty else { throw Malformed(line: 0) }
         self.entries = entries
     }
 
-    /// A line of a keys file cannot be read; 0 when the file names no key.
+    package var isEmpty: Bool { entries.isEmpty }
+
+    /// A line of a keys file cannot be read.
     package struct Malformed: Error {
         package let line: Int
     }

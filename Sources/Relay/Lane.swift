@@ -43,13 +43,13 @@ package final class Lane: Sendable {
     package struct BadAddress: Error {}
 
     /// - Parameters:
-    ///   - certificateAuthorities: A PEM file to trust instead of the system's roots.
+    ///   - certificateAuthorities: Certificates in PEM to trust instead of the system's roots.
     ///   - instance: Unique to this process, of `[A-Za-z0-9_-]`.
     ///   - limit: Calls per connect token; nil for no limit.
     ///   - tracer: Nil where nobody looks at traces.
     ///   - secondsSince1970: The wall clock, for the `Date` of answers.
     package init(
-        sessions: Sessions, calls: RelayCalls, rules: any LaneRules, certificateAuthorities: String? = nil,
+        sessions: Sessions, calls: RelayCalls, rules: any LaneRules, certificateAuthorities: [UInt8]? = nil,
         instance: String, limit: RateLimit?, times: LaneTimes = LaneTimes(), readsPlain: Bool = true,
         tracer: (any Tracer)? = nil,
         secondsSince1970: @escaping @Sendable () -> Int, randomBytes: @escaping @Sendable (Int) -> [UInt8]

@@ -120,6 +120,9 @@ extension Duration {
     /// Rounded up, for `Retry-After`.
     package var wholeSeconds: Int {
         // Nearly always nobody waits, and to take a duration apart is a long division.
-        self == .zero ? 0 : Int(components.seconds) + (components.attoseconds > 0 ? 1 : 0)
+        self == .zero
+            ? 0
+            : self >= .seconds(Int32.max)
+                ? Int(Int32.max) : Int(components.seconds) + (components.attoseconds > 0 ? 1 : 0)
     }
 }

@@ -1,3 +1,4 @@
+import Core
 package import FoundationEssentials
 
 extension ConnectSession {
@@ -14,7 +15,7 @@ extension ConnectSession {
 
     /// How long to wait before asking again while somebody listens: short right after something happened.
     package func liveWait(at now: Date) -> Duration {
-        return .seconds(min(max(now.timeIntervalSince(lastSeen) / 8, 2), 30))
+        Duration(saturatingSeconds: min(max(now.timeIntervalSince(lastSeen) / 8, 2), 30))
     }
 
     /// When Flatpeak is to be asked about the session on nobody's behalf; nil when nothing more can come of asking.

@@ -46,8 +46,8 @@ package final class LocationReads: Sendable {
     private static let staleLimit = Duration.seconds(600)
     private static let statusLife = Duration.seconds(5)
     private static let tariffsLife = Duration.seconds(30)
-    private static let pricesLife: TimeInterval = 60
-    private static let longestPricesLife: TimeInterval = 3600
+    private static let pricesLife = Duration.seconds(60)
+    private static let longestPricesLife = Duration.seconds(3600)
     /// Flatpeak asks not to repeat a request that had no prices sooner (upstream.md §6.3).
     private static let noPricesLife = Duration.seconds(15 * 60)
 
@@ -140,8 +140,8 @@ package final class LocationReads: Sendable {
             [flatpeak, now] () throws(BFFError) in
             let prices = try await flatpeak.prices(
                 of: location, from: start, to: end, direction: direction, for: CallerKey(subject))
-            let life = prices.nextUpdate.map { min(max($0.timeIntervalSince(now()), 0), Self.longestPricesLife) }
-            return (prices.body, .seconds(life ?? Self.pricesLife))
+            let life = prices.nextUpdate.map { Duration(saturatingSeconds: $0.timeIntervalSince(now())) }
+            return (prices.body, min(max(life ?? Self.pricesLife, .zero), Self.longestPricesLife))
         }
     }
 

@@ -20,10 +20,10 @@ package struct Told: Equatable, Sendable {
     package mutating func event(of session: ConnectSession, at now: Date) throws(BFFError) -> NewEvent? {
         let outcome = session.outcome(at: now)
         guard outcome.state.isTold, outcome.state != state,
-            let id = EventID("evt_\(session.id.text.drop { $0 != "_" }.dropFirst())_\(sequence + 1)")
+            let id = EventID("evt_\(session.id.text.drop { $0 != "_" }.dropFirst())_\(sequence &+ 1)")
         else { return nil }
         state = outcome.state
-        sequence += 1
+        sequence &+= 1
         return NewEvent(
             id: id, type: "session.\(outcome.state.rawValue)", session: session.id, subject: session.subject, at: now,
             data: try wireJSON(ToldSession(session, outcome)))

@@ -113,7 +113,7 @@ extension PostgresStore: Inbox {
     package func waiting() async throws(BFFError) -> (count: Int, since: Date?) {
         try await ask { (link) throws(PostgresError) in
             let row = try link.run([PostgresStatement("SELECT count(*)::float8, min(received_at) FROM inbox")])[0].first
-            return (Int(row?.double(0) ?? 0), row?.double(1).map { Date(timeIntervalSince1970: $0) })
+            return (Int(saturating: row?.double(0) ?? 0), row?.double(1).map { Date(timeIntervalSince1970: $0) })
         }
     }
 

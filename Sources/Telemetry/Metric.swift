@@ -87,6 +87,9 @@ package struct Metric: Sendable {
         Metric(
             .counter, "connect_bff_credential_reload_failures_total",
             "Changed credentials, or service keys, that could not be read or that Flatpeak did not accept."),
+        Metric(
+            .counter, "connect_bff_identity_key_failures_total",
+            "Reads of the identity provider's keys that failed; the last good keys stay in use for a day."),
         Metric(.gauge, "connect_bff_ready", "1 while /readyz says that requests may be sent here, else 0."),
     ]
 
@@ -148,6 +151,9 @@ package struct Metric: Sendable {
         Metric(
             .histogram, "connect_bff_event_loop_lag_seconds",
             "How late an event loop comes to a task that was due; each is asked four times a second."),
+        Metric(
+            .counter, "connect_bff_log_lines_dropped_total",
+            "Log lines that were dropped, since the reader of the log had stopped or was gone."),
         Metric(
             .counter, "connect_bff_metric_series_refused_total",
             "Measurements that were dropped: their name is not known, or it had too many label values."),

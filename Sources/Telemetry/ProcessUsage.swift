@@ -1,3 +1,4 @@
+import Core
 import FoundationEssentials
 import Glibc
 import Metrics
@@ -24,15 +25,15 @@ package struct ProcessUsage: Sendable {
         guard fields.count > 21 else { return nil }
         let number = { (field: Int) in Double(fields[field - 3]) ?? 0 }
         let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
-        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let page = Double(sysconf(Int32(_SC_PAGESIZE)))
         var limit = rlimit()
         // Safe: it fills the one value that it is given.
         _ = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         return ProcessUsage(
-            cpuSeconds: (number(14) + number(15)) / ticks, residentBytes: Int(number(24)) * page,
-            virtualBytes: Int(number(23)),
+            cpuSeconds: (number(14) + number(15)) / ticks, residentBytes: Int(saturating: number(24) * page),
+            virtualBytes: Int(saturating: number(23)),
             openFiles: (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? 0,
-            mostFiles: Int(clamping: limit.rlim_cur), threads: Int(number(20)),
+            mostFiles: Int(clamping: limit.rlim_cur), threads: Int(saturating: number(20)),
             startedAt: bootedAt + number(22) / ticks)
     }
 

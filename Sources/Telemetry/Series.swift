@@ -8,12 +8,30 @@ protocol Series: AnyObject, Sendable {
     func write(_ name: String, _ labels: String, to text: inout String)
 }
 
+extension Atomic where Value == Int64 {
+    /// Adds a number of at least 0.
+    ///
+    /// The sum stays at `Int64.max` once it is reached; `add` would trap.
+    ///
+    /// One instruction where nothing overflows; a reader may see a negative number for an instant where it does.
+    fileprivate func saturatingAdd(_ amount: Int64) {
+        let (old, new) = wrappingAdd(amount, ordering: .relaxed)
+        if new < old { store(.max, ordering: .relaxed) }
+    }
+
+    /// The sum, also in that instant.
+    fileprivate var saturated: Int64 {
+        let value = load(ordering: .relaxed)
+        return value < 0 ? .max : value
+    }
+}
+
 /// A number that only grows.
 final class CounterSeries: Series, CounterHandler {
-    private let value = Atomic(0)
+    private let value = Atomic<Int64>(0)
 
     func increment(by amount: Int64) {
-        value.add(Int(amount), ordering: .relaxed)
+        value.saturatingAdd(max(0, amount))
     }
 
     func reset() {
@@ -21,7 +39,7 @@ final class CounterSeries: Series, CounterHandler {
     }
 
     func write(_ name: String, _ labels: String, to text: inout String) {
-        text.line(name, labels, "\(value.load(ordering: .relaxed))")
+        text.line(name, labels, "\(value.saturated)")
     }
 }
 
@@ -62,8 +80,13 @@ final class Histogram: Series, TimerHandler {
 
     private let ends: [Int64]
     /// One for each end, and one for all that took longer.
-    private let counts = InlineArray<15, Atomic<Int>> { _ in Atomic(0) }
+    private let counts = InlineArray<15, Atomic<Int64>> { _ in Atomic(0) }
     private let nanoseconds = Atomic<Int64>(0)
+    /// What one measurement adds to the sum at most, in nanoseconds: a year.
+    ///
+    /// One event that claims to be of year 1 must
+    /// not make the sum of all others useless.
+    private static let longest: Int64 = 365 * 86_400 * 1_000_000_000
 
     /// - Parameter ends: 14 of them, in order.
     init(_ ends: [Int64] = Histogram.calls) {
@@ -74,18 +97,19 @@ final class Histogram: Series, TimerHandler {
     func recordNanoseconds(_ duration: Int64) {
         var bucket = 0
         while bucket < ends.count, duration > ends[bucket] { bucket += 1 }
-        counts[bucket].add(1, ordering: .relaxed)
-        nanoseconds.add(max(0, duration), ordering: .relaxed)
+        counts[bucket].saturatingAdd(1)
+        nanoseconds.saturatingAdd(min(max(0, duration), Self.longest))
     }
 
     func write(_ name: String, _ labels: String, to text: inout String) {
-        var count = 0
+        var count: Int64 = 0
         for (bucket, end) in (ends.map { (Double($0) / 1e9).metricText } + ["+Inf"]).enumerated() {
-            count += counts[bucket].load(ordering: .relaxed)
+            let (sum, isTooMuch) = count.addingReportingOverflow(counts[bucket].saturated)
+            count = isTooMuch ? .max : sum
             let label = labels.isEmpty ? "le=\"\(end)\"" : "\(labels),le=\"\(end)\""
             text.line("\(name)_bucket", label, "\(count)")
         }
-        text.line("\(name)_sum", labels, (Double(nanoseconds.load(ordering: .relaxed)) / 1e9).metricText)
+        text.line("\(name)_sum", labels, (Double(nanoseconds.saturated) / 1e9).metricText)
         text.line("\(name)_count", labels, "\(count)")
     }
 }

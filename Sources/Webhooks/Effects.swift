@@ -104,7 +104,7 @@ final class Effects: Sendable {
                 _ = try? await inbox.settle(taken.event.id, passedOn)
                 return
             }
-            let wait = min(Self.longestWait, Double(1 << min(taken.attempts - 1, 12)))
+            let wait = min(Self.longestWait, Double(1 << min(taken.attempts &- 1, 12)))
             try? await inbox.postpone(taken, until: now() + wait)
         }
     }

@@ -134,7 +134,7 @@ package final class EventDelivery: Sendable {
         let answer: DeliveryAnswer
         if let message = try? event.message {
             let headers = receiver.signer.headers(
-                id: event.event.id.text, seconds: Int(now().timeIntervalSince1970), body: message)
+                id: event.event.id.text, seconds: Int(saturating: now().timeIntervalSince1970), body: message)
             do throws(TransportFailure) {
                 let (status, retryAfter) = try await receiver.post(
                     message, [("content-type", "application/json"), ("user-agent", "connect-bff")] + headers)
@@ -157,7 +157,7 @@ package final class EventDelivery: Sendable {
         let result: String
         let metadata: Logger.Metadata = [
             "bff.event": "\(event.event.id)", "bff.answer": "\(delivery.answer)",
-            "bff.attempts": "\(event.attempts + 1)",
+            "bff.attempts": "\(event.attempts &+ 1)",
         ]
         switch delivery.result {
         case .delivered: result = "delivered"

@@ -51,34 +51,47 @@ final class Reconcile: Sendable {
     /// Reads the list from the newest, or from where it stopped, down to what was read before.
     func walk() async throws(BFFError) {
         var walk = try await kept()
-        var isDone = false
-        while !isDone {
-            let page: EventPage
-            do throws(BFFError) {
-                page = try await flatpeak.events(after: walk.cursor, limit: Self.page)
-            } catch .upstreamRefused where walk.cursor != nil {
-                walk.restart()
-                continue
+        var step = EventWalk.Step.next
+        while step == .next {
+            if let page = try await page(after: walk.cursor) {
+                let moment = now()
+                try await receive(page.events, at: moment)
+                step = walk.read(
+                    page.events.map { .init(id: $0.id, createdAt: $0.createdAt) }, hasMore: page.hasMore, at: moment)
+            } else {
+                step = walk.refused()
             }
-            let moment = now()
-            let events = page.events.compactMap { event in
-                event.id.map {
-                    ReceivedEvent(id: $0, type: event.type, body: event.body, digest: nil, receivedAt: moment)
-                }
-            }
-            // Oldest first, as they happened.
-            let receipts = try await inbox.receive(events.reversed())
-            let gaps = receipts.count { $0 == .new }
-            if gaps > 0 {
-                record.foundGaps(gaps)
-                logger.notice("events were found that no delivery told of", metadata: ["bff.count": "\(gaps)"])
-                found()
-            }
-            isDone = walk.read(
-                page.events.map { .init(id: $0.id, createdAt: $0.createdAt) }, hasMore: page.hasMore, at: moment)
             try await keep(walk)
         }
+        guard step == .done else {
+            logger.warning("Flatpeak's list of events could not be read to its end; the next try begins at the newest")
+            return
+        }
         record.reconciled(at: now())
+    }
+
+    /// - Returns: Nil when the list does not know the cursor.
+    private func page(after cursor: EventID?) async throws(BFFError) -> EventPage? {
+        do throws(BFFError) {
+            return try await flatpeak.events(after: cursor, limit: Self.page)
+        } catch  where cursor != nil && error.refusesCursor {
+            return nil
+        }
+    }
+
+    private func receive(_ events: [FlatpeakEvent], at moment: Date) async throws(BFFError) {
+        let received = events.compactMap { event in
+            event.id.map {
+                ReceivedEvent(id: $0, type: event.type, body: event.body, digest: nil, receivedAt: moment)
+            }
+        }
+        // Oldest first, as they happened.
+        let receipts = try await inbox.receive(received.reversed())
+        let gaps = receipts.count { $0 == .new }
+        guard gaps > 0 else { return }
+        record.foundGaps(gaps)
+        logger.notice("events were found that no delivery told of", metadata: ["bff.count": "\(gaps)"])
+        found()
     }
 
     private func kept() async throws(BFFError) -> EventWalk {
@@ -95,5 +108,15 @@ final class Reconcile: Sendable {
     private func keep(_ walk: EventWalk) async throws(BFFError) {
         guard let text = try? JSONEncoder().encode(walk) else { throw .internalFailure }
         try await inbox.keep(bookmark: String(decoding: text, as: UTF8.self))
+    }
+}
+
+extension BFFError {
+    /// Whether an answer to a request with a cursor says that the list does not know it.
+    fileprivate var refusesCursor: Bool {
+        switch self {
+        case .upstreamRefused, .notFound: true
+        default: false
+        }
     }
 }

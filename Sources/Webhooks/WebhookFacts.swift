@@ -1,3 +1,4 @@
+import Core
 package import FoundationEssentials
 import Metrics
 import Sessions
@@ -56,7 +57,7 @@ final class WebhookRecord: Sendable {
     /// - Parameter lag: In seconds, of an event that is new.
     func received(_ receipt: Receipt, lag seconds: TimeInterval?, at now: Date) {
         Counter(label: "connect_bff_webhooks_received_total", dimensions: [("result", receipt.rawValue)]).increment()
-        if let seconds { lag.record(duration: .seconds(max(0, seconds))) }
+        if let seconds { lag.record(duration: Duration(saturatingSeconds: max(0, seconds))) }
         state.withLock { state in
             state.received += 1
             if receipt == .known { state.repeated += 1 }

@@ -60,7 +60,7 @@ package final class Webhooks: Sendable {
     /// What an operator wants to know.
     package var facts: WebhookFacts {
         var facts = record.facts
-        facts.keysAgeSeconds = keys.age?.components.seconds
+        facts.keysAgeSeconds = keys.age.map { Int64($0.saturatingWholeSeconds) }
         return facts
     }
 
@@ -78,14 +78,7 @@ package final class Webhooks: Sendable {
     ///   `malformedJSON`.
     package func take(_ delivery: SignedDelivery) async throws(BFFError) {
         let arrival = now()
-        let signed: SignedDelivery.Signed
-        do throws(SignedDelivery.Flaw) {
-            signed = try await check(delivery, at: arrival)
-        } catch .unknownKey where keys.isEmpty {
-            throw .deliveryUncheckable
-        } catch {
-            throw refusal(error, at: arrival)
-        }
+        let signed = try await check(delivery, at: arrival)
         let event = try FlatpeakEvent(delivery.body)
         if let flaw = try await flaw(of: event, signed) { throw refusal(flaw, at: arrival) }
         let id = event.id ?? Self.id(of: signed, delivery.body)
@@ -104,15 +97,21 @@ package final class Webhooks: Sendable {
         record.received(receipt, lag: receipt == .new ? lag : nil, at: arrival)
     }
 
-    /// Checks the signature, and asks for the keys once more when its key is not known: Flatpeak may have rolled them.
-    private func check(
-        _ delivery: SignedDelivery, at arrival: Date
-    ) async throws(SignedDelivery.Flaw) -> SignedDelivery.Signed {
+    /// Checks the signature, and reads the keys once more when its key is not known: Flatpeak may have rolled them.
+    private func check(_ delivery: SignedDelivery, at arrival: Date) async throws(BFFError) -> SignedDelivery.Signed {
         do throws(SignedDelivery.Flaw) {
             return try delivery.judged(at: arrival) { keys.key($0) }
         } catch .unknownKey {
-            await keys.refresh()
+            guard await keys.refresh() else { throw .deliveryUncheckable }
+        } catch {
+            throw refusal(error, at: arrival)
+        }
+        do throws(SignedDelivery.Flaw) {
             return try delivery.judged(at: arrival) { keys.key($0) }
+        } catch .unknownKey where keys.isUnknown {
+            throw .deliveryUncheckable
+        } catch {
+            throw refusal(error, at: arrival)
         }
     }
 

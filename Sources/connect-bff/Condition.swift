@@ -48,8 +48,8 @@ struct Condition: Sendable {
             let keyInUse: Int
             /// The first digits of the key's SHA-256.
             let keyFingerprint: String?
-            let bearerAgeSeconds: Int64?
-            let bearerRemainingSeconds: Int64?
+            let bearerAgeSeconds: Int?
+            let bearerRemainingSeconds: Int?
             /// The public code of why the last login failed.
             let loginTrouble: String?
             let loginTodo: String?
@@ -87,12 +87,12 @@ struct Condition: Sendable {
             let open = condition.flatpeak.openBreakers
             ready = condition.isReady
             startedAt = condition.process.map { Date(timeIntervalSince1970: $0.startedAt) }
-            uptimeSeconds = startedAt.map { Int(condition.now.timeIntervalSince($0)) }
+            uptimeSeconds = startedAt.map { Int(saturating: condition.now.timeIntervalSince($0)) }
             flatpeak = Flatpeak(
                 loggedIn: login.left.map { $0 > .zero } ?? false, keyInUse: login.key,
                 keyFingerprint: login.fingerprint,
-                bearerAgeSeconds: login.age?.components.seconds,
-                bearerRemainingSeconds: login.left?.components.seconds,
+                bearerAgeSeconds: login.age?.saturatingWholeSeconds,
+                bearerRemainingSeconds: login.left?.saturatingWholeSeconds,
                 loginTrouble: login.trouble?.code, loginTodo: login.trouble?.detail,
                 breakers: Dictionary(
                     uniqueKeysWithValues: Operation.Breaker.allCases.map {

@@ -17,8 +17,8 @@ import Webhooks
 struct ConnectService {
     let flatpeak: FlatpeakClient.Settings
     let transport: HTTPTransport
-    /// A PEM file to trust instead of the system's roots.
-    var certificateAuthorities: String?
+    /// Certificates in PEM to trust instead of the system's roots.
+    var certificateAuthorities: [UInt8]?
     let sessions: SessionSettings
     let listen: ListenAddress
     let adminListen: ListenAddress
@@ -61,7 +61,7 @@ struct ConnectService {
     /// - Throws: `ExitCode.cannotStart`, after it said why.
     func run(
         pages: [Route] = [], listening: @escaping @Sendable () async -> Void = {},
-        reload: (@Sendable () async throws(Settings.Invalid) -> Credentials)? = nil
+        reload: (@Sendable (CredentialReload.Trigger) async throws(Settings.Invalid) -> Credentials)? = nil
     ) async throws {
         let flatpeak = FlatpeakClient(flatpeak, transport: transport, tracer: tracer, logger: logger)
         let now: @Sendable () -> Date = { Date() }
@@ -76,11 +76,11 @@ struct ConnectService {
             fetchKeys: { [transport, url = "\(self.flatpeak.apiURL)/jwks.json"] in await transport.document(at: url) },
             mode: self.flatpeak.mode, now: now, logger: logger)
         let shutdown = Shutdown()
-        let isEnding: @Sendable () -> Bool = { shutdown.hasBegun }
+        let isReady: @Sendable () -> Bool = { [authenticator] in !shutdown.hasBegun && authenticator.isReady }
         let table = RouteTable(
             Route.contract(
                 sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: now,
-                isEnding: isEnding)
+                isReady: isReady)
                 + pages,
             authenticator: authenticator, origins: allowedOrigins,
             limits: Limits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
@@ -89,7 +89,7 @@ struct ConnectService {
         let lane = try lane(sessions, flatpeak.relayCalls, table.laneRules)
         let condition: @Sendable () -> Condition = { [stateKey] in
             Condition(
-                flatpeak: flatpeak.condition, isReady: flatpeak.isReady && !isEnding(), store: ledger.debt,
+                flatpeak: flatpeak.condition, isReady: flatpeak.isReady && isReady(), store: ledger.debt,
                 webhooks: webhooks.facts, stateKey: stateKey(), events: delivery.standing, requests: table.load,
                 process: .now(), now: now())
         }
@@ -99,7 +99,7 @@ struct ConnectService {
         var services: [any Service] =
             always + [
                 AdminServer(
-                    Route.probes(flatpeak: flatpeak, ledger: ledger, isEnding: isEnding)
+                    Route.probes(flatpeak: flatpeak, ledger: ledger, isReady: isReady)
                         + Route.forOperators(metrics, condition), at: adminListen,
                     secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes, logger: logger,
                     listening: { openAdmin.finish() }),
@@ -108,7 +108,12 @@ struct ConnectService {
                 BackgroundWork("webhooks") { await webhooks.run() },
                 BackgroundWork("sessions", { await sessions.run() }, finish: { await sessions.finish() }),
             ]
-        if let reload { services.append(CredentialReload(flatpeak: flatpeak, read: reload, logger: logger)) }
+        if let work = authenticator.background { services.append(BackgroundWork("identity keys", work)) }
+        if let reload {
+            services.append(
+                CredentialReload(
+                    flatpeak: flatpeak, inUse: self.flatpeak.credentials, read: reload, logger: logger))
+        }
         services.append(
             GatewayServer(table, lane: lane, at: listen, mostConnections: mostConnections, logger: logger) {
                 [listen, adminListen, logger] _ in
@@ -175,7 +180,7 @@ struct ConnectService {
         }
     }
 
-    static let secondsSince1970: @Sendable () -> Int = { Int(Date().timeIntervalSince1970) }
+    static let secondsSince1970: @Sendable () -> Int = { Int(saturating: Date().timeIntervalSince1970) }
 
     /// From the system's generator, which is the kernel's.
     static let randomBytes: @Sendable (Int) -> [UInt8] = { count in

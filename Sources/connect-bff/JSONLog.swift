@@ -59,8 +59,19 @@ final class JSONLog: Sendable {
         state.bytes.removeAll(keepingCapacity: true)
     }
 
+    /// A line for a log whose reader had stopped.
+    static func dropped(_ count: Int, now: (seconds: Int, milliseconds: Int) = wallClock()) -> [UInt8] {
+        var line = JSONLine([])
+        line.add("bff.count", "\(count)")
+        line.add("level", "warning")
+        line.add("message", "log lines dropped")
+        line.end(second: CivilTime(secondsSince1970: now.seconds).timestamp, milliseconds: now.milliseconds)
+        return line.bytes
+    }
+
     static let wallClock: @Sendable () -> (seconds: Int, milliseconds: Int) = {
-        let milliseconds = Int(Date().timeIntervalSince1970 * 1000)
+        // A clock before 1970 is set wrong, and no reason to write a negative fraction of a second.
+        let milliseconds = max(0, Int(saturating: Date().timeIntervalSince1970 * 1000))
         return (milliseconds / 1000, milliseconds % 1000)
     }
 }

@@ -3,6 +3,7 @@ import Core
 import Flatpeak
 import FoundationEssentials
 import Gateway
+import Glibc
 import Keys
 import Logging
 import Metrics
@@ -40,9 +41,22 @@ struct Serve: AsyncParsableCommand {
 
         let metrics = PrometheusRegistry()
         MetricsSystem.bootstrap(metrics)
-        let log = JSONLog(write: StandardStream.error)
-        defer { log.flush() }
-        let text = TextLog(isColoured: StandardStream.errorIsTerminal) { StandardStream.error($0) }
+        // A log whose reader is gone costs lines, and not the process.
+        signal(SIGPIPE, SIG_IGN)
+        let isColoured = StandardStream.errorIsTerminal
+        let writer = LogWriter(to: STDERR_FILENO) { [format = settings.logFormat] count in
+            switch format {
+            case .json: JSONLog.dropped(count)
+            case .text: TextLog(isColoured: isColoured, write: { _ in }).dropped(count)
+            }
+        }
+        let log = JSONLog(write: writer.add)
+        let text = TextLog(isColoured: isColoured) { writer.add(Array($0.utf8)) }
+        let flush: @Sendable () -> Void = {
+            log.flush()
+            writer.finish()
+        }
+        defer { flush() }
         var logger = Logger(label: "connect-bff") { _ in
             switch settings.logFormat {
             case .json: JSONLogHandler(log)
@@ -56,7 +70,7 @@ struct Serve: AsyncParsableCommand {
         // Neither the identity provider nor the receiver of events or spans is Flatpeak: FLATPEAK_CA_FILE says nothing
         // about them.
         let others = HTTPTransport()
-        let (authenticator, reloadServiceKeys) = authenticator(settings, others, logger)
+        let (authenticator, reloadKeys) = authenticator(settings, others, logger)
         let events = settings.events.map { events in
             EventDelivery.Receiver(signer: EventSigner(events.keys)) { (body, headers) throws(TransportFailure) in
                 try await others.post(
@@ -98,10 +112,10 @@ struct Serve: AsyncParsableCommand {
                 + (spans.map { spans in
                     [BackgroundWork("spans", { await spans.run() }, finish: { await spans.flush() })]
                 } ?? []),
-            flush: { log.flush() })
+            flush: flush)
         do {
-            try await service.run(reload: { [config, logger] () throws(Settings.Invalid) in
-                reloadServiceKeys()
+            try await service.run(reload: { [config, logger] (trigger) throws(Settings.Invalid) in
+                await reloadKeys(trigger)
                 if let signer = events?.signer { await Self.reload(signer, file: config, logger) }
                 await stateKeys.reload()
                 return try await Settings.credentials(environment: environment, file: config)
@@ -137,41 +151,47 @@ struct Serve: AsyncParsableCommand {
         }
     }
 
-    /// The authenticators that are set up, and what reads the service keys anew.
+    /// The authenticators that are set up, and what reads their files anew.
     private func authenticator(
         _ settings: Settings, _ identity: HTTPTransport, _ logger: Logger
-    ) -> (AnyOf, reloadServiceKeys: @Sendable () -> Void) {
+    ) -> (AnyOf, reloadKeys: @Sendable (CredentialReload.Trigger) async -> Void) {
         var authenticators: [any Authenticator] = []
-        var reload: @Sendable () -> Void = {}
+        var reloads: [@Sendable (CredentialReload.Trigger) async -> Void] = []
         if let jwt = settings.authentication.jwt {
+            let file: WatchedKeys?
             let fetch: @Sendable () async -> [UInt8]?
-            var keysLife = JWTAuthenticator.remoteKeysLife
             switch jwt.keys {
-            case .url(let url): fetch = { await identity.document(at: url) }
-            case .file(let path):
-                fetch = { FileManager.default.contents(atPath: path).map { Array($0) } }
-                keysLife = .seconds(15)
+            case .url(let url):
+                file = nil
+                fetch = { await identity.document(at: url) }
+            case .file(let keys):
+                let watched = WatchedKeys(keys)
+                file = watched
+                fetch = { watched.jwks() }
             }
-            authenticators.append(
-                JWTAuthenticator(
-                    issuer: jwt.issuer, audience: jwt.audience, keysLife: keysLife, fetch: fetch, now: { Date() },
-                    logger: logger))
+            let authenticator = JWTAuthenticator(
+                issuer: jwt.issuer, audience: jwt.audience,
+                keysLife: file == nil ? JWTAuthenticator.remoteKeysLife : .seconds(15), fetch: fetch, now: { Date() },
+                logger: logger)
+            authenticators.append(authenticator)
+            reloads.append { trigger in
+                guard trigger == .hangup else { return }
+                file?.hangUp()
+                await authenticator.reload()
+            }
         }
         if let proxy = settings.authentication.proxy {
             authenticators.append(ProxyAuthenticator(header: proxy.header, proxies: settings.trustedProxies))
         }
-        if let file = settings.authentication.serviceKeys {
-            let service = ServiceKeyAuthenticator(file.keys)
+        if let (file, keys) = settings.authentication.serviceKeys {
+            let watched = WatchedKeys(file)
+            let service = ServiceKeyAuthenticator(keys)
             authenticators.append(service)
-            reload = {
-                do throws(SettingsReader.Unfit) {
-                    service.replace(try Authentication.keys(in: file.path))
-                } catch {
-                    logger.error(
-                        "the service keys cannot be read, the old ones stay", metadata: ["bff.why": "\(error.why)"])
-                }
+            reloads.append { trigger in
+                if trigger == .hangup { watched.hangUp() }
+                if let keys = watched.serviceKeys(logger) { service.replace(keys) }
             }
         }
-        return (AnyOf(authenticators), reload)
+        return (AnyOf(authenticators), { [reloads] trigger in for reload in reloads { await reload(trigger) } })
     }
 }

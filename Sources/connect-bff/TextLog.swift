@@ -10,13 +10,23 @@ struct TextLog: Sendable {
     let write: @Sendable (String) -> Void
 
     func add(_ level: Logger.Level, _ message: String, _ fields: [(name: String, value: String)]) {
+        write(line(level, message, fields))
+    }
+
+    /// A line for a log whose reader had stopped.
+    func dropped(_ count: Int) -> [UInt8] {
+        Array(line(.warning, "log lines dropped", [(name: "count", value: "\(count)")]).utf8)
+    }
+
+    private func line(
+        _ level: Logger.Level, _ message: String, _ fields: [(name: String, value: String)]
+    ) -> String {
         let (seconds, milliseconds) = now()
         let clock = CivilTime(secondsSince1970: seconds).timestamp.dropFirst(11)
         let time = paint("\(clock).\("\(1000 + milliseconds)".dropFirst())Z", .dim)
         let name = level.rawValue + String(repeating: " ", count: max(0, 8 - level.rawValue.count))
         let shown = fields.map { field in "\(paint("\(Self.safe(field.name))=", .dim))\(Self.safe(field.value))" }
-        write(
-            ([time, paint(name, Paint(level)), Self.safe(message)] + shown).joined(separator: " ") + "\n")
+        return ([time, paint(name, Paint(level)), Self.safe(message)] + shown).joined(separator: " ") + "\n"
     }
 
     /// A request: what was asked, how it went, and the name under which a client may complain.

@@ -134,7 +134,7 @@ import Yams
         case .unsupportedContentType: .unknownField("a")
         case .unknownField: .invalidField("a", reason: .missing)
         case .invalidField: .unauthenticated
-        case .unauthenticated: .identityUnavailable
+        case .unauthenticated: .identityUnavailable(retryAfter: 4)
         case .identityUnavailable: .signatureInvalid
         case .signatureInvalid: .deliveryUncheckable
         case .deliveryUncheckable: .idempotencyInProgress

@@ -130,6 +130,17 @@ final class ServeProcess: Sendable {
         service.withLock { $0 = program }
     }
 
+    /// Starts with a standard error that nothing reads: a pipe that the process itself holds open.
+    func startUnread() async throws {
+        let script = "mkfifo \"$1\" && exec 3<>\"$1\" && echo unread && exec \"$0\" serve 2>&3"
+        let program = await Program(
+            path: URL(filePath: "/bin/bash"),
+            ["-c", script, Program.path(of: "connect-bff").path, "\(folder)/unread-\(UUID())"],
+            environment: environment.merging(["PATH": "/usr/bin:/bin"]) { $1 }, until: "unread")
+        service.withLock { $0 = program }
+        try await eventually { (try? await HTTP.send("GET", "\(url)/livez").status) == 200 }
+    }
+
     /// - Parameter signal: SIGTERM, or SIGKILL for a crash.
     /// - Returns: The exit code; of a process that was killed, the signal.
     @discardableResult

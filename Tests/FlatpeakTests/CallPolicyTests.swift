@@ -331,7 +331,11 @@ import Testing
         "R9: seconds or a date",
         arguments: [
             ("0", 0), ("120", 120), ("Sun, 06 Nov 1994 08:50:07 GMT", 30), ("Sun, 06 Nov 1994 08:49:00 GMT", 0),
-            ("-1", nil), ("soon", nil), ("Sun, 06 Nov 1994 08:50 GMT", nil), ("1.5", nil), ("", nil),
+            ("-1", nil), ("soon", nil), ("Sun, 06 Nov 1994 08:50 GMT", nil), ("1.5", nil), ("", nil), ("+5", nil),
+            ("9223372036854775807", RetryAfter.longest), ("99999999999999999999999", RetryAfter.longest),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", RetryAfter.longest), ("Mon, 01 Jan 0001 00:00:00 GMT", 0),
+            ("Mon, 01 Jan 9223372036854775807 00:00:00 GMT", nil),
+            ("Mon, 9223372036854775807 Jan 1994 00:00:00 GMT", nil),
         ] as [(String, Int?)])
     func R9(text: String, seconds: Int?) {
         #expect(RetryAfter.seconds(text, at: now) == seconds)

@@ -16,7 +16,8 @@ import Testing
         _ scheme: String = "http", host: String = "127.0.0.1", port: Int, limit: Duration = .seconds(5),
         trusting authorities: String? = nil, operation: Flatpeak.Operation = .claim, tries: Int = 1
     ) async -> [Result<Int, TransportFailure>] {
-        let transport = HTTPTransport(certificateAuthorities: authorities)
+        let transport = HTTPTransport(
+            certificateAuthorities: authorities.flatMap { FileManager.default.contents(atPath: $0) }.map(Array.init))
         var results: [Result<Int, TransportFailure>] = []
         for _ in 0..<tries {
             let request = UpstreamRequest(

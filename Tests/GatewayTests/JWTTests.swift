@@ -173,6 +173,11 @@ struct IdentityProvider {
             (try provider.token(claims("").replacing(#","exp":1800000060"#, with: "")), .malformed),
             (try provider.token(claims("").replacing(#""alice""#, with: #""""#)), .noSubject),
             (try provider.token(claims("").replacing(#""sub":"alice","#, with: "")), .noSubject),
+            (try provider.token(claims(#","nbf":1e308"#)), .notYetValid),
+            (try provider.token(claims("").replacing("1800000060", with: "-1e308")), .expired),
+            (try provider.token(claims("").replacing("1800000060", with: "1e400")), .malformed),
+            (try provider.token(claims("").replacing("1800000060", with: "NaN")), .malformed),
+            (try provider.token(claims(#","nbf":1e400"#)), .malformed),
             (try provider.token("[]"), .malformed), (try provider.token("not json"), .malformed),
         ]
         for (token, flaw) in cases {
@@ -197,7 +202,7 @@ struct IdentityProvider {
             fetch: {
                 fetches.withLock { $0 += 1 }
                 return isDown.withLock { $0 } ? nil : keySet
-            }, now: { Self.now }, monotonic: { clock.monotonic }, logger: .silent)
+            }, now: { Self.now }, time: clock.time, logger: .silent)
         let caller = { (token: String) in
             Caller(
                 head: HTTPRequest(
@@ -217,8 +222,15 @@ struct IdentityProvider {
         #expect(fetches.withLock { $0 } == 1)
         isDown.withLock { $0 = true }
         clock.advance(by: 3600)
-        #expect(try await authenticator.subject(of: good).text == "alice")
+        await authenticator.reload()
         #expect(fetches.withLock { $0 } == 2)
+        #expect(try await authenticator.subject(of: good).text == "alice")
+        clock.advance(by: 86_400 - 3600)
+        #expect(try await authenticator.subject(of: good).text == "alice")
+        clock.advance(by: 1)
+        await #expect(throws: BFFError.identityUnavailable(retryAfter: 2)) {
+            try await authenticator.subject(of: good)
+        }
     }
 
     @Test func `the key set is read over HTTP, from its one place, without following it elsewhere`() async throws {
@@ -228,17 +240,21 @@ struct IdentityProvider {
         }
         let moved = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:\(elsewhere.port)/\r\nContent-Length: 0\r\n\r\n"
         let found = "HTTP/1.1 200 OK\r\nContent-Length: \(keySet.utf8.count)\r\n\r\n\(keySet)"
-        let server = try await RawServer { .says($0 <= 2 ? moved : found, closes: false) }
+        let server = try await RawServer { .says($0 <= 1 ? moved : found, closes: false) }
         let network = HTTPTransport()
+        let clock = TestClock()
         let authenticator = JWTAuthenticator(
-            issuer: "https://id.example", audience: "bff", keysLife: .zero,
+            issuer: "https://id.example", audience: "bff",
             fetch: { await network.document(at: "http://127.0.0.1:\(server.port)/jwks.json") }, now: { Self.now },
-            logger: .silent)
+            time: clock.time, logger: .silent)
         let head = HTTPRequest(
             method: .get, scheme: nil, authority: nil, path: "/",
             headerFields: [.authorization: "Bearer \(try provider.token(Self.good))"])
         let caller = Caller(head: head, peer: .unix)
-        await #expect(throws: BFFError.identityUnavailable) { try await authenticator.subject(of: caller) }
+        await #expect(throws: BFFError.identityUnavailable(retryAfter: 1)) {
+            try await authenticator.subject(of: caller)
+        }
+        clock.advance(by: 1)
         #expect(try await authenticator.subject(of: caller).text == "alice")
         #expect(elsewhere.connections == 0)
         await network.shutdown()
@@ -253,8 +269,131 @@ struct IdentityProvider {
         let head = HTTPRequest(
             method: .get, scheme: nil, authority: nil, path: "/",
             headerFields: [.authorization: "Bearer \(try provider.token(Self.good))"])
-        await #expect(throws: BFFError.identityUnavailable) {
+        await #expect(throws: BFFError.identityUnavailable(retryAfter: 1)) {
             try await authenticator.subject(of: Caller(head: head, peer: .unix))
         }
+    }
+
+    // MARK: - Keys that come and go (I13)
+
+    /// Where the provider's keys are, and a door before them.
+    private final class KeySource: Sendable {
+        let document: Mutex<[UInt8]?>
+        let fetches = Mutex(0)
+        private let isOpen = Mutex(true)
+
+        init(_ document: [UInt8]?) { self.document = Mutex(document) }
+
+        func open(_ isOpen: Bool) { self.isOpen.withLock { $0 = isOpen } }
+
+        func fetch() async -> [UInt8]? {
+            fetches.withLock { $0 += 1 }
+            while !isOpen.withLock(\.self) { await Task.yield() }
+            return document.withLock(\.self)
+        }
+    }
+
+    private func authenticator(_ source: KeySource, _ clock: TestClock) -> JWTAuthenticator {
+        JWTAuthenticator(
+            issuer: "https://id.example", audience: "bff", fetch: { await source.fetch() }, now: { Self.now },
+            time: clock.time, logger: .silent)
+    }
+
+    private func caller(_ token: String) -> Caller {
+        Caller(
+            head: HTTPRequest(
+                method: .get, scheme: nil, authority: nil, path: "/",
+                headerFields: [.authorization: "Bearer \(token)"]), peer: .unix)
+    }
+
+    private func outcome(_ authenticator: JWTAuthenticator, _ token: String) async -> Result<Subject, BFFError> {
+        do throws(BFFError) {
+            return .success(try await authenticator.subject(of: caller(token)))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    @Test("all that come during the first fetch, and after a key change, join one fetch (I13)") func join() async throws
+    {
+        defer { provider.openssl.remove() }
+        let old = Array(#"{"keys":[\#(try provider.ecKey("es"))]}"#.utf8)
+        let source = KeySource(old), clock = TestClock()
+        let authenticator = authenticator(source, clock)
+        let tokens = [try provider.token(Self.good, alg: "ES256", kid: "es"), try provider.token(Self.good)]
+        for (index, token) in tokens.enumerated() {
+            source.open(false)
+            let outcomes = await withTaskGroup(of: Result<Subject, BFFError>.self) { group in
+                for _ in 0..<60 { group.addTask { await outcome(authenticator, token) } }
+                while source.fetches.withLock({ $0 }) <= index { await Task.yield() }
+                for _ in 0..<2000 { await Task.yield() }
+                source.open(true)
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(outcomes.allSatisfy { (try? $0.get().text) == "alice" }, "fetch \(index)")
+            #expect(source.fetches.withLock { $0 } == index + 1)
+            // The provider rolls its keys.
+            source.document.withLock { $0 = try? provider.keySet() }
+            clock.advance(by: 60)
+        }
+    }
+
+    @Test("an emptied key set revokes; one that cannot be read keeps the old (I13, I14)") func emptied() async throws {
+        defer { provider.openssl.remove() }
+        let good = try provider.keySet()
+        let source = KeySource(good), clock = TestClock()
+        let authenticator = authenticator(source, clock)
+        let token = try provider.token(Self.good)
+        #expect(!authenticator.isReady)
+        #expect(try await outcome(authenticator, token).get().text == "alice")
+        #expect(authenticator.isReady)
+        for unreadable in ["", "{}", "<html>", #"{"keys":"none"}"#, #"{"keys":null}"#, "[]"] {
+            source.document.withLock { $0 = Array(unreadable.utf8) }
+            clock.advance(by: 600)
+            await authenticator.reload()
+            #expect(try await outcome(authenticator, token).get().text == "alice", "\(unreadable)")
+        }
+        for empty in [#"{"keys":[]}"#, #"{"keys":[{"kty":"oct","kid":"rs","k":"AAAA"}]}"#] {
+            source.document.withLock { $0 = Array(empty.utf8) }
+            await authenticator.reload()
+            #expect(await outcome(authenticator, token) == .failure(.unauthenticated), "\(empty)")
+            #expect(authenticator.isReady)
+        }
+    }
+
+    @Test("a provider that is away is asked after 1, 2, 4 and up to 60 seconds, and callers know when (I13)")
+    func backOff() async throws {
+        defer { provider.openssl.remove() }
+        let source = KeySource(nil), clock = TestClock()
+        let authenticator = authenticator(source, clock)
+        let token = try provider.token(Self.good)
+        for (count, pause) in [1, 2, 4, 8, 16, 32, 60, 60].enumerated() {
+            for _ in 0..<5 {
+                #expect(await outcome(authenticator, token) == .failure(.identityUnavailable(retryAfter: pause)))
+            }
+            #expect(source.fetches.withLock { $0 } == count + 1)
+            clock.advance(by: Double(pause) - 0.5)
+            #expect(await outcome(authenticator, token) == .failure(.identityUnavailable(retryAfter: 1)))
+            clock.advance(by: 0.5)
+        }
+        source.document.withLock { $0 = try? provider.keySet() }
+        #expect(try await outcome(authenticator, token).get().text == "alice")
+    }
+
+    @Test("keys are fetched at the start and before they are old, and no caller waits (I13)") func ahead() async throws
+    {
+        defer { provider.openssl.remove() }
+        let source = KeySource(nil), clock = TestClock()
+        let authenticator = authenticator(source, clock)
+        let background = try #require(AnyOf([authenticator]).background)
+        let running = Task { await background() }
+        while source.fetches.withLock({ $0 }) < 3 { await Task.yield() }
+        #expect(!AnyOf([authenticator]).isReady)
+        source.document.withLock { $0 = try? provider.keySet() }
+        while !AnyOf([authenticator]).isReady { await Task.yield() }
+        let fetched = source.fetches.withLock { $0 }
+        while source.fetches.withLock({ $0 }) < fetched + 3 { await Task.yield() }
+        running.cancel()
+        await running.value
     }
 }

@@ -19,10 +19,16 @@ import Testing
         #expect(one.key.hasPrefix("sbk_") && one.key.count == 68)
     }
 
+    @Test("a file without a key is one in which no key is known (I14)", arguments: ["", "\n", "# one a b\n"])
+    func empty(text: String) throws {
+        let keys = try ServiceKeys(text)
+        #expect(keys.isEmpty && keys.name(of: make("one", 1).key) == nil)
+    }
+
     @Test func `a file that cannot be read is refused, with the line`() {
         let good = make("one", 1).line
         for (text, line) in [
-            ("", 0), ("# nothing\n", 0), ("one two\n", 1), ("\(good)\n\(good)", 2), ("\(good)\nx yy zz", 2),
+            ("one two\n", 1), ("\(good)\n\(good)", 2), ("\(good)\nx yy zz", 2),
             (good.replacing("one", with: "o/e"), 1), (String(good.dropLast(2)), 1), ("a 00 \(good.suffix(64))", 1),
         ] {
             do throws(ServiceKeys.Malformed) {

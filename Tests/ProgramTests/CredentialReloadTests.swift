@@ -21,24 +21,42 @@ import Testing
                 }
             ])
         let client = FlatpeakClient.scripted(upstream, keys: ["old-key-1"])
-        // What the file holds at start and at each of the triggers.
+        // What the file holds at each of the triggers.
         let contents: [String?] = ["old-key-1", "old-key-1", nil, "bad-key-1", "bad-key-1", "new-key-1", "new-key-1"]
         let reads = Mutex(contents[...])
         let reload = CredentialReload(
-            flatpeak: client,
-            read: { () throws(Settings.Invalid) in
+            flatpeak: client, inUse: Credentials(account: Secret("acc_1"), keys: [Secret("old-key-1")]),
+            read: { (_) throws(Settings.Invalid) in
                 guard let key = reads.withLock({ $0.popFirst() ?? nil }) else {
                     throw Settings.Invalid(problems: ["FLATPEAK_API_KEY: is empty"])
                 }
                 return Credentials(account: Secret("acc_1"), keys: [Secret(key)])
             }, logger: .silent)
-        let (triggers, trigger) = AsyncThrowingStream<Void, any Error>.makeStream()
-        for _ in contents.dropFirst() { trigger.yield() }
+        let (triggers, trigger) = AsyncThrowingStream<CredentialReload.Trigger, any Error>.makeStream()
+        for _ in contents { trigger.yield(.tick) }
         trigger.finish()
         await reload.run(triggers: triggers)
         #expect(
             upstream.requests("login").map { $0.header("authorization") }
                 == ["bad-key-1", "bad-key-1", "new-key-1"].map { Basic.of($0) })
+    }
+
+    @Test("credentials that were replaced while the service started are taken up (I16)")
+    func replacedAtStart() async throws {
+        let upstream = ScriptedUpstream()
+        upstream.on("login", [{ _ in .success(.json(#"{"bearer_token":"b","expires_in":3600}"#)) }])
+        // The client was made with the old key; the file holds the new one ever since.
+        let reload = CredentialReload(
+            flatpeak: FlatpeakClient.scripted(upstream, keys: ["old-key-1"]),
+            inUse: Credentials(account: Secret("acc_1"), keys: [Secret("old-key-1")]),
+            read: { (_) throws(Settings.Invalid) in
+                Credentials(account: Secret("acc_1"), keys: [Secret("new-key-1")])
+            }, logger: .silent)
+        let (triggers, trigger) = AsyncThrowingStream<CredentialReload.Trigger, any Error>.makeStream()
+        for _ in 0..<3 { trigger.yield(.hangup) }
+        trigger.finish()
+        await reload.run(triggers: triggers)
+        #expect(upstream.requests("login").map { $0.header("authorization") } == [Basic.of("new-key-1")])
     }
 }
 

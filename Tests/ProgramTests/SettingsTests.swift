@@ -91,6 +91,8 @@ import Testing
         ("FLATPEAK_API_URL", "https://api.flatpeak.com/", true),
         ("FLATPEAK_API_URL", "https://api.flatpeak.com/v1", false),
         ("FLATPEAK_API_URL", "https://a:b@api.flatpeak.com", false), ("FLATPEAK_API_URL", "api.flatpeak.com", false),
+        ("FLATPEAK_API_URL", "https://api.flatpeak.com:65536", false),
+        ("FLATPEAK_API_URL", "https://api.flatpeak.com:9223372036854775807", false),
         ("FLATPEAK_API_URL", "http://127.0.0.1:8090", true), ("FLATPEAK_API_URL", "http://[::1]:8090", true),
         ("FLATPEAK_API_URL", "http://127.0.0.1.evil.example", false), ("FLATPEAK_API_URL", "ftp://x", false),
         ("FLATPEAK_CONNECT_URL", "http://localhost:8080", false), ("FLATPEAK_VERSION", "2023-01-01", false),

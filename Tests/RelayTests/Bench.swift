@@ -28,7 +28,7 @@ struct Bench {
         var readsPlain = true
         /// Nil for that of the staged upstream.
         var connectURL: String?
-        var certificateAuthorities: String?
+        var certificateAuthorities: [UInt8]?
         var upstreamTLS: NIOSSLContext?
         var authenticator: any Authenticator = DevAuthenticator()
         var tracer: SpanTracer?

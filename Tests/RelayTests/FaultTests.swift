@@ -1,3 +1,4 @@
+import Foundation
 import Core
 import Flatpeak
 import Gateway
@@ -316,7 +317,10 @@ import Testing
         for isTrusted in [true, false] {
             var setup = Bench.Setup()
             setup.upstreamTLS = server
-            if isTrusted { setup.certificateAuthorities = "\(openssl.folder)/cert.pem" }
+            if isTrusted {
+                let pem = try Data(contentsOf: URL(filePath: "\(openssl.folder)/cert.pem"))
+                setup.certificateAuthorities = Array(pem)
+            }
             try await Bench.run(setup) { bench in
                 let session = try await bench.mint()
                 let client = try await bench.client()

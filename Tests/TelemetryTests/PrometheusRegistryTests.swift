@@ -46,6 +46,38 @@ import Testing
         }
     }
 
+    @Test("no duration that is recorded traps or hides the others (I1)", arguments: [Int64.max, .min, -1])
+    func durationsSaturate(nanoseconds: Int64) {
+        let timer = Timer(label: "connect_bff_webhook_lag_seconds", factory: registry)
+        timer.record(duration: .seconds(2))
+        for _ in 0..<500 { timer.recordNanoseconds(nanoseconds) }
+        // From year 1 to today.
+        timer.record(duration: .seconds(63_900_000_000))
+        timer.recordNanoseconds(.max)
+        #expect(line("connect_bff_webhook_lag_seconds_count")?.hasSuffix(" 503") == true)
+        let sum = line("connect_bff_webhook_lag_seconds_sum")?.split(separator: " ").last.flatMap { Double($0) }
+        #expect(sum.map { $0 > 0 && $0 <= 0x1p63 / 1e9 } == true, "\(sum ?? -1)")
+    }
+
+    @Test("a counter stays at its largest number (I1)") func countersSaturate() {
+        let counter = counter("connect_bff_mints_total")
+        for _ in 0..<3 { counter.increment(by: Int64.max) }
+        #expect(line("connect_bff_mints_total") == "connect_bff_mints_total 9223372036854775807")
+        counter.increment()
+        #expect(line("connect_bff_mints_total") == "connect_bff_mints_total 9223372036854775807")
+    }
+
+    @Test(
+        "a gauge takes any number (I1)",
+        arguments: [Double.nan, .infinity, -.infinity, 1e308, -1e308, .leastNonzeroMagnitude, 0x1p63])
+    func gauges(value: Double) {
+        let gauge = Meter(label: "connect_bff_requests_under_way", factory: registry)
+        gauge.set(value)
+        gauge.increment(by: value)
+        gauge.decrement(by: value)
+        #expect(line("connect_bff_requests_under_way ") != nil)
+    }
+
     @Test func `a counter without labels is there before it counts`() {
         #expect(line("connect_bff_mints_total") == "connect_bff_mints_total 0")
     }

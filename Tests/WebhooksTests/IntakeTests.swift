@@ -105,6 +105,21 @@ import Testing
         #expect(station.webhooks.facts.keysAgeSeconds.map { $0 < 631 } == true)
     }
 
+    @Test("an emptied key set takes all keys back; one that cannot be read takes none (I13, I14)")
+    func emptied() async throws {
+        let station = try Station()
+        #expect(try await station.deliver(Station.event("evt_1")) == nil)
+        station.keyServer.keys = nil
+        station.clock.advance(by: 600)
+        await station.webhooks.keys.refresh()
+        #expect(try await station.deliver(Station.event("evt_2")) == nil)
+        station.keyServer.keys = []
+        station.clock.advance(by: 600)
+        await station.webhooks.keys.refresh()
+        #expect(try await station.deliver(Station.event("evt_3")) == .signatureInvalid)
+        #expect(station.webhooks.facts.lastRefusal == "unknown_key")
+    }
+
     // MARK: - Late
 
     @Test("S43: what is late is taken when Flatpeak's API confirms it, or when it was acknowledged before")
@@ -227,5 +242,21 @@ import Testing
                 signatures: [signature], timestamps: good.timestamps, keyIDs: good.keyIDs, body: good.body)
             #expect(await station.take(forged) == .signatureInvalid)
         }
+    }
+
+    @Test(
+        "an event of any time is acknowledged, and its lag is a number (I1)",
+        arguments: [
+            "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "99999-01-01T00:00:00Z", "0000-00-00T00:00:00Z",
+            "-9999-01-01T00:00:00Z", "9223372036854775807-01-01T00:00:00Z", "2026-13-45T99:99:99Z", "NaN", "",
+        ]) func anyTime(time: String) async throws
+    {
+        let station = try Station()
+        await station.webhooks.keys.refresh()
+        let body = #"{"id":"evt_1","type":"customer.update","time_created":"\#(time)"}"#
+        #expect(try await station.deliver(body) == nil)
+        let lag = try #require(station.webhooks.facts.lagSeconds)
+        #expect(lag.isFinite)
+        #expect(throws: Never.self) { try JSONEncoder().encode(station.webhooks.facts) }
     }
 }

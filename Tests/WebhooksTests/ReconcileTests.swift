@@ -188,13 +188,13 @@ final class EventList: Sendable {
                 next += 1
             }
             let top = list.first
-            var isDone = false
-            while !isDone {
+            var step = EventWalk.Step.next
+            while step == .next {
                 let start =
                     walk.cursor.flatMap { cursor in list.firstIndex { "e\($0)" == cursor.text } }.map { $0 + 1 } ?? 0
                 let page = list[start...].prefix(Int.random(in: 1...10, using: &generator))
                 read.formUnion(page)
-                isDone = walk.read(
+                step = walk.read(
                     page.map { .init(id: EventID("e\($0)"), createdAt: nil) },
                     hasMore: start + page.count < list.count, at: Date(timeIntervalSince1970: 0))
                 if Int.random(in: 0..<4, using: &generator) == 0 {
@@ -209,19 +209,197 @@ final class EventList: Sendable {
                 #expect(read.isSuperset(of: list.filter { $0 <= top ?? -1 }), "seed \(seed)")
             }
         }
-        var isDone = false
         for _ in 0..<2 {
-            isDone = false
-            while !isDone {
+            var step = EventWalk.Step.next
+            while step == .next {
                 let start =
                     walk.cursor.flatMap { cursor in list.firstIndex { "e\($0)" == cursor.text } }.map { $0 + 1 } ?? 0
                 let page = list[start...].prefix(7)
                 read.formUnion(page)
-                isDone = walk.read(
+                step = walk.read(
                     page.map { .init(id: EventID("e\($0)"), createdAt: nil) },
                     hasMore: start + page.count < list.count, at: Date(timeIntervalSince1970: 0))
             }
         }
         #expect(read == Set(list))
+    }
+
+    // MARK: - What is wrong with a list (I15)
+
+    /// A list of events, newest first, and what is wrong with it.
+    private struct BadList {
+        var events: [EventWalk.Seen]
+        /// Events after which the list gives nothing.
+        var refused: Set<EventID> = []
+        /// Events after which it gives an empty page that has more.
+        var empty: Set<EventID> = []
+        /// Whether every cursor gives the first page.
+        var ignoresCursor = false
+        var saysMore = false
+
+        /// Walks until an end.
+        /// - Returns: What was read, and how many pages were asked for.
+        func walk(_ walk: inout EventWalk, at now: Date, limit: Int = 10) throws -> (
+            read: Set<EventID>, asked: Int, end: EventWalk.Step
+        ) {
+            var read: Set<EventID> = [], asked = 0, step = EventWalk.Step.next
+            while step == .next {
+                asked += 1
+                try #require(asked < 10_000, "it never ends")
+                // The next process has what was kept.
+                walk = try JSONDecoder().decode(EventWalk.self, from: JSONEncoder().encode(walk))
+                let cursor = ignoresCursor ? nil : walk.cursor
+                if let cursor, refused.contains(cursor) {
+                    step = walk.refused()
+                    continue
+                }
+                if let cursor, empty.contains(cursor) {
+                    step = walk.read([], hasMore: true, at: now)
+                    continue
+                }
+                let start = cursor.flatMap { cursor in events.firstIndex { $0.id == cursor } }.map { $0 + 1 } ?? 0
+                let page = events[start...].prefix(limit)
+                read.formUnion(page.compactMap(\.id))
+                step = walk.read(
+                    Array(page), hasMore: saysMore || start + page.count < events.count, at: now)
+            }
+            return (read, asked, step)
+        }
+    }
+
+    private static let now = Date(timeIntervalSince1970: 1_800_000_000)
+
+    private func events(_ count: Int, every seconds: TimeInterval = 60) -> [EventWalk.Seen] {
+        (0..<count).map {
+            .init(id: EventID("evt_\($0)"), createdAt: Self.now - Double($0) * seconds)
+        }
+    }
+
+    @Test(
+        "one wrong date hides no event (I15)",
+        arguments: [
+            Date.distantPast, .distantFuture, Date(timeIntervalSince1970: -62_135_769_600),
+            Date(timeIntervalSince1970: 0), Date(timeIntervalSince1970: 1e300), Date(timeIntervalSince1970: -1e300),
+        ], [0, 5, 9, 10, 349])
+    func wrongDate(date: Date, at index: Int) throws {
+        var list = BadList(events: events(350, every: 1))
+        list.events[index] = .init(id: list.events[index].id, createdAt: date)
+        for limit in [1, 10, 100] {
+            var walk = EventWalk(at: Self.now)
+            let (read, _, end) = try list.walk(&walk, at: Self.now, limit: limit)
+            #expect(read.count == 350 && end == .done, "\(limit) a page")
+        }
+    }
+
+    @Test("what was before the service is not read (I15)") func old() throws {
+        var walk = EventWalk(at: Self.now)
+        let list = BadList(events: events(10_000))
+        let (read, asked, end) = try list.walk(&walk, at: Self.now)
+        #expect(end == .done && asked == 8, "an hour is six pages, of which the last ends on the bound")
+        #expect(read.count == 80)
+    }
+
+    @Test("an event that is no cursor is passed (I15)", arguments: [false, true]) func noCursor(isEmpty: Bool) throws {
+        var list = BadList(events: events(350, every: 1))
+        let bad = Set([9, 10, 99, 200].map { list.events[$0].id }.compactMap(\.self))
+        if isEmpty { list.empty = bad } else { list.refused = bad }
+        var walk = EventWalk(at: Self.now)
+        let (read, asked, end) = try list.walk(&walk, at: Self.now)
+        #expect(read.count == 350 && end == .done)
+        #expect(asked < 45)
+    }
+
+    @Test("a list that cannot be read on is given up, tried again, and passed over at last (I15)") func stuck() throws {
+        var list = BadList(events: events(100, every: 1))
+        list.refused = Set(list.events[17...19].compactMap(\.id))
+        var walk = EventWalk(at: Self.now)
+        for round in 1...EventWalk.mostAbandoned {
+            let (read, asked, end) = try list.walk(&walk, at: Self.now)
+            #expect(read.count == 20 && asked <= 10)
+            #expect(end == (round < EventWalk.mostAbandoned ? .abandon : .done))
+            #expect((walk.done == list.events[0].id) == (end == .done))
+            #expect(walk.cursor == nil, "the next walk begins at the newest")
+        }
+        // It goes on with what is new.
+        list.events.insert(.init(id: EventID("evt_new"), createdAt: Self.now), at: 0)
+        let (read, asked, end) = try list.walk(&walk, at: Self.now)
+        #expect(asked == 1 && end == .done && read.count == 10)
+    }
+
+    @Test("pages that come again, in a circle or without an end, end a walk (I15)") func circles() throws {
+        var list = BadList(events: events(100, every: 1))
+        list.ignoresCursor = true
+        var walk = EventWalk(at: Self.now)
+        #expect(try list.walk(&walk, at: Self.now).asked < 20)
+
+        list.ignoresCursor = false
+        list.saysMore = true
+        for _ in 0..<EventWalk.mostAbandoned { #expect(try list.walk(&walk, at: Self.now).asked < 60) }
+        #expect(walk.done == list.events[0].id)
+
+        // A circle of five pages.
+        walk = EventWalk(at: Self.now)
+        let pages = (0..<5).map { page in
+            (0..<10).map { EventWalk.Seen(id: EventID("evt_\(page)_\($0)"), createdAt: nil) }
+        }
+        var asked = 0
+        while walk.read(pages[asked % 5], hasMore: true, at: Self.now) == .next { asked += 1 }
+        #expect(asked < 100)
+
+        // New events without an end.
+        walk = EventWalk(at: Self.now)
+        asked = 0
+        var step = EventWalk.Step.next
+        while step == .next {
+            step = walk.read([.init(id: EventID("evt_\(asked)"), createdAt: Self.now)], hasMore: true, at: Self.now)
+            asked += 1
+        }
+        #expect(asked == EventWalk.mostPages && step == .done)
+    }
+
+    @Test("an empty list, and one that only says that it has more (I15)") func empty() {
+        var walk = EventWalk(at: Self.now)
+        #expect(walk.read([], hasMore: false, at: Self.now) == .done)
+        for _ in 0..<10 { #expect(walk.read([], hasMore: true, at: Self.now) == .abandon) }
+        #expect(walk.read([.init(id: nil, createdAt: Self.now)], hasMore: true, at: Self.now) == .abandon)
+    }
+
+    @Test("the bookmark of an older release is read") func olderBookmark() throws {
+        let text = #"{"done":"evt_1","since":1000,"walk":{"top":"evt_9","below":"evt_5"}}"#
+        var walk = try JSONDecoder().decode(EventWalk.self, from: Data(text.utf8))
+        #expect(walk.cursor?.text == "evt_5")
+        #expect(walk.refused() == .next && walk.cursor == nil)
+        let done = try #require(EventID("evt_1"))
+        #expect(walk.read([.init(id: done, createdAt: nil)], hasMore: true, at: Self.now) == .done)
+    }
+
+    @Test("whatever is wrong with single events, all are read in bounded many pages (I15)", arguments: 0..<100)
+    func badLists(seed: Int) throws {
+        var list = BadList(events: events(Int.random(in: 1...400), every: 1))
+        var generator = SystemRandomNumberGenerator()
+        var last = -3
+        for index in list.events.indices where index - last > 2 && Int.random(in: 0..<8, using: &generator) == 0 {
+            last = index
+            let event = list.events[index]
+            switch Int.random(in: 0..<4, using: &generator) {
+            case 0: list.events[index] = .init(id: event.id, createdAt: .distantPast)
+            case 1: list.events[index] = .init(id: event.id, createdAt: .distantFuture)
+            case 2: list.refused.formUnion([event.id].compactMap(\.self))
+            default: list.empty.formUnion([event.id].compactMap(\.self))
+            }
+        }
+        var walk = EventWalk(at: Self.now)
+        let (read, asked, end) = try list.walk(&walk, at: Self.now, limit: Int.random(in: 4...100, using: &generator))
+        #expect(end == .done && read == Set(list.events.compactMap(\.id)))
+        #expect(asked <= 2 + list.events.count)
+    }
+
+    @Test("a cursor that is answered with 404 is asked for once (I15)") func cursorNotFound() async throws {
+        let station = try Station(), list = EventList()
+        list.serve(station.upstream) { page in page == 2 ? .json(#"{"message":"Not Found"}"#, status: 404) : nil }
+        for number in 0..<250 { list.add("evt_\(number)", at: station.clock.wall) }
+        try await station.webhooks.reconcile.walk()
+        #expect(try await received(station, (0..<250).map { "evt_\($0)" }) == 250)
+        #expect(list.pages == 4)
     }
 }

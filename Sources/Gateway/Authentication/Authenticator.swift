@@ -13,12 +13,18 @@ package protocol Authenticator: Sendable {
     func isAddressed(by caller: Caller) -> Bool
     /// Whether the caller is proven to be the integrator's own backend, whose word about a trace is taken.
     func isOwnBackend(_ caller: Caller) -> Bool
+    /// Whether callers can be told apart at all now; once true it stays true.
+    var isReady: Bool { get }
+    /// What keeps it going as long as the service runs; it ends when cancelled. Nil when there is nothing to do.
+    var background: (@Sendable () async -> Void)? { get }
     /// - Throws: `unauthenticated`; why is for the log, never for the caller. Or `identityUnavailable`.
     func subject(of caller: Caller) async throws(BFFError) -> Subject
 }
 
 extension Authenticator {
     package func isOwnBackend(_ caller: Caller) -> Bool { false }
+    package var isReady: Bool { true }
+    package var background: (@Sendable () async -> Void)? { nil }
 }
 
 /// Who is at the other end of the connection, and what they said.
@@ -59,6 +65,18 @@ package struct AnyOf: Authenticator {
 
     package func isOwnBackend(_ caller: Caller) -> Bool {
         authenticators.contains { $0.isOwnBackend(caller) }
+    }
+
+    package var isReady: Bool { authenticators.allSatisfy(\.isReady) }
+
+    package var background: (@Sendable () async -> Void)? {
+        let work = authenticators.compactMap(\.background)
+        guard !work.isEmpty else { return nil }
+        return {
+            await withDiscardingTaskGroup { group in
+                for work in work { group.addTask { await work() } }
+            }
+        }
     }
 
     package func subject(of caller: Caller) async throws(BFFError) -> Subject {

@@ -1,51 +1,65 @@
 package import Core
+package import Flatpeak
 package import FoundationEssentials
 package import HTTPTypes
 package import Logging
+import Metrics
 import Resilience
-import Synchronization
 
 /// Believes the bearer of the app's own identity provider.
 package final class JWTAuthenticator: Authenticator {
     private let expected: JSONWebToken.Expectations
-    private let fetch: @Sendable () async -> [UInt8]?
+    private let known: RefreshedKeys<VerificationKeys>
     private let now: @Sendable () -> Date
-    private let monotonic: @Sendable () -> ContinuousClock.Instant
     private let logger: Logger
-    private let state = Mutex(State())
-    private let flight = SingleFlight<Int, Void>()
     package let headers: [HTTPField.Name] = []
 
-    private struct State {
-        var keys: VerificationKeys?
-        var fetchedAt: ContinuousClock.Instant?
-        var triedAt: ContinuousClock.Instant?
-    }
-
-    /// How long keys that were fetched are good; the last good ones stay when new ones cannot be had.
+    /// How long keys that were fetched are as good as new.
     package static let remoteKeysLife = Duration.seconds(600)
-    /// However many unknown key ids come, keys are asked for at most this often.
-    private static let longestPause = Duration.seconds(60)
-    private let keysLife: Duration
+    /// Unknown key ids cause at most one fetch in this time.
+    private static let longestInterval = Duration.seconds(60)
 
     /// - Parameters:
     ///   - issuer: What `iss` must be, to the letter.
     ///   - audience: What must be in `aud`.
-    ///   - keysLife: How long keys that were read are good.
+    ///   - keysLife: How long keys that were read are as good as new.
     ///   - fetch: Reads the provider's JWK set from its one place; nil when that fails.
     package init(
         issuer: String, audience: String, keysLife: Duration = remoteKeysLife,
         fetch: @escaping @Sendable () async -> [UInt8]?,
-        now: @escaping @Sendable () -> Date,
-        monotonic: @escaping @Sendable () -> ContinuousClock.Instant = { .now }, logger: Logger
+        now: @escaping @Sendable () -> Date, time: UpstreamTime = .real, logger: Logger
     ) {
         expected = .init(issuer: issuer, audience: audience)
-        self.keysLife = keysLife
-        self.fetch = fetch
         self.now = now
-        self.monotonic = monotonic
         self.logger = logger
+        known = RefreshedKeys(
+            .init(life: keysLife, interval: min(keysLife, Self.longestInterval)), time: time,
+            read: {
+                guard let jwks = await fetch(), let keys = try? VerificationKeys(jwks: jwks) else { return nil }
+                if keys.isEmpty {
+                    logger.error("the identity provider's key set holds no usable key: every token is refused")
+                } else if keys.skipped > 0 {
+                    logger.notice(
+                        "keys of the identity provider were skipped", metadata: ["bff.count": "\(keys.skipped)"])
+                }
+                return keys
+            },
+            failed: { isAlarm in
+                Counter(label: "connect_bff_identity_key_failures_total").increment()
+                logger.log(
+                    level: isAlarm ? .error : .debug,
+                    "the identity provider's keys cannot be read; the last good ones stay in use for a day")
+            })
     }
+
+    /// Without keys that were read once, nobody can be known.
+    package var isReady: Bool { known.wereRead }
+
+    /// Keeps the keys fresh until cancelled.
+    package var background: (@Sendable () async -> Void)? { { [known] in await known.run() } }
+
+    /// Reads the keys now, since their source is said to have changed.
+    package func reload() async { await known.reload() }
 
     package func provesSender(_ caller: Caller) -> Bool { true }
 
@@ -56,14 +70,11 @@ package final class JWTAuthenticator: Authenticator {
 
     package func subject(of caller: Caller) async throws(BFFError) -> Subject {
         guard let token = caller.bearer else { throw .unauthenticated }
-        await refresh { [keysLife] state, now in
-            state.keys == nil || state.fetchedAt.map { $0.duration(to: now) >= keysLife } ?? true
-        }
         do throws(JSONWebToken.Flaw) {
             return try judge(token)
         } catch .unknownKey {
             // The provider may have rolled its keys.
-            await refresh { _, _ in true }
+            guard await known.refresh() else { throw .identityUnavailable(retryAfter: 1) }
         } catch {
             throw refusal(error)
         }
@@ -71,40 +82,13 @@ package final class JWTAuthenticator: Authenticator {
     }
 
     private func judge(_ token: String) throws(JSONWebToken.Flaw) -> Subject {
-        guard let keys = state.withLock({ $0.keys }) else { throw .unknownKey }
+        guard let keys = known.keys else { throw .unknownKey }
         return try JSONWebToken.subject(of: token, under: keys, expected, at: now())
     }
 
     private func refusal(_ flaw: JSONWebToken.Flaw) -> BFFError {
-        guard state.withLock({ $0.keys != nil }) else { return .identityUnavailable }
+        guard known.keys != nil else { return .identityUnavailable(retryAfter: known.retryAfter) }
         logger.info("a bearer was refused", metadata: ["bff.why": "\(flaw.rawValue)"])
         return .unauthenticated
-    }
-
-    /// Asks for the keys if `isWanted` says so and the last try is long enough ago; once for all who wait.
-    private func refresh(_ isWanted: @escaping @Sendable (State, ContinuousClock.Instant) -> Bool) async {
-        let isDue: @Sendable () -> Bool = { [self] in
-            state.withLock { state in
-                let now = monotonic()
-                guard isWanted(state, now) else { return false }
-                return state.triedAt.map { $0.duration(to: now) >= min(keysLife, Self.longestPause) } ?? true
-            }
-        }
-        guard isDue() else { return }
-        await flight.value(for: 0) { [self] in
-            guard isDue() else { return }
-            state.withLock { $0.triedAt = monotonic() }
-            guard let jwks = await fetch(), let keys = try? VerificationKeys(jwks: jwks) else {
-                logger.error("the identity provider's keys cannot be read; the last good ones stay in use")
-                return
-            }
-            if keys.skipped > 0 {
-                logger.notice("keys of the identity provider were skipped", metadata: ["bff.count": "\(keys.skipped)"])
-            }
-            state.withLock { state in
-                state.keys = keys
-                state.fetchedAt = monotonic()
-            }
-        }
     }
 }

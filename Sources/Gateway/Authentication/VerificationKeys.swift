@@ -26,7 +26,9 @@ package struct VerificationKeys: Sendable {
     package let skipped: Int
 
     /// Reads a JWK set, one key at a time: an unfamiliar key must not take the familiar ones with it.
-    /// - Throws: ``Unusable`` when it is no JWK set, or none of its keys can be used.
+    ///
+    /// A set without a key that can be used is a set: its owner took all keys back.
+    /// - Throws: ``Unusable`` when it is no JWK set.
     package init(jwks: [UInt8]) throws(Unusable) {
         struct Set: Decodable { let keys: [Lenient] }
         guard let set = try? JSONDecoder().decode(Set.self, from: Data(jwks)) else { throw Unusable() }
@@ -37,13 +39,14 @@ package struct VerificationKeys: Sendable {
             if keys.updateValue(key, forKey: id) != nil { twice.insert(id) }
         }
         for id in twice { keys[id] = nil }
-        guard !keys.isEmpty else { throw Unusable() }
         self.keys = keys
         skipped = set.keys.count - keys.count
     }
 
-    /// The set holds no key that can be used.
+    /// The document is no JWK set.
     package struct Unusable: Error {}
+
+    package var isEmpty: Bool { keys.isEmpty }
 
     enum Verdict { case good, bad, unknownKey }
 

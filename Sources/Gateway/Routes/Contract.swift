@@ -7,20 +7,20 @@ extension Route {
     /// Every route that `openapi.yaml` describes.
     package static func contract(
         sessions: Sessions, ledger: SessionLedger, reads: LocationReads, flatpeak: FlatpeakClient,
-        webhooks: Webhooks, now: @escaping @Sendable () -> Date, isEnding: @escaping @Sendable () -> Bool = { false }
+        webhooks: Webhooks, now: @escaping @Sendable () -> Date, isReady: @escaping @Sendable () -> Bool = { true }
     ) -> [Route] {
         [
             mint(sessions), session(sessions, now: now), sessionEvents(sessions, now: now), callback(sessions),
             locations(sessions), forgetLocation(sessions), locationStatus(reads), prices(reads), tariffs(reads),
             delivery(webhooks), document,
-        ] + relay + probes(flatpeak: flatpeak, ledger: ledger, isEnding: isEnding)
+        ] + relay + probes(flatpeak: flatpeak, ledger: ledger, isReady: isReady)
     }
 
     /// `GET /livez` and `GET /readyz`.
-    /// - Parameter isEnding: Whether the process was told to stop.
+    /// - Parameter isReady: Whether the rest of the process may be sent requests.
     package static func probes(
-        flatpeak: FlatpeakClient, ledger: SessionLedger, isEnding: @escaping @Sendable () -> Bool
+        flatpeak: FlatpeakClient, ledger: SessionLedger, isReady: @escaping @Sendable () -> Bool
     ) -> [Route] {
-        probes(isReady: { flatpeak.isReady && !isEnding() }, storeDebt: { ledger.debt })
+        probes(isReady: { flatpeak.isReady && isReady() }, storeDebt: { ledger.debt })
     }
 }

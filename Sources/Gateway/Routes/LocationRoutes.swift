@@ -62,7 +62,7 @@ extension Reply {
     /// What was read; `Age` says when it is not from now.
     fileprivate init(_ found: LocationReads.Found) {
         self = .json(found.action.map { found.body.adding("action_required", $0.rawValue) } ?? found.body)
-        if let age = found.age { headers[.age] = String(age.components.seconds) }
+        if let age = found.age { headers[.age] = String(age.saturatingWholeSeconds) }
     }
 }
 

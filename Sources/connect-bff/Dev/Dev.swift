@@ -3,6 +3,7 @@ import Core
 import Flatpeak
 import FoundationEssentials
 import Gateway
+import Glibc
 import Keys
 import Logging
 import Metrics
@@ -53,7 +54,18 @@ struct Dev: AsyncParsableCommand {
         try OpenSSL.requireUsable()
         let metrics = PrometheusRegistry()
         MetricsSystem.bootstrap(metrics)
-        let log = TextLog(isColoured: StandardStream.errorIsTerminal) { StandardStream.error($0) }
+        signal(SIGPIPE, SIG_IGN)
+        let isColoured = StandardStream.errorIsTerminal
+        let errors = LogWriter(to: STDERR_FILENO) {
+            TextLog(isColoured: isColoured, write: { _ in }).dropped($0)
+        }
+        let output = LogWriter(to: STDOUT_FILENO) { _ in [] }
+        let flush: @Sendable () -> Void = {
+            errors.finish()
+            output.finish()
+        }
+        defer { flush() }
+        let log = TextLog(isColoured: isColoured) { errors.add(Array($0.utf8)) }
         var logger = Logger(label: "connect-bff") { _ in TextLogHandler(log) }
         logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
 
@@ -90,12 +102,13 @@ struct Dev: AsyncParsableCommand {
             authenticator: DevAuthenticator(),
             // A developer's loops and fuzzers are welcome.
             trustedProxies: TrustedProxies([], unix: false), limits: RateLimits(), store: store, logger: logger,
-            metrics: metrics, requestLog: Serve.requestLog(from: logger.logLevel, log.add))
+            metrics: metrics, requestLog: Serve.requestLog(from: logger.logLevel, log.add), flush: flush)
         do {
             try await service.run(
                 pages: DevPage.routes + [LaunchPage.route],
                 listening: {
-                    StandardStream.output(Welcome.text(publicURL: publicURL, adminPort: adminPort, sandbox: addresses))
+                    output.add(
+                        Array(Welcome.text(publicURL: publicURL, adminPort: adminPort, sandbox: addresses).utf8))
                 })
         } catch {
             await sandbox?.stop()

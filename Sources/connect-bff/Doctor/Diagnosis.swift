@@ -161,7 +161,7 @@ struct Diagnosis {
         }
         fail(
             .clock,
-            "this machine's clock is \(Int(abs(ahead).rounded())) s \(ahead > 0 ? "ahead of" : "behind") Flatpeak's: "
+            "this machine's clock is \(Int(saturating: abs(ahead).rounded())) s \(ahead > 0 ? "ahead of" : "behind") Flatpeak's: "
                 + "webhooks and bearers are refused as too old, or as not valid yet",
             "turn on time synchronisation: `timedatectl set-ntp true`, or chrony")
     }

@@ -178,7 +178,7 @@ struct Gatherer {
         // The settings have read a file already.
         guard let jwt, case .url(let url) = jwt.keys else { return jwt == nil ? .unused : .usable }
         guard let jwks = await transport.document(at: url) else { return .unreachable(source: url) }
-        return (try? VerificationKeys(jwks: jwks)) == nil ? .useless(source: url) : .usable
+        return (try? VerificationKeys(jwks: jwks))?.isEmpty == false ? .usable : .useless(source: url)
     }
 
     private func storeTrouble(_ settings: Settings) async -> String? {

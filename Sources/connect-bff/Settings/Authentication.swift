@@ -8,7 +8,7 @@ import Keys
 struct Authentication: Sendable {
     var jwt: JWT?
     var proxy: Proxy?
-    var serviceKeys: KeysFile?
+    var serviceKeys: (file: KeysFile, keys: ServiceKeys)?
 
     struct JWT: Sendable {
         let issuer: String
@@ -18,7 +18,7 @@ struct Authentication: Sendable {
         /// Where the identity provider's keys are.
         enum Source: Sendable {
             case url(String)
-            case file(String)
+            case file(KeysFile)
         }
     }
 
@@ -26,9 +26,10 @@ struct Authentication: Sendable {
         let header: HTTPField.Name
     }
 
+    /// A file of keys by which callers are known, as it was at the start.
     struct KeysFile: Sendable {
         let path: String
-        let keys: ServiceKeys
+        let bytes: [UInt8]
     }
 
     private enum Way: String, CaseIterable { case jwt, proxy, service }
@@ -81,11 +82,11 @@ struct Authentication: Sendable {
             return address.text
         }
         let file = await reader.value(.jwtKeysFile) { (path) throws(SettingsReader.Unfit) in
-            guard let jwks = FileManager.default.contents(atPath: path) else { throw .init("\(path) cannot be read") }
-            guard (try? VerificationKeys(jwks: Array(jwks))) != nil else {
+            let jwks = try SettingsReader.guarded(path, called: path).bytes
+            guard let keys = try? VerificationKeys(jwks: jwks), !keys.isEmpty else {
                 throw .init("\(path) is no JWK set with a key for RS256, PS256, ES256 or EdDSA in it")
             }
-            return path
+            return KeysFile(path: path, bytes: jwks)
         }
         let source: JWT.Source
         switch (url, file) {
@@ -123,26 +124,30 @@ struct Authentication: Sendable {
         return Proxy(header: header)
     }
 
-    private static func serviceKeys(_ reader: inout SettingsReader) async -> KeysFile? {
+    private static func serviceKeys(
+        _ reader: inout SettingsReader
+    ) async -> (file: KeysFile, keys: ServiceKeys)? {
         guard let path = await reader.needed(.serviceKeysFile, for: "service") else { return nil }
         do throws(SettingsReader.Unfit) {
-            return KeysFile(path: path, keys: try keys(in: path))
+            let bytes = try SettingsReader.guarded(path, called: path).bytes
+            let keys = try serviceKeys(bytes, in: path)
+            guard !keys.isEmpty else {
+                throw .init("\(path) names no key; make one with `connect-bff key new NAME`")
+            }
+            return (KeysFile(path: path, bytes: bytes), keys)
         } catch {
             reader.complain(.serviceKeysFile, error.why)
             return nil
         }
     }
 
-    /// Reads a keys file.
-    static func keys(in path: String) throws(SettingsReader.Unfit) -> ServiceKeys {
-        let data = try SettingsReader.guarded(path, called: path).data
+    /// The service keys that a file holds; there may be none.
+    static func serviceKeys(_ bytes: [UInt8], in path: String) throws(SettingsReader.Unfit) -> ServiceKeys {
         do throws(ServiceKeys.Malformed) {
-            return try ServiceKeys(String(decoding: data, as: UTF8.self))
+            return try ServiceKeys(String(decoding: bytes, as: UTF8.self))
         } catch {
             throw .init(
-                error.line == 0
-                    ? "\(path) names no key; make one with `connect-bff key new NAME`"
-                    : "line \(error.line) of \(path) is not NAME SALT HASH; make one with `connect-bff key new NAME`")
+                "line \(error.line) of \(path) is not NAME SALT HASH; make one with `connect-bff key new NAME`")
         }
     }
 }

@@ -3,6 +3,7 @@ import Core
 import Flatpeak
 import FoundationEssentials
 import Gateway
+import Glibc
 import Logging
 import Sessions
 import SystemPackage
@@ -13,7 +14,8 @@ import Webhooks
 /// There is no value of this type that the service cannot run with.
 struct Settings: Sendable {
     let flatpeak: FlatpeakClient.Settings
-    let certificateAuthorities: String?
+    /// Certificates in PEM.
+    let certificateAuthorities: [UInt8]?
     let listen: ListenAddress
     let adminListen: ListenAddress
     let drain: Duration
@@ -78,10 +80,19 @@ struct Settings: Sendable {
             EnvironmentVariablesProvider(environmentVariables: environment, secretsSpecifier: .specific(secrets))
         ]
         if let file {
+            let opened: (descriptor: Int32, mode: Int)
+            do throws(TrustedFile.Unfit) {
+                opened = try TrustedFile.open(file)
+            } catch {
+                throw Invalid(problems: ["--config: \(error.problem(file).why)"])
+            }
+            defer { close(opened.descriptor) }
             do {
+                // The provider opens a path: this one is the file that was checked.
                 providers.append(
                     try await FileProvider<YAMLSnapshot>(
-                        parsingOptions: .init(secretsSpecifier: .all), filePath: FilePath(file)))
+                        parsingOptions: .init(secretsSpecifier: .all),
+                        filePath: FilePath("/proc/self/fd/\(opened.descriptor)")))
             } catch {
                 throw Invalid(problems: ["--config: \(file) cannot be read as YAML"])
             }
@@ -108,8 +119,11 @@ struct Settings: Sendable {
         let mode = await reader.value(.mode, choice(FlatpeakMode.self))
         let certificateAuthorities = await reader.value(.certificateAuthorities) {
             (path) throws(SettingsReader.Unfit) in
-            guard FileManager.default.isReadableFile(atPath: path) else { throw .init("\(path) cannot be read") }
-            return path
+            let certificates = try SettingsReader.guarded(path, called: path).bytes
+            guard HTTPTransport.holdsCertificate(certificates) else {
+                throw .init("\(path) holds no certificate in PEM")
+            }
+            return certificates
         }
         let address = address(unixMode: await reader.value(.listenMode, fileMode) ?? 0)
         let listen = await reader.value(.listen, address)

@@ -134,20 +134,20 @@ struct SettingsReader {
     }
 
     private mutating func contents(of path: String, named twin: String) throws(Unfit) -> String {
-        let (data, mode) = try Self.guarded(path, called: "the file that \(twin) names")
-        if mode & 0o004 != 0 { warnings.append("\(twin): the file may be read by anybody; chmod o-r it") }
+        let file = try Self.guarded(path, called: "the file that \(twin) names")
+        if file.mode & 0o004 != 0 { warnings.append("\(twin): the file may be read by anybody; chmod o-r it") }
         // Editors and `echo` end a file with a line end that belongs to nobody's key.
-        let text = String(decoding: data.prefix(Secret.maximumLength + 2), as: UTF8.self)
+        let text = String(decoding: file.bytes.prefix(Secret.maximumLength + 2), as: UTF8.self)
         return text.hasSuffix("\r\n") || text.hasSuffix("\n") ? String(text.dropLast()) : text
     }
 
-    /// A file that decides who is believed, and its permissions; refused when anybody may write it.
-    static func guarded(_ path: String, called name: String) throws(Unfit) -> (data: Data, mode: Int) {
-        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-        guard let mode = attributes?[.posixPermissions] as? Int, let data = FileManager.default.contents(atPath: path)
-        else { throw Unfit("\(name) cannot be read") }
-        guard mode & 0o002 == 0 else { throw Unfit("\(name) may be written by anybody; chmod o-w it") }
-        return (data, mode)
+    /// Reads a file that decides who is believed; refused when anybody may write it.
+    static func guarded(_ path: String, called name: String) throws(Unfit) -> TrustedFile {
+        do throws(TrustedFile.Unfit) {
+            return try TrustedFile(path)
+        } catch {
+            throw error.problem(name)
+        }
     }
 
     private mutating func text(_ variable: String, isSecret: Bool) async -> String? {

@@ -188,7 +188,7 @@ struct StateSettings: Sendable {
                     atPath: file, contents: Data("\(key)\n".utf8), attributes: [.posixPermissions: 0o600])
             else { throw .init("is not given, and \(file) cannot be written") }
         }
-        let (data, _) = try SettingsReader.guarded(file, called: file)
+        let data = try SettingsReader.guarded(file, called: file).bytes
         guard let key = key(String(decoding: data, as: UTF8.self).filter { !$0.isWhitespace }) else {
             throw .init("\(file) holds no key")
         }

@@ -16,6 +16,9 @@ struct WebAddress: Equatable, Sendable {
             let scheme = parts.scheme?.lowercased()
         else { throw .init("is not an absolute address such as https://example.com") }
         guard parts.user == nil, parts.password == nil else { throw .init("must not hold a user or a password") }
+        guard parts.port.map({ (1...65_535).contains($0) }) ?? true else {
+            throw .init("has a port that is not a number from 1 to 65535")
+        }
         self.text = text
         self.scheme = scheme
         host = parts.host?.lowercased() ?? ""

@@ -1,0 +1,116 @@
+import FoundationEssentials
+import Glibc
+
+/// A file that decides who is believed, or holds a credential.
+///
+/// It is opened once, and what is checked is what is read. Symbolic links are followed: Kubernetes mounts secrets as
+/// links to a folder that it replaces.
+struct TrustedFile {
+    let bytes: [UInt8]
+    /// Its permissions.
+    let mode: Int
+
+    /// The largest file that is read, in bytes.
+    private static let longest = 4 << 20
+
+    /// Why a file is not read.
+    enum Unfit: Error, Equatable {
+        case missing
+        case unreadable
+        case notRegular
+        case tooLong
+        /// Its permissions let everybody change it.
+        case writable
+
+        /// What to do about the file that `name` stands for.
+        func problem(_ name: String) -> SettingsReader.Unfit {
+            switch self {
+            case .missing, .unreadable: .init("\(name) cannot be read")
+            case .notRegular: .init("\(name) is not a regular file")
+            case .tooLong: .init("\(name) is larger than 4 MiB")
+            case .writable: .init("\(name) may be written by anybody; chmod o-w it")
+            }
+        }
+    }
+
+    init(_ path: String) throws(Unfit) {
+        let (descriptor, mode) = try Self.open(path)
+        defer { close(descriptor) }
+        bytes = try Self.contents(of: descriptor)
+        self.mode = mode
+    }
+
+    /// Opens a file that is fit; closing it is the caller's.
+    static func open(_ path: String) throws(Unfit) -> (descriptor: Int32, mode: Int) {
+        // Without O_NONBLOCK the open of a pipe that nothing writes to would never return.
+        let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw errno == ENOENT || errno == ENOTDIR ? .missing : .unreadable }
+        var status = stat()
+        // Safe: it fills the one value that it is given.
+        let isKnown = unsafe fstat(descriptor, &status) == 0
+        let flaw: Unfit? =
+            if !isKnown {
+                .unreadable
+            } else if status.st_mode & S_IFMT != S_IFREG {
+                .notRegular
+            } else {
+                status.st_mode & 0o002 != 0 ? .writable : nil
+            }
+        guard let flaw else { return (descriptor, Int(status.st_mode & 0o7777)) }
+        close(descriptor)
+        throw flaw
+    }
+
+    private static func contents(of descriptor: Int32) throws(Unfit) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = unsafe piece.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw .unreadable }
+            if count == 0 { return bytes }
+            bytes += piece.prefix(count)
+            guard bytes.count <= longest else { throw .tooLong }
+        }
+    }
+}
+
+/// A keys file over its readings: taking the keys away revokes them (I14).
+///
+/// A file that holds text without a key revokes at once; that is for the reader of the text to see. Editors truncate a
+/// file before they write it, so one that is missing or has no bytes revokes at the second reading in a row, or at the
+/// first one that an operator asks for with SIGHUP. A file that cannot be read keeps what was read before.
+struct RevocableFile {
+    private var last: [UInt8]
+    private var wasGone = false
+    private var isAsked = false
+
+    /// - Parameter first: What the file held at the start.
+    init(_ first: [UInt8]) {
+        last = first
+    }
+
+    /// An operator says that the file was changed.
+    mutating func hangUp() {
+        isAsked = true
+    }
+
+    /// What is in force after a reading; no bytes revoke all keys.
+    ///
+    /// Nil when the file cannot be read.
+    mutating func contents(_ reading: Result<[UInt8], TrustedFile.Unfit>) -> [UInt8]? {
+        defer { isAsked = false }
+        switch reading {
+        case .success(let bytes) where !bytes.isEmpty:
+            wasGone = false
+            last = bytes
+        case .success, .failure(.missing):
+            if wasGone || isAsked { last = [] }
+            wasGone = true
+        case .failure:
+            wasGone = false
+            return nil
+        }
+        return last
+    }
+}
