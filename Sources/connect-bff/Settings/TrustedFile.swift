@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import SystemPackage
 
 /// A file that decides who is believed, or holds a credential.
 ///
@@ -45,20 +46,16 @@ struct TrustedFile {
         // Without O_NONBLOCK the open of a pipe that nothing writes to would never return.
         let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw errno == ENOENT || errno == ENOTDIR ? .missing : .unreadable }
-        var status = stat()
-        // Safe: it fills the one value that it is given.
-        let isKnown = unsafe fstat(descriptor, &status) == 0
+        let status = try? FileDescriptor(rawValue: descriptor).stat()
         let flaw: Unfit? =
-            if !isKnown {
-                .unreadable
-            } else if status.st_mode & S_IFMT != S_IFREG {
-                .notRegular
+            if status?.type != .regular {
+                status == nil ? .unreadable : .notRegular
             } else {
-                status.st_mode & 0o002 != 0 ? .writable : nil
+                status?.permissions.contains(.otherWrite) == true ? .writable : nil
             }
-        guard let flaw else { return (descriptor, Int(status.st_mode & 0o7777)) }
+        if flaw == nil, let status { return (descriptor, Int(status.permissions.rawValue)) }
         close(descriptor)
-        throw flaw
+        throw flaw ?? .unreadable
     }
 
     private static func contents(of descriptor: Int32) throws(Unfit) -> [UInt8] {
