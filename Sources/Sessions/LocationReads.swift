@@ -19,8 +19,9 @@ package final class LocationReads: Sendable {
 
     private struct State {
         var cache = ReadCache<Key, Subject, Answer>(budget: LocationReads.cacheBudget, share: LocationReads.cacheShare)
-        /// When something last happened at a location: a read that began before is not kept.
-        var changedAt: [LocationID: ContinuousClock.Instant] = [:]
+        /// The last change at a location, by its number and time: a read that began before it is not kept.
+        var changes: [LocationID: (number: Int, at: ContinuousClock.Instant)] = [:]
+        var changeCount = 0
     }
 
     /// Bytes of answers that are kept, of all users and of one.
@@ -149,10 +150,11 @@ package final class LocationReads: Sendable {
     package func forget(_ location: LocationID) {
         state.withLock { state in
             let now = time.now()
-            if state.changedAt.count >= 10_000 {
-                state.changedAt = state.changedAt.filter { $0.value.duration(to: now) < Self.longestRead }
+            if state.changes.count >= 10_000 {
+                state.changes = state.changes.filter { $0.value.at.duration(to: now) < Self.longestRead }
             }
-            state.changedAt[location] = now
+            state.changeCount += 1
+            state.changes[location] = (state.changeCount, now)
             state.cache.forget { $0.location == location }
         }
     }
@@ -167,7 +169,7 @@ package final class LocationReads: Sendable {
             return Found(body: try found.value.get(), age: nil)
         }
         let answer = await flights.value(for: key) { [self] in
-            let began = time.now()
+            let began = state.withLock(\.changeCount)
             do throws(BFFError) {
                 let (body, life) = try await fetch()
                 keep(.success(body), for: key, fresh: life, began)
@@ -192,9 +194,9 @@ package final class LocationReads: Sendable {
         }
     }
 
-    private func keep(_ answer: Answer, for key: Key, fresh: Duration, _ began: ContinuousClock.Instant) {
+    private func keep(_ answer: Answer, for key: Key, fresh: Duration, _ began: Int) {
         state.withLock { state in
-            if let changedAt = state.changedAt[key.location], changedAt >= began { return }
+            if let change = state.changes[key.location], change.number > began { return }
             state.cache.keep(
                 answer, for: key, of: key.subject, size: (try? answer.get().count) ?? 0, fresh: fresh,
                 stale: Self.staleLimit, at: time.now())

@@ -182,6 +182,7 @@ import Testing
         let station = try Station()
         station.store.bind(station.location, to: station.alice)
         #expect(try await station.deliver(Station.event("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#)) == nil)
+        station.upstream.on("status", .json("{}", status: 503))
         for _ in 0..<40 {
             #expect(await station.webhooks.effects.work() == 1)
             station.clock.advance(by: 3700)
