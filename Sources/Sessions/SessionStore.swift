@@ -30,8 +30,8 @@ package protocol SessionStore: Sendable {
     func begin(
         _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject, at now: Date
     ) async throws(BFFError) -> IdempotentMint?
-    /// Gives a key back whose mint came to nothing.
-    func release(_ key: IdempotencyKey, of subject: Subject) async throws(BFFError)
+    /// Releases a key whose mint failed, unless another mint holds it by now (``IdempotentMint/holder``).
+    func release(_ key: MintKey, of subject: Subject) async throws(BFFError)
 
     /// Takes a location from the subject.
     /// - Returns: False when it was not the subject's.

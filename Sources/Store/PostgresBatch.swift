@@ -12,6 +12,13 @@ struct PostgresBatch {
     /// Sessions that other nodes may know.
     private(set) var changed: [String] = []
 
+    /// When the batch is written, by which a key is free.
+    private let now: Date
+
+    init(at now: Date) {
+        self.now = now
+    }
+
     /// Locations and keys in one order for all nodes, so that nobody waits in a circle.
     var statements: [PostgresStatement] {
         sessions
@@ -21,7 +28,11 @@ struct PostgresBatch {
                     .text(location.subject), .text(location.id))
             }
             + mints.sorted { ($0.subject.text, $0.key.key.text) < ($1.subject.text, $1.key.key.text) }.map { mint in
-                Self.save(mint.key.mint, mint.key.key, mint.subject)
+                // Unless another mint holds the key by now.
+                Self.save(
+                    mint.key.mint, mint.key.key, mint.subject,
+                    onlyIf: "mint.expires_at <= $8 OR (mint.session = $9 AND mint.connect_url IS NULL)",
+                    .double(now.timeIntervalSince1970), .text(mint.key.mint.owner))
             } + events
     }
 
@@ -111,13 +122,15 @@ struct PostgresBatch {
     }
 
     /// Keeps a mint; one that has the key is replaced, `onlyIf` something holds for it.
+    ///
+    /// The column `session` names the holder: the mint's owner until there is a session.
     static func save(
-        _ mint: IdempotentMint, _ key: IdempotencyKey, _ subject: Subject, onlyIf condition: String? = nil,
+        _ mint: IdempotentMint, _ key: IdempotencyKey, _ subject: Subject, onlyIf condition: String,
         _ more: PostgresValue...
     ) -> PostgresStatement {
         let values: [PostgresValue] = [
             .text(subject.text), .text(key.text), .bytes(mint.body), .double(mint.startedAt.timeIntervalSince1970),
-            .text(mint.answer?.session.text), .text(mint.answer?.connectURL),
+            .text(mint.holder), .text(mint.answer?.connectURL),
             .double(mint.endsAt.timeIntervalSince1970),
         ]
         return PostgresStatement(
@@ -126,7 +139,7 @@ struct PostgresBatch {
             VALUES ($1, $2, $3, $4, $5, $6, $7)
             ON CONFLICT (subject, key) DO UPDATE SET body = EXCLUDED.body, started_at = EXCLUDED.started_at,
                 session = EXCLUDED.session, connect_url = EXCLUDED.connect_url, expires_at = EXCLUDED.expires_at
-            \(condition.map { "WHERE \($0)" } ?? "") RETURNING true
+            WHERE \(condition) RETURNING true
             """, values + more)
     }
 }
@@ -169,6 +182,8 @@ extension PostgresRow {
             answer = .init(
                 session: session, connectURL: connectURL, expiresAt: Date(timeIntervalSince1970: expiresAt))
         }
-        return IdempotentMint(body: body, startedAt: Date(timeIntervalSince1970: startedAt), answer: answer)
+        let owner = answer == nil ? text(2) ?? "" : ""
+        return IdempotentMint(
+            body: body, startedAt: Date(timeIntervalSince1970: startedAt), owner: owner, answer: answer)
     }
 }

@@ -97,7 +97,7 @@ package final class PostgresStore: SessionStore, Outbox {
                     PostgresBatch.Kept(facts: try SessionFacts(json: json), told: row.told(at: 2))
                 }
             }
-            var batch = PostgresBatch()
+            var batch = PostgresBatch(at: now)
             let sessions = try readable { () throws(SessionColumns.Unreadable) in
                 var sessions: [ConnectSession] = []
                 for write in writes {
@@ -157,7 +157,7 @@ package final class PostgresStore: SessionStore, Outbox {
                     ORDER BY changes_at LIMIT $2 FOR UPDATE SKIP LOCKED
                     """, .double(now.timeIntervalSince1970), .int(limit)),
             ])[1]
-            var batch = PostgresBatch()
+            var batch = PostgresBatch(at: now)
             for row in rows {
                 let session = try row.session(keys)
                 try readable { () throws(SessionColumns.Unreadable) in
@@ -201,11 +201,12 @@ package final class PostgresStore: SessionStore, Outbox {
         }
     }
 
-    package func release(_ key: IdempotencyKey, of subject: Subject) async throws(BFFError) {
+    package func release(_ key: MintKey, of subject: Subject) async throws(BFFError) {
         try await ask { (link) throws(PostgresError) in
             _ = try link.run([
                 PostgresStatement(
-                    "DELETE FROM mint WHERE subject = $1 AND key = $2", .text(subject.text), .text(key.text))
+                    "DELETE FROM mint WHERE subject = $1 AND key = $2 AND session = $3", .text(subject.text),
+                    .text(key.key.text), .text(key.mint.holder))
             ])
         }
     }

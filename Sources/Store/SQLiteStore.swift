@@ -204,10 +204,11 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
         }
     }
 
-    package func release(_ key: IdempotencyKey, of subject: Subject) async throws(BFFError) {
+    package func release(_ key: MintKey, of subject: Subject) async throws(BFFError) {
         try await write { db in
             try db.execute(
-                sql: "DELETE FROM mint WHERE subject = ? AND key = ?", arguments: [subject.text, key.text])
+                sql: "DELETE FROM mint WHERE subject = ? AND key = ? AND session = ?",
+                arguments: [subject.text, key.key.text, key.mint.holder])
         }
     }
 

@@ -47,7 +47,7 @@ enum SessionRow {
             try insert(session, told, at: now, keys, db)
         }
         if let event { try EventRow.insert(event, sequence: told.sequence, keys, db) }
-        if let key = write.key { try MintRow.save(key.mint, key.key, session.subject, db) }
+        if let key = write.key { try MintRow.answer(key, session.subject, at: now, db) }
         return session
     }
 
@@ -117,6 +117,7 @@ enum MintRow {
             let connectURL: String? = row["connect_url"]
             return IdempotentMint(
                 body: Array(row["body"] as Data), startedAt: Date(timeIntervalSince1970: row["started_at"]),
+                owner: connectURL == nil ? session ?? "" : "",
                 answer: session.flatMap { SessionID($0) }.flatMap { session in
                     connectURL.map {
                         .init(
@@ -126,6 +127,13 @@ enum MintRow {
         }
     }
 
+    /// Keeps the answer of a mint under its key, unless another mint holds the key by now.
+    static func answer(_ key: MintKey, _ subject: Subject, at now: Date, _ db: Database) throws {
+        if let taken = try fetch(db, key.key, subject), taken.holder != key.mint.owner, !taken.isOver(at: now) { return }
+        try save(key.mint, key.key, subject, db)
+    }
+
+    /// The column `session` names the holder: the mint's owner until there is a session.
     static func save(_ mint: IdempotentMint, _ key: IdempotencyKey, _ subject: Subject, _ db: Database) throws {
         try db.cachedStatement(
             sql: """
@@ -133,7 +141,7 @@ enum MintRow {
                 VALUES (?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
-            subject.text, key.text, Data(mint.body), mint.startedAt.timeIntervalSince1970, mint.answer?.session.text,
+            subject.text, key.text, Data(mint.body), mint.startedAt.timeIntervalSince1970, mint.holder,
             mint.answer?.connectURL, mint.endsAt.timeIntervalSince1970,
         ])
     }

@@ -440,7 +440,7 @@ private struct StuckStore: SessionStore {
     func begin(
         _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject, at now: Date
     ) async throws(BFFError) -> IdempotentMint? { try await hang() }
-    func release(_ key: IdempotencyKey, of subject: Subject) async throws(BFFError) { try await hang() }
+    func release(_ key: MintKey, of subject: Subject) async throws(BFFError) { try await hang() }
     func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool { try await hang() }
     func locations(of subject: Subject) async throws(BFFError) -> [LocationID] { try await hang() }
     func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool { try await hang() }

@@ -73,8 +73,10 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
                     state.bindings.insert(Binding(subject: session.subject, location: location))
                 }
                 state.sessions[session.id] = session
-                if let key = write.key {
-                    state.mints[Key(subject: session.subject, key: key.key)] = key.mint
+                if let mint = write.key {
+                    let key = Key(subject: session.subject, key: mint.key)
+                    let taken = state.mints[key].flatMap { $0.isOver(at: now) ? nil : $0 }
+                    if taken.map({ $0.holder == mint.mint.owner }) ?? true { state.mints[key] = mint.mint }
                 }
                 try state.tell(session, at: now)
                 return session
@@ -119,8 +121,11 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
         }
     }
 
-    package func release(_ key: IdempotencyKey, of subject: Subject) async throws(BFFError) {
-        try with { $0.mints[Key(subject: subject, key: key)] = nil }
+    package func release(_ key: MintKey, of subject: Subject) async throws(BFFError) {
+        try with { state in
+            let held = Key(subject: subject, key: key.key)
+            if state.mints[held]?.holder == key.mint.holder { state.mints[held] = nil }
+        }
     }
 
     package func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool {
