@@ -85,7 +85,9 @@ let package = Package(
         .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Keys", "Resilience", .logging, .metrics]),
         .target(
             name: "Store",
-            dependencies: ["CPostgres", "Core", "Flatpeak", "Keys", "Resilience", "Sessions", .grdb, .logging]),
+            dependencies: [
+                "CPostgres", "Core", "Flatpeak", "Keys", "Resilience", "Sessions", .grdb, .logging, .metrics,
+            ]),
         .target(
             name: "Webhooks",
             dependencies: ["Core", "Flatpeak", "Keys", "Resilience", "Sessions", .logging, .metrics]),

@@ -38,8 +38,10 @@ enum EventRow {
             arguments: [moment.timeIntervalSince1970]) ?? false
     }
 
+    /// - Parameter quarantine: Takes the events that cannot be read, which are dead from here on.
     static func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int, _ keys: SealingKeys, _ db: Database
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int, _ keys: SealingKeys, _ quarantine: Quarantine,
+        _ db: Database
     ) throws -> [OutgoingEvent] {
         let select = try db.cachedStatement(
             sql: """
@@ -52,10 +54,18 @@ enum EventRow {
         let rows = try Row.fetchAll(
             select, arguments: [moment.timeIntervalSince1970, OutgoingEvent.headStart, limit])
         let update = try db.cachedStatement(sql: "UPDATE event SET due_at = ? WHERE number = ?")
-        return try rows.map { row in
+        return try rows.compactMap { row in
             let number: Int64 = row["number"]
+            let columns = columns(row)
+            guard let event = try? columns.event(leasedUntil: lease, keys) else {
+                quarantine.add("event", columns.id)
+                try db.execute(
+                    sql: "UPDATE event SET due_at = NULL, delivered_at = NULL, answer = ? WHERE number = ?",
+                    arguments: [Quarantine.answer, number])
+                return nil
+            }
             try update.execute(arguments: [lease.timeIntervalSince1970, number])
-            return try columns(row).event(leasedUntil: lease, keys)
+            return event
         }
     }
 
@@ -86,11 +96,16 @@ enum EventRow {
         return db.changesCount
     }
 
-    static func youngest(_ limit: Int, _ keys: SealingKeys, _ db: Database) throws -> [KeptEvent] {
+    static func youngest(
+        _ limit: Int, _ keys: SealingKeys, _ quarantine: Quarantine, _ db: Database
+    ) throws -> [KeptEvent] {
         let select = try db.cachedStatement(sql: "SELECT * FROM event ORDER BY number DESC LIMIT ?")
-        return try Row.fetchAll(select, arguments: [limit]).map { row in
-            try columns(row).kept(
+        return try Row.fetchAll(select, arguments: [limit]).compactMap { row in
+            let columns = columns(row)
+            let kept = try? columns.kept(
                 dueAt: row["due_at"], deliveredAt: row["delivered_at"], answer: row["answer"], keys)
+            if kept == nil { quarantine.add("event", columns.id) }
+            return kept
         }
     }
 

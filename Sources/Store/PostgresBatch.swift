@@ -156,34 +156,38 @@ extension PostgresRow {
             let type = text(4), let liveMode = bool(8), let createdAt = double(9), let expiresAt = double(10),
             let facts = text(11)
         else { throw .unreadable("it was altered") }
-        guard keys.knows(Array(token.prefix(SealingKeys.idLength))) else {
-            throw .unreadable("it is sealed under a key that is not in this node's BFF_STATE_KEY")
-        }
         let columns = SessionColumns(
             id: id, subject: subject, token: token, direction: direction, type: type, mintedLocation: text(5),
             mintedAction: text(6), returnURL: text(7), liveMode: liveMode, createdAt: createdAt, expiresAt: expiresAt,
             facts: facts)
-        do throws(SessionColumns.Unreadable) { return try columns.session(keys) } catch {
-            throw .unreadable("it was altered")
-        }
+        return try readable { () throws(SessionColumns.Unreadable) in try columns.session(keys) }
     }
 
     /// What was told of a session, from two columns.
-    func told(at column: Int) -> Told {
-        Told(stateText: text(column), sequence: int(column + 1) ?? 0)
+    func told(at column: Int) throws(PostgresError) -> Told {
+        try readable { () throws(SessionColumns.Unreadable) in
+            try Told(stateText: text(column), sequence: int(column + 1) ?? 0)
+        }
+    }
+
+    /// What the store has of a session, from the columns id, facts, told_state and sequence.
+    func kept() throws(PostgresError) -> PostgresBatch.Kept {
+        guard let json = text(1) else { throw .unreadable("it was altered") }
+        let facts = try readable { () throws(SessionColumns.Unreadable) in try SessionFacts(json: json) }
+        return PostgresBatch.Kept(facts: facts, told: try told(at: 2))
     }
 
     func mint() throws(PostgresError) -> IdempotentMint {
         guard let body = bytes(0), let startedAt = double(1), let expiresAt = double(4) else {
             throw .unreadable("it was altered")
         }
-        var answer: IdempotentMint.Answer?
-        if let session = text(2).flatMap({ SessionID($0) }), let connectURL = text(3) {
-            answer = .init(
-                session: session, connectURL: connectURL, expiresAt: Date(timeIntervalSince1970: expiresAt))
-        }
-        let owner = answer == nil ? text(2) ?? "" : ""
-        return IdempotentMint(
-            body: body, startedAt: Date(timeIntervalSince1970: startedAt), owner: owner, answer: answer)
+        let columns = MintColumns(
+            body: body, startedAt: startedAt, session: text(2), connectURL: text(3), expiresAt: expiresAt)
+        return try readable { () throws(SessionColumns.Unreadable) in try columns.mint }
     }
+}
+
+/// Turns the one error of rows into the one of connections.
+func readable<Value>(_ work: () throws(SessionColumns.Unreadable) -> Value) throws(PostgresError) -> Value {
+    do throws(SessionColumns.Unreadable) { return try work() } catch { throw .unreadable("it was altered") }
 }

@@ -20,9 +20,10 @@ actor PostgresConnection {
         do throws(PostgresError) {
             return try work(link)
         } catch {
-            // A transaction that failed halfway ends with its connection.
+            // A transaction that cannot be ended ends with its connection.
             switch error {
-            case .refused, .unreadable: if link.isInTransaction { self.link = nil }
+            case .refused, .unreadable:
+                if link.isInTransaction, (try? link.run([PostgresStatement("ROLLBACK")])) == nil { self.link = nil }
             default: self.link = nil
             }
             throw error

@@ -27,7 +27,7 @@ enum PostgresEvent {
                     SELECT $1::text, $2::text, $3::text, (SELECT sequence FROM numbered), $4::text,
                         $5::double precision, $6::bytea, $5::double precision
                     FROM fresh ON CONFLICT DO NOTHING
-                    """, .text(columns.id), .text(columns.type), .text(columns.session), .text(columns.subject),
+                    """, .text(columns.id), .foreign(columns.type), .text(columns.session), .text(columns.subject),
                     .double(columns.bornAt), .bytes(columns.data))
             }
     }
@@ -39,7 +39,7 @@ enum PostgresEvent {
             """
             INSERT INTO event (id, type, session, sequence, subject, born_at, data, due_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
-            """, .text(columns.id), .text(columns.type), .text(columns.session), .int(columns.sequence),
+            """, .text(columns.id), .foreign(columns.type), .text(columns.session), .int(columns.sequence),
             .text(columns.subject), .double(columns.bornAt), .bytes(columns.data), .double(columns.bornAt))
     }
 
@@ -78,6 +78,13 @@ enum PostgresEvent {
         return PostgresStatement(
             "UPDATE event SET due_at = $1, attempts = attempts + 1, answer = $2 WHERE id = $3 AND due_at = $4",
             .double(nextAt?.timeIntervalSince1970), answer, id, .double(delivery.lease.timeIntervalSince1970))
+    }
+
+    /// Makes an event that cannot be read a dead one.
+    static func bury(_ number: Int?) -> PostgresStatement {
+        PostgresStatement(
+            "UPDATE event SET due_at = NULL, delivered_at = NULL, answer = $1 WHERE number = $2",
+            .text(Quarantine.answer), .int(number))
     }
 
     /// Answers with how many.

@@ -70,7 +70,7 @@ import Testing
         left.facts.leftAt = start + 10
         relayed.facts.relayed = true
         _ = try await store.save([SessionWrite(left, isNew: false)], at: start)
-        let kept = try #require(try await store.save([SessionWrite(relayed, isNew: false)], at: start).first)
+        let kept = try #require(try await store.save([SessionWrite(relayed, isNew: false)], at: start).kept.first)
         #expect(kept.facts.leftAt == start + 10 && kept.facts.relayed)
         #expect(try await store.session(session.id)?.facts == kept.facts)
     }
@@ -81,7 +81,7 @@ import Testing
         var session = try session(1)
         _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         session.facts.relayed = true
-        #expect(try await store.save([SessionWrite(session, isNew: true)], at: start).count == 1)
+        #expect(try await store.save([SessionWrite(session, isNew: true)], at: start).kept.count == 1)
         #expect(try await store.session(session.id)?.facts.relayed == true)
     }
 
@@ -89,7 +89,7 @@ import Testing
     func `a session that was removed is not made again by what is known of it elsewhere`(engine: Engine) async throws {
         let store = try await store(engine)
         let session = try session(1)
-        #expect(try await store.save([SessionWrite(session, isNew: false)], at: start).isEmpty)
+        #expect(try await store.save([SessionWrite(session, isNew: false)], at: start).kept.isEmpty)
         #expect(try await store.session(session.id) == nil)
     }
 

@@ -30,6 +30,7 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
         var actions: [LocationID: LocationAction] = [:]
         var bookmark: String?
         var receipts = 0
+        var refused: Set<SessionID> = []
         var isAway = false
         var writes = 0
     }
@@ -57,10 +58,18 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
     /// Calls of ``receive(_:)`` that succeeded.
     package var receipts: Int { state.withLock(\.receipts) }
 
-    package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> [ConnectSession] {
+    /// Sessions of which no write is taken.
+    package var refused: Set<SessionID> {
+        get { state.withLock(\.refused) }
+        set { state.withLock { $0.refused = newValue } }
+    }
+
+    package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions {
         try with { state in
             state.writes += 1
-            return try writes.compactMap { write in
+            var saved = SavedSessions()
+            saved.refused = state.refused.intersection(writes.map(\.session.id))
+            saved.kept = try writes.filter { !state.refused.contains($0.session.id) }.compactMap { write in
                 var session = write.session
                 if let kept = state.sessions[session.id] {
                     session = kept
@@ -81,6 +90,7 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
                 try state.tell(session, at: now)
                 return session
             }
+            return saved
         }
     }
 
