@@ -38,24 +38,18 @@ enum EventRow {
             arguments: [moment.timeIntervalSince1970]) ?? false
     }
 
-    /// - Parameter quarantine: Takes the events that cannot be read, which are dead from here on.
+    /// - Parameters:
+    ///   - underWay: See ``Outbox/take(dueAt:leasedUntil:limit:besides:)``.
+    ///   - quarantine: Takes the events that cannot be read, which are dead from here on.
     static func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int, _ keys: SealingKeys, _ quarantine: Quarantine,
-        _ db: Database
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject], _ keys: SealingKeys,
+        _ quarantine: Quarantine, _ db: Database
     ) throws -> [OutgoingEvent] {
-        let select = try db.cachedStatement(
-            sql: """
-                SELECT * FROM event WHERE due_at <= ? AND NOT EXISTS (
-                    SELECT 1 FROM event AS earlier
-                    WHERE earlier.session = event.session AND earlier.sequence < event.sequence
-                        AND earlier.due_at IS NOT NULL AND earlier.attempts < ?)
-                ORDER BY due_at, number LIMIT ?
-                """)
-        let rows = try Row.fetchAll(
-            select, arguments: [moment.timeIntervalSince1970, OutgoingEvent.headStart, limit])
+        let numbers = try due(at: moment, limit: limit, besides: underWay, db)
+        let select = try db.cachedStatement(sql: "SELECT * FROM event WHERE number = ?")
         let update = try db.cachedStatement(sql: "UPDATE event SET due_at = ? WHERE number = ?")
-        return try rows.compactMap { row in
-            let number: Int64 = row["number"]
+        return try numbers.compactMap { number in
+            guard let row = try Row.fetchOne(select, arguments: [number]) else { return nil }
             let columns = columns(row)
             guard let event = try? columns.event(leasedUntil: lease, keys) else {
                 quarantine.add("event", columns.id)
@@ -67,6 +61,31 @@ enum EventRow {
             try update.execute(arguments: [lease.timeIntervalSince1970, number])
             return event
         }
+    }
+
+    /// The events that may be taken, the longest due first.
+    private static func due(
+        at moment: Date, limit: Int, besides underWay: [Subject], _ db: Database
+    ) throws -> [Int64] {
+        let select = try db.cachedStatement(
+            sql: """
+                SELECT number, subject FROM event WHERE due_at <= ? AND NOT EXISTS (
+                    SELECT 1 FROM event AS earlier
+                    WHERE earlier.session = event.session AND earlier.sequence < event.sequence
+                        AND earlier.due_at IS NOT NULL AND earlier.attempts < ?)
+                ORDER BY due_at, number
+                """)
+        let rows = try Row.fetchCursor(select, arguments: [moment.timeIntervalSince1970, OutgoingEvent.headStart])
+        var held = Dictionary(underWay.map { ($0.text, 1) }, uniquingKeysWith: +)
+        var numbers: [Int64] = []
+        while numbers.count < limit, let row = try rows.next() {
+            if let subject: String = row["subject"] {
+                guard held[subject, default: 0] < OutgoingEvent.share else { continue }
+                held[subject, default: 0] += 1
+            }
+            numbers.append(row["number"])
+        }
+        return numbers
     }
 
     static func settle(_ delivery: Delivery, _ db: Database) throws {

@@ -95,6 +95,8 @@ enum PostgresError: Error, Equatable {
     case late
     /// The server refused; five characters say why (PostgreSQL documentation, appendix A).
     case refused(String)
+    /// A connection pooler gives each transaction another connection of the server: nothing that a session keeps is kept.
+    case pooled
     /// The nodes of this database seal under a key that was not given.
     case unknownKey
     /// A row that was altered by hand, or a token that was sealed for another row or under another key.
@@ -102,10 +104,25 @@ enum PostgresError: Error, Equatable {
     /// Too many wait for a connection, or the last ones found no server a moment ago.
     case noPlace
 
+    /// What a server's refusal means, by its SQLSTATE.
+    init(state: String) {
+        switch state {
+        // Shutting down, or a standby since a failover: another connection may find a better server.
+        case "57P01", "57P02", "57P03", "25006": self = .lost
+        // A statement that was never prepared is there, or one that was is not: the session is another one.
+        case "42P05", "26000": self = .pooled
+        default: self = .refused(state)
+        }
+    }
+
+    /// What to do about ``pooled``.
+    static let pooler =
+        "a connection pooler in transaction mode stands between; connect to PostgreSQL directly or use session mode"
+
     /// Whether it speaks of the server and not of one connection or statement.
     var isOutage: Bool {
         switch self {
-        case .cannotConnect, .late, .unknownKey: true
+        case .cannotConnect, .late, .pooled, .unknownKey: true
         case .lost, .refused, .unreadable, .noPlace: false
         }
     }
@@ -116,7 +133,7 @@ enum PostgresError: Error, Equatable {
         switch self {
         case .unreadable: true
         case .refused(let state): ["22", "23", "54"].contains(state.prefix(2))
-        case .cannotConnect, .lost, .late, .unknownKey, .noPlace: false
+        case .cannotConnect, .lost, .late, .pooled, .unknownKey, .noPlace: false
         }
     }
 
@@ -126,6 +143,7 @@ enum PostgresError: Error, Equatable {
         case .lost: "the connection broke"
         case .late: "no answer in time"
         case .refused(let state): "PostgreSQL says \(state)"
+        case .pooled: Self.pooler
         case .unknownKey: "its nodes seal under a key that is not in this node's BFF_STATE_KEY"
         case .unreadable(let why): "a row cannot be read: \(why)"
         case .noPlace: "no connection is free"

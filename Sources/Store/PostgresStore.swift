@@ -34,9 +34,14 @@ package final class PostgresStore: SessionStore, Outbox {
     package enum CannotOpen: Error, Equatable {
         /// There are other nodes, or were, and they seal under a key that was not given.
         case unknownKey
+        /// A connection pooler in transaction mode stands between.
+        case pooled
         /// It may come back.
         case away(String)
     }
+
+    /// What to do about ``CannotOpen/pooled``.
+    package static let pooler = PostgresError.pooler
 
     /// Asks nobody yet; ``open()`` does.
     package init(url: PostgresURL, keys: SealingKeys, logger: Logger, randomBytes: (Int) -> [UInt8]) {
@@ -56,13 +61,58 @@ package final class PostgresStore: SessionStore, Outbox {
         listener = PostgresConnection(connect)
     }
 
-    /// Connects, brings the tables up to date, and checks that the other nodes have the same keys.
+    /// Connects, brings the tables up to date, and checks that the other nodes have the same keys and that what they
+    /// change would be heard.
     package func open() async throws(CannotOpen) {
         do throws(PostgresError) {
             try await pool.use { (link) throws(PostgresError) in _ = try link.run([PostgresStatement("SELECT 1")]) }
+            try await probed { [listener] (probe) throws(PostgresError) in try await listener.check(probe) }
         } catch {
-            throw error == .unknownKey ? .unknownKey : .away(error.why)
+            switch error {
+            case .unknownKey: throw .unknownKey
+            case .pooled: throw .pooled
+            default: throw .away(error.why)
+            }
         }
+    }
+
+    /// Does `work` with a probe that a connection of the pool sends when it is asked to.
+    private func probed(
+        _ work: (PostgresConnection.Probe) async throws(PostgresError) -> Void
+    ) async throws(PostgresError) {
+        let (asked, ask) = AsyncStream<Void>.makeStream()
+        let isSent = SentFlag()
+        // From this node, so that it is no news to anybody.
+        let payload = "\(node) probe"
+        async let sending: Void = sendProbe(when: asked, isSent)
+        let result: Result<Void, PostgresError>
+        do throws(PostgresError) {
+            try await work(
+                .init(
+                    channel: Self.channel, payload: payload, send: { ask.yield() }, isSent: { isSent.isRaised }))
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        ask.finish()
+        await sending
+        try result.get()
+    }
+
+    private func sendProbe(when asked: AsyncStream<Void>, _ isSent: SentFlag) async {
+        for await _ in asked {
+            let sent = try? await pool.use { [node] (link) throws(PostgresError) in
+                try link.run([Self.notification(node, "probe")])
+            }
+            if sent != nil { isSent.raise() }
+        }
+    }
+
+    /// Whether the probe is on its way.
+    private final class SentFlag: Sendable {
+        private let flag = Mutex(false)
+        var isRaised: Bool { flag.withLock { $0 } }
+        func raise() { flag.withLock { $0 = true } }
     }
 
     func ask<Value: Sendable>(
@@ -363,10 +413,12 @@ package final class PostgresStore: SessionStore, Outbox {
     }
 
     package func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
     ) async throws(BFFError) -> [OutgoingEvent] {
         try await ask { [keys, quarantine] (link) throws(PostgresError) in
-            let rows = try link.run([PostgresEvent.take(dueAt: moment, leasedUntil: lease, limit: limit)])[0]
+            let rows = try link.run([
+                PostgresEvent.take(dueAt: moment, leasedUntil: lease, limit: limit, besides: underWay)
+            ])[0]
             let isBefore = { (one: PostgresRow, other: PostgresRow) in
                 (one.double(8) ?? 0, one.int(9) ?? 0) < (other.double(8) ?? 0, other.int(9) ?? 0)
             }
@@ -479,10 +531,12 @@ package final class PostgresStore: SessionStore, Outbox {
             let began = ContinuousClock.now
             do throws(PostgresError) {
                 try await seal()
-                try await listener.listen(on: Self.channel, begun: { heard(.listening) }) { [node] payload in
-                    let parts = payload.split(separator: " ", maxSplits: 1)
-                    guard parts.count == 2, parts[0] != node else { return }
-                    heard(.changed(parts[1].split(separator: ",").compactMap { SessionID($0) }))
+                try await probed { [listener, node] (probe) throws(PostgresError) in
+                    try await listener.listen(probe, begun: { heard(.listening) }) { payload in
+                        let parts = payload.split(separator: " ", maxSplits: 1)
+                        guard parts.count == 2, parts[0] != node else { return }
+                        heard(.changed(parts[1].split(separator: ",").compactMap { SessionID($0) }))
+                    }
                 }
             } catch {
                 heard(.deaf)

@@ -381,11 +381,12 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
     }
 
     package func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
     ) async throws(BFFError) -> [OutgoingEvent] {
         guard try await read({ try EventRow.isAnyDue($0, at: moment) }) else { return [] }
         return try await write { [keys, quarantine] db in
-            try EventRow.take(dueAt: moment, leasedUntil: lease, limit: limit, keys, quarantine, db)
+            try EventRow.take(
+                dueAt: moment, leasedUntil: lease, limit: limit, besides: underWay, keys, quarantine, db)
         }
     }
 

@@ -285,14 +285,20 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
     }
 
     package func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
     ) async throws(BFFError) -> [OutgoingEvent] {
         try with { state in
             let due = state.events.indices.filter { index in
                 guard let dueAt = state.events[index].dueAt, dueAt <= moment else { return false }
                 return !state.events.contains { $0.isWaitedFor(by: state.events[index]) }
             }
+            var held = Dictionary(underWay.map { ($0, 1) }, uniquingKeysWith: +)
             let taken = due.sorted { (state.events[$0].dueAt ?? lease, $0) < (state.events[$1].dueAt ?? lease, $1) }
+                .filter { index in
+                    guard let subject = state.events[index].event.subject else { return true }
+                    held[subject, default: 0] += 1
+                    return held[subject, default: 0] <= OutgoingEvent.share
+                }
             return taken.prefix(limit).map { index in
                 state.events[index].dueAt = lease
                 return state.events[index].outgoing
