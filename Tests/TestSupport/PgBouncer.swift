@@ -64,7 +64,8 @@ package final class PgBouncer: Sendable {
     package func stop() {
         shell.withLock { shell in
             guard let (process, life) = shell else { return }
-            try? life.fileHandleForWriting.close()
+            // A line and not the end of the pipe, which other processes may have inherited.
+            try? life.fileHandleForWriting.write(contentsOf: Data("end\n".utf8))
             process.waitUntilExit()
             shell = nil
         }
