@@ -41,7 +41,7 @@ package final class PgBouncer: Sendable {
     private func start() throws {
         // It refuses to run as root. When nothing more is said, it is the end of the tests.
         let script = """
-            "$@" >"\(folder)/log" 2>&1 & read -r last; kill -TERM $!; wait; rm -rf "\(folder)"
+            "$@" >"\(folder)/log" 2>&1 & read -r last; kill -KILL $!; wait; rm -rf "\(folder)"
             """
         let program = ["/usr/sbin/pgbouncer", "\(folder)/pgbouncer.ini"]
         let bash = ["/bin/bash", "-c", script, "bash"]
