@@ -85,7 +85,9 @@ let package = Package(
         .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Keys", "Resilience", .logging, .metrics]),
         .target(
             name: "Store",
-            dependencies: ["CPostgres", "Core", "Flatpeak", "Keys", "Resilience", "Sessions", .grdb, .logging]),
+            dependencies: [
+                "CPostgres", "Core", "Flatpeak", "Keys", "Resilience", "Sessions", .grdb, .logging, .metrics,
+            ]),
         .target(
             name: "Webhooks",
             dependencies: ["Core", "Flatpeak", "Keys", "Resilience", "Sessions", .logging, .metrics]),
@@ -137,12 +139,13 @@ let package = Package(
             dependencies: ["Core", "Flatpeak", "Resilience", "Sessions", "TestSupport", .logging]),
         .testTarget(
             name: "StoreTests",
-            dependencies: ["Core", "Flatpeak", "Keys", "Sessions", "Store", "TestSupport", .grdb, .logging]),
+            dependencies: ["Core", "Flatpeak", "Keys", "Sessions", "Store", "TestSupport", .grdb, .logging],
+            exclude: ["Schemas"]),
         .testTarget(
             name: "WebhooksTests",
             dependencies: [
-                "Core", "Flatpeak", "Keys", "Resilience", "Sessions", "TestSupport", "Webhooks", .cryptoExtras, .crypto,
-                .logging,
+                "Core", "Flatpeak", "Keys", "Resilience", "Sessions", "Store", "TestSupport", "Webhooks", .cryptoExtras,
+                .crypto, .logging,
             ]),
         .testTarget(
             name: "RelayTests",

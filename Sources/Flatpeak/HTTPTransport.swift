@@ -12,15 +12,17 @@ package struct HTTPTransport: UpstreamTransport {
     private let client: HTTPClient
 
     /// Connects lazily; ``shutdown()`` must be called before the value goes away.
-    /// - Parameter certificateAuthorities: Certificates in PEM to trust instead of the system's roots.
-    package init(certificateAuthorities: [UInt8]? = nil) {
+    /// - Parameters:
+    ///   - certificateAuthorities: Certificates in PEM to trust instead of the system's roots.
+    ///   - connectionsPerHost: Connections to one host at once.
+    package init(certificateAuthorities: [UInt8]? = nil, connectionsPerHost: Int = 64) {
         var configuration = HTTPClient.Configuration()
         // The default follows five redirects and carries x-api-key to other hosts (style: traps that are real).
         configuration.redirectConfiguration = .disallow
         configuration.decompression = .disabled
         configuration.httpVersion = .http1Only
         configuration.timeout = .init(connect: .seconds(2), read: .seconds(15), write: .seconds(15))
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connectionsPerHost
         // Trying again is decided in one place, `CallPolicy`.
         configuration.connectionPool.retryConnectionEstablishment = false
         // Which headers go out is decided in one place, and so is whose trace this is.

@@ -59,6 +59,15 @@ package struct SealingKeys: Sendable, CustomStringConvertible, CustomReflectable
         keys.contains { $0.id == id }
     }
 
+    /// Whether these keys are those of a database: false for a wrong key, true when a single row is damaged.
+    ///
+    /// - Parameter used: How many rows are sealed under the key of an id. An id that no key has and that stands in one
+    ///   row alone, beside rows that open, is damage of that row.
+    package func match(_ used: [[UInt8]: Int]) -> Bool {
+        let unknown = used.filter { !knows($0.key) }
+        return unknown.isEmpty || (unknown.count < used.count && unknown.values.allSatisfy { $0 == 1 })
+    }
+
     /// Seals `plaintext`, to be opened in the same `context` alone.
     /// - Returns: Key id, nonce, ciphertext and tag, in this order.
     package func seal(_ plaintext: some Sequence<UInt8>, context: some Sequence<UInt8>) -> [UInt8] {

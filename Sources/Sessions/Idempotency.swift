@@ -22,6 +22,8 @@ package struct IdempotentMint: Equatable, Sendable {
     /// SHA-256 of the request's body.
     package let body: [UInt8]
     package let startedAt: Date
+    /// A random value of the call that took the key, by which it is told from every other call.
+    package let owner: String
     /// Nil while it is under way.
     package var answer: Answer?
 
@@ -41,11 +43,18 @@ package struct IdempotentMint: Equatable, Sendable {
         }
     }
 
-    package init(body: [UInt8], startedAt: Date, answer: Answer? = nil) {
+    package init(body: [UInt8], startedAt: Date, owner: String = "", answer: Answer? = nil) {
         self.body = body
         self.startedAt = startedAt
+        self.owner = owner
         self.answer = answer
     }
+
+    /// Who holds the key: the call while it is under way, then the session that it minted.
+    ///
+    /// A key is released or replaced only by its holder: a call that outlived its lease must not release the key of the
+    /// call that took it over.
+    package var holder: String { answer?.session.text ?? owner }
 
     /// How long a mint can be under way; one that is longer died with its process.
     private static let longestMint: TimeInterval = 60

@@ -1,35 +1,68 @@
 import Core
 import FoundationEssentials
 
-/// The keys that this process gave to mints, so that two taps are one mint while the store is away, too.
+/// The idempotency keys that this process gave to mints, so that two taps are one mint while the store is away, too.
 ///
-/// In bounded memory; the store has those that are forgotten here.
+/// Bounded in total and per subject: a subject that uses many keys evicts its own, never those of others. The store has
+/// those that are evicted here.
 struct IdempotencyKeys {
-    private struct Owner: Hashable {
-        let subject: Subject
-        let key: IdempotencyKey
-    }
-    private var mints: [Owner: IdempotentMint] = [:]
+    private var mints: [Subject: [IdempotencyKey: IdempotentMint]] = [:]
+    private(set) var count = 0
     private let capacity: Int
+    private let share: Int
 
-    init(capacity: Int) {
+    /// - Parameters:
+    ///   - capacity: Keys of all subjects.
+    ///   - share: Keys of one subject.
+    init(capacity: Int, share: Int) {
         self.capacity = capacity
+        self.share = share
     }
 
-    /// Takes a key for a mint, unless it is taken.
-    /// - Returns: The mint that has it.
+    /// Takes a key for a mint, unless another mint holds it.
+    /// - Returns: The mint that holds it.
     mutating func begin(
         _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject, at now: Date
     ) -> IdempotentMint? {
-        let owner = Owner(subject: subject, key: key)
-        if let taken = mints[owner], !taken.isOver(at: now) { return taken }
-        if mints.count >= capacity { mints = mints.filter { $0.value.answer == nil && !$0.value.isOver(at: now) } }
-        mints[owner] = mint
+        if let taken = mints[subject]?[key], !taken.isOver(at: now) { return taken }
+        set(nil, as: key, of: subject)
+        if mints[subject]?.count ?? 0 >= share { evictOldest(of: subject, at: now) }
+        if count >= capacity { evictOldest(at: now) }
+        // Where nothing could be evicted, the store alone decides.
+        if mints[subject]?.count ?? 0 < share, count < capacity { set(mint, as: key, of: subject) }
         return nil
     }
 
-    /// What became of a mint; nil gives its key back.
-    mutating func end(_ key: IdempotencyKey, of subject: Subject, as mint: IdempotentMint?) {
-        mints[Owner(subject: subject, key: key)] = mint
+    /// Replaces the mint that holds a key, or releases the key with `nil`; does nothing when another mint holds it.
+    mutating func end(
+        _ key: IdempotencyKey, of subject: Subject, heldBy holder: String, as mint: IdempotentMint?
+    ) {
+        guard mints[subject]?[key]?.holder == holder else { return }
+        set(mint, as: key, of: subject)
+    }
+
+    private mutating func set(_ mint: IdempotentMint?, as key: IdempotencyKey, of subject: Subject) {
+        let before = mints[subject]?[key]
+        mints[subject, default: [:]][key] = mint
+        count += (mint == nil ? 0 : 1) - (before == nil ? 0 : 1)
+        if mints[subject]?.isEmpty == true { mints[subject] = nil }
+    }
+
+    /// Evicts the subject's oldest mint that is answered or over; one under way is not evicted.
+    private mutating func evictOldest(of subject: Subject, at now: Date) {
+        let evictable = mints[subject]?.filter { $0.value.answer != nil || $0.value.isOver(at: now) }
+        guard let oldest = evictable?.min(by: { $0.value.startedAt < $1.value.startedAt }) else { return }
+        set(nil, as: oldest.key, of: subject)
+    }
+
+    /// Evicts what is over; where that is not enough, the oldest answered tenth, so that a full cache is not searched
+    /// at each mint.
+    private mutating func evictOldest(at now: Date) {
+        let all = mints.flatMap { subject, keys in keys.map { (subject, $0.key, $0.value) } }
+        for (subject, key, mint) in all where mint.isOver(at: now) { set(nil, as: key, of: subject) }
+        guard count >= capacity else { return }
+        let answered = all.filter { $0.2.answer != nil && !$0.2.isOver(at: now) }
+            .sorted { $0.2.startedAt < $1.2.startedAt }
+        for (subject, key, _) in answered.prefix(max(1, capacity / 10)) { set(nil, as: key, of: subject) }
     }
 }

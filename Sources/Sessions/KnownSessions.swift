@@ -304,6 +304,16 @@ struct KnownSessions {
         }
     }
 
+    /// The store cannot keep these versions: they stay in memory alone until there is something new to write.
+    mutating func refused(_ batch: [Owed]) {
+        for owed in batch {
+            guard var entry = entry(owed.id) else { continue }
+            entry.savedVersion = owed.version
+            if entry.isOwed { self.owed.append(owed.id) }
+            put(entry)
+        }
+    }
+
     /// The store failed; `batch` is owed still.
     mutating func notSaved(_ batch: [Owed]) {
         owed = batch.map(\.id) + owed

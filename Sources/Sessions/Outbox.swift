@@ -15,7 +15,11 @@ package protocol Outbox: Sendable {
     /// them again before that.
     ///
     /// An event waits for the earlier ones of its session, until these have failed ``OutgoingEvent/headStart`` times.
-    func take(dueAt moment: Date, leasedUntil lease: Date, limit: Int) async throws(BFFError) -> [OutgoingEvent]
+    /// - Parameter underWay: The subjects of events that the caller has under way, one for each: with these, none has more
+    ///   than ``OutgoingEvent/share``.
+    func take(
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
+    ) async throws(BFFError) -> [OutgoingEvent]
 
     /// Keeps what became of events that were taken: all of it or nothing.
     ///
@@ -31,6 +35,15 @@ package protocol Outbox: Sendable {
 
     /// How many events wait, and how many were given up.
     func eventCounts() async throws(BFFError) -> EventCounts
+}
+
+extension Outbox {
+    /// Takes events for a caller that has none under way.
+    package func take(
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+    ) async throws(BFFError) -> [OutgoingEvent] {
+        try await take(dueAt: moment, leasedUntil: lease, limit: limit, besides: [])
+    }
 }
 
 /// Something that the integrator's backend is to hear of.
@@ -79,6 +92,9 @@ package struct OutgoingEvent: Equatable, Sendable {
 
     /// How often an event is tried before later ones of its session overtake it.
     package static let headStart = 2
+    /// How many events of one subject one process delivers at once, so that the slow answers of one user leave room for
+    /// the events of others.
+    package static let share = 8
     /// How long an event that nobody took yet is kept at least, in seconds: longer than all its tries take.
     package static let leastLife: TimeInterval = 7 * 86400
 }

@@ -330,10 +330,11 @@ package final class SessionLedger: Sendable {
         let (batch, strays) = state.withLock { ($0.known.take(Self.batch), Array($0.known.strays.keys)) }
         guard !batch.isEmpty || !strays.isEmpty else { return .nothing }
         do throws(BFFError) {
-            let kept = try await batch.isEmpty ? [] : store.save(batch.map(\.write), at: now())
+            let saved = try await batch.isEmpty ? SavedSessions() : store.save(batch.map(\.write), at: now())
             state.withLock { state in
                 state.isHealthy = true
-                state.known.saved(batch, as: kept)
+                state.known.refused(batch.filter { saved.refused.contains($0.id) })
+                state.known.saved(batch.filter { !saved.refused.contains($0.id) }, as: saved.kept)
             }
         } catch {
             state.withLock { $0.known.notSaved(batch) }

@@ -6,18 +6,21 @@ package import FoundationEssentials
 /// Every call either answers or throws `storeUnavailable`; a store that cannot be asked never says "unknown". Calls may
 /// take as long as the disk does; ``SessionLedger`` stands between them and whoever cannot wait.
 package protocol SessionStore: Sendable {
-    /// Keeps what is new about sessions: all of it, durably, or nothing.
+    /// Keeps what is new about sessions, durably: all of it or nothing, but for single sessions that it refuses.
+    ///
+    /// A session whose row cannot be read, or that the engine does not take, is refused alone, counted and logged.
     ///
     /// Facts are merged with those that are kept. A location that a session gave becomes its subject's own, once:
     /// telling the store again does not undo ``unbind(_:from:)``. When the state at `now` is news, its event
     /// (``Told/event(of:at:)``) is put into the ``Outbox`` together with the facts.
-    /// - Returns: The sessions as they are kept now. One that was removed meanwhile is not made again and is missing.
-    func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> [ConnectSession]
+    func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions
     /// Puts the events of at most `limit` sessions whose state changed by time alone
     /// (``ConnectSession/nextChange(after:)``).
     /// - Returns: How many sessions that were.
     func tellChanges(at now: Date, limit: Int) async throws(BFFError) -> Int
+    /// Finds a session; `nil` also for one whose row cannot be read.
     func session(_ id: SessionID) async throws(BFFError) -> ConnectSession?
+    /// Finds a session by its token; `nil` also for one whose row cannot be read.
     func session(token: ConnectToken) async throws(BFFError) -> ConnectSession?
     /// Takes sessions whose ``ConnectSession/nextLook`` has come, the longest due first.
     ///
@@ -30,8 +33,8 @@ package protocol SessionStore: Sendable {
     func begin(
         _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject, at now: Date
     ) async throws(BFFError) -> IdempotentMint?
-    /// Gives a key back whose mint came to nothing.
-    func release(_ key: IdempotencyKey, of subject: Subject) async throws(BFFError)
+    /// Releases a key whose mint failed, unless another mint holds it by now (``IdempotentMint/holder``).
+    func release(_ key: MintKey, of subject: Subject) async throws(BFFError)
 
     /// Takes a location from the subject.
     /// - Returns: False when it was not the subject's.
@@ -63,6 +66,16 @@ package protocol SessionStore: Sendable {
 
 extension SessionStore {
     package func watch(_ heard: @escaping @Sendable (StoreNews) -> Void) async {}
+}
+
+/// What a store made of some writes.
+package struct SavedSessions: Sendable {
+    /// The sessions as they are kept now; one that was removed meanwhile is not made again and is missing.
+    package var kept: [ConnectSession] = []
+    /// Sessions that the store cannot keep, though it keeps others.
+    package var refused: Set<SessionID> = []
+
+    package init() {}
 }
 
 /// What a store tells of other processes.

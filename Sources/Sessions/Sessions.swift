@@ -18,7 +18,7 @@ package final class Sessions: Sendable {
     private let randomBytes: @Sendable (Int) -> [UInt8]
     private let logger: Logger
 
-    private let keys = Mutex(IdempotencyKeys(capacity: 10_000))
+    private let keys = Mutex(IdempotencyKeys(capacity: 10_000, share: 100))
     /// A crowd asking for one session asks Flatpeak once.
     private let claims = SingleFlight<SessionID, Learnt>()
 
@@ -94,23 +94,30 @@ package final class Sessions: Sendable {
     ) async throws(BFFError) -> (session: ConnectSession, launchURL: String) {
         let request = try MintRequest.read(body)
         guard let key else { return try await mint(request, for: subject) }
-        let mint = IdempotentMint(body: Digest.sha256(body), startedAt: now())
+        let mint = IdempotentMint(body: Digest.sha256(body), startedAt: now(), owner: randomBytes(12).hexadecimal)
         if let taken = await begin(mint, as: key, of: subject) {
             guard taken.body == mint.body else { throw .idempotencyKeyReused }
             guard let answer = taken.answer else { throw .idempotencyInProgress }
             if let session = try await ledger.session(answer.session) {
                 return (session, Self.launchURL(answer.connectURL, session))
             }
-            // The subject was forgotten meanwhile, and the key with it.
+            // The session was removed meanwhile: its key is free for a new mint, of which there is one.
+            await release(MintKey(key, taken), of: subject)
+            guard await begin(mint, as: key, of: subject) == nil else { throw .idempotencyInProgress }
         }
         do throws(BFFError) {
             return try await self.mint(request, as: MintKey(key, mint), for: subject)
         } catch {
             // A mint that failed may be tried again under its key. Should this fail too, the key frees itself.
-            keys.withLock { $0.end(key, of: subject, as: nil) }
-            try? await ledger.ask { store throws(BFFError) in try await store.release(key, of: subject) }
+            await release(MintKey(key, mint), of: subject)
             throw error
         }
+    }
+
+    /// Releases a key, here and in the store, unless another mint holds it by now.
+    private func release(_ key: MintKey, of subject: Subject) async {
+        keys.withLock { $0.end(key.key, of: subject, heldBy: key.mint.holder, as: nil) }
+        try? await ledger.ask { store throws(BFFError) in try await store.release(key, of: subject) }
     }
 
     /// Takes a key, here and in the store; a store that is away decides nothing.
@@ -124,7 +131,7 @@ package final class Sessions: Sendable {
         }
         // Only an answer is worth remembering: one that is under way elsewhere ends elsewhere.
         if let taken = taken ?? nil {
-            keys.withLock { $0.end(key, of: subject, as: taken.answer == nil ? nil : taken) }
+            keys.withLock { $0.end(key, of: subject, heldBy: mint.holder, as: taken.answer == nil ? nil : taken) }
         }
         return taken ?? nil
     }
@@ -145,13 +152,15 @@ package final class Sessions: Sendable {
             MintKey(
                 key.key,
                 IdempotentMint(
-                    body: key.mint.body, startedAt: key.mint.startedAt,
+                    body: key.mint.body, startedAt: key.mint.startedAt, owner: key.mint.owner,
                     answer: .init(
                         session: session.id, connectURL: order.connectURL,
                         expiresAt: min(session.expiresAt, askedAt + settings.idempotencyLife))))
         }
         try await ledger.add(session, key: answered)
-        if let answered { keys.withLock { $0.end(answered.key, of: subject, as: answered.mint) } }
+        if let answered {
+            keys.withLock { $0.end(answered.key, of: subject, heldBy: answered.mint.owner, as: answered.mint) }
+        }
         Counter(label: "connect_bff_mints_total").increment()
         logger.info("minted", metadata: ["bff.session": "\(session.id)"])
         return (session, Self.launchURL(order.connectURL, session))

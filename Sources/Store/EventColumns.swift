@@ -24,16 +24,24 @@ extension EventColumns {
     }
 
     func event(leasedUntil lease: Date, _ keys: SealingKeys) throws(SessionColumns.Unreadable) -> OutgoingEvent {
-        guard let eventID = EventID(id), let data = keys.open(data, context: id.utf8) else {
-            throw SessionColumns.Unreadable()
-        }
+        guard let data = keys.open(data, context: id.utf8) else { throw SessionColumns.Unreadable() }
+        return try event(data, leasedUntil: lease)
+    }
+
+    private func event(
+        _ data: [UInt8], leasedUntil lease: Date
+    ) throws(SessionColumns.Unreadable) -> OutgoingEvent {
+        guard let eventID = EventID(id), RowCount.range.contains(attempts),
+            sequence.map({ RowCount.range.contains($0) }) ?? true
+        else { throw SessionColumns.Unreadable() }
         return OutgoingEvent(
             NewEvent(
                 id: eventID, type: type, session: session.flatMap { SessionID($0) },
-                subject: subject.flatMap { Subject($0) }, at: Date(timeIntervalSince1970: bornAt), data: data),
+                subject: subject.flatMap { Subject($0) }, at: try Date(row: bornAt), data: data),
             sequence: sequence, attempts: attempts, lease: lease)
     }
 
+    /// The event as the operator sees it; without its data when these cannot be opened.
     /// - Parameters:
     ///   - dueAt: Missing for what is not to be tried any more.
     ///   - deliveredAt: Missing for what was given up as well.
@@ -41,13 +49,14 @@ extension EventColumns {
         dueAt: Double?, deliveredAt: Double?, answer: String?, _ keys: SealingKeys
     ) throws(SessionColumns.Unreadable) -> KeptEvent {
         KeptEvent(
-            try event(leasedUntil: Date(timeIntervalSince1970: dueAt ?? 0), keys),
+            try event(keys.open(data, context: id.utf8) ?? [], leasedUntil: Date(timeIntervalSince1970: dueAt ?? 0)),
             state: dueAt != nil ? .pending : deliveredAt != nil ? .delivered : .dead, answer: answer)
     }
 }
 
 extension Told {
-    init(stateText: String?, sequence: Int) {
+    init(stateText: String?, sequence: Int) throws(SessionColumns.Unreadable) {
+        guard RowCount.range.contains(sequence) else { throw SessionColumns.Unreadable() }
         self.init(state: stateText.flatMap { SessionState(rawValue: $0) }, sequence: sequence)
     }
 }

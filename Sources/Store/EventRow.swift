@@ -38,25 +38,54 @@ enum EventRow {
             arguments: [moment.timeIntervalSince1970]) ?? false
     }
 
+    /// - Parameters:
+    ///   - underWay: See ``Outbox/take(dueAt:leasedUntil:limit:besides:)``.
+    ///   - quarantine: Takes the events that cannot be read, which are dead from here on.
     static func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int, _ keys: SealingKeys, _ db: Database
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject], _ keys: SealingKeys,
+        _ quarantine: Quarantine, _ db: Database
     ) throws -> [OutgoingEvent] {
+        let numbers = try due(at: moment, limit: limit, besides: underWay, db)
+        let select = try db.cachedStatement(sql: "SELECT * FROM event WHERE number = ?")
+        let update = try db.cachedStatement(sql: "UPDATE event SET due_at = ? WHERE number = ?")
+        return try numbers.compactMap { number in
+            guard let row = try Row.fetchOne(select, arguments: [number]) else { return nil }
+            let columns = columns(row)
+            guard let event = try? columns.event(leasedUntil: lease, keys) else {
+                quarantine.add("event", columns.id)
+                try db.execute(
+                    sql: "UPDATE event SET due_at = NULL, delivered_at = NULL, answer = ? WHERE number = ?",
+                    arguments: [Quarantine.answer, number])
+                return nil
+            }
+            try update.execute(arguments: [lease.timeIntervalSince1970, number])
+            return event
+        }
+    }
+
+    /// The events that may be taken, the longest due first.
+    private static func due(
+        at moment: Date, limit: Int, besides underWay: [Subject], _ db: Database
+    ) throws -> [Int64] {
         let select = try db.cachedStatement(
             sql: """
-                SELECT * FROM event WHERE due_at <= ? AND NOT EXISTS (
+                SELECT number, subject FROM event WHERE due_at <= ? AND NOT EXISTS (
                     SELECT 1 FROM event AS earlier
                     WHERE earlier.session = event.session AND earlier.sequence < event.sequence
                         AND earlier.due_at IS NOT NULL AND earlier.attempts < ?)
-                ORDER BY due_at, number LIMIT ?
+                ORDER BY due_at, number
                 """)
-        let rows = try Row.fetchAll(
-            select, arguments: [moment.timeIntervalSince1970, OutgoingEvent.headStart, limit])
-        let update = try db.cachedStatement(sql: "UPDATE event SET due_at = ? WHERE number = ?")
-        return try rows.map { row in
-            let number: Int64 = row["number"]
-            try update.execute(arguments: [lease.timeIntervalSince1970, number])
-            return try columns(row).event(leasedUntil: lease, keys)
+        let rows = try Row.fetchCursor(select, arguments: [moment.timeIntervalSince1970, OutgoingEvent.headStart])
+        var held = Dictionary(underWay.map { ($0.text, 1) }, uniquingKeysWith: +)
+        var numbers: [Int64] = []
+        while numbers.count < limit, let row = try rows.next() {
+            if let subject: String = row["subject"] {
+                guard held[subject, default: 0] < OutgoingEvent.share else { continue }
+                held[subject, default: 0] += 1
+            }
+            numbers.append(row["number"])
         }
+        return numbers
     }
 
     static func settle(_ delivery: Delivery, _ db: Database) throws {
@@ -86,11 +115,16 @@ enum EventRow {
         return db.changesCount
     }
 
-    static func youngest(_ limit: Int, _ keys: SealingKeys, _ db: Database) throws -> [KeptEvent] {
+    static func youngest(
+        _ limit: Int, _ keys: SealingKeys, _ quarantine: Quarantine, _ db: Database
+    ) throws -> [KeptEvent] {
         let select = try db.cachedStatement(sql: "SELECT * FROM event ORDER BY number DESC LIMIT ?")
-        return try Row.fetchAll(select, arguments: [limit]).map { row in
-            try columns(row).kept(
+        return try Row.fetchAll(select, arguments: [limit]).compactMap { row in
+            let columns = columns(row)
+            let kept = try? columns.kept(
                 dueAt: row["due_at"], deliveredAt: row["delivered_at"], answer: row["answer"], keys)
+            if kept == nil { quarantine.add("event", columns.id) }
+            return kept
         }
     }
 

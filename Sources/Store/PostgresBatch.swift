@@ -12,6 +12,13 @@ struct PostgresBatch {
     /// Sessions that other nodes may know.
     private(set) var changed: [String] = []
 
+    /// When the batch is written, by which a key is free.
+    private let now: Date
+
+    init(at now: Date) {
+        self.now = now
+    }
+
     /// Locations and keys in one order for all nodes, so that nobody waits in a circle.
     var statements: [PostgresStatement] {
         sessions
@@ -21,7 +28,11 @@ struct PostgresBatch {
                     .text(location.subject), .text(location.id))
             }
             + mints.sorted { ($0.subject.text, $0.key.key.text) < ($1.subject.text, $1.key.key.text) }.map { mint in
-                Self.save(mint.key.mint, mint.key.key, mint.subject)
+                // Unless another mint holds the key by now.
+                Self.save(
+                    mint.key.mint, mint.key.key, mint.subject,
+                    onlyIf: "mint.expires_at <= $8 OR (mint.session = $9 AND mint.connect_url IS NULL)",
+                    .double(now.timeIntervalSince1970), .text(mint.key.mint.owner))
             } + events
     }
 
@@ -111,13 +122,15 @@ struct PostgresBatch {
     }
 
     /// Keeps a mint; one that has the key is replaced, `onlyIf` something holds for it.
+    ///
+    /// The column `session` names the holder: the mint's owner until there is a session.
     static func save(
-        _ mint: IdempotentMint, _ key: IdempotencyKey, _ subject: Subject, onlyIf condition: String? = nil,
+        _ mint: IdempotentMint, _ key: IdempotencyKey, _ subject: Subject, onlyIf condition: String,
         _ more: PostgresValue...
     ) -> PostgresStatement {
         let values: [PostgresValue] = [
             .text(subject.text), .text(key.text), .bytes(mint.body), .double(mint.startedAt.timeIntervalSince1970),
-            .text(mint.answer?.session.text), .text(mint.answer?.connectURL),
+            .text(mint.holder), .text(mint.answer?.connectURL),
             .double(mint.endsAt.timeIntervalSince1970),
         ]
         return PostgresStatement(
@@ -126,7 +139,7 @@ struct PostgresBatch {
             VALUES ($1, $2, $3, $4, $5, $6, $7)
             ON CONFLICT (subject, key) DO UPDATE SET body = EXCLUDED.body, started_at = EXCLUDED.started_at,
                 session = EXCLUDED.session, connect_url = EXCLUDED.connect_url, expires_at = EXCLUDED.expires_at
-            \(condition.map { "WHERE \($0)" } ?? "") RETURNING true
+            WHERE \(condition) RETURNING true
             """, values + more)
     }
 }
@@ -143,32 +156,38 @@ extension PostgresRow {
             let type = text(4), let liveMode = bool(8), let createdAt = double(9), let expiresAt = double(10),
             let facts = text(11)
         else { throw .unreadable("it was altered") }
-        guard keys.knows(Array(token.prefix(SealingKeys.idLength))) else {
-            throw .unreadable("it is sealed under a key that is not in this node's BFF_STATE_KEY")
-        }
         let columns = SessionColumns(
             id: id, subject: subject, token: token, direction: direction, type: type, mintedLocation: text(5),
             mintedAction: text(6), returnURL: text(7), liveMode: liveMode, createdAt: createdAt, expiresAt: expiresAt,
             facts: facts)
-        do throws(SessionColumns.Unreadable) { return try columns.session(keys) } catch {
-            throw .unreadable("it was altered")
-        }
+        return try readable { () throws(SessionColumns.Unreadable) in try columns.session(keys) }
     }
 
     /// What was told of a session, from two columns.
-    func told(at column: Int) -> Told {
-        Told(stateText: text(column), sequence: int(column + 1) ?? 0)
+    func told(at column: Int) throws(PostgresError) -> Told {
+        try readable { () throws(SessionColumns.Unreadable) in
+            try Told(stateText: text(column), sequence: int(column + 1) ?? 0)
+        }
+    }
+
+    /// What the store has of a session, from the columns id, facts, told_state and sequence.
+    func kept() throws(PostgresError) -> PostgresBatch.Kept {
+        guard let json = text(1) else { throw .unreadable("it was altered") }
+        let facts = try readable { () throws(SessionColumns.Unreadable) in try SessionFacts(json: json) }
+        return PostgresBatch.Kept(facts: facts, told: try told(at: 2))
     }
 
     func mint() throws(PostgresError) -> IdempotentMint {
         guard let body = bytes(0), let startedAt = double(1), let expiresAt = double(4) else {
             throw .unreadable("it was altered")
         }
-        var answer: IdempotentMint.Answer?
-        if let session = text(2).flatMap({ SessionID($0) }), let connectURL = text(3) {
-            answer = .init(
-                session: session, connectURL: connectURL, expiresAt: Date(timeIntervalSince1970: expiresAt))
-        }
-        return IdempotentMint(body: body, startedAt: Date(timeIntervalSince1970: startedAt), answer: answer)
+        let columns = MintColumns(
+            body: body, startedAt: startedAt, session: text(2), connectURL: text(3), expiresAt: expiresAt)
+        return try readable { () throws(SessionColumns.Unreadable) in try columns.mint }
     }
+}
+
+/// Turns the one error of rows into the one of connections.
+func readable<Value>(_ work: () throws(SessionColumns.Unreadable) -> Value) throws(PostgresError) -> Value {
+    do throws(SessionColumns.Unreadable) { return try work() } catch { throw .unreadable("it was altered") }
 }

@@ -20,9 +20,10 @@ actor PostgresConnection {
         do throws(PostgresError) {
             return try work(link)
         } catch {
-            // A transaction that failed halfway ends with its connection.
+            // A transaction that cannot be ended ends with its connection.
             switch error {
-            case .refused, .unreadable: if link.isInTransaction { self.link = nil }
+            case .refused, .unreadable:
+                if link.isInTransaction, (try? link.run([PostgresStatement("ROLLBACK")])) == nil { self.link = nil }
             default: self.link = nil
             }
             throw error
@@ -37,15 +38,32 @@ actor PostgresConnection {
         return made
     }
 
-    /// Listens on a channel until cancelled or until the connection breaks.
+    /// A notification that another connection sends, to see that this one hears what others notify.
+    struct Probe: Sendable {
+        let channel: String
+        let payload: String
+        let limit = Duration.seconds(5)
+        /// Lets the other connection send it.
+        let send: @Sendable () -> Void
+        /// Whether the server took it.
+        let isSent: @Sendable () -> Bool
+    }
+
+    /// Connects and listens once, to see whether notifications arrive.
+    /// - Throws: ``PostgresError/pooled`` when they do not.
+    func check(_ probe: Probe) throws(PostgresError) {
+        _ = try listening(probe) { _ in }
+    }
+
+    /// Listens until cancelled or until the connection breaks.
     /// - Parameters:
+    ///   - probe: Must arrive before ``begun`` is called.
     ///   - begun: Called once nothing is missed any more.
     ///   - heard: Takes what was notified.
     func listen(
-        on channel: String, begun: @Sendable () -> Void, heard: @Sendable (String) -> Void
+        _ probe: Probe, begun: @Sendable () -> Void, heard: @Sendable (String) -> Void
     ) throws(PostgresError) {
-        let link = try connect()
-        _ = try link.run([PostgresStatement("LISTEN \(channel)")])
+        let link = try listening(probe, heard)
         begun()
         var askedAt = ContinuousClock.now
         while !Task.isCancelled {
@@ -56,6 +74,28 @@ actor PostgresConnection {
                 askedAt = .now
             }
         }
+    }
+
+    /// A connection that hears what another one notifies.
+    ///
+    /// A pooler in transaction mode takes LISTEN, and gives the server's connection that listens to somebody else. What a
+    /// connection notifies itself would arrive all the same.
+    private func listening(
+        _ probe: Probe, _ heard: @Sendable (String) -> Void
+    ) throws(PostgresError) -> PostgresLink {
+        let link = try connect()
+        _ = try link.run([PostgresStatement("LISTEN \(probe.channel)")])
+        probe.send()
+        let end = ContinuousClock.now + probe.limit
+        while ContinuousClock.now < end, !Task.isCancelled {
+            var isHeard = false
+            for payload in try link.notifications(within: .milliseconds(50)) {
+                isHeard = isHeard || payload == probe.payload
+                heard(payload)
+            }
+            if isHeard { return link }
+        }
+        throw probe.isSent() ? .pooled : .late
     }
 }
 

@@ -27,7 +27,7 @@ enum PostgresEvent {
                     SELECT $1::text, $2::text, $3::text, (SELECT sequence FROM numbered), $4::text,
                         $5::double precision, $6::bytea, $5::double precision
                     FROM fresh ON CONFLICT DO NOTHING
-                    """, .text(columns.id), .text(columns.type), .text(columns.session), .text(columns.subject),
+                    """, .text(columns.id), .foreign(columns.type), .text(columns.session), .text(columns.subject),
                     .double(columns.bornAt), .bytes(columns.data))
             }
     }
@@ -39,7 +39,7 @@ enum PostgresEvent {
             """
             INSERT INTO event (id, type, session, sequence, subject, born_at, data, due_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
-            """, .text(columns.id), .text(columns.type), .text(columns.session), .int(columns.sequence),
+            """, .text(columns.id), .foreign(columns.type), .text(columns.session), .int(columns.sequence),
             .text(columns.subject), .double(columns.bornAt), .bytes(columns.data), .double(columns.bornAt))
     }
 
@@ -47,21 +47,35 @@ enum PostgresEvent {
     private static let columns = "id, type, session, sequence, subject, born_at, data, attempts"
 
     /// With columns 8 and 9, by which the rows are to be sorted.
-    static func take(dueAt moment: Date, leasedUntil lease: Date, limit: Int) -> PostgresStatement {
+    ///
+    /// Of candidates, some times as many as are wanted, each subject gets what its share leaves; a subject whose share is
+    /// used up has none, however many of its events come first.
+    static func take(
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
+    ) -> PostgresStatement {
         PostgresStatement(
             """
-            WITH due AS MATERIALIZED (
-                SELECT number AS due_number, due_at AS was_due FROM event
-                WHERE due_at <= $1 AND NOT EXISTS (
+            WITH held AS MATERIALIZED (
+                SELECT name, count(*) AS count FROM unnest($5::text[]) AS taken (name) GROUP BY name
+            ), candidate AS MATERIALIZED (
+                SELECT number, due_at, event.subject, coalesce(held.count, 0) AS held
+                FROM event LEFT JOIN held ON held.name = event.subject
+                WHERE due_at <= $1 AND coalesce(held.count, 0) < $6::bigint AND NOT EXISTS (
                     SELECT 1 FROM event AS earlier
                     WHERE earlier.session = event.session AND earlier.sequence < event.sequence
                         AND earlier.due_at IS NOT NULL AND earlier.attempts < $4)
-                ORDER BY due_at, number LIMIT $3 FOR UPDATE OF event SKIP LOCKED
+                ORDER BY due_at, number LIMIT $3::bigint * 4 FOR UPDATE OF event SKIP LOCKED
+            ), ranked AS (
+                SELECT *, held + row_number() OVER (PARTITION BY subject ORDER BY due_at, number) AS rank
+                FROM candidate
+            ), due AS (
+                SELECT number AS due_number, due_at AS was_due FROM ranked WHERE subject IS NULL OR rank <= $6::bigint
+                ORDER BY due_at, number LIMIT $3::bigint
             )
             UPDATE event SET due_at = $2 FROM due WHERE number = due_number
             RETURNING \(columns), was_due, number
             """, .double(moment.timeIntervalSince1970), .double(lease.timeIntervalSince1970), .int(limit),
-            .int(OutgoingEvent.headStart))
+            .int(OutgoingEvent.headStart), .texts(underWay.map(\.text)), .int(OutgoingEvent.share))
     }
 
     static func settle(_ delivery: Delivery) -> PostgresStatement {
@@ -78,6 +92,13 @@ enum PostgresEvent {
         return PostgresStatement(
             "UPDATE event SET due_at = $1, attempts = attempts + 1, answer = $2 WHERE id = $3 AND due_at = $4",
             .double(nextAt?.timeIntervalSince1970), answer, id, .double(delivery.lease.timeIntervalSince1970))
+    }
+
+    /// Makes an event that cannot be read a dead one.
+    static func bury(_ number: Int?) -> PostgresStatement {
+        PostgresStatement(
+            "UPDATE event SET due_at = NULL, delivered_at = NULL, answer = $1 WHERE number = $2",
+            .text(Quarantine.answer), .int(number))
     }
 
     /// Answers with how many.

@@ -143,9 +143,7 @@ import Glibc
         guard unsafe PQstatus(connection) == CONNECTION_OK,
             let state = unsafe PQresultErrorField(result, Int32(UInt8(ascii: "C")))
         else { throw .lost }
-        let text = unsafe String(cString: state)
-        // Shutting down, or a standby since a failover: another connection may find a better server.
-        return ["57P01", "57P02", "57P03", "25006"].contains(text) ? .lost : .refused(text)
+        return unsafe PostgresError(state: String(cString: state))
     }
 
     private static func rows(_ result: OpaquePointer) -> [PostgresRow] {

@@ -165,12 +165,39 @@ enum PostgresSchema {
     }
 
     private static func checkKeys(_ link: PostgresLink, _ keys: SealingKeys) throws(PostgresError) {
-        let answers = try link.run(
-            [PostgresStatement("SELECT id FROM sealing_key")] + Schema.sealed.map(usedKeys), within: patience)
-        guard answers.joined().allSatisfy({ $0.bytes(0).map { keys.knows($0) } ?? true }) else {
-            throw .unknownKey
+        let sealing = try link.run([PostgresStatement("SELECT id FROM sealing_key")], within: patience)[0].first
+        var used: [[UInt8]: Int] = [:]
+        if let id = sealing?.bytes(0) {
+            guard keys.knows(id) else { throw .unknownKey }
+            used[id] = 1
         }
+        for (table, column) in Schema.sealed {
+            for id in try link.run([usedKeys(table, column)], within: patience)[0].compactMap({ $0.bytes(0) }) {
+                used[id, default: 0] += keys.knows(id) ? 1 : try count(id, table, column, link)
+            }
+        }
+        guard keys.match(used) else { throw .unknownKey }
         try noteKey(link, keys)
+    }
+
+    /// Tells a damaged row from one of many that are sealed under a key which this node does not have.
+    /// - Parameter sealed: What does not open.
+    /// - Throws: ``PostgresError/unreadable(_:)`` in the second case: nothing is wrong with the row then.
+    static func requireDamage(
+        _ sealed: [UInt8]?, of table: String, _ column: String, _ link: PostgresLink, _ keys: SealingKeys
+    ) throws(PostgresError) {
+        let id = Array((sealed ?? []).prefix(SealingKeys.idLength))
+        guard !keys.knows(id), try count(id, table, column, link) > 1 else { return }
+        throw .unreadable("it is sealed under a key that is not in this node's BFF_STATE_KEY")
+    }
+
+    /// How many rows are sealed under the key of an id; what is more than two is two.
+    private static func count(
+        _ id: [UInt8], _ table: String, _ column: String, _ link: PostgresLink
+    ) throws(PostgresError) -> Int {
+        let rows = PostgresStatement(
+            "SELECT true FROM \(table) WHERE substr(\(column), 1, 8) = $1 LIMIT 2", .bytes(id))
+        return try link.run([rows], within: patience)[0].count
     }
 
     /// Writes down under which key is sealed from now on: a node that does not have it must not start.
@@ -199,21 +226,14 @@ enum PostgresSchema {
             """)
     }
 
-    /// Seals under the first key what is sealed under another one, so that the other one can be taken away.
-    /// - Returns: How many rows; 0 when there are no more.
-    static func reseal(_ link: PostgresLink, _ keys: SealingKeys) throws(PostgresError) -> Int {
-        for (table, column) in Schema.sealed {
-            let count = try reseal(column, of: table, link, keys)
-            if count > 0 { return count }
-        }
-        return 0
-    }
-
-    private static func reseal(
-        _ column: String, of table: String, _ link: PostgresLink, _ keys: SealingKeys
-    ) throws(PostgresError) -> Int {
+    /// Seals under the first key some of what is sealed under another one, so that the other one can be taken away.
+    /// - Parameter damaged: The ids of rows that do not open; they are left as they are.
+    /// - Returns: How many rows that were, and the ids of more rows that do not open; none of either when all is done.
+    static func reseal(
+        _ column: String, of table: String, _ link: PostgresLink, _ keys: SealingKeys, but damaged: Set<String>
+    ) throws(PostgresError) -> (count: Int, damaged: Set<String>) {
         guard try link.run([usedKeys(table, column)])[0].contains(where: { $0.bytes(0) != keys.currentID }) else {
-            return 0
+            return (0, [])
         }
         let stale = try link.run(
             [
@@ -221,20 +241,25 @@ enum PostgresSchema {
                 PostgresStatement(
                     """
                     SELECT id, \(column) FROM \(table)
-                    WHERE substr(\(column), 1, 8) < $1 OR substr(\(column), 1, 8) > $1
+                    WHERE (substr(\(column), 1, 8) < $1 OR substr(\(column), 1, 8) > $1) AND id <> ALL ($2::text[])
                     LIMIT 500 FOR UPDATE SKIP LOCKED
-                    """, .bytes(keys.currentID)),
+                    """, .bytes(keys.currentID), .texts(Array(damaged))),
             ])[1]
         var statements: [PostgresStatement] = []
+        var found: Set<String> = []
         for row in stale {
-            guard let id = row.text(0), let sealed = row.bytes(1) else { throw .unreadable("it was altered") }
-            guard let opened = keys.open(sealed, context: id.utf8) else { throw .unknownKey }
+            let id = row.text(0) ?? ""
+            guard let opened = row.bytes(1).flatMap({ keys.open($0, context: id.utf8) }) else {
+                found.insert(id)
+                continue
+            }
             statements.append(
                 PostgresStatement(
                     "UPDATE \(table) SET \(column) = $1 WHERE id = $2",
                     .bytes(keys.seal(opened, context: id.utf8)), .text(id)))
         }
+        let count = statements.count
         _ = try link.run(statements + [PostgresStatement("COMMIT")], within: .seconds(10))
-        return stale.count
+        return (count, found)
     }
 }

@@ -20,16 +20,24 @@ enum PostgresValue {
     case text(String?)
     /// Texts of the identifier alphabet, which need no escapes in a list.
     case identifiers([String])
+    /// Any texts.
+    case texts([String])
     case bytes([UInt8]?)
     case double(Double?)
     case int(Int?)
     case bool(Bool)
+
+    /// A text of Flatpeak's own choice, without the NUL that PostgreSQL takes in no text (SQLSTATE 22021).
+    static func foreign(_ text: String?) -> PostgresValue {
+        .text(text?.replacing("\0", with: "\u{FFFD}"))
+    }
 
     /// Nil for NULL.
     var bytes: [UInt8]? {
         switch self {
         case .text(let text): text.map { Array($0.utf8) }
         case .identifiers(let texts): Array("{\(texts.joined(separator: ","))}".utf8)
+        case .texts(let texts): Array("{\(texts.map(Self.quoted).joined(separator: ","))}".utf8)
         case .bytes(let bytes): bytes
         case .double(let number): number.map { Self.bigEndian($0.bitPattern) }
         case .int(let number): number.map { Self.bigEndian(UInt64(bitPattern: Int64($0))) }
@@ -38,7 +46,17 @@ enum PostgresValue {
     }
 
     /// 1 for binary.
-    var format: Int32 { if case .identifiers = self { 0 } else { 1 } }
+    var format: Int32 {
+        switch self {
+        case .identifiers, .texts: 0
+        default: 1
+        }
+    }
+
+    /// A text as an element of a list (PostgreSQL documentation, section 8.15.2).
+    private static func quoted(_ text: String) -> String {
+        "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+    }
 
     private static func bigEndian(_ number: UInt64) -> [UInt8] {
         (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) }
@@ -77,6 +95,8 @@ enum PostgresError: Error, Equatable {
     case late
     /// The server refused; five characters say why (PostgreSQL documentation, appendix A).
     case refused(String)
+    /// A connection pooler gives each transaction another connection of the server: nothing that a session keeps is kept.
+    case pooled
     /// The nodes of this database seal under a key that was not given.
     case unknownKey
     /// A row that was altered by hand, or a token that was sealed for another row or under another key.
@@ -84,11 +104,36 @@ enum PostgresError: Error, Equatable {
     /// Too many wait for a connection, or the last ones found no server a moment ago.
     case noPlace
 
+    /// What a server's refusal means, by its SQLSTATE.
+    init(state: String) {
+        switch state {
+        // Shutting down, or a standby since a failover: another connection may find a better server.
+        case "57P01", "57P02", "57P03", "25006": self = .lost
+        // A statement that was never prepared is there, or one that was is not: the session is another one.
+        case "42P05", "26000": self = .pooled
+        default: self = .refused(state)
+        }
+    }
+
+    /// What to do about ``pooled``.
+    static let pooler =
+        "a connection pooler in transaction mode stands between; connect to PostgreSQL directly or use session mode"
+
     /// Whether it speaks of the server and not of one connection or statement.
     var isOutage: Bool {
         switch self {
-        case .cannotConnect, .late, .unknownKey: true
+        case .cannotConnect, .late, .pooled, .unknownKey: true
         case .lost, .refused, .unreadable, .noPlace: false
+        }
+    }
+
+    /// Whether it speaks of the values of one row, which the server refuses while it takes others: data exceptions,
+    /// integrity constraints and limits (PostgreSQL documentation, appendix A, classes 22, 23 and 54).
+    var isOfRow: Bool {
+        switch self {
+        case .unreadable: true
+        case .refused(let state): ["22", "23", "54"].contains(state.prefix(2))
+        case .cannotConnect, .lost, .late, .pooled, .unknownKey, .noPlace: false
         }
     }
 
@@ -98,6 +143,7 @@ enum PostgresError: Error, Equatable {
         case .lost: "the connection broke"
         case .late: "no answer in time"
         case .refused(let state): "PostgreSQL says \(state)"
+        case .pooled: Self.pooler
         case .unknownKey: "its nodes seal under a key that is not in this node's BFF_STATE_KEY"
         case .unreadable(let why): "a row cannot be read: \(why)"
         case .noPlace: "no connection is free"

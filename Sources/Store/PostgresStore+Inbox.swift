@@ -23,7 +23,7 @@ extension PostgresStore: Inbox {
                                 $3::double precision, $3::double precision FROM new
                         )
                         SELECT EXISTS (SELECT 1 FROM new), (SELECT digest FROM received WHERE id = $1)
-                        """, id, digest, .double(event.receivedAt.timeIntervalSince1970), .text(event.type),
+                        """, id, digest, .double(event.receivedAt.timeIntervalSince1970), .foreign(event.type),
                         .bytes(keys.seal(event.body, context: event.id.text.utf8))),
                     PostgresStatement("UPDATE received SET digest = $2 WHERE id = $1 AND digest IS NULL", id, digest),
                 ]
@@ -50,7 +50,7 @@ extension PostgresStore: Inbox {
     package func takeReceived(
         dueAt moment: Date, leasedUntil lease: Date, limit: Int
     ) async throws(BFFError) -> [TakenEvent] {
-        try await ask { [keys] (link) throws(PostgresError) in
+        try await ask { [keys, quarantine] (link) throws(PostgresError) in
             let rows = try link.run([
                 PostgresStatement(
                     """
@@ -65,15 +65,28 @@ extension PostgresStore: Inbox {
             let ordered = rows.sorted {
                 ($0.double(5) ?? 0, $0.double(3) ?? 0) < ($1.double(5) ?? 0, $1.double(3) ?? 0)
             }
-            return try ordered.map { (row) throws(PostgresError) -> TakenEvent in
-                guard let text = row.text(0), let id = EventID(text), let type = row.text(1),
+            var unreadable: [PostgresStatement] = []
+            var taken: [TakenEvent] = []
+            for row in ordered {
+                let text = row.text(0) ?? ""
+                guard let id = EventID(text), let type = row.text(1),
                     let body = row.bytes(2).flatMap({ keys.open($0, context: text.utf8) }),
-                    let receivedAt = row.double(3), let attempts = row.double(4)
-                else { throw .unreadable("it was altered") }
-                let event = ReceivedEvent(
-                    id: id, type: type, body: body, digest: nil, receivedAt: Date(timeIntervalSince1970: receivedAt))
-                return TakenEvent(event, attempts: Int(attempts), lease: lease)
+                    let receivedAt = row.double(3).flatMap({ try? Date(row: $0) }),
+                    let attempts = row.double(4).flatMap({ Int(exactly: $0) }), RowCount.range.contains(attempts)
+                else {
+                    try PostgresSchema.requireDamage(row.bytes(2), of: "inbox", "body", link, keys)
+                    quarantine.add("inbox", text)
+                    unreadable.append(
+                        PostgresStatement(
+                            "UPDATE inbox SET due_at = $1 WHERE id = $2",
+                            .double(lease.addingTimeInterval(Quarantine.pause).timeIntervalSince1970), .text(text)))
+                    continue
+                }
+                let event = ReceivedEvent(id: id, type: type, body: body, digest: nil, receivedAt: receivedAt)
+                taken.append(TakenEvent(event, attempts: attempts, lease: lease))
             }
+            if !unreadable.isEmpty { _ = try link.run(unreadable) }
+            return taken
         }
     }
 
@@ -91,7 +104,7 @@ extension PostgresStore: Inbox {
                         INSERT INTO location_action (location, required, tariff, since) VALUES ($1, $2, $3, $4)
                         ON CONFLICT (location) DO UPDATE SET required = EXCLUDED.required, tariff = EXCLUDED.tariff,
                             since = EXCLUDED.since
-                        """, .text(action.location.text), .text(action.required.rawValue), .text(action.tariff),
+                        """, .text(action.location.text), .text(action.required.rawValue), .foreign(action.tariff),
                         .double(action.since.timeIntervalSince1970)))
             }
             if !gone.isEmpty, !effect.events.isEmpty { statements += PostgresEvent.put(effect.events, keys) }
@@ -166,7 +179,7 @@ extension PostgresStore: Inbox {
     }
 
     package func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction] {
-        try await ask { (link) throws(PostgresError) in
+        try await ask { [quarantine] (link) throws(PostgresError) in
             let rows = try link.run([
                 PostgresStatement(
                     "SELECT location, required, tariff, since FROM location_action WHERE location = ANY ($1::text[])",
@@ -175,7 +188,7 @@ extension PostgresStore: Inbox {
             return rows.reduce(into: [:]) { actions, row in
                 guard let location = row.text(0).flatMap({ LocationID($0) }),
                     let required = row.text(1).flatMap({ RequiredAction(rawValue: $0) }), let since = row.double(3)
-                else { return }
+                else { return quarantine.add("location_action", row.text(0) ?? "") }
                 actions[location] = LocationAction(
                     location: location, required: required, tariff: row.text(2),
                     since: Date(timeIntervalSince1970: since))

@@ -12,6 +12,7 @@ import Synchronization
 /// again without a restart. docs/decisions/postgres.md tells why it is as it is.
 package final class PostgresStore: SessionStore, Outbox {
     let keys: SealingKeys
+    let quarantine: Quarantine
     private let logger: Logger
     private let pool: PostgresPool
     /// The connection that listens.
@@ -33,14 +34,20 @@ package final class PostgresStore: SessionStore, Outbox {
     package enum CannotOpen: Error, Equatable {
         /// There are other nodes, or were, and they seal under a key that was not given.
         case unknownKey
+        /// A connection pooler in transaction mode stands between.
+        case pooled
         /// It may come back.
         case away(String)
     }
+
+    /// What to do about ``CannotOpen/pooled``.
+    package static let pooler = PostgresError.pooler
 
     /// Asks nobody yet; ``open()`` does.
     package init(url: PostgresURL, keys: SealingKeys, logger: Logger, randomBytes: (Int) -> [UInt8]) {
         self.keys = keys
         self.logger = logger
+        quarantine = Quarantine(logger: logger)
         node = randomBytes(8).hexadecimal
         let isPrepared = Mutex(false)
         let connect: @Sendable () throws(PostgresError) -> PostgresLink = { () throws(PostgresError) in
@@ -54,13 +61,58 @@ package final class PostgresStore: SessionStore, Outbox {
         listener = PostgresConnection(connect)
     }
 
-    /// Connects, brings the tables up to date, and checks that the other nodes have the same keys.
+    /// Connects, brings the tables up to date, and checks that the other nodes have the same keys and that what they
+    /// change would be heard.
     package func open() async throws(CannotOpen) {
         do throws(PostgresError) {
             try await pool.use { (link) throws(PostgresError) in _ = try link.run([PostgresStatement("SELECT 1")]) }
+            try await probed { [listener] (probe) throws(PostgresError) in try await listener.check(probe) }
         } catch {
-            throw error == .unknownKey ? .unknownKey : .away(error.why)
+            switch error {
+            case .unknownKey: throw .unknownKey
+            case .pooled: throw .pooled
+            default: throw .away(error.why)
+            }
         }
+    }
+
+    /// Does `work` with a probe that a connection of the pool sends when it is asked to.
+    private func probed(
+        _ work: (PostgresConnection.Probe) async throws(PostgresError) -> Void
+    ) async throws(PostgresError) {
+        let (asked, ask) = AsyncStream<Void>.makeStream()
+        let isSent = SentFlag()
+        // From this node, so that it is no news to anybody.
+        let payload = "\(node) probe"
+        async let sending: Void = sendProbe(when: asked, isSent)
+        let result: Result<Void, PostgresError>
+        do throws(PostgresError) {
+            try await work(
+                .init(
+                    channel: Self.channel, payload: payload, send: { ask.yield() }, isSent: { isSent.isRaised }))
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        ask.finish()
+        await sending
+        try result.get()
+    }
+
+    private func sendProbe(when asked: AsyncStream<Void>, _ isSent: SentFlag) async {
+        for await _ in asked {
+            let sent = try? await pool.use { [node] (link) throws(PostgresError) in
+                try link.run([Self.notification(node, "probe")])
+            }
+            if sent != nil { isSent.raise() }
+        }
+    }
+
+    /// Whether the probe is on its way.
+    private final class SentFlag: Sendable {
+        private let flag = Mutex(false)
+        var isRaised: Bool { flag.withLock { $0 } }
+        func raise() { flag.withLock { $0 = true } }
     }
 
     func ask<Value: Sendable>(
@@ -79,8 +131,36 @@ package final class PostgresStore: SessionStore, Outbox {
 
     // MARK: - Sessions
 
-    package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> [ConnectSession] {
-        try await ask { [keys, node] (link) throws(PostgresError) in
+    package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions {
+        do throws(PostgresError) { return try await saveEach(writes, at: now) } catch { throw failed(error) }
+    }
+
+    /// Saves writes together; when the server refuses a row among them, each half by itself, down to that row.
+    private func saveEach(_ writes: [SessionWrite], at now: Date) async throws(PostgresError) -> SavedSessions {
+        do throws(PostgresError) {
+            return try await saveTogether(writes, at: now)
+        } catch {
+            guard error.isOfRow else { throw error }
+            guard writes.count > 1 else {
+                var saved = SavedSessions()
+                for write in writes { saved.refused.insert(refuse(write)) }
+                return saved
+            }
+            var saved = try await saveEach(Array(writes.prefix(writes.count / 2)), at: now)
+            let rest = try await saveEach(Array(writes.dropFirst(writes.count / 2)), at: now)
+            saved.kept += rest.kept
+            saved.refused.formUnion(rest.refused)
+            return saved
+        }
+    }
+
+    private func refuse(_ write: SessionWrite) -> SessionID {
+        quarantine.add("session", write.session.id.text)
+        return write.session.id
+    }
+
+    private func saveTogether(_ writes: [SessionWrite], at now: Date) async throws(PostgresError) -> SavedSessions {
+        try await pool.use { [self, keys, node] (link) throws(PostgresError) in
             // Locked in one order by all, so that nobody waits in a circle.
             let found = try link.run([
                 PostgresStatement("BEGIN"),
@@ -91,27 +171,30 @@ package final class PostgresStore: SessionStore, Outbox {
                     """, .identifiers(writes.map(\.session.id.text))),
             ])[1]
             var kept: [String: PostgresBatch.Kept] = [:]
+            var unreadable: Set<String> = []
             for row in found {
-                guard let id = row.text(0), let json = row.text(1) else { throw .unreadable("it was altered") }
-                kept[id] = try readable { () throws(SessionColumns.Unreadable) in
-                    PostgresBatch.Kept(facts: try SessionFacts(json: json), told: row.told(at: 2))
-                }
+                guard let id = row.text(0) else { continue }
+                kept[id] = try? row.kept()
+                if kept[id] == nil { unreadable.insert(id) }
             }
-            var batch = PostgresBatch()
-            let sessions = try readable { () throws(SessionColumns.Unreadable) in
-                var sessions: [ConnectSession] = []
-                for write in writes {
-                    let session = try batch.add(write, keeping: &kept[write.session.id.text], at: now, keys)
-                    if let session { sessions.append(session) }
+            var batch = PostgresBatch(at: now)
+            var saved = SavedSessions()
+            for write in writes {
+                guard !unreadable.contains(write.session.id.text) else {
+                    saved.refused.insert(refuse(write))
+                    continue
                 }
-                return sessions
+                let session = try readable { () throws(SessionColumns.Unreadable) in
+                    try batch.add(write, keeping: &kept[write.session.id.text], at: now, keys)
+                }
+                if let session { saved.kept.append(session) }
             }
             let news = stride(from: 0, to: batch.changed.count, by: Self.mostNotified).map { start in
                 let ids = batch.changed[start..<min(start + Self.mostNotified, batch.changed.count)]
                 return Self.notification(node, ids.joined(separator: ","))
             }
             _ = try link.run(batch.statements + news + [PostgresStatement("COMMIT")], within: Self.longLimit)
-            return sessions
+            return saved
         }
     }
 
@@ -133,48 +216,120 @@ package final class PostgresStore: SessionStore, Outbox {
     }
 
     package func takeDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
-        let due = try await sessions(
-            PostgresStatement(
-                """
-                WITH due AS MATERIALIZED (
-                    SELECT id AS due_id FROM session
-                    WHERE next_look_at <= $1 AND (taken_until IS NULL OR taken_until <= $1)
-                    ORDER BY next_look_at LIMIT $3 FOR UPDATE SKIP LOCKED
-                )
-                UPDATE session SET taken_until = $2 FROM due WHERE id = due_id
-                RETURNING \(PostgresRow.session)
-                """, .double(moment.timeIntervalSince1970), .double(end.timeIntervalSince1970), .int(limit)))
+        let due = try await ask { [self] (link) throws(PostgresError) in
+            let rows = try link.run([
+                PostgresStatement(
+                    """
+                    WITH due AS MATERIALIZED (
+                        SELECT id AS due_id FROM session
+                        WHERE next_look_at <= $1 AND (taken_until IS NULL OR taken_until <= $1)
+                        ORDER BY next_look_at LIMIT $3 FOR UPDATE SKIP LOCKED
+                    )
+                    UPDATE session SET taken_until = $2 FROM due WHERE id = due_id
+                    RETURNING \(PostgresRow.session)
+                    """, .double(moment.timeIntervalSince1970), .double(end.timeIntervalSince1970), .int(limit))
+            ])[0]
+            let (sessions, unreadable) = try sessions(in: rows, link)
+            if !unreadable.isEmpty { _ = try link.run(unreadable.map { Self.setAside($0, "taken_until", until: end) }) }
+            return sessions
+        }
         return due.sorted { ($0.nextLook ?? .distantFuture) < ($1.nextLook ?? .distantFuture) }
     }
 
+    /// Takes a row out of the line for ``Quarantine/pause``.
+    private static func setAside(_ id: String, _ column: String, until moment: Date) -> PostgresStatement {
+        PostgresStatement(
+            "UPDATE session SET \(column) = $1 WHERE id = $2",
+            .double(moment.addingTimeInterval(Quarantine.pause).timeIntervalSince1970), .text(id))
+    }
+
     package func tellChanges(at now: Date, limit: Int) async throws(BFFError) -> Int {
-        try await ask { [keys] (link) throws(PostgresError) in
-            let rows = try link.run([
-                PostgresStatement("BEGIN"),
-                PostgresStatement(
-                    """
-                    SELECT \(PostgresRow.session), told_state, sequence FROM session WHERE changes_at <= $1
-                    ORDER BY changes_at LIMIT $2 FOR UPDATE SKIP LOCKED
-                    """, .double(now.timeIntervalSince1970), .int(limit)),
-            ])[1]
-            var batch = PostgresBatch()
-            for row in rows {
-                let session = try row.session(keys)
-                try readable { () throws(SessionColumns.Unreadable) in
-                    try batch.tell(session, of: row.told(at: 12), at: now, keys)
-                }
+        do throws(PostgresError) {
+            return try await tellTogether(at: now, limit: limit)
+        } catch {
+            guard error.isOfRow else { throw failed(error) }
+        }
+        // The server refuses a row among them: each goes by itself.
+        for count in 0..<limit {
+            let told: Int
+            do throws(PostgresError) {
+                told = try await tellTogether(at: now, limit: 1)
+            } catch {
+                guard error.isOfRow else { throw failed(error) }
+                try await setAsideNextChange(at: now)
+                continue
             }
-            _ = try link.run(batch.statements + [PostgresStatement("COMMIT")], within: Self.longLimit)
+            if told == 0 { return count }
+        }
+        return limit
+    }
+
+    private func tellTogether(at now: Date, limit: Int) async throws(PostgresError) -> Int {
+        try await pool.use { [self, keys] (link) throws(PostgresError) in
+            let rows = try link.run([PostgresStatement("BEGIN"), Self.changing(by: now, limit: limit)])[1]
+            var batch = PostgresBatch(at: now)
+            var unreadable: [PostgresStatement] = []
+            for row in rows {
+                if let session = try? row.session(keys), let told = try? row.told(at: 12),
+                    (try? batch.tell(session, of: told, at: now, keys)) != nil
+                {
+                    continue
+                }
+                unreadable.append(Self.setAside(try quarantined(row, link), "changes_at", until: now))
+            }
+            _ = try link.run(batch.statements + unreadable + [PostgresStatement("COMMIT")], within: Self.longLimit)
             return rows.count
         }
     }
 
-    private func sessions(_ statement: PostgresStatement) async throws(BFFError) -> [ConnectSession] {
-        try await ask { [keys] (link) throws(PostgresError) in
-            var sessions: [ConnectSession] = []
-            for row in try link.run([statement])[0] { sessions.append(try row.session(keys)) }
-            return sessions
+    /// Sets the session aside whose change is due the longest, which the server does not take.
+    private func setAsideNextChange(at now: Date) async throws(BFFError) {
+        try await ask { [self] (link) throws(PostgresError) in
+            let rows = try link.run([PostgresStatement("BEGIN"), Self.changing(by: now, limit: 1)])[1]
+            let aside = try rows.map { (row) throws(PostgresError) in
+                Self.setAside(try quarantined(row, link), "changes_at", until: now)
+            }
+            _ = try link.run(aside + [PostgresStatement("COMMIT")])
         }
+    }
+
+    private static func changing(by now: Date, limit: Int) -> PostgresStatement {
+        PostgresStatement(
+            """
+            SELECT \(PostgresRow.session), told_state, sequence FROM session WHERE changes_at <= $1
+            ORDER BY changes_at, id LIMIT $2 FOR UPDATE SKIP LOCKED
+            """, .double(now.timeIntervalSince1970), .int(limit))
+    }
+
+    /// Counts and logs the session of a row that cannot be read.
+    /// - Returns: Its id.
+    private func quarantined(_ row: PostgresRow, _ link: PostgresLink) throws(PostgresError) -> String {
+        try PostgresSchema.requireDamage(row.bytes(2), of: "session", "token", link, keys)
+        let id = row.text(0) ?? ""
+        quarantine.add("session", id)
+        return id
+    }
+
+    private func sessions(_ statement: PostgresStatement) async throws(BFFError) -> [ConnectSession] {
+        try await ask { [self] (link) throws(PostgresError) in
+            try sessions(in: try link.run([statement])[0], link).sessions
+        }
+    }
+
+    /// The sessions in rows, and the ids of those that cannot be read.
+    private func sessions(
+        in rows: [PostgresRow], _ link: PostgresLink
+    ) throws(PostgresError) -> (sessions: [ConnectSession], unreadable: [String]) {
+        var sessions: [ConnectSession] = []
+        var unreadable: [String] = []
+        for row in rows {
+            if let session = try? row.session(keys) {
+                sessions.append(session)
+            } else {
+                unreadable.append(try quarantined(row, link))
+            }
+        }
+        return (sessions, unreadable)
     }
 
     // MARK: - Idempotency
@@ -182,7 +337,7 @@ package final class PostgresStore: SessionStore, Outbox {
     package func begin(
         _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject, at now: Date
     ) async throws(BFFError) -> IdempotentMint? {
-        try await ask { (link) throws(PostgresError) in
+        try await ask { [quarantine] (link) throws(PostgresError) in
             // Whoever has the key may give it back between the two; then it is asked for again.
             for _ in 0..<3 {
                 let answers = try link.run([
@@ -195,17 +350,25 @@ package final class PostgresStore: SessionStore, Outbox {
                         """, .text(subject.text), .text(key.text)),
                 ])
                 if !answers[0].isEmpty { return nil }
-                if let taken = answers[1].first { return try taken.mint() }
+                guard let taken = answers[1].first else { continue }
+                if let mint = try? taken.mint() { return mint }
+                // A mint that cannot be read holds nothing.
+                quarantine.add("mint", key.text)
+                _ = try link.run([
+                    PostgresStatement(
+                        "DELETE FROM mint WHERE subject = $1 AND key = $2", .text(subject.text), .text(key.text))
+                ])
             }
             return nil
         }
     }
 
-    package func release(_ key: IdempotencyKey, of subject: Subject) async throws(BFFError) {
+    package func release(_ key: MintKey, of subject: Subject) async throws(BFFError) {
         try await ask { (link) throws(PostgresError) in
             _ = try link.run([
                 PostgresStatement(
-                    "DELETE FROM mint WHERE subject = $1 AND key = $2", .text(subject.text), .text(key.text))
+                    "DELETE FROM mint WHERE subject = $1 AND key = $2 AND session = $3", .text(subject.text),
+                    .text(key.key.text), .text(key.mint.holder))
             ])
         }
     }
@@ -250,21 +413,27 @@ package final class PostgresStore: SessionStore, Outbox {
     }
 
     package func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
     ) async throws(BFFError) -> [OutgoingEvent] {
-        try await ask { [keys] (link) throws(PostgresError) in
-            let rows = try link.run([PostgresEvent.take(dueAt: moment, leasedUntil: lease, limit: limit)])[0]
+        try await ask { [keys, quarantine] (link) throws(PostgresError) in
+            let rows = try link.run([
+                PostgresEvent.take(dueAt: moment, leasedUntil: lease, limit: limit, besides: underWay)
+            ])[0]
             let isBefore = { (one: PostgresRow, other: PostgresRow) in
                 (one.double(8) ?? 0, one.int(9) ?? 0) < (other.double(8) ?? 0, other.int(9) ?? 0)
             }
             var events: [OutgoingEvent] = []
+            var unreadable: [PostgresStatement] = []
             for row in rows.sorted(by: isBefore) {
-                let columns = try row.event()
-                events.append(
-                    try readable { () throws(SessionColumns.Unreadable) in
-                        try columns.event(leasedUntil: lease, keys)
-                    })
+                if let event = try? row.event().event(leasedUntil: lease, keys) {
+                    events.append(event)
+                } else {
+                    try PostgresSchema.requireDamage(row.bytes(6), of: "event", "data", link, keys)
+                    quarantine.add("event", row.text(0) ?? "")
+                    unreadable.append(PostgresEvent.bury(row.int(9)))
+                }
             }
+            if !unreadable.isEmpty { _ = try link.run(unreadable) }
             return events
         }
     }
@@ -284,16 +453,13 @@ package final class PostgresStore: SessionStore, Outbox {
     }
 
     package func events(limit: Int) async throws(BFFError) -> [KeptEvent] {
-        try await ask { [keys] (link) throws(PostgresError) in
-            var events: [KeptEvent] = []
-            for row in try link.run([PostgresEvent.youngest(limit)], within: Self.longLimit)[0] {
-                let columns = try row.event()
-                events.append(
-                    try readable { () throws(SessionColumns.Unreadable) in
-                        try columns.kept(dueAt: row.double(8), deliveredAt: row.double(9), answer: row.text(10), keys)
-                    })
+        try await ask { [keys, quarantine] (link) throws(PostgresError) in
+            try link.run([PostgresEvent.youngest(limit)], within: Self.longLimit)[0].compactMap { row in
+                let kept = try? row.event().kept(
+                    dueAt: row.double(8), deliveredAt: row.double(9), answer: row.text(10), keys)
+                if kept == nil { quarantine.add("event", row.text(0) ?? "") }
+                return kept
             }
-            return events
         }
     }
 
@@ -365,10 +531,12 @@ package final class PostgresStore: SessionStore, Outbox {
             let began = ContinuousClock.now
             do throws(PostgresError) {
                 try await seal()
-                try await listener.listen(on: Self.channel, begun: { heard(.listening) }) { [node] payload in
-                    let parts = payload.split(separator: " ", maxSplits: 1)
-                    guard parts.count == 2, parts[0] != node else { return }
-                    heard(.changed(parts[1].split(separator: ",").compactMap { SessionID($0) }))
+                try await probed { [listener, node] (probe) throws(PostgresError) in
+                    try await listener.listen(probe, begun: { heard(.listening) }) { payload in
+                        let parts = payload.split(separator: " ", maxSplits: 1)
+                        guard parts.count == 2, parts[0] != node else { return }
+                        heard(.changed(parts[1].split(separator: ",").compactMap { SessionID($0) }))
+                    }
                 }
             } catch {
                 heard(.deaf)
@@ -396,21 +564,18 @@ extension PostgresStore {
     /// Seals under the first key what is sealed under another one.
     func seal() async throws(PostgresError) {
         var count = 0
-        while true {
-            let some = try await pool.use { [keys] (link) throws(PostgresError) in
-                try PostgresSchema.reseal(link, keys)
+        for (table, column) in Schema.sealed {
+            var damaged: Set<String> = []
+            while true {
+                let (some, found) = try await pool.use { [keys, damaged] (link) throws(PostgresError) in
+                    try PostgresSchema.reseal(column, of: table, link, keys, but: damaged)
+                }
+                damaged.formUnion(found)
+                count += some
+                if some + found.count == 0 { break }
             }
-            count += some
-            guard some == 0 else { continue }
-            if count > 0 { logger.info("tokens sealed under the first key", metadata: ["bff.count": "\(count)"]) }
-            return
+            for id in damaged { quarantine.add(table, id) }
         }
+        if count > 0 { logger.info("tokens sealed under the first key", metadata: ["bff.count": "\(count)"]) }
     }
-}
-
-/// Turns the one error of rows into the one of connections.
-private func readable<Value>(
-    _ work: () throws(SessionColumns.Unreadable) -> Value
-) throws(PostgresError) -> Value {
-    do throws(SessionColumns.Unreadable) { return try work() } catch { throw .unreadable("it was altered") }
 }

@@ -34,23 +34,28 @@ enum ReceivedRow {
             arguments: [moment.timeIntervalSince1970]) ?? false
     }
 
+    /// - Parameter quarantine: Takes the events that cannot be read, which are set aside.
     static func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int, _ keys: SealingKeys, _ db: Database
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int, _ keys: SealingKeys, _ quarantine: Quarantine,
+        _ db: Database
     ) throws -> [TakenEvent] {
         let select = try db.cachedStatement(
-            sql: "SELECT * FROM inbox WHERE due_at <= ? ORDER BY due_at, received_at LIMIT ?")
-        let update = try db.cachedStatement(sql: "UPDATE inbox SET due_at = ?, attempts = attempts + 1 WHERE id = ?")
-        return try Row.fetchAll(select, arguments: [moment.timeIntervalSince1970, limit]).map { row in
-            let text: String = row["id"]
-            guard let id = EventID(text), let body = keys.open(Array(row["body"] as Data), context: text.utf8) else {
-                throw SessionColumns.Unreadable()
+            sql: "SELECT *, rowid AS number FROM inbox WHERE due_at <= ? ORDER BY due_at, received_at LIMIT ?")
+        let update = try db.cachedStatement(sql: "UPDATE inbox SET due_at = ?, attempts = ? WHERE rowid = ?")
+        return try Row.fetchAll(select, arguments: [moment.timeIntervalSince1970, limit]).compactMap { row in
+            let text: String = row["id"], attempts: Int = row["attempts"], number: Int64 = row["number"]
+            guard let id = EventID(text), let body = keys.open(Array(row["body"] as Data), context: text.utf8),
+                let receivedAt = try? Date(row: row["received_at"]), RowCount.range.contains(attempts)
+            else {
+                quarantine.add("inbox", text)
+                let end = lease.addingTimeInterval(Quarantine.pause).timeIntervalSince1970
+                try update.execute(arguments: [end, attempts, number])
+                return nil
             }
-            try update.execute(arguments: [lease.timeIntervalSince1970, text])
+            try update.execute(arguments: [lease.timeIntervalSince1970, attempts + 1, number])
             return TakenEvent(
-                ReceivedEvent(
-                    id: id, type: row["type"], body: body, digest: nil,
-                    receivedAt: Date(timeIntervalSince1970: row["received_at"])),
-                attempts: row["attempts"] + 1, lease: lease)
+                ReceivedEvent(id: id, type: row["type"], body: body, digest: nil, receivedAt: receivedAt),
+                attempts: attempts + 1, lease: lease)
         }
     }
 
@@ -68,12 +73,15 @@ enum ReceivedRow {
         return true
     }
 
-    static func actions(at locations: [LocationID], _ db: Database) throws -> [LocationID: LocationAction] {
+    static func actions(
+        at locations: [LocationID], _ quarantine: Quarantine, _ db: Database
+    ) throws -> [LocationID: LocationAction] {
         let select = try db.cachedStatement(sql: "SELECT * FROM location_action WHERE location = ?")
         return try locations.reduce(into: [:]) { actions, location in
-            guard let row = try Row.fetchOne(select, arguments: [location.text]),
-                let required = RequiredAction(rawValue: row["required"])
-            else { return }
+            guard let row = try Row.fetchOne(select, arguments: [location.text]) else { return }
+            guard let required = RequiredAction(rawValue: row["required"]) else {
+                return quarantine.add("location_action", location.text)
+            }
             actions[location] = LocationAction(
                 location: location, required: required, tariff: row["tariff"],
                 since: Date(timeIntervalSince1970: row["since"]))

@@ -15,6 +15,7 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
     private let path: String
     private let keys: SealingKeys
     private let logger: Logger
+    private let quarantine: Quarantine
     private let pool: DatabasePool
     /// The file that was opened.
     private let identity: FileIdentity
@@ -34,8 +35,9 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
         self.path = path
         self.keys = keys
         self.logger = logger
+        quarantine = Quarantine(logger: logger)
         try Self.makeFile(path)
-        pool = try Self.open(path, keys)
+        pool = try Self.open(path, keys, quarantine)
         guard let identity = FileIdentity(path) else { throw .file("it was removed") }
         self.identity = identity
     }
@@ -47,7 +49,9 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
         close(file)
     }
 
-    private static func open(_ path: String, _ keys: SealingKeys) throws(CannotOpen) -> DatabasePool {
+    private static func open(
+        _ path: String, _ keys: SealingKeys, _ quarantine: Quarantine
+    ) throws(CannotOpen) -> DatabasePool {
         var configuration = Configuration()
         configuration.label = "connect-bff"
         // Another process may hold the file for a moment: a backup, or `connect-bff forget`.
@@ -57,13 +61,18 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
             // Here and not in the configuration: the pool sets NORMAL for its one writer when it turns WAL on.
             try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try Schema.migrator.migrate(pool)
-            for (table, column) in Schema.sealed {
-                let used = try pool.read {
-                    try Blob.fetchAll($0, sql: "SELECT DISTINCT substr(\(column), 1, 8) FROM \(table)")
+            let used = try pool.read { db in
+                try Schema.sealed.reduce(into: [[UInt8]: Int]()) { used, sealed in
+                    let (table, column) = sealed
+                    let ids = "SELECT substr(\(column), 1, 8) AS id, count(*) AS n FROM \(table) GROUP BY 1"
+                    for row in try Row.fetchAll(db, sql: ids) {
+                        // Of an empty seal SQLite says NULL.
+                        used[Array(row["id"] as Data? ?? Data()), default: 0] += row["n"]
+                    }
                 }
-                guard used.allSatisfy({ keys.knows(Array($0)) }) else { throw CannotOpen.unknownKey }
-                try reseal(column, of: table, in: pool, keys)
             }
+            guard keys.match(used) else { throw CannotOpen.unknownKey }
+            for (table, column) in Schema.sealed { try reseal(column, of: table, in: pool, keys, quarantine) }
             return pool
         } catch let error as CannotOpen {
             throw error
@@ -74,29 +83,35 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
         }
     }
 
-    private typealias Blob = Data
-
     /// Seals under the first key what is sealed under another one, so that the other one can be taken away.
     private static func reseal(
-        _ column: String, of table: String, in pool: DatabasePool, _ keys: SealingKeys
+        _ column: String, of table: String, in pool: DatabasePool, _ keys: SealingKeys, _ quarantine: Quarantine
     ) throws {
-        while try pool.write({ try resealSome(column, of: table, in: $0, keys) }) {}
+        var damaged: Set<Data> = []
+        while try pool.write({ try resealSome(column, of: table, in: $0, keys, &damaged) }) {}
+        for id in damaged { quarantine.add(table, String(decoding: id, as: UTF8.self)) }
     }
 
+    /// - Parameter damaged: The ids of rows that do not open; they are left as they are.
     /// - Returns: Whether there was anything left to do; a few at a time, since others wait to write.
     private static func resealSome(
-        _ column: String, of table: String, in db: Database, _ keys: SealingKeys
+        _ column: String, of table: String, in db: Database, _ keys: SealingKeys, _ damaged: inout Set<Data>
     ) throws -> Bool {
-        let stale = "SELECT id, \(column) FROM \(table) WHERE substr(\(column), 1, 8) <> ? LIMIT 500"
-        let rows = try Row.fetchAll(db, sql: stale, arguments: [Data(keys.currentID)])
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT CAST(id AS BLOB) AS id, \(column) FROM \(table)
+                WHERE substr(\(column), 1, 8) <> ? LIMIT 500 OFFSET ?
+                """, arguments: [Data(keys.currentID), damaged.count])
         for row in rows {
-            let id: String = row["id"]
-            guard let opened = keys.open(Array(row[column] as Data), context: id.utf8) else {
-                throw CannotOpen.unknownKey
+            let id: Data = row["id"]
+            guard let opened = keys.open(Array(row[column] as Data), context: id) else {
+                damaged.insert(id)
+                continue
             }
             try db.execute(
-                sql: "UPDATE \(table) SET \(column) = ? WHERE id = ?",
-                arguments: [Data(keys.seal(opened, context: id.utf8)), id])
+                sql: "UPDATE \(table) SET \(column) = ? WHERE id = \(SessionRow.RowID.sql)",
+                arguments: [Data(keys.seal(opened, context: id)), id])
         }
         return !rows.isEmpty
     }
@@ -104,7 +119,16 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
     package func adopt(stateKeys: [[UInt8]]) async throws(BFFError) {
         keys.adopt(stateKeys)
         for (table, column) in Schema.sealed {
-            while try await write({ [keys] in try Self.resealSome(column, of: table, in: $0, keys) }) {}
+            var damaged: Set<Data> = []
+            while true {
+                let (isMore, found) = try await write { [keys, damaged] db in
+                    var found = damaged
+                    return (try Self.resealSome(column, of: table, in: db, keys, &found), found)
+                }
+                damaged = found
+                guard isMore else { break }
+            }
+            for id in damaged { quarantine.add(table, String(decoding: id, as: UTF8.self)) }
         }
     }
 
@@ -149,30 +173,44 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
 
     // MARK: - Sessions
 
-    package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> [ConnectSession] {
-        try await write { [keys] db in
-            try writes.compactMap { try SessionRow.save($0, at: now, keys, db) }
+    package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions {
+        try await write { [keys, quarantine] db in
+            var saved = SavedSessions()
+            for write in writes {
+                let session = try SessionRow.ifPossible(db) {
+                    try SessionRow.save(write, at: now, keys, quarantine, db)
+                }
+                if let session {
+                    if let session { saved.kept.append(session) }
+                } else {
+                    quarantine.add("session", write.session.id.text)
+                    saved.refused.insert(write.session.id)
+                }
+            }
+            return saved
         }
     }
 
     package func tellChanges(at now: Date, limit: Int) async throws(BFFError) -> Int {
         // Most of the time nobody is, and then the writer is left alone.
         guard try await read({ try SessionRow.isAnyChanging($0, by: now) }) else { return 0 }
-        return try await write { [keys] db in try SessionRow.tellChanges(at: now, limit: limit, keys, db) }
+        return try await write { [keys, quarantine] db in
+            try SessionRow.tellChanges(at: now, limit: limit, keys, quarantine, db)
+        }
     }
 
     package func session(_ id: SessionID) async throws(BFFError) -> ConnectSession? {
-        try await read { [keys] db in
-            try SessionRow.fetch(db, "WHERE id = ?", [id.text], keys).first
+        try await read { [keys, quarantine] db in
+            try SessionRow.fetch(db, "WHERE id = ?", [id.text], keys, quarantine).first?.session
         }
     }
 
     package func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? {
         let digest = Data(SessionColumns.digest(token))
-        return try await read { [keys] db in
+        return try await read { [keys, quarantine] db in
             try SessionRow.fetch(
-                db, "WHERE token_digest = ? ORDER BY created_at DESC LIMIT 1", [digest], keys
-            ).first
+                db, "WHERE token_digest = ? ORDER BY created_at DESC LIMIT 1", [digest], keys, quarantine
+            ).first?.session
         }
     }
 
@@ -184,11 +222,16 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
             try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM session \(isDue))", arguments: [now]) ?? false
         }
         guard isNeeded else { return [] }
-        return try await write { [keys] db in
-            let due = try SessionRow.fetch(db, "\(isDue) ORDER BY next_look_at LIMIT ?2", [now, limit], keys)
-            let take = try db.cachedStatement(sql: "UPDATE session SET taken_until = ? WHERE id = ?")
-            for session in due { try take.execute(arguments: [end.timeIntervalSince1970, session.id.text]) }
-            return due
+        return try await write { [keys, quarantine] db in
+            let due = try SessionRow.fetch(
+                db, "\(isDue) ORDER BY next_look_at LIMIT ?2", [now, limit], keys, quarantine)
+            let take = try db.cachedStatement(
+                sql: "UPDATE session SET taken_until = ? WHERE id = \(SessionRow.RowID.sql)")
+            for row in due where row.session != nil {
+                try take.execute(arguments: [end.timeIntervalSince1970, row.id.bytes])
+            }
+            for row in due where row.session == nil { try SessionRow.setAside(row.id, "taken_until", until: end, db) }
+            return due.compactMap(\.session)
         }
     }
 
@@ -197,17 +240,18 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
     package func begin(
         _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject, at now: Date
     ) async throws(BFFError) -> IdempotentMint? {
-        try await write { db in
-            if let taken = try MintRow.fetch(db, key, subject), !taken.isOver(at: now) { return taken }
+        try await write { [quarantine] db in
+            if let taken = try MintRow.fetch(db, key, subject, quarantine), !taken.isOver(at: now) { return taken }
             try MintRow.save(mint, key, subject, db)
             return nil
         }
     }
 
-    package func release(_ key: IdempotencyKey, of subject: Subject) async throws(BFFError) {
+    package func release(_ key: MintKey, of subject: Subject) async throws(BFFError) {
         try await write { db in
             try db.execute(
-                sql: "DELETE FROM mint WHERE subject = ? AND key = ?", arguments: [subject.text, key.text])
+                sql: "DELETE FROM mint WHERE subject = ? AND key = ? AND session = ?",
+                arguments: [subject.text, key.key.text, key.mint.holder])
         }
     }
 
@@ -240,8 +284,8 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
     }
 
     package func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction] {
-        try await read { db in
-            try ReceivedRow.actions(at: locations, db)
+        try await read { [quarantine] db in
+            try ReceivedRow.actions(at: locations, quarantine, db)
         }
     }
 
@@ -282,8 +326,8 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
     ) async throws(BFFError) -> [TakenEvent] {
         // Nearly always nothing is due, and who only reads waits for no writer.
         guard try await read({ try ReceivedRow.isAnyDue(at: moment, $0) }) else { return [] }
-        return try await write { [keys] db in
-            try ReceivedRow.take(dueAt: moment, leasedUntil: lease, limit: limit, keys, db)
+        return try await write { [keys, quarantine] db in
+            try ReceivedRow.take(dueAt: moment, leasedUntil: lease, limit: limit, keys, quarantine, db)
         }
     }
 
@@ -337,11 +381,12 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
     }
 
     package func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
     ) async throws(BFFError) -> [OutgoingEvent] {
         guard try await read({ try EventRow.isAnyDue($0, at: moment) }) else { return [] }
-        return try await write { [keys] db in
-            try EventRow.take(dueAt: moment, leasedUntil: lease, limit: limit, keys, db)
+        return try await write { [keys, quarantine] db in
+            try EventRow.take(
+                dueAt: moment, leasedUntil: lease, limit: limit, besides: underWay, keys, quarantine, db)
         }
     }
 
@@ -356,7 +401,7 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
     }
 
     package func events(limit: Int) async throws(BFFError) -> [KeptEvent] {
-        try await read { [keys] db in try EventRow.youngest(limit, keys, db) }
+        try await read { [keys, quarantine] db in try EventRow.youngest(limit, keys, quarantine, db) }
     }
 
     package func eventCounts() async throws(BFFError) -> EventCounts {

@@ -21,7 +21,8 @@ struct SessionColumns {
 }
 
 extension SessionColumns {
-    /// A row that cannot be read or written: its token was sealed for another session, or somebody changed it by hand.
+    /// A row that cannot be read or written: its seal or its facts are damaged, a newer release wrote what this one does
+    /// not know, or it was changed by hand.
     struct Unreadable: Error {}
 
     init(_ session: ConnectSession, _ keys: SealingKeys) throws(Unreadable) {
@@ -46,8 +47,7 @@ extension SessionColumns {
             slot: TariffSlot(direction: direction, type: type),
             mintedLocation: mintedLocation.flatMap { LocationID($0) },
             mintedAction: mintedAction.flatMap { TariffAction(rawValue: $0) }, returnURL: returnURL,
-            liveMode: liveMode, createdAt: Date(timeIntervalSince1970: createdAt),
-            expiresAt: Date(timeIntervalSince1970: expiresAt))
+            liveMode: liveMode, createdAt: try Date(row: createdAt), expiresAt: try Date(row: expiresAt))
         session.facts = try SessionFacts(json: facts)
         return session
     }
@@ -63,6 +63,8 @@ extension SessionFacts {
         } catch {
             throw SessionColumns.Unreadable()
         }
+        let moments = [stayedAt, leftAt, notFinishedAt, goneAt, askedAt, completedAt, located?.since, status?.at]
+        guard moments.allSatisfy({ $0?.isPlausible ?? true }) else { throw SessionColumns.Unreadable() }
     }
 
     var json: String {

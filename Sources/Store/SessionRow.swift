@@ -6,14 +6,37 @@ import Sessions
 
 /// A session as a row.
 enum SessionRow {
-    static func fetch(
-        _ db: Database, _ condition: String, _ arguments: StatementArguments, _ keys: SealingKeys
-    ) throws -> [ConnectSession] {
-        let statement = try db.cachedStatement(sql: "SELECT * FROM session \(condition)")
-        return try Row.fetchAll(statement, arguments: arguments).map { try session($0, keys) }
+    /// A row, and the session in it unless it cannot be read.
+    struct Found {
+        let id: RowID
+        let session: ConnectSession?
+        let told: Told?
     }
 
-    private static func session(_ row: Row, _ keys: SealingKeys) throws -> ConnectSession {
+    /// - Parameter quarantine: Takes the sessions that cannot be read.
+    static func fetch(
+        _ db: Database, _ condition: String, _ arguments: StatementArguments, _ keys: SealingKeys,
+        _ quarantine: Quarantine
+    ) throws -> [Found] {
+        let statement = try db.cachedStatement(sql: "SELECT *, CAST(id AS BLOB) AS raw_id FROM session \(condition)")
+        return try Row.fetchAll(statement, arguments: arguments).map { row in
+            let found = try? (session(row, keys), told(row))
+            if found == nil { quarantine.add("session", row["id"]) }
+            return Found(id: RowID(bytes: row["raw_id"]), session: found?.0, told: found?.1)
+        }
+    }
+
+    /// An id to the byte: what is no UTF-8 is repaired when it is read as text, and finds no row then.
+    struct RowID {
+        let bytes: Data
+
+        /// What stands for it in SQL.
+        static let sql = "CAST(? AS TEXT)"
+    }
+
+    private static func session(
+        _ row: Row, _ keys: SealingKeys
+    ) throws(SessionColumns.Unreadable) -> ConnectSession {
         let columns = SessionColumns(
             id: row["id"], subject: row["subject"], token: Array(row["token"] as Data), direction: row["direction"],
             type: row["type"], mintedLocation: row["minted_location"], mintedAction: row["minted_action"],
@@ -22,19 +45,19 @@ enum SessionRow {
         return try columns.session(keys)
     }
 
-    private static func told(_ row: Row) -> Told {
-        Told(stateText: row["told_state"], sequence: row["sequence"])
+    private static func told(_ row: Row) throws(SessionColumns.Unreadable) -> Told {
+        try Told(stateText: row["told_state"], sequence: row["sequence"])
     }
 
     /// Inserts or merges, and puts the event of a state that is news; nil for a session that was removed meanwhile.
     static func save(
-        _ write: SessionWrite, at now: Date, _ keys: SealingKeys, _ db: Database
+        _ write: SessionWrite, at now: Date, _ keys: SealingKeys, _ quarantine: Quarantine, _ db: Database
     ) throws -> ConnectSession? {
         var session = write.session
         let select = try db.cachedStatement(sql: "SELECT facts, told_state, sequence FROM session WHERE id = ?")
         let row = try Row.fetchOne(select, arguments: [session.id.text])
         let kept = try row.map { try SessionFacts(json: $0["facts"]) }
-        var told = row.map(Self.told) ?? Told()
+        var told = try row.map(Self.told) ?? Told()
         if let kept { session.facts.merge(kept) } else if !write.isNew { return nil }
         if kept?.located == nil, let location = session.facts.located?.location {
             try db.cachedStatement(sql: "INSERT OR IGNORE INTO location (subject, id) VALUES (?, ?)")
@@ -47,7 +70,7 @@ enum SessionRow {
             try insert(session, told, at: now, keys, db)
         }
         if let event { try EventRow.insert(event, sequence: told.sequence, keys, db) }
-        if let key = write.key { try MintRow.save(key.mint, key.key, session.subject, db) }
+        if let key = write.key { try MintRow.answer(key, session.subject, at: now, quarantine, db) }
         return session
     }
 
@@ -57,19 +80,54 @@ enum SessionRow {
             arguments: [now.timeIntervalSince1970]) ?? false
     }
 
-    /// Puts the events of sessions whose state changed by time alone.
-    static func tellChanges(at now: Date, limit: Int, _ keys: SealingKeys, _ db: Database) throws -> Int {
-        let select = try db.cachedStatement(
-            sql: "SELECT * FROM session WHERE changes_at <= ? ORDER BY changes_at LIMIT ?")
-        let rows = try Row.fetchAll(select, arguments: [now.timeIntervalSince1970, limit])
-        for row in rows {
-            let session = try Self.session(row, keys)
-            var told = Self.told(row)
-            let event = try told.event(of: session, at: now)
-            try update(session, told, since: session.facts, at: now, db)
-            if let event { try EventRow.insert(event, sequence: told.sequence, keys, db) }
+    /// Puts the events of sessions whose state changed by time alone; those that cannot be read or written are set aside.
+    static func tellChanges(
+        at now: Date, limit: Int, _ keys: SealingKeys, _ quarantine: Quarantine, _ db: Database
+    ) throws -> Int {
+        let found = try fetch(
+            db, "WHERE changes_at <= ? ORDER BY changes_at LIMIT ?", [now.timeIntervalSince1970, limit], keys,
+            quarantine)
+        for row in found {
+            let isDone = try ifPossible(db) {
+                guard let session = row.session, var told = row.told else { throw SessionColumns.Unreadable() }
+                let event = try told.event(of: session, at: now)
+                try update(session, told, since: session.facts, at: now, db)
+                if let event { try EventRow.insert(event, sequence: told.sequence, keys, db) }
+                return true
+            }
+            guard isDone == nil else { continue }
+            quarantine.add("session", String(decoding: row.id.bytes, as: UTF8.self))
+            try setAside(row.id, "changes_at", until: now, db)
         }
-        return rows.count
+        return found.count
+    }
+
+    /// Takes a row out of the line for ``Quarantine/pause``.
+    static func setAside(_ id: RowID, _ column: String, until moment: Date, _ db: Database) throws {
+        try db.execute(
+            sql: "UPDATE session SET \(column) = ? WHERE id = \(RowID.sql)",
+            arguments: [moment.addingTimeInterval(Quarantine.pause).timeIntervalSince1970, id.bytes])
+    }
+
+    /// Does what concerns one row, all of it or nothing.
+    /// - Returns: Nil when this row cannot be read or written.
+    /// - Throws: What concerns the whole store.
+    static func ifPossible<Value>(_ db: Database, _ work: () throws -> Value) throws -> Value? {
+        var value: Value?
+        do {
+            try db.inSavepoint {
+                value = try work()
+                return .commit
+            }
+            return value
+        } catch let error as DatabaseError {
+            guard [.SQLITE_CONSTRAINT, .SQLITE_MISMATCH, .SQLITE_TOOBIG].contains(error.resultCode) else { throw error }
+            return nil
+        } catch is SessionColumns.Unreadable {
+            return nil
+        } catch is BFFError {
+            return nil
+        }
     }
 
     private static func insert(
@@ -110,22 +168,31 @@ enum SessionRow {
 
 /// A mint under an idempotency key as a row.
 enum MintRow {
-    static func fetch(_ db: Database, _ key: IdempotencyKey, _ subject: Subject) throws -> IdempotentMint? {
+    /// The mint that has a key; nil when there is none, or one that cannot be read.
+    static func fetch(
+        _ db: Database, _ key: IdempotencyKey, _ subject: Subject, _ quarantine: Quarantine
+    ) throws -> IdempotentMint? {
         let statement = try db.cachedStatement(sql: "SELECT * FROM mint WHERE subject = ? AND key = ?")
-        return try Row.fetchOne(statement, arguments: [subject.text, key.text]).map { row in
-            let session: String? = row["session"]
-            let connectURL: String? = row["connect_url"]
-            return IdempotentMint(
-                body: Array(row["body"] as Data), startedAt: Date(timeIntervalSince1970: row["started_at"]),
-                answer: session.flatMap { SessionID($0) }.flatMap { session in
-                    connectURL.map {
-                        .init(
-                            session: session, connectURL: $0, expiresAt: Date(timeIntervalSince1970: row["expires_at"]))
-                    }
-                })
+        return try Row.fetchOne(statement, arguments: [subject.text, key.text]).flatMap { row in
+            let mint = try? MintColumns(
+                body: Array(row["body"] as Data), startedAt: row["started_at"], session: row["session"],
+                connectURL: row["connect_url"], expiresAt: row["expires_at"]
+            ).mint
+            if mint == nil { quarantine.add("mint", key.text) }
+            return mint
         }
     }
 
+    /// Keeps the answer of a mint under its key, unless another mint holds the key by now.
+    static func answer(
+        _ key: MintKey, _ subject: Subject, at now: Date, _ quarantine: Quarantine, _ db: Database
+    ) throws {
+        let taken = try fetch(db, key.key, subject, quarantine)
+        if let taken, taken.holder != key.mint.owner, !taken.isOver(at: now) { return }
+        try save(key.mint, key.key, subject, db)
+    }
+
+    /// The column `session` names the holder: the mint's owner until there is a session.
     static func save(_ mint: IdempotentMint, _ key: IdempotencyKey, _ subject: Subject, _ db: Database) throws {
         try db.cachedStatement(
             sql: """
@@ -133,8 +200,31 @@ enum MintRow {
                 VALUES (?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
-            subject.text, key.text, Data(mint.body), mint.startedAt.timeIntervalSince1970, mint.answer?.session.text,
+            subject.text, key.text, Data(mint.body), mint.startedAt.timeIntervalSince1970, mint.holder,
             mint.answer?.connectURL, mint.endsAt.timeIntervalSince1970,
         ])
+    }
+}
+
+/// A mint as both engines keep it.
+struct MintColumns {
+    let body: [UInt8]
+    let startedAt: Double
+    /// The holder: the mint's owner until there is a session.
+    let session: String?
+    let connectURL: String?
+    let expiresAt: Double
+
+    var mint: IdempotentMint {
+        get throws(SessionColumns.Unreadable) {
+            let startedAt = try Date(row: startedAt), expiresAt = try Date(row: expiresAt)
+            guard let connectURL else {
+                return IdempotentMint(body: body, startedAt: startedAt, owner: session ?? "")
+            }
+            guard let session = session.flatMap({ SessionID($0) }) else { throw SessionColumns.Unreadable() }
+            return IdempotentMint(
+                body: body, startedAt: startedAt,
+                answer: .init(session: session, connectURL: connectURL, expiresAt: expiresAt))
+        }
     }
 }

@@ -109,6 +109,9 @@ package struct Metric: Sendable {
             .counter, "connect_bff_store_writes_late_total",
             "Requests that were answered before the store had what they said."),
         Metric(.counter, "connect_bff_store_reads_late_total", "Reads of the store that were given up after 250 ms."),
+        Metric(
+            .counter, "connect_bff_store_quarantined_total", ["table"],
+            "Rows of the database that cannot be read or written, by table; each once in the life of the process."),
     ]
 
     private static let webhooks = [

@@ -9,18 +9,27 @@ struct DeliveryPace {
         case wait(Duration)
     }
 
-    /// Deliveries at once.
-    static let width = 16
+    /// Deliveries at once, at first and after an outage; each answer makes room for one more.
+    static let narrowest = 16
+    /// Deliveries at once at most.
+    static let widest = 128
+    /// Failures of one subject's events count once in such a time, so that the events of one user, which the receiver
+    /// cannot stand, do not slow down those of others.
+    private static let perKey = Duration.seconds(10)
+    private static let mostKeys = 256
 
     private var breaker = CircuitBreaker()
+    private var width = narrowest
     private var pausedUntil: ContinuousClock.Instant?
+    private var failures: [String: ContinuousClock.Instant] = [:]
 
-    mutating func permit(at now: ContinuousClock.Instant) -> Permit {
+    /// - Parameter underWay: Deliveries that are not answered yet.
+    mutating func permit(at now: ContinuousClock.Instant, underWay: Int = 0) -> Permit {
         if let pausedUntil, now < pausedUntil { return .wait(now.duration(to: pausedUntil)) }
         pausedUntil = nil
         switch breaker.admit(at: now) {
         case .refuse(let wait): return .wait(wait)
-        case .pass: return .take(breaker.state == .probing ? 1 : Self.width)
+        case .pass: return .take(breaker.state == .probing ? 1 : max(0, width - underWay))
         }
     }
 
@@ -29,16 +38,29 @@ struct DeliveryPace {
         breaker.abandoned(at: now)
     }
 
-    /// - Parameter jitter: From 0 up to, not including, 1.
-    mutating func answered(_ answer: DeliveryAnswer, at now: ContinuousClock.Instant, jitter: Double) {
+    /// - Parameters:
+    ///   - key: Whose event it was.
+    ///   - jitter: From 0 up to, not including, 1.
+    mutating func answered(
+        _ answer: DeliveryAnswer, to key: String, at now: ContinuousClock.Instant, jitter: Double
+    ) {
         if let pause = answer.pause {
             pausedUntil = max(pausedUntil ?? now, now + .seconds(pause))
             breaker.abandoned(at: now)
         } else if answer.isOutage {
-            breaker.failed(at: now, jitter: jitter)
+            width = Self.narrowest
+            if breaker.state == .probing || isFirst(key, at: now) { breaker.failed(at: now, jitter: jitter) }
         } else {
+            width = min(Self.widest, width + 1)
             breaker.succeeded(at: now)
         }
+    }
+
+    private mutating func isFirst(_ key: String, at now: ContinuousClock.Instant) -> Bool {
+        if let last = failures[key], last.duration(to: now) < Self.perKey { return false }
+        if failures.count >= Self.mostKeys { failures = failures.filter { $0.value.duration(to: now) < Self.perKey } }
+        if failures.count < Self.mostKeys { failures[key] = now }
+        return true
     }
 
     /// Whether the receiver is given time.

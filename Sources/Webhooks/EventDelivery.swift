@@ -26,6 +26,8 @@ package final class EventDelivery: Sendable {
 
         /// How long a receiver may take for one event.
         package static let timeLimit = Duration.seconds(15)
+        /// Connections to it at once.
+        package static let connections = DeliveryPace.widest
     }
 
     /// How an operator finds the deliveries.
@@ -40,6 +42,8 @@ package final class EventDelivery: Sendable {
 
     private struct State {
         var pace = DeliveryPace()
+        /// Events that the receiver has not answered yet.
+        var underWay: [EventID: NewEvent] = [:]
         /// What the store has still to hear.
         var unsettled: [Delivery] = []
         var counts: EventCounts?
@@ -96,57 +100,105 @@ package final class EventDelivery: Sendable {
         }
     }
 
-    /// Tells the store what it has still to hear, once everything else has ended.
+    /// Writes the deliveries that the store does not have yet, once everything else has ended.
     package func finish() async {
-        _ = await settle([])
+        _ = await settle()
     }
 
-    /// Delivers what is due, as far as the receiver takes it.
+    private enum Wake { case delivered, tick }
+
+    /// Delivers what is due, as far as the receiver takes it, until nothing is under way.
+    ///
+    /// A sliding window: as soon as a delivery ends, the next event is taken. Deliveries that end while the store writes
+    /// are settled together, in its next write.
     /// - Returns: How long there is nothing to do.
     func turn(_ receiver: Receiver) async -> Duration {
+        await withTaskGroup(of: Wake.self) { group in
+            var isTicking = false
+            while true {
+                let (events, wait, isAway) = await take()
+                for event in events {
+                    group.addTask { [self] in
+                        await deliver(event, to: receiver)
+                        return .delivered
+                    }
+                }
+                let (isIdle, isSettled) = state.withLock { ($0.underWay.isEmpty, $0.unsettled.isEmpty) }
+                if isIdle, isSettled || isAway {
+                    group.cancelAll()
+                    return wait
+                }
+                if isIdle { continue }
+                // What becomes due meanwhile does not wait for a slow answer. By real time: it is no event's.
+                if !isTicking {
+                    group.addTask {
+                        try? await Task.sleep(for: Self.interval)
+                        return .tick
+                    }
+                    isTicking = true
+                }
+                while let wake = await group.next() {
+                    if wake == .tick { isTicking = false }
+                    if wake == .tick || state.withLock({ !$0.unsettled.isEmpty || $0.underWay.isEmpty }) { break }
+                }
+            }
+        }
+    }
+
+    /// Settles what was delivered, and takes as many events as there is room for.
+    /// - Returns: The events, or how long there is nothing to take, and whether the store could not settle.
+    private func take() async -> (events: [OutgoingEvent], wait: Duration, isAway: Bool) {
         // What was delivered and is not settled would be taken again.
-        guard await settle([]) else { return Self.interval }
-        switch state.withLock({ $0.pace.permit(at: time.now()) }) {
-        case .wait(let wait): return wait
+        guard await settle() else { return ([], Self.interval, true) }
+        guard !Task.isCancelled else { return ([], Self.interval, false) }
+        let permit = state.withLock { $0.pace.permit(at: time.now(), underWay: $0.underWay.count) }
+        switch permit {
+        case .wait(let wait): return ([], wait, false)
+        case .take(0): return ([], Self.interval, false)
         case .take(let limit):
-            let moment = now()
-            let taken = try? await outbox.take(dueAt: moment, leasedUntil: moment + Self.lease, limit: limit)
+            let moment = now(), subjects = state.withLock { $0.underWay.values.compactMap(\.subject) }
+            let taken = try? await outbox.take(
+                dueAt: moment, leasedUntil: moment + Self.lease, limit: limit, besides: subjects)
             guard let taken, !taken.isEmpty else {
                 state.withLock { $0.pace.tookNone(at: time.now()) }
-                return Self.interval
+                return ([], Self.interval, false)
             }
-            _ = await settle(await deliver(taken, to: receiver))
-            return .zero
+            state.withLock { state in for event in taken { state.underWay[event.event.id] = event.event } }
+            return (taken, .zero, false)
         }
     }
 
-    private func deliver(_ events: [OutgoingEvent], to receiver: Receiver) async -> [Delivery] {
-        await withTaskGroup(of: Delivery?.self) { group in
-            for event in events { group.addTask { [self] in await deliver(event, to: receiver) } }
-            return await group.reduce(into: []) { deliveries, delivery in
-                if let delivery { deliveries.append(delivery) }
-            }
+    /// Makes one try.
+    private func deliver(_ event: OutgoingEvent, to receiver: Receiver) async {
+        let delivery = await tried(event, at: receiver)
+        state.withLock { state in
+            state.underWay[event.event.id] = nil
+            if let delivery { state.unsettled.append(delivery) }
         }
     }
 
-    /// Makes one try; nil when the process ends meanwhile: whether it was delivered is not known, and so it is again.
-    private func deliver(_ event: OutgoingEvent, to receiver: Receiver) async -> Delivery? {
+    /// - Returns: What became of a try; nil when the process ends meanwhile: whether it was delivered is not known, and so
+    ///   it is again.
+    private func tried(_ event: OutgoingEvent, at receiver: Receiver) async -> Delivery? {
+        guard let message = try? event.message else {
+            // It will never be one.
+            let delivery = Delivery(of: event, .dead, answer: "unwritable")
+            tell(delivery, of: event)
+            return delivery
+        }
         let answer: DeliveryAnswer
-        if let message = try? event.message {
-            let headers = receiver.signer.headers(
-                id: event.event.id.text, seconds: Int(saturating: now().timeIntervalSince1970), body: message)
-            do throws(TransportFailure) {
-                let (status, retryAfter) = try await receiver.post(
-                    message, [("content-type", "application/json"), ("user-agent", "connect-bff")] + headers)
-                answer = .status(status, retryAfter: retryAfter)
-            } catch {
-                guard error != .cancelled, !Task.isCancelled else { return nil }
-                answer = .none(error)
-            }
-        } else {
-            answer = .none(.unreadable)
+        let headers = receiver.signer.headers(
+            id: event.event.id.text, seconds: Int(saturating: now().timeIntervalSince1970), body: message)
+        do throws(TransportFailure) {
+            let (status, retryAfter) = try await receiver.post(
+                message, [("content-type", "application/json"), ("user-agent", "connect-bff")] + headers)
+            answer = .status(status, retryAfter: retryAfter)
+        } catch {
+            guard error != .cancelled, !Task.isCancelled else { return nil }
+            answer = .none(error)
         }
-        state.withLock { $0.pace.answered(answer, at: time.now(), jitter: time.jitter()) }
+        let key = event.event.subject?.text ?? event.event.session?.text ?? event.event.id.text
+        state.withLock { $0.pace.answered(answer, to: key, at: time.now(), jitter: time.jitter()) }
         let delivery = Delivery(
             of: event, answer.result(of: event, at: now(), jitter: time.jitter()), answer: answer.text)
         tell(delivery, of: event)
@@ -174,12 +226,9 @@ package final class EventDelivery: Sendable {
         Counter(label: "connect_bff_event_deliveries_total", dimensions: [("result", result)]).increment()
     }
 
-    /// - Returns: Whether the store has heard all there is.
-    private func settle(_ deliveries: [Delivery]) async -> Bool {
-        let all = state.withLock { state in
-            state.unsettled += deliveries
-            return state.unsettled
-        }
+    /// - Returns: Whether the store has all there was.
+    private func settle() async -> Bool {
+        let all = state.withLock(\.unsettled)
         guard !all.isEmpty else { return true }
         guard (try? await outbox.settle(all)) != nil else { return false }
         state.withLock { $0.unsettled.removeFirst(all.count) }

@@ -6,6 +6,8 @@ extension OutgoingEvent {
     /// What the receiver reads: the same bytes at every try.
     var message: [UInt8] {
         get throws(BFFError) {
+            // No data would make no JSON.
+            guard !event.data.isEmpty else { throw .internalFailure }
             let head = try wireJSON(Head(self))
             // The data goes out as it came, to the byte: it is JSON already.
             return head.dropLast() + Array(#","data":"#.utf8) + event.data + [UInt8(ascii: "}")]

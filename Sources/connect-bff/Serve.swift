@@ -69,7 +69,7 @@ struct Serve: AsyncParsableCommand {
         let transport = HTTPTransport(certificateAuthorities: settings.certificateAuthorities)
         // Neither the identity provider nor the receiver of events or spans is Flatpeak: FLATPEAK_CA_FILE says nothing
         // about them.
-        let others = HTTPTransport()
+        let others = HTTPTransport(connectionsPerHost: EventDelivery.Receiver.connections)
         let (authenticator, reloadKeys) = authenticator(settings, others, logger)
         let events = settings.events.map { events in
             EventDelivery.Receiver(signer: EventSigner(events.keys)) { (body, headers) throws(TransportFailure) in

@@ -128,7 +128,9 @@ import Testing
                             }
                         }
                     }
-                    while told.text.utf8.count(where: { $0 == 0x0A }) < enough / 3 { await Task.yield() }
+                    try await eventually(within: .seconds(60), "the clients stopped") {
+                        told.text.utf8.count(where: { $0 == 0x0A }) >= enough / 3
+                    }
                     #expect(await cluster.nodes[1].stop(.kill) == SIGKILL)
                     try await group.waitForAll()
                 }
@@ -165,7 +167,9 @@ import Testing
                             }
                         }
                     }
-                    while left.text.utf8.count(where: { $0 == 0x0A }) < enough / 3 { await Task.yield() }
+                    try await eventually(within: .seconds(60), "the clients stopped") {
+                        left.text.utf8.count(where: { $0 == 0x0A }) >= enough / 3
+                    }
                     #expect(await cluster.nodes[1].stop(.kill) == SIGKILL)
                     try await group.waitForAll()
                 }

@@ -15,13 +15,21 @@ import Testing
     private final class Acknowledgements: Sendable {
         private let all = Mutex<[Acknowledged]>([])
         var list: [Acknowledged] { all.withLock { $0 } }
+        var count: Int { all.withLock(\.count) }
         func add(_ one: Acknowledged) { all.withLock { $0.append(one) } }
+    }
+
+    /// Says how far a test is that runs for minutes.
+    private static func progress(_ text: String, since start: ContinuousClock.Instant) {
+        let seconds = start.duration(to: .now).components.seconds
+        FileHandle.standardError.write(Data("crash test: \(text), after \(seconds) s\n".utf8))
     }
 
     @Test func `sessions and keys that were acknowledged survive SIGKILL at any moment`() async throws {
         let isLong = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1"
         let kills = isLong ? 50 : 5, clients = 8
         let mints = isLong ? 10_000 : 1_000
+        let start = ContinuousClock.now
         try await ServeProcess.run(["BFF_LOG_LEVEL": "info"]) { serve in
             let acknowledged = Acknowledgements()
             for round in 0..<kills {
@@ -38,21 +46,33 @@ import Testing
                             }
                         }
                     }
-                    while acknowledged.list.count < enough { await Task.yield() }
+                    try await eventually(within: .seconds(60), "the clients stopped at \(acknowledged.count)") {
+                        acknowledged.count >= enough
+                    }
                     #expect(await serve.stop(.kill) == SIGKILL)
                     try await group.waitForAll()
                 }
                 try await serve.start()
+                Self.progress("\(acknowledged.count) mints, \(round + 1) of \(kills) kills", since: start)
             }
             let all = acknowledged.list
             #expect(all.count >= mints)
-            for told in all {
-                // The same bytes: session, token and all.
-                let again = try await serve.mint(as: told.subject, key: told.key)
-                #expect(again.body == told.body, "\(told.key)")
-                let id = try #require(try JSONValue(told.body)["id"]?.text)
-                #expect(try await serve.get("/v1/connect/sessions/\(id)", as: told.subject).status == 200)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for client in 0..<clients {
+                    group.addTask {
+                        for index in stride(from: client, to: all.count, by: clients) {
+                            let told = all[index]
+                            // The same bytes: session, token and all.
+                            let again = try await serve.mint(as: told.subject, key: told.key)
+                            #expect(again.body == told.body, "\(told.key)")
+                            let id = try #require(try JSONValue(told.body)["id"]?.text)
+                            #expect(try await serve.get("/v1/connect/sessions/\(id)", as: told.subject).status == 200)
+                        }
+                    }
+                }
+                try await group.waitForAll()
             }
+            Self.progress("all \(all.count) are there", since: start)
         }
     }
 
@@ -62,6 +82,7 @@ import Testing
     @Test func `each state reaches the integrator's backend, over SIGKILL and an outage of the backend`() async throws {
         let isLong = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1"
         let kills = isLong ? 30 : 3, clients = 6, visits = isLong ? 2_000 : 90
+        let start = ContinuousClock.now
         try await EventReceiver.run { receiver in
             try await ServeProcess.run(receiver.settings.merging(["BFF_LOG_LEVEL": "info"]) { $1 }) { serve in
                 _ = try await serve.control("/token-life", ["seconds": 20])
@@ -85,20 +106,25 @@ import Testing
                         // Over before the first wait is, so that the next try finds it well.
                         if isOutage { try await eventually { receiver.lines.count { !$0.isTaken } > refused } }
                         try receiver.answer(204)
-                        try await eventually(within: .seconds(60)) { seen.states.count >= enough }
+                        try await eventually(within: .seconds(60), "the clients stopped at \(seen.states.count)") {
+                            seen.states.count >= enough
+                        }
                         #expect(await serve.stop(.kill) == SIGKILL)
                         try await group.waitForAll()
                     }
                     try await serve.start()
+                    let text = "\(seen.states.count) visits, \(receiver.lines.count) events"
+                    Self.progress("\(text), \(round + 1) of \(kills) kills", since: start)
                 }
                 let sessions = seen.states
                 // Leases of a killed process last half a minute, and so may a breaker's patience.
-                let lines = try await receiver.waits(isLong ? 600 : 120) { lines in
+                let lines = try await receiver.waits(isLong ? 240 : 120) { lines in
                     let over = lines.filter {
                         $0.isTaken && ["session.connected", "session.expired"].contains($0.type)
                     }
                     return Set(over.map(\.session)).isSuperset(of: sessions.keys)
                 }
+                Self.progress("\(lines.count) events of \(sessions.count) sessions were delivered", since: start)
                 #expect(lines.allSatisfy { $0.isAccepted && $0.json["passed"] == [] })
                 for (session, events) in Dictionary(grouping: lines.filter(\.isTaken), by: \.session) {
                     // Doubles are deliveries of one and the same event.

@@ -155,6 +155,19 @@ import Testing
         }
     }
 
+    @Test func `a pooler in transaction mode is named, and the service does not start behind it`() async throws {
+        let pooler = try await PgBouncer(before: try await PostgresServer.shared.newDatabase(), mode: .transaction)
+        defer { pooler.stop() }
+        let settings = [
+            "BFF_DATABASE_URL": pooler.url, "BFF_STATE_KEY": Data(repeating: 1, count: 32).base64EncodedString(),
+        ]
+        try await expect("store", "a connection pooler in transaction mode stands between", settings)
+        try await ServeProcess.run(starting: false) { serve in
+            let (code, text) = await serve.result(of: ["serve"], with: settings)
+            #expect(code == 78 && text.contains("a connection pooler in transaction mode stands between"), "\(text)")
+        }
+    }
+
     @Test(.enabled(if: SmallDisk.isPossible)) func `a store that cannot be written`() async throws {
         try await ServeProcess.run(starting: false) { serve in
             let disk = try SmallDisk(in: serve.folder, kilobytes: 2048)

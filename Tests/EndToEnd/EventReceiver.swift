@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 /// `receiver.py`: an integrator's backend, by another hand and in another language.
@@ -18,6 +19,8 @@ final class EventReceiver: Sendable {
     let port: Int
     private let program: Program
     private let mood: String
+    /// What was read of its output, and how far; nothing is read twice.
+    private let read = Mutex<(bytes: Int, lines: [Line])>((0, []))
 
     static func secret(_ byte: UInt8) -> String {
         "whsec_" + Data(repeating: byte, count: 32).base64EncodedString()
@@ -61,11 +64,18 @@ final class EventReceiver: Sendable {
 
     /// What was sent to it so far.
     var lines: [Line] {
-        program.output.text.split(separator: "\n").compactMap { line in
-            guard line.hasSuffix("}"), let json = try? JSONValue(Array(line.utf8)), json["accepted"] != nil else {
-                return nil
+        let output = program.output.text.utf8
+        return read.withLock { read in
+            let rest = output.dropFirst(read.bytes)
+            guard let end = rest.lastIndex(of: UInt8(ascii: "\n")) else { return read.lines }
+            let whole = rest[...end]
+            read.bytes += whole.count
+            for line in whole.split(separator: UInt8(ascii: "\n")) {
+                if let json = try? JSONValue(Array(line)), json["accepted"] != nil {
+                    read.lines.append(Line(json: json))
+                }
             }
-            return Line(json: json)
+            return read.lines
         }
     }
 

@@ -108,6 +108,12 @@ def change(service, statement):
         return database.execute(statement).rowcount
 
 
+def damaged_row(service):
+    service.connect()
+    service.until(lambda: change(service, "UPDATE session SET facts = '{', changes_at = 0") > 0)
+    service.until(lambda: 'connect_bff_store_quarantined_total{table="session"} 1' in service.metrics())
+
+
 def forged_deliveries(service):
     service.takes_deliveries(signature="bad")
     service.event(count=30)
@@ -209,6 +215,7 @@ TROUBLES = [
     (retries, {}, ["ConnectBFFRetriesUsedUp", "ConnectBFFUpstreamFails"]),
     (overfull, {}, ["ConnectBFFSheds", "ConnectBFFErrors"]),
     (rubbish_in_the_store, {}, ["ConnectBFFStoreFails", "ConnectBFFStoreBehind"]),
+    (damaged_row, {}, ["ConnectBFFStoreQuarantined"]),
     (forged_deliveries, {}, ["ConnectBFFWebhooksRefused"]),
     (unsigned_deliveries, {}, ["ConnectBFFWebhooksRefused"]),
     (nothing_more, {"faults": [{"operation": "jwks", "kind": "status", "status": 404, "count": 1000}]},

@@ -258,6 +258,31 @@ import Testing
         #expect(try await store.begin(other, as: key, of: alice, at: clock.wall)?.answer?.session == first.session.id)
     }
 
+    @Test func `a session that the store cannot keep lives in memory, and holds up no other one (I12)`() async throws {
+        // Its id follows from the first twelve random bytes.
+        let odd = SessionID(prefix: "cs", random: countingBytes()(12))
+        store.refused = [odd]
+        let session = try await mint()
+        #expect(session.id == odd)
+        upstream.on("mint", .json(#"{"connect_token":"cot_b","expires_in":86400,"live_mode":false}"#))
+        let other = try await mint(for: bob)
+        #expect(ledger.debt == (owed: 0, isHealthy: true))
+        #expect(try await store.session(other.id) != nil)
+        #expect(try await store.session(odd) == nil)
+        // Its customer goes on; a write for it costs the others nothing either.
+        try await relay(session, answered: "provider_select")
+        try await relay(other, answered: "provider_select")
+        await sessions.finish()
+        #expect(try await state(session) == .active)
+        #expect(try await store.session(other.id)?.facts.relayed == true)
+        #expect(ledger.debt == (owed: 0, isHealthy: true))
+        // The next write of something new brings it in.
+        store.refused = []
+        try await relay(session, answered: nil, action: "CLOSE")
+        await sessions.finish()
+        #expect(try await store.session(odd) != nil)
+    }
+
     @Test func `a store that never answers costs a mint a quarter of a second, and a relayed call nothing`()
         async throws
     {
@@ -431,7 +456,7 @@ private struct StuckStore: SessionStore {
             guard (try? await Task.sleep(for: .seconds(3600))) != nil else { throw .storeUnavailable }
         }
     }
-    func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> [ConnectSession] { try await hang() }
+    func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions { try await hang() }
     func tellChanges(at now: Date, limit: Int) async throws(BFFError) -> Int { try await hang() }
     func session(_ id: SessionID) async throws(BFFError) -> ConnectSession? { try await hang() }
     func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? { try await hang() }
@@ -441,7 +466,7 @@ private struct StuckStore: SessionStore {
     func begin(
         _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject, at now: Date
     ) async throws(BFFError) -> IdempotentMint? { try await hang() }
-    func release(_ key: IdempotencyKey, of subject: Subject) async throws(BFFError) { try await hang() }
+    func release(_ key: MintKey, of subject: Subject) async throws(BFFError) { try await hang() }
     func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool { try await hang() }
     func locations(of subject: Subject) async throws(BFFError) -> [LocationID] { try await hang() }
     func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool { try await hang() }

@@ -205,6 +205,29 @@ extension SessionStoreContract {
         #expect(again.map(\.attempts) == [0, 0])
     }
 
+    @Test(arguments: Engine.allCases)
+    func `a subject has its share of what is taken, with what is under way, and leaves the rest to others (I18)`(
+        engine: Engine
+    ) async throws {
+        let store = try await store(engine), share = OutgoingEvent.share
+        // A subject may be called anything.
+        let odd = try #require(Subject(#"{"a,b",\c}"#))
+        for number in 0..<100 { try await store.put([try event("a\(number)", for: odd, at: 0)]) }
+        for number in 0..<5 { try await store.put([try event("b\(number)", for: bob, at: 1)]) }
+        for number in 0..<10 { try await store.put([try event("n\(number)", at: 2)]) }
+        let take = { (limit: Int, underWay: [Subject]) in
+            try await store.take(
+                dueAt: start + 9, leasedUntil: start + 39, limit: limit, besides: underWay
+            ).map(\.event.subject)
+        }
+        #expect(try await take(4, []) == Array(repeating: odd, count: 4))
+        let rest = try await take(20, Array(repeating: odd, count: 4))
+        #expect(rest.count { $0 == odd } == share - 4, "what is under way counts")
+        #expect(try await take(99, Array(repeating: odd, count: share)).allSatisfy { $0 != odd })
+        #expect(try await take(99, Array(repeating: odd, count: share)).isEmpty)
+        #expect(try await take(99, []).count { $0 == odd } == share)
+    }
+
     // MARK: - Removal
 
     @Test(arguments: Engine.allCases)

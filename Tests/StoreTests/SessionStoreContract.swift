@@ -70,7 +70,7 @@ import Testing
         left.facts.leftAt = start + 10
         relayed.facts.relayed = true
         _ = try await store.save([SessionWrite(left, isNew: false)], at: start)
-        let kept = try #require(try await store.save([SessionWrite(relayed, isNew: false)], at: start).first)
+        let kept = try #require(try await store.save([SessionWrite(relayed, isNew: false)], at: start).kept.first)
         #expect(kept.facts.leftAt == start + 10 && kept.facts.relayed)
         #expect(try await store.session(session.id)?.facts == kept.facts)
     }
@@ -81,7 +81,7 @@ import Testing
         var session = try session(1)
         _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         session.facts.relayed = true
-        #expect(try await store.save([SessionWrite(session, isNew: true)], at: start).count == 1)
+        #expect(try await store.save([SessionWrite(session, isNew: true)], at: start).kept.count == 1)
         #expect(try await store.session(session.id)?.facts.relayed == true)
     }
 
@@ -89,7 +89,7 @@ import Testing
     func `a session that was removed is not made again by what is known of it elsewhere`(engine: Engine) async throws {
         let store = try await store(engine)
         let session = try session(1)
-        #expect(try await store.save([SessionWrite(session, isNew: false)], at: start).isEmpty)
+        #expect(try await store.save([SessionWrite(session, isNew: false)], at: start).kept.isEmpty)
         #expect(try await store.session(session.id) == nil)
     }
 
@@ -139,9 +139,45 @@ import Testing
         #expect(try await store.begin(mint, as: key, of: alice, at: start + 599) == answered)
         #expect(try await store.begin(mint, as: key, of: alice, at: start + 600) == nil)
         // Bob's mint failed, and the one after it died with its process.
-        try await store.release(key, of: bob)
+        try await store.release(MintKey(key, mint), of: bob)
         #expect(try await store.begin(mint, as: key, of: bob, at: start) == nil)
         #expect(try await store.begin(mint, as: key, of: bob, at: start + 61) == nil)
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `a mint that outlived its hold on a key neither releases nor answers the key of its successor (I19)`(
+        engine: Engine
+    ) async throws {
+        let store = try await store(engine)
+        let key = try #require(IdempotencyKey("k"))
+        // The same body at the same instant: the owner alone tells the two apart.
+        let late = IdempotentMint(body: [1], startedAt: start, owner: "late")
+        let next = IdempotentMint(body: [1], startedAt: start + 61, owner: "next")
+        let twin = IdempotentMint(body: [1], startedAt: start + 61, owner: "twin")
+        #expect(try await store.begin(late, as: key, of: alice, at: start) == nil)
+        #expect(try await store.begin(next, as: key, of: alice, at: start + 61) == nil)
+        for other in [late, twin] { try await store.release(MintKey(key, other), of: alice) }
+        #expect(try await store.begin(twin, as: key, of: alice, at: start + 62) == next)
+
+        var lateAnswer = late, answer = next
+        let lateSession = try session(1), session = try session(2)
+        lateAnswer.answer = .init(session: lateSession.id, connectURL: "a://late", expiresAt: start + 600)
+        answer.answer = .init(session: session.id, connectURL: "a://next", expiresAt: start + 600)
+        _ = try await store.save(
+            [SessionWrite(lateSession, isNew: true, key: MintKey(key, lateAnswer))], at: start + 62)
+        #expect(try await store.begin(twin, as: key, of: alice, at: start + 62) == next)
+        _ = try await store.save([SessionWrite(session, isNew: true, key: MintKey(key, answer))], at: start + 63)
+        // An answer is not released by the call that was under way before, and not replaced.
+        for other in [late, next, twin] { try await store.release(MintKey(key, other), of: alice) }
+        _ = try await store.save(
+            [SessionWrite(lateSession, isNew: false, key: MintKey(key, lateAnswer))], at: start + 64)
+        let held = try #require(try await store.begin(twin, as: key, of: alice, at: start + 64))
+        #expect(held.answer == answer.answer)
+        // Whoever read the answer and found no session releases it, once.
+        try await store.release(MintKey(key, held), of: alice)
+        #expect(try await store.begin(twin, as: key, of: alice, at: start + 65) == nil)
+        try await store.release(MintKey(key, held), of: alice)
+        #expect(try await store.begin(next, as: key, of: alice, at: start + 65) == twin)
     }
 
     @Test(arguments: Engine.allCases)

@@ -30,6 +30,7 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
         var actions: [LocationID: LocationAction] = [:]
         var bookmark: String?
         var receipts = 0
+        var refused: Set<SessionID> = []
         var isAway = false
         var writes = 0
     }
@@ -57,10 +58,18 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
     /// Calls of ``receive(_:)`` that succeeded.
     package var receipts: Int { state.withLock(\.receipts) }
 
-    package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> [ConnectSession] {
+    /// Sessions of which no write is taken.
+    package var refused: Set<SessionID> {
+        get { state.withLock(\.refused) }
+        set { state.withLock { $0.refused = newValue } }
+    }
+
+    package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions {
         try with { state in
             state.writes += 1
-            return try writes.compactMap { write in
+            var saved = SavedSessions()
+            saved.refused = state.refused.intersection(writes.map(\.session.id))
+            saved.kept = try writes.filter { !state.refused.contains($0.session.id) }.compactMap { write in
                 var session = write.session
                 if let kept = state.sessions[session.id] {
                     session = kept
@@ -73,12 +82,15 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
                     state.bindings.insert(Binding(subject: session.subject, location: location))
                 }
                 state.sessions[session.id] = session
-                if let key = write.key {
-                    state.mints[Key(subject: session.subject, key: key.key)] = key.mint
+                if let mint = write.key {
+                    let key = Key(subject: session.subject, key: mint.key)
+                    let taken = state.mints[key].flatMap { $0.isOver(at: now) ? nil : $0 }
+                    if taken.map({ $0.holder == mint.mint.owner }) ?? true { state.mints[key] = mint.mint }
                 }
                 try state.tell(session, at: now)
                 return session
             }
+            return saved
         }
     }
 
@@ -119,8 +131,11 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
         }
     }
 
-    package func release(_ key: IdempotencyKey, of subject: Subject) async throws(BFFError) {
-        try with { $0.mints[Key(subject: subject, key: key)] = nil }
+    package func release(_ key: MintKey, of subject: Subject) async throws(BFFError) {
+        try with { state in
+            let held = Key(subject: subject, key: key.key)
+            if state.mints[held]?.holder == key.mint.holder { state.mints[held] = nil }
+        }
     }
 
     package func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool {
@@ -270,14 +285,20 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
     }
 
     package func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
     ) async throws(BFFError) -> [OutgoingEvent] {
         try with { state in
             let due = state.events.indices.filter { index in
                 guard let dueAt = state.events[index].dueAt, dueAt <= moment else { return false }
                 return !state.events.contains { $0.isWaitedFor(by: state.events[index]) }
             }
+            var held = Dictionary(underWay.map { ($0, 1) }, uniquingKeysWith: +)
             let taken = due.sorted { (state.events[$0].dueAt ?? lease, $0) < (state.events[$1].dueAt ?? lease, $1) }
+                .filter { index in
+                    guard let subject = state.events[index].event.subject else { return true }
+                    held[subject, default: 0] += 1
+                    return held[subject, default: 0] <= OutgoingEvent.share
+                }
             return taken.prefix(limit).map { index in
                 state.events[index].dueAt = lease
                 return state.events[index].outgoing

@@ -46,7 +46,10 @@ package final class PostgresServer: Sendable {
             }
             let listening = port.map { ["-c", "listen_addresses=127.0.0.1", "-p", "\($0)"] } ?? ["-h", ""]
             let arguments =
-                ["\(bin)/postgres", "-D", "\(folder)/data", "-k", folder, "-c", "fsync=off"] + listening
+                [
+                    "\(bin)/postgres", "-D", "\(folder)/data", "-k", folder, "-c", "fsync=off", "-c",
+                    "max_connections=400",
+                ] + listening
                 + settings.flatMap { ["-c", $0] }
             // Told nothing, it is the end of the tests.
             let script = """

@@ -240,6 +240,65 @@ import Testing
         #expect(backend.messages.map(\.id) == ["evt_1", "evt_1", "evt_2", "evt_3"])
     }
 
+    @Test func `failures of one subject's events do not slow down those of others (I2)`() async throws {
+        let backend = Backend(clock) { message in
+            message.type == "flatpeak.bad" ? .none(.timedOut) : .status(200, retryAfter: nil)
+        }
+        let alice = try #require(Subject("alice"))
+        let delivery = delivery()
+        for round in 0..<20 {
+            for number in 0..<4 {
+                try await store.put([
+                    NewEvent(
+                        id: try #require(EventID("evt_\(round)_\(number)")), type: "flatpeak.bad", subject: alice,
+                        at: clock.wall, data: Array("{}".utf8))
+                ])
+            }
+            _ = await delivery.turn(backend.receiver())
+            #expect(!delivery.standing.isSlowed)
+            try await store.put([try event("good\(round)")])
+            _ = await delivery.turn(backend.receiver())
+            #expect(backend.messages.last?.id == "evt_good\(round)")
+        }
+    }
+
+    @Test func `an event that makes no message is dead, and the others go out (I12)`() async throws {
+        let backend = Backend(clock) { _ in .status(200, retryAfter: nil) }
+        try await store.put([
+            NewEvent(id: try #require(EventID("evt_bad")), type: "flatpeak.bad", at: clock.wall, data: []),
+            try event("good"),
+        ])
+        _ = await delivery().turn(backend.receiver())
+        #expect(backend.messages.map(\.id) == ["evt_good"])
+        #expect(try await states() == [.delivered, .dead])
+    }
+
+    @Test func `an answer that does not come holds up no other event, nor one that is put meanwhile`() async throws {
+        let (answers, answer) = AsyncStream<Void>.makeStream()
+        let posted = Mutex<[String]>([])
+        let receiver = EventDelivery.Receiver(signer: EventSigner([])) { (_, headers) throws(TransportFailure) in
+            let id = headers.first { $0.name == "webhook-id" }?.value ?? ""
+            posted.withLock { $0.append(id) }
+            if id == "evt_slow" { for await _ in answers { break } }
+            return (204, nil)
+        }
+        try await store.put([try event("slow")] + (0..<200).map { try event("\($0)") })
+        let delivery = delivery()
+        async let turn = delivery.turn(receiver)
+        let isPosted = { (count: Int) in
+            for _ in 0..<1000 where posted.withLock({ $0.count < count }) {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            return posted.withLock { $0.count == count }
+        }
+        #expect(try await isPosted(201))
+        try await store.put([try event("later")])
+        #expect(try await isPosted(202))
+        answer.yield()
+        _ = await turn
+        #expect(try await states().allSatisfy { $0 == .delivered })
+    }
+
     // MARK: - A store that is away
 
     @Test func `what was delivered while the store was away is not delivered twice`() async throws {

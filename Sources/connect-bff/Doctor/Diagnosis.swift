@@ -274,7 +274,8 @@ struct Diagnosis {
         if let trouble {
             fail(
                 .store, trouble,
-                "give the service's user a writable folder with room on its disk, or name another in BFF_DATABASE_URL")
+                "name a database in BFF_DATABASE_URL that takes writes: a file in a writable folder with room on its disk, "
+                    + "or a PostgreSQL that is reached directly or through a pooler in session mode")
         } else {
             pass(.store, "the store takes writes")
         }

@@ -140,6 +140,9 @@ struct StateSettings: Sendable {
                     code: .badSettings,
                     problem: "\(Setting.stateKey.variable): is not the key of the other nodes of this database; "
                         + "they must all have the same")
+            case .pooled:
+                throw CannotOpen(
+                    code: .badSettings, problem: "\(Setting.databaseURL.variable): \(PostgresStore.pooler)")
             case .away(let why):
                 logger.error(
                     "the database cannot be used; it is tried again, and what needs none is served",

@@ -1,0 +1,56 @@
+import Core
+import Foundation
+import Sessions
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Store
+
+/// A store behind a connection pooler.
+@Suite struct PgBouncerTests {
+    let alice = Subject("alice")!
+    let start = Date(timeIntervalSince1970: 1_700_000_000)
+
+    @Test func `a pooler in transaction mode is named at the start, and memory is not trusted behind it`() async throws
+    {
+        let pooler = try await PgBouncer(before: try await PostgresServer.shared.newDatabase(), mode: .transaction)
+        defer { pooler.stop() }
+        for _ in 1...2 {
+            let store = try PostgresStore.connected(to: pooler.url)
+            await #expect(throws: PostgresStore.CannotOpen.pooled) { try await store.open() }
+            // One that runs already is told of each failure, and never that it listens.
+            let (news, heard) = AsyncStream<StoreNews>.makeStream()
+            let watching = Task { await store.watch { heard.yield($0) } }
+            var next = news.makeAsyncIterator()
+            #expect(await next.next() == .deaf)
+            #expect(await next.next() == .deaf)
+            watching.cancel()
+            await watching.value
+        }
+    }
+
+    @Test func `a pooler in session mode is as good as none`() async throws {
+        let pooler = try await PgBouncer(before: try await PostgresServer.shared.newDatabase(), mode: .session)
+        defer { pooler.stop() }
+        let here = try PostgresStore.connected(to: pooler.url), there = try PostgresStore.connected(to: pooler.url)
+        try await here.open()
+        try await there.open()
+        let (news, heard) = AsyncStream<StoreNews>.makeStream()
+        let watching = Task { await there.watch { heard.yield($0) } }
+        var next = news.makeAsyncIterator()
+        #expect(await next.next() == .listening)
+        var session = try ConnectSession.sample(1, of: alice, createdAt: start)
+        _ = try await here.save([SessionWrite(session, isNew: true)], at: start)
+        session.facts.relayed = true
+        _ = try await here.save([SessionWrite(session, isNew: false)], at: start)
+        #expect(await next.next() == .changed([session.id]))
+        watching.cancel()
+        await watching.value
+    }
+
+    @Test(arguments: [("42P05", true), ("26000", true), ("42601", false), ("22021", false)])
+    func `a session that is another one than before means a pooler`(state: String, isPooled: Bool) {
+        #expect((PostgresError(state: state) == .pooled) == isPooled)
+    }
+}

@@ -1,0 +1,95 @@
+import Core
+import Flatpeak
+import Foundation
+import GRDB
+import Keys
+import Logging
+import Sessions
+import TestSupport
+import Testing
+
+@testable import Store
+
+/// Databases as each earlier step of the schema left them, opened by the store of today.
+@Suite struct SchemaFixtureTests {
+    let folder = TemporaryFolder()
+    let alice = Subject("alice")!
+    let start = Date(timeIntervalSince1970: 1_700_000_000)
+    static let sqliteSteps = [
+        "1 sessions, mints, locations", "2 follow-ups are taken", "3 events", "4 inbox, actions, bookmark",
+    ]
+    static let postgresSteps = ["1 sessions, mints, locations", "2 events", "3 inbox, actions, bookmark"]
+
+    private static func fixture(_ name: String) throws -> String {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Schemas")
+        return try String(contentsOf: folder.appending(path: "\(name).sql"), encoding: .utf8)
+    }
+
+    @Test func `each step of the schema has a fixture, and none was renamed`() throws {
+        #expect(Schema.migrator.migrations == Self.sqliteSteps, "add the fixture of a new step to Schemas/")
+        #expect(PostgresSchema.steps.map(\.name) == Self.postgresSteps, "add the fixture of a new step to Schemas/")
+        for (engine, steps) in [("sqlite", Self.sqliteSteps), ("postgres", Self.postgresSteps)] {
+            for number in 1...steps.count {
+                let text = try Self.fixture("\(engine)-\(number)")
+                #expect(text.contains(#"after the step "\#(steps[number - 1])""#))
+            }
+        }
+    }
+
+    @Test(arguments: 1...4) func `SQLite after each step is brought up to date and read`(step: Int) async throws {
+        let sql = try Self.fixture("sqlite-\(step)")
+        do {
+            let queue = try DatabaseQueue(path: "\(folder.path)/store.sqlite")
+            try await queue.write { try $0.execute(sql: sql) }
+            try queue.close()
+        }
+        try await reads(try SQLiteStore.temporary(in: folder), Array(Self.sqliteSteps.prefix(step)))
+    }
+
+    @Test(arguments: 1...3) func `PostgreSQL after each step is brought up to date and read`(step: Int) async throws {
+        let url = try await PostgresServer.shared.newDatabase()
+        _ = try await PostgresServer.shared.query(try Self.fixture("postgres-\(step)"), of: url)
+        let store = try PostgresStore.connected(to: url)
+        try await store.open()
+        try await reads(store, Array(Self.postgresSteps.prefix(step)))
+    }
+
+    /// Reads back all that a fixture has, and writes on.
+    private func reads(_ store: any SessionStore & Inbox & Outbox, _ steps: [String]) async throws {
+        let ids = try (1...2).map { try #require(SessionID("cs_\(String(repeating: "0", count: 23))\($0)")) }
+        let active = try #require(try await store.session(ids[0]))
+        #expect(active.subject == alice && active.connectToken.exposed == "cot_fixture1")
+        #expect(active.facts.stayedAt == start + 10 && active.returnURL == "https://app.example")
+        let token = try #require(ConnectToken("cot_fixture2"))
+        let connected = try #require(try await store.session(token: token))
+        #expect(connected.id == ids[1] && connected.outcome(at: start + 60).state == .connected)
+        let location = try #require(LocationID("loc_1"))
+        #expect(connected.facts.located?.location == location)
+        #expect(try await store.locations(of: alice) == [location])
+        let key = try #require(IdempotencyKey("k"))
+        let held = try await store.begin(
+            IdempotentMint(body: [2], startedAt: start, owner: "x"), as: key, of: alice, at: start)
+        #expect(held?.body == [1] && held?.answer?.session == ids[0])
+        #expect(try await store.takeDue(at: start + 70, limit: 9, until: start + 90).map(\.id) == [ids[0]])
+
+        if steps.contains(where: { $0.contains("events") }) {
+            let event = try #require(try await store.take(dueAt: start + 60, leasedUntil: start + 90, limit: 9).first)
+            #expect(event.event.session == ids[1] && event.event.data == Array(#"{"id":"cs_2"}"#.utf8))
+            try await store.settle([Delivery(of: event, .delivered(at: start + 61), answer: "204")])
+            #expect(try await store.events(limit: 9).map(\.state) == [.delivered])
+        }
+        if steps.contains(where: { $0.contains("inbox") }) {
+            let taken = try await store.takeReceived(dueAt: start, leasedUntil: start + 9, limit: 9)
+            #expect(taken.map(\.event.body) == [Array(#"{"id":"evt_in"}"#.utf8)])
+            #expect(try await store.actions(at: [location])[location]?.tariff == "trf_1")
+            #expect(try await store.bookmark() == "{}")
+        }
+        // It goes on: a session of then becomes one of now, with its event.
+        var left = active
+        left.facts.leftAt = start + 100
+        left.facts.askedAt = start + 101
+        left.facts.notFinishedAt = start + 101
+        #expect(try await store.save([SessionWrite(left, isNew: false)], at: start + 102).kept.count == 1)
+        #expect(try await store.events(limit: 1).first?.event.event.type == "session.abandoned")
+    }
+}
