@@ -19,8 +19,8 @@ extension BFFError {
         case .clientClosed: 499
         case .internalFailure: 500
         case .methodUnknown: 501
-        case .upstreamRefusedCredentials, .upstreamBlocked, .upstreamInvalidAnswer, .upstreamModeDiffers, .upstreamVersionNotSupported,
-            .upstreamUnreachable, .upstreamFailed:
+        case .upstreamRefusedCredentials, .upstreamBlocked, .upstreamInvalidAnswer, .upstreamModeDiffers,
+            .upstreamVersionNotSupported, .upstreamUnreachable, .upstreamFailed:
             502
         case .upstreamLimited, .upstreamUnavailable, .notReady, .identityUnavailable, .deliveryUncheckable, .overloaded,
             .storeUnavailable:

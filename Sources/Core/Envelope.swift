@@ -65,21 +65,23 @@ extension Span<UInt8> {
         var index = range.lowerBound
         for letter in word.utf8 {
             guard index < range.upperBound else { return false }
-            let kelvin = letter == UInt8(ascii: "k") && starts(with: [0xE2, 0x84, 0xAA], at: index, range)
-            let longS = letter == UInt8(ascii: "s") && starts(with: [0xC5, 0xBF], at: index, range)
+            let kelvin = letter == UInt8(ascii: "k") && starts(with: "\u{212A}", at: index, range)
+            let longS = letter == UInt8(ascii: "s") && starts(with: "\u{17F}", at: index, range)
             guard kelvin || longS || self[index] | 0x20 == letter || self[index] == letter else { return false }
             index += kelvin ? 3 : longS ? 2 : 1
         }
         return index == range.upperBound
     }
 
-    private func starts(with bytes: InlineArray<3, UInt8>, at start: Int, _ range: Range<Int>) -> Bool {
-        start + 3 <= range.upperBound && self[start] == bytes[0] && self[start + 1] == bytes[1]
-            && self[start + 2] == bytes[2]
-    }
-
-    private func starts(with bytes: InlineArray<2, UInt8>, at start: Int, _ range: Range<Int>) -> Bool {
-        start + 2 <= range.upperBound && self[start] == bytes[0] && self[start + 1] == bytes[1]
+    private func starts(with letter: StaticString, at start: Int, _ range: Range<Int>) -> Bool {
+        // Safe: the buffer lies in the program for as long as it runs.
+        letter.withUTF8Buffer { letter in
+            guard start + letter.count <= range.upperBound else { return false }
+            for offset in letter.indices {
+                guard unsafe self[start + offset] == letter[offset] else { return false }
+            }
+            return true
+        }
     }
 
     fileprivate var firstNonBlank: UInt8? {

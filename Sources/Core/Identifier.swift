@@ -67,7 +67,8 @@ package struct Subject: Sendable, CustomStringConvertible {
     package init?(_ text: String) {
         guard (1...255).contains(text.utf8.count), text.utf8.first != UInt8(ascii: " "),
             text.utf8.last != UInt8(ascii: " "),
-            text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7F..<0xA0).contains($0.value) && $0 != "\u{FFFD}" })
+            text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7F..<0xA0).contains($0.value) && $0 != "\u{FFFD}" }
+            )
         else { return nil }
         self.text = text
     }

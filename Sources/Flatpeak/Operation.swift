@@ -71,7 +71,8 @@ package struct Operation: Sendable {
 
     private init(
         _ name: String, _ lane: Lane, _ breaker: Breaker?, _ method: HTTPMethod,
-        _ path: @escaping @Sendable (FlatpeakVersion) -> String, host: Host = .api, credential: Credential = .bearer, deadline: Duration = .seconds(10),
+        _ path: @escaping @Sendable (FlatpeakVersion) -> String, host: Host = .api, credential: Credential = .bearer,
+        deadline: Duration = .seconds(10),
         retries: RetryClass = .always, answerLimit: Int = 4 << 20
     ) {
         self.name = name
@@ -88,7 +89,8 @@ package struct Operation: Sendable {
 
     /// upstream.md §1.
     static let login = Operation(
-        "login", .login, .login, .GET, { _ in "/login" }, credential: .basic, deadline: .seconds(5), answerLimit: 64 << 10)
+        "login", .login, .login, .GET, { _ in "/login" }, credential: .basic, deadline: .seconds(5),
+        answerLimit: 64 << 10)
     /// upstream.md §2.
     static let mint = Operation(
         "mint", .mint, .mint, .POST, \.connectTokenPath, retries: .unsentOrRefused, answerLimit: 64 << 10)

@@ -36,7 +36,8 @@ final class Upstream: Sendable {
             let answer = await tracedAnswer(to: request)
             let finished = time.now()
             let next = finish(
-                operation, for: request.caller, attempt: attempt, answer.map { ($0.status, $0.retryAfter) }, started: started,
+                operation, for: request.caller, attempt: attempt, answer.map { ($0.status, $0.retryAfter) },
+                started: started,
                 at: finished, left: finished.duration(to: end), metrics)
             guard case .tryAgain(let wait) = next else { return try answer.mapError(\.told).get() }
             // Cancelled while waiting: the try that failed is the answer.

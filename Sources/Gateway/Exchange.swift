@@ -23,7 +23,9 @@ package struct Exchange: Sendable {
     package func queryItem(_ name: String) throws(BFFError) -> String? {
         // Written in another case it is one to some readers and none to others.
         let values = query.filter { $0.name.utf8.elementsEqual(name.utf8) || $0.name.lowercased() == name }
-        guard values.count <= 1, values.allSatisfy({ $0.name.utf8.elementsEqual(name.utf8) }) else { throw .invalidField(.init(name), reason: .malformed) }
+        guard values.count <= 1, values.allSatisfy({ $0.name.utf8.elementsEqual(name.utf8) }) else {
+            throw .invalidField(.init(name), reason: .malformed)
+        }
         return values.first?.value
     }
 

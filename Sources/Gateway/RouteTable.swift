@@ -53,13 +53,13 @@ package struct RouteTable: Sendable {
         tracing = tracer.map { RequestTracing(tracer: $0, authenticator: authenticator) }
         edge = EdgeRules(
             routes: routes, crossOrigin: CrossOrigin(origins: origins, headers: authenticator.headers),
-            underWay: UnderWay(capacity.others, share: Self.userShare, timeout: patience),
+            underWay: UnderWay(capacity.others, shares: Self.userShares, timeout: patience),
             relayed: UnderWay(capacity.relays, timeout: patience), limits: limits, proxies: proxies, hosts: hosts,
             log: log ?? { $0.write(to: logger) })
     }
 
-    /// The part of the slots and of the queue that one user may have.
-    private static let userShare = 1.0 / 8
+    /// One user may have an eighth of the slots and of the queue.
+    private static let userShares = 8
 
     /// Requests that have a place at this moment, and those that wait for one.
     package var load: (underWay: Int, waiting: Int) {

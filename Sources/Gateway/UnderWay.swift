@@ -16,11 +16,11 @@ final class UnderWay: Sendable {
 
     /// - Parameters:
     ///   - capacity: Requests in flight; a quarter as many may wait.
-    ///   - share: The part of both that one caller may have.
+    ///   - shares: One caller has at most one of so many equal parts of both.
     ///   - timeout: The longest wait.
-    init(_ capacity: Int, share: Double = 1, timeout: Duration) {
+    init(_ capacity: Int, shares: Int = 1, timeout: Duration) {
         queue = Mutex(
-            AdmissionQueue(capacity: capacity, length: (capacity + 3) / 4, share: share, timeout: timeout))
+            AdmissionQueue(capacity: capacity, length: (capacity + 3) / 4, shares: shares, timeout: timeout))
     }
 
     var load: (underWay: Int, waiting: Int) { queue.withLock { ($0.underWay, $0.waiting) } }

@@ -38,16 +38,16 @@ package struct AdmissionQueue<Waiter> {
     /// - Parameters:
     ///   - capacity: Requests in flight.
     ///   - length: Requests that may wait.
-    ///   - share: One caller has at most this part of slots and queue; 1 for all of them.
+    ///   - shares: One caller has at most one of so many equal parts of slots and queue.
     ///   - timeout: The longest wait.
-    package init(capacity: Int, length: Int, share: Double = 1, timeout: Duration) {
-        slots = Bulkhead(limit: capacity, share: Self.part(share, of: capacity))
+    package init(capacity: Int, length: Int, shares: Int = 1, timeout: Duration) {
+        slots = Bulkhead(limit: capacity, share: Self.part(of: capacity, shares))
         self.length = length
-        lengthShare = Self.part(share, of: length)
+        lengthShare = Self.part(of: length, shares)
         self.timeout = timeout
     }
 
-    private static func part(_ share: Double, of count: Int) -> Int { max(1, Int((Double(count) * share).rounded(.up))) }
+    private static func part(of count: Int, _ shares: Int) -> Int { max(1, (count + shares - 1) / shares) }
 
     package var underWay: Int { slots.underWay }
 

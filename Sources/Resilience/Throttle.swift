@@ -65,7 +65,7 @@ package struct Throttle: Sendable {
     package mutating func complained(
         retryAfter: Int?, at now: ContinuousClock.Instant, by caller: CallerKey? = nil
     ) {
-        let pause = Duration.seconds(min(Int(Self.longestPause.components.seconds), max(1, retryAfter ?? 1)))
+        let pause = min(Self.longestPause, .seconds(max(1, retryAfter ?? 1)))
         if let caller {
             let others = pausedCallers.contains {
                 $0.key != caller && $0.value.complainedAt.duration(to: now) < Self.coincidence

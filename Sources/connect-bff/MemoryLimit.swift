@@ -23,7 +23,7 @@ enum MemoryLimit {
 
     private static var machine: Int {
         let pages = sysconf(Int32(_SC_PHYS_PAGES)), size = sysconf(Int32(_SC_PAGESIZE))
-        return pages > 0 && size > 0 ? Int(pages).multipliedReportingOverflow(by: Int(size)).partialValue : 1 << 30
+        return pages > 0 && size > 0 ? pages.multipliedReportingOverflow(by: size).partialValue : 1 << 30
     }
 
     /// Client connections that fit: half of the memory, at 24 KiB each (RESULTS.md has 14 for one that is idle).

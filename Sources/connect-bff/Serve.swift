@@ -96,7 +96,8 @@ struct Serve: AsyncParsableCommand {
             listen: settings.listen, adminListen: settings.adminListen,
             // What is left is for connections to Flatpeak, files, and the database.
             mostConnections: min(
-                openFiles - min(openFiles / 4, 512), MemoryLimit.connections(in: MemoryLimit.bytes())), drain: settings.drain,
+                openFiles - min(openFiles / 4, 512), MemoryLimit.connections(in: MemoryLimit.bytes())),
+            drain: settings.drain,
             keepAlive: settings.keepAlive, allowedOrigins: settings.allowedOrigins, allowedHosts: settings.allowedHosts,
             authenticator: authenticator, trustedProxies: settings.trustedProxies, limits: settings.limits,
             readsPlainCalls: settings.relayReader == .plain, store: store, events: events, logger: logger,

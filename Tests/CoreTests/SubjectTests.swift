@@ -13,7 +13,10 @@ import Testing
 
     @Test(
         "what could be the same name by another way is refused (I8)",
-        arguments: ["ren\u{FFFD}", "a\u{0}", "a\u{7F}", "a\u{85}", "a\u{9F}b", " a", "a ", "", String(repeating: "a", count: 256)])
+        arguments: [
+            "ren\u{FFFD}", "a\u{0}", "a\u{7F}", "a\u{85}", "a\u{9F}b", " a", "a ", "",
+            String(repeating: "a", count: 256),
+        ])
     func refused(text: String) {
         #expect(Subject(text) == nil)
     }

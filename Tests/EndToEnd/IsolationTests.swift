@@ -252,7 +252,8 @@ import Testing
 
             for bytes in [[0x72, 0x65, 0x6E, 0xE9], [0x72, 0x65, 0x6E, 0xE8]] as [[UInt8]] {
                 let client = try await RawClient(port: serve.port)
-                let head = "GET /v1/locations HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(serve.serviceKey)\r\n"
+                let head =
+                    "GET /v1/locations HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(serve.serviceKey)\r\n"
                 try await client.send(Array("\(head)Connect-Subject: ".utf8) + bytes + Array("\r\n\r\n".utf8))
                 let status = try await client.answer().status
                 #expect(status == 401 || status == 400)

@@ -45,7 +45,8 @@ import Webhooks
                 sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: wall),
             authenticator: DevAuthenticator(), origins: ["http://web.test"],
             limits: Limits(mint: nil, address: addressLimit, now: { [clock] in clock.monotonic }),
-            proxies: TrustedProxies([try #require(AddressRange("127.0.0.1"))], unix: false), capacity: .init(others: capacity), randomBytes: countingBytes(),
+            proxies: TrustedProxies([try #require(AddressRange("127.0.0.1"))], unix: false),
+            capacity: .init(others: capacity), randomBytes: countingBytes(),
             logger: .silent)
     }
 
@@ -62,10 +63,11 @@ import Webhooks
         _ table: RouteTable, method: HTTPRequest.Method = .post, _ fields: HTTPFields, _ body: String = "{}",
         path: String = path
     ) async throws -> TestResponse {
-        try await Application(router: table.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0))).test(.live) {
-            client in
-            try await client.execute(uri: path, method: method, headers: fields, body: ByteBuffer(string: body))
-        }
+        try await Application(router: table.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0)))
+            .test(.live) {
+                client in
+                try await client.execute(uri: path, method: method, headers: fields, body: ByteBuffer(string: body))
+            }
     }
 
     @Test("S47: POST and JSON alone, of 256 KiB; no cookies, no CORS")

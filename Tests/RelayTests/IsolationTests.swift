@@ -51,11 +51,11 @@ import Testing
             try await until { bench.lines.all.count { $0.status == 499 } == 6 }
             time.cancel()
             try await expectService(bench, good)
-            #expect(bench.load().underWay == 0)
             for (client, sending) in stalled {
                 await client.close()
                 _ = await sending.result
             }
+            try await until { bench.load().underWay == 0 }
         }
     }
 

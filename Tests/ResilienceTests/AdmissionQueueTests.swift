@@ -102,7 +102,7 @@ import Testing
     }
 
     @Test func `a caller has its share of slots and queue, and the others find theirs (I18)`() {
-        var queue = AdmissionQueue<Int>(capacity: 8, length: 8, share: 0.25, timeout: .milliseconds(100))
+        var queue = AdmissionQueue<Int>(capacity: 8, length: 8, shares: 4, timeout: .milliseconds(100))
         let mallory = CallerKey("mallory")
         let taken = (0..<4).map { queue.arrive($0, of: mallory, at: start) }
         #expect(taken == [.entered, .entered, .shareTaken, .shareTaken])
@@ -119,7 +119,7 @@ import Testing
     }
 
     @Test func `a waiting caller that has taken its share meanwhile is passed over (I18)`() {
-        var queue = AdmissionQueue<Int>(capacity: 2, length: 8, share: 0.5, timeout: .milliseconds(100))
+        var queue = AdmissionQueue<Int>(capacity: 2, length: 8, shares: 2, timeout: .milliseconds(100))
         let (alice, mallory) = (CallerKey("alice"), CallerKey("mallory"))
         _ = queue.arrive(0, of: alice, at: start)
         _ = queue.arrive(1, of: CallerKey("bob"), at: start)

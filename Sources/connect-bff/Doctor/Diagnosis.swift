@@ -187,7 +187,8 @@ struct Diagnosis {
             let isRefused = errors.contains(.upstreamRefusedCredentials)
             if !isRefused, case .upstreamBlocked(let status)? = errors.last {
                 fail(
-                    .login, "an HTML page with status \(status) comes instead of Flatpeak's answer: a firewall blocks the call",
+                    .login,
+                    "an HTML page with status \(status) comes instead of Flatpeak's answer: a firewall blocks the call",
                     "let this machine call the API host; the key itself was not judged")
                 skip(.mode, "cannot be told without a login")
                 return skip(.version, "cannot be told without a login")

@@ -61,8 +61,8 @@ struct Setting: Sendable {
         accountID, apiKey, nextAPIKey, apiURL, connectURL, version, mode, certificateAuthorities, listen, listenMode,
         adminListen, drain, keepAlive, publicURL, allowedHosts,
         connectApps, returnURLs, allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile, trustedProxies,
-        forwardedHeader, proxyUserHeader, serviceKeysFile, databaseURL, stateKey, keepSessions, keepIdempotency, eventsURL, eventsSecret,
-        mintLimit, relayLimit,
+        forwardedHeader, proxyUserHeader, serviceKeysFile, databaseURL, stateKey, keepSessions, keepIdempotency,
+        eventsURL, eventsSecret, mintLimit, relayLimit,
         addressLimit, relayReader, logLevel, logFormat, tracesURL,
     ]
 
