@@ -44,11 +44,15 @@ import Testing
             try await eventually { try await HTTP.send("GET", "\(serve.url)/readyz").status == 200 }
             let before = try Self.measure(process)
             let fields = [("Host", "localhost"), ("Content-Type", "application/json"), ("Content-Length", "2")]
-            let request =
-                (fields + [("Connection", "close")] + serve.user("alice"))
-                .reduce("POST /v1/connect/sessions HTTP/1.1\r\n") { "\($0)\($1.0): \($1.1)\r\n" } + "\r\n{}"
+            // Each of a user of its own, since one alone has a share of the slots.
+            let request = { @Sendable (number: Int) in
+                (fields + [("Connection", "close")] + serve.user("user-\(number)"))
+                    .reduce("POST /v1/connect/sessions HTTP/1.1\r\n") { "\($0)\($1.0): \($1.1)\r\n" } + "\r\n{}"
+            }
             let answers = try await withThrowingTaskGroup(of: String.self) { group in
-                for _ in 0..<count { group.addTask { try await Self.answer(to: request, at: serve.port) } }
+                for number in 0..<count {
+                    group.addTask { try await Self.answer(to: request(number), at: serve.port) }
+                }
                 return try await group.reduce(into: []) { $0.append($1.lowercased()) }
             }
             let served = answers.count { $0.hasPrefix("http/1.1 201 ") }
