@@ -88,7 +88,15 @@ import Testing
                 _ = try await serve.control("/token-life", ["seconds": 20])
                 let seen = Seen()
                 for round in 0..<kills {
-                    let isOutage = round % 3 == 1, refused = receiver.lines.count { !$0.isTaken }
+                    let isOutage = round % (isLong ? 10 : 3) == 1
+                    if isOutage {
+                        // What one outage refused is tried again after 5 s; refused twice, it would wait for 5 minutes.
+                        try await eventually(within: .seconds(60), "what was refused is not tried again") {
+                            let lines = receiver.lines
+                            return Set(lines.map(\.id)).isSubset(of: lines.filter(\.isTaken).map(\.id))
+                        }
+                    }
+                    let refused = receiver.lines.count { !$0.isTaken }
                     try receiver.answer(isOutage ? 500 : 204)
                     let enough = visits * (round + 1) / kills
                     try await withThrowingTaskGroup(of: Void.self) { group in
