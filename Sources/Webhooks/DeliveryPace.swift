@@ -12,7 +12,7 @@ struct DeliveryPace {
     /// Deliveries at once, at first and after an outage; each answer makes room for one more.
     static let narrowest = 16
     /// Deliveries at once at most.
-    static let widest = 128
+    static let widest = 192
     /// Failures of one subject's events count once in such a time, so that the events of one user, which the receiver
     /// cannot stand, do not slow down those of others.
     private static let perKey = Duration.seconds(10)
