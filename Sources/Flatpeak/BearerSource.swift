@@ -28,6 +28,8 @@ final class BearerSource: Sendable {
     private struct State {
         var bearer = BearerState()
         var credentials: Credentials
+        /// Which credentials these are: a login with older ones that lands late changes nothing.
+        var generation = 0
         /// The key that worked last.
         var key = 0
         var hasLoggedIn = false
@@ -94,6 +96,7 @@ final class BearerSource: Sendable {
             let (bearer, key) = try await logIn(credentials, from: 0)
             state.withLock { state in
                 state.credentials = credentials
+                state.generation += 1
                 state.key = key
                 state.hasLoggedIn = true
                 state.bearer.credentialsChanged()
@@ -131,19 +134,22 @@ final class BearerSource: Sendable {
     /// Logs in if that is due; one at a time, whoever asks.
     private func renew() async {
         await flight.value(for: 0) { [self] in
-            let (isDue, credentials, key) = state.withLock { state in
-                (state.bearer.isLoginDue(at: time.now()), state.credentials, state.key)
+            let (isDue, credentials, key, generation) = state.withLock { state in
+                (state.bearer.isLoginDue(at: time.now()), state.credentials, state.key, state.generation)
             }
             guard isDue else { return }
             do throws(BFFError) {
                 let (bearer, key) = try await logIn(credentials, from: key)
                 state.withLock { state in
+                    guard state.generation == generation else { return }
                     state.key = key
                     state.hasLoggedIn = true
                     state.bearer.loggedIn(bearer, at: time.now())
                 }
             } catch {
-                state.withLock { $0.bearer.loginFailed(error, at: time.now()) }
+                state.withLock { state in
+                    if state.generation == generation { state.bearer.loginFailed(error, at: time.now()) }
+                }
                 logger.log(
                     level: alarm.withLock { $0.isDue(at: time.now()) } ? .error : .debug, "cannot log in to Flatpeak",
                     metadata: ["bff.code": "\(error.code)", "bff.todo": "\(error.detail)"])

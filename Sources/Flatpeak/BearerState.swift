@@ -11,7 +11,7 @@ struct Bearer: Sendable {
     let staleAt: ContinuousClock.Instant
     let endsAt: ContinuousClock.Instant
     let askedAt: ContinuousClock.Instant
-    /// Tells two tokens apart.
+    /// Distinguishes two tokens.
     let digest: [UInt8]
 
     /// - Parameters:
@@ -114,10 +114,11 @@ struct BearerState: Sendable {
     mutating func loginFailed(_ error: BFFError, at now: ContinuousClock.Instant) {
         hasTried = true
         isTroubled = true
-        isDoubted = false
         lastError = error
         switch error {
         case .upstreamRefusedCredentials, .upstreamModeDiffers, .upstreamVersionNotSupported:
+            // The credentials are the trouble, and no call's refusal can be about more than that.
+            isDoubted = false
             notBefore = now + refusals.failed()
         default:
             notBefore = now + outages.failed()

@@ -87,7 +87,7 @@ struct CallPolicy: Sendable {
         if isProbe, breaker == .mint, let caller { mintProbe = (caller, now) }
     }
 
-    /// A caller whose mints always fail must not be the one who decides that nobody's work.
+    /// A caller whose mints always fail must not be the one who decides that no mint works.
     private func mayProbeMint(_ caller: CallerKey?, at now: ContinuousClock.Instant) -> Bool {
         guard let mintProbe, mintProbe.caller == caller else { return true }
         return mintProbe.at.duration(to: now) >= Self.longestProbePause
@@ -138,7 +138,7 @@ struct CallPolicy: Sendable {
         jitter: Double
     ) {
         guard let breaker = operation.breaker else { return }
-        breakers[breaker.index].failed(at: now, jitter: jitter, by: isCallersDoing ? caller : nil)
+        breakers[breaker.index].failed(at: now, jitter: jitter, by: caller, dependsOnCaller: isCallersDoing)
     }
 
     // MARK: - Probes of our own
@@ -162,7 +162,7 @@ struct CallPolicy: Sendable {
     ) {
         switch isAlive {
         case true?: breakers[breaker.index].succeeded(at: now)
-        case false?: breakers[breaker.index].failed(at: now, jitter: jitter)
+        case false?: breakers[breaker.index].failed(at: now, jitter: jitter, by: .probe)
         case nil: breakers[breaker.index].abandoned(at: now)
         }
     }

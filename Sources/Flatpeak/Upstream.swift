@@ -84,14 +84,20 @@ final class Upstream: Sendable {
         _ operation: Operation, for caller: CallerKey?, attempt: Int, at now: ContinuousClock.Instant,
         _ metrics: CallMetrics
     ) throws(BFFError) {
-        do throws(BFFError) {
-            try policy.withLock { (policy) throws(BFFError) in
+        let (refusal, hasOpened) = policy.withLock { policy -> (BFFError?, Bool) in
+            let wasClosed = operation.breaker.map { !policy.isOpen($0) } ?? false
+            do throws(BFFError) {
                 try policy.start(operation, for: caller, attempt: attempt, at: now)
+                return (nil, false)
+            } catch {
+                // A retry that is refused ends a call that failed, which may be the one that opens the breaker.
+                return (error, wasClosed && operation.breaker.map { policy.isOpen($0) } ?? false)
             }
-        } catch {
-            metrics.count(.notSent(error))
-            throw error
         }
+        if hasOpened, let breaker = operation.breaker { openings.continuation.yield(breaker) }
+        guard let refusal else { return }
+        metrics.count(.notSent(refusal))
+        throw refusal
     }
 
     private func metrics(of operation: Operation) -> CallMetrics {

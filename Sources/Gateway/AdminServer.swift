@@ -39,6 +39,7 @@ package struct AdminServer: Service, CustomStringConvertible {
 
     package func run() async throws {
         let configuration = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [WriteDeadline()],
             idleTimeout: .seconds(90),
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 16 << 10, maxHeaderFieldCount: 100))

@@ -59,11 +59,21 @@ package struct SealingKeys: Sendable, CustomStringConvertible, CustomReflectable
         keys.contains { $0.id == id }
     }
 
+    /// Whether `sealed` names a key that is not known here, and that another node may have.
+    package func isForeign(_ sealed: [UInt8]) -> Bool {
+        let id = Array(sealed.prefix(Self.idLength))
+        return Self.isID(id) && !knows(id)
+    }
+
+    /// Whether a key may have this id: what was damaged or emptied names none.
+    private static func isID(_ bytes: [UInt8]) -> Bool { bytes.count == idLength && bytes.contains { $0 != 0 } }
+
     /// Whether these keys are those of a database: false for a wrong key, true when a single row is damaged.
     ///
     /// - Parameter used: How many rows are sealed under the key of an id. An id that no key has and that stands in one
-    ///   row alone, beside rows that open, is damage of that row.
+    ///   row alone, beside rows that open, is damage of that row; so is one that no key can have, however often it stands.
     package func match(_ used: [[UInt8]: Int]) -> Bool {
+        let used = used.filter { Self.isID($0.key) }
         let unknown = used.filter { !knows($0.key) }
         return unknown.isEmpty || (unknown.count < used.count && unknown.values.allSatisfy { $0 == 1 })
     }

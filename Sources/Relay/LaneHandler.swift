@@ -40,8 +40,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private var hasPassedOn = false
     /// When the turn began, or the connection fell idle.
     private var since: ContinuousClock.Instant
-    /// Since when more was written than the client reads.
-    private var stalledSince: ContinuousClock.Instant?
+    /// Since when more was written than the client has read, since when it has read none of it, and how much that was.
+    private var stall: (since: ContinuousClock.Instant, readAt: ContinuousClock.Instant, pending: Int)?
     /// Whether the last answer has left; before that there is nothing to linger for.
     private var isLastSent = false
     private var headBegan: ContinuousClock.Instant?
@@ -470,7 +470,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         let isStalled = !context.channel.isWritable
-        stalledSince = isStalled ? stalledSince ?? lane.calls.now() : nil
+        stall = isStalled ? stall ?? (lane.calls.now(), lane.calls.now(), .max) : nil
         call?.holdBack(isStalled)
         context.fireChannelWritabilityChanged()
     }
@@ -674,10 +674,22 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     /// The service is about to stop.
     func drain() { turns.drain() }
 
+    /// Whether the client reads nothing, or too slowly for anyone to wait for it.
+    private func isStalled(at now: ContinuousClock.Instant) -> Bool {
+        guard var stall, let context else { return false }
+        let times = lane.times
+        let pending = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? stall.pending
+        if pending < stall.pending { stall.readAt = now }
+        stall.pending = pending
+        self.stall = stall
+        return stall.readAt.duration(to: now) > (lane.isEnding ? times.linger : times.write)
+            || stall.since.duration(to: now) > times.behind
+    }
+
     func tick(at now: ContinuousClock.Instant) {
         let times = lane.times
         if lane.isEnding { turns.end() }
-        if let stalledSince, stalledSince.duration(to: now) > (lane.isEnding ? times.linger : times.write) {
+        if isStalled(at: now) {
             context?.close(promise: nil)
             return
         }

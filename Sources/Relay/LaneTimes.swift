@@ -11,6 +11,8 @@ package struct LaneTimes: Sendable {
     package var linger = Duration.seconds(2)
     /// A client that does not read what was written to it, until some of it is read.
     package var write = Duration.seconds(30)
+    /// A client that reads, and never catches up.
+    package var behind = Duration.seconds(600)
     /// A relayed answer to a client that reads slowly, in all.
     package var answer = Duration.seconds(120)
     /// A silent connection, once the service stops: whoever has just opened it, or taken it from a pool, is about to

@@ -7,4 +7,7 @@ package struct CallerKey: Hashable, Sendable {
     package init(_ principal: some Hashable) {
         hash = principal.hashValue
     }
+
+    /// The service itself, which probes.
+    package static let probe = CallerKey("a probe of the service's own")
 }

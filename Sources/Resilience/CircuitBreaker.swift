@@ -47,8 +47,8 @@ package struct CircuitBreaker: Sendable {
 
     package init() {}
 
-    /// Asks for one call; each that passes is followed by exactly one of ``succeeded(at:)``, ``failed(at:jitter:by:)``
-    /// and ``abandoned(at:)``.
+    /// Asks for one call; each that passes is followed by exactly one of ``succeeded(at:)``,
+    /// ``failed(at:jitter:by:dependsOnCaller:)`` and ``abandoned(at:)``.
     /// - Parameter mayProbe: Whether this call may be the probe of an open breaker.
     package mutating func admit(
         at now: ContinuousClock.Instant, by caller: CallerKey? = nil, mayProbe: Bool = true
@@ -67,12 +67,12 @@ package struct CircuitBreaker: Sendable {
     /// Whether the probe in flight is that caller's call, so that a retry of it may go on.
     package func isProbing(for caller: CallerKey?) -> Bool { state == .probing && prober == caller }
 
-    /// Begins a probe that is no caller's call; its outcome is reported without a caller.
+    /// Begins a probe that is no caller's call; its outcome is reported as that of ``CallerKey/probe``.
     /// - Returns: False when none is due.
     package mutating func beginProbe(at now: ContinuousClock.Instant) -> Bool {
         expireProbe(at: now)
         guard case .open(let until) = state, now >= until else { return false }
-        beginProbe(by: nil, at: now)
+        beginProbe(by: .probe, at: now)
         return true
     }
 
@@ -101,19 +101,20 @@ package struct CircuitBreaker: Sendable {
 
     /// - Parameters:
     ///   - jitter: From 0 up to, not including, 1; spreads the probes of many processes.
-    ///   - caller: Who made the call; nil when the failure cannot depend on who did.
+    ///   - caller: Who made the call.
+    ///   - dependsOnCaller: Whether the failure may be about this caller alone: then it counts once for a caller.
     package mutating func failed(
-        at now: ContinuousClock.Instant, jitter: Double, by caller: CallerKey? = nil
+        at now: ContinuousClock.Instant, jitter: Double, by caller: CallerKey? = nil, dependsOnCaller: Bool = true
     ) {
         switch state {
         case .closed:
-            if let caller {
+            if dependsOnCaller, let caller {
                 guard !hasFailedLately(caller, at: now) else { return }
                 failingCallers.insert(caller)
             } else {
                 anonymousFailures += 1
             }
-            note(failed: true, by: caller, at: now)
+            note(failed: true, by: dependsOnCaller ? caller : nil, at: now)
             let recent = calls.suffix(Self.mostCalls).drop { $0.at.duration(to: now) > Self.window }
             let failures = recent.count { $0.failed }
             guard

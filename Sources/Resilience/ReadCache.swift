@@ -1,21 +1,40 @@
+/// A key of a ``ReadCache``: whose the answer is, and what it is about.
+package protocol ReadCacheKey: Hashable, Sendable {
+    associatedtype Owner: Hashable & Sendable
+    associatedtype Topic: Hashable & Sendable
+    var owner: Owner { get }
+    var topic: Topic { get }
+}
+
 /// Answers that were read a moment ago, bounded in bytes, and per owner: answers save calls while they are fresh, and
 /// stand in while a call fails.
 ///
 /// One owner's answers never take more than a share, whatever keys its client makes up; what no longer fits makes the
 /// owner's oldest answers go, and only then the oldest of all.
-package struct ReadCache<Key: Hashable & Sendable, Owner: Hashable & Sendable, Value: Sendable>: Sendable {
+package struct ReadCache<Key: ReadCacheKey, Value: Sendable>: Sendable {
     private struct Entry {
         let value: Value
-        let owner: Owner
+        /// Its number in its owner's line.
+        let number: Int
         /// Bytes that it is taken to use.
         let cost: Int
         let readAt: ContinuousClock.Instant
         let freshUntil: ContinuousClock.Instant
         let keptUntil: ContinuousClock.Instant
     }
+
+    /// An owner's keys, the oldest first; those before `head`, and those whose number is another one, are gone.
+    private struct Line {
+        var keys: [(key: Key, number: Int)] = []
+        var head = 0
+        var count = 0
+        var cost = 0
+    }
+
     private var entries: [Key: Entry] = [:]
-    /// The keys of each owner, the oldest first, and what they cost together.
-    private var owners: [Owner: (keys: [Key], cost: Int)] = [:]
+    private var lines: [Key.Owner: Line] = [:]
+    private var topics: [Key.Topic: Set<Key>] = [:]
+    private var number = 0
     package private(set) var cost = 0
     private let budget: Int
     private let share: Int
@@ -55,34 +74,55 @@ package struct ReadCache<Key: Hashable & Sendable, Owner: Hashable & Sendable, V
     ///   - fresh: How long it is as good as a new one.
     ///   - stale: How long after that it may still be shown when a new one cannot be read.
     package mutating func keep(
-        _ value: Value, for key: Key, of owner: Owner, size: Int, fresh: Duration, stale: Duration,
-        at now: ContinuousClock.Instant
+        _ value: Value, for key: Key, size: Int, fresh: Duration, stale: Duration, at now: ContinuousClock.Instant
     ) {
         remove(key)
         let cost = size + Self.overhead
         guard cost <= share else { return }
-        while let own = owners[owner], own.cost + cost > share, let oldest = own.keys.first { remove(oldest) }
+        while let line = lines[key.owner], line.cost + cost > share, let oldest = oldest(of: key.owner) {
+            remove(oldest)
+        }
         if self.cost + cost > budget { makeRoom(for: cost, at: now) }
+        number += 1
         entries[key] = Entry(
-            value: value, owner: owner, cost: cost, readAt: now, freshUntil: now + fresh,
+            value: value, number: number, cost: cost, readAt: now, freshUntil: now + fresh,
             keptUntil: now + fresh + stale)
-        owners[owner, default: ([], 0)].keys.append(key)
-        owners[owner]?.cost += cost
+        lines[key.owner, default: Line()].keys.append((key, number))
+        lines[key.owner]?.count += 1
+        lines[key.owner]?.cost += cost
+        topics[key.topic, default: []].insert(key)
         self.cost += cost
     }
 
-    /// Forgets what `isGone` says.
-    package mutating func forget(where isGone: (Key) -> Bool) {
-        for key in entries.keys where isGone(key) { remove(key) }
+    /// Forgets all that is about `topic`.
+    package mutating func forget(_ topic: Key.Topic) {
+        for key in topics[topic] ?? [] { remove(key) }
+    }
+
+    private mutating func oldest(of owner: Key.Owner) -> Key? {
+        while let line = lines[owner], line.head < line.keys.count {
+            let (key, number) = line.keys[line.head]
+            if entries[key]?.number == number { return key }
+            lines[owner]?.head += 1
+        }
+        return nil
     }
 
     private mutating func remove(_ key: Key) {
         guard let entry = entries.removeValue(forKey: key) else { return }
         cost -= entry.cost
-        // Nearly always the oldest, which is found at once.
-        if let place = owners[entry.owner]?.keys.firstIndex(of: key) { owners[entry.owner]?.keys.remove(at: place) }
-        owners[entry.owner]?.cost -= entry.cost
-        if owners[entry.owner]?.keys.isEmpty == true { owners[entry.owner] = nil }
+        topics[key.topic]?.remove(key)
+        if topics[key.topic]?.isEmpty == true { topics[key.topic] = nil }
+        lines[key.owner]?.count -= 1
+        lines[key.owner]?.cost -= entry.cost
+        guard let line = lines[key.owner] else { return }
+        if line.count == 0 {
+            lines[key.owner] = nil
+        } else if line.keys.count > 64 + 2 * line.count {
+            // Now and then, so that each removal costs little.
+            lines[key.owner]?.keys = line.keys.dropFirst(line.head).filter { entries[$0.key]?.number == $0.number }
+            lines[key.owner]?.head = 0
+        }
     }
 
     /// What is past its use goes first, then the oldest tenth, so that the next ones find room, too.

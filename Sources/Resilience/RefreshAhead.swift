@@ -57,7 +57,7 @@ package struct RefreshAhead<Value: Sendable>: Sendable {
         phase == .idle && untilDue(at: now) <= .zero && claim(at: now)
     }
 
-    /// Claims a read whatever was read before, since somebody says that the source changed.
+    /// Claims a read whatever was read before, since its source is said to have changed.
     package mutating func claimNow() -> Bool {
         guard phase == .idle else { return false }
         phase = .claimed

@@ -22,7 +22,7 @@ package struct IdempotentMint: Equatable, Sendable {
     /// SHA-256 of the request's body.
     package let body: [UInt8]
     package let startedAt: Date
-    /// A random value of the call that took the key, by which it is told from every other call.
+    /// A random value of the call that took the key, that distinguishes it from every other call.
     package let owner: String
     /// Nil while it is under way.
     package var answer: Answer?

@@ -18,7 +18,7 @@ package final class LocationReads: Sendable {
     private typealias Answer = Result<[UInt8], BFFError>
 
     private struct State {
-        var cache = ReadCache<Key, Subject, Answer>(budget: LocationReads.cacheBudget, share: LocationReads.cacheShare)
+        var cache = ReadCache<Key, Answer>(budget: LocationReads.cacheBudget, share: LocationReads.cacheShare)
         /// The last change at a location, by its number and time: a read that began before it is not kept.
         var changes: [LocationID: (number: Int, at: ContinuousClock.Instant)] = [:]
         var changeCount = 0
@@ -27,14 +27,17 @@ package final class LocationReads: Sendable {
     /// Bytes of answers that are kept, of all users and of one.
     private static let cacheBudget = 32 << 20
     private static let cacheShare = 2 << 20
+    private static let longestPeriod: TimeInterval = 90 * 86400
     /// No read takes as long; until then it is remembered that something happened at a location.
     private static let longestRead = Duration.seconds(30)
 
     /// The subject is part of every key: what one user reads is never another one's answer.
-    private struct Key: Hashable {
+    private struct Key: ReadCacheKey {
         let subject: Subject
         let location: LocationID
         let read: Read
+        var owner: Subject { subject }
+        var topic: LocationID { location }
     }
 
     private enum Read: Hashable {
@@ -88,10 +91,10 @@ package final class LocationReads: Sendable {
 
     /// How the tariffs of a location stand now, whoever owns it: something happened there, and what was read of it
     /// before is not shown any more.
-    /// - Parameter caller: Who the look is for; nil for the service's own, which then counts as the location's.
+    /// - Parameter caller: Who the look is for.
     /// - Returns: The status, and the moment at which it was asked for.
     package func look(
-        at location: LocationID, for caller: CallerKey? = nil
+        at location: LocationID, for caller: CallerKey
     ) async throws(BFFError) -> (status: LocationStatus, askedAt: Date) {
         forget(location)
         return try await ask(location, for: caller)
@@ -99,20 +102,21 @@ package final class LocationReads: Sendable {
 
     /// Something happened at a location: what was read of it is not shown any more, and what its user had to do is looked
     /// into, if there was anything.
-    package func changed(at location: LocationID) async throws(BFFError) {
+    /// - Parameter owner: Whose location it is, as far as that is known; calls for it count as theirs.
+    package func changed(at location: LocationID, of owner: Subject) async throws(BFFError) {
         forget(location)
         let hasAction = try await ledger.ask { store throws(BFFError) in
             try await !store.actions(at: [location]).isEmpty
         }
-        if hasAction { _ = try await ask(location, for: nil) }
+        if hasAction { _ = try await ask(location, for: CallerKey(owner)) }
     }
 
     /// Asks for a status, and takes back what the user had to do when that is done.
     private func ask(
-        _ location: LocationID, for caller: CallerKey?
+        _ location: LocationID, for caller: CallerKey
     ) async throws(BFFError) -> (status: LocationStatus, askedAt: Date) {
         let askedAt = now()
-        let status = try await flatpeak.status(of: location, for: caller ?? CallerKey(location))
+        let status = try await flatpeak.status(of: location, for: caller)
         try await ledger.ask { store throws(BFFError) in
             guard let action = try await store.actions(at: [location])[location],
                 !status.needsReconnection(of: action.tariff)
@@ -135,8 +139,7 @@ package final class LocationReads: Sendable {
     package func prices(
         of location: LocationID, from start: Date?, to end: Date, direction: TariffDirection?, for subject: Subject
     ) async throws(BFFError) -> Found {
-        let start = start.map { $0.minute(.down) }
-        let end = end.minute(.up)
+        let (start, end) = Self.minutes(from: start, to: end)
         return try await read(.prices(from: start, to: end, direction), of: location, for: subject) {
             [flatpeak, now] () throws(BFFError) in
             let prices = try await flatpeak.prices(
@@ -144,6 +147,15 @@ package final class LocationReads: Sendable {
             let life = prices.nextUpdate.map { Duration(saturatingSeconds: $0.timeIntervalSince(now())) }
             return (prices.body, min(max(life ?? Self.pricesLife, .zero), Self.longestPricesLife))
         }
+    }
+
+    /// Whole minutes, at least one and still within 90 days (upstream.md §6.3) where that was asked for.
+    static func minutes(from start: Date?, to end: Date) -> (start: Date?, end: Date) {
+        let last = end.minute(.up)
+        guard let first = start?.minute(.down) else { return (nil, last) }
+        let length = last.timeIntervalSince(first)
+        if length <= 0 { return (first, first + 60) }
+        return (length > longestPeriod ? first + 60 : first, last)
     }
 
     /// Something happened at a location: what was read of it is not shown any more.
@@ -155,7 +167,7 @@ package final class LocationReads: Sendable {
             }
             state.changeCount += 1
             state.changes[location] = (state.changeCount, now)
-            state.cache.forget { $0.location == location }
+            state.cache.forget(location)
         }
     }
 
@@ -198,7 +210,7 @@ package final class LocationReads: Sendable {
         state.withLock { state in
             if let change = state.changes[key.location], change.number > began { return }
             state.cache.keep(
-                answer, for: key, of: key.subject, size: (try? answer.get().count) ?? 0, fresh: fresh,
+                answer, for: key, size: (try? answer.get().count) ?? 0, fresh: fresh,
                 stale: Self.staleLimit, at: time.now())
         }
     }

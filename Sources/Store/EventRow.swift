@@ -53,6 +53,15 @@ enum EventRow {
             let columns = columns(row)
             guard let event = try? columns.event(leasedUntil: lease, keys) else {
                 quarantine.add("event", columns.id)
+                if keys.isForeign(columns.data) {
+                    // The later ones of its session need not wait for it.
+                    try db.execute(
+                        sql: "UPDATE event SET due_at = ?, attempts = max(attempts, ?) WHERE number = ?",
+                        arguments: [
+                            (lease + Quarantine.foreignKeyPause).timeIntervalSince1970, OutgoingEvent.headStart, number,
+                        ])
+                    return nil
+                }
                 try db.execute(
                     sql: "UPDATE event SET due_at = NULL, delivered_at = NULL, answer = ? WHERE number = ?",
                     arguments: [Quarantine.answer, number])
@@ -67,16 +76,22 @@ enum EventRow {
     private static func due(
         at moment: Date, limit: Int, besides underWay: [Subject], _ db: Database
     ) throws -> [Int64] {
-        let select = try db.cachedStatement(
+        var held = Dictionary(underWay.map { ($0.text, 1) }, uniquingKeysWith: +)
+        // A backlog of a subject that has its share is not even looked at: the one writer is held meanwhile.
+        let full = held.filter { $0.value >= OutgoingEvent.share }.map(\.key)
+        let marks = databaseQuestionMarks(count: full.count)
+        let others = full.isEmpty ? "" : "AND (subject IS NULL OR subject NOT IN (\(marks)))"
+        let rows = try Row.fetchCursor(
+            db,
             sql: """
-                SELECT number, subject FROM event WHERE due_at <= ? AND NOT EXISTS (
+                SELECT number, subject FROM event WHERE due_at <= ? \(others) AND NOT EXISTS (
                     SELECT 1 FROM event AS earlier
                     WHERE earlier.session = event.session AND earlier.sequence < event.sequence
                         AND earlier.due_at IS NOT NULL AND earlier.attempts < ?)
-                ORDER BY due_at, number
-                """)
-        let rows = try Row.fetchCursor(select, arguments: [moment.timeIntervalSince1970, OutgoingEvent.headStart])
-        var held = Dictionary(underWay.map { ($0.text, 1) }, uniquingKeysWith: +)
+                ORDER BY due_at, number LIMIT ?
+                """,
+            arguments: StatementArguments([moment.timeIntervalSince1970]) + StatementArguments(full)
+                + StatementArguments([OutgoingEvent.headStart, 4 * limit]))
         var numbers: [Int64] = []
         while numbers.count < limit, let row = try rows.next() {
             if let subject: String = row["subject"] {

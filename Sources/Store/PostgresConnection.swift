@@ -38,7 +38,7 @@ actor PostgresConnection {
         return made
     }
 
-    /// A notification that another connection sends, to see that this one hears what others notify.
+    /// A notification that another connection sends, to see that this one receives what others notify.
     struct Probe: Sendable {
         let channel: String
         let payload: String
@@ -76,13 +76,23 @@ actor PostgresConnection {
         }
     }
 
-    /// A connection that hears what another one notifies.
+    /// A connection that receives what another one notifies.
     ///
-    /// A pooler in transaction mode takes LISTEN, and gives the server's connection that listens to somebody else. What a
+    /// A pooler in transaction mode takes LISTEN, and gives the server's connection that listens to another client. What a
     /// connection notifies itself would arrive all the same.
     private func listening(
         _ probe: Probe, _ heard: @Sendable (String) -> Void
     ) throws(PostgresError) -> PostgresLink {
+        // A connection that stalls looks the same; two in a row do so hardly ever.
+        if let link = try listeningOnce(probe, heard) { return link }
+        if let link = try listeningOnce(probe, heard) { return link }
+        throw probe.isSent() ? .pooled : .late
+    }
+
+    /// - Returns: Nil when the probe does not arrive in time.
+    private func listeningOnce(
+        _ probe: Probe, _ heard: @Sendable (String) -> Void
+    ) throws(PostgresError) -> PostgresLink? {
         let link = try connect()
         _ = try link.run([PostgresStatement("LISTEN \(probe.channel)")])
         probe.send()
@@ -95,7 +105,7 @@ actor PostgresConnection {
             }
             if isHeard { return link }
         }
-        throw probe.isSent() ? .pooled : .late
+        return nil
     }
 }
 

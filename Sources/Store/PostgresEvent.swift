@@ -95,6 +95,13 @@ enum PostgresEvent {
     }
 
     /// Makes an event that cannot be read a dead one.
+    static func setAside(_ number: Int?, until moment: Date) -> PostgresStatement {
+        // The later ones of its session need not wait for it.
+        PostgresStatement(
+            "UPDATE event SET due_at = $1, attempts = greatest(attempts, $3) WHERE number = $2",
+            .double(moment.timeIntervalSince1970), .int(number), .int(OutgoingEvent.headStart))
+    }
+
     static func bury(_ number: Int?) -> PostgresStatement {
         PostgresStatement(
             "UPDATE event SET due_at = NULL, delivered_at = NULL, answer = $1 WHERE number = $2",

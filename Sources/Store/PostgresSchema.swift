@@ -180,17 +180,6 @@ enum PostgresSchema {
         try noteKey(link, keys)
     }
 
-    /// Tells a damaged row from one of many that are sealed under a key which this node does not have.
-    /// - Parameter sealed: What does not open.
-    /// - Throws: ``PostgresError/unreadable(_:)`` in the second case: nothing is wrong with the row then.
-    static func requireDamage(
-        _ sealed: [UInt8]?, of table: String, _ column: String, _ link: PostgresLink, _ keys: SealingKeys
-    ) throws(PostgresError) {
-        let id = Array((sealed ?? []).prefix(SealingKeys.idLength))
-        guard !keys.knows(id), try count(id, table, column, link) > 1 else { return }
-        throw .unreadable("it is sealed under a key that is not in this node's BFF_STATE_KEY")
-    }
-
     /// How many rows are sealed under the key of an id; what is more than two is two.
     private static func count(
         _ id: [UInt8], _ table: String, _ column: String, _ link: PostgresLink

@@ -74,7 +74,6 @@ extension PostgresStore: Inbox {
                     let receivedAt = row.double(3).flatMap({ try? Date(row: $0) }),
                     let attempts = row.double(4).flatMap({ Int(exactly: $0) }), RowCount.range.contains(attempts)
                 else {
-                    try PostgresSchema.requireDamage(row.bytes(2), of: "inbox", "body", link, keys)
                     quarantine.add("inbox", text)
                     unreadable.append(
                         PostgresStatement(

@@ -304,7 +304,6 @@ package final class PostgresStore: SessionStore, Outbox {
     /// Counts and logs the session of a row that cannot be read.
     /// - Returns: Its id.
     private func quarantined(_ row: PostgresRow, _ link: PostgresLink) throws(PostgresError) -> String {
-        try PostgresSchema.requireDamage(row.bytes(2), of: "session", "token", link, keys)
         let id = row.text(0) ?? ""
         quarantine.add("session", id)
         return id
@@ -428,9 +427,12 @@ package final class PostgresStore: SessionStore, Outbox {
                 if let event = try? row.event().event(leasedUntil: lease, keys) {
                     events.append(event)
                 } else {
-                    try PostgresSchema.requireDamage(row.bytes(6), of: "event", "data", link, keys)
                     quarantine.add("event", row.text(0) ?? "")
-                    unreadable.append(PostgresEvent.bury(row.int(9)))
+                    // Another node may have the key of a row whose key is not known here.
+                    unreadable.append(
+                        keys.isForeign(row.bytes(6) ?? [])
+                            ? PostgresEvent.setAside(row.int(9), until: lease + Quarantine.foreignKeyPause)
+                            : PostgresEvent.bury(row.int(9)))
                 }
             }
             if !unreadable.isEmpty { _ = try link.run(unreadable) }

@@ -6,10 +6,12 @@ import Synchronization
 /// Rows that cannot be read or written: each is counted and logged once, and costs no other row anything.
 ///
 /// A session or a received event that is due is set aside for ``pause`` at a time, so that a row that only another release
-/// or another key can read is not lost; an event of the outbox is dead, and can be replayed.
+/// or another key can read is not lost; an event of the outbox whose seal is broken is dead, and can be replayed.
 final class Quarantine: Sendable {
     /// For how long a row is set aside, in seconds.
     static let pause: TimeInterval = 3600
+    /// The same for an event under a key that this node does not have, and another node may have.
+    static let foreignKeyPause: TimeInterval = 300
     /// What the outbox says of an event that cannot be read.
     static let answer = "unreadable"
     /// Rows that are remembered as known, so that a damaged database does not fill memory or the log.

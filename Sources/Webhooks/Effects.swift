@@ -146,7 +146,7 @@ final class Effects: Sendable {
             }
             // What is several people's is forgotten with none of them.
             subject = owners.count == 1 ? owner : nil
-            action = try await self.action(at: location, of: event)
+            action = try await self.action(at: location, of: owner, event)
         default: break
         }
         var events = [Self.passedOn(received, subject: subject)]
@@ -156,13 +156,13 @@ final class Effects: Sendable {
 
     /// Drops what was read of a location, and asks whether its user has to do something where the event may say so.
     private func action(
-        at location: LocationID, of event: FlatpeakEvent
+        at location: LocationID, of owner: Subject, _ event: FlatpeakEvent
     ) async throws(BFFError) -> LocationAction? {
         guard event.type == "tariff.expired" || event.type == "tariff.fetch.failed" else {
-            try await reads.changed(at: location)
+            try await reads.changed(at: location, of: owner)
             return nil
         }
-        let (status, askedAt) = try await reads.look(at: location)
+        let (status, askedAt) = try await reads.look(at: location, for: CallerKey(owner))
         guard status.needsReconnection(of: event.tariff) else { return nil }
         return LocationAction(location: location, required: .reconnect, tariff: event.tariff, since: askedAt)
     }

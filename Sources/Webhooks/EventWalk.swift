@@ -69,6 +69,8 @@ struct EventWalk: Codable, Equatable {
         case next
         /// All was read.
         case done
+        /// The rest of the list cannot be read and is left out for good: the next walk ends where this one began.
+        case passedOver
         /// The list cannot be read to its end now; the next walk begins at the newest event.
         case abandon
     }
@@ -86,7 +88,7 @@ struct EventWalk: Codable, Equatable {
         if last == walk?.mark { return restart() }
         if last == walk?.below { return refused() }
         let pages = (walk?.pages ?? 0) + 1
-        guard pages < Self.mostPages else { return finish(top) }
+        guard pages < Self.mostPages else { return passOver(top) }
         walk = Walk(
             top: top, below: last,
             spare: Array(ids.reversed().lazy.filter { $0 != last }.prefix(Self.mostSpares)), pages: pages,
@@ -115,7 +117,7 @@ struct EventWalk: Codable, Equatable {
         }
         self.restarts = nil
         abandoned = (abandoned ?? 0) + 1
-        if let top, abandoned ?? 0 >= Self.mostAbandoned { return finish(top) }
+        if let top, abandoned ?? 0 >= Self.mostAbandoned { return passOver(top) }
         return .abandon
     }
 
@@ -124,6 +126,11 @@ struct EventWalk: Codable, Equatable {
         let dates = page.compactMap(\.createdAt).filter { $0 < now + Self.tomorrow }
         let oldest = max(since, now - Self.reach)
         return dates.count > 1 && dates.allSatisfy { $0 < oldest }
+    }
+
+    private mutating func passOver(_ top: EventID) -> Step {
+        _ = finish(top)
+        return .passedOver
     }
 
     private mutating func finish(_ top: EventID?) -> Step {

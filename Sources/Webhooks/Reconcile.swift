@@ -63,6 +63,10 @@ final class Reconcile: Sendable {
             }
             try await keep(walk)
         }
+        if step == .passedOver {
+            logger.error("a part of Flatpeak's list of events cannot be read and is left out; ask Flatpeak's support")
+            return
+        }
         guard step == .done else {
             logger.warning("Flatpeak's list of events could not be read to its end; the next try begins at the newest")
             return
@@ -90,7 +94,7 @@ final class Reconcile: Sendable {
         let gaps = receipts.count { $0 == .new }
         guard gaps > 0 else { return }
         record.foundGaps(gaps)
-        logger.notice("events were found that no delivery told of", metadata: ["bff.count": "\(gaps)"])
+        logger.notice("events were found that no delivery brought", metadata: ["bff.count": "\(gaps)"])
         found()
     }
 

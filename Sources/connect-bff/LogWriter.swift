@@ -14,7 +14,7 @@ final class LogWriter: Sendable {
         var inFlight = 0
         /// Whether the thread is at work.
         var isWriting = false
-        /// Lines that were dropped since the reader was told last.
+        /// Lines that were dropped since the last notice.
         var dropped = 0
     }
 

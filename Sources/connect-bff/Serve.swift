@@ -188,10 +188,12 @@ struct Serve: AsyncParsableCommand {
             let watched = WatchedKeys(file)
             let service = ServiceKeyAuthenticator(keys)
             authenticators.append(service)
-            reloads.append { trigger in
+            let reload: @Sendable (CredentialReload.Trigger) async -> Void = { trigger in
                 if trigger == .hangup { watched.hangUp() }
                 if let keys = watched.serviceKeys(logger) { service.replace(keys) }
             }
+            // First: a key that is revoked must not wait for an identity provider that does not answer.
+            reloads.insert(reload, at: 0)
         }
         return (AnyOf(authenticators), { [reloads] trigger in for reload in reloads { await reload(trigger) } })
     }

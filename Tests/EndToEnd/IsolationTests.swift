@@ -248,6 +248,32 @@ import Testing
         }
     }
 
+    @Test("50 readers that read nothing hold up neither the end nor the admin listener (I6, I9)")
+    func stalledReaders() async throws {
+        try await ServeProcess.run { serve in
+            var stalled: [RawClient] = []
+            for _ in 0..<50 {
+                let client = try await RawClient(port: serve.port, receiveBuffer: 4 << 10)
+                try await client.reads(false)
+                for _ in 0..<30 { try await client.send("GET /openapi.yaml HTTP/1.1\r\nHost: localhost\r\n\r\n") }
+                stalled.append(client)
+            }
+            let admin = try #require(URL(string: serve.adminURL)?.port)
+            let probe = try await RawClient(port: admin)
+            for path in ["/livez", "/metrics", "/status", "/nowhere"] {
+                try await probe.send("HEAD \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                _ = try await probe.head()
+                try await probe.send("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                #expect(try await probe.answer().body == "ok\n", "after HEAD \(path)")
+            }
+            await probe.close()
+            let start = ContinuousClock.now
+            #expect(await serve.stop() == 0)
+            #expect(start.duration(to: .now) < .seconds(10))
+            for client in stalled { await client.close() }
+        }
+    }
+
     @Test("users whose names differ in normalisation alone, and names that are not UTF-8 (I8)")
     func names() async throws {
         try await ServeProcess.run { serve in

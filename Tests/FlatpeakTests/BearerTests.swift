@@ -172,10 +172,12 @@ import Testing
         _ = state.refused(1, at: at(1))
         state.loginFailed(.upstreamUnreachable, at: at(2))
         #expect(used(state.requested(at: at(2))) == 1)
-        guard case .final = state.refused(1, at: at(2.5)) else {
-            Issue.record("a second login within the pause")
-            return
-        }
+        _ = state.refused(1, at: at(2.5))
+        #expect(!state.isLoginDue(at: at(2.5)), "the back-off of an outage")
+        // A revocation that comes with an outage is found out as soon as the login is back.
+        #expect(state.isLoginDue(at: at(3)))
+        state.loggedIn(bearer("new", at: 3), at: at(3))
+        #expect(used(state.requested(at: at(3))) == 2)
     }
 
     @Test("a different bearer replaces a doubted one, even if it ends sooner (I3)")

@@ -176,6 +176,27 @@ import Testing
         #expect(!policy.isOpen(.mint))
     }
 
+    @Test("a mint's probe that finds no connection opens the breaker again at once (I2)")
+    func unreachableProbe() throws {
+        var policy = CallPolicy(epoch: start)
+        for user in 0..<5 { _ = try call(.mint, for: CallerKey(user), .broken, &policy, at: start) }
+        _ = try call(.mint, for: mallory, .notConnected, &policy, at: at(5))
+        #expect(throws: BFFError.upstreamUnavailable(retryAfter: 4)) {
+            try policy.start(.mint, for: CallerKey("alice"), attempt: 1, at: at(6))
+        }
+    }
+
+    @Test("a failed connection of an older call does not decide the service's own probe (I2)")
+    func olderCall() throws {
+        var policy = CallPolicy(epoch: start)
+        try policy.start(.claim, for: mallory, attempt: 1, at: start)
+        for user in 0..<5 { _ = try call(.claim, for: CallerKey(user), .broken, &policy, at: start) }
+        _ = policy.beginProbe(of: .claim, at: at(5))
+        _ = policy.finish(.claim, for: mallory, attempt: 3, .notConnected, at: at(5), jitter: 0, left: .zero)
+        policy.endProbe(of: .claim, isAlive: true, at: at(5), jitter: 0)
+        #expect(!policy.isOpen(.claim))
+    }
+
     @Test("a failure from before the breaker opened does not decide a probe (I2)")
     func lateFailure() throws {
         var policy = CallPolicy(epoch: start)

@@ -151,6 +151,46 @@ import Testing
         #expect(upstream.requests("login").count == 1)
     }
 
+    @Test func `a breaker that a refused retry opens is probed, too (I2)`() async throws {
+        // Five calls fail, and their retries meet a pause that upstream asked for.
+        let isLimited = Mutex(false)
+        upstream.on(
+            "claim",
+            [
+                { _ in
+                    if isLimited.withLock({ $0 }) { return .success(.json("{}", status: 429, retryAfter: 3)) }
+                    return .success(.json("{}", status: 503))
+                }
+            ])
+        upstream.on("api_probe", .json("{}", status: 404))
+        let clock = TestClock()
+        let (waits, wait) = AsyncStream<Void>.makeStream()
+        var time = clock.time
+        time.sleep = { _ in for await _ in waits { return } }
+        let client = FlatpeakClient(
+            .init(
+                apiURL: "https://api.test", connectURL: "https://connect.test",
+                credentials: Credentials(account: Secret("acc_1"), keys: [Secret("key_1")])), transport: upstream,
+            time: time, logger: .silent)
+        let token = try #require(ConnectToken("cot_1"))
+        let calls = (0..<5).map { user in
+            Task { try? await client.claim(token, for: CallerKey(user)) }
+        }
+        try await until { upstream.requests("claim").count == 5 }
+        isLimited.withLock { $0 = true }
+        for user in 5...6 { _ = try? await client.claim(token, for: CallerKey(user)) }
+        for _ in 0..<5 { wait.yield() }
+        for call in calls { _ = await call.value }
+        #expect(client.condition.openBreakers == [.claim])
+        clock.advance(by: 60)
+        let probes = Task { await client.probeOpenBreakers() }
+        for _ in 0..<10 { wait.yield() }
+        try await until { client.condition.openBreakers.isEmpty }
+        probes.cancel()
+        wait.finish()
+        await probes.value
+    }
+
     @Test func `one user's failing location costs others no read, and its own probe brings reads back (I2)`()
         async throws
     {

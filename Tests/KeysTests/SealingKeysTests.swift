@@ -3,6 +3,16 @@ import Keys
 import Testing
 
 @Suite struct SealingKeysTests {
+    @Test func `rows under no key at all are damage, however many; rows under another key are not (I12)`() {
+        let keys = SealingKeys([[UInt8](repeating: 7, count: 32)]) { [UInt8](repeating: 1, count: $0) }
+        let own = keys.currentID, other = [UInt8](repeating: 5, count: 8)
+        #expect(keys.match([own: 3, []: 2, [UInt8](repeating: 0, count: 8): 4, [1, 2]: 2]))
+        #expect(keys.match([[]: 2]))
+        #expect(keys.match([own: 3, other: 1]))
+        #expect(!keys.match([own: 3, other: 2]))
+        #expect(!keys.match([other: 1]))
+    }
+
     static let first = [UInt8](repeating: 1, count: 32), second = [UInt8](repeating: 2, count: 32)
 
     static func random() -> @Sendable (Int) -> [UInt8] {

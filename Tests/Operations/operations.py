@@ -41,14 +41,18 @@ def stopped(service):
 
 
 def overfull(service):
-    token = service.token()
-    service.fault(operation="connect", kind="delay", seconds=4, count=1100)
-    body = json.dumps({"connect_token": token, "route": "session_start"})
+    # Of ten users, since one alone has an eighth of the slots.
+    tokens = [service.token(f"user-{number}") for number in range(10)]
+    service.fault(operation="connect", kind="delay", seconds=4, count=1400)
     host, port = service.url.removeprefix("http://").split(":")
-    call = f"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     sockets = []
-    # As many as may be under way, and those that wait in vain.
-    for _ in range(1100):
+    # As many as may be under way, and those whose wait times out.
+    for number in range(1400):
+        body = json.dumps({"connect_token": tokens[number % 10], "route": "session_start"})
+        call = (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        )
         client = socket.create_connection((host, int(port)), timeout=5)
         client.sendall(call.encode())
         sockets.append(client)
@@ -149,10 +153,12 @@ def no_deliveries(service):
 
 
 def reads_that_fail(service):
-    location = service.connect()
+    # One user's failures open nothing.
+    locations = [service.connect(f"user-{number}") for number in range(5)]
     service.takes_deliveries()
     service.fault(operation="status", kind="reset", count=1000)
-    service.sandbox("/tariffs/expire", location_id=location)
+    for location in locations:
+        service.sandbox("/tariffs/expire", location_id=location)
     service.until(lambda: 'connect_bff_breaker_open{breaker="reads"} 1' in service.metrics())
 
 

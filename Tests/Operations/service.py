@@ -136,19 +136,19 @@ class Service:
     def user(self, name="alice"):
         return [("authorization", f"Bearer {self.service_key}"), ("connect-subject", name)]
 
-    def mint(self, **body):
+    def mint(self, user="alice", **body):
         body = body or {"postal_address": {"city": "London", "country_code": "GB"}}
-        return ask("POST", f"{self.url}/v1/connect/sessions", body, self.user())
+        return ask("POST", f"{self.url}/v1/connect/sessions", body, self.user(user))
 
-    def token(self):
-        return json.loads(self.mint()[1])["connect_token"]
+    def token(self, user="alice"):
+        return json.loads(self.mint(user)[1])["connect_token"]
 
     def relay(self, token, route="session_start", **more):
         return ask("POST", f"{self.url}/", {"connect_token": token, "route": route, **more})
 
-    def connect(self):
+    def connect(self, user="alice"):
         """A location with a tariff, connected from end to end."""
-        minted = json.loads(self.mint()[1])
+        minted = json.loads(self.mint(user)[1])
         token = minted["connect_token"]
         for route, more in [
             ("session_start", {}),
@@ -160,7 +160,7 @@ class Service:
         ]:
             self.relay(token, route, **more)
         ask("GET", f"{self.url}/v1/connect/callback?fp_cot={token}")
-        session = ask("GET", f"{self.url}/v1/connect/sessions/{minted['id']}", headers=self.user())[1]
+        session = ask("GET", f"{self.url}/v1/connect/sessions/{minted['id']}", headers=self.user(user))[1]
         return json.loads(session)["location_id"]
 
     def fault(self, **fault):

@@ -204,6 +204,31 @@ import Testing
         }
     }
 
+    @Test("whoever connects, sends and resets is believed nothing, though unix sockets are trusted (I5)")
+    func resets() async throws {
+        let header = try #require(HTTPField.Name("X-Auth-Request-User"))
+        let proxies = TrustedProxies([], unix: true)
+        var setup = Bench.Setup(proxies: proxies)
+        setup.authenticator = ProxyAuthenticator(header: header, proxies: proxies)
+        try await Bench.run(setup) { bench in
+            let minted = try await mint(bench, as: "alice")
+            for _ in 0..<200 {
+                let client = try await bench.client()
+                try await client.send(
+                    "POST /v1/connect/sessions HTTP/1.1\r\nHost: bff.test\r\nX-Auth-Request-User: alice\r\n"
+                        + "Sec-Fetch-Site: same-origin\r\nContent-Type: application/json\r\n"
+                        + "Content-Length: 2\r\n\r\n{}")
+                try await client.reset()
+            }
+            let good = try await bench.client()
+            try await good.send(Bench.get())
+            #expect(try await good.answer().status == 200)
+            #expect(bench.api.requests("mint").count == 1, "the one of this test itself")
+            #expect(bench.lines.all.allSatisfy { $0.status != 201 })
+            _ = minted
+        }
+    }
+
     @Test("a peer that the kernel does not name is trusted for nothing (I5)")
     func I5() throws {
         let local = try SocketAddress(ipAddress: "127.0.0.1", port: 80)

@@ -2,7 +2,11 @@ import Resilience
 import Testing
 
 @Suite struct ReadCacheTests {
-    private typealias Cache = ReadCache<Int, String, String>
+    private struct Key: ReadCacheKey {
+        let owner: String
+        let topic: Int
+    }
+    private typealias Cache = ReadCache<Key, String>
     let start = ContinuousClock.now
 
     private func cache(entries: Int, share: Int) -> Cache {
@@ -11,31 +15,36 @@ import Testing
     }
 
     private func keep(
-        _ key: Int, of owner: String = "alice", fresh: Double = 100, in cache: inout Cache, at seconds: Double = 0
+        _ topic: Int, of owner: String = "alice", fresh: Double = 100, in cache: inout Cache, at seconds: Double = 0
     ) {
         cache.keep(
-            "\(key)", for: key, of: owner, size: 1000 - Cache.overhead, fresh: .seconds(fresh), stale: .seconds(60),
-            at: start + .seconds(seconds))
+            "\(topic)", for: Key(owner: owner, topic: topic), size: 1000 - Cache.overhead, fresh: .seconds(fresh),
+            stale: .seconds(60), at: start + .seconds(seconds))
+    }
+
+    private func has(_ topic: Int, of owner: String = "alice", _ cache: Cache, at seconds: Double = 2) -> Bool {
+        cache.fresh(Key(owner: owner, topic: topic), at: start + .seconds(seconds)) != nil
     }
 
     @Test func `a value is fresh, then stale, then gone`() {
         var cache = cache(entries: 10, share: 10)
         keep(1, fresh: 10, in: &cache)
-        #expect(cache.fresh(1, at: start + .seconds(9))?.value == "1")
-        #expect(cache.fresh(1, at: start + .seconds(10)) == nil)
-        #expect(cache.stale(1, at: start + .seconds(69))?.age == .seconds(69))
-        #expect(cache.stale(1, at: start + .seconds(70)) == nil)
-        #expect(cache.stale(2, at: start) == nil)
+        let key = Key(owner: "alice", topic: 1)
+        #expect(cache.fresh(key, at: start + .seconds(9))?.value == "1")
+        #expect(cache.fresh(key, at: start + .seconds(10)) == nil)
+        #expect(cache.stale(key, at: start + .seconds(69))?.age == .seconds(69))
+        #expect(cache.stale(key, at: start + .seconds(70)) == nil)
+        #expect(cache.stale(Key(owner: "bob", topic: 1), at: start) == nil)
     }
 
     @Test func `bytes are bounded: what is past its use goes first, then the oldest (I4)`() {
         var cache = cache(entries: 10, share: 100)
         for key in 0..<10 { keep(key, fresh: key == 5 ? -59 : 100, in: &cache, at: Double(key) / 1000) }
         keep(10, in: &cache, at: 2)
-        #expect(cache.stale(5, at: start) == nil)
-        #expect(cache.fresh(0, at: start + .seconds(2)) != nil)
+        #expect(cache.stale(Key(owner: "alice", topic: 5), at: start) == nil)
+        #expect(has(0, cache))
         keep(11, in: &cache, at: 2)
-        #expect(cache.fresh(0, at: start + .seconds(2)) == nil)
+        #expect(!has(0, cache))
         #expect(cache.cost <= 10_000)
         #expect(cache.count == 10)
     }
@@ -44,27 +53,45 @@ import Testing
         var cache = cache(entries: 100, share: 10)
         for key in 0..<50 { keep(key, of: "user \(key)", in: &cache) }
         for key in 1000..<3000 { keep(key, of: "mallory", in: &cache, at: 1) }
-        #expect((0..<50).allSatisfy { cache.fresh($0, at: start + .seconds(2)) != nil })
+        #expect((0..<50).allSatisfy { has($0, of: "user \($0)", cache) })
         #expect(cache.cost == 60_000)
-        #expect((2990..<3000).allSatisfy { cache.fresh($0, at: start + .seconds(2)) != nil })
+        #expect((2990..<3000).allSatisfy { has($0, of: "mallory", cache) })
     }
 
     @Test func `a value that is larger than a share is not kept, and replaces none (I4)`() {
         var cache = cache(entries: 100, share: 10)
         keep(1, in: &cache)
-        cache.keep("big", for: 2, of: "alice", size: 10_000, fresh: .seconds(9), stale: .zero, at: start)
-        #expect(cache.fresh(2, at: start) == nil)
-        #expect(cache.fresh(1, at: start) != nil)
+        cache.keep(
+            "big", for: Key(owner: "alice", topic: 2), size: 10_000, fresh: .seconds(9), stale: .zero, at: start)
+        #expect(!has(2, cache, at: 0))
+        #expect(has(1, cache))
     }
 
     @Test func `what is forgotten costs nothing any more`() {
         var cache = cache(entries: 10, share: 10)
         for key in 0..<5 { keep(key, in: &cache) }
         for _ in 0..<3 { keep(0, in: &cache) }
-        cache.forget { $0 != 0 }
+        for topic in 1..<5 { cache.forget(topic) }
         #expect(cache.cost == 1000)
-        cache.forget { _ in true }
+        cache.forget(0)
         #expect(cache.cost == 0)
+    }
+
+    @Test func `an owner whose answers are forgotten at random keeps its newest within its share`() {
+        var cache = cache(entries: 1000, share: 50)
+        var random = SystemRandomNumberGenerator()
+        var kept: [Int] = []
+        for number in 0..<5000 {
+            keep(number, in: &cache)
+            kept.append(number)
+            if kept.count > 50 { kept.removeFirst() }
+            if number.isMultiple(of: 3), let topic = kept.randomElement(using: &random) {
+                cache.forget(topic)
+                kept.removeAll { $0 == topic }
+            }
+            guard number.isMultiple(of: 97) else { continue }
+            #expect(cache.count == kept.count && kept.allSatisfy { has($0, cache) })
+        }
     }
 }
 

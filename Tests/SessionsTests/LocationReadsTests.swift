@@ -125,4 +125,18 @@ import Testing
         }
         #expect(upstream.requests("prices").count == calls + 1)
     }
+
+    @Test(
+        "periods in whole minutes hold what was asked for, at least a minute, at most 90 days",
+        arguments: [
+            (0.0, 3600.0, 0.0, 3600.0), (30, 3630, 0, 3660), (0.2, 0.8, 0, 60), (61, 119, 60, 120),
+            (30, 90 * 86400 + 30, 60, 90 * 86400 + 60),
+        ] as [(Double, Double, Double, Double)])
+    func minutes(start: Double, end: Double, first: Double, last: Double) {
+        let date = { (seconds: Double) in Date(timeIntervalSince1970: seconds) }
+        let (from, to) = LocationReads.minutes(from: date(start), to: date(end))
+        #expect(from == date(first))
+        #expect(to == date(last))
+        #expect(LocationReads.minutes(from: nil, to: date(end)).start == nil)
+    }
 }

@@ -285,10 +285,12 @@ import Testing
         // The later one of its session waits for it until it is dead.
         let rest = try await deliverAll(store, from: start + 1)
         #expect(rest == ["evt_3"])
-        #expect(try await store.eventCounts() == EventCounts(pending: 0, dead: 1))
+        // Another node may have the key that a damaged key id names.
+        let isForeign = damage.name == "a damaged key id"
+        #expect(try await store.eventCounts() == EventCounts(pending: isForeign ? 1 : 0, dead: isForeign ? 0 : 1))
         let listed = try await store.events(limit: 9)
         #expect(Set(listed.map(\.event.event.id.text)).isSuperset(of: ["evt_1", "evt_3", "evt_4"]))
-        if damage.name.contains("seal") || damage.name.contains("key id") {
+        if damage.name.contains("seal") {
             let dead = try #require(listed.first { $0.event.event.id.text == "evt_2" })
             #expect(dead.state == .dead && dead.answer == "unreadable")
         }
@@ -296,7 +298,19 @@ import Testing
         _ = try await store.replay(since: start - 1, at: start + 60)
         let replayed = try await deliverAll(store, from: start + 60)
         #expect(Set(replayed).isSuperset(of: ["evt_1", "evt_3", "evt_4"]))
-        #expect(try await store.eventCounts().pending == 0)
+        #expect(try await store.eventCounts().pending == (isForeign ? 1 : 0))
+    }
+
+    @Test(arguments: Engine.allCases, Damage.seals(of: "data"))
+    func `two rows with the same damage stop no delivery`(engine: Engine, damage: Damage) async throws {
+        let database = try await database(engine), store = database.store
+        try await store.put(
+            try (1...4).map { number in
+                NewEvent(
+                    id: try #require(EventID("evt_\(number)")), type: "flatpeak.a", at: start, data: Array("{}".utf8))
+            })
+        for id in ["evt_1", "evt_2"] { _ = try await inflict(damage, on: "event", id, engine, database) }
+        #expect(try await deliverAll(store, from: start) == ["evt_3", "evt_4"])
     }
 
     /// Takes and delivers what is due, six times over.

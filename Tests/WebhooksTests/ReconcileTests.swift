@@ -316,8 +316,8 @@ final class EventList: Sendable {
         for round in 1...EventWalk.mostAbandoned {
             let (read, asked, end) = try list.walk(&walk, at: Self.now)
             #expect(read.count == 20 && asked <= 10)
-            #expect(end == (round < EventWalk.mostAbandoned ? .abandon : .done))
-            #expect((walk.done == list.events[0].id) == (end == .done))
+            #expect(end == (round < EventWalk.mostAbandoned ? .abandon : .passedOver))
+            #expect((walk.done == list.events[0].id) == (end == .passedOver))
             #expect(walk.cursor == nil, "the next walk begins at the newest")
         }
         // It goes on with what is new.
@@ -354,7 +354,7 @@ final class EventList: Sendable {
             step = walk.read([.init(id: EventID("evt_\(asked)"), createdAt: Self.now)], hasMore: true, at: Self.now)
             asked += 1
         }
-        #expect(asked == EventWalk.mostPages && step == .done)
+        #expect(asked == EventWalk.mostPages && step == .passedOver)
     }
 
     @Test("an empty list, and one that only says that it has more (I15)") func empty() {

@@ -52,7 +52,7 @@ package final class JWTAuthenticator: Authenticator {
             })
     }
 
-    /// Without keys that were read once, nobody can be known.
+    /// Without keys that were read once, no caller can be known.
     package var isReady: Bool { known.wereRead }
 
     /// Keeps the keys fresh until cancelled.
