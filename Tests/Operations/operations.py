@@ -73,9 +73,10 @@ def newer_account(service):
 
 
 def resets(service):
-    token = service.token()
+    # Of as many users, since one user's failures open nothing.
+    tokens = [service.token(f"user-{number}") for number in range(6)]
     service.fault(operation="connect", kind="reset", count=5)
-    for _ in range(6):
+    for token in tokens:
         service.relay(token)
 
 
