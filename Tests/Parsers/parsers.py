@@ -87,6 +87,11 @@ def is_strict(document):
     return depth(document) <= DEEPEST
 
 
+def folded(name):
+    """The name to a reader that does not mind the case, as Go's does not."""
+    return re.sub("[A-Z]", lambda letter: letter[0].lower(), name.replace("\u212a", "k").replace("\u017f", "s"))
+
+
 def verdict(document):
     """What the envelope must make of it, in the words of judge/main.swift."""
     try:
@@ -98,6 +103,8 @@ def verdict(document):
         if any(b"\\" in name for name, _ in written) or any(counts[field] > 1 for field in FIELDS):
             raise Refused
         if any(name.decode() in FIELDS and text is not None and b"\\" in text for name, text in written):
+            raise Refused
+        if any(name.decode() not in FIELDS and folded(name.decode()) in FIELDS for name, _ in written):
             raise Refused
     except Refused:
         return "malformed"
