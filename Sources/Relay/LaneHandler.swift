@@ -40,8 +40,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private var hasPassedOn = false
     /// When the turn began, or the connection fell idle.
     private var since: ContinuousClock.Instant
-    /// Since when more was written than the client has read, since when it has read none of it, and how much that was.
-    private var stall: (since: ContinuousClock.Instant, readAt: ContinuousClock.Instant, pending: Int)?
+    /// While more was written than the connection holds.
+    private var progress: WriteProgress?
     /// Whether the last answer has left; before that there is nothing to linger for.
     private var isLastSent = false
     private var headBegan: ContinuousClock.Instant?
@@ -470,7 +470,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         let isStalled = !context.channel.isWritable
-        stall = isStalled ? stall ?? (lane.calls.now(), lane.calls.now(), .max) : nil
+        progress = isStalled ? progress ?? WriteProgress(at: lane.calls.now()) : nil
         call?.holdBack(isStalled)
         context.fireChannelWritabilityChanged()
     }
@@ -676,14 +676,11 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     /// Whether the client reads nothing, or too slowly for anyone to wait for it.
     private func isStalled(at now: ContinuousClock.Instant) -> Bool {
-        guard var stall, let context else { return false }
+        guard progress != nil, let context else { return false }
         let times = lane.times
-        let pending = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? stall.pending
-        if pending < stall.pending { stall.readAt = now }
-        stall.pending = pending
-        self.stall = stall
-        return stall.readAt.duration(to: now) > (lane.isEnding ? times.linger : times.write)
-            || stall.since.duration(to: now) > times.behind
+        let pending = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? .max
+        return progress?.isStalled(
+            pending: pending, at: now, still: lane.isEnding ? times.linger : times.write, behind: times.behind) ?? false
     }
 
     func tick(at now: ContinuousClock.Instant) {

@@ -21,7 +21,7 @@ final class JSONLog: Sendable {
     ///   - limit: So many bytes are not held back any longer.
     ///   - write: Takes whole lines.
     init(
-        limit: Int = 32 << 10, now: @escaping @Sendable () -> (seconds: Int, milliseconds: Int) = JSONLog.wallClock,
+        limit: Int = 128 << 10, now: @escaping @Sendable () -> (seconds: Int, milliseconds: Int) = JSONLog.wallClock,
         write: @escaping @Sendable ([UInt8]) -> Void
     ) {
         self.limit = limit

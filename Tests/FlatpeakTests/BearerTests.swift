@@ -311,6 +311,35 @@ import Testing
         try await use("new")
     }
 
+    @Test("a login with replaced credentials that lands late changes nothing (I16)", arguments: [200, 403])
+    func lateLogin(status: Int) async throws {
+        let (gate, open) = AsyncStream<Void>.makeStream()
+        let old = "Basic " + Data("acc_1:old".utf8).base64EncodedString()
+        upstream.on(
+            "login",
+            [
+                { request in
+                    guard request.header("authorization") == old else {
+                        return .success(.json(#"{"bearer_token":"of-new","expires_in":3600}"#))
+                    }
+                    for await _ in gate {}
+                    return .success(.json(#"{"bearer_token":"of-old","expires_in":7200}"#, status: status))
+                }
+            ])
+        upstream.on("claim", .json("{}"))
+        let client = FlatpeakClient.scripted(upstream, keys: ["old"], clock: clock)
+        let token = try #require(token)
+        let early = Task { try await client.claim(token) }
+        while upstream.requests("login").isEmpty { await Task.yield() }
+        #expect(await client.adopt(Credentials(account: Secret("acc_1"), keys: [Secret("new")])))
+        open.finish()
+        _ = try await early.value
+        _ = try await client.claim(token)
+        #expect(upstream.requests("claim").map { $0.header("authorization") } == ["Bearer of-new", "Bearer of-new"])
+        #expect(client.condition.login.trouble == nil)
+        #expect(client.condition.login.key == 1)
+    }
+
     @Test("S5: a login of the other mode: not ready, nothing minted")
     func S5() async throws {
         upstream.on("login", .json(#"{"bearer_token":"b","expires_in":60,"live_mode":false}"#))

@@ -100,6 +100,25 @@ import Testing
         }
     }
 
+    @Test("a document's reader that reads slowly gets all of it (I6)")
+    func slowReader() async throws {
+        try await Bench.run { bench in
+            let client = try await RawClient(port: bench.port, receiveBuffer: 4 << 10)
+            try await client.reads(false)
+            for _ in 0..<5 { try await client.send(Bench.get("/openapi.yaml")) }
+            // Three times as long as one may read nothing; never so much at a time that the server has caught up.
+            for step in 1...18 {
+                try await client.takes(step * 20_000)
+                bench.clock.advance(by: 5)
+                try await Task.sleep(for: .milliseconds(5))
+                _ = await bench.lane.upstreamConnections
+            }
+            try await client.reads(true)
+            for _ in 0..<5 { #expect(try await client.answer().status == 200) }
+            await client.close()
+        }
+    }
+
     @Test("HEAD, 404, 405 and refusals carry no body after a HEAD, and the connection goes on (I9)")
     func I9() async throws {
         try await Bench.run { bench in

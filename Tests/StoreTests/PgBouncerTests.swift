@@ -49,6 +49,13 @@ import Testing
         await watching.value
     }
 
+    @Test func `a connection that stalls while it is tried is no pooler`() async throws {
+        let proxy = try await StallingProxy(before: try await PostgresServer.shared.newDatabase())
+        try await PostgresStore.connected(to: proxy.url).open()
+        #expect(proxy.hasStalled)
+        await proxy.stop()
+    }
+
     @Test(arguments: [("42P05", true), ("26000", true), ("42601", false), ("22021", false)])
     func `a session that is another one than before means a pooler`(state: String, isPooled: Bool) {
         #expect((PostgresError(state: state) == .pooled) == isPooled)

@@ -41,7 +41,11 @@ package actor RawClient {
     package init(port: Int, receiveBuffer: Int? = nil) async throws {
         let (events, continuation) = AsyncStream<Event>.makeStream()
         var bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-        if let receiveBuffer { bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: receiveBuffer) }
+        if let receiveBuffer {
+            bootstrap =
+                bootstrap.channelOption(.socketOption(.so_rcvbuf), value: receiveBuffer)
+                .channelOption(.maxMessagesPerRead, value: 1)
+        }
         channel =
             try await bootstrap
             .channelOption(.allowRemoteHalfClosure, value: true)
@@ -88,6 +92,15 @@ package actor RawClient {
     package func reads(_ isReading: Bool) async throws {
         try await channel.setOption(.autoRead, value: isReading).get()
         if isReading { channel.read() }
+    }
+
+    /// Takes in what comes until that many bytes have come in all, of a client that does not read by itself.
+    package func takes(_ count: Int) async throws {
+        while received.utf8.count < count {
+            if let end { throw Ended(text: received, isReset: end.isReset) }
+            channel.read()
+            await receive()
+        }
     }
 
     /// The next answer; one that is not whole when the connection ends is an error.

@@ -1,6 +1,7 @@
 import Core
 import Flatpeak
 import Foundation
+import Resilience
 import Sessions
 import TestSupport
 import Testing
@@ -138,6 +139,25 @@ import Testing
         for _ in 0..<3 { _ = try await station.reads.tariffs(query, for: station.alice) }
         #expect(station.upstream.requests("tariffs").count == 2)
         #expect(try await station.action == nil, "Flatpeak says CONNECTED")
+    }
+
+    @Test(
+        "what events make us ask about a location counts as its owner's, so that the two are one caller (I2)",
+        arguments: ["tariff.expired", "location.update"])
+    func ownersCalls(type: String) async throws {
+        let station = try Station()
+        station.store.bind(station.location, to: station.alice)
+        station.statusIs("ERROR")
+        // Something is to be done there, so that each further event is a reason to ask.
+        #expect(try await station.deliver(Station.event("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#)) == nil)
+        await station.work()
+        let event = Station.event("evt_2", type, #"{"id":"loc_1","location_id":"loc_1"}"#)
+        #expect(try await station.deliver(event) == nil)
+        await station.work()
+        _ = try await station.reads.status(of: station.location, for: station.alice)
+        let callers = station.upstream.requests("status").map(\.caller)
+        #expect(callers.count == 3)
+        #expect(Set(callers) == [CallerKey(station.alice)])
     }
 
     @Test("the tariff that the event names decides, not its neighbours")
