@@ -64,4 +64,9 @@ package struct IdempotentMint: Equatable, Sendable {
 
     /// Whether its key is free.
     package func isOver(at now: Date) -> Bool { now >= endsAt }
+
+    /// Whether the answer of `mint` may take its place: its key is free, or still held by the call that minted.
+    package func yields(to mint: IdempotentMint, at now: Date) -> Bool {
+        isOver(at: now) || holder == mint.owner
+    }
 }

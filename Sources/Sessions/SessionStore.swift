@@ -11,13 +11,13 @@ package protocol SessionStore: Sendable {
     /// A session whose row cannot be read, or that the engine does not take, is refused alone, counted and logged.
     ///
     /// Facts are merged with those that are kept. A location that a session gave becomes its subject's own, once:
-    /// telling the store again does not undo ``unbind(_:from:)``. When the state at `now` is news, its event
-    /// (``Told/event(of:at:)``) is put into the ``Outbox`` together with the facts.
+    /// a later write does not undo ``unbind(_:from:)``. When the state at `now` differs from the last published one, its
+    /// event is put into the ``Outbox`` together with the facts. ``SessionChange`` is that rule.
     func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions
-    /// Puts the events of at most `limit` sessions whose state changed by time alone
+    /// Publishes the events of at most `limit` sessions whose state changed by time alone
     /// (``ConnectSession/nextChange(after:)``).
     /// - Returns: How many sessions that were.
-    func tellChanges(at now: Date, limit: Int) async throws(BFFError) -> Int
+    func publishTimedChanges(at now: Date, limit: Int) async throws(BFFError) -> Int
     /// Finds a session; `nil` also for one whose row cannot be read.
     func session(_ id: SessionID) async throws(BFFError) -> ConnectSession?
     /// Finds a session by its token; `nil` also for one whose row cannot be read.

@@ -63,7 +63,7 @@ package final class Sessions: Sendable {
             group.addTask { [ledger] in await ledger.run() }
             group.addTask { [ledger] in await ledger.watch() }
             group.addTask { [self] in await every(Self.lookInterval) { await lookAfterThoseDue() } }
-            group.addTask { [self] in await every(Self.lookInterval) { await tellChanges() } }
+            group.addTask { [self] in await every(Self.lookInterval) { await publishTimedChanges() } }
             group.addTask { [self] in await every(Self.cleanUpInterval) { await removeOld() } }
             group.addTask { [self] in await every(Self.censusInterval) { countStates() } }
         }
@@ -380,12 +380,12 @@ package final class Sessions: Sendable {
     }
 
     /// Lets the integrator hear of states that come with time alone, of sessions that nobody asks about.
-    func tellChanges() async {
+    func publishTimedChanges() async {
         let moment = now()
         var told: Int?
         repeat {
             told = try? await ledger.ask { store throws(BFFError) in
-                try await store.tellChanges(at: moment, limit: Self.changes)
+                try await store.publishTimedChanges(at: moment, limit: Self.changes)
             }
         } while told == Self.changes
     }

@@ -54,7 +54,7 @@ extension EventColumns {
     }
 }
 
-extension Told {
+extension OutboxCursor {
     init(stateText: String?, sequence: Int) throws(SessionColumns.Unreadable) {
         guard RowCount.range.contains(sequence) else { throw SessionColumns.Unreadable() }
         self.init(state: stateText.flatMap { SessionState(rawValue: $0) }, sequence: sequence)

@@ -351,7 +351,7 @@ import Yams
         async throws
     {
         let webhook = try #require((document["webhooks"] as? [String: Object])?["session"]?["post"] as? Object)
-        let told = SessionState.allCases.filter(\.isTold).map { "`\($0.rawValue)`" }
+        let told = SessionState.allCases.filter(\.isPublished).map { "`\($0.rawValue)`" }
         for state in told { #expect((webhook["description"] as? String)?.contains(state) == true) }
         let media = try #require(
             ((webhook["requestBody"] as? Object)?["content"] as? [String: Object])?["application/json"])

@@ -457,7 +457,7 @@ private struct StuckStore: SessionStore {
         }
     }
     func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions { try await hang() }
-    func tellChanges(at now: Date, limit: Int) async throws(BFFError) -> Int { try await hang() }
+    func publishTimedChanges(at now: Date, limit: Int) async throws(BFFError) -> Int { try await hang() }
     func session(_ id: SessionID) async throws(BFFError) -> ConnectSession? { try await hang() }
     func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? { try await hang() }
     func takeDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {

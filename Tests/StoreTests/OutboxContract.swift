@@ -83,16 +83,16 @@ extension SessionStoreContract {
         ended.facts.status = .init(value: .connected, at: start + 60)
         _ = try await store.save([unseen, pending, left, ended].map { SessionWrite($0, isNew: true) }, at: start + 60)
         #expect(try await types(store) == ["session.pending 1", "session.abandoned 1", "session.connected 1"])
-        #expect(try await store.tellChanges(at: start + 86399, limit: 99) == 0)
-        #expect(try await store.tellChanges(at: start + 86400, limit: 1) == 1)
-        #expect(try await store.tellChanges(at: start + 86400, limit: 99) == 1)
-        #expect(try await store.tellChanges(at: start + 86400, limit: 99) == 0)
+        #expect(try await store.publishTimedChanges(at: start + 86399, limit: 99) == 0)
+        #expect(try await store.publishTimedChanges(at: start + 86400, limit: 1) == 1)
+        #expect(try await store.publishTimedChanges(at: start + 86400, limit: 99) == 1)
+        #expect(try await store.publishTimedChanges(at: start + 86400, limit: 99) == 0)
         #expect(Set(try await types(store).suffix(2)) == ["session.expired 1", "session.expired 2"])
         let later = start + 60 + ConnectSession.pendingLimit
-        #expect(try await store.tellChanges(at: later - 1, limit: 99) == 0)
-        #expect(try await store.tellChanges(at: later, limit: 99) == 1)
+        #expect(try await store.publishTimedChanges(at: later - 1, limit: 99) == 0)
+        #expect(try await store.publishTimedChanges(at: later, limit: 99) == 1)
         #expect(try await types(store).last == "session.failed 2")
-        #expect(try await store.tellChanges(at: later + 86400, limit: 99) == 0)
+        #expect(try await store.publishTimedChanges(at: later + 86400, limit: 99) == 0)
     }
 
     @Test(arguments: Engine.allCases)
@@ -102,7 +102,7 @@ extension SessionStoreContract {
         session.facts.merge(relayedAt(start + 10))
         _ = try await store.save([SessionWrite(session, isNew: true)], at: start + 10)
         // The process was away when the token ended; the look that it missed finds a location.
-        #expect(try await store.tellChanges(at: start + 90000, limit: 99) == 0)
+        #expect(try await store.publishTimedChanges(at: start + 90000, limit: 99) == 0)
         session.facts.askedAt = start + 90000
         session.facts.merge(try located("loc_1", since: start + 90000))
         session.facts.status = .init(value: .connected, at: start + 90000)
@@ -242,7 +242,7 @@ extension SessionStoreContract {
         _ = try await store.forget(alice)
         let left = try await store.events(limit: 9).map { $0.event.event.subject?.text ?? "-" }
         #expect(left == ["-", "bob"])
-        #expect(try await store.tellChanges(at: start + 1e6, limit: 99) <= 1)
+        #expect(try await store.publishTimedChanges(at: start + 1e6, limit: 99) <= 1)
     }
 
     @Test(arguments: Engine.allCases)

@@ -166,8 +166,8 @@ import Testing
         }
         // The states change with time; the damaged one is not looked at again and again.
         let end = start + 86400
-        #expect(try await store.tellChanges(at: end, limit: 9) >= 2)
-        #expect(try await store.tellChanges(at: end, limit: 9) == 0)
+        #expect(try await store.publishTimedChanges(at: end, limit: 9) >= 2)
+        #expect(try await store.publishTimedChanges(at: end, limit: 9) == 0)
         let told = try await store.events(limit: 9).compactMap(\.event.event.session)
         #expect(Set(told).isSuperset(of: good))
         _ = try await store.forget(alice)

@@ -17,7 +17,7 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
         var sessions: [SessionID: ConnectSession] = [:]
         var bindings: Set<Binding> = []
         var mints: [Key: IdempotentMint] = [:]
-        var told: [SessionID: Told] = [:]
+        var cursors: [SessionID: OutboxCursor] = [:]
         /// When the state of a session changes by time alone.
         var changes: [SessionID: Date] = [:]
         /// In the order of their birth.
@@ -70,34 +70,29 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
             var saved = SavedSessions()
             saved.refused = state.refused.intersection(writes.map(\.session.id))
             saved.kept = try writes.filter { !state.refused.contains($0.session.id) }.compactMap { write in
-                var session = write.session
-                if let kept = state.sessions[session.id] {
-                    session = kept
-                    session.facts.merge(write.session.facts)
-                    if session.facts.askedAt != kept.facts.askedAt { state.taken[session.id] = nil }
-                } else if !write.isNew {
-                    return nil
+                let id = write.session.id
+                let stored = state.sessions[id].map {
+                    SessionChange.Stored(facts: $0.facts, cursor: state.cursors[id] ?? OutboxCursor())
                 }
-                if state.sessions[session.id]?.facts.located == nil, let location = session.facts.located?.location {
-                    state.bindings.insert(Binding(subject: session.subject, location: location))
-                }
-                state.sessions[session.id] = session
+                guard let change = try SessionChange.merging(write, into: stored, at: now) else { return nil }
+                state.keep(change)
                 if let mint = write.key {
-                    let key = Key(subject: session.subject, key: mint.key)
-                    let taken = state.mints[key].flatMap { $0.isOver(at: now) ? nil : $0 }
-                    if taken.map({ $0.holder == mint.mint.owner }) ?? true { state.mints[key] = mint.mint }
+                    let key = Key(subject: change.session.subject, key: mint.key)
+                    if state.mints[key]?.yields(to: mint.mint, at: now) ?? true { state.mints[key] = mint.mint }
                 }
-                try state.tell(session, at: now)
-                return session
+                return change.session
             }
             return saved
         }
     }
 
-    package func tellChanges(at now: Date, limit: Int) async throws(BFFError) -> Int {
+    package func publishTimedChanges(at now: Date, limit: Int) async throws(BFFError) -> Int {
         try with { state in
             let changed = state.changes.filter { $0.value <= now }.sorted { $0.value < $1.value }.prefix(limit)
-            for (id, _) in changed { if let session = state.sessions[id] { try state.tell(session, at: now) } }
+            for (id, _) in changed {
+                guard let session = state.sessions[id] else { continue }
+                state.keep(try SessionChange.timed(session, state.cursors[id] ?? OutboxCursor(), at: now))
+            }
             return changed.count
         }
     }
@@ -353,20 +348,25 @@ extension InMemoryStore.State {
         actions = actions.filter { owned.contains($0.key) }
     }
 
-    /// Tells of a session what is news about it, as it stands.
-    fileprivate mutating func tell(_ session: ConnectSession, at now: Date) throws {
-        var told = self.told[session.id] ?? Told()
-        if let event = try told.event(of: session, at: now) { insert(event, sequence: told.sequence) }
-        self.told[session.id] = told
-        changes[session.id] = session.nextChange(after: now)
+    fileprivate mutating func keep(_ change: SessionChange) {
+        let id = change.session.id
+        if let location = change.location {
+            bindings.insert(InMemoryStore.Binding(subject: change.session.subject, location: location))
+        }
+        if change.endsLease { taken[id] = nil }
+        if let event = change.event { insert(event, sequence: change.cursor.sequence) }
+        guard change.write != .none else { return }
+        sessions[id] = change.session
+        cursors[id] = change.cursor
+        changes[id] = change.changesAt
     }
 
     /// Puts an event unless its id is there already.
     fileprivate mutating func put(_ event: NewEvent) {
         guard !events.contains(where: { $0.event.id == event.id }) else { return }
         if let session = event.session, sessions[session] != nil {
-            told[session, default: Told()].sequence += 1
-            insert(event, sequence: told[session]?.sequence)
+            cursors[session, default: OutboxCursor()].sequence += 1
+            insert(event, sequence: cursors[session]?.sequence)
         } else {
             insert(event, sequence: nil)
         }
@@ -378,7 +378,7 @@ extension InMemoryStore.State {
 
     /// Forgets what is kept beside sessions that are gone.
     fileprivate mutating func forgetStrays() {
-        told = told.filter { sessions[$0.key] != nil }
+        cursors = cursors.filter { sessions[$0.key] != nil }
         changes = changes.filter { sessions[$0.key] != nil }
     }
 }

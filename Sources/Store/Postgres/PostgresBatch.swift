@@ -36,64 +36,55 @@ struct PostgresBatch {
             } + events
     }
 
-    /// What the store has of a session.
-    struct Kept {
-        var facts: SessionFacts
-        var told: Told
-    }
-
-    /// Inserts or merges, and puts the event of a state that is news.
-    /// - Parameter kept: What the store has of the session; afterwards, what it will have.
+    /// Inserts or merges.
+    /// - Parameter stored: What the store has of the session; afterwards, what it will have.
     /// - Returns: The session as it will be kept; nil for one that was removed meanwhile.
     mutating func add(
-        _ write: SessionWrite, keeping kept: inout Kept?, at now: Date, _ keys: SealingKeys
+        _ write: SessionWrite, over stored: inout SessionChange.Stored?, at now: Date, _ keys: SealingKeys
     ) throws(SessionColumns.Unreadable) -> ConnectSession? {
-        var session = write.session
-        if let kept { session.facts.merge(kept.facts) } else if !write.isNew { return nil }
-        if kept?.facts.located == nil, let location = session.facts.located?.location {
-            locations.append((session.subject.text, location.text))
-        }
-        var told = kept?.told ?? Told()
-        let isNews = try tell(session, &told, at: now, keys)
-        if let kept {
-            if kept.facts != session.facts || isNews {
-                sessions.append(try Self.update(session, told, since: kept.facts, at: now))
-                changed.append(session.id.text)
-            }
-        } else {
-            sessions.append(try Self.insert(session, told, at: now, keys))
-        }
-        kept = Kept(facts: session.facts, told: told)
-        if let key = write.key { mints.append((key, session.subject)) }
-        return session
+        guard
+            let change = try Self.change({ () throws(BFFError) in
+                try SessionChange.merging(write, into: stored, at: now)
+            })
+        else { return nil }
+        try keep(change, keys)
+        if change.write == .update { changed.append(change.session.id.text) }
+        stored = change.stored
+        if let key = write.key { mints.append((key, change.session.subject)) }
+        return change.session
     }
 
-    /// Puts the event of a session whose state changed by time alone.
-    mutating func tell(
-        _ session: ConnectSession, of told: Told, at now: Date, _ keys: SealingKeys
+    /// Publishes the event of a session whose state changed by time alone.
+    mutating func publish(
+        _ session: ConnectSession, _ cursor: OutboxCursor, at now: Date, _ keys: SealingKeys
     ) throws(SessionColumns.Unreadable) {
-        var told = told
-        _ = try tell(session, &told, at: now, keys)
-        sessions.append(try Self.update(session, told, since: session.facts, at: now))
+        try keep(try Self.change { () throws(BFFError) in try SessionChange.timed(session, cursor, at: now) }, keys)
     }
 
-    /// - Returns: Whether there was something to tell.
-    private mutating func tell(
-        _ session: ConnectSession, _ told: inout Told, at now: Date, _ keys: SealingKeys
-    ) throws(SessionColumns.Unreadable) -> Bool {
-        do throws(BFFError) {
-            guard let event = try told.event(of: session, at: now) else { return false }
-            events.append(PostgresEvent.insert(event, sequence: told.sequence, keys))
-            return true
-        } catch {
-            throw SessionColumns.Unreadable()
+    private static func change<Change>(
+        _ work: () throws(BFFError) -> Change
+    ) throws(SessionColumns.Unreadable) -> Change {
+        do throws(BFFError) { return try work() } catch { throw SessionColumns.Unreadable() }
+    }
+
+    private mutating func keep(
+        _ change: SessionChange, _ keys: SealingKeys
+    ) throws(SessionColumns.Unreadable) {
+        switch change.write {
+        case .insert: sessions.append(try Self.insert(change, keys))
+        case .update: sessions.append(try Self.update(change))
+        case .none: break
+        }
+        if let location = change.location { locations.append((change.session.subject.text, location.text)) }
+        if let event = change.event {
+            events.append(PostgresEvent.insert(event, sequence: change.cursor.sequence, keys))
         }
     }
 
     private static func insert(
-        _ session: ConnectSession, _ told: Told, at now: Date, _ keys: SealingKeys
+        _ change: SessionChange, _ keys: SealingKeys
     ) throws(SessionColumns.Unreadable) -> PostgresStatement {
-        let columns = try SessionColumns(session, keys)
+        let columns = try SessionColumns(change.session, keys)
         return PostgresStatement(
             """
             INSERT INTO session (\(PostgresRow.session), token_digest, next_look_at, told_state, sequence, changes_at)
@@ -102,23 +93,20 @@ struct PostgresBatch {
             .text(columns.id), .text(columns.subject), .bytes(columns.token), .text(columns.direction),
             .text(columns.type), .text(columns.mintedLocation), .text(columns.mintedAction), .text(columns.returnURL),
             .bool(columns.liveMode), .double(columns.createdAt), .double(columns.expiresAt), .text(columns.facts),
-            .bytes(SessionColumns.digest(session.connectToken)), .double(session.nextLook?.timeIntervalSince1970),
-            .text(told.state?.rawValue), .int(told.sequence),
-            .double(session.nextChange(after: now)?.timeIntervalSince1970))
+            .bytes(SessionColumns.digest(change.session.connectToken)),
+            .double(change.session.nextLook?.timeIntervalSince1970), .text(change.cursor.state?.rawValue),
+            .int(change.cursor.sequence), .double(change.changesAt?.timeIntervalSince1970))
     }
 
-    private static func update(
-        _ session: ConnectSession, _ told: Told, since kept: SessionFacts, at now: Date
-    ) throws(SessionColumns.Unreadable) -> PostgresStatement {
-        // Whoever took it has asked.
-        let free = session.facts.askedAt == kept.askedAt ? "" : ", taken_until = NULL"
+    private static func update(_ change: SessionChange) throws(SessionColumns.Unreadable) -> PostgresStatement {
+        let lease = change.endsLease ? ", taken_until = NULL" : ""
         return PostgresStatement(
             """
-            UPDATE session SET facts = $1, next_look_at = $2, told_state = $3, sequence = $4, changes_at = $5\(free)
+            UPDATE session SET facts = $1, next_look_at = $2, told_state = $3, sequence = $4, changes_at = $5\(lease)
             WHERE id = $6
-            """, .text(try session.facts.json), .double(session.nextLook?.timeIntervalSince1970),
-            .text(told.state?.rawValue), .int(told.sequence),
-            .double(session.nextChange(after: now)?.timeIntervalSince1970), .text(session.id.text))
+            """, .text(try change.session.facts.json), .double(change.session.nextLook?.timeIntervalSince1970),
+            .text(change.cursor.state?.rawValue), .int(change.cursor.sequence),
+            .double(change.changesAt?.timeIntervalSince1970), .text(change.session.id.text))
     }
 
     /// Keeps a mint; one that has the key is replaced, `onlyIf` something holds for it.
@@ -152,37 +140,37 @@ extension PostgresRow {
         """
 
     func session(_ keys: SealingKeys) throws(PostgresError) -> ConnectSession {
-        guard let id = text(0), let subject = text(1), let token = bytes(2), let direction = text(3),
-            let type = text(4), let liveMode = bool(8), let createdAt = double(9), let expiresAt = double(10),
-            let facts = text(11)
+        guard let id = text("id"), let subject = text("subject"), let token = bytes("token"),
+            let direction = text("direction"), let type = text("type"), let liveMode = bool("live_mode"),
+            let createdAt = double("created_at"), let expiresAt = double("expires_at"), let facts = text("facts")
         else { throw .unreadable("it was altered") }
         let columns = SessionColumns(
-            id: id, subject: subject, token: token, direction: direction, type: type, mintedLocation: text(5),
-            mintedAction: text(6), returnURL: text(7), liveMode: liveMode, createdAt: createdAt, expiresAt: expiresAt,
+            id: id, subject: subject, token: token, direction: direction, type: type,
+            mintedLocation: text("minted_location"), mintedAction: text("minted_action"),
+            returnURL: text("return_url"), liveMode: liveMode, createdAt: createdAt, expiresAt: expiresAt,
             facts: facts)
         return try readable { () throws(SessionColumns.Unreadable) in try columns.session(keys) }
     }
 
-    /// What was told of a session, from two columns.
-    func told(at column: Int) throws(PostgresError) -> Told {
+    /// How far the events of a session are published.
+    func outboxCursor() throws(PostgresError) -> OutboxCursor {
         try readable { () throws(SessionColumns.Unreadable) in
-            try Told(stateText: text(column), sequence: int(column + 1) ?? 0)
+            try OutboxCursor(stateText: text("told_state"), sequence: int("sequence") ?? 0)
         }
     }
 
-    /// What the store has of a session, from the columns id, facts, told_state and sequence.
-    func kept() throws(PostgresError) -> PostgresBatch.Kept {
-        guard let json = text(1) else { throw .unreadable("it was altered") }
+    func storedSession() throws(PostgresError) -> SessionChange.Stored {
+        guard let json = text("facts") else { throw .unreadable("it was altered") }
         let facts = try readable { () throws(SessionColumns.Unreadable) in try SessionFacts(json: json) }
-        return PostgresBatch.Kept(facts: facts, told: try told(at: 2))
+        return SessionChange.Stored(facts: facts, cursor: try outboxCursor())
     }
 
     func mint() throws(PostgresError) -> IdempotentMint {
-        guard let body = bytes(0), let startedAt = double(1), let expiresAt = double(4) else {
-            throw .unreadable("it was altered")
-        }
+        guard let body = bytes("body"), let startedAt = double("started_at"), let expiresAt = double("expires_at")
+        else { throw .unreadable("it was altered") }
         let columns = MintColumns(
-            body: body, startedAt: startedAt, session: text(2), connectURL: text(3), expiresAt: expiresAt)
+            body: body, startedAt: startedAt, session: text("session"), connectURL: text("connect_url"),
+            expiresAt: expiresAt)
         return try readable { () throws(SessionColumns.Unreadable) in try columns.mint }
     }
 }

@@ -46,7 +46,7 @@ enum PostgresEvent {
     /// The columns of ``PostgresRow/event()``.
     private static let columns = "id, type, session, sequence, subject, born_at, data, attempts"
 
-    /// With columns 8 and 9, by which the rows are to be sorted.
+    /// With `was_due` and `number`, by which the rows are to be sorted.
     ///
     /// Of candidates, some times as many as are wanted, each subject gets what its share leaves; a subject whose share is
     /// used up has none, however many of its events come first.
@@ -115,11 +115,11 @@ enum PostgresEvent {
             WITH again AS (
                 UPDATE event SET due_at = $1, attempts = 0, delivered_at = NULL WHERE born_at >= $2 RETURNING 1
             )
-            SELECT count(*) FROM again
+            SELECT count(*) AS count FROM again
             """, .double(now.timeIntervalSince1970), .double(moment.timeIntervalSince1970))
     }
 
-    /// With columns 8 to 10: when it is due and was delivered, and what was answered.
+    /// With when it is due and was delivered, and what was answered.
     static func youngest(_ limit: Int) -> PostgresStatement {
         PostgresStatement(
             "SELECT \(columns), due_at, delivered_at, answer FROM event ORDER BY number DESC LIMIT $1", .int(limit))
@@ -128,8 +128,8 @@ enum PostgresEvent {
     /// How many wait and how many were given up.
     static let counts = PostgresStatement(
         """
-        SELECT (SELECT count(*) FROM event WHERE due_at IS NOT NULL),
-            (SELECT count(*) FROM event WHERE due_at IS NULL AND delivered_at IS NULL)
+        SELECT (SELECT count(*) FROM event WHERE due_at IS NOT NULL) AS pending,
+            (SELECT count(*) FROM event WHERE due_at IS NULL AND delivered_at IS NULL) AS dead
         """)
 
     /// Answers with a row for each that was removed.
@@ -147,11 +147,11 @@ enum PostgresEvent {
 
 extension PostgresRow {
     func event() throws(PostgresError) -> EventColumns {
-        guard let id = text(0), let type = text(1), let bornAt = double(5), let data = bytes(6),
-            let attempts = int(7)
+        guard let id = text("id"), let type = text("type"), let bornAt = double("born_at"), let data = bytes("data"),
+            let attempts = int("attempts")
         else { throw .unreadable("it was altered") }
         return EventColumns(
-            id: id, type: type, session: text(2), sequence: int(3), subject: text(4), bornAt: bornAt, data: data,
-            attempts: attempts)
+            id: id, type: type, session: text("session"), sequence: int("sequence"), subject: text("subject"),
+            bornAt: bornAt, data: data, attempts: attempts)
     }
 }

@@ -147,15 +147,15 @@ import Glibc
     }
 
     private static func rows(_ result: OpaquePointer) -> [PostgresRow] {
-        let columns = unsafe PQnfields(result)
+        let names = unsafe (0..<PQnfields(result)).map { unsafe String(cString: PQfname(result, $0)) }
         return unsafe (0..<PQntuples(result)).map { row in
-            PostgresRow(
-                (0..<columns).map { column in
-                    guard unsafe PQgetisnull(result, row, column) == 0 else { return nil }
-                    let bytes = unsafe UnsafeRawBufferPointer(
-                        start: PQgetvalue(result, row, column), count: Int(PQgetlength(result, row, column)))
-                    return unsafe Array(bytes)
-                })
+            var columns: [String: [UInt8]] = [:]
+            for (name, column) in zip(names, Int32(0)...) where unsafe PQgetisnull(result, row, column) == 0 {
+                let bytes = unsafe UnsafeRawBufferPointer(
+                    start: PQgetvalue(result, row, column), count: Int(PQgetlength(result, row, column)))
+                columns[name] = unsafe Array(bytes)
+            }
+            return PostgresRow(columns)
         }
     }
 

@@ -146,12 +146,13 @@ enum PostgresSchema {
                     """),
                 PostgresStatement("SELECT pg_advisory_xact_lock($1)", .int(lock)),
                 // Not CREATE IF NOT EXISTS, which a role that may not create anything is refused.
-                PostgresStatement("SELECT to_regclass('schema_step') IS NOT NULL"),
+                PostgresStatement("SELECT to_regclass('schema_step') IS NOT NULL AS is_there"),
             ], within: patience)
         var statements: [PostgresStatement] = []
         var done: Set<String> = []
-        if known[3].first?.bool(0) == true {
-            done = Set(try link.run([PostgresStatement("SELECT name FROM schema_step")])[0].compactMap { $0.text(0) })
+        if known[3].first?.bool("is_there") == true {
+            done = Set(
+                try link.run([PostgresStatement("SELECT name FROM schema_step")])[0].compactMap { $0.text("name") })
         } else {
             statements.append(PostgresStatement("CREATE TABLE schema_step (name TEXT PRIMARY KEY)"))
         }
@@ -167,12 +168,12 @@ enum PostgresSchema {
     private static func checkKeys(_ link: PostgresLink, _ keys: SealingKeys) throws(PostgresError) {
         let sealing = try link.run([PostgresStatement("SELECT id FROM sealing_key")], within: patience)[0].first
         var used: [[UInt8]: Int] = [:]
-        if let id = sealing?.bytes(0) {
+        if let id = sealing?.bytes("id") {
             guard keys.knows(id) else { throw .unknownKey }
             used[id] = 1
         }
         for (table, column) in Schema.sealed {
-            for id in try link.run([usedKeys(table, column)], within: patience)[0].compactMap({ $0.bytes(0) }) {
+            for id in try link.run([usedKeys(table, column)], within: patience)[0].compactMap({ $0.bytes("id") }) {
                 used[id, default: 0] += keys.knows(id) ? 1 : try count(id, table, column, link)
             }
         }
@@ -191,7 +192,7 @@ enum PostgresSchema {
 
     /// Writes down under which key is sealed from now on: a node that does not have it must not start.
     static func noteKey(_ link: PostgresLink, _ keys: SealingKeys) throws(PostgresError) {
-        let known = try link.run([PostgresStatement("SELECT id FROM sealing_key")])[0].first?.bytes(0)
+        let known = try link.run([PostgresStatement("SELECT id FROM sealing_key")])[0].first?.bytes("id")
         guard known != keys.currentID else { return }
         _ = try link.run([
             PostgresStatement(
@@ -221,7 +222,7 @@ enum PostgresSchema {
     static func reseal(
         _ column: String, of table: String, _ link: PostgresLink, _ keys: SealingKeys, but damaged: Set<String>
     ) throws(PostgresError) -> (count: Int, damaged: Set<String>) {
-        guard try link.run([usedKeys(table, column)])[0].contains(where: { $0.bytes(0) != keys.currentID }) else {
+        guard try link.run([usedKeys(table, column)])[0].contains(where: { $0.bytes("id") != keys.currentID }) else {
             return (0, [])
         }
         let stale = try link.run(
@@ -237,8 +238,8 @@ enum PostgresSchema {
         var statements: [PostgresStatement] = []
         var found: Set<String> = []
         for row in stale {
-            let id = row.text(0) ?? ""
-            guard let opened = row.bytes(1).flatMap({ keys.open($0, context: id.utf8) }) else {
+            let id = row.text("id") ?? ""
+            guard let opened = row.bytes(column).flatMap({ keys.open($0, context: id.utf8) }) else {
                 found.insert(id)
                 continue
             }

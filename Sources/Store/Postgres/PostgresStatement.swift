@@ -63,22 +63,23 @@ enum PostgresValue {
     }
 }
 
-/// One row of an answer, its columns by their place.
+/// One row of an answer, its columns by name.
 struct PostgresRow {
-    private let columns: [[UInt8]?]
+    private let columns: [String: [UInt8]]
 
-    init(_ columns: [[UInt8]?]) {
+    /// - Parameter columns: Those that are not NULL.
+    init(_ columns: [String: [UInt8]]) {
         self.columns = columns
     }
 
-    func bytes(_ column: Int) -> [UInt8]? { columns[column] }
-    func text(_ column: Int) -> String? { columns[column].map { String(decoding: $0, as: UTF8.self) } }
-    func bool(_ column: Int) -> Bool? { columns[column].map { $0 == [1] } }
+    func bytes(_ column: String) -> [UInt8]? { columns[column] }
+    func text(_ column: String) -> String? { columns[column].map { String(decoding: $0, as: UTF8.self) } }
+    func bool(_ column: String) -> Bool? { columns[column].map { $0 == [1] } }
     /// Of a BIGINT.
-    func int(_ column: Int) -> Int? {
+    func int(_ column: String) -> Int? {
         columns[column].map { Int(Int64(bitPattern: $0.reduce(0) { $0 << 8 | UInt64($1) })) }
     }
-    func double(_ column: Int) -> Double? {
+    func double(_ column: String) -> Double? {
         columns[column].map { Double(bitPattern: $0.reduce(0) { $0 << 8 | UInt64($1) }) }
     }
 }

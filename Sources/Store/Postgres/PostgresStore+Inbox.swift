@@ -22,7 +22,7 @@ extension PostgresStore: Inbox {
                             INSERT INTO inbox (id, type, body, received_at, due_at) SELECT $1::text, $4::text, $5::bytea,
                                 $3::double precision, $3::double precision FROM new
                         )
-                        SELECT EXISTS (SELECT 1 FROM new), (SELECT digest FROM received WHERE id = $1)
+                        SELECT EXISTS (SELECT 1 FROM new) AS is_new, (SELECT digest FROM received WHERE id = $1) AS digest
                         """, id, digest, .double(event.receivedAt.timeIntervalSince1970), .foreign(event.type),
                         .bytes(keys.seal(event.body, context: event.id.text.utf8))),
                     PostgresStatement("UPDATE received SET digest = $2 WHERE id = $1 AND digest IS NULL", id, digest),
@@ -31,8 +31,8 @@ extension PostgresStore: Inbox {
             let answers = try link.run(statements, within: Self.longLimit)
             return try order.indices.map { (place) throws(PostgresError) -> Receipt in
                 guard let row = answers[2 * place].first else { throw .unreadable("it gave no row") }
-                if row.bool(0) == true { return .new }
-                guard let digest = events[order[place]].digest, let first = row.bytes(1) else { return .known }
+                if row.bool("is_new") == true { return .new }
+                guard let digest = events[order[place]].digest, let first = row.bytes("digest") else { return .known }
                 return first == digest ? .known : .altered
             }
         }
@@ -63,16 +63,18 @@ extension PostgresStore: Inbox {
                     """, .double(moment.timeIntervalSince1970), .double(lease.timeIntervalSince1970), .int(limit))
             ])[0]
             let ordered = rows.sorted {
-                ($0.double(5) ?? 0, $0.double(3) ?? 0) < ($1.double(5) ?? 0, $1.double(3) ?? 0)
+                ($0.double("was_due_at") ?? 0, $0.double("received_at") ?? 0)
+                    < ($1.double("was_due_at") ?? 0, $1.double("received_at") ?? 0)
             }
             var unreadable: [PostgresStatement] = []
             var taken: [TakenEvent] = []
             for row in ordered {
-                let text = row.text(0) ?? ""
-                guard let id = EventID(text), let type = row.text(1),
-                    let body = row.bytes(2).flatMap({ keys.open($0, context: text.utf8) }),
-                    let receivedAt = row.double(3).flatMap({ try? Date(row: $0) }),
-                    let attempts = row.double(4).flatMap({ Int(exactly: $0) }), RowCount.range.contains(attempts)
+                let text = row.text("id") ?? ""
+                guard let id = EventID(text), let type = row.text("type"),
+                    let body = row.bytes("body").flatMap({ keys.open($0, context: text.utf8) }),
+                    let receivedAt = row.double("received_at").flatMap({ try? Date(row: $0) }),
+                    let attempts = row.double("attempts").flatMap({ Int(exactly: $0) }),
+                    RowCount.range.contains(attempts)
                 else {
                     quarantine.add("inbox", text)
                     unreadable.append(
@@ -124,8 +126,9 @@ extension PostgresStore: Inbox {
 
     package func waiting() async throws(BFFError) -> (count: Int, since: Date?) {
         try await ask { (link) throws(PostgresError) in
-            let row = try link.run([PostgresStatement("SELECT count(*)::float8, min(received_at) FROM inbox")])[0].first
-            return (Int(saturating: row?.double(0) ?? 0), row?.double(1).map { Date(timeIntervalSince1970: $0) })
+            let row = try link.run([PostgresStatement("SELECT count(*) AS count, min(received_at) AS since FROM inbox")]
+            )[0].first
+            return (row?.int("count") ?? 0, row?.double("since").map { Date(timeIntervalSince1970: $0) })
         }
     }
 
@@ -151,7 +154,7 @@ extension PostgresStore: Inbox {
 
     package func bookmark() async throws(BFFError) -> String? {
         try await ask { (link) throws(PostgresError) in
-            try link.run([PostgresStatement("SELECT text FROM bookmark")])[0].first?.text(0)
+            try link.run([PostgresStatement("SELECT text FROM bookmark")])[0].first?.text("text")
         }
     }
 
@@ -173,7 +176,7 @@ extension PostgresStore: Inbox {
                 PostgresStatement(
                     "SELECT subject FROM location WHERE id = $1 ORDER BY subject LIMIT $2", .text(location.text),
                     .int(limit))
-            ])[0].compactMap { $0.text(0).flatMap { Subject($0) } }
+            ])[0].compactMap { $0.text("subject").flatMap { Subject($0) } }
         }
     }
 
@@ -185,11 +188,12 @@ extension PostgresStore: Inbox {
                     .identifiers(locations.map(\.text)))
             ])[0]
             return rows.reduce(into: [:]) { actions, row in
-                guard let location = row.text(0).flatMap({ LocationID($0) }),
-                    let required = row.text(1).flatMap({ RequiredAction(rawValue: $0) }), let since = row.double(3)
-                else { return quarantine.add("location_action", row.text(0) ?? "") }
+                guard let location = row.text("location").flatMap({ LocationID($0) }),
+                    let required = row.text("required").flatMap({ RequiredAction(rawValue: $0) }),
+                    let since = row.double("since")
+                else { return quarantine.add("location_action", row.text("location") ?? "") }
                 actions[location] = LocationAction(
-                    location: location, required: required, tariff: row.text(2),
+                    location: location, required: required, tariff: row.text("tariff"),
                     since: Date(timeIntervalSince1970: since))
             }
         }

@@ -170,12 +170,12 @@ package final class PostgresStore: SessionStore, Outbox {
                     ORDER BY id FOR UPDATE
                     """, .identifiers(writes.map(\.session.id.text))),
             ])[1]
-            var kept: [String: PostgresBatch.Kept] = [:]
+            var stored: [String: SessionChange.Stored] = [:]
             var unreadable: Set<String> = []
             for row in found {
-                guard let id = row.text(0) else { continue }
-                kept[id] = try? row.kept()
-                if kept[id] == nil { unreadable.insert(id) }
+                guard let id = row.text("id") else { continue }
+                stored[id] = try? row.storedSession()
+                if stored[id] == nil { unreadable.insert(id) }
             }
             var batch = PostgresBatch(at: now)
             var saved = SavedSessions()
@@ -185,7 +185,7 @@ package final class PostgresStore: SessionStore, Outbox {
                     continue
                 }
                 let session = try readable { () throws(SessionColumns.Unreadable) in
-                    try batch.add(write, keeping: &kept[write.session.id.text], at: now, keys)
+                    try batch.add(write, over: &stored[write.session.id.text], at: now, keys)
                 }
                 if let session { saved.kept.append(session) }
             }
@@ -243,35 +243,35 @@ package final class PostgresStore: SessionStore, Outbox {
             .double(moment.addingTimeInterval(Quarantine.pause).timeIntervalSince1970), .text(id))
     }
 
-    package func tellChanges(at now: Date, limit: Int) async throws(BFFError) -> Int {
+    package func publishTimedChanges(at now: Date, limit: Int) async throws(BFFError) -> Int {
         do throws(PostgresError) {
-            return try await tellTogether(at: now, limit: limit)
+            return try await publishTogether(at: now, limit: limit)
         } catch {
             guard error.isOfRow else { throw failed(error) }
         }
         // The server refuses a row among them: each goes by itself.
         for count in 0..<limit {
-            let told: Int
+            let published: Int
             do throws(PostgresError) {
-                told = try await tellTogether(at: now, limit: 1)
+                published = try await publishTogether(at: now, limit: 1)
             } catch {
                 guard error.isOfRow else { throw failed(error) }
                 try await setAsideNextChange(at: now)
                 continue
             }
-            if told == 0 { return count }
+            if published == 0 { return count }
         }
         return limit
     }
 
-    private func tellTogether(at now: Date, limit: Int) async throws(PostgresError) -> Int {
+    private func publishTogether(at now: Date, limit: Int) async throws(PostgresError) -> Int {
         try await pool.use { [self, keys] (link) throws(PostgresError) in
             let rows = try link.run([PostgresStatement("BEGIN"), Self.changing(by: now, limit: limit)])[1]
             var batch = PostgresBatch(at: now)
             var unreadable: [PostgresStatement] = []
             for row in rows {
-                if let session = try? row.session(keys), let told = try? row.told(at: 12),
-                    (try? batch.tell(session, of: told, at: now, keys)) != nil
+                if let session = try? row.session(keys), let cursor = try? row.outboxCursor(),
+                    (try? batch.publish(session, cursor, at: now, keys)) != nil
                 {
                     continue
                 }
@@ -304,7 +304,7 @@ package final class PostgresStore: SessionStore, Outbox {
     /// Counts and logs the session of a row that cannot be read.
     /// - Returns: Its id.
     private func quarantined(_ row: PostgresRow, _ link: PostgresLink) throws(PostgresError) -> String {
-        let id = row.text(0) ?? ""
+        let id = row.text("id") ?? ""
         quarantine.add("session", id)
         return id
     }
@@ -390,7 +390,7 @@ package final class PostgresStore: SessionStore, Outbox {
         try await ask { (link) throws(PostgresError) in
             let statement = PostgresStatement(
                 "SELECT id FROM location WHERE subject = $1 ORDER BY id", .text(subject.text))
-            return try link.run([statement])[0].compactMap { $0.text(0).flatMap { LocationID($0) } }
+            return try link.run([statement])[0].compactMap { $0.text("id").flatMap { LocationID($0) } }
         }
     }
 
@@ -419,7 +419,8 @@ package final class PostgresStore: SessionStore, Outbox {
                 PostgresEvent.take(dueAt: moment, leasedUntil: lease, limit: limit, besides: underWay)
             ])[0]
             let isBefore = { (one: PostgresRow, other: PostgresRow) in
-                (one.double(8) ?? 0, one.int(9) ?? 0) < (other.double(8) ?? 0, other.int(9) ?? 0)
+                (one.double("was_due") ?? 0, one.int("number") ?? 0)
+                    < (other.double("was_due") ?? 0, other.int("number") ?? 0)
             }
             var events: [OutgoingEvent] = []
             var unreadable: [PostgresStatement] = []
@@ -427,12 +428,12 @@ package final class PostgresStore: SessionStore, Outbox {
                 if let event = try? row.event().event(leasedUntil: lease, keys) {
                     events.append(event)
                 } else {
-                    quarantine.add("event", row.text(0) ?? "")
+                    quarantine.add("event", row.text("id") ?? "")
                     // Another node may have the key of a row whose key is not known here.
                     unreadable.append(
-                        keys.isForeign(row.bytes(6) ?? [])
-                            ? PostgresEvent.setAside(row.int(9), until: lease + Quarantine.foreignKeyPause)
-                            : PostgresEvent.bury(row.int(9)))
+                        keys.isForeign(row.bytes("data") ?? [])
+                            ? PostgresEvent.setAside(row.int("number"), until: lease + Quarantine.foreignKeyPause)
+                            : PostgresEvent.bury(row.int("number")))
                 }
             }
             if !unreadable.isEmpty { _ = try link.run(unreadable) }
@@ -450,7 +451,8 @@ package final class PostgresStore: SessionStore, Outbox {
 
     package func replay(since moment: Date, at now: Date) async throws(BFFError) -> Int {
         try await ask { (link) throws(PostgresError) in
-            try link.run([PostgresEvent.replay(since: moment, at: now)], within: Self.longLimit)[0].first?.int(0) ?? 0
+            try link.run([PostgresEvent.replay(since: moment, at: now)], within: Self.longLimit)[0].first?.int("count")
+                ?? 0
         }
     }
 
@@ -458,8 +460,9 @@ package final class PostgresStore: SessionStore, Outbox {
         try await ask { [keys, quarantine] (link) throws(PostgresError) in
             try link.run([PostgresEvent.youngest(limit)], within: Self.longLimit)[0].compactMap { row in
                 let kept = try? row.event().kept(
-                    dueAt: row.double(8), deliveredAt: row.double(9), answer: row.text(10), keys)
-                if kept == nil { quarantine.add("event", row.text(0) ?? "") }
+                    dueAt: row.double("due_at"), deliveredAt: row.double("delivered_at"), answer: row.text("answer"),
+                    keys)
+                if kept == nil { quarantine.add("event", row.text("id") ?? "") }
                 return kept
             }
         }
@@ -468,7 +471,7 @@ package final class PostgresStore: SessionStore, Outbox {
     package func eventCounts() async throws(BFFError) -> EventCounts {
         try await ask { (link) throws(PostgresError) in
             let row = try link.run([PostgresEvent.counts], within: Self.longLimit)[0].first
-            return EventCounts(pending: row?.int(0) ?? 0, dead: row?.int(1) ?? 0)
+            return EventCounts(pending: row?.int("pending") ?? 0, dead: row?.int("dead") ?? 0)
         }
     }
 

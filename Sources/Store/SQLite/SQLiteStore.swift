@@ -191,11 +191,11 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
         }
     }
 
-    package func tellChanges(at now: Date, limit: Int) async throws(BFFError) -> Int {
+    package func publishTimedChanges(at now: Date, limit: Int) async throws(BFFError) -> Int {
         // Most of the time nobody is, and then the writer is left alone.
         guard try await read({ try SessionRow.isAnyChanging($0, by: now) }) else { return 0 }
         return try await write { [keys, quarantine] db in
-            try SessionRow.tellChanges(at: now, limit: limit, keys, quarantine, db)
+            try SessionRow.publishTimedChanges(at: now, limit: limit, keys, quarantine, db)
         }
     }
 

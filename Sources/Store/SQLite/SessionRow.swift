@@ -10,7 +10,7 @@ enum SessionRow {
     struct Found {
         let id: RowID
         let session: ConnectSession?
-        let told: Told?
+        let cursor: OutboxCursor?
     }
 
     /// - Parameter quarantine: Takes the sessions that cannot be read.
@@ -20,9 +20,9 @@ enum SessionRow {
     ) throws -> [Found] {
         let statement = try db.cachedStatement(sql: "SELECT *, CAST(id AS BLOB) AS raw_id FROM session \(condition)")
         return try Row.fetchAll(statement, arguments: arguments).map { row in
-            let found = try? (session(row, keys), told(row))
+            let found = try? (session(row, keys), cursor(row))
             if found == nil { quarantine.add("session", row["id"]) }
-            return Found(id: RowID(bytes: row["raw_id"]), session: found?.0, told: found?.1)
+            return Found(id: RowID(bytes: row["raw_id"]), session: found?.0, cursor: found?.1)
         }
     }
 
@@ -45,33 +45,35 @@ enum SessionRow {
         return try columns.session(keys)
     }
 
-    private static func told(_ row: Row) throws(SessionColumns.Unreadable) -> Told {
-        try Told(stateText: row["told_state"], sequence: row["sequence"])
+    private static func cursor(_ row: Row) throws(SessionColumns.Unreadable) -> OutboxCursor {
+        try OutboxCursor(stateText: row["told_state"], sequence: row["sequence"])
     }
 
-    /// Inserts or merges, and puts the event of a state that is news; nil for a session that was removed meanwhile.
+    /// Inserts or merges; nil for a session that was removed meanwhile.
     static func save(
         _ write: SessionWrite, at now: Date, _ keys: SealingKeys, _ quarantine: Quarantine, _ db: Database
     ) throws -> ConnectSession? {
-        var session = write.session
         let select = try db.cachedStatement(sql: "SELECT facts, told_state, sequence FROM session WHERE id = ?")
-        let row = try Row.fetchOne(select, arguments: [session.id.text])
-        let kept = try row.map { try SessionFacts(json: $0["facts"]) }
-        var told = try row.map(Self.told) ?? Told()
-        if let kept { session.facts.merge(kept) } else if !write.isNew { return nil }
-        if kept?.located == nil, let location = session.facts.located?.location {
+        let stored = try Row.fetchOne(select, arguments: [write.session.id.text]).map { row in
+            SessionChange.Stored(facts: try SessionFacts(json: row["facts"]), cursor: try cursor(row))
+        }
+        guard let change = try SessionChange.merging(write, into: stored, at: now) else { return nil }
+        try keep(change, keys, db)
+        if let key = write.key { try MintRow.answer(key, change.session.subject, at: now, quarantine, db) }
+        return change.session
+    }
+
+    private static func keep(_ change: SessionChange, _ keys: SealingKeys, _ db: Database) throws {
+        if let location = change.location {
             try db.cachedStatement(sql: "INSERT OR IGNORE INTO location (subject, id) VALUES (?, ?)")
-                .execute(arguments: [session.subject.text, location.text])
+                .execute(arguments: [change.session.subject.text, location.text])
         }
-        let event = try told.event(of: session, at: now)
-        if let kept {
-            if kept != session.facts || event != nil { try update(session, told, since: kept, at: now, db) }
-        } else {
-            try insert(session, told, at: now, keys, db)
+        switch change.write {
+        case .insert: try insert(change, keys, db)
+        case .update: try update(change, db)
+        case .none: break
         }
-        if let event { try EventRow.insert(event, sequence: told.sequence, keys, db) }
-        if let key = write.key { try MintRow.answer(key, session.subject, at: now, quarantine, db) }
-        return session
+        if let event = change.event { try EventRow.insert(event, sequence: change.cursor.sequence, keys, db) }
     }
 
     static func isAnyChanging(_ db: Database, by now: Date) throws -> Bool {
@@ -80,8 +82,8 @@ enum SessionRow {
             arguments: [now.timeIntervalSince1970]) ?? false
     }
 
-    /// Puts the events of sessions whose state changed by time alone; those that cannot be read or written are set aside.
-    static func tellChanges(
+    /// Publishes the events of sessions whose state changed by time alone; those that cannot be read or written are set aside.
+    static func publishTimedChanges(
         at now: Date, limit: Int, _ keys: SealingKeys, _ quarantine: Quarantine, _ db: Database
     ) throws -> Int {
         let found = try fetch(
@@ -89,10 +91,8 @@ enum SessionRow {
             quarantine)
         for row in found {
             let isDone = try ifPossible(db) {
-                guard let session = row.session, var told = row.told else { throw SessionColumns.Unreadable() }
-                let event = try told.event(of: session, at: now)
-                try update(session, told, since: session.facts, at: now, db)
-                if let event { try EventRow.insert(event, sequence: told.sequence, keys, db) }
+                guard let session = row.session, let cursor = row.cursor else { throw SessionColumns.Unreadable() }
+                try keep(try SessionChange.timed(session, cursor, at: now), keys, db)
                 return true
             }
             guard isDone == nil else { continue }
@@ -130,10 +130,8 @@ enum SessionRow {
         }
     }
 
-    private static func insert(
-        _ session: ConnectSession, _ told: Told, at now: Date, _ keys: SealingKeys, _ db: Database
-    ) throws {
-        let columns = try SessionColumns(session, keys)
+    private static func insert(_ change: SessionChange, _ keys: SealingKeys, _ db: Database) throws {
+        let columns = try SessionColumns(change.session, keys)
         try db.cachedStatement(
             sql: """
                 INSERT INTO session (id, subject, token_digest, token, direction, type, minted_location, minted_action,
@@ -141,27 +139,25 @@ enum SessionRow {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
-            columns.id, columns.subject, Data(SessionColumns.digest(session.connectToken)), Data(columns.token),
-            columns.direction, columns.type, columns.mintedLocation, columns.mintedAction, columns.returnURL,
-            columns.liveMode, columns.createdAt, columns.expiresAt, columns.facts,
-            session.nextLook?.timeIntervalSince1970, told.state?.rawValue, told.sequence,
-            session.nextChange(after: now)?.timeIntervalSince1970,
+            columns.id, columns.subject, Data(SessionColumns.digest(change.session.connectToken)),
+            Data(columns.token), columns.direction, columns.type, columns.mintedLocation, columns.mintedAction,
+            columns.returnURL, columns.liveMode, columns.createdAt, columns.expiresAt, columns.facts,
+            change.session.nextLook?.timeIntervalSince1970, change.cursor.state?.rawValue, change.cursor.sequence,
+            change.changesAt?.timeIntervalSince1970,
         ])
     }
 
-    private static func update(
-        _ session: ConnectSession, _ told: Told, since kept: SessionFacts, at now: Date, _ db: Database
-    ) throws {
-        // Whoever took it has asked.
-        let free = session.facts.askedAt == kept.askedAt ? "" : ", taken_until = NULL"
+    private static func update(_ change: SessionChange, _ db: Database) throws {
+        let lease = change.endsLease ? ", taken_until = NULL" : ""
         try db.cachedStatement(
             sql: """
-                UPDATE session SET facts = ?, next_look_at = ?, told_state = ?, sequence = ?, changes_at = ?\(free)
+                UPDATE session SET facts = ?, next_look_at = ?, told_state = ?, sequence = ?, changes_at = ?\(lease)
                 WHERE id = ?
                 """
         ).execute(arguments: [
-            try session.facts.json, session.nextLook?.timeIntervalSince1970, told.state?.rawValue, told.sequence,
-            session.nextChange(after: now)?.timeIntervalSince1970, session.id.text,
+            try change.session.facts.json, change.session.nextLook?.timeIntervalSince1970,
+            change.cursor.state?.rawValue, change.cursor.sequence, change.changesAt?.timeIntervalSince1970,
+            change.session.id.text,
         ])
     }
 }
@@ -187,8 +183,7 @@ enum MintRow {
     static func answer(
         _ key: MintKey, _ subject: Subject, at now: Date, _ quarantine: Quarantine, _ db: Database
     ) throws {
-        let taken = try fetch(db, key.key, subject, quarantine)
-        if let taken, taken.holder != key.mint.owner, !taken.isOver(at: now) { return }
+        if let taken = try fetch(db, key.key, subject, quarantine), !taken.yields(to: key.mint, at: now) { return }
         try save(key.mint, key.key, subject, db)
     }
 

@@ -1,9 +1,9 @@
 package import Core
 package import FoundationEssentials
 
-/// What the integrator's backend was told of a session; the store keeps it beside the facts and changes both together.
-package struct Told: Equatable, Sendable {
-    /// The state that was told last; nil while there was nothing to tell.
+/// How far the events of a session are published: the store keeps it beside the facts and changes both together.
+package struct OutboxCursor: Equatable, Sendable {
+    /// The state of the last event; nil before the first.
     package var state: SessionState?
     /// The number of the session's last event.
     package var sequence: Int
@@ -13,26 +13,27 @@ package struct Told: Equatable, Sendable {
         self.sequence = sequence
     }
 
-    /// The event to be told of a session, when its state is another one than was told last.
+    /// Makes the event of a session whose state differs from that of the last event, and moves past it.
     ///
     /// A function of the facts that are kept and the time: facts that come twice, late or in another order make no
     /// second event, and a process that was killed leaves either facts and event or neither.
     package mutating func event(of session: ConnectSession, at now: Date) throws(BFFError) -> NewEvent? {
         let outcome = session.outcome(at: now)
-        guard outcome.state.isTold, outcome.state != state,
+        guard outcome.state.isPublished, outcome.state != state,
             let id = EventID("evt_\(session.id.text.drop { $0 != "_" }.dropFirst())_\(sequence &+ 1)")
         else { return nil }
         state = outcome.state
         sequence &+= 1
         return NewEvent(
             id: id, type: "session.\(outcome.state.rawValue)", session: session.id, subject: session.subject, at: now,
-            data: try wireJSON(ToldSession(session, outcome)))
+            data: try wireJSON(PublishedSession(session, outcome)))
     }
 }
 
 extension SessionState {
-    /// Whether the integrator's backend hears of it: it knows itself of what it minted and sees its own app at work.
-    package var isTold: Bool {
+    /// Whether the state has an event: the integrator's backend knows itself of what it minted, and sees its own app at
+    /// work.
+    package var isPublished: Bool {
         switch self {
         case .created, .active: false
         case .abandoned, .pending, .connected, .failed, .disconnected, .expired: true
@@ -52,8 +53,8 @@ extension ConnectSession {
     }
 }
 
-/// A session as the integrator's backend hears of it: as its owner reads it, and whose it is.
-private struct ToldSession: Encodable {
+/// The data of a session's event: the session as its owner reads it, and its subject.
+private struct PublishedSession: Encodable {
     private let subject: String
     private let session: SessionView
 
