@@ -10,23 +10,23 @@ import Synchronization
 ///
 /// It connects when it is first asked something, and whenever a connection was lost: a server that is away is found
 /// again without a restart. docs/decisions/postgres.md tells why it is as it is.
-package final class PostgresStore: SessionStore, Outbox {
+package final class PostgresStore: SessionStore {
     let keys: SealingKeys
     let quarantine: Quarantine
-    private let logger: Logger
-    private let pool: PostgresPool
+    let logger: Logger
+    let pool: PostgresPool
     /// The connection that listens.
-    private let listener: PostgresConnection
+    let listener: PostgresConnection
     /// Tells our own notifications from those of others.
-    private let node: String
+    let node: String
     /// An outage is told once a minute.
     private let alarm = Mutex(OncePer(.seconds(60)))
 
-    private static let channel = "connect_bff"
+    static let channel = "connect_bff"
     /// Ids in one notification, of which PostgreSQL takes 8000 bytes.
     private static let mostNotified = 100
-    private static let shortestPause = Duration.milliseconds(100)
-    private static let longestPause = Duration.seconds(2)
+    static let shortestPause = Duration.milliseconds(100)
+    static let longestPause = Duration.seconds(2)
     /// For what writes many rows.
     static let longLimit = Duration.seconds(10)
 
@@ -76,52 +76,13 @@ package final class PostgresStore: SessionStore, Outbox {
         }
     }
 
-    /// Does `work` with a probe that a connection of the pool sends when it is asked to.
-    private func probed(
-        _ work: (PostgresConnection.Probe) async throws(PostgresError) -> Void
-    ) async throws(PostgresError) {
-        let (asked, ask) = AsyncStream<Void>.makeStream()
-        let isSent = SentFlag()
-        // From this node, so that it is no news to anybody.
-        let payload = "\(node) probe"
-        async let sending: Void = sendProbe(when: asked, isSent)
-        let result: Result<Void, PostgresError>
-        do throws(PostgresError) {
-            try await work(
-                .init(
-                    channel: Self.channel, payload: payload, send: { ask.yield() }, isSent: { isSent.isRaised }))
-            result = .success(())
-        } catch {
-            result = .failure(error)
-        }
-        ask.finish()
-        await sending
-        try result.get()
-    }
-
-    private func sendProbe(when asked: AsyncStream<Void>, _ isSent: SentFlag) async {
-        for await _ in asked {
-            let sent = try? await pool.use { [node] (link) throws(PostgresError) in
-                try link.run([Self.notification(node, "probe")])
-            }
-            if sent != nil { isSent.raise() }
-        }
-    }
-
-    /// Whether the probe is on its way.
-    private final class SentFlag: Sendable {
-        private let flag = Mutex(false)
-        var isRaised: Bool { flag.withLock { $0 } }
-        func raise() { flag.withLock { $0 = true } }
-    }
-
     func ask<Value: Sendable>(
         _ work: @Sendable (PostgresLink) throws(PostgresError) -> Value
     ) async throws(BFFError) -> Value {
         do throws(PostgresError) { return try await pool.use(work) } catch { throw failed(error) }
     }
 
-    private func failed(_ error: PostgresError) -> BFFError {
+    func failed(_ error: PostgresError) -> BFFError {
         // Who found no place says nothing about why.
         let isAlarm = error != .noPlace && alarm.withLock { $0.isDue(at: .now) }
         logger.log(
@@ -372,109 +333,6 @@ package final class PostgresStore: SessionStore, Outbox {
         }
     }
 
-    // MARK: - Locations
-
-    package func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool {
-        try await ask { (link) throws(PostgresError) in
-            let gone = try link.run([
-                PostgresStatement(
-                    "DELETE FROM location WHERE subject = $1 AND id = $2 RETURNING id", .text(subject.text),
-                    .text(location.text)),
-                Self.forgetActionsOfNobody,
-            ])
-            return !gone[0].isEmpty
-        }
-    }
-
-    package func locations(of subject: Subject) async throws(BFFError) -> [LocationID] {
-        try await ask { (link) throws(PostgresError) in
-            let statement = PostgresStatement(
-                "SELECT id FROM location WHERE subject = $1 ORDER BY id", .text(subject.text))
-            return try link.run([statement])[0].compactMap { $0.text("id").flatMap { LocationID($0) } }
-        }
-    }
-
-    package func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool {
-        try await ask { (link) throws(PostgresError) in
-            let statement = PostgresStatement(
-                "SELECT id FROM location WHERE subject = $1 AND id = $2", .text(subject.text), .text(location.text))
-            return try !link.run([statement])[0].isEmpty
-        }
-    }
-
-    // MARK: - Events
-
-    package func put(_ events: [NewEvent]) async throws(BFFError) {
-        try await ask { [keys] (link) throws(PostgresError) in
-            _ = try link.run(
-                [PostgresStatement("BEGIN")] + PostgresEvent.put(events, keys) + [PostgresStatement("COMMIT")])
-        }
-    }
-
-    package func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
-    ) async throws(BFFError) -> [OutgoingEvent] {
-        try await ask { [keys, quarantine] (link) throws(PostgresError) in
-            let rows = try link.run([
-                PostgresEvent.take(dueAt: moment, leasedUntil: lease, limit: limit, besides: underWay)
-            ])[0]
-            let isBefore = { (one: PostgresRow, other: PostgresRow) in
-                (one.double("was_due") ?? 0, one.int("number") ?? 0)
-                    < (other.double("was_due") ?? 0, other.int("number") ?? 0)
-            }
-            var events: [OutgoingEvent] = []
-            var unreadable: [PostgresStatement] = []
-            for row in rows.sorted(by: isBefore) {
-                if let event = try? row.event().event(leasedUntil: lease, keys) {
-                    events.append(event)
-                } else {
-                    quarantine.add("event", row.text("id") ?? "")
-                    // Another node may have the key of a row whose key is not known here.
-                    unreadable.append(
-                        keys.isForeign(row.bytes("data") ?? [])
-                            ? PostgresEvent.setAside(row.int("number"), until: lease + Quarantine.foreignKeyPause)
-                            : PostgresEvent.bury(row.int("number")))
-                }
-            }
-            if !unreadable.isEmpty { _ = try link.run(unreadable) }
-            return events
-        }
-    }
-
-    package func settle(_ deliveries: [Delivery]) async throws(BFFError) {
-        try await ask { (link) throws(PostgresError) in
-            // In one order by all, so that nobody waits in a circle.
-            let statements = deliveries.sorted { $0.id.text < $1.id.text }.map(PostgresEvent.settle)
-            _ = try link.run([PostgresStatement("BEGIN")] + statements + [PostgresStatement("COMMIT")])
-        }
-    }
-
-    package func replay(since moment: Date, at now: Date) async throws(BFFError) -> Int {
-        try await ask { (link) throws(PostgresError) in
-            try link.run([PostgresEvent.replay(since: moment, at: now)], within: Self.longLimit)[0].first?.int("count")
-                ?? 0
-        }
-    }
-
-    package func events(limit: Int) async throws(BFFError) -> [KeptEvent] {
-        try await ask { [keys, quarantine] (link) throws(PostgresError) in
-            try link.run([PostgresEvent.youngest(limit)], within: Self.longLimit)[0].compactMap { row in
-                let kept = try? row.event().kept(
-                    dueAt: row.double("due_at"), deliveredAt: row.double("delivered_at"), answer: row.text("answer"),
-                    keys)
-                if kept == nil { quarantine.add("event", row.text("id") ?? "") }
-                return kept
-            }
-        }
-    }
-
-    package func eventCounts() async throws(BFFError) -> EventCounts {
-        try await ask { (link) throws(PostgresError) in
-            let row = try link.run([PostgresEvent.counts], within: Self.longLimit)[0].first
-            return EventCounts(pending: row?.int("pending") ?? 0, dead: row?.int("dead") ?? 0)
-        }
-    }
-
     // MARK: - Removal
 
     package func forget(_ subject: Subject) async throws(BFFError) -> Forgotten {
@@ -522,65 +380,5 @@ package final class PostgresStore: SessionStore, Outbox {
             removed += sessions
             if sessions < 1000, others < 1000 { return removed }
         }
-    }
-
-    // MARK: - Other nodes
-
-    private static func notification(_ node: String, _ ids: String) -> PostgresStatement {
-        PostgresStatement("SELECT pg_notify('\(channel)', $1)", .text("\(node) \(ids)"))
-    }
-
-    package func watch(_ heard: @escaping @Sendable (StoreNews) -> Void) async {
-        var pause = Self.shortestPause
-        while !Task.isCancelled {
-            let began = ContinuousClock.now
-            do throws(PostgresError) {
-                try await seal()
-                try await probed { [listener, node] (probe) throws(PostgresError) in
-                    try await listener.listen(probe, begun: { heard(.listening) }) { payload in
-                        let parts = payload.split(separator: " ", maxSplits: 1)
-                        guard parts.count == 2, parts[0] != node else { return }
-                        heard(.changed(parts[1].split(separator: ",").compactMap { SessionID($0) }))
-                    }
-                }
-            } catch {
-                heard(.deaf)
-                _ = failed(error)
-            }
-            // One that was up for a while is tried again at once.
-            if began.duration(to: .now) > .seconds(10) { pause = Self.shortestPause }
-            guard (try? await Task.sleep(for: pause)) != nil else { return }
-            pause = min(Self.longestPause, pause * 2)
-        }
-    }
-}
-
-extension PostgresStore {
-    package func adopt(stateKeys: [[UInt8]]) async throws(BFFError) {
-        keys.adopt(stateKeys)
-        do throws(PostgresError) {
-            try await seal()
-            try await pool.use { [keys] (link) throws(PostgresError) in try PostgresSchema.noteKey(link, keys) }
-        } catch {
-            throw failed(error)
-        }
-    }
-
-    /// Seals under the first key what is sealed under another one.
-    func seal() async throws(PostgresError) {
-        var count = 0
-        for (table, column) in Schema.sealed {
-            var damaged: Set<String> = []
-            while true {
-                let (some, found) = try await pool.use { [keys, damaged] (link) throws(PostgresError) in
-                    try PostgresSchema.reseal(column, of: table, link, keys, but: damaged)
-                }
-                damaged.formUnion(found)
-                count += some
-                if some + found.count == 0 { break }
-            }
-            for id in damaged { quarantine.add(table, id) }
-        }
-        if count > 0 { logger.info("tokens sealed under the first key", metadata: ["bff.count": "\(count)"]) }
     }
 }

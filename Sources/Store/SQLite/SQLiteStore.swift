@@ -11,11 +11,11 @@ import Synchronization
 
 /// Sessions in one SQLite file: written ahead (WAL) by one writer, and on the disk before a write is over
 /// (`synchronous=FULL`), so that neither `kill -9` nor a power cut takes what was acknowledged.
-package final class SQLiteStore: SessionStore, Inbox, Outbox {
+package final class SQLiteStore: SessionStore {
     private let path: String
-    private let keys: SealingKeys
+    let keys: SealingKeys
     private let logger: Logger
-    private let quarantine: Quarantine
+    let quarantine: Quarantine
     private let pool: DatabasePool
     /// The file that was opened.
     private let identity: FileIdentity
@@ -145,13 +145,13 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
         return pool
     }
 
-    private func write<Value: Sendable>(
+    func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BFFError) -> Value {
         do { return try await database().write(body) } catch { throw failed(error) }
     }
 
-    private func read<Value: Sendable>(
+    func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BFFError) -> Value {
         do { return try await database().read(body) } catch { throw failed(error) }
@@ -304,108 +304,6 @@ package final class SQLiteStore: SessionStore, Inbox, Outbox {
                 arguments: [location.text, limit]
             ).compactMap { Subject($0) }
         }
-    }
-
-    // MARK: - Inbox
-
-    package func receive(_ events: [ReceivedEvent]) async throws(BFFError) -> [Receipt] {
-        try await write { [keys] db in
-            try events.map { try ReceivedRow.receive($0, keys, db) }
-        }
-    }
-
-    package func hasReceived(_ id: EventID) async throws(BFFError) -> Bool {
-        try await read { db in
-            try Bool.fetchOne(
-                db, sql: "SELECT EXISTS (SELECT 1 FROM received WHERE id = ?)", arguments: [id.text]) ?? false
-        }
-    }
-
-    package func takeReceived(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int
-    ) async throws(BFFError) -> [TakenEvent] {
-        // Nearly always nothing is due, and who only reads waits for no writer.
-        guard try await read({ try ReceivedRow.isAnyDue(at: moment, $0) }) else { return [] }
-        return try await write { [keys, quarantine] db in
-            try ReceivedRow.take(dueAt: moment, leasedUntil: lease, limit: limit, keys, quarantine, db)
-        }
-    }
-
-    package func settle(_ id: EventID, _ effect: EventEffect) async throws(BFFError) -> Bool {
-        try await write { [keys] db in try ReceivedRow.settle(id, effect, keys, db) }
-    }
-
-    package func postpone(_ event: TakenEvent, until moment: Date) async throws(BFFError) {
-        try await write { db in
-            try db.execute(
-                sql: "UPDATE inbox SET due_at = ? WHERE id = ? AND due_at = ?",
-                arguments: [
-                    moment.timeIntervalSince1970, event.event.id.text, event.lease.timeIntervalSince1970,
-                ])
-        }
-    }
-
-    package func waiting() async throws(BFFError) -> (count: Int, since: Date?) {
-        try await read { db in
-            let row = try Row.fetchOne(db, sql: "SELECT count(*) AS n, min(received_at) AS since FROM inbox")
-            let since: Double? = row?["since"]
-            return (row?["n"] ?? 0, since.map { Date(timeIntervalSince1970: $0) })
-        }
-    }
-
-    package func removeReceived(before moment: Date) async throws(BFFError) {
-        try await write { db in
-            try db.execute(
-                sql: "DELETE FROM received WHERE received_at < ? AND id NOT IN (SELECT id FROM inbox)",
-                arguments: [moment.timeIntervalSince1970])
-        }
-    }
-
-    package func bookmark() async throws(BFFError) -> String? {
-        try await read { db in try String.fetchOne(db, sql: "SELECT text FROM bookmark") }
-    }
-
-    package func keep(bookmark: String) async throws(BFFError) {
-        try await write { db in
-            try db.execute(
-                sql: "INSERT OR REPLACE INTO bookmark (only, text) VALUES (1, ?)", arguments: [bookmark])
-        }
-    }
-
-    // MARK: - Events
-
-    package func put(_ events: [NewEvent]) async throws(BFFError) {
-        try await write { [keys] db in
-            for event in events { try EventRow.put(event, keys, db) }
-        }
-    }
-
-    package func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
-    ) async throws(BFFError) -> [OutgoingEvent] {
-        guard try await read({ try EventRow.isAnyDue($0, at: moment) }) else { return [] }
-        return try await write { [keys, quarantine] db in
-            try EventRow.take(
-                dueAt: moment, leasedUntil: lease, limit: limit, besides: underWay, keys, quarantine, db)
-        }
-    }
-
-    package func settle(_ deliveries: [Delivery]) async throws(BFFError) {
-        try await write { db in
-            for delivery in deliveries { try EventRow.settle(delivery, db) }
-        }
-    }
-
-    package func replay(since moment: Date, at now: Date) async throws(BFFError) -> Int {
-        try await write { db in try EventRow.replay(since: moment, at: now, db) }
-    }
-
-    package func events(limit: Int) async throws(BFFError) -> [KeptEvent] {
-        try await read { [keys, quarantine] db in try EventRow.youngest(limit, keys, quarantine, db) }
-    }
-
-    package func eventCounts() async throws(BFFError) -> EventCounts {
-        try await read { db in try EventRow.counts(db) }
     }
 
     // MARK: - Removal

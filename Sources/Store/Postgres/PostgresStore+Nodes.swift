@@ -1,0 +1,75 @@
+import Core
+import Keys
+import Logging
+package import Sessions
+import Synchronization
+
+/// What the nodes of one database tell each other.
+extension PostgresStore {
+    static func notification(_ node: String, _ ids: String) -> PostgresStatement {
+        PostgresStatement("SELECT pg_notify('\(channel)', $1)", .text("\(node) \(ids)"))
+    }
+
+    package func watch(_ heard: @escaping @Sendable (StoreNews) -> Void) async {
+        var pause = Self.shortestPause
+        while !Task.isCancelled {
+            let began = ContinuousClock.now
+            do throws(PostgresError) {
+                try await seal()
+                try await probed { [listener, node] (probe) throws(PostgresError) in
+                    try await listener.listen(probe, begun: { heard(.listening) }) { payload in
+                        let parts = payload.split(separator: " ", maxSplits: 1)
+                        guard parts.count == 2, parts[0] != node else { return }
+                        heard(.changed(parts[1].split(separator: ",").compactMap { SessionID($0) }))
+                    }
+                }
+            } catch {
+                heard(.deaf)
+                _ = failed(error)
+            }
+            // One that was up for a while is tried again at once.
+            if began.duration(to: .now) > .seconds(10) { pause = Self.shortestPause }
+            guard (try? await Task.sleep(for: pause)) != nil else { return }
+            pause = min(Self.longestPause, pause * 2)
+        }
+    }
+
+    /// Does `work` with a probe that a connection of the pool sends when it is asked to.
+    func probed(
+        _ work: (PostgresConnection.Probe) async throws(PostgresError) -> Void
+    ) async throws(PostgresError) {
+        let (asked, ask) = AsyncStream<Void>.makeStream()
+        let isSent = SentFlag()
+        // From this node, so that it is no news to anybody.
+        let payload = "\(node) probe"
+        async let sending: Void = sendProbe(when: asked, isSent)
+        let result: Result<Void, PostgresError>
+        do throws(PostgresError) {
+            try await work(
+                .init(
+                    channel: Self.channel, payload: payload, send: { ask.yield() }, isSent: { isSent.isRaised }))
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        ask.finish()
+        await sending
+        try result.get()
+    }
+
+    private func sendProbe(when asked: AsyncStream<Void>, _ isSent: SentFlag) async {
+        for await _ in asked {
+            let sent = try? await pool.use { [node] (link) throws(PostgresError) in
+                try link.run([Self.notification(node, "probe")])
+            }
+            if sent != nil { isSent.raise() }
+        }
+    }
+
+    /// Whether the probe is on its way.
+    private final class SentFlag: Sendable {
+        private let flag = Mutex(false)
+        var isRaised: Bool { flag.withLock { $0 } }
+        func raise() { flag.withLock { $0 = true } }
+    }
+}
