@@ -8,7 +8,7 @@ import Synchronization
 /// moment, and shown a little longer when Flatpeak cannot answer.
 package final class LocationReads: Sendable {
     private let flatpeak: FlatpeakClient
-    private let ledger: SessionLedger
+    private let sessionCache: SessionCache
     private let time: UpstreamTime
     private let now: @Sendable () -> Date
     private let state = Mutex(State())
@@ -59,11 +59,11 @@ package final class LocationReads: Sendable {
     ///   - time: Ages what is kept, by a monotonic clock.
     ///   - now: The wall clock, in which Flatpeak says when prices change.
     package init(
-        flatpeak: FlatpeakClient, ledger: SessionLedger, time: UpstreamTime = .real,
+        flatpeak: FlatpeakClient, cache sessionCache: SessionCache, time: UpstreamTime = .real,
         now: @escaping @Sendable () -> Date
     ) {
         self.flatpeak = flatpeak
-        self.ledger = ledger
+        self.sessionCache = sessionCache
         self.time = time
         self.now = now
     }
@@ -83,7 +83,7 @@ package final class LocationReads: Sendable {
         var found = try await read(.status, of: location, for: subject) { [self] () throws(BFFError) in
             (try await ask(location, for: CallerKey(subject)).status.body, Self.statusLife)
         }
-        found.action = try await ledger.ask { store throws(BFFError) in
+        found.action = try await sessionCache.ask { store throws(BFFError) in
             try await store.actions(at: [location])[location]?.required
         }
         return found
@@ -105,7 +105,7 @@ package final class LocationReads: Sendable {
     /// - Parameter owner: Whose location it is, as far as that is known; calls for it count as theirs.
     package func changed(at location: LocationID, of owner: Subject) async throws(BFFError) {
         forget(location)
-        let hasAction = try await ledger.ask { store throws(BFFError) in
+        let hasAction = try await sessionCache.ask { store throws(BFFError) in
             try await !store.actions(at: [location]).isEmpty
         }
         if hasAction { _ = try await ask(location, for: CallerKey(owner)) }
@@ -117,7 +117,7 @@ package final class LocationReads: Sendable {
     ) async throws(BFFError) -> (status: LocationStatus, askedAt: Date) {
         let askedAt = now()
         let status = try await flatpeak.status(of: location, for: caller)
-        try await ledger.ask { store throws(BFFError) in
+        try await sessionCache.ask { store throws(BFFError) in
             guard let action = try await store.actions(at: [location])[location],
                 !status.needsReconnection(of: action.tariff)
             else { return }
@@ -175,7 +175,7 @@ package final class LocationReads: Sendable {
         _ read: Read, of location: LocationID, for subject: Subject,
         _ fetch: @escaping @Sendable () async throws(BFFError) -> (body: [UInt8], life: Duration)
     ) async throws(BFFError) -> Found {
-        guard try await ledger.owns(subject, location) else { throw .notFound }
+        guard try await sessionCache.owns(subject, location) else { throw .notFound }
         let key = Key(subject: subject, location: location, read: read)
         if let found = state.withLock({ $0.cache.fresh(key, at: time.now()) }) {
             return Found(body: try found.value.get(), age: nil)

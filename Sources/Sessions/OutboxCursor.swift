@@ -43,12 +43,12 @@ extension SessionState {
 
 extension ConnectSession {
     /// When the state changes next by time alone; nil when it does not, or when Flatpeak is asked before that
-    /// (``nextLook``), whose answer then decides.
+    /// (``nextPoll``), whose answer then decides.
     package func nextChange(after now: Date) -> Date? {
         let state = outcome(at: now).state
         let change = [expiresAt, facts.located.map { $0.since + Self.pendingLimit }].compactMap(\.self).sorted()
             .first { $0 > now && outcome(at: $0).state != state }
-        guard let change, nextLook.map({ $0 > change }) ?? true else { return nil }
+        guard let change, nextPoll.map({ $0 > change }) ?? true else { return nil }
         return change
     }
 }

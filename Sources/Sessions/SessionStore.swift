@@ -4,7 +4,7 @@ package import FoundationEssentials
 /// Where sessions are kept for good.
 ///
 /// Every call either answers or throws `storeUnavailable`; a store that cannot be asked never says "unknown". Calls may
-/// take as long as the disk does; ``SessionLedger`` stands between them and whoever cannot wait.
+/// take as long as the disk does; ``SessionCache`` stands between them and whoever cannot wait.
 package protocol SessionStore: Sendable {
     /// Keeps what is new about sessions, durably: all of it or nothing, but for single sessions that it refuses.
     ///
@@ -22,11 +22,11 @@ package protocol SessionStore: Sendable {
     func session(_ id: SessionID) async throws(BFFError) -> ConnectSession?
     /// Finds a session by its token; `nil` also for one whose row cannot be read.
     func session(token: ConnectToken) async throws(BFFError) -> ConnectSession?
-    /// Takes sessions whose ``ConnectSession/nextLook`` has come, the longest due first.
+    /// Leases sessions whose ``ConnectSession/nextPoll`` has come, the longest due first.
     ///
-    /// Nobody else is given them, however many processes ask, before something is kept that was asked later, or before
-    /// `end`, at which whoever took them is taken for dead.
-    func takeDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession]
+    /// No process is given them again before the answer of a later poll is kept, or before `end`, when the lease holder
+    /// is taken for dead.
+    func leaseDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession]
 
     /// Takes a key for a mint, unless it is taken.
     /// - Returns: The mint that has the key already; nil when it is now `mint`'s.
@@ -51,9 +51,9 @@ package protocol SessionStore: Sendable {
     /// were known before still open.
     func adopt(stateKeys: [[UInt8]]) async throws(BFFError)
 
-    /// Tells what other processes change in the store, until cancelled; a store that is one process's own has nothing
-    /// to tell.
-    func watch(_ heard: @escaping @Sendable (StoreNews) -> Void) async
+    /// Notifies of what other processes change in the store, until cancelled; a store of a single process has no such
+    /// changes.
+    func watch(_ notify: @escaping @Sendable (StoreChange) -> Void) async
 
     /// Removes everything of a subject, its events among it.
     func forget(_ subject: Subject) async throws(BFFError) -> Forgotten
@@ -65,7 +65,7 @@ package protocol SessionStore: Sendable {
 }
 
 extension SessionStore {
-    package func watch(_ heard: @escaping @Sendable (StoreNews) -> Void) async {}
+    package func watch(_ notify: @escaping @Sendable (StoreChange) -> Void) async {}
 }
 
 /// What a store made of some writes.
@@ -78,20 +78,20 @@ package struct SavedSessions: Sendable {
     package init() {}
 }
 
-/// What a store tells of other processes.
-package enum StoreNews: Equatable, Sendable {
+/// A notification about other processes.
+package enum StoreChange: Equatable, Sendable {
     /// These sessions were changed or removed.
     case changed([SessionID])
-    /// From here on changes are told; those before may have been missed.
-    case listening
+    /// From here on changes are notified; earlier ones may have been missed.
+    case subscribed
     /// From here on changes may be missed.
-    case deaf
+    case unsubscribed
 }
 
 /// What is new about a session.
 package struct SessionWrite: Sendable {
     package var session: ConnectSession
-    /// Whether the store has never heard of it.
+    /// Whether the store was never written it.
     package var isNew: Bool
     /// The key that the session was minted under, to be kept together with it.
     package var key: MintKey?

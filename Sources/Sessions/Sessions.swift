@@ -10,7 +10,7 @@ import Synchronization
 /// Connect sessions from mint to outcome: the driver around ``ConnectSession/outcome(at:)``.
 package final class Sessions: Sendable {
     private let flatpeak: FlatpeakClient
-    private let ledger: SessionLedger
+    private let cache: SessionCache
     private let reads: LocationReads
     private let settings: SessionSettings
     private let now: @Sendable () -> Date
@@ -26,29 +26,29 @@ package final class Sessions: Sendable {
     private static let readInterval: TimeInterval = 1
     /// How long the customer's browser waits at the callback for the outcome.
     private static let callbackPatience: Duration = .seconds(2)
-    /// How often it is looked who is due, how many are taken at a time, and how many of them are asked about at once:
-    /// few, so that users find Flatpeak's places free.
-    private static let lookInterval = Duration.seconds(1)
-    private static let looks = 16
-    private static let looksAtOnce = 4
-    /// Sessions whose change with time is told in one write.
+    /// How often due sessions are polled, how many are leased at a time, and how many are polled at once: few, so that
+    /// users find Flatpeak's slots free.
+    private static let pollInterval = Duration.seconds(1)
+    private static let polls = 16
+    private static let pollsAtOnce = 4
+    /// Sessions whose change with time is published in one write.
     private static let changes = 500
-    /// How long those taken are nobody else's, in seconds: longer than asking about all of them can take.
-    private static let lookLease: TimeInterval = 120
+    /// How long leased sessions are not leased again, in seconds: longer than polling all of them can take.
+    private static let pollLease: TimeInterval = 120
     private static let cleanUpInterval = Duration.seconds(3600)
-    private static let censusInterval = Duration.seconds(15)
+    private static let gaugeInterval = Duration.seconds(15)
 
     /// - Parameters:
     ///   - now: The wall clock, for moments that clients see and Flatpeak sets.
     ///   - time: A monotonic clock, for waits.
     ///   - randomBytes: A cryptographically secure source.
     package init(
-        flatpeak: FlatpeakClient, ledger: SessionLedger, reads: LocationReads, settings: SessionSettings,
+        flatpeak: FlatpeakClient, cache: SessionCache, reads: LocationReads, settings: SessionSettings,
         now: @escaping @Sendable () -> Date, time: UpstreamTime = .real,
         randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger
     ) {
         self.flatpeak = flatpeak
-        self.ledger = ledger
+        self.cache = cache
         self.reads = reads
         self.settings = settings
         self.now = now
@@ -57,21 +57,21 @@ package final class Sessions: Sendable {
         self.logger = logger
     }
 
-    /// Writes to the store, looks after sessions that nobody asks about, and removes old ones, until cancelled.
+    /// Flushes the cache, polls open sessions, and removes old ones, until cancelled.
     package func run() async {
         await withTaskGroup { group in
-            group.addTask { [ledger] in await ledger.run() }
-            group.addTask { [ledger] in await ledger.watch() }
-            group.addTask { [self] in await every(Self.lookInterval) { await lookAfterThoseDue() } }
-            group.addTask { [self] in await every(Self.lookInterval) { await publishTimedChanges() } }
+            group.addTask { [cache] in await cache.run() }
+            group.addTask { [cache] in await cache.watch() }
+            group.addTask { [self] in await every(Self.pollInterval) { await pollDueSessions() } }
+            group.addTask { [self] in await every(Self.pollInterval) { await publishTimedChanges() } }
             group.addTask { [self] in await every(Self.cleanUpInterval) { await removeOld() } }
-            group.addTask { [self] in await every(Self.censusInterval) { countStates() } }
+            group.addTask { [self] in await every(Self.gaugeInterval) { recordStateGauges() } }
         }
     }
 
-    /// Tells the store what it is still owed, once everything else has ended.
+    /// Flushes what is still pending, once everything else has ended.
     package func finish() async {
-        await ledger.finish()
+        await cache.finish()
     }
 
     private func every(_ interval: Duration, _ work: () async -> Void) async {
@@ -98,7 +98,7 @@ package final class Sessions: Sendable {
         if let taken = await begin(mint, as: key, of: subject) {
             guard taken.body == mint.body else { throw .idempotencyKeyReused }
             guard let answer = taken.answer else { throw .idempotencyInProgress }
-            if let session = try await ledger.session(answer.session) {
+            if let session = try await cache.session(answer.session) {
                 return (session, Self.launchURL(answer.connectURL, session))
             }
             // The session was removed meanwhile: its key is free for a new mint, of which there is one.
@@ -117,7 +117,7 @@ package final class Sessions: Sendable {
     /// Releases a key, here and in the store, unless another mint holds it by now.
     private func release(_ key: MintKey, of subject: Subject) async {
         keys.withLock { $0.end(key.key, of: subject, heldBy: key.mint.holder, as: nil) }
-        try? await ledger.ask { store throws(BFFError) in try await store.release(key, of: subject) }
+        try? await cache.ask { store throws(BFFError) in try await store.release(key, of: subject) }
     }
 
     /// Takes a key, here and in the store; a store that is away decides nothing.
@@ -126,7 +126,7 @@ package final class Sessions: Sendable {
     ) async -> IdempotentMint? {
         let now = now()
         if let taken = keys.withLock({ $0.begin(mint, as: key, of: subject, at: now) }) { return taken }
-        let taken = try? await ledger.ask { store throws(BFFError) in
+        let taken = try? await cache.ask { store throws(BFFError) in
             try await store.begin(mint, as: key, of: subject, at: now)
         }
         // Only an answer is worth remembering: one that is under way elsewhere ends elsewhere.
@@ -157,7 +157,7 @@ package final class Sessions: Sendable {
                         session: session.id, connectURL: order.connectURL,
                         expiresAt: min(session.expiresAt, askedAt + settings.idempotencyLife))))
         }
-        try await ledger.add(session, key: answered)
+        try await cache.add(session, key: answered)
         if let answered {
             keys.withLock { $0.end(answered.key, of: subject, heldBy: answered.mint.owner, as: answered.mint) }
         }
@@ -181,24 +181,24 @@ package final class Sessions: Sendable {
         case unknown
     }
 
-    /// A session of which a call is relayed.
+    /// A session whose calls are relayed.
     package struct AdmittedSession: Sendable {
         /// Who minted it: calls of one user share one allowance.
         package let caller: CallerKey
-        /// Where memory has it, for what follows; nil when it came from the store.
-        let place: Int?
+        /// Where the cache has it; nil when it came from the store.
+        let handle: CacheHandle?
     }
 
     /// Judges a token from memory alone; never waits.
     package func known(_ token: ConnectToken) -> Admission {
-        ledger.known(token, judge) ?? .unknown
+        cache.inspect(token, judge) ?? .unknown
     }
 
     /// Judges a token with the store's help, within a quarter of a second.
     /// - Throws: `connectTokenUnknown`, `connectTokenUsed` or `connectTokenExpired`, without asking upstream, or
     ///   `storeUnavailable`.
     package func admit(_ token: ConnectToken) async throws(BFFError) -> AdmittedSession {
-        guard var session = try await ledger.session(token: token) else { throw .connectTokenUnknown }
+        guard var session = try await cache.session(token: token) else { throw .connectTokenUnknown }
         switch judge(&session, at: nil) {
         case .pass(let session): return session
         case .refuse(let error): throw error
@@ -207,46 +207,46 @@ package final class Sessions: Sendable {
     }
 
     /// It is not changed; a copy would cost more than the judgement.
-    private func judge(_ session: inout ConnectSession, at place: Int?) -> Admission {
+    private func judge(_ session: inout ConnectSession, at handle: CacheHandle?) -> Admission {
         let now = now()
         let outcome = session.outcome(at: now)
         if outcome.state == .expired || now >= session.expiresAt { return .refuse(.connectTokenExpired) }
         return outcome.isFinal
-            ? .refuse(.connectTokenUsed) : .pass(AdmittedSession(caller: CallerKey(session.subject), place: place))
+            ? .refuse(.connectTokenUsed) : .pass(AdmittedSession(caller: CallerKey(session.subject), handle: handle))
     }
 
     /// Notes what a relayed call and its answer said; never waits.
     package func note(_ step: RelayedStep, in session: AdmittedSession) {
         let facts = step.facts(callbackURL: settings.callbackURL, at: now())
-        ledger.note(facts, of: step.envelope.connectToken, at: session.place)
+        cache.note(facts, of: step.envelope.connectToken, at: session.handle)
     }
 
     // MARK: - Outcome
 
     /// A session of `subject`, as it stands now; Flatpeak is asked while its end is open.
     package func session(_ id: SessionID, of subject: Subject) async throws(BFFError) -> ConnectSession {
-        guard let session = try await ledger.session(id), session.subject == subject else { throw .notFound }
+        guard let session = try await cache.session(id), session.subject == subject else { throw .notFound }
         guard session.facts.relayed || session.facts.leftAt != nil, !session.outcome(at: now()).isFinal,
-            ledger.mayAsk(about: id, at: now(), interval: Self.readInterval)
+            cache.shouldPoll(id, at: now(), interval: Self.readInterval)
         else { return session }
         return await learn(session)
     }
 
     /// Waits until something new is known about a session.
     package func change(of id: SessionID, upTo limit: Duration) async {
-        await ledger.change(of: id, upTo: limit)
+        await cache.change(of: id, upTo: limit)
     }
 
     /// The customer's browser came back from Connect with `token`.
     /// - Returns: Where to send it, nil when the operator named no place; and how the session stands.
     package func callback(_ token: ConnectToken) async throws(BFFError) -> Return {
-        guard let session = try await ledger.session(token: token) else { throw .connectTokenUnknown }
+        guard let session = try await cache.session(token: token) else { throw .connectTokenUnknown }
         let known = session.outcome(at: now())
         var state = known.state
         if !known.isFinal || session.wasAskedBeforeLeaving {
             var facts = SessionFacts()
             facts.leftAt = now()
-            let left = await ledger.merge(facts, into: session) ?? session
+            let left = await cache.merge(facts, into: session) ?? session
             // The claim goes on when the browser's patience ends; the next read finds what it learnt.
             let learnt = try? await withDeadline(Self.callbackPatience, clock: ContinuousClock()) { [self] in
                 await learn(left)
@@ -270,16 +270,16 @@ package final class Sessions: Sendable {
     /// - Returns: Whose session that is; nil for a token that was never minted here.
     /// - Throws: What kept Flatpeak or the store from being asked, so that it is tried again.
     package func completed(_ token: ConnectToken) async throws(BFFError) -> Subject? {
-        guard let session = try await ledger.session(token: token) else { return nil }
+        guard let session = try await cache.session(token: token) else { return nil }
         guard !session.outcome(at: now()).isFinal else { return session.subject }
         let toldAt = now()
         var facts = SessionFacts()
         facts.completedAt = toldAt
-        guard let known = await ledger.merge(facts, into: session) else { return session.subject }
+        guard let known = await cache.merge(facts, into: session) else { return session.subject }
         guard let learnt = await ask(about: known, since: toldAt) else { throw .clientClosed }
         if let failure = learnt.failure { throw failure }
         // Whoever settles the event must not do so before the store has what came of it.
-        guard await ledger.hasTold(of: known.id) else { throw .storeUnavailable }
+        guard await cache.isPersisted(known.id) else { throw .storeUnavailable }
         return session.subject
     }
 
@@ -334,7 +334,7 @@ package final class Sessions: Sendable {
                 metadata: ["bff.session": "\(session.id)", "bff.code": "\(error.code)"])
         }
         let before = session.outcome(at: now()).state
-        guard let merged = await ledger.merge(facts, into: session) else {
+        guard let merged = await cache.merge(facts, into: session) else {
             return Learnt(session: session, failure: failure)
         }
         let after = merged.outcome(at: now()).state
@@ -348,52 +348,52 @@ package final class Sessions: Sendable {
 
     /// Asks Flatpeak about sessions whose time has come: a customer who closed the app before the callback is found,
     /// and a pending connection is followed to its end, over restarts.
-    func lookAfterThoseDue() async {
-        while await lookAfterSomeDue() == Self.looks, !Task.isCancelled {}
+    func pollDueSessions() async {
+        while await pollSomeDue() == Self.polls, !Task.isCancelled {}
     }
 
     /// - Returns: How many were due.
-    private func lookAfterSomeDue() async -> Int {
-        let moment = now(), news = ledger.news
-        let due = try? await ledger.ask { store throws(BFFError) in
-            try await store.takeDue(at: moment, limit: Self.looks, until: moment + Self.lookLease)
+    private func pollSomeDue() async -> Int {
+        let moment = now(), generation = cache.generation
+        let due = try? await cache.ask { store throws(BFFError) in
+            try await store.leaseDue(at: moment, limit: Self.polls, until: moment + Self.pollLease)
         }
         // The store may lag behind what a read has learnt meanwhile.
-        let sessions = (due ?? []).map { ledger.learn($0, askedAt: news) }.filter {
-            $0.nextLook.map { $0 <= moment } ?? false
+        let sessions = (due ?? []).map { cache.refresh($0, readGeneration: generation) }.filter {
+            $0.nextPoll.map { $0 <= moment } ?? false
         }
         await withTaskGroup(of: Void.self) { group in
             for (index, session) in sessions.enumerated() {
-                if index >= Self.looksAtOnce { await group.next() }
+                if index >= Self.pollsAtOnce { await group.next() }
                 group.addTask { [self] in _ = await learn(session) }
             }
         }
         return due?.count ?? 0
     }
 
-    /// Tells operators how many sessions are in which state.
-    private func countStates() {
-        let counts = ledger.census(at: now())
+    /// Records how many sessions are in which state.
+    private func recordStateGauges() {
+        let counts = cache.stateCounts(at: now())
         for state in SessionState.allCases {
             Gauge(label: "connect_bff_sessions", dimensions: [("state", state.rawValue)]).record(counts[state] ?? 0)
         }
     }
 
-    /// Lets the integrator hear of states that come with time alone, of sessions that nobody asks about.
+    /// Publishes states that come with time alone, of sessions that no request reads.
     func publishTimedChanges() async {
         let moment = now()
-        var told: Int?
+        var published: Int?
         repeat {
-            told = try? await ledger.ask { store throws(BFFError) in
+            published = try? await cache.ask { store throws(BFFError) in
                 try await store.publishTimedChanges(at: moment, limit: Self.changes)
             }
-        } while told == Self.changes
+        } while published == Self.changes
     }
 
     private func removeOld() async {
         let moment = now()
         let life = settings.sessionLife
-        let removed = try? await ledger.ask { store throws(BFFError) in
+        let removed = try? await cache.ask { store throws(BFFError) in
             try await store.removeSessions(before: moment - life, at: moment)
         }
         if let removed, removed > 0 { logger.info("old sessions removed", metadata: ["bff.count": "\(removed)"]) }
@@ -403,7 +403,7 @@ package final class Sessions: Sendable {
 
     /// The locations that sessions of `subject` gave, and what the user has to do there.
     package func locations(of subject: Subject) async throws(BFFError) -> [(id: LocationID, action: RequiredAction?)] {
-        try await ledger.ask { store throws(BFFError) in
+        try await cache.ask { store throws(BFFError) in
             let locations = try await store.locations(of: subject)
             let actions = try await store.actions(at: locations)
             return locations.map { ($0, actions[$0]?.required) }
@@ -412,7 +412,7 @@ package final class Sessions: Sendable {
 
     /// Forgets that `location` is the subject's; Flatpeak keeps what it has.
     package func forget(_ location: LocationID, of subject: Subject) async throws(BFFError) {
-        let wasOwned = try await ledger.ask { store throws(BFFError) in
+        let wasOwned = try await cache.ask { store throws(BFFError) in
             try await store.unbind(location, from: subject)
         }
         guard wasOwned else { throw .notFound }
@@ -422,6 +422,6 @@ package final class Sessions: Sendable {
 
     /// Lets `subject` use `location`, or says that there is no such thing.
     package func requireOwned(_ location: LocationID, by subject: Subject) async throws(BFFError) {
-        guard try await ledger.owns(subject, location) else { throw .notFound }
+        guard try await cache.owns(subject, location) else { throw .notFound }
     }
 }

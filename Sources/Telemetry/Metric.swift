@@ -102,7 +102,7 @@ package struct Metric: Sendable {
 
     private static let store = [
         Metric(
-            .gauge, "connect_bff_store_owed_sessions", "Sessions of which the store has still to be told something."),
+            .gauge, "connect_bff_store_pending_sessions", "Sessions with changes not yet persisted."),
         Metric(.gauge, "connect_bff_store_healthy", "1 when the store took the last write, else 0."),
         Metric(.counter, "connect_bff_store_write_failures_total", "Writes that the store did not take."),
         Metric(

@@ -12,7 +12,7 @@ import Webhooks
 struct Condition: Sendable {
     let flatpeak: FlatpeakCondition
     let isReady: Bool
-    let store: (owed: Int, isHealthy: Bool)
+    let store: (pendingWrites: Int, isHealthy: Bool)
     let webhooks: WebhookFacts
     /// A short name of the key that seals; nil for the one beside the database.
     let stateKey: String?
@@ -26,7 +26,7 @@ struct Condition: Sendable {
         flatpeak.record()
         webhooks.record()
         Gauge(label: "connect_bff_ready").record(isReady ? 1 : 0)
-        Gauge(label: "connect_bff_store_owed_sessions").record(store.owed)
+        Gauge(label: "connect_bff_store_pending_sessions").record(store.pendingWrites)
         Gauge(label: "connect_bff_store_healthy").record(store.isHealthy ? 1 : 0)
         Gauge(label: "connect_bff_requests_under_way").record(requests.underWay)
         Gauge(label: "connect_bff_requests_waiting").record(requests.waiting)
@@ -58,7 +58,7 @@ struct Condition: Sendable {
         }
         struct Store: Encodable {
             let healthy: Bool
-            let owedSessions: Int
+            let pendingSessions: Int
             let stateKeyFingerprint: String?
         }
 
@@ -99,7 +99,7 @@ struct Condition: Sendable {
                         ($0.rawValue, open.contains($0) ? "open" : "closed")
                     }), retriesLeft: condition.flatpeak.retriesLeft)
             store = Store(
-                healthy: condition.store.isHealthy, owedSessions: condition.store.owed,
+                healthy: condition.store.isHealthy, pendingSessions: condition.store.pendingWrites,
                 stateKeyFingerprint: condition.stateKey)
             webhooks = condition.webhooks
             events = Events(

@@ -65,10 +65,10 @@ struct ConnectService {
     ) async throws {
         let flatpeak = FlatpeakClient(flatpeak, transport: transport, tracer: tracer, logger: logger)
         let now: @Sendable () -> Date = { Date() }
-        let ledger = SessionLedger(store: store, now: now, logger: logger)
-        let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: now)
+        let cache = SessionCache(store: store, now: now, logger: logger)
+        let reads = LocationReads(flatpeak: flatpeak, cache: cache, now: now)
         let sessions = Sessions(
-            flatpeak: flatpeak, ledger: ledger, reads: reads, settings: sessions, now: now,
+            flatpeak: flatpeak, cache: cache, reads: reads, settings: sessions, now: now,
             randomBytes: Self.randomBytes, logger: logger)
         let delivery = EventDelivery(outbox: store, receiver: events, now: now, logger: logger)
         let webhooks = Webhooks(
@@ -79,7 +79,7 @@ struct ConnectService {
         let isReady: @Sendable () -> Bool = { [authenticator] in !shutdown.hasBegun && authenticator.isReady }
         let table = RouteTable(
             Route.contract(
-                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: now,
+                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: now,
                 isReady: isReady)
                 + pages,
             authenticator: authenticator, origins: allowedOrigins,
@@ -89,7 +89,7 @@ struct ConnectService {
         let lane = try lane(sessions, flatpeak.relayCalls, table.laneRules)
         let condition: @Sendable () -> Condition = { [stateKey] in
             Condition(
-                flatpeak: flatpeak.condition, isReady: flatpeak.isReady && isReady(), store: ledger.debt,
+                flatpeak: flatpeak.condition, isReady: flatpeak.isReady && isReady(), store: cache.status,
                 webhooks: webhooks.facts, stateKey: stateKey(), events: delivery.standing, requests: table.load,
                 process: .now(), now: now())
         }
@@ -99,7 +99,7 @@ struct ConnectService {
         var services: [any Service] =
             always + [
                 AdminServer(
-                    Route.probes(flatpeak: flatpeak, ledger: ledger, isReady: isReady)
+                    Route.probes(flatpeak: flatpeak, cache: cache, isReady: isReady)
                         + Route.forOperators(metrics, condition), at: adminListen,
                     secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes, logger: logger,
                     listening: { openAdmin.finish() }),

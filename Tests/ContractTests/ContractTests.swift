@@ -27,17 +27,17 @@ import Yams
         let flatpeak = FlatpeakClient.scripted(upstream)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let store = InMemoryStore()
-        let ledger = SessionLedger(store: store, patience: .seconds(60), logger: logger)
-        let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: { Date() })
+        let cache = SessionCache(store: store, timeout: .seconds(60), logger: logger)
+        let reads = LocationReads(flatpeak: flatpeak, cache: cache, now: { Date() })
         let sessions = Sessions(
-            flatpeak: flatpeak, ledger: ledger, reads: reads,
+            flatpeak: flatpeak, cache: cache, reads: reads,
             settings: .init(
                 callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: "http://web.test")],
                 returnURLs: []),
             now: { Date() }, randomBytes: countingBytes(), logger: logger)
         table = RouteTable(
             Route.contract(
-                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak,
+                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak,
                 webhooks: Webhooks(
                     sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
                     now: { Date() }, logger: logger), now: { Date() }),

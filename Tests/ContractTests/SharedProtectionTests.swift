@@ -10,7 +10,7 @@ import Testing
     private static let values: Set = ["CallerKey", "Deadline", "RetrySchedule"]
     /// Mechanisms that live beside what they protect.
     private static let others: Set = [
-        "UnderWay", "BodyMemory", "Listeners", "IdempotencyKeys", "KnownSessions", "PostgresPlaces", "LogWriter",
+        "UnderWay", "BodyMemory", "Listeners", "IdempotencyKeys", "SessionCacheState", "PostgresPlaces", "LogWriter",
         "RefreshedKeys", "WatchedKeys",
     ]
 

@@ -28,11 +28,11 @@ import Webhooks
     /// - Parameter capacity: Places for users' requests.
     private func table(capacity: Int = 256, addressLimit: RateLimit? = nil) throws -> RouteTable {
         let flatpeak = FlatpeakClient.scripted(ScriptedUpstream(), clock: clock)
-        let ledger = SessionLedger(store: store, patience: .seconds(60), logger: .silent)
+        let cache = SessionCache(store: store, timeout: .seconds(60), logger: .silent)
         let wall: @Sendable () -> Date = { [clock] in clock.wall }
-        let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: wall)
+        let reads = LocationReads(flatpeak: flatpeak, cache: cache, now: wall)
         let sessions = Sessions(
-            flatpeak: flatpeak, ledger: ledger, reads: reads,
+            flatpeak: flatpeak, cache: cache, reads: reads,
             settings: .init(
                 callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: "http://web.test")],
                 returnURLs: []), now: wall, randomBytes: countingBytes(), logger: .silent)
@@ -42,7 +42,7 @@ import Webhooks
             time: clock.time, patience: .seconds(60), logger: .silent)
         return RouteTable(
             Route.contract(
-                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: wall),
+                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: wall),
             authenticator: DevAuthenticator(), origins: ["http://web.test"],
             limits: Limits(mint: nil, address: addressLimit, now: { [clock] in clock.monotonic }),
             proxies: TrustedProxies([try #require(AddressRange("127.0.0.1"))], unix: false),

@@ -78,17 +78,17 @@ struct Bench {
             api, connectURL: setup.connectURL ?? "\(scheme)://127.0.0.1:\(upstream.port)", clock: clock,
             tracer: setup.tracer)
         let store = InMemoryStore()
-        let ledger = SessionLedger(store: store, patience: .seconds(60), logger: .silent)
-        let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: { clock.wall })
+        let cache = SessionCache(store: store, timeout: .seconds(60), logger: .silent)
+        let reads = LocationReads(flatpeak: flatpeak, cache: cache, now: { clock.wall })
         let sessions = Sessions(
-            flatpeak: flatpeak, ledger: ledger, reads: reads,
+            flatpeak: flatpeak, cache: cache, reads: reads,
             settings: .init(
                 callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: "http://web.test")],
                 returnURLs: []),
             now: { clock.wall }, randomBytes: countingBytes(), logger: .silent)
         let table = RouteTable(
             Route.contract(
-                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak,
+                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak,
                 webhooks: Webhooks(
                     sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
                     now: { clock.wall }, time: clock.time, logger: .silent), now: { clock.wall }),

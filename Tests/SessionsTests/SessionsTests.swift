@@ -14,7 +14,7 @@ import Testing
     let upstream = ScriptedUpstream()
     let clock = TestClock()
     let store = InMemoryStore()
-    let ledger: SessionLedger
+    let cache: SessionCache
     let sessions: Sessions
     let alice: Subject
     let bob: Subject
@@ -25,11 +25,11 @@ import Testing
         upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))
         let clock = clock
         let flatpeak = FlatpeakClient.scripted(upstream)
-        ledger = SessionLedger(
-            store: store, now: { clock.wall }, time: clock.time, patience: .seconds(60), logger: .silent)
+        cache = SessionCache(
+            store: store, now: { clock.wall }, time: clock.time, timeout: .seconds(60), logger: .silent)
         sessions = Sessions(
-            flatpeak: flatpeak, ledger: ledger,
-            reads: LocationReads(flatpeak: flatpeak, ledger: ledger, now: { clock.wall }),
+            flatpeak: flatpeak, cache: cache,
+            reads: LocationReads(flatpeak: flatpeak, cache: cache, now: { clock.wall }),
             settings: MintRequestTests.settings, now: { clock.wall }, time: clock.time, randomBytes: countingBytes(),
             logger: .silent)
     }
@@ -44,7 +44,7 @@ import Testing
         let pressed = action.map { #","route":"x","action":"\#($0)""# } ?? ""
         let bytes = Array(#"{"connect_token":"\#(session.connectToken.exposed)"\#(pressed)}"#.utf8)
         let step = RelayedStep(envelope: try Envelope(bytes.span), answeredRoute: route, redirectURL: url)
-        sessions.note(step, in: .init(caller: CallerKey(session.subject), place: nil))
+        sessions.note(step, in: .init(caller: CallerKey(session.subject), handle: nil))
         clock.advance(by: 1)
     }
 
@@ -227,7 +227,7 @@ import Testing
         #expect(try await sessions.callback(session.connectToken).state == .connected)
         #expect(try await state(session) == .connected)
         try await sessions.requireOwned(try #require(LocationID("loc_1")), by: alice)
-        #expect(ledger.debt == (owed: 1, isHealthy: false))
+        #expect(cache.status == (pendingWrites: 1, isHealthy: false))
 
         // What nobody here knows is not "unknown" while the store cannot be asked.
         await #expect(throws: BFFError.storeUnavailable) {
@@ -240,7 +240,7 @@ import Testing
 
         store.isAway = false
         await sessions.finish()
-        #expect(ledger.debt == (owed: 0, isHealthy: true))
+        #expect(cache.status == (pendingWrites: 0, isHealthy: true))
         #expect(try await store.session(session.id)?.outcome(at: clock.wall).state == .connected)
         #expect(try await store.owns(alice, try #require(LocationID("loc_1"))))
     }
@@ -266,7 +266,7 @@ import Testing
         #expect(session.id == odd)
         upstream.on("mint", .json(#"{"connect_token":"cot_b","expires_in":86400,"live_mode":false}"#))
         let other = try await mint(for: bob)
-        #expect(ledger.debt == (owed: 0, isHealthy: true))
+        #expect(cache.status == (pendingWrites: 0, isHealthy: true))
         #expect(try await store.session(other.id) != nil)
         #expect(try await store.session(odd) == nil)
         // Its customer goes on; a write for it costs the others nothing either.
@@ -275,7 +275,7 @@ import Testing
         await sessions.finish()
         #expect(try await state(session) == .active)
         #expect(try await store.session(other.id)?.facts.relayed == true)
-        #expect(ledger.debt == (owed: 0, isHealthy: true))
+        #expect(cache.status == (pendingWrites: 0, isHealthy: true))
         // The next write of something new brings it in.
         store.refused = []
         try await relay(session, answered: nil, action: "CLOSE")
@@ -286,12 +286,12 @@ import Testing
     @Test func `a store that never answers costs a mint a quarter of a second, and a relayed call nothing`()
         async throws
     {
-        let stuck = SessionLedger(store: StuckStore(), time: clock.time, logger: .silent)
+        let stuck = SessionCache(store: StuckStore(), time: clock.time, logger: .silent)
         let clock = clock
         let flatpeak = FlatpeakClient.scripted(upstream)
         let sessions = Sessions(
-            flatpeak: flatpeak, ledger: stuck,
-            reads: LocationReads(flatpeak: flatpeak, ledger: stuck, now: { clock.wall }),
+            flatpeak: flatpeak, cache: stuck,
+            reads: LocationReads(flatpeak: flatpeak, cache: stuck, now: { clock.wall }),
             settings: MintRequestTests.settings, now: { clock.wall }, time: clock.time, randomBytes: countingBytes(),
             logger: .silent)
         var session: ConnectSession?
@@ -329,26 +329,26 @@ import Testing
         let session = try await mint()
         try await relay(session, answered: "tariff_summary")
         await sessions.finish()
-        await sessions.lookAfterThoseDue()
+        await sessions.pollDueSessions()
         #expect(upstream.requests("claim").isEmpty, "not yet")
 
         // Another process, with nothing but the store.
         let clock = clock
-        let ledger = SessionLedger(
-            store: store, now: { clock.wall }, time: clock.time, patience: .seconds(60), logger: .silent)
+        let cache = SessionCache(
+            store: store, now: { clock.wall }, time: clock.time, timeout: .seconds(60), logger: .silent)
         let flatpeak = FlatpeakClient.scripted(upstream)
         let next = Sessions(
-            flatpeak: flatpeak, ledger: ledger,
-            reads: LocationReads(flatpeak: flatpeak, ledger: ledger, now: { clock.wall }),
+            flatpeak: flatpeak, cache: cache,
+            reads: LocationReads(flatpeak: flatpeak, cache: cache, now: { clock.wall }),
             settings: MintRequestTests.settings, now: { clock.wall }, time: clock.time, randomBytes: countingBytes(),
             logger: .silent)
         clock.advance(by: 61)
-        await next.lookAfterThoseDue()
+        await next.pollDueSessions()
         #expect(upstream.requests("claim").count == 1)
         #expect(try await store.session(session.id)?.outcome(at: clock.wall).state == .connected)
         #expect(try await store.owns(alice, try #require(LocationID("loc_1"))))
         clock.advance(by: 3600)
-        await next.lookAfterThoseDue()
+        await next.pollDueSessions()
         #expect(upstream.requests("claim").count == 1, "it has ended")
     }
 
@@ -361,15 +361,15 @@ import Testing
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<4 {
                 group.addTask {
-                    let ledger = SessionLedger(
-                        store: store, time: clock.time, patience: .seconds(60), logger: .silent)
+                    let cache = SessionCache(
+                        store: store, time: clock.time, timeout: .seconds(60), logger: .silent)
                     let flatpeak = FlatpeakClient.scripted(upstream)
                     let node = Sessions(
-                        flatpeak: flatpeak, ledger: ledger,
-                        reads: LocationReads(flatpeak: flatpeak, ledger: ledger, now: { clock.wall }),
+                        flatpeak: flatpeak, cache: cache,
+                        reads: LocationReads(flatpeak: flatpeak, cache: cache, now: { clock.wall }),
                         settings: MintRequestTests.settings, now: { clock.wall }, time: clock.time,
                         randomBytes: countingBytes(), logger: .silent)
-                    await node.lookAfterThoseDue()
+                    await node.pollDueSessions()
                 }
             }
         }
@@ -388,15 +388,15 @@ import Testing
         upstream.on("claim", .json("{}", status: 404))
         upstream.on("status", .json("{}", status: 500))
         let before = (claims: upstream.requests("claim").count, looks: upstream.requests("status").count)
-        await sessions.lookAfterThoseDue()
+        await sessions.pollDueSessions()
         await sessions.finish()
         let failed = upstream.requests("status").count
         #expect(failed > before.looks)
-        await sessions.lookAfterThoseDue()
+        await sessions.pollDueSessions()
         #expect(upstream.requests("status").count == failed)
         clock.advance(by: 3600)
         upstream.on("status", .json(#"{"tariff_status":{"commodity_import":{"status":"CONNECTED"}}}"#))
-        await sessions.lookAfterThoseDue()
+        await sessions.pollDueSessions()
         #expect(upstream.requests("claim").count == before.claims, "a dead token is not claimed")
         #expect(try await state(session) == .connected)
     }
@@ -414,7 +414,7 @@ import Testing
 
     @Test func `whoever waits for a session hears of a change`() async throws {
         let session = try await mint()
-        let waited = try await wait(for: session, at: ledger) { try await relay(session, answered: "provider_select") }
+        let waited = try await wait(for: session, at: cache) { try await relay(session, answered: "provider_select") }
         #expect(waited < .seconds(30))
         let took = await ContinuousClock().measure { await sessions.change(of: session.id, upTo: .milliseconds(20)) }
         #expect(took >= .milliseconds(20))
@@ -423,8 +423,8 @@ import Testing
     @Test func `and of a step of a session that memory has lost, once the store was asked`() async throws {
         let session = try await mint()
         let clock = clock
-        let other = SessionLedger(
-            store: store, now: { clock.wall }, time: clock.time, patience: .seconds(60), logger: .silent)
+        let other = SessionCache(
+            store: store, now: { clock.wall }, time: clock.time, timeout: .seconds(60), logger: .silent)
         let work = Task { await other.run() }
         let waited = try await wait(for: session, at: other) {
             var facts = SessionFacts()
@@ -438,10 +438,10 @@ import Testing
 
     /// How long somebody waits who would do so for a minute, while `happen` happens.
     private func wait(
-        for session: ConnectSession, at ledger: SessionLedger, while happen: () async throws -> Void
+        for session: ConnectSession, at cache: SessionCache, while happen: () async throws -> Void
     ) async throws -> Duration {
-        let waiter = Task { await ledger.change(of: session.id, upTo: .seconds(60)) }
-        while !ledger.isListening(to: session.id) { await Task.yield() }
+        let waiter = Task { await cache.change(of: session.id, upTo: .seconds(60)) }
+        while !cache.isWaiting(for: session.id) { await Task.yield() }
         let began = ContinuousClock.now
         try await happen()
         await waiter.value
@@ -460,7 +460,7 @@ private struct StuckStore: SessionStore {
     func publishTimedChanges(at now: Date, limit: Int) async throws(BFFError) -> Int { try await hang() }
     func session(_ id: SessionID) async throws(BFFError) -> ConnectSession? { try await hang() }
     func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? { try await hang() }
-    func takeDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
+    func leaseDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
         try await hang()
     }
     func begin(

@@ -105,10 +105,10 @@ import Testing
         let url = try await PostgresServer.shared.newDatabase()
         let here = try PostgresStore.connected(to: url), there = try PostgresStore.connected(to: url)
         try await kept(here, 1, 2)
-        let (news, heard) = AsyncStream<StoreNews>.makeStream()
+        let (news, heard) = AsyncStream<StoreChange>.makeStream()
         let listening = Task { await there.watch { heard.yield($0) } }
         var next = news.makeAsyncIterator()
-        #expect(await next.next() == .listening)
+        #expect(await next.next() == .subscribed)
         var session = try session(1)
         session.facts.relayed = true
         _ = try await there.save([SessionWrite(session, isNew: false)], at: start)
@@ -127,8 +127,8 @@ import Testing
             WHERE datname = current_database() AND (query LIKE 'LISTEN%' OR query = 'SELECT 1')
             """,
             of: url)
-        #expect(await next.next() == .deaf)
-        #expect(await next.next() == .listening)
+        #expect(await next.next() == .unsubscribed)
+        #expect(await next.next() == .subscribed)
         listening.cancel()
         await listening.value
     }

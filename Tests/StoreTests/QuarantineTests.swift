@@ -141,10 +141,10 @@ import Testing
         _ = try await store.save(all.map { SessionWrite($0, isNew: true) }, at: start)
         guard try await inflict(damage, on: "session", all[1].id.text, engine, database) else { return }
 
-        let due = try await store.takeDue(at: start + 60, limit: 9, until: start + 180)
+        let due = try await store.leaseDue(at: start + 60, limit: 9, until: start + 180)
         #expect(Set(due.map(\.id)).isSuperset(of: good))
-        #expect(try await store.takeDue(at: start + 170, limit: 9, until: start + 290).isEmpty)
-        let again = try await store.takeDue(at: start + 180, limit: 9, until: start + 300)
+        #expect(try await store.leaseDue(at: start + 170, limit: 9, until: start + 290).isEmpty)
+        let again = try await store.leaseDue(at: start + 180, limit: 9, until: start + 300)
         #expect(Set(again.map(\.id)).isSuperset(of: good))
         #expect(again.count == due.count)
 

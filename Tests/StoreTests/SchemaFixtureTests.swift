@@ -70,7 +70,7 @@ import Testing
         let held = try await store.begin(
             IdempotentMint(body: [2], startedAt: start, owner: "x"), as: key, of: alice, at: start)
         #expect(held?.body == [1] && held?.answer?.session == ids[0])
-        #expect(try await store.takeDue(at: start + 70, limit: 9, until: start + 90).map(\.id) == [ids[0]])
+        #expect(try await store.leaseDue(at: start + 70, limit: 9, until: start + 90).map(\.id) == [ids[0]])
 
         if steps.contains(where: { $0.contains("events") }) {
             let event = try #require(try await store.take(dueAt: start + 60, leasedUntil: start + 90, limit: 9).first)

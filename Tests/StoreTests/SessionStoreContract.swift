@@ -194,7 +194,7 @@ import Testing
         unseen.facts = SessionFacts()
         _ = try await store.save([late, early, unseen, ended].map { SessionWrite($0, isNew: true) }, at: start)
         let take = { (moment: TimeInterval, limit: Int) in
-            try await store.takeDue(at: start + moment, limit: limit, until: start + moment).map(\.id)
+            try await store.leaseDue(at: start + moment, limit: limit, until: start + moment).map(\.id)
         }
         #expect(try await take(69, 9).isEmpty)
         #expect(try await take(70, 9) == [early.id])
@@ -215,7 +215,7 @@ import Testing
         }
         _ = try await store.save(sessions.map { SessionWrite($0, isNew: true) }, at: start)
         let take = { @Sendable [start] (moment: TimeInterval, limit: Int) async throws in
-            try await store.takeDue(at: start + moment, limit: limit, until: start + moment + 120).map(\.id)
+            try await store.leaseDue(at: start + moment, limit: limit, until: start + moment + 120).map(\.id)
         }
         let taken = try await withThrowingTaskGroup(of: [SessionID].self) { group in
             for _ in 0..<8 { group.addTask { try await take(60, 4) } }

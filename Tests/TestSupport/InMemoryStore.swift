@@ -105,10 +105,10 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
         try with { $0.sessions.values.first { $0.connectToken == token } }
     }
 
-    package func takeDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
+    package func leaseDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
         try with { state in
             let free = state.sessions.values.filter { state.taken[$0.id].map { $0 <= moment } ?? true }
-            let due = free.compactMap { session in session.nextLook.map { (session, $0) } }
+            let due = free.compactMap { session in session.nextPoll.map { (session, $0) } }
                 .filter { $0.1 <= moment }.sorted { $0.1 < $1.1 }.prefix(limit).map(\.0)
             for session in due { state.taken[session.id] = end }
             return due

@@ -87,11 +87,11 @@ final class Station: Sendable {
         alice = try #require(Subject("alice"))
         location = try #require(LocationID("loc_1"))
         let flatpeak = FlatpeakClient.scripted(upstream, clock: clock)
-        let ledger = SessionLedger(store: store, time: clock.time, patience: .seconds(60), logger: .silent)
+        let cache = SessionCache(store: store, time: clock.time, timeout: .seconds(60), logger: .silent)
         let wall: @Sendable () -> Date = { [clock] in clock.wall }
-        reads = LocationReads(flatpeak: flatpeak, ledger: ledger, time: clock.time, now: wall)
+        reads = LocationReads(flatpeak: flatpeak, cache: cache, time: clock.time, now: wall)
         sessions = Sessions(
-            flatpeak: flatpeak, ledger: ledger, reads: reads,
+            flatpeak: flatpeak, cache: cache, reads: reads,
             settings: .init(
                 callbackURL: "https://bff.test/v1/connect/callback",
                 apps: [.init(name: "web", url: "https://web.test")],

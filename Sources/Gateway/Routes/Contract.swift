@@ -6,21 +6,21 @@ package import Webhooks
 extension Route {
     /// Every route that `openapi.yaml` describes.
     package static func contract(
-        sessions: Sessions, ledger: SessionLedger, reads: LocationReads, flatpeak: FlatpeakClient,
+        sessions: Sessions, cache: SessionCache, reads: LocationReads, flatpeak: FlatpeakClient,
         webhooks: Webhooks, now: @escaping @Sendable () -> Date, isReady: @escaping @Sendable () -> Bool = { true }
     ) -> [Route] {
         [
             mint(sessions), session(sessions, now: now), sessionEvents(sessions, now: now), callback(sessions),
             locations(sessions), forgetLocation(sessions), locationStatus(reads), prices(reads), tariffs(reads),
             delivery(webhooks), document,
-        ] + relay + probes(flatpeak: flatpeak, ledger: ledger, isReady: isReady)
+        ] + relay + probes(flatpeak: flatpeak, cache: cache, isReady: isReady)
     }
 
     /// `GET /livez` and `GET /readyz`.
     /// - Parameter isReady: Whether the rest of the process may be sent requests.
     package static func probes(
-        flatpeak: FlatpeakClient, ledger: SessionLedger, isReady: @escaping @Sendable () -> Bool
+        flatpeak: FlatpeakClient, cache: SessionCache, isReady: @escaping @Sendable () -> Bool
     ) -> [Route] {
-        probes(isReady: { flatpeak.isReady && isReady() }, storeDebt: { ledger.debt })
+        probes(isReady: { flatpeak.isReady && isReady() }, storeStatus: { cache.status })
     }
 }

@@ -9,11 +9,11 @@ extension Route {
     /// - Parameters:
     ///   - isReady: About this process, not about Flatpeak's health: a process that leaves the pool because Flatpeak
     ///     is down helps nobody.
-    ///   - storeDebt: What the store has still to be told, and whether it takes it. A process whose store is away
+    ///   - storeStatus: Sessions not yet persisted, and whether the store takes them. A process whose store is away
     ///     serves what it can and says so.
     static func probes(
         isReady: @escaping @Sendable () -> Bool,
-        storeDebt: @escaping @Sendable () -> (owed: Int, isHealthy: Bool)
+        storeStatus: @escaping @Sendable () -> (pendingWrites: Int, isHealthy: Bool)
     ) -> [Route] {
         let isFine = Reply(.ok, contentType: "text/plain; charset=utf-8", body: Array("ok\n".utf8))
         return [
@@ -22,9 +22,9 @@ extension Route {
                 .get, "/readyz", .open,
                 .anyone { (_) throws(BFFError) in
                     guard isReady() else { throw .notReady }
-                    let debt = storeDebt()
-                    if debt.isHealthy { return isFine }
-                    let text = "ok, but the store takes no writes; \(debt.owed) sessions wait to be written\n"
+                    let store = storeStatus()
+                    if store.isHealthy { return isFine }
+                    let text = "ok, but the store takes no writes; \(store.pendingWrites) sessions wait to be written\n"
                     return Reply(.ok, contentType: "text/plain; charset=utf-8", body: Array(text.utf8))
                 }),
         ]

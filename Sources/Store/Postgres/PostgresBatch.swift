@@ -94,7 +94,7 @@ struct PostgresBatch {
             .text(columns.type), .text(columns.mintedLocation), .text(columns.mintedAction), .text(columns.returnURL),
             .bool(columns.liveMode), .double(columns.createdAt), .double(columns.expiresAt), .text(columns.facts),
             .bytes(SessionColumns.digest(change.session.connectToken)),
-            .double(change.session.nextLook?.timeIntervalSince1970), .text(change.cursor.state?.rawValue),
+            .double(change.session.nextPoll?.timeIntervalSince1970), .text(change.cursor.state?.rawValue),
             .int(change.cursor.sequence), .double(change.changesAt?.timeIntervalSince1970))
     }
 
@@ -104,7 +104,7 @@ struct PostgresBatch {
             """
             UPDATE session SET facts = $1, next_look_at = $2, told_state = $3, sequence = $4, changes_at = $5\(lease)
             WHERE id = $6
-            """, .text(try change.session.facts.json), .double(change.session.nextLook?.timeIntervalSince1970),
+            """, .text(try change.session.facts.json), .double(change.session.nextPoll?.timeIntervalSince1970),
             .text(change.cursor.state?.rawValue), .int(change.cursor.sequence),
             .double(change.changesAt?.timeIntervalSince1970), .text(change.session.id.text))
     }

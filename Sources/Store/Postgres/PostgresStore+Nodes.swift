@@ -10,21 +10,21 @@ extension PostgresStore {
         PostgresStatement("SELECT pg_notify('\(channel)', $1)", .text("\(node) \(ids)"))
     }
 
-    package func watch(_ heard: @escaping @Sendable (StoreNews) -> Void) async {
+    package func watch(_ notify: @escaping @Sendable (StoreChange) -> Void) async {
         var pause = Self.shortestPause
         while !Task.isCancelled {
             let began = ContinuousClock.now
             do throws(PostgresError) {
                 try await seal()
                 try await probed { [listener, node] (probe) throws(PostgresError) in
-                    try await listener.listen(probe, begun: { heard(.listening) }) { payload in
+                    try await listener.listen(probe, begun: { notify(.subscribed) }) { payload in
                         let parts = payload.split(separator: " ", maxSplits: 1)
                         guard parts.count == 2, parts[0] != node else { return }
-                        heard(.changed(parts[1].split(separator: ",").compactMap { SessionID($0) }))
+                        notify(.changed(parts[1].split(separator: ",").compactMap { SessionID($0) }))
                     }
                 }
             } catch {
-                heard(.deaf)
+                notify(.unsubscribed)
                 _ = failed(error)
             }
             // One that was up for a while is tried again at once.

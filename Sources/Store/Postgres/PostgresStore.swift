@@ -176,7 +176,7 @@ package final class PostgresStore: SessionStore {
         ).first
     }
 
-    package func takeDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
+    package func leaseDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
         let due = try await ask { [self] (link) throws(PostgresError) in
             let rows = try link.run([
                 PostgresStatement(
@@ -194,7 +194,7 @@ package final class PostgresStore: SessionStore {
             if !unreadable.isEmpty { _ = try link.run(unreadable.map { Self.setAside($0, "taken_until", until: end) }) }
             return sessions
         }
-        return due.sorted { ($0.nextLook ?? .distantFuture) < ($1.nextLook ?? .distantFuture) }
+        return due.sorted { ($0.nextPoll ?? .distantFuture) < ($1.nextPoll ?? .distantFuture) }
     }
 
     /// Takes a row out of the line for ``Quarantine/pause``.

@@ -214,7 +214,7 @@ package final class SQLiteStore: SessionStore {
         }
     }
 
-    package func takeDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
+    package func leaseDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
         let isDue = "WHERE next_look_at <= ?1 AND (taken_until IS NULL OR taken_until <= ?1)"
         let now = moment.timeIntervalSince1970
         // Nearly always nobody is due, and who only reads waits for no writer.

@@ -142,7 +142,7 @@ enum SessionRow {
             columns.id, columns.subject, Data(SessionColumns.digest(change.session.connectToken)),
             Data(columns.token), columns.direction, columns.type, columns.mintedLocation, columns.mintedAction,
             columns.returnURL, columns.liveMode, columns.createdAt, columns.expiresAt, columns.facts,
-            change.session.nextLook?.timeIntervalSince1970, change.cursor.state?.rawValue, change.cursor.sequence,
+            change.session.nextPoll?.timeIntervalSince1970, change.cursor.state?.rawValue, change.cursor.sequence,
             change.changesAt?.timeIntervalSince1970,
         ])
     }
@@ -155,7 +155,7 @@ enum SessionRow {
                 WHERE id = ?
                 """
         ).execute(arguments: [
-            try change.session.facts.json, change.session.nextLook?.timeIntervalSince1970,
+            try change.session.facts.json, change.session.nextPoll?.timeIntervalSince1970,
             change.cursor.state?.rawValue, change.cursor.sequence, change.changesAt?.timeIntervalSince1970,
             change.session.id.text,
         ])

@@ -21,7 +21,7 @@ extension ConnectSession {
     /// When Flatpeak is to be asked about the session on nobody's behalf; nil when nothing more can come of asking.
     ///
     /// A customer may have closed the app before the callback, and a provider may take two days. Waits double: each is as long as all before it together, from a minute to an hour.
-    package var nextLook: Date? {
+    package var nextPoll: Date? {
         // A customer who never came cannot have connected anything.
         guard facts.relayed || facts.leftAt != nil else { return nil }
         let seen = lastSeen

@@ -6,7 +6,7 @@ import Testing
 @testable import Sessions
 
 /// When Flatpeak is asked about a session that nobody asks about.
-@Suite struct NextLookTests {
+@Suite struct NextPollTests {
     static let start = OutcomeTests.start
 
     /// The moments of all looks, in seconds after the mint, when each look learns what `answer` says.
@@ -15,7 +15,7 @@ import Testing
     ) rethrows -> [Double] {
         var session = session
         var looks: [Double] = []
-        while let next = session.nextLook, looks.count < 1000 {
+        while let next = session.nextPoll, looks.count < 1000 {
             let seconds = next.timeIntervalSince(Self.start)
             looks.append(seconds)
             var facts = try answer(seconds)
@@ -40,7 +40,7 @@ import Testing
     }
 
     @Test func `a session in which nothing happened is not asked about`() throws {
-        #expect(try OutcomeTests.session().nextLook == nil)
+        #expect(try OutcomeTests.session().nextPoll == nil)
     }
 
     @Test func `a customer who vanished is looked for at a falling rate, and a last time before the token ends`() throws
@@ -80,10 +80,10 @@ import Testing
         session.facts.merge(try OutcomeTests.facts(.stay, minute: 0))
         session.facts.merge(try located(30, .error))
         session.facts.askedAt = Self.start + 30
-        #expect(session.nextLook == Self.start + 90)
+        #expect(session.nextPoll == Self.start + 90)
         session.facts.merge(try OutcomeTests.facts(.leave, minute: 0))
         session.facts.leftAt = Self.start + 20
-        #expect(session.nextLook == nil)
+        #expect(session.nextPoll == nil)
     }
 
     @Test func `a token of a minute is asked about in time`() throws {

@@ -1,0 +1,374 @@
+import Core
+package import Flatpeak
+package import FoundationEssentials
+package import Logging
+import Metrics
+import Resilience
+import Synchronization
+
+/// The write-behind cache of sessions, in front of a store that may be slow or away: the driver of
+/// ``SessionCacheState``.
+///
+/// Reads come from memory where they can. Writes are queued and flushed together, so that a relayed call waits for none,
+/// a mint for its own a moment, and what a failing store missed is written when it is back.
+package final class SessionCache: Sendable {
+    /// Sessions in one write.
+    private static let batch = 500
+    private static let shortestPause = Duration.milliseconds(100)
+    private static let longestPause = Duration.seconds(2)
+    private static let lastEffort = Duration.seconds(5)
+
+    private struct State {
+        var sessions: SessionCacheState
+        /// Callers of ``SessionCache/change(of:upTo:)``.
+        var waiting: [SessionID: [Int: AsyncStream<Void>.Continuation]] = [:]
+        var number = 0
+        /// Whether the store took the last write.
+        var isHealthy = true
+
+        /// Resumes callers that wait for a session.
+        func wake(_ id: SessionID) { waiting[id]?.values.forEach { $0.yield() } }
+    }
+
+    /// What the store has, and the cache's generation before it was read.
+    private struct Reading {
+        let session: ConnectSession?
+        let readGeneration: Int
+    }
+
+    private let store: any SessionStore
+    private let now: @Sendable () -> Date
+    private let time: UpstreamTime
+    private let timeout: Duration
+    private let logger: Logger
+    private let state: Mutex<State>
+    private let work: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
+    /// A crowd that asks for one session asks the store once.
+    private let tokenReads = SingleFlight<ConnectToken, Result<Reading, BFFError>>()
+    private let sessionReads = SingleFlight<SessionID, Result<Reading, BFFError>>()
+    private let flushes = SingleFlight<Int, FlushResult>()
+    /// An outage is logged once a minute.
+    private let alarm = Mutex(OncePer(.seconds(60)))
+
+    /// - Parameters:
+    ///   - now: The wall clock, by which the store publishes states.
+    ///   - timeout: How long a caller waits for the store.
+    ///   - capacity: Sessions that are cached, and that may be dirty.
+    package init(
+        store: any SessionStore, now: @escaping @Sendable () -> Date = { Date() }, time: UpstreamTime = .real,
+        timeout: Duration = .milliseconds(250), logger: Logger, capacity: Int = 100_000
+    ) {
+        self.store = store
+        self.now = now
+        self.time = time
+        self.timeout = timeout
+        self.logger = logger
+        state = Mutex(State(sessions: SessionCacheState(capacity: capacity)))
+        work = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Sessions with changes not yet persisted, and whether the store took the last write.
+    package var status: (pendingWrites: Int, isHealthy: Bool) {
+        state.withLock { ($0.sessions.pendingCount, $0.isHealthy) }
+    }
+
+    /// Counts the cached sessions by state; a few at a time, so that no relayed call waits for all.
+    func stateCounts(at moment: Date) -> [SessionState: Int] {
+        var counts: [SessionState: Int] = [:]
+        var ids = state.withLock { $0.sessions.ids }[...]
+        while !ids.isEmpty {
+            let some = ids.prefix(256)
+            ids = ids.dropFirst(some.count)
+            let states = state.withLock { state in
+                some.compactMap { state.sessions.peek($0)?.outcome(at: moment).state }
+            }
+            for state in states { counts[state, default: 0] += 1 }
+        }
+        return counts
+    }
+
+    // MARK: - Reads
+
+    /// Applies `body` to a cached session, without waiting; nil when it is not cached or not current.
+    func inspect<Value: Sendable>(
+        _ token: ConnectToken, _ body: (_ session: inout ConnectSession, _ handle: CacheHandle?) -> Value
+    ) -> Value? {
+        state.withLock { $0.sessions.inspect(token, body) }
+    }
+
+    /// The session of a token, from memory or from the store; from memory alone when the store is away.
+    func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? {
+        let cached = state.withLock { $0.sessions.session(token: token) }
+        if let cached, cached.isCurrent { return cached.session }
+        let found: Reading
+        do throws(BFFError) {
+            found = try await bounded { [self] in
+                await tokenReads.value(for: token) { [self] in
+                    await read { (store) throws(BFFError) in try await store.session(token: token) }
+                }
+            }
+        } catch {
+            guard let cached else { throw error }
+            return cached.session
+        }
+        if let session = found.session { return refresh(session, readGeneration: found.readGeneration) }
+        if let cached { state.withLock { $0.sessions.drop(cached.session.id) } }
+        return nil
+    }
+
+    /// A session as the store has it, with what is not persisted yet; from memory when the store is away.
+    func session(_ id: SessionID) async throws(BFFError) -> ConnectSession? {
+        let found: Reading
+        let wasNew = state.withLock { $0.sessions.isNew(id) }
+        do throws(BFFError) {
+            found = try await bounded { [self] in
+                await sessionReads.value(for: id) { [self] in
+                    await read { (store) throws(BFFError) in try await store.session(id) }
+                }
+            }
+        } catch {
+            guard let session = state.withLock({ $0.sessions.session(id) }) else { throw error }
+            return session
+        }
+        guard let session = found.session else {
+            return state.withLock { state in
+                // Removed by another process, unless it was so new that it was not written yet.
+                if !wasNew { state.sessions.drop(id) }
+                return state.sessions.session(id)
+            }
+        }
+        return refresh(session, readGeneration: found.readGeneration)
+    }
+
+    private func read(
+        _ read: (any SessionStore) async throws(BFFError) -> ConnectSession?
+    ) async -> Result<Reading, BFFError> {
+        let readGeneration = generation
+        return await Self.result { () throws(BFFError) in
+            Reading(session: try await read(store), readGeneration: readGeneration)
+        }
+    }
+
+    /// The cache's generation; what the store is asked for afterwards is at least as new.
+    var generation: Int { state.withLock { $0.sessions.generation } }
+
+    /// Whether the location is the subject's, or a pending write makes it so.
+    func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool {
+        if state.withLock({ $0.sessions.hasPendingBinding(subject, location) }) { return true }
+        return try await ask { store throws(BFFError) in try await store.owns(subject, location) }
+    }
+
+    /// Asks the store something else, and waits no longer for it than for anything.
+    func ask<Value: Sendable>(
+        _ question: @escaping @Sendable (any SessionStore) async throws(BFFError) -> Value
+    ) async throws(BFFError) -> Value {
+        let flight = SingleFlight<Int, Result<Value, BFFError>>()
+        return try await bounded { [store] in
+            await flight.value(for: 0) { await Self.result { () throws(BFFError) in try await question(store) } }
+        }
+    }
+
+    /// Whether a read may make us ask Flatpeak about a session again.
+    func shouldPoll(_ id: SessionID, at now: Date, interval: TimeInterval) -> Bool {
+        state.withLock { $0.sessions.shouldPoll(id, at: now, interval: interval) }
+    }
+
+    /// Merges what the store has of a session.
+    /// - Parameter readGeneration: What ``generation`` was before the read.
+    func refresh(_ session: ConnectSession, readGeneration: Int) -> ConnectSession {
+        let (merged, isDirty) = state.withLock { state in
+            (state.sessions.refresh(session, readGeneration: readGeneration), state.sessions.pendingCount > 0)
+        }
+        if isDirty { work.continuation.yield() }
+        return merged
+    }
+
+    private static func result<Value>(
+        _ work: () async throws(BFFError) -> Value
+    ) async -> Result<Value, BFFError> {
+        do throws(BFFError) { return .success(try await work()) } catch { return .failure(error) }
+    }
+
+    /// Waits for `read` until the timeout; the read itself goes on, and belongs to its flight.
+    private func bounded<Value: Sendable>(
+        _ read: @escaping @Sendable () async -> Result<Value, BFFError>?
+    ) async throws(BFFError) -> Value {
+        let result: Result<Value, BFFError>?
+        do {
+            result = try await withDeadline(timeout, clock: ContinuousClock()) { await read() }
+        } catch {
+            Counter(label: "connect_bff_store_reads_late_total").increment()
+            throw .storeUnavailable
+        }
+        guard let result else { throw .clientClosed }
+        return try result.get()
+    }
+
+    // MARK: - Writes
+
+    /// Keeps a new session, and waits a moment for the store to have it.
+    /// - Throws: `storeUnavailable` when so many sessions are dirty that nothing more fits.
+    func add(_ session: ConnectSession, key: MintKey?) async throws(BFFError) {
+        let version = state.withLock { state in
+            state.sessions.isFull ? nil : state.sessions.add(session, key: key)
+        }
+        guard let version else { throw .storeUnavailable }
+        await waitUntilSaved(session.id, version)
+    }
+
+    /// Merges facts, which are flushed soon; never waits.
+    /// - Parameter handle: See ``SessionCacheState/note(_:of:at:)``.
+    func note(_ facts: SessionFacts, of token: ConnectToken, at handle: CacheHandle? = nil) {
+        let isDirty = state.withLock { state in
+            // Nearly always there are none, and a look-up takes its time.
+            if !state.waiting.isEmpty, let id = state.sessions.id(of: token) { state.wake(id) }
+            return state.sessions.note(facts, of: token, at: handle)
+        }
+        if isDirty { work.continuation.yield() }
+    }
+
+    /// Merges facts and waits a moment for the store to have them.
+    /// - Returns: The session as it is cached now; nil when there is no such session.
+    func merge(_ facts: SessionFacts, into session: ConnectSession) async -> ConnectSession? {
+        note(facts, of: session.connectToken)
+        let (merged, version) = state.withLock { state in
+            (state.sessions.session(session.id), state.sessions.pendingVersion(of: session.id))
+        }
+        if let version { await waitUntilSaved(session.id, version) }
+        return merged
+    }
+
+    /// Whether all that is known of a session is persisted, after a moment's wait where it was not.
+    func isPersisted(_ id: SessionID) async -> Bool {
+        guard let version = state.withLock({ $0.sessions.pendingVersion(of: id) }) else { return true }
+        await waitUntilSaved(id, version)
+        return state.withLock { $0.sessions.isSaved(id, version: version) }
+    }
+
+    /// Waits until a version is persisted, or until the timeout: then it is written later.
+    private func waitUntilSaved(_ id: SessionID, _ version: Int) async {
+        let isSaved = try? await withDeadline(timeout, clock: ContinuousClock()) { [self] in
+            while state.withLock({ !$0.sessions.isSaved(id, version: version) }) {
+                // One that was under way before may have left this one out; the next has it.
+                guard await flushOnce() != .failed else { return false }
+            }
+            return true
+        }
+        guard isSaved != true else { return }
+        Counter(label: "connect_bff_store_writes_late_total").increment()
+        work.continuation.yield()
+    }
+
+    // MARK: - Listeners
+
+    /// Waits for anything new about a session.
+    func change(of id: SessionID, upTo limit: Duration) async {
+        let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let number = state.withLock { state in
+            state.number += 1
+            state.waiting[id, default: [:]][state.number] = continuation
+            return state.number
+        }
+        defer {
+            state.withLock { state in
+                state.waiting[id]?[number] = nil
+                if state.waiting[id]?.isEmpty == true { state.waiting[id] = nil }
+            }
+        }
+        _ = try? await withDeadline(limit, clock: ContinuousClock()) { for await _ in stream { break } }
+    }
+
+    /// Whether a caller waits in ``change(of:upTo:)``.
+    func isWaiting(for id: SessionID) -> Bool {
+        state.withLock { $0.waiting[id] != nil }
+    }
+
+    /// Invalidates what other processes change, until cancelled.
+    func watch() async {
+        await store.watch { [self] change in
+            state.withLock { state in
+                switch change {
+                case .changed(let ids):
+                    state.sessions.changed(ids)
+                    for id in ids { state.wake(id) }
+                case .subscribed:
+                    state.sessions.subscriptionChanged(isActive: true)
+                    // They may have missed what they wait for.
+                    for id in state.waiting.keys { state.wake(id) }
+                case .unsubscribed: state.sessions.subscriptionChanged(isActive: false)
+                }
+            }
+        }
+    }
+
+    // MARK: - Flushing
+
+    /// Flushes pending writes, until cancelled.
+    func run() async {
+        var pause = Self.shortestPause
+        for await _ in work.stream {
+            while await flushOnce() == .failed, (try? await time.sleep(pause)) != nil {
+                pause = min(Self.longestPause, pause * 2)
+            }
+            pause = Self.shortestPause
+        }
+    }
+
+    /// Flushes what is still pending, when everything else has ended.
+    func finish() async {
+        _ = try? await withDeadline(Self.lastEffort, clock: ContinuousClock()) { [self] in
+            while await flushOnce() == .some {}
+        }
+    }
+
+    /// One write at a time: changes that come meanwhile are in the next one together.
+    private func flushOnce() async -> FlushResult {
+        await flushes.value(for: 0) { [self] in await flush() } ?? .failed
+    }
+
+    private enum FlushResult { case nothing, some, failed }
+
+    /// Flushes one batch.
+    private func flush() async -> FlushResult {
+        let (batch, orphans) = state.withLock {
+            ($0.sessions.takeDirty(Self.batch), Array($0.sessions.orphanedFacts.keys))
+        }
+        guard !batch.isEmpty || !orphans.isEmpty else { return .nothing }
+        do throws(BFFError) {
+            let saved = try await batch.isEmpty ? SavedSessions() : store.save(batch.map(\.write), at: now())
+            state.withLock { state in
+                state.isHealthy = true
+                state.sessions.refused(batch.filter { saved.refused.contains($0.id) })
+                state.sessions.saved(batch.filter { !saved.refused.contains($0.id) }, as: saved.kept)
+            }
+        } catch {
+            state.withLock { $0.sessions.notSaved(batch) }
+            failed()
+            return .failed
+        }
+        do throws(BFFError) {
+            for token in orphans {
+                let readGeneration = generation
+                if let session = try await store.session(token: token) {
+                    _ = refresh(session, readGeneration: readGeneration)
+                    state.withLock { $0.wake(session.id) }
+                } else {
+                    state.withLock { $0.sessions.dropOrphan(token) }
+                }
+            }
+        } catch {
+            failed()
+            return .failed
+        }
+        return status.pendingWrites > 0 ? .some : .nothing
+    }
+
+    private func failed() {
+        state.withLock { $0.isHealthy = false }
+        Counter(label: "connect_bff_store_write_failures_total").increment()
+        logger.log(
+            level: alarm.withLock { $0.isDue(at: time.now()) } ? .error : .debug,
+            "the store does not take writes; they are kept and tried again",
+            metadata: ["bff.pending": "\(status.pendingWrites)"])
+    }
+}

@@ -1,0 +1,352 @@
+import Core
+import FoundationEssentials
+
+/// Where the cache has a session; it may be somewhere else by the time that it is used, and is looked up again then.
+package struct CacheHandle: Sendable {
+    fileprivate let index: Int
+}
+
+/// The state of the write-behind cache: which sessions are known, how fresh each is, and what is not persisted yet.
+///
+/// Pure: the driver is ``SessionCache``. Memory is bounded by two segments: when the young one is full, the old one is
+/// dropped except for dirty sessions, so that recently used ones stay.
+struct SessionCacheState {
+    private struct Entry {
+        /// Persisted with the first write.
+        var key: MintKey?
+        // From here to the end of its facts stands what a relayed call reads.
+        /// The generation of the last read of the store, and that of the last change by another process.
+        var readGeneration = 0
+        var changedGeneration = 0
+        /// Grows with each change that is to be persisted.
+        var version = 0
+        var savedVersion = 0
+        var session: ConnectSession
+        /// The facts in the store; nil before the first write.
+        var persisted: SessionFacts?
+        /// When a read last made us ask Flatpeak; nil once something new happened in the session.
+        var polledAt: Date?
+
+        var isDirty: Bool { savedVersion < version }
+
+        /// Whether the store need not be read: no other process knows the session, or none has changed it since.
+        /// - Parameter required: The generation that a read must have at least.
+        // Inlined, since what is called is handed a copy; for the same reason `persisted` is looked at last, and not compared.
+        @inline(__always) func isCurrent(since required: Int) -> Bool {
+            if readGeneration >= max(changedGeneration, required) { return true }
+            if case nil = persisted { return true }
+            return false
+        }
+
+        /// Applies `body` to the session; nil when the store has to be read first.
+        ///
+        /// Mutating, since a copy of all this would cost a relayed call more than `body`.
+        mutating func inspect<Value>(since required: Int, _ body: (inout ConnectSession) -> Value) -> Value? {
+            isCurrent(since: required) ? body(&session) : nil
+        }
+
+        /// Merges facts.
+        /// - Returns: Whether the session is to be queued, and whether it is dirty.
+        mutating func note(_ facts: SessionFacts) -> (isNewlyDirty: Bool, isDirty: Bool) {
+            session.facts.merge(facts)
+            if facts.relayed || facts.leftAt != nil { polledAt = nil }
+            return (markDirty(), isDirty)
+        }
+
+        /// Marks what the store does not have yet.
+        /// - Returns: Whether the session is to be queued. While a write of it is in flight, the end of that queues it.
+        mutating func markDirty() -> Bool {
+            guard persisted.map({ session.facts.areNews(since: $0) }) ?? true else { return false }
+            defer { version += 1 }
+            return !isDirty
+        }
+    }
+
+    /// Sessions, found by their id and by their token.
+    private struct Segment {
+        /// Side by side: a dictionary's elements are changed by way of a copy, and every relayed call comes by here.
+        var entries: ContiguousArray<Entry> = []
+        private var ids: [SessionID: Int] = [:]
+        private var tokens: [ConnectToken: Int] = [:]
+
+        subscript(id: SessionID) -> Entry? { index(of: id).map { entries[$0] } }
+
+        /// Where an entry is, until one is removed.
+        func index(of id: SessionID) -> Int? { ids[id] }
+        func index(of token: ConnectToken) -> Int? { tokens[token] }
+
+        func has(_ token: ConnectToken, at handle: CacheHandle) -> Bool {
+            handle.index < entries.count && entries[handle.index].session.connectToken == token
+        }
+
+        /// Adds an entry, or replaces that of the same session.
+        /// - Returns: Where it is.
+        mutating func put(_ entry: Entry) -> Int {
+            let index = ids[entry.session.id] ?? entries.count
+            if index == entries.count { entries.append(entry) } else { entries[index] = entry }
+            ids[entry.session.id] = index
+            tokens[entry.session.connectToken] = index
+            return index
+        }
+
+        mutating func remove(_ id: SessionID) {
+            guard let index = ids.removeValue(forKey: id) else { return }
+            let token = entries[index].session.connectToken
+            if tokens[token] == index { tokens[token] = nil }
+            // The last one moves into the gap.
+            let last = entries.removeLast()
+            guard index < entries.count else { return }
+            entries[index] = last
+            ids[last.session.id] = index
+            tokens[last.session.connectToken] = index
+        }
+    }
+
+    private var young = Segment()
+    private var old = Segment()
+    private let capacity: Int
+    /// Dirty sessions, in the order in which they became dirty.
+    private var dirty: [SessionID] = []
+    /// Sessions of the write in flight.
+    private var inFlight: [SessionID] = []
+    /// Facts about sessions that are not cached; the rest of each has to be read from the store.
+    private(set) var orphanedFacts: [ConnectToken: SessionFacts] = [:]
+    /// Grows with each notification of another process.
+    private(set) var generation = 0
+    /// The generation in which anything may have been changed.
+    private var allChangedGeneration = 0
+    /// Whether changes by other processes may be missed.
+    private var mayMissChanges = false
+
+    /// - Parameter capacity: Sessions that are cached, as far as no more are dirty.
+    init(capacity: Int) {
+        self.capacity = capacity
+    }
+
+    var pendingCount: Int { dirty.count }
+    var count: Int { ids.count }
+    /// More sessions are dirty than may be cached; no new one is taken.
+    var isFull: Bool { dirty.count >= capacity }
+
+    // MARK: - Changes by other processes
+
+    /// Invalidates sessions that other processes changed.
+    mutating func changed(_ ids: [SessionID]) {
+        generation += 1
+        for id in ids {
+            if let index = young.index(of: id) { young.entries[index].changedGeneration = generation }
+            if let index = old.index(of: id) { old.entries[index].changedGeneration = generation }
+        }
+    }
+
+    /// Invalidates everything: changes may have been missed until now.
+    /// - Parameter isActive: Whether the store notifies of changes from here on.
+    mutating func subscriptionChanged(isActive: Bool) {
+        mayMissChanges = !isActive
+        generation += 1
+        allChangedGeneration = generation
+    }
+
+    /// What a read of the store must have been at least; without a subscription none is recent enough.
+    private var requiredGeneration: Int { mayMissChanges ? .max : allChangedGeneration }
+
+    // MARK: - Reads
+
+    /// All that are cached.
+    var ids: [SessionID] {
+        young.entries.map(\.session.id) + old.entries.map(\.session.id).filter { young.index(of: $0) == nil }
+    }
+
+    /// A session, which is not marked as used.
+    func peek(_ id: SessionID) -> ConnectSession? {
+        entry(id)?.session
+    }
+
+    mutating func session(_ id: SessionID) -> ConnectSession? {
+        index(of: id).map { young.entries[$0].session }
+    }
+
+    mutating func id(of token: ConnectToken) -> SessionID? {
+        index(of: token).map { young.entries[$0].session.id }
+    }
+
+    /// Applies `body` to a token's session, which it must not change; nil when the store has to be read.
+    mutating func inspect<Value>(
+        _ token: ConnectToken, _ body: (_ session: inout ConnectSession, _ handle: CacheHandle?) -> Value
+    ) -> Value? {
+        guard let index = index(of: token) else { return nil }
+        let required = requiredGeneration
+        return young.entries[index].inspect(since: required) { body(&$0, CacheHandle(index: index)) }
+    }
+
+    /// A token's session, and whether the store need not be read for what other processes wrote.
+    mutating func session(token: ConnectToken) -> (session: ConnectSession, isCurrent: Bool)? {
+        index(of: token).map { (young.entries[$0].session, young.entries[$0].isCurrent(since: requiredGeneration)) }
+    }
+
+    /// Whether a pending write makes `location` the subject's.
+    func hasPendingBinding(_ subject: Subject, _ location: LocationID) -> Bool {
+        (dirty + inFlight).contains { id in
+            guard let session = peek(id) else { return false }
+            return session.subject == subject && session.facts.located?.location == location
+        }
+    }
+
+    /// Merges what the store has.
+    /// - Parameter readGeneration: What ``generation`` was before the read.
+    /// - Returns: The session with what is not persisted yet.
+    mutating func refresh(_ session: ConnectSession, readGeneration: Int) -> ConnectSession {
+        var entry = entry(session.id) ?? Entry(session: session)
+        entry.readGeneration = max(entry.readGeneration, readGeneration)
+        entry.session.facts.merge(session.facts)
+        if let facts = orphanedFacts.removeValue(forKey: session.connectToken) { entry.session.facts.merge(facts) }
+        entry.persisted = session.facts
+        if entry.markDirty() { dirty.append(session.id) }
+        put(entry)
+        return entry.session
+    }
+
+    /// Removes a session that the store does not have any more.
+    mutating func drop(_ id: SessionID) {
+        young.remove(id)
+        old.remove(id)
+        dirty.removeAll { $0 == id }
+    }
+
+    /// Removes the facts of a token that the store does not know either.
+    mutating func dropOrphan(_ token: ConnectToken) {
+        orphanedFacts[token] = nil
+    }
+
+    // MARK: - Writes
+
+    /// Adds a new session.
+    /// - Returns: What ``isSaved(_:version:)`` takes.
+    mutating func add(_ session: ConnectSession, key: MintKey?) -> Int {
+        var entry = Entry(key: key, session: session)
+        if entry.markDirty() { dirty.append(session.id) }
+        put(entry)
+        return entry.version
+    }
+
+    /// Merges facts into a token's session.
+    /// - Parameter handle: Spares the look-up where the session has not moved.
+    /// - Returns: Whether there is something to flush.
+    mutating func note(_ facts: SessionFacts, of token: ConnectToken, at handle: CacheHandle? = nil) -> Bool {
+        let cached = handle.flatMap { young.has(token, at: $0) ? $0.index : nil }
+        guard let index = cached ?? index(of: token) else {
+            if orphanedFacts.count < capacity { orphanedFacts[token, default: SessionFacts()].merge(facts) }
+            return true
+        }
+        let (isNewlyDirty, isDirty) = young.entries[index].note(facts)
+        if isNewlyDirty { dirty.append(young.entries[index].session.id) }
+        return isDirty
+    }
+
+    /// Whether a read may make us ask Flatpeak, which is counted then.
+    mutating func shouldPoll(_ id: SessionID, at now: Date, interval: TimeInterval) -> Bool {
+        guard let index = index(of: id) else { return false }
+        if let polledAt = young.entries[index].polledAt, now < polledAt + interval { return false }
+        young.entries[index].polledAt = now
+        return true
+    }
+
+    /// Whether the store was never written a session.
+    func isNew(_ id: SessionID) -> Bool {
+        entry(id).map { $0.persisted == nil } ?? false
+    }
+
+    /// The version of a session that is not persisted yet; nil when all of it is.
+    func pendingVersion(of id: SessionID) -> Int? {
+        entry(id).flatMap { $0.isDirty ? $0.version : nil }
+    }
+
+    /// Whether the store has this version, or the session is gone.
+    func isSaved(_ id: SessionID, version: Int) -> Bool {
+        guard let entry = entry(id) else { return true }
+        return entry.savedVersion >= version
+    }
+
+    /// Takes the next sessions to write; ``saved(_:as:)``, ``refused(_:)`` or ``notSaved(_:)`` follows.
+    mutating func takeDirty(_ limit: Int) -> [PendingWrite] {
+        let ids = Array(dirty.prefix(limit))
+        dirty.removeFirst(ids.count)
+        inFlight = ids
+        return ids.compactMap { id in
+            guard let entry = entry(id) else { return nil }
+            return PendingWrite(
+                write: SessionWrite(entry.session, isNew: entry.persisted == nil, key: entry.key),
+                version: entry.version, readGeneration: generation)
+        }
+    }
+
+    /// A write in flight.
+    struct PendingWrite {
+        let write: SessionWrite
+        let version: Int
+        /// What ``SessionCacheState/generation`` was when the write began.
+        let readGeneration: Int
+        var id: SessionID { write.session.id }
+    }
+
+    /// The store took `batch` and has `sessions` now.
+    mutating func saved(_ batch: [PendingWrite], as sessions: [ConnectSession]) {
+        inFlight = []
+        let persisted = Dictionary(sessions.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        for pending in batch {
+            guard let session = persisted[pending.id] else {
+                drop(pending.id)
+                continue
+            }
+            guard var entry = entry(pending.id) else { continue }
+            entry.savedVersion = pending.version
+            entry.persisted = session.facts
+            entry.readGeneration = max(entry.readGeneration, pending.readGeneration)
+            entry.key = nil
+            entry.session.facts.merge(session.facts)
+            if entry.isDirty { dirty.append(pending.id) }
+            put(entry)
+        }
+    }
+
+    /// The store cannot keep these versions: they stay in memory alone until there is something new to write.
+    mutating func refused(_ batch: [PendingWrite]) {
+        for pending in batch {
+            guard var entry = entry(pending.id) else { continue }
+            entry.savedVersion = pending.version
+            if entry.isDirty { dirty.append(pending.id) }
+            put(entry)
+        }
+    }
+
+    /// The store failed; `batch` is dirty still.
+    mutating func notSaved(_ batch: [PendingWrite]) {
+        dirty = batch.map(\.id) + dirty
+        inFlight = []
+    }
+
+    // MARK: - Segments
+
+    private func entry(_ id: SessionID) -> Entry? {
+        young[id] ?? old[id]
+    }
+
+    /// Where an entry is in the young segment, into which use moves it.
+    private mutating func index(of id: SessionID) -> Int? {
+        young.index(of: id) ?? old[id].map { put($0) }
+    }
+
+    private mutating func index(of token: ConnectToken) -> Int? {
+        young.index(of: token) ?? old.index(of: token).map { put(old.entries[$0]) }
+    }
+
+    @discardableResult private mutating func put(_ entry: Entry) -> Int {
+        if young.index(of: entry.session.id) == nil, young.entries.count >= max(1, capacity / 2) {
+            let dirty = old.entries.filter { $0.isDirty && young.index(of: $0.session.id) == nil }
+            old = young
+            young = Segment()
+            for entry in dirty { _ = young.put(entry) }
+        }
+        return young.put(entry)
+    }
+}
