@@ -58,6 +58,9 @@ package enum BFFError: Error, Hashable, Sendable {
         case notListed = "is not one of the values this server is set up with"
         case malformed = "is malformed"
         case excluded = "cannot be combined with the other fields given"
+        case notTimestamp = "must be a date and time as in RFC 3339, such as 2026-01-31T00:00:00Z"
+        case notAfterStart = "must be later than start_time"
+        case tooFarFromStart = "must be at most 90 days after start_time"
     }
 
     /// Why Flatpeak has no prices, in its own codes (upstream.md §6.3).

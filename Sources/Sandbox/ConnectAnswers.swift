@@ -27,7 +27,11 @@ struct ConnectAnswers: Equatable, Sendable {
     private(set) var tariffName = ""
     var term = ContractTerm()
 
-    init(address: PostalAddress) { self.address = address }
+    /// - Parameter tariff: What is connected; a provider's name that was typed for it is shown again.
+    init(address: PostalAddress, tariff: TariffDraft? = nil) {
+        self.address = address
+        if let provider = tariff?.provider, !provider.hasLogo { typedProviderName = provider.name }
+    }
 
     mutating func takeAddress(_ data: Fields) throws(Refusal) {
         let address = try PostalAddress(try Fields(data.members["postal_address"], named: "postal_address"))
@@ -172,7 +176,7 @@ struct ConnectAnswers: Equatable, Sendable {
         case .market:
             draft.connectionType = .market
             draft.structure = .market
-            draft.region = region ?? Market.of(address).regions.first
+            draft.region = region ?? Market.of(address).region(of: address.state)
             draft.schedule = TariffSchedule(
                 always: .init(surchargeFixed: surchargeFixed, surchargePercentage: surchargePercentage))
         case .advanced:

@@ -33,14 +33,14 @@ enum ConnectRoute: String, CaseIterable, Sendable {
         self == .tariffSummary || self == .tariffConnectionPending || self == .tariffConnectionFailed
     }
 
-    /// What the page advertises, as the documents' samples have it.
+    /// What the page advertises: what the documents' samples have, and CLOSE, which the web app's types have everywhere.
     var actions: [String] {
         switch self {
-        case .providerSelect: ["ADDRESS_CHANGE", "PROVIDER_MISSING", "BACK"]
+        case .providerSelect: ["ADDRESS_CHANGE", "PROVIDER_MISSING", "BACK", "CLOSE"]
         case .providerNameCapture: ["ADDRESS_CHANGE", "BACK", "CLOSE"]
         case .tariffSelect: ["TARIFF_MISSING", "ADDRESS_CHANGE", "BACK", "CLOSE"]
         case .tariffSummary: ["WRONG_TARIFF_REPORT", "EDIT", "DISCONNECT", "CLOSE", "BACK"]
-        case .tariffConnectionPending, .tariffConnectionFailed: ["EDIT", "DISCONNECT", "BACK"]
+        case .tariffConnectionPending, .tariffConnectionFailed: ["EDIT", "DISCONNECT", "BACK", "CLOSE"]
         case .greenBonusCapture: ["CONTINUE", "BACK", "CLOSE"]
         default: ["BACK", "CLOSE"]
         }

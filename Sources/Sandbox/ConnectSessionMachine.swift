@@ -23,7 +23,9 @@ struct ConnectSessionMachine: Equatable, Sendable {
     let disconnects: Bool
 
     /// Nil until the first `session_start`.
-    private(set) var route: ConnectRoute?
+    private(set) var route: ConnectRoute? { didSet { if let route { shown.insert(route) } } }
+    /// Every page that was the current one.
+    private(set) var shown: Set<ConnectRoute> = []
     private(set) var history: [ConnectRoute] = []
     private(set) var answers: ConnectAnswers
     /// The provider whose login pages the customer was sent to.
@@ -31,13 +33,15 @@ struct ConnectSessionMachine: Equatable, Sendable {
     private(set) var reports = 0
     private var sawGreenBonus = false
 
-    /// - Parameter address: of the location, or as given at mint; with country and city the address page is skipped.
-    init(mint: Mint, address: PostalAddress) {
+    /// - Parameters:
+    ///   - address: Of the location, or as given at mint; with country and city the address page is skipped.
+    ///   - tariff: What is connected at the location.
+    init(mint: Mint, address: PostalAddress, tariff: TariffDraft? = nil) {
         options = mint.routeOptions
         addressType = mint.addressType
         edits = mint.editTariff
         disconnects = mint.disconnectTariff && mint.locationID != nil
-        answers = ConnectAnswers(address: address)
+        answers = ConnectAnswers(address: address, tariff: tariff)
     }
 
     /// `session_start` and `session_restore`: begins, or shows the current page again.
@@ -60,6 +64,24 @@ struct ConnectSessionMachine: Equatable, Sendable {
             route = knowsAddress ? .providerSelect : .postalAddressCapture
         }
         return .show
+    }
+
+    /// Makes the page that a request answers the current one.
+    ///
+    /// Browsers answer an older page after a lost answer, and after their own back button.
+    ///
+    /// - Returns: Whether it is the current page now; otherwise the current page is the answer.
+    mutating func turn(to name: String, _ olderPages: Sandbox.OlderPages) throws(Refusal) -> Bool {
+        if name == route?.rawValue { return true }
+        guard let page = ConnectRoute(rawValue: name), shown.contains(page) else {
+            throw .invalid("route_invalid", "\(name) is not a page of the session")
+        }
+        // A page that BACK left is not on the way any more; only the current page leads on from it.
+        guard olderPages == .rewind, let index = history.firstIndex(of: page) else { return false }
+        visiting = nil
+        history.removeSubrange(index...)
+        route = page
+        return true
     }
 
     /// An action on the current page.

@@ -18,6 +18,9 @@ import FoundationEssentials
 ///     POST   /pending/finish        {"location_id"} | {"connect_token"}
 ///     POST   /pending/fail          {"location_id"} | {"connect_token"}
 ///     POST   /mode                  {"mode":"plain|odd|strict"}
+///     POST   /older-pages           {"answer":"rewind|lead_on"}: see Sandbox.OlderPages
+///     POST   /pages                 {"page":"complete_tariff|error|reconnect_required","count":1}: see
+///                                   Sandbox.ExtraPage
 ///     POST   /account-version       {"version"}
 ///     POST   /bearer-life           {"seconds"}
 ///     POST   /token-life            {"seconds"}
@@ -39,8 +42,9 @@ extension Sandbox {
     private static let help: [String] = [
         "GET /", "POST /clock", "POST /bearers/expire", "POST /tokens/{cot}/expire", "POST /faults", "DELETE /faults",
         "POST /keys/refuse", "POST /keys/accept", "POST /accounts", "GET /requests", "GET /requests/count",
-        "DELETE /requests", "POST /pending/finish", "POST /pending/fail", "POST /mode", "POST /account-version",
-        "POST /bearer-life", "POST /token-life", "POST /tariffs/expire", "POST /tariffs/reconnect", "POST /events",
+        "DELETE /requests", "POST /pending/finish", "POST /pending/fail", "POST /mode", "POST /older-pages",
+        "POST /pages", "POST /account-version", "POST /bearer-life", "POST /token-life", "POST /tariffs/expire",
+        "POST /tariffs/reconnect", "POST /events",
         "POST /webhooks", "GET /webhooks", "GET /webhooks/deliveries", "POST /webhooks/resend", "POST /webhooks/keys",
         "GET /sessions", "POST /reset",
     ]
@@ -73,6 +77,18 @@ extension Sandbox {
         case "POST /mode":
             guard let mode = Mode(rawValue: try required("mode", in: body)) else { throw .bare(400, "Unknown mode") }
             setMode(mode)
+        case "POST /older-pages":
+            guard let answer = OlderPages(rawValue: try required("answer", in: body)) else {
+                throw .bare(400, "answer must be rewind or lead_on")
+            }
+            setOlderPages(answer)
+        case "POST /pages":
+            guard let page = ExtraPage(rawValue: try required("page", in: body)) else {
+                throw .bare(400, "page must be complete_tariff, error or reconnect_required")
+            }
+            ask(
+                for: page,
+                count: body.members["count"] == nil ? 1 : try Fault.whole("count", 0...1_000_000, in: body))
         case "POST /account-version": setAccountVersion(try required("version", in: body))
         case "POST /bearer-life": setBearerLife(try seconds(body))
         case "POST /token-life": setTokenLife(try seconds(body))
@@ -201,7 +217,7 @@ extension Sandbox.Fault {
         }
     }
 
-    private static func whole(_ name: String, _ range: ClosedRange<Int>, in body: Fields) throws(Refusal) -> Int {
+    fileprivate static func whole(_ name: String, _ range: ClosedRange<Int>, in body: Fields) throws(Refusal) -> Int {
         guard case .int(let value) = body.members[name], range.contains(value) else {
             throw .bare(400, "\(name) must be a whole number in \(range)")
         }

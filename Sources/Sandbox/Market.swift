@@ -2,6 +2,7 @@
 struct Market: Equatable, Sendable {
     let countryCode: String
     let currencyCode: String
+    /// Where no state decides: see ``PostalAddress/zone``.
     let zone: LocalZone
     /// Regions with a price of their own, the default first; empty where there is no open market.
     let regions: [String]
@@ -32,6 +33,12 @@ struct Market: Equatable, Sendable {
         let regional = region == regions.first ? 1 : 1.08
         return (meanPrice * regional * (1 + 0.35 * evening + 0.1 * noise)).roundedToFiveDecimals
     }
+
+    /// The seconds of a local day at which the prices of the next one are published (a choice: the documents do not say).
+    static let publication = 14 * 3600
+
+    /// The region of a state, where states are regions; otherwise the default.
+    func region(of state: String) -> String? { regions.first { $0 == state.uppercased() } ?? regions.first }
 
     static func of(_ address: PostalAddress) -> Market { address.market ?? all[0] }
 

@@ -11,8 +11,9 @@ struct PriceWindow: Equatable, Sendable {
     /// Nil for LOCAL, where nothing can be connected.
     var direction: Direction? { Direction(rawValue: directionName) }
 
-    /// Without a start the window begins with the current hour (a choice: the documents do not say).
-    init(_ body: Fields, now: Date) throws(Refusal) {
+    /// Without a start the window begins with the current hour, and its 90 days are those of the location's calendar,
+    /// of which one can have 23 or 25 hours (choices: the documents do not say).
+    init(_ body: Fields, zone: LocalZone, now: Date) throws(Refusal) {
         guard let endText = try body.text("end_time") else {
             throw .invalid("end_time_missing", "end_time is required")
         }
@@ -27,7 +28,8 @@ struct PriceWindow: Equatable, Sendable {
             }
             start = date
         }
-        guard start < self.end, self.end.timeIntervalSince(start) <= 90 * 86_400 else {
+        let shift = zone.offset(at: self.end.epochSeconds) - zone.offset(at: start.epochSeconds)
+        guard start < self.end, self.end.timeIntervalSince(start) + Double(shift) <= 90 * 86_400 else {
             throw .invalid("time_window_invalid", "end_time must be after start_time by 90 days at most")
         }
         directionName = try body.text("tariff_direction") ?? Direction.import.rawValue
@@ -49,19 +51,26 @@ extension TariffDraft {
     /// Price of a kWh at an instant (seconds since 1970) in major units; nil where an advanced schedule has a hole.
     func price(at instant: Int) -> Double? {
         let market = Market.of(address)
-        let (day, second) = market.zone.wallClock(at: instant)
+        let (day, second) = address.zone.wallClock(at: instant)
         guard let rate = schedule.rate(on: day, at: second) else { return nil }
         guard structure.usesMarketRates else { return rate.fixed }
         let base = market.price(region: region, at: instant) + (rate.surchargeFixed ?? 0)
         return (base * (1 + (rate.surchargePercentage ?? 0) / 100)).roundedToFiveDecimals
     }
 
-    /// The intervals of a window, up to five days ahead; what lies beyond tomorrow is a forecast.
+    /// The instant up to which the prices are known: all of tomorrow, which a market publishes in the afternoon.
+    private func endOfKnownPrices(at now: Date) -> Int {
+        let (today, second) = address.zone.wallClock(at: now.epochSeconds)
+        let knowsTomorrow = !structure.usesMarketRates || second >= Market.publication
+        return address.zone.startOfDay(today.daysSinceEpoch + (knowsTomorrow ? 2 : 1))
+    }
+
+    /// The intervals of a window, up to five days ahead; what is not known yet is a forecast.
     func prices(in window: PriceWindow, now: Date) -> JSON {
         let market = Market.of(address)
-        let today = market.zone.wallClock(at: now.epochSeconds).day.daysSinceEpoch
-        let certain = market.zone.startOfDay(today + 2)
-        let end = min(window.end.epochSeconds, market.zone.startOfDay(today + 6))
+        let today = address.zone.wallClock(at: now.epochSeconds).day.daysSinceEpoch
+        let certain = endOfKnownPrices(at: now)
+        let end = min(window.end.epochSeconds, address.zone.startOfDay(today + 6))
         let first = window.start.epochSeconds.floorDivided(by: market.interval) * market.interval
         return .array(
             stride(from: first, to: max(first, end), by: market.interval).compactMap { instant in
@@ -75,10 +84,11 @@ extension TariffDraft {
             })
     }
 
-    /// The rates of one local day as the summary shows them: neighbours of one price are one row.
+    /// The rates of one local day as the summary shows them, none for a day whose prices are not known yet: neighbours
+    /// of one price are one row.
     func rates(ofDay day: Int, now: Date) -> JSON {
-        let zone = Market.of(address).zone
-        let certain = zone.startOfDay(zone.wallClock(at: now.epochSeconds).day.daysSinceEpoch + 2)
+        let zone = address.zone
+        guard zone.startOfDay(day) < endOfKnownPrices(at: now) else { return [] }
         var rows: [(from: Int, to: Int, cost: Double)] = []
         for instant in stride(from: zone.startOfDay(day), to: zone.startOfDay(day + 1), by: 900) {
             guard let cost = price(at: instant) else { continue }
@@ -93,7 +103,7 @@ extension TariffDraft {
                 [
                     "valid_from": .string(Timestamp.local(row.from, offset: zone.offset(at: row.from))),
                     "valid_to": .string(Timestamp.local(row.to, offset: zone.offset(at: row.to))),
-                    "tariff": ["cost": .double(row.cost), "confidence": .double(row.from < certain ? 1 : 0.8)],
+                    "tariff": ["cost": .double(row.cost), "confidence": 1],
                 ]
             })
     }

@@ -11,6 +11,24 @@ extension Sandbox {
         case strict
     }
 
+    /// What follows when a page is answered that is older than the session's current one; the documents do not say.
+    package enum OlderPages: String, CaseIterable, Sendable {
+        /// The session goes back to that page, and takes the answer.
+        case rewind
+        /// The current page is the answer, and nothing is taken; only CLOSE still leaves.
+        case leadOn = "lead_on"
+    }
+
+    /// What the web app can show and no document has: sent when it is asked for.
+    package enum ExtraPage: String, CaseIterable, Sendable {
+        /// A page without data, in place of a redirect to the callback.
+        case completeTariff = "complete_tariff"
+        /// A page with `error_code` and `error_message`, in place of any answer; nothing is carried out.
+        case error
+        /// `tariff.reconnect_required` on a summary.
+        case reconnectRequired = "reconnect_required"
+    }
+
     /// What a sandbox starts with.
     package struct Configuration: Sendable {
         /// `acc_` and 24 hex digits.
@@ -27,6 +45,7 @@ extension Sandbox {
         /// The account's default `Flatpeak-Version`; an older one is refused.
         package var accountVersion = "2025-09-14.anode"
         package var mode = Mode.plain
+        package var olderPages = OlderPages.rewind
         /// Where events are delivered, by `http:` alone; nil delivers nothing.
         package var webhookURL: String?
         /// The clock, before anything that the control surface adds to it.

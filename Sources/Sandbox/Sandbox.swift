@@ -169,6 +169,12 @@ package final class Sandbox: Sendable {
     /// Changes the mode for the requests to come.
     package func setMode(_ mode: Mode) { withWorld { world, _ in world.mode = mode } }
 
+    /// Changes what follows on the answer to an older page.
+    package func setOlderPages(_ olderPages: OlderPages) { withWorld { world, _ in world.olderPages = olderPages } }
+
+    /// Sends a page of a kind `count` times, where it next fits.
+    package func ask(for page: ExtraPage, count: Int = 1) { withWorld { world, _ in world.extraPages[page] = count } }
+
     /// Sets the default API version of every account.
     package func setAccountVersion(_ version: String) { withWorld { world, _ in world.setVersion(version) } }
 

@@ -208,7 +208,7 @@ extension World {
         of id: String?, _ request: HTTPRequest, scope: Scope, at now: Date
     ) throws(Refusal) -> JSON {
         guard let location = location(id, in: scope) else { throw .notFound }
-        let window = try PriceWindow(try Self.body(of: request), now: now)
+        let window = try PriceWindow(try Self.body(of: request), zone: location.address.zone, now: now)
         let slot = window.direction.map { Slot(direction: $0, type: .commodity) }
         guard let tariff = slot.flatMap({ tariff(at: location.id, slot: $0) }) else {
             throw .unprocessable("no_tariff_connected", "No tariff is connected in this direction")
@@ -221,7 +221,7 @@ extension World {
         let market = Market.of(location.address)
         return [
             "id": .string(ids.next("prs")), "object": "price", "live_mode": .bool(scope.live),
-            "location_id": .string(location.id), "location_timezone": .string(market.zone.name),
+            "location_id": .string(location.id), "location_timezone": .string(location.address.zone.name),
             "currency_code": .string(market.currencyCode), "tariff_direction": .string(window.directionName),
             "last_updated": .string(Timestamp.utc(now)),
             "next_update": .string(Timestamp.utc(now.addingTimeInterval(3600))), "request": window.json,
@@ -338,7 +338,7 @@ extension World.Tariff {
             "is_linked": false, "connection_type": .string(draft.connectionType.rawValue),
             "direction": .string(slot.direction.rawValue), "type": .string(slot.type.rawValue),
             "status": draft.state == .connected ? "CONNECTED" : "ERROR",
-            "timezone": .string(Market.of(draft.address).zone.name), "display_name": .string(draft.name),
+            "timezone": .string(draft.address.zone.name), "display_name": .string(draft.name),
             "provider_id": .string(draft.provider.id), "market_rates": .bool(draft.structure.usesMarketRates),
             "contract_start_date": JSON(draft.term.start.map(Timestamp.utc)),
             "contract_end_date": JSON(draft.term.end.map(Timestamp.utc)), "schedule": draft.schedule.json,

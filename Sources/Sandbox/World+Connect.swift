@@ -37,6 +37,7 @@ extension World {
             if mode == .strict { try Strictness.check(connect: request, body: .object(body.members)) }
             session = try body.text("connect_token").flatMap { sessions[$0] }
             let found = try usable(session, body, at: now)
+            if takeExtraPage(.error) { return reply(errorPage(found)) }
             let step = try advance(found, body)
             return reply(perform(step, token: found.token, at: now))
         } catch {
@@ -44,7 +45,7 @@ extension World {
         }
     }
 
-    /// Unknown tokens are 404; expired ones and those of a session that is over are 400 (a choice: upstream.md §12.1).
+    /// Unknown tokens are 404, expired ones 400 (a choice: upstream.md §12.1).
     private func usable(_ session: Session?, _ body: Fields, at now: Date) throws(Refusal) -> Session {
         guard try body.text("connect_token")?.isEmpty == false else {
             throw .invalid("connect_token_missing", "Connect token is required")
@@ -53,7 +54,6 @@ extension World {
             throw Refusal(status: 404, code: "connect_token_not_found", message: "Connect token was not found")
         }
         guard session.expires > now else { throw .invalid("connect_token_expired", "Connect token has expired") }
-        guard !session.isOver else { throw .invalid("connect_token_used", "The Connect session is over") }
         return session
     }
 
@@ -62,14 +62,22 @@ extension World {
             throw .invalid("route_missing", "Route is required")
         }
         var machine = session.machine
+        if session.isOver {
+            // The answer that ended it may have been lost: from its pages the way out stays open, and nothing else.
+            guard machine.shown.contains(where: { $0.rawValue == route }) else {
+                throw .invalid("connect_token_used", "The Connect session is over")
+            }
+            return .leave
+        }
         let step: ConnectSessionMachine.Step
         if route == "session_start" || route == "session_restore" {
             step = machine.start(connected: tariff(of: session)?.draft.state)
         } else {
-            guard route == machine.route?.rawValue else {
-                throw .invalid("route_invalid", "\(route) is not the current page of the session")
-            }
-            if let action = try body.text("action") {
+            let isCurrent = try machine.turn(to: route, olderPages)
+            let action = try body.text("action")
+            if !isCurrent, action != "CLOSE" {
+                step = .show
+            } else if let action {
                 step = try machine.act(action)
             } else {
                 step = try machine.submit(body.members["data"], oddPage: mode == .odd)
@@ -90,12 +98,33 @@ extension World {
             connect(draft, token: token, at: now)
         case .disconnect:
             disconnect(token: token, at: now)
-            return redirect(session, to: appendingConnectToken(token, to: session.mint.callbackURL))
+            return leave(session)
         case .leave:
             sessions[token]?.isOver = session.completion != nil
-            return redirect(session, to: appendingConnectToken(token, to: session.mint.callbackURL))
+            return leave(session)
         }
         return showPage(token: token, at: now)
+    }
+
+    private mutating func leave(_ session: Session) -> JSON {
+        if takeExtraPage(.completeTariff) { return page("complete_tariff", of: session) }
+        return redirect(session, to: appendingConnectToken(session.token, to: session.mint.callbackURL))
+    }
+
+    private func errorPage(_ session: Session) -> JSON {
+        [
+            "connect_token": .string(session.token), "route": "error", "live_mode": .bool(session.scope.live),
+            "error_code": "provider_unavailable", "error_message": "The provider is not available at present",
+        ]
+    }
+
+    /// What every page has, without `actions` and `data`.
+    private func page(_ route: String, of session: Session) -> JSON {
+        [
+            "connect_token": .string(session.token), "route": .string(route),
+            "direction": .string(session.mint.slot.direction.rawValue),
+            "type": .string(session.mint.slot.type.rawValue), "live_mode": .bool(session.scope.live),
+        ]
     }
 
     private func redirect(_ session: Session, to url: String) -> JSON {
@@ -117,12 +146,12 @@ extension World {
             }
         }
         guard let session = sessions[token], let route = session.machine.route else { return .null }
-        return [
-            "connect_token": .string(token), "route": .string(route.rawValue),
-            "direction": .string(session.mint.slot.direction.rawValue),
-            "type": .string(session.mint.slot.type.rawValue), "live_mode": .bool(session.scope.live),
-            "actions": .array(route.actions.map(JSON.string)), "data": pageData(route, session, at: now),
-        ]
+        var data = pageData(route, session, at: now)
+        if route == .tariffSummary, takeExtraPage(.reconnectRequired), let tariff = data["tariff"] {
+            data = data.merging(["tariff": tariff.merging(["reconnect_required": true])])
+        }
+        return page(route.rawValue, of: session)
+            .merging(["actions": .array(route.actions.map(JSON.string)), "data": data])
     }
 
     private func pageData(_ route: ConnectRoute, _ session: Session, at now: Date) -> JSON {
@@ -186,7 +215,7 @@ extension World {
 
     private func summary(_ draft: TariffDraft, at now: Date) -> JSON {
         let market = Market.of(draft.address)
-        let today = market.zone.wallClock(at: now.epochSeconds).day.daysSinceEpoch
+        let today = draft.address.zone.wallClock(at: now.epochSeconds).day.daysSinceEpoch
         let tariff: JSON = [
             "status": "CONNECTED", "name": .string(draft.name), "structure_type": .string(draft.structure.rawValue),
             "tiered": .bool(draft.schedule.isTiered),

@@ -64,6 +64,9 @@ struct World: Sendable {
     }
 
     var mode: Sandbox.Mode
+    var olderPages: Sandbox.OlderPages
+    /// How many of each are still to be sent.
+    var extraPages: [Sandbox.ExtraPage: Int] = [:]
     var bearerLife: TimeInterval
     var tokenLife: TimeInterval
     var clockOffset: TimeInterval = 0
@@ -86,6 +89,7 @@ struct World: Sendable {
 
     init(_ configuration: Sandbox.Configuration) {
         mode = configuration.mode
+        olderPages = configuration.olderPages
         bearerLife = configuration.bearerLife
         tokenLife = configuration.tokenLife
         ids = IDSource(seed: configuration.seed)
@@ -161,7 +165,10 @@ struct World: Sendable {
         }
         let session = Session(
             token: ids.next("cot"), scope: scope, mint: mint, customerID: customerID, created: now,
-            expires: now.addingTimeInterval(tokenLife), machine: ConnectSessionMachine(mint: mint, address: address))
+            expires: now.addingTimeInterval(tokenLife),
+            machine: ConnectSessionMachine(
+                mint: mint, address: address,
+                tariff: mint.locationID.flatMap { tariff(at: $0, slot: mint.slot)?.draft }))
         sessions[session.token] = session
         return session
     }
@@ -243,6 +250,13 @@ struct World: Sendable {
             }
         }
         return found
+    }
+
+    /// Whether a page of this kind is asked for; it is then sent.
+    mutating func takeExtraPage(_ page: Sandbox.ExtraPage) -> Bool {
+        guard let left = extraPages[page], left > 0 else { return false }
+        extraPages[page] = left - 1
+        return true
     }
 
     // MARK: - Locations, tariffs, events

@@ -27,7 +27,11 @@ package final class LocationReads: Sendable {
     /// Bytes of answers that are kept, of all users and of one.
     private static let cacheBudget = 32 << 20
     private static let cacheShare = 2 << 20
-    private static let longestPeriod: TimeInterval = 90 * 86400
+    private static let ninetyDays: TimeInterval = 90 * 86_400
+    /// 90 days of a calendar, of which one has 25 hours where the clocks are put back (upstream.md §6.3).
+    ///
+    /// Two times in UTC do not tell whether they are.
+    package static let longestPeriod = ninetyDays + 3600
     /// No read takes as long; until then it is remembered that something happened at a location.
     private static let longestRead = Duration.seconds(30)
 
@@ -149,13 +153,16 @@ package final class LocationReads: Sendable {
         }
     }
 
-    /// Whole minutes, at least one and still within 90 days (upstream.md §6.3) where that was asked for.
+    /// Whole minutes, at least one and still within 90 days (upstream.md §6.3) where that was asked for; with
+    /// ``longestPeriod`` it is the same.
     static func minutes(from start: Date?, to end: Date) -> (start: Date?, end: Date) {
         let last = end.minute(.up)
         guard let first = start?.minute(.down) else { return (nil, last) }
         let length = last.timeIntervalSince(first)
         if length <= 0 { return (first, first + 60) }
-        return (length > longestPeriod ? first + 60 : first, last)
+        let wasLonger = start.map { end.timeIntervalSince($0) > ninetyDays } ?? false
+        let longest = wasLonger ? longestPeriod : ninetyDays
+        return (length > longest ? first + 60 : first, last)
     }
 
     /// Something happened at a location: what was read of it is not shown any more.

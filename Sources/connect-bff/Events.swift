@@ -50,22 +50,24 @@ struct Events: AsyncParsableCommand {
             abstract: "Deliver again what happened since a moment, also what was given up.",
             discussion: "The running service delivers; ids and sequence numbers stay what they were.")
 
-        @Option(help: "A moment such as 2026-11-23T12:00:00Z.")
+        @Option(help: "A date and time as in RFC 3339, such as 2026-11-23T12:00:00Z.")
         var since: String
 
         @Option(help: "A YAML file with settings.")
         var config: String?
 
-        private var moment: Date? { try? Date(since, strategy: .iso8601) }
+        private var date: Date? { RFC3339Timestamp(since).map { Date($0) } }
 
         func validate() throws {
-            guard moment != nil else { throw ValidationError("--since is a moment such as 2026-11-23T12:00:00Z.") }
+            guard date != nil else {
+                throw ValidationError("--since must be a date and time as in RFC 3339, such as 2026-11-23T12:00:00Z.")
+            }
         }
 
         func run() async throws {
-            let moment = moment ?? .distantFuture
+            let date = date ?? .distantFuture
             let count = try await StateSettings.ask(config) { outbox throws(BFFError) in
-                try await outbox.replay(since: moment, at: Date())
+                try await outbox.replay(since: date, at: Date())
             }
             StandardStream.output("\(count) events are delivered again\n")
         }

@@ -53,6 +53,8 @@ class Browser:
             urllib.parse.urlsplit(webapp.ORIGIN).netloc,
         }
         self.expected = []
+        # Whether this test ends on the callback's own page, whose address came with the token.
+        self.ends_at_the_callback = False
         self.schemes = []
         self.requests = []
         self.driver = webdriver.Chrome(
@@ -273,8 +275,10 @@ class Browser:
     def addresses_with_tokens(self):
         """Entries of this tab's history that are the page's and hold a token."""
         entries = self.driver.execute_cdp_cmd("Page.getNavigationHistory", {})["entries"]
-        return [entry["url"] for entry in entries
-                if entry["url"].startswith(self.service.url) and "cot_" in entry["url"]]
+        found = [entry["url"] for entry in entries
+                 if entry["url"].startswith(self.service.url) and "cot_" in entry["url"]]
+        callback = f"{self.service.url}/v1/connect/callback?"
+        return [url for url in found if not (self.ends_at_the_callback and url.startswith(callback))]
 
     def complaints(self):
         """Everything that must not have happened, whatever the test was about."""

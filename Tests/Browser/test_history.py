@@ -219,6 +219,37 @@ def test_web_app_on_every_screen(phone, options, address, steps):
     assert phone.service.get(f"/v1/connect/sessions/{minted['id']}", "amira")["state"] == "connected"
 
 
+@pytest.mark.parametrize("answer", ["rewind", "lead_on"])
+def test_web_app_answers_an_older_page(phone, answer):
+    """After a lost answer, and after the browser's back button, the customer gets on, whatever Connect does then."""
+    phone.expect(r"ERR_|status of 502")
+    service = phone.service
+    service.control("/older-pages", {"answer": answer})
+    minted = service.mint("amira", return_url=service.url + "/", postal_address=LONDON)
+    customer = OnTheWebApp(phone)
+    phone.open(minted["launch_url"])
+    customer.at("provider_select").picks("provider_select", "PROVIDER_MISSING")
+    service.fault("truncate")
+    customer.submits("provider_name_capture", name="My Power").sees_failure(is_named=False)
+    customer.submits("provider_name_capture", name="My Power").at("tariff_structure_select").picks_structure("FIXED")
+    customer.at("rate_fixed_capture")
+    phone.back()
+    customer.at("tariff_structure_select")
+    phone.back()
+    customer.submits("provider_name_capture", name="Other Power")
+    if answer == "rewind":
+        customer.picks_structure("FIXED")
+    customer.types_rate().at("tariff_summary")
+    phone.sees("Other Power" if answer == "rewind" else "My Power")
+    # The answer that ends the session can be lost, too.
+    service.fault("truncate")
+    customer.finishes().sees_failure(is_named=False)
+    customer.finishes()
+    phone.until(lambda: phone.driver.current_url.startswith(service.url))
+    phone.screen("sign_in")
+    assert service.get(f"/v1/connect/sessions/{minted['id']}", "amira")["state"] == "connected"
+
+
 def test_web_app_reads_only_the_token(phone):
     """The relay's address is all it needs: not even a token, to be told what is wrong."""
     phone.expect(r"status of 40[04]")

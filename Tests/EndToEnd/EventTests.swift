@@ -156,6 +156,11 @@ import Testing
                 }
                 let replayed = try await serve.command("events", "replay", "--since", "2020-01-01T00:00:00Z")
                 #expect(replayed.hasSuffix(" events are delivered again\n"))
+                for impossible in ["2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01", "yesterday"] {
+                    let refused = await serve.result(of: ["events", "replay", "--since", impossible])
+                    #expect(refused.code == 64, "\(refused.text)")
+                    #expect(refused.text.contains("--since must be a date and time as in RFC 3339"))
+                }
                 let all = try await receiver.waits { $0.count >= 38 }
                 #expect(Set(all.map(\.id)) == Set(first.map(\.id)))
             }

@@ -147,6 +147,44 @@ import Testing
         }
     }
 
+    @Test func `a redirect to an app has a page with a link, in the customer's language, and HEAD has neither`()
+        async throws
+    {
+        try await ServeProcess.run(["BFF_RETURN_URLS": "myapp://done?a='b'&c=d"]) { serve in
+            let minted = try await serve.mint(as: "alice").json
+            let id = try #require(minted["id"]?.text), token = try #require(minted["connect_token"]?.text)
+            let request = "/v1/connect/callback?fp_cot=\(token) HTTP/1.1\r\nHost: localhost:\(serve.port)\r\n"
+            let client = try await RawClient(port: serve.port)
+
+            // Both at once: a body behind the HEAD's answer would be taken for the next one.
+            try await client.send("HEAD \(request)\r\nGET \(request)Accept-Language: pl, de-AT;q=0.8\r\n\r\n")
+            let head = try await client.head()
+            #expect(head.hasPrefix("HTTP/1.1 200 "))
+            let redirect = try await client.answer()
+            #expect(redirect.status == 303)
+            let url = "myapp://done?a='b'&c=d&session=\(id)&status=abandoned"
+            #expect(redirect.field("location") == url)
+            #expect(redirect.field("content-type") == "text/html; charset=utf-8")
+            #expect(redirect.field("content-language") == "de")
+            #expect(redirect.field("content-security-policy") == "default-src 'none'; frame-ancestors 'none'")
+            #expect(redirect.field("cache-control") == "no-store")
+            let link =
+                "<a href=\"myapp://done?a=&#39;b&#39;&amp;c=d&amp;session=\(id)&amp;status=abandoned\">Zurück zur App"
+            #expect(redirect.body.contains(link))
+            #expect(!redirect.body.contains("cot_") && !redirect.body.contains("<script"))
+
+            // A browser that loads a document would show nothing of a redirect that it cannot follow.
+            try await client.send("GET \(request)Sec-Fetch-Dest: document\r\n\r\n")
+            let page = try await client.answer()
+            #expect(page.status == 200)
+            #expect(page.field("refresh") == "0; url=\(url)")
+            #expect(page.field("location") == nil)
+            #expect(page.field("content-security-policy") == "default-src 'none'; frame-ancestors 'none'")
+            #expect(page.body.contains("Back to the app</a>"))
+            await client.close()
+        }
+    }
+
     @Test("S16: over a restart, a key is one mint and one answer")
     func S16() async throws {
         try await ServeProcess.run { serve in

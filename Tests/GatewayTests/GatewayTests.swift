@@ -466,7 +466,7 @@ import Webhooks
             ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"), ("2026-01-01t00:00:00z", "2026-01-01T00:00:00Z"),
             ("2026-01-01T01:30:00%2B01:30", "2026-01-01T00:00:00Z"),
             ("2026-01-01T00:00:00-23:59", "2026-01-01T23:59:00Z"),
-            ("2026-01-01T00:00:00.250Z", "2026-01-01T00:00:00Z"),
+            ("2026-01-01T00:00:00.250Z", "2026-01-01T00:00:00Z"), ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
         ])
     func moments(text: String, expected: String) async throws {
         upstream.on("prices", .json("{}"))
@@ -477,14 +477,49 @@ import Webhooks
     }
 
     @Test(arguments: [
-        "", "?end_time=tomorrow", "?end_time=2026-01-01", "?end_time=2026-01-02T00:00:00Z&direction=LOCAL",
-        "?end_time=2026-01-02T00:00:00Z&start_time=2026-01-02T00:00:00Z",
-        "?end_time=2026-01-02T00:00:00Z&start_time=2025-10-03T00:00:00Z",
+        ("", "end_time is required."), ("?end_time=tomorrow", timestamp("end_time")),
+        ("?end_time=2026-01-01", timestamp("end_time")),
+        ("?end_time=2026-01-02T00:00:00Z&direction=LOCAL", "direction is not one of"),
+        ("?end_time=2026-02-30T00:00:00Z", timestamp("end_time")),
+        ("?end_time=2026-03-01T00:00:00Z&start_time=2026-02-29T00:00:00Z", timestamp("start_time")),
+        ("?end_time=2026-01-02T24:00:00Z", timestamp("end_time")),
+        ("?end_time=2026-01-02T23:59:60Z", timestamp("end_time")),
+        ("?end_time=2026-01-02T00:00:00%2B24:00", timestamp("end_time")),
+        ("?end_time=2026-01-02T00:00:00Z&start_time=2026-01-01T00:00:00", timestamp("start_time")),
+        (
+            "?end_time=2026-01-02T00:00:00Z&start_time=2026-01-02T00:00:00Z",
+            "end_time must be later than start_time."
+        ),
+        (
+            "?end_time=2026-01-02T00:00:00Z&start_time=2025-10-03T00:00:00Z",
+            "end_time must be at most 90 days after start_time."
+        ),
     ])
-    func `a price query is checked before anybody is asked`(query: String) async throws {
+    func `a price query is checked before anybody is asked`(query: String, detail: String) async throws {
         let response = try await send(.get, "/v1/locations/loc_1/prices\(query)")
         #expect(response.status == .unprocessableContent)
         #expect(try code(response) == "field_invalid")
+        #expect(String(buffer: response.body).contains(detail))
+    }
+
+    private static func timestamp(_ field: String) -> String {
+        "\(field) must be a date and time as in RFC 3339, such as 2026-01-31T00:00:00Z."
+    }
+
+    @Test(
+        "90 days of a calendar are 90 days, also where the clocks change",
+        arguments: [
+            ("2026-08-01T00:00:00%2B02:00", "2026-10-30T00:00:00%2B01:00", true),
+            ("2026-07-31T22:00:00Z", "2026-10-29T23:00:00Z", true),
+            ("2026-07-31T22:00:00Z", "2026-10-29T23:00:01Z", false),
+            ("2026-01-01T00:00:00%2B01:00", "2026-04-01T00:00:00%2B02:00", true),
+        ])
+    func ninetyDays(start: String, end: String, passes: Bool) async throws {
+        upstream.on("prices", .json("{}"))
+        store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
+        let response = try await send(.get, "/v1/locations/loc_1/prices?start_time=\(start)&end_time=\(end)")
+        #expect(response.status == (passes ? .ok : .unprocessableContent))
+        #expect(upstream.requests("prices").count == (passes ? 1 : 0))
     }
 
     // MARK: - Callback

@@ -22,6 +22,38 @@ import Testing
     }
 
     @Test(
+        "The Australian state decides the zone, by its code or its name; without one it is Sydney's",
+        arguments: [
+            ("NSW", "Australia/Sydney", 39_600, 36_000), ("ACT", "Australia/Sydney", 39_600, 36_000),
+            ("VIC", "Australia/Melbourne", 39_600, 36_000), ("Victoria", "Australia/Melbourne", 39_600, 36_000),
+            ("QLD", "Australia/Brisbane", 36_000, 36_000), ("qld", "Australia/Brisbane", 36_000, 36_000),
+            ("SA", "Australia/Adelaide", 37_800, 34_200), ("WA", "Australia/Perth", 28_800, 28_800),
+            ("TAS", "Australia/Hobart", 39_600, 36_000), ("NT", "Australia/Darwin", 34_200, 34_200),
+            ("", "Australia/Sydney", 39_600, 36_000), ("CA", "Australia/Sydney", 39_600, 36_000),
+        ])
+    func australia(_ state: String, _ name: String, _ january: Int, _ july: Int) {
+        var address = PostalAddress()
+        (address.countryCode, address.state) = ("AU", state)
+        #expect(address.zone.name == name)
+        #expect(address.zone.offset(at: instant("2026-01-15T00:00:00Z").epochSeconds) == january)
+        #expect(address.zone.offset(at: instant("2026-07-15T00:00:00Z").epochSeconds) == july)
+    }
+
+    @Test(
+        "A state of the USA decides the zone, too",
+        arguments: [
+            ("NY", "America/New_York", -14_400), ("TX", "America/Chicago", -18_000), ("UT", "America/Denver", -21_600),
+            ("AZ", "America/Phoenix", -25_200), ("CA", "America/Los_Angeles", -25_200),
+            ("AK", "America/Anchorage", -28_800), ("HI", "Pacific/Honolulu", -36_000),
+        ])
+    func unitedStates(_ state: String, _ name: String, _ july: Int) {
+        var address = PostalAddress()
+        (address.countryCode, address.state) = ("US", state)
+        #expect(address.zone.name == name)
+        #expect(address.zone.offset(at: instant("2026-07-15T00:00:00Z").epochSeconds) == july)
+    }
+
+    @Test(
         "A local day has 23, 24 or 25 hours",
         arguments: [
             ("2026-03-29T12:00:00Z", 23), ("2026-07-01T12:00:00Z", 24), ("2026-10-25T12:00:00Z", 25),

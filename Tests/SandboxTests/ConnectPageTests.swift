@@ -42,13 +42,13 @@ import Testing
     }
 
     @Test(
-        "upstream.md §4.4: the actions of the samples",
+        "upstream.md §4.4: the actions of the samples, and CLOSE as the web app's types have it",
         arguments: [
             (ConnectRoute.postalAddressCapture, ["BACK", "CLOSE"]),
-            (.providerSelect, ["ADDRESS_CHANGE", "PROVIDER_MISSING", "BACK"]),
+            (.providerSelect, ["ADDRESS_CHANGE", "PROVIDER_MISSING", "BACK", "CLOSE"]),
             (.tariffSummary, ["WRONG_TARIFF_REPORT", "EDIT", "DISCONNECT", "CLOSE", "BACK"]),
-            (.tariffConnectionPending, ["EDIT", "DISCONNECT", "BACK"]),
-            (.tariffConnectionFailed, ["EDIT", "DISCONNECT", "BACK"]),
+            (.tariffConnectionPending, ["EDIT", "DISCONNECT", "BACK", "CLOSE"]),
+            (.tariffConnectionFailed, ["EDIT", "DISCONNECT", "BACK", "CLOSE"]),
         ])
     func sampleActions(_ route: ConnectRoute, _ actions: [String]) { #expect(route.actions == actions) }
 

@@ -131,6 +131,8 @@ import Testing
         arguments: [
             (0.0, 3600.0, 0.0, 3600.0), (30, 3630, 0, 3660), (0.2, 0.8, 0, 60), (61, 119, 60, 120),
             (30, 90 * 86400 + 30, 60, 90 * 86400 + 60),
+            // One of the days has 25 hours.
+            (0, 90 * 86400 + 3600, 0, 90 * 86400 + 3600), (30, 90 * 86400 + 3630, 60, 90 * 86400 + 3660),
         ] as [(Double, Double, Double, Double)])
     func minutes(start: Double, end: Double, first: Double, last: Double) {
         let date = { (seconds: Double) in Date(timeIntervalSince1970: seconds) }

@@ -95,21 +95,22 @@ extension TariffQuery {
 extension Exchange {
     /// `start_time` and `end_time`, at most 90 days apart (upstream.md §6.3).
     fileprivate func period() throws(BFFError) -> (start: Date?, end: Date) {
-        guard let end = try moment("end_time") else { throw .invalidField("end_time", reason: .missing) }
-        guard let start = try moment("start_time") else { return (nil, end) }
-        guard start < end, end.timeIntervalSince(start) <= 90 * 86400 else {
-            throw .invalidField("start_time", reason: .excluded)
+        guard let end = try date("end_time") else { throw .invalidField("end_time", reason: .missing) }
+        guard let start = try date("start_time") else { return (nil, end) }
+        guard start < end else { throw .invalidField("end_time", reason: .notAfterStart) }
+        guard end.timeIntervalSince(start) <= LocationReads.longestPeriod else {
+            throw .invalidField("end_time", reason: .tooFarFromStart)
         }
         return (start, end)
     }
 
-    /// A query item that is a moment of RFC 3339.
-    private func moment(_ name: String) throws(BFFError) -> Date? {
+    /// A query item that is a date and time.
+    private func date(_ name: String) throws(BFFError) -> Date? {
         guard let text = try queryItem(name) else { return nil }
-        guard let date = Date(rfc3339: text) else {
-            throw .invalidField(.init(name), reason: .malformed)
+        guard let timestamp = RFC3339Timestamp(text) else {
+            throw .invalidField(.init(name), reason: .notTimestamp)
         }
-        return date
+        return Date(timestamp)
     }
 
     /// 1 to 100, as Flatpeak has it (upstream.md §6.5).
@@ -139,22 +140,4 @@ private struct LocationList: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey { case object, data }
-}
-
-extension Date {
-    /// Reads a moment of RFC 3339.
-    ///
-    /// Foundation refuses offsets beyond 18 hours, which the RFC has.
-    fileprivate init?(rfc3339 text: String) {
-        var text = text.uppercased()
-        var offset = 0
-        if let match = text.wholeMatch(of: /(.*)([+-])([01][0-9]|2[0-3]):([0-5][0-9])/),
-            let hours = Int(match.3), let minutes = Int(match.4)
-        {
-            text = match.1 + "Z"
-            offset = (hours * 60 + minutes) * (match.2 == "-" ? -60 : 60)
-        }
-        guard let date = try? Date(text, strategy: .iso8601) else { return nil }
-        self = date.addingTimeInterval(TimeInterval(-offset))
-    }
 }

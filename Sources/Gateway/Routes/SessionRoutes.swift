@@ -42,9 +42,7 @@ extension Route {
                 guard let url = result.url else {
                     return .page("You can go back to the app", "The session is \(result.state.rawValue).")
                 }
-                var reply = Reply(.seeOther)
-                reply.headers[.location] = url
-                return reply
+                return .goingBack(to: url, from: exchange.head)
             })
     }
 }

@@ -84,6 +84,7 @@ const views = {
     act(answer, 'EDIT'), act(answer, 'DISCONNECT'), act(answer, 'WRONG_TARIFF')],
   tariff_connection_pending: (answer) => [act(answer, 'EDIT'), act(answer, 'DISCONNECT')],
   tariff_connection_failed: (answer) => [act(answer, 'EDIT'), act(answer, 'DISCONNECT')],
+  error: (answer) => [make('p', { textContent: answer.error_message })],
   complete_tariff: () => {
     setTimeout(() => location.assign('/'), 30_000);
     return [];

@@ -1,0 +1,119 @@
+import Core
+import HTTPTypes
+
+extension Reply {
+    /// Sends a customer's browser on to the return URL, with a page that holds a link to it.
+    ///
+    /// A browser never shows the body of a redirect that it cannot follow, or that it blocks because no tap of the
+    /// customer's led there: with a deep link it shows nothing at all. So where a browser says that it loads a document
+    /// (`Sec-Fetch-Dest`, which scripts cannot set), a deep link is a page that goes on by `Refresh` (HTML section
+    /// 7.4.6.4) and stays when the app does not open. Everyone else gets the redirect.
+    static func goingBack(to url: String, from request: HTTPRequest) -> Reply {
+        let language = CustomerLanguage(
+            acceptLanguage: request.headerFields[values: .acceptLanguage].joined(separator: ","))
+        var reply = Reply(
+            .seeOther, contentType: "text/html; charset=utf-8", body: Array(returnPage(url, in: language).utf8))
+        reply.headers[.contentLanguage] = language.rawValue
+        if isDeepLink(url), request.headerFields[.secFetchDest] == "document" {
+            reply.status = .ok
+            reply.headers[.refresh] = "0; url=\(url)"
+        } else {
+            reply.headers[.location] = url
+        }
+        return reply
+    }
+
+    /// No script and no style: the content policy of every answer stays.
+    static func returnPage(_ url: String, in language: CustomerLanguage) -> String {
+        """
+        <!doctype html>
+        <html lang="\(language.rawValue)"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+        <title>\(language.back)</title><h1>\(language.back)</h1><p>\(language.hint)</p>
+        <p><a href="\(escapedHTML(url))">\(language.back)</a></p></html>
+
+        """
+    }
+
+    private static func isDeepLink(_ url: String) -> Bool {
+        let scheme = url.utf8.prefix { $0 != UInt8(ascii: ":") }.map { $0 | 0x20 }
+        return scheme != Array("http".utf8) && scheme != Array("https".utf8)
+    }
+
+    /// For text and for attributes in either kind of quotes.
+    private static func escapedHTML(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "&"): bytes += "&amp;".utf8
+            case UInt8(ascii: "<"): bytes += "&lt;".utf8
+            case UInt8(ascii: ">"): bytes += "&gt;".utf8
+            case UInt8(ascii: "\""): bytes += "&quot;".utf8
+            case UInt8(ascii: "'"): bytes += "&#39;".utf8
+            default: bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+/// A language in which a customer is addressed: those of the countries in which Flatpeak has providers.
+enum CustomerLanguage: String, CaseIterable {
+    case english = "en"
+    case german = "de"
+    case french = "fr"
+    case dutch = "nl"
+
+    /// The best match of an `Accept-Language` (RFC 9110 section 12.5.4), by the first subtag of each range; English where
+    /// none fits.
+    init(acceptLanguage: String) {
+        var best: (language: Self, weight: Int)?
+        let bytes = acceptLanguage.utf8.filter { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }
+        for range in bytes.split(separator: UInt8(ascii: ",")) {
+            let parts = range.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
+            let subtag = (parts.first ?? []).prefix { $0 != UInt8(ascii: "-") }.map { $0 | 0x20 }
+            guard let language = Self.allCases.first(where: { subtag.elementsEqual($0.rawValue.utf8) }),
+                let weight = parts.count == 1 ? 1000 : Self.thousandths(parts[1]), weight > best?.weight ?? 0
+            else { continue }
+            best = (language, weight)
+        }
+        self = best?.language ?? .english
+    }
+
+    /// `q=0.5` as 500; nil where it is no weight.
+    private static func thousandths(_ weight: ArraySlice<UInt8>) -> Int? {
+        let bytes = Array(weight)
+        guard bytes.count >= 3, bytes.count <= 7, bytes[0] | 0x20 == UInt8(ascii: "q"), bytes[1] == UInt8(ascii: "="),
+            bytes.count == 3 || bytes[3] == UInt8(ascii: ".")
+        else { return nil }
+        var value = 0
+        for index in [2, 4, 5, 6] {
+            let digit = index < bytes.count ? bytes[index] &- UInt8(ascii: "0") : 0
+            guard digit < 10 else { return nil }
+            value = value * 10 + Int(truncatingIfNeeded: digit)
+        }
+        return value <= 1000 ? value : nil
+    }
+
+    var back: String {
+        switch self {
+        case .english: "Back to the app"
+        case .german: "Zurück zur App"
+        case .french: "Retour à l’application"
+        case .dutch: "Terug naar de app"
+        }
+    }
+
+    var hint: String {
+        switch self {
+        case .english: "If the app does not open by itself, use this link."
+        case .german: "Wenn sich die App nicht von selbst öffnet, nutzen Sie diesen Link."
+        case .french: "Si l’application ne s’ouvre pas d’elle-même, utilisez ce lien."
+        case .dutch: "Als de app niet vanzelf opent, gebruik dan deze link."
+        }
+    }
+}
+
+extension HTTPField.Name {
+    static let refresh = HTTPField.Name("Refresh") ?? .via
+    static let secFetchDest = HTTPField.Name("Sec-Fetch-Dest") ?? .via
+}
