@@ -68,7 +68,7 @@ struct Gatherer {
         let state: Facts.ListenerState
         do {
             // That socket is given to the service alone.
-            if settings.listen == .inherited {
+            if case .inherited = settings.listen {
                 state = adminState == .running ? .running : .held
                 approach = .untried(why: "systemd holds the socket; start the service, and ask again")
             } else {

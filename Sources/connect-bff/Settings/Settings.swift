@@ -128,7 +128,7 @@ struct Settings: Sendable {
         let address = address(unixMode: await reader.value(.listenMode, fileMode) ?? 0)
         let listen = await reader.value(.listen, address)
         let adminListen = await reader.value(.adminListen, address)
-        if adminListen == .inherited { reader.complain(.adminListen, "must be host:port or unix:/path") }
+        if case .inherited? = adminListen { reader.complain(.adminListen, "must be host:port or unix:/path") }
         if let listen, listen == adminListen { reader.complain(.adminListen, "is the same as BFF_LISTEN") }
         let drain = await reader.value(.drain, seconds(0...60))
         let keepAlive = await reader.value(.keepAlive, seconds(1...3600))
@@ -230,7 +230,7 @@ struct Settings: Sendable {
     }
 
     private static func address(_ text: String, mode: UInt16) throws(SettingsReader.Unfit) -> ListenAddress {
-        if text == "systemd" { return .inherited }
+        if text == "systemd" { return .inherited(sockets: 1) }
         if text.hasPrefix("unix:") {
             let path = String(text.dropFirst(5))
             guard path.hasPrefix("/") else { throw .init("needs a path from the root: unix:/run/connect-bff.sock") }
