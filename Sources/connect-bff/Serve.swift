@@ -26,7 +26,7 @@ struct Serve: AsyncParsableCommand {
         do throws(Settings.Invalid) {
             settings = try await Settings.read(environment: ProcessInfo.processInfo.environment, file: config)
         } catch {
-            throw ExitCode.badSettings.after(error.problems)
+            throw ExitCode.badSettings.after(error.problems + error.warnings)
         }
         let upstreams = [(Setting.apiURL, settings.flatpeak.apiURL), (.connectURL, settings.flatpeak.connectURL)]
         if let problem = SelfUpstream.problem(listen: settings.listen, upstreams: upstreams) {
