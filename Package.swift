@@ -14,6 +14,13 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+// What `--version` says of the build. A build without a checkout, such as the image's, is told in the environment.
+let commit: String = {
+    if let given = Context.environment["CONNECT_BFF_COMMIT"], !given.isEmpty { return given }
+    guard let git = Context.gitInformation else { return "unknown" }
+    return git.currentCommit + (git.hasUncommittedChanges ? " with changes" : "")
+}()
+
 extension Target.Dependency {
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
     static let asyncAlgorithms = product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
@@ -52,7 +59,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
-        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -72,6 +79,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(name: "CBuild", cSettings: [.define("CONNECT_BFF_COMMIT", to: "\"\(commit)\"")]),
         .target(name: "Core"),
         .target(name: "Keys", dependencies: ["Core", "COpenSSL"]),
         .target(name: "Resilience"),
@@ -112,15 +120,16 @@ let package = Package(
         .executableTarget(
             name: "connect-bff",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", "Telemetry", "Webhooks",
+                "CBuild", "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", "Telemetry",
+                "Webhooks",
                 .argumentParser, .configuration, .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle,
-                .systemPackage, .tracing, .unixSignals,
+                .systemPackage, .tracing, .unixSignals, .yams,
             ],
             resources: [
                 "app.js", "chart.js", "flow.js", "home.js", "icon.svg", "index.html", "kit.js", "memory.js",
                 "screens.js", "service.js", "style.css",
             ].map { .embedInCode("Dev/Page/\($0)") }),
-        .executableTarget(name: "flatpeak-sandbox", dependencies: ["Sandbox", .argumentParser, .logging]),
+        .executableTarget(name: "flatpeak-sandbox", dependencies: ["CBuild", "Sandbox", .argumentParser, .logging]),
         .target(
             name: "TestSupport",
             dependencies: ["Core", "Flatpeak", "Sessions", .logging, .nioCore, .nioPosix, .nioSSL, .tracing],

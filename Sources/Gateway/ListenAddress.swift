@@ -3,11 +3,11 @@ package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     case tcp(host: String, port: Int)
     /// - Parameter mode: The permissions of the socket's file: who may write it may connect.
     case unix(path: String, mode: UInt16)
-    /// The socket that the service manager opened and holds while this process comes and goes.
-    case inherited
+    /// The sockets that the service manager opened and holds while this process comes and goes.
+    case inherited(sockets: Int)
 
-    /// Where systemd puts the first socket that it passes on (sd_listen_fds(3)).
-    static let inheritedDescriptor: Int32 = 3
+    /// Where systemd puts the first socket that it passes on; the others follow (sd_listen_fds(3)).
+    static let firstInherited: Int32 = 3
 
     package var description: String {
         switch self {

@@ -8,7 +8,7 @@ import NIOExtras
 import NIOPosix
 import ServiceLifecycle
 
-/// A listening socket with a router behind it.
+/// Listening sockets with a router behind them: one, or all that the service manager passed on.
 ///
 /// In the place of Hummingbird's `Application`, which cannot take over a socket that the service manager holds. The
 /// order of things is that of its `Server` in 2.28.1.
@@ -22,7 +22,7 @@ struct Listener {
     private static let backlog: Int32 = 1024
 
     /// - Parameters:
-    ///   - mostConnections: More wait until one of them ends.
+    ///   - mostConnections: More wait until one of them ends. Several sockets have equal shares.
     ///   - secondsSince1970: The wall clock, for the `Date` of answers.
     init(
         _ address: ListenAddress, mostConnections: Int, secondsSince1970: @escaping @Sendable () -> Int,
@@ -41,7 +41,7 @@ struct Listener {
     ///
     /// - Parameters:
     ///   - connection: Makes what serves each connection.
-    ///   - listening: Called once the socket is open, with its port if it has one.
+    ///   - listening: Called once all sockets are open, with the port of the first if it has one.
     ///   - ending: Called when no connection is taken any more.
     /// - Throws: `CannotListen`.
     func run<Connection: ServerChildChannel>(
@@ -49,28 +49,44 @@ struct Listener {
         listening: @escaping @Sendable (Int?) async -> Void, ending: @escaping @Sendable () -> Void = {}
     ) async throws(CannotListen) {
         let connection = connection(responder(router.buildResponder()))
-        let quiescing = ServerQuiescingHelper(group: MultiThreadedEventLoopGroup.singleton)
-        let server = try await open(connection, quiescing)
+        let servers = try await open(connection)
         await withGracefulShutdownHandler {
-            await listening(server.channel.localAddress?.port)
+            await listening(servers.first?.channel.channel.localAddress?.port)
             await withDiscardingTaskGroup { group in
-                do {
-                    try await server.executeThenClose { clients in
-                        for try await client in clients {
-                            group.addTask { await connection.handle(value: client, logger: logger) }
-                        }
-                    }
-                } catch {
-                    logger.error("no connection is taken any more", metadata: ["bff.error_type": "\(type(of: error))"])
-                }
+                for server in servers { group.addTask { await serve(server.channel, connection) } }
             }
         } onGracefulShutdown: {
-            // First no more are taken, then the socket is closed: one that was taken in between would be dropped unread.
-            server.channel.setOption(.autoRead, value: false).whenComplete { _ in
-                server.channel.eventLoop.scheduleTask(in: Self.settling) {
+            let loop = MultiThreadedEventLoopGroup.singleton.any()
+            // First no more are taken, then the sockets are closed: one that was taken in between would be dropped
+            // unread.
+            let closed = servers.map { $0.channel.channel.setOption(.autoRead, value: false) }
+            EventLoopFuture.andAllComplete(closed, on: loop).whenComplete { _ in
+                loop.scheduleTask(in: Self.settling) {
                     ending()
-                    quiescing.initiateShutdown(promise: nil)
+                    for server in servers { server.quiescing.initiateShutdown(promise: nil) }
                 }
+            }
+        }
+    }
+
+    /// One listening socket.
+    private struct Server<Client: Sendable>: Sendable {
+        let channel: NIOAsyncChannel<Client, Never>
+        let quiescing: ServerQuiescingHelper
+    }
+
+    private func serve<Connection: ServerChildChannel>(
+        _ server: NIOAsyncChannel<Connection.Value, Never>, _ connection: Connection
+    ) async {
+        await withDiscardingTaskGroup { group in
+            do {
+                try await server.executeThenClose { clients in
+                    for try await client in clients {
+                        group.addTask { await connection.handle(value: client, logger: logger) }
+                    }
+                }
+            } catch {
+                logger.error("no connection is taken any more", metadata: ["bff.error_type": "\(type(of: error))"])
             }
         }
     }
@@ -88,16 +104,36 @@ struct Listener {
     }
 
     private func open<Connection: ServerChildChannel>(
-        _ connection: Connection, _ quiescing: ServerQuiescingHelper
-    ) async throws(CannotListen) -> NIOAsyncChannel<Connection.Value, Never> {
+        _ connection: Connection
+    ) async throws(CannotListen) -> [Server<Connection.Value>] {
+        guard case .inherited(let sockets) = address else { return [try await open(connection, nil, mostConnections)] }
+        var servers: [Server<Connection.Value>] = []
+        do throws(CannotListen) {
+            for offset in 0..<Int32(clamping: sockets) {
+                servers.append(
+                    try await open(connection, ListenAddress.firstInherited + offset, mostConnections / sockets))
+            }
+        } catch {
+            // An asynchronous channel must be run to be closed.
+            for server in servers { try? await server.channel.executeThenClose { _ in } }
+            throw error
+        }
+        return servers
+    }
+
+    /// - Parameter descriptor: The socket; `nil` to make one.
+    private func open<Connection: ServerChildChannel>(
+        _ connection: Connection, _ descriptor: Int32?, _ mostConnections: Int
+    ) async throws(CannotListen) -> Server<Connection.Value> {
+        let quiescing = ServerQuiescingHelper(group: MultiThreadedEventLoopGroup.singleton)
         let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .serverChannelInitializer { [address, mostConnections] channel in
+            .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     // NIO has given a socket that it did not bind 128 places, which a restart under load fills.
-                    if address == .inherited { _ = listen(ListenAddress.inheritedDescriptor, Self.backlog) }
+                    if let descriptor { _ = listen(descriptor, Self.backlog) }
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHandler(AvailableConnectionsChannelHandler(maxConnections: mostConnections))
                     try pipeline.addHandler(quiescing.makeServerChannelHandler(channel: channel))
@@ -107,19 +143,20 @@ struct Listener {
             connection.setup(channel: channel, logger: logger)
         }
         do {
-            switch address {
-            case .tcp(let host, let port):
-                return try await bootstrap.bind(host: host, port: port, childChannelInitializer: setUp)
-            case .unix(let path, let mode):
+            let channel: NIOAsyncChannel<Connection.Value, Never>
+            switch (address, descriptor) {
+            case (.inherited, let descriptor?):
+                channel = try await bootstrap.bind(descriptor, childChannelInitializer: setUp)
+            case (.inherited, nil): throw CannotListen(address: address, why: "no socket was passed on")
+            case (.tcp(let host, let port), _):
+                channel = try await bootstrap.bind(host: host, port: port, childChannelInitializer: setUp)
+            case (.unix(let path, let mode), _):
                 let file = SocketFile(path: path, mode: mode)
                 try await file.makeRoom()
-                let server = try await bootstrap.bind(unixDomainSocketPath: path, childChannelInitializer: setUp)
+                channel = try await bootstrap.bind(unixDomainSocketPath: path, childChannelInitializer: setUp)
                 try file.open()
-                return server
-            case .inherited:
-                return try await bootstrap.bind(
-                    ListenAddress.inheritedDescriptor, childChannelInitializer: setUp)
             }
+            return Server(channel: channel, quiescing: quiescing)
         } catch let error as CannotListen {
             throw error
         } catch {

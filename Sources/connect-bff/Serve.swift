@@ -26,17 +26,13 @@ struct Serve: AsyncParsableCommand {
         do throws(Settings.Invalid) {
             settings = try await Settings.read(environment: ProcessInfo.processInfo.environment, file: config)
         } catch {
-            throw ExitCode.badSettings.after(error.problems)
+            throw ExitCode.badSettings.after(error.problems + error.warnings)
         }
         let upstreams = [(Setting.apiURL, settings.flatpeak.apiURL), (.connectURL, settings.flatpeak.connectURL)]
         if let problem = SelfUpstream.problem(listen: settings.listen, upstreams: upstreams) {
             throw ExitCode.badSettings.after([problem])
         }
-        if settings.listen == .inherited, !Systemd.passedSocket(ProcessInfo.processInfo.environment) {
-            throw ExitCode.badSettings.after([
-                "\(Setting.listen.variable): systemd passed no socket; start connect-bff.socket"
-            ])
-        }
+        let listen = try Self.withPassedSockets(settings.listen)
         try OpenSSL.requireUsable()
 
         let metrics = PrometheusRegistry()
@@ -93,7 +89,7 @@ struct Serve: AsyncParsableCommand {
         let service = ConnectService(
             flatpeak: settings.flatpeak, transport: transport,
             certificateAuthorities: settings.certificateAuthorities, sessions: settings.sessions,
-            listen: settings.listen, adminListen: settings.adminListen,
+            listen: listen, adminListen: settings.adminListen,
             // What is left is for connections to Flatpeak, files, and the database.
             mostConnections: min(
                 openFiles - min(openFiles / 4, 512), MemoryLimit.connections(in: MemoryLimit.bytes())),
@@ -126,6 +122,25 @@ struct Serve: AsyncParsableCommand {
             throw error
         }
         await others.shutdown()
+    }
+
+    /// The address with all sockets that systemd passed; each of them is served.
+    private static func withPassedSockets(_ address: ListenAddress) throws -> ListenAddress {
+        let sockets = Systemd.passedSockets(ProcessInfo.processInfo.environment)
+        switch (address, sockets) {
+        case (.inherited, 0):
+            throw ExitCode.badSettings.after([
+                "\(Setting.listen.variable): systemd passed no socket; start connect-bff.socket"
+            ])
+        case (.inherited, _): return .inherited(sockets: sockets)
+        case (_, 0): return address
+        default:
+            // The kernel would take connections there that nothing answers.
+            throw ExitCode.badSettings.after([
+                "\(Setting.listen.variable): systemd passed a socket that would not be served; set it to systemd, "
+                    + "or disable connect-bff.socket"
+            ])
+        }
     }
 
     /// What takes the line of each request, when such lines are wanted.

@@ -2,9 +2,10 @@ import Glibc
 
 /// The service manager that started this process, if one did.
 enum Systemd {
-    /// Whether it passed a listening socket on (sd_listen_fds(3)).
-    static func passedSocket(_ environment: [String: String]) -> Bool {
-        environment["LISTEN_PID"] == String(getpid()) && (environment["LISTEN_FDS"].flatMap { Int($0) } ?? 0) > 0
+    /// How many listening sockets it passed on (sd_listen_fds(3)).
+    static func passedSockets(_ environment: [String: String]) -> Int {
+        guard environment["LISTEN_PID"] == String(getpid()) else { return 0 }
+        return environment["LISTEN_FDS"].flatMap { UInt8($0) }.map(Int.init) ?? 0
     }
 
     /// Tells it how the process fares (sd_notify(3)).

@@ -17,6 +17,8 @@ final class ServeProcess: Sendable {
     let serviceKey: String
     let credentials: Set<String>
     private let holdsSocket: Bool
+    /// Ports of sockets that are held beside that of the service, as `socket_unit.py` takes them.
+    private let moreSockets: [String]
     /// Nil for a node that joined another one.
     private let sandbox: Program?
     /// Takes its traces; nil where it makes none.
@@ -34,10 +36,12 @@ final class ServeProcess: Sendable {
     ///   - starting: Whether the service runs from the beginning.
     ///   - tracing: Whether it sends its spans to a collector.
     static func run(
-        _ settings: [String: String] = [:], holdingSocket: Bool = false, starting: Bool = true, tracing: Bool = true,
-        _ body: (ServeProcess) async throws -> Void
+        _ settings: [String: String] = [:], holdingSocket: Bool = false, moreSockets: [String] = [],
+        starting: Bool = true,
+        tracing: Bool = true, _ body: (ServeProcess) async throws -> Void
     ) async throws {
-        let serve = try await ServeProcess(settings, holdsSocket: holdingSocket, tracing: tracing)
+        let serve = try await ServeProcess(
+            settings, holdsSocket: holdingSocket, moreSockets: moreSockets, tracing: tracing)
         try await Program.run {
             if starting { try await serve.start() }
             try await body(serve)
@@ -47,8 +51,11 @@ final class ServeProcess: Sendable {
     }
 
     /// - Parameter holdsSocket: Whether something else holds the listening socket, as systemd does.
-    private init(_ settings: [String: String], holdsSocket: Bool, tracing: Bool) async throws {
+    private init(
+        _ settings: [String: String], holdsSocket: Bool, moreSockets: [String], tracing: Bool
+    ) async throws {
         self.holdsSocket = holdsSocket
+        self.moreSockets = moreSockets
         collector = tracing ? try await Collector() : nil
         folder = FileManager.default.temporaryDirectory.appending(path: "bff-serve-\(UUID())").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -100,6 +107,7 @@ final class ServeProcess: Sendable {
         sandbox = nil
         collector = nil
         holdsSocket = false
+        moreSockets = []
         port = try FreePort.find()
         let adminPort = try FreePort.find()
         url = "http://127.0.0.1:\(port)"
@@ -121,8 +129,11 @@ final class ServeProcess: Sendable {
             holdsSocket
             ? await Program(
                 path: URL(filePath: "/usr/bin/python3"),
-                [Program.source("socket_unit.py").path, "\(port)", path.path, "serve"], environment: environment,
-                until: "\"listening\"")
+                [
+                    Program.source("socket_unit.py").path, (["\(port)"] + moreSockets).joined(separator: ","),
+                    path.path,
+                    "serve",
+                ], environment: environment, until: "\"listening\"")
             : await Program(path: path, ["serve"], environment: environment, until: "\"listening\"")
         guard program.output.text.contains("\"listening\"") else {
             throw DidNotStart(code: await program.stop(), said: program.output.text)

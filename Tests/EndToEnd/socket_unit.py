@@ -1,10 +1,13 @@
-"""Does for a program what a systemd socket unit does: holds its listening socket while it comes and goes.
+"""Does for a program what a systemd socket unit does: holds its listening sockets while it comes and goes.
 
-    socket_unit.py PORT PROGRAM ARGUMENT...
+    socket_unit.py PORT[,PORT...] PROGRAM ARGUMENT...
+
+In the place of a port, "udp" is a socket on which nothing can listen.
 
 SIGUSR1 restarts the program; SIGTERM ends it, and this with its exit code.
 """
 
+import fcntl
 import os
 import signal
 import socket
@@ -15,10 +18,18 @@ import sys
 SIGNALS = {signal.SIGUSR1, signal.SIGTERM, signal.SIGCHLD}
 signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
-held = socket.socket()
-held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-held.bind(("127.0.0.1", int(sys.argv[1])))
-held.listen(1024)
+
+def hold(port):
+    if port == "udp":
+        return socket.socket(type=socket.SOCK_DGRAM)
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", int(port)))
+    held.listen(1024)
+    return held
+
+
+sockets = [hold(port) for port in sys.argv[1].split(",")]
 
 
 def start():
@@ -26,11 +37,11 @@ def start():
     if child:
         return child
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    if held.fileno() == 3:
-        held.set_inheritable(True)
-    else:
-        os.dup2(held.fileno(), 3)
-    os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+    # From above the places where they go, so that none takes another's.
+    above = [fcntl.fcntl(held, fcntl.F_DUPFD_CLOEXEC, 3 + len(sockets)) for held in sockets]
+    for place, descriptor in enumerate(above, 3):
+        os.dup2(descriptor, place)
+    os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(sockets)))
     os.execv(sys.argv[2], sys.argv[2:])
 
 
@@ -45,6 +56,6 @@ while True:
         sys.exit(code)
     signal.sigtimedwait({signal.SIGCHLD}, 0)
     # Of a listening socket tcpi_sacked is how many connections may wait.
-    places = struct.unpack_from("I", held.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 28)[0]
+    places = struct.unpack_from("I", sockets[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 28)[0]
     print(f"restarts after exit code {code}, while {places} may wait", flush=True)
     child = start()

@@ -44,11 +44,6 @@ struct Diagnosis {
             fail(.settings, problem, "change this setting; README.md has them all")
         }
         for warning in facts.warnings { warn(.settings, warning, nil) }
-        for name in facts.strangers {
-            warn(
-                .settings, "\(name) is set, and no setting is called that",
-                "check its spelling in README.md, or remove it")
-        }
         if findings.isEmpty { pass(.settings, "every setting is there and makes sense") }
     }
 

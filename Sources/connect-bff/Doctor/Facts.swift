@@ -7,8 +7,6 @@ struct Facts: Sendable {
     /// What is wrong with the settings; when anything is, nothing else was looked at.
     var problems: [String] = []
     var warnings: [String] = []
-    /// Variables in the environment that look like settings and are none.
-    var strangers: [String] = []
     var known: Known?
 
     /// What only good settings let us find out.

@@ -18,26 +18,17 @@ struct Gatherer {
 
     func facts() async -> Facts {
         var facts = Facts()
-        facts.strangers = strangers
         let settings: Settings
         do throws(Settings.Invalid) {
             settings = try await Settings.read(environment: environment, file: file)
         } catch {
             facts.problems = error.problems
+            facts.warnings = error.warnings
             return facts
         }
         facts.warnings = settings.warnings
         facts.known = await known(settings)
         return facts
-    }
-
-    /// Variables of our two families that no setting reads.
-    private var strangers: [String] {
-        let known = Set(Setting.all.flatMap { $0.isSecret ? [$0.variable, "\($0.variable)_FILE"] : [$0.variable] })
-        return environment.keys.filter { name in
-            ["FLATPEAK_", "BFF_"].contains { name.hasPrefix($0) } && !name.hasPrefix("BFF_TEST_")
-                && !known.contains(name)
-        }.sorted()
     }
 
     private func known(_ settings: Settings) async -> Facts.Known {
@@ -68,7 +59,7 @@ struct Gatherer {
         let state: Facts.ListenerState
         do {
             // That socket is given to the service alone.
-            if settings.listen == .inherited {
+            if case .inherited = settings.listen {
                 state = adminState == .running ? .running : .held
                 approach = .untried(why: "systemd holds the socket; start the service, and ask again")
             } else {

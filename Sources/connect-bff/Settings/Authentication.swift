@@ -41,8 +41,11 @@ struct Authentication: Sendable {
         }
         var result = Authentication()
         var ways: Set<Way> = []
+        // Whether it is known what the other settings are for.
+        var isClear = names != nil
         for name in names ?? [] {
             guard let way = Way(rawValue: name) else {
+                isClear = false
                 reader.complain(
                     .auth,
                     name == "dev"
@@ -65,7 +68,7 @@ struct Authentication: Sendable {
             (.jwt, [.jwtIssuer, .jwtAudience, .jwtKeysURL, .jwtKeysFile]), (.proxy, [.proxyUserHeader]),
             (.service, [.serviceKeysFile]),
         ]
-        for (way, settings) in idle where !ways.contains(way) {
+        for (way, settings) in idle where isClear && !ways.contains(way) {
             for setting in settings where await reader.isGiven(setting) {
                 reader.complain(setting, "has no effect, since BFF_AUTH does not name \(way.rawValue)")
             }
@@ -88,18 +91,14 @@ struct Authentication: Sendable {
             }
             return KeysFile(path: path, bytes: jwks)
         }
-        let source: JWT.Source
-        switch (url, file) {
-        case (let url?, nil): source = .url(url)
-        case (nil, let file?): source = .file(file)
-        case (_?, _?):
-            reader.complain(.jwtKeysURL, "is given together with BFF_JWT_JWKS_FILE; keep one")
-            return nil
-        case (nil, nil):
+        switch (await reader.isGiven(.jwtKeysURL), await reader.isGiven(.jwtKeysFile)) {
+        case (true, true): reader.complain(.jwtKeysURL, "is given together with BFF_JWT_JWKS_FILE; keep one")
+        case (false, false):
             reader.complain(.jwtKeysURL, "is required for BFF_AUTH=jwt, here or as BFF_JWT_JWKS_FILE")
-            return nil
+        default: break
         }
-        guard let issuer, let audience else { return nil }
+        let source = url.map(JWT.Source.url) ?? file.map(JWT.Source.file)
+        guard let issuer, let audience, let source else { return nil }
         return JWT(issuer: issuer, audience: audience, keys: source)
     }
 

@@ -8,6 +8,9 @@ struct Setting: Sendable {
     let isSecret: Bool
     let isRequired: Bool
 
+    /// For a secret: the variable that names the file it stands in.
+    var twin: String { "\(variable)_FILE" }
+
     private init(_ variable: String, fallback: String? = nil, isSecret: Bool = false, isRequired: Bool = false) {
         self.variable = variable
         self.fallback = fallback

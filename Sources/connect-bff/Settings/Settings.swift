@@ -3,10 +3,8 @@ import Core
 import Flatpeak
 import FoundationEssentials
 import Gateway
-import Glibc
 import Logging
 import Sessions
-import SystemPackage
 import Webhooks
 
 /// Everything that the service is told, checked.
@@ -43,61 +41,49 @@ struct Settings: Sendable {
     /// What is wrong with the settings, one line each, with no value in it that was secret.
     struct Invalid: Error {
         let problems: [String]
+        /// What may have led to them, such as misspelt names.
+        var warnings: [String] = []
     }
 
     /// Reads the environment and, below it, a YAML file.
     static func read(environment: [String: String], file: String?) async throws(Invalid) -> Settings {
-        try await read(try await configuration(environment, file))
+        try await read(try reader(environment, file))
     }
 
     /// Reads the credentials alone, as ``read(environment:file:)`` does; their files may have changed.
     static func credentials(environment: [String: String], file: String?) async throws(Invalid) -> Credentials {
-        var reader = SettingsReader(try await configuration(environment, file))
+        var reader = try reader(environment, file)
         guard let credentials = await credentials(&reader) else { throw Invalid(problems: reader.problems) }
         return credentials
     }
 
     /// Reads where the service keeps what it knows, alone: for commands that need nothing else.
     static func state(environment: [String: String], file: String?) async throws(Invalid) -> StateSettings {
-        var reader = SettingsReader(try await configuration(environment, file))
+        var reader = try reader(environment, file)
         guard let state = await StateSettings.read(&reader) else { throw Invalid(problems: reader.problems) }
         return state
     }
 
     /// Reads the keys that sign events, alone; nil when there are none.
     static func eventKeys(environment: [String: String], file: String?) async throws(Invalid) -> [EventKey]? {
-        var reader = SettingsReader(try await configuration(environment, file))
+        var reader = try reader(environment, file)
         let keys = await EventSettings.keys(&reader)
         guard reader.problems.isEmpty else { throw Invalid(problems: reader.problems) }
         return keys
     }
 
-    private static func configuration(
-        _ environment: [String: String], _ file: String?
-    ) async throws(Invalid) -> ConfigReader {
+    private static func reader(_ environment: [String: String], _ file: String?) throws(Invalid) -> SettingsReader {
+        // Empty is not set: Compose passes every variable that its file names.
+        let given = environment.filter { !$0.value.isEmpty }
         let secrets = Set(Setting.all.filter(\.isSecret).map(\.variable))
-        var providers: [any ConfigProvider] = [
-            EnvironmentVariablesProvider(environmentVariables: environment, secretsSpecifier: .specific(secrets))
+        let settings = try file.map { (path) throws(Invalid) in try SettingsFile(path) }
+        let providers: [any ConfigProvider] = [
+            EnvironmentVariablesProvider(environmentVariables: given, secretsSpecifier: .specific(secrets)),
+            InMemoryProvider(values: settings?.values ?? [:]),
         ]
-        if let file {
-            let opened: (descriptor: Int32, mode: Int)
-            do throws(TrustedFile.Unfit) {
-                opened = try TrustedFile.open(file)
-            } catch {
-                throw Invalid(problems: ["--config: \(error.problem(file).why)"])
-            }
-            defer { close(opened.descriptor) }
-            do {
-                // The provider opens a path: this one is the file that was checked.
-                providers.append(
-                    try await FileProvider<YAMLSnapshot>(
-                        parsingOptions: .init(secretsSpecifier: .all),
-                        filePath: FilePath("/proc/self/fd/\(opened.descriptor)")))
-            } catch {
-                throw Invalid(problems: ["--config: \(file) cannot be read as YAML"])
-            }
-        }
-        return ConfigReader(providers: providers)
+        return SettingsReader(
+            ConfigReader(providers: providers), problems: settings?.problems ?? [],
+            warnings: SettingName.warnings(about: given))
     }
 
     private static func credentials(_ reader: inout SettingsReader) async -> Credentials? {
@@ -108,8 +94,8 @@ struct Settings: Sendable {
         return Credentials(account: account, keys: [key] + (next.map { [$0] } ?? []))
     }
 
-    private static func read(_ configuration: ConfigReader) async throws(Invalid) -> Settings {
-        var reader = SettingsReader(configuration)
+    private static func read(_ unread: SettingsReader) async throws(Invalid) -> Settings {
+        var reader = unread
         let credentials = await credentials(&reader)
         let apiURL = await reader.value(.apiURL) { (text) throws(SettingsReader.Unfit) in try WebAddress.server(text) }
         let connectURL = await reader.value(.connectURL) { (text) throws(SettingsReader.Unfit) in
@@ -128,7 +114,7 @@ struct Settings: Sendable {
         let address = address(unixMode: await reader.value(.listenMode, fileMode) ?? 0)
         let listen = await reader.value(.listen, address)
         let adminListen = await reader.value(.adminListen, address)
-        if adminListen == .inherited { reader.complain(.adminListen, "must be host:port or unix:/path") }
+        if case .inherited? = adminListen { reader.complain(.adminListen, "must be host:port or unix:/path") }
         if let listen, listen == adminListen { reader.complain(.adminListen, "is the same as BFF_LISTEN") }
         let drain = await reader.value(.drain, seconds(0...60))
         let keepAlive = await reader.value(.keepAlive, seconds(1...3600))
@@ -167,7 +153,7 @@ struct Settings: Sendable {
             let adminListen, let drain, let keepAlive, let publicURL, let apps, let logLevel, let logFormat,
             let authentication, let trustedProxies, let limits,
             let state, let relayReader
-        else { throw Invalid(problems: reader.problems) }
+        else { throw Invalid(problems: reader.problems, warnings: reader.warnings) }
         return Settings(
             flatpeak: .init(
                 apiURL: apiURL.text, connectURL: connectURL.text, credentials: credentials, version: version,
@@ -230,7 +216,7 @@ struct Settings: Sendable {
     }
 
     private static func address(_ text: String, mode: UInt16) throws(SettingsReader.Unfit) -> ListenAddress {
-        if text == "systemd" { return .inherited }
+        if text == "systemd" { return .inherited(sockets: 1) }
         if text.hasPrefix("unix:") {
             let path = String(text.dropFirst(5))
             guard path.hasPrefix("/") else { throw .init("needs a path from the root: unix:/run/connect-bff.sock") }

@@ -5,8 +5,8 @@ import FoundationEssentials
 /// Reads settings one by one and keeps every complaint, so that an operator sees all of them at once.
 struct SettingsReader {
     private let reader: ConfigReader
-    private(set) var problems: [String] = []
-    private(set) var warnings: [String] = []
+    private(set) var problems: [String]
+    private(set) var warnings: [String]
 
     /// Why a value does not fit its setting.
     ///
@@ -16,8 +16,21 @@ struct SettingsReader {
         init(_ why: String) { self.why = why }
     }
 
-    init(_ reader: ConfigReader) {
+    /// What was given for a setting.
+    private enum Given {
+        case nothing
+        /// A complaint was kept.
+        case unfit
+        case text(String)
+    }
+
+    /// - Parameters:
+    ///   - problems: Those that were found before.
+    ///   - warnings: Likewise.
+    init(_ reader: ConfigReader, problems: [String], warnings: [String]) {
         self.reader = reader
+        self.problems = problems
+        self.warnings = warnings
     }
 
     mutating func complain(_ setting: Setting, _ why: String) {
@@ -30,24 +43,29 @@ struct SettingsReader {
 
     /// The value as `parse` reads it; nil when it is not given and need not be, or when a complaint was kept.
     mutating func value<Value>(_ setting: Setting, _ parse: (String) throws(Unfit) -> Value) async -> Value? {
-        guard let text = await text(setting.variable, isSecret: setting.isSecret) ?? setting.fallback else {
-            if setting.isRequired { complain(setting, "is required") }
-            return nil
-        }
-        do throws(Unfit) {
-            return try parse(text)
-        } catch {
-            complain(setting, error.why)
-            return nil
-        }
+        parsed(setting, await given(setting.variable, isSecret: setting.isSecret), parse)
     }
 
-    /// The same of a setting that may hold a credential among other things, and may stand in the file that its `_FILE`
-    /// twin names.
-    mutating func secretValue<Value>(
-        _ setting: Setting, _ parse: (String) throws(Unfit) -> Value
-    ) async -> Value? {
-        guard let text = await secretText(setting, emptyIsNone: true) ?? setting.fallback else { return nil }
+    /// Reads as ``value(_:_:)`` does, also from the file that the `_FILE` twin names: for a setting that may hold a
+    /// credential among other things.
+    mutating func secretValue<Value>(_ setting: Setting, _ parse: (String) throws(Unfit) -> Value) async -> Value? {
+        parsed(setting, await givenSecret(setting), parse)
+    }
+
+    private mutating func parsed<Value>(
+        _ setting: Setting, _ given: Given, _ parse: (String) throws(Unfit) -> Value
+    ) -> Value? {
+        let text: String
+        switch given {
+        case .text(let given): text = given
+        case .unfit: return nil
+        case .nothing:
+            guard let fallback = setting.fallback else {
+                if setting.isRequired { complain(setting, "is required") }
+                return nil
+            }
+            text = fallback
+        }
         do throws(Unfit) {
             return try parse(text)
         } catch {
@@ -59,10 +77,10 @@ struct SettingsReader {
     /// Whether a secret was given, here or in a file.
     func isSecretGiven(_ setting: Setting) async -> Bool {
         if await isGiven(setting) { return true }
-        return await isGiven("\(setting.variable)_FILE")
+        return await isGiven(setting.twin)
     }
 
-    /// Whether the setting was given, in whatever way.
+    /// Whether the setting was given, fit or unfit.
     func isGiven(_ setting: Setting) async -> Bool { await isGiven(setting.variable) }
 
     private func isGiven(_ variable: String) async -> Bool {
@@ -74,58 +92,60 @@ struct SettingsReader {
         }
     }
 
-    /// The text of a setting that is required for a reason.
-    mutating func needed(_ setting: Setting, for reason: String) async -> String? {
-        let text: String? = await value(setting) { (text) throws(Unfit) in
-            guard !text.isEmpty else { throw .init("is empty") }
-            return text
+    /// The text of a setting that is required for a way to sign in.
+    mutating func needed(_ setting: Setting, for way: String) async -> String? {
+        switch await given(setting.variable, isSecret: setting.isSecret) {
+        case .text(let text): return text
+        case .unfit: return nil
+        case .nothing:
+            complain(setting, "is required for BFF_AUTH=\(way)")
+            return nil
         }
-        if text == nil, await !isGiven(setting) { complain(setting, "is required for BFF_AUTH=\(reason)") }
-        return text
     }
 
     /// A credential, from the variable or from the file that its `_FILE` twin names.
     mutating func secret(_ setting: Setting) async -> Secret? {
-        await secretText(setting).flatMap { checked(setting, $0) }
+        guard case .text(let text) = await givenSecret(setting) else { return nil }
+        return checked(setting, text)
     }
 
     /// Several credentials in a comma list, read likewise; nil when there is none, or when a complaint was kept.
     mutating func secrets(_ setting: Setting) async -> [Secret]? {
-        guard let text = await secretText(setting) else { return nil }
+        guard case .text(let text) = await givenSecret(setting) else { return nil }
         let items = text.split(separator: ",", omittingEmptySubsequences: false).map { checked(setting, String($0)) }
         return items.contains { $0 == nil } ? nil : items.compactMap(\.self)
     }
 
-    /// - Parameter emptyIsNone: For what an image sets, so that its twin can take its place.
-    private mutating func secretText(_ setting: Setting, emptyIsNone: Bool = false) async -> String? {
-        let twin = "\(setting.variable)_FILE"
-        var inline = await text(setting.variable, isSecret: true)
-        if emptyIsNone, inline == "" { inline = nil }
-        let path = await text(twin, isSecret: false)
+    private mutating func givenSecret(_ setting: Setting) async -> Given {
+        let twin = setting.twin
+        let inline = await given(setting.variable, isSecret: true)
+        let path = await given(twin, isSecret: false)
         switch (inline, path) {
-        case (_?, _?):
-            complain(setting, "is given twice, here and as \(twin); keep one")
-        case (nil, nil):
-            if setting.isRequired { complain(setting, "is required, here or as \(twin)") }
-        case (let text?, nil):
-            return text
-        case (nil, let path?):
+        case (.nothing, .nothing):
+            guard setting.isRequired else { return .nothing }
+            complain(setting, "is required, here or as \(twin)")
+        case (_, .nothing): return inline
+        case (.nothing, .unfit): return .unfit
+        case (.nothing, .text(let path)):
             do throws(Unfit) {
-                return try contents(of: path, named: twin)
+                return .text(try contents(of: path, named: twin))
             } catch {
                 complain(setting, error.why)
             }
+        default: complain(setting, "is given twice, here and as \(twin); keep one")
         }
-        return nil
+        return .unfit
     }
 
     private mutating func checked(_ setting: Setting, _ text: String) -> Secret? {
         let placeholders = ["changeme", "deadbeef", "password", "secret", "example"]
         if text.isEmpty {
-            complain(setting, "is empty")
+            complain(setting, "has an empty item")
         } else if !Secret.isToken68(text) {
-            complain(setting, "holds a blank, a line end or another character that a credential cannot have")
-        } else if text.utf8.count < 8 || placeholders.contains(where: { text.lowercased().contains($0) }) {
+            complain(setting, "holds a blank or another character that a credential cannot have")
+        } else if text.utf8.count < 8 {
+            complain(setting, "is shorter than 8 characters, which no real one is; put the whole of it there")
+        } else if placeholders.contains(where: { text.lowercased().contains($0) }) {
             complain(setting, "looks like a placeholder; put the real one there")
         } else {
             return Secret(text)
@@ -134,11 +154,18 @@ struct SettingsReader {
     }
 
     private mutating func contents(of path: String, named twin: String) throws(Unfit) -> String {
-        let file = try Self.guarded(path, called: "the file that \(twin) names")
+        let name = "the file that \(twin) names"
+        let file = try Self.guarded(path, called: name)
         if file.mode & 0o004 != 0 { warnings.append("\(twin): the file may be read by anybody; chmod o-r it") }
+        guard file.bytes.count <= Secret.maximumLength + 2 else { throw .init("\(name) is too long for it") }
         // Editors and `echo` end a file with a line end that belongs to nobody's key.
-        let text = String(decoding: file.bytes.prefix(Secret.maximumLength + 2), as: UTF8.self)
-        return text.hasSuffix("\r\n") || text.hasSuffix("\n") ? String(text.dropLast()) : text
+        var bytes = file.bytes[...]
+        if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
+        if bytes.count < file.bytes.count, bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
+        guard !bytes.isEmpty else { throw .init("\(name) is empty") }
+        let text = String(decoding: bytes, as: UTF8.self)
+        if let flaw = Self.flaw(text) { throw .init("\(name) \(flaw)") }
+        return text
     }
 
     /// Reads a file that decides who is believed; refused when anybody may write it.
@@ -150,13 +177,40 @@ struct SettingsReader {
         }
     }
 
-    private mutating func text(_ variable: String, isSecret: Bool) async -> String? {
+    /// Reads one variable: every setting and every `_FILE` twin passes here.
+    private mutating func given(_ variable: String, isSecret: Bool) async -> Given {
+        let text: String?
         do {
             // Not `string(forKey:default:)`: it takes the default for a malformed value and says nothing.
-            return try await reader.fetchString(forKey: ConfigKey(Setting.path(of: variable)), isSecret: isSecret)
+            text = try await reader.fetchString(forKey: ConfigKey(Setting.path(of: variable)), isSecret: isSecret)
         } catch {
-            problems.append("\(variable): is not a text; put it in quotes in the file")
-            return nil
+            problems.append(
+                "\(variable): is a list or a mapping in the file; write one text, with commas between its items")
+            return .unfit
         }
+        guard let text else { return .nothing }
+        guard let flaw = Self.flaw(text) else { return .text(text) }
+        problems.append("\(variable): \(flaw)")
+        return .unfit
+    }
+
+    /// What no value of any setting has, and files of other programs leave in one; nil when there is nothing.
+    private static func flaw(_ text: String) -> String? {
+        let scalars = text.unicodeScalars
+        let isControl = { (scalar: Unicode.Scalar) in
+            [.control, .lineSeparator, .paragraphSeparator].contains(scalar.properties.generalCategory)
+        }
+        // A byte order mark is no white space, and as invisible.
+        let isBlank = { (scalar: Unicode.Scalar?) in
+            scalar.map { $0.properties.isWhitespace || $0.properties.generalCategory == .format } ?? false
+        }
+        if scalars.contains(where: isControl) {
+            return "holds a line end or another control character, as a file with the line ends of Windows leaves one"
+        }
+        if isBlank(scalars.first) || isBlank(scalars.last) { return "begins or ends with a blank; remove it" }
+        if scalars.count > 1, let first = scalars.first, first == scalars.last, "\"'`".unicodeScalars.contains(first) {
+            return "stands in quotes, which would be part of it; remove them"
+        }
+        return nil
     }
 }

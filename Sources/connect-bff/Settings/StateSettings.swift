@@ -53,6 +53,11 @@ struct StateSettings: Sendable {
     }
 
     private static func database(_ text: String) throws(SettingsReader.Unfit) -> Database {
+        if text.hasPrefix("sqlite://"), !text.hasPrefix("sqlite:///") {
+            throw .init(
+                "names a host, and a file has none; write one colon and the path, such as sqlite:state/connect-bff.sqlite "
+                    + "or sqlite:/var/lib/connect-bff/connect-bff.sqlite")
+        }
         if text.hasPrefix("sqlite:"), text.utf8.count > 7 { return .sqlite(path: String(text.dropFirst(7))) }
         guard text.hasPrefix("postgres:") || text.hasPrefix("postgresql:") else {
             throw .init("must be sqlite:PATH or postgres://USER@HOST/DATABASE")

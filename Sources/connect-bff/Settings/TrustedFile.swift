@@ -35,27 +35,15 @@ struct TrustedFile {
     }
 
     init(_ path: String) throws(Unfit) {
-        let (descriptor, mode) = try Self.open(path)
-        defer { close(descriptor) }
-        bytes = try Self.contents(of: descriptor)
-        self.mode = mode
-    }
-
-    /// Opens a file that is fit; closing it is the caller's.
-    static func open(_ path: String) throws(Unfit) -> (descriptor: Int32, mode: Int) {
         // Without O_NONBLOCK the open of a pipe that nothing writes to would never return.
         let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw errno == ENOENT || errno == ENOTDIR ? .missing : .unreadable }
-        let status = try? FileDescriptor(rawValue: descriptor).stat()
-        let flaw: Unfit? =
-            if status?.type != .regular {
-                status == nil ? .unreadable : .notRegular
-            } else {
-                status?.permissions.contains(.otherWrite) == true ? .writable : nil
-            }
-        if flaw == nil, let status { return (descriptor, Int(status.permissions.rawValue)) }
-        close(descriptor)
-        throw flaw ?? .unreadable
+        defer { close(descriptor) }
+        guard let status = try? FileDescriptor(rawValue: descriptor).stat() else { throw .unreadable }
+        guard status.type == .regular else { throw .notRegular }
+        guard !status.permissions.contains(.otherWrite) else { throw .writable }
+        mode = Int(status.permissions.rawValue)
+        bytes = try Self.contents(of: descriptor)
     }
 
     private static func contents(of descriptor: Int32) throws(Unfit) -> [UInt8] {

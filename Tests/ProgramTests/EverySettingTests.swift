@@ -1,0 +1,198 @@
+import Foundation
+import Testing
+
+@testable import connect_bff
+
+/// What holds for every setting there is.
+@Suite struct EverySettingTests {
+    @Test func `each is in the fixture, and fit there`() async throws {
+        let fixture = try SettingsFixture()
+        defer { fixture.remove() }
+        #expect(Set(fixture.fit.keys) == Set(SettingName.variables))
+        for (variable, text) in fixture.fit {
+            #expect(await SettingsFixture.problems(fixture.environment(variable, text)) == [], "\(variable)")
+        }
+    }
+
+    @Test func `an empty one is not set`() async throws {
+        let fixture = try SettingsFixture()
+        defer { fixture.remove() }
+        for variable in SettingName.variables {
+            let absent = await SettingsFixture.problems(fixture.environment(variable, nil))
+            #expect(await SettingsFixture.problems(fixture.environment(variable, "")) == absent, "\(variable)")
+            // Below an empty variable stands the file's value.
+            let key = Setting.path(of: variable)
+            let text = try #require(fixture.fit[variable])
+            let file = try fixture.write("settings.yaml", "\(key[0]):\n  \(key[1]): \"\(text)\"\n")
+            #expect(await SettingsFixture.problems(fixture.environment(variable, ""), file: file) == [], "\(variable)")
+            // And empty there is not set, either.
+            for empty in ["", "~", "\"\""] {
+                try fixture.write("settings.yaml", "\(key[0]):\n  \(key[1]): \(empty)\n")
+                #expect(
+                    await SettingsFixture.problems(fixture.environment(variable, nil), file: file) == absent,
+                    "\(variable)")
+            }
+        }
+    }
+
+    /// Each way in which files of other programs spoil a value.
+    private static let spoilings: [(name: String, of: @Sendable (String) -> String)] = [
+        ("carriage return", { "\($0)\r" }), ("line end", { "\($0)\n" }), ("both", { "\($0)\r\n" }),
+        ("line end in it", { "\($0.prefix(3))\n\($0.dropFirst(3))" }), ("NUL", { "\($0)\u{0}" }),
+        ("tab", { "\t\($0)" }), ("escape", { "\u{1B}[0m\($0)" }), ("C1", { "\($0)\u{85}" }),
+        ("line separator", { "\($0)\u{2028}" }), ("double quotes", { "\"\($0)\"" }), ("single quotes", { "'\($0)'" }),
+        ("backticks", { "`\($0)`" }), ("blank before", { " \($0)" }), ("blank behind", { "\($0) " }),
+        ("no-break space", { "\($0)\u{A0}" }), ("byte order mark", { "\u{FEFF}\($0)" }),
+        ("nothing in quotes", { _ in "\"\"" }), ("a blank", { _ in " " }),
+    ]
+
+    @Test func `a spoilt one is refused once, by name, and never reported as missing`() async throws {
+        let fixture = try SettingsFixture()
+        defer { fixture.remove() }
+        for variable in SettingName.variables {
+            let text = try #require(fixture.fit[variable])
+            for (name, spoil) in Self.spoilings {
+                let spoilt = spoil(text)
+                let problems = await SettingsFixture.problems(fixture.environment(variable, spoilt))
+                #expect(problems.count == 1, "\(variable), \(name): \(problems)")
+                let problem = problems.first ?? ""
+                #expect(problem.utf8.starts(with: "\(variable): ".utf8), "\(name): \(problem)")
+                #expect(!problem.contains("required"), "\(variable), \(name)")
+                #expect(!problem.contains(text), "\(variable), \(name)")
+                // In YAML likewise; its parser leaves out a byte order mark.
+                guard name != "byte order mark" else { continue }
+                let key = Setting.path(of: variable)
+                let file = try fixture.write(
+                    "settings.yaml", "\(key[0]):\n  \(key[1]): \(Self.quoted(spoilt))\n")
+                let inFile = await SettingsFixture.problems(fixture.environment(variable, nil), file: file)
+                #expect(inFile == problems, "\(variable), \(name)")
+            }
+        }
+    }
+
+    /// A text in YAML, with escapes for all that is not printable.
+    private static func quoted(_ text: String) -> String {
+        let scalars = text.unicodeScalars.map { scalar in
+            (" "..."~").contains(scalar) && scalar != "\"" && scalar != "\\"
+                ? String(scalar) : "\\u" + String(format: "%04X", scalar.value)
+        }
+        return "\"\(scalars.joined())\""
+    }
+
+    @Test func `a spoilt secret in a file is refused once; a line end at the end is none of it`() async throws {
+        let fixture = try SettingsFixture()
+        defer { fixture.remove() }
+        for setting in Setting.all where setting.isSecret {
+            let text = try #require(fixture.fit[setting.variable])
+            let environment = fixture.environment(setting.twin, "\(fixture.folder)/spoilt")
+            for ended in [text, "\(text)\n", "\(text)\r\n"] {
+                try fixture.write("spoilt", ended)
+                #expect(await SettingsFixture.problems(environment) == [], "\(setting.variable)")
+            }
+            let wrong =
+                ["\(text)\n\n", "\(text)\r", "\(text)\r\r\n", "", "\n"]
+                + Self.spoilings.dropFirst(3).map {
+                    $0.of(text)
+                }
+            for spoilt in wrong {
+                try fixture.write("spoilt", spoilt)
+                let problems = await SettingsFixture.problems(environment)
+                #expect(problems.count == 1, "\(setting.variable) \(spoilt.debugDescription): \(problems)")
+                #expect(problems.first?.hasPrefix("\(setting.variable): ") == true)
+                #expect(problems.first?.contains(text) == false && problems.first?.contains("required") == false)
+            }
+        }
+    }
+
+    @Test func `a list or a mapping in YAML is refused once, with what to write`() async throws {
+        let fixture = try SettingsFixture()
+        defer { fixture.remove() }
+        for variable in SettingName.variables {
+            let key = Setting.path(of: variable)
+            for value in ["[a, b]", "\n    - a\n    - b: c", "{a: b}", "{}"] {
+                let file = try fixture.write("settings.yaml", "\(key[0]):\n  \(key[1]): \(value)\n")
+                let problems = await SettingsFixture.problems(fixture.environment(variable, nil), file: file)
+                #expect(
+                    problems == [
+                        "\(variable): is a list or a mapping in the file; write one text, with commas between its items"
+                    ], "\(value)")
+            }
+        }
+    }
+
+    // MARK: - Files
+
+    /// Settings that name a file, with what stands in it.
+    private static func files(_ fixture: SettingsFixture) -> [(variable: String, path: String)] {
+        fixture.fit.filter { $0.key.hasSuffix("_FILE") }.map { ($0.key, $0.value) }
+    }
+
+    @Test("files are read through the links of Kubernetes, and judged themselves (I17)") func links() async throws {
+        let fixture = try SettingsFixture()
+        defer { fixture.remove() }
+        let files = Self.files(fixture)
+        #expect(files.count == 9)
+        for (variable, path) in files {
+            let name = String(path.split(separator: "/").last ?? "")
+            let volume = try SecretVolume("\(fixture.folder)/volume-\(name)")
+            let bytes = try Data(contentsOf: URL(filePath: path))
+            try volume.publish([name: bytes], mode: 0o440)
+            let environment = fixture.environment(variable, "\(volume.path)/\(name)")
+            #expect(await SettingsFixture.problems(environment) == [], "\(variable)")
+            // The file's own mode counts, and that of a link, which everybody may write, does not.
+            try volume.publish([name: bytes], mode: 0o442)
+            let problems = await SettingsFixture.problems(environment)
+            #expect(
+                problems.count == 1 && problems[0].contains("may be written by anybody"), "\(variable): \(problems)")
+            // A link to nowhere.
+            try volume.publish([:], mode: 0o440)
+            let missing = await SettingsFixture.problems(environment)
+            #expect(missing.count == 1 && missing[0].contains("cannot be read"), "\(variable): \(missing)")
+        }
+    }
+
+    @Test("--config is read through the links of Kubernetes, and judged itself (I17)") func configuration() async throws
+    {
+        let fixture = try SettingsFixture()
+        defer { fixture.remove() }
+        let volume = try SecretVolume("\(fixture.folder)/volume")
+        let path = "\(volume.path)/settings.yaml"
+        let environment = fixture.environment("BFF_LOG_LEVEL", nil)
+        try volume.publish(["settings.yaml": Data("bff:\n  logLevel: loud\n".utf8)], mode: 0o440)
+        #expect(await SettingsFixture.problems(environment, file: path).map { $0.prefix(14) } == ["BFF_LOG_LEVEL:"])
+        try volume.publish(["settings.yaml": Data("bff:\n  logLevel: info\n".utf8)], mode: 0o440)
+        #expect(await SettingsFixture.problems(environment, file: path) == [])
+        try volume.publish(["settings.yaml": Data("bff:\n  logLevel: info\n".utf8)], mode: 0o442)
+        #expect(
+            await SettingsFixture.problems(environment, file: path)
+                == ["--config: \(path) may be written by anybody; chmod o-w it"])
+    }
+}
+
+/// A folder as the kubelet lays it out: links to `..data`, which is a link to the folder of one generation.
+private struct SecretVolume {
+    let path: String
+
+    init(_ path: String) throws {
+        self.path = path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    /// Puts the next generation in the place of the one before.
+    func publish(_ files: [String: Data], mode: Int) throws {
+        let manager = FileManager.default
+        let before = try? manager.destinationOfSymbolicLink(atPath: "\(path)/..data")
+        let generation = "..2026_11_27_\(UUID())"
+        try manager.createDirectory(atPath: "\(path)/\(generation)", withIntermediateDirectories: true)
+        for (name, bytes) in files {
+            try bytes.write(to: URL(filePath: "\(path)/\(generation)/\(name)"))
+            try manager.setAttributes([.posixPermissions: mode], ofItemAtPath: "\(path)/\(generation)/\(name)")
+            if before == nil {
+                try manager.createSymbolicLink(atPath: "\(path)/\(name)", withDestinationPath: "..data/\(name)")
+            }
+        }
+        try manager.createSymbolicLink(atPath: "\(path)/..data_tmp", withDestinationPath: generation)
+        #expect(unsafe rename("\(path)/..data_tmp", "\(path)/..data") == 0)
+        if let before { try manager.removeItem(atPath: "\(path)/\(before)") }
+    }
+}
