@@ -245,8 +245,9 @@ struct IdentityProvider {
         let clock = TestClock()
         let authenticator = JWTAuthenticator(
             issuer: "https://id.example", audience: "bff",
-            fetch: { await network.document(at: "http://127.0.0.1:\(server.port)/jwks.json") }, now: { Self.now },
-            time: clock.time, logger: .silent)
+            fetch: { () throws(DocumentFailure) in
+                try await network.document(at: "http://127.0.0.1:\(server.port)/jwks.json")
+            }, now: { Self.now }, time: clock.time, logger: .silent)
         let head = HTTPRequest(
             method: .get, scheme: nil, authority: nil, path: "/",
             headerFields: [.authorization: "Bearer \(try provider.token(Self.good))"])

@@ -23,10 +23,10 @@ package final class JWTAuthenticator: Authenticator {
     ///   - issuer: What `iss` must be, to the letter.
     ///   - audience: What must be in `aud`.
     ///   - keysLife: How long keys that were read are as good as new.
-    ///   - fetch: Reads the provider's JWK set from its one place; nil when that fails.
+    ///   - fetch: Reads the provider's JWK set from its one place; throws, or returns nil, when that fails.
     package init(
         issuer: String, audience: String, keysLife: Duration = remoteKeysLife,
-        fetch: @escaping @Sendable () async -> [UInt8]?,
+        fetch: @escaping @Sendable () async throws(DocumentFailure) -> [UInt8]?,
         now: @escaping @Sendable () -> Date, time: UpstreamTime = .real, logger: Logger
     ) {
         expected = .init(issuer: issuer, audience: audience)
@@ -34,8 +34,9 @@ package final class JWTAuthenticator: Authenticator {
         self.logger = logger
         known = RefreshedKeys(
             .init(life: keysLife, interval: min(keysLife, Self.longestInterval)), time: time,
-            read: {
-                guard let jwks = await fetch(), let keys = try? VerificationKeys(jwks: jwks) else { return nil }
+            read: { () throws(DocumentFailure) in
+                guard let jwks = try await fetch() else { return nil }
+                guard let keys = try? VerificationKeys(jwks: jwks) else { throw .malformed }
                 if keys.isEmpty {
                     logger.error("the identity provider's key set holds no usable key: every token is refused")
                 } else if keys.skipped > 0 {
@@ -44,11 +45,12 @@ package final class JWTAuthenticator: Authenticator {
                 }
                 return keys
             },
-            failed: { isAlarm in
+            failed: { isAlarm, why in
                 Counter(label: "connect_bff_identity_key_failures_total").increment()
                 logger.log(
                     level: isAlarm ? .error : .debug,
-                    "the identity provider's keys cannot be read; the last good ones stay in use for a day")
+                    "the identity provider's keys cannot be read; the last good ones stay in use for a day",
+                    metadata: why.map { ["bff.why": "\($0)"] })
             })
     }
 
