@@ -20,9 +20,10 @@ extension BFFError {
         case .internalFailure: 500
         case .methodUnknown: 501
         case .upstreamRefusedCredentials, .upstreamBlocked, .upstreamInvalidAnswer, .upstreamModeDiffers,
-            .upstreamVersionNotSupported, .upstreamUnreachable, .upstreamFailed:
+            .upstreamUnreachable, .upstreamFailed:
             502
-        case .upstreamLimited, .upstreamUnavailable, .notReady, .identityUnavailable, .deliveryUncheckable, .overloaded,
+        case .upstreamLimited, .upstreamUnavailable, .upstreamVersionNotSupported, .notReady, .identityUnavailable,
+            .deliveryUncheckable, .overloaded,
             .storeUnavailable:
             503
         case .upstreamTimedOut: 504
@@ -67,7 +68,7 @@ extension BFFError {
         case .upstreamUnavailable: "upstream_unavailable"
         case .upstreamInvalidAnswer: "upstream_invalid_answer"
         case .upstreamModeDiffers: "upstream_mode_differs"
-        case .upstreamVersionNotSupported: "upstream_version_not_supported"
+        case .upstreamVersionNotSupported: "api_version_not_supported"
         case .loopDetected: "loop_detected"
         case .notReady: "not_ready"
         case .overloaded: "overloaded"
@@ -114,7 +115,7 @@ extension BFFError {
         case .upstreamUnavailable: "Flatpeak is not asked at present"
         case .upstreamInvalidAnswer: "Flatpeak's answer could not be understood"
         case .upstreamModeDiffers: "Flatpeak's mode is not the one this server is set up for"
-        case .upstreamVersionNotSupported: "Flatpeak no longer serves this server's API version"
+        case .upstreamVersionNotSupported: "API version not supported"
         case .loopDetected: "The request came back to this server"
         case .notReady: "This server is not ready"
         case .overloaded: "This server is busy"
@@ -155,7 +156,7 @@ extension BFFError {
         case .upstreamRefused(let status, let code):
             "Flatpeak answered \(status)" + (code.map { " with the code \($0.text)" } ?? "") + "."
         case .upstreamBlocked(let status):
-            "An HTML page with status \(status) came instead of Flatpeak's answer. The operator has to check what stands "
+            "A page that is not Flatpeak's came with status \(status). The operator has to check what stands "
                 + "between this server and Flatpeak."
         case .noPrices(.noTariffConnected): "No tariff is connected for this direction; connect one first."
         case .noPrices(.pendingConnect): "The provider has not answered yet."
@@ -167,7 +168,9 @@ extension BFFError {
             "It failed too often just now. Try again in \(seconds) seconds."
         case .upstreamInvalidAnswer: "Try again in a moment; if it stays, tell the operator the request id."
         case .upstreamModeDiffers: "The operator has to make FLATPEAK_MODE and the API key agree."
-        case .upstreamVersionNotSupported: "The operator has to set FLATPEAK_VERSION to the account's version."
+        case .upstreamVersionNotSupported:
+            "The account was moved to a newer API version at Flatpeak. The operator has to set FLATPEAK_VERSION to it; "
+                + "connect-bff doctor names it."
         case .loopDetected: "The operator has to point FLATPEAK_CONNECT_URL at Flatpeak, not at this server."
         case .notReady:
             "It has not tried to log in yet, it is about to stop, or Flatpeak's mode is not the one it is set up for."
@@ -185,6 +188,8 @@ extension BFFError {
         // Flatpeak asks not to repeat such a request sooner (upstream.md §6.3).
         case .noPrices(.pendingConnect), .noPrices(.noPriceData): 15 * 60
         case .identityUnavailable(let seconds): seconds
+        // As often as Flatpeak is asked whether it takes the version again.
+        case .upstreamVersionNotSupported: 60
         case .notReady, .idempotencyInProgress, .overloaded, .storeUnavailable: 1
         case .deliveryUncheckable: 30
         default: nil

@@ -150,8 +150,14 @@ final class BearerSource: Sendable {
                 state.withLock { state in
                     if state.generation == generation { state.bearer.loginFailed(error, at: time.now()) }
                 }
+                // The gate of the version has said so.
+                if error == .upstreamVersionNotSupported { return }
+                var message: Logger.Message = "cannot log in to Flatpeak"
+                if case .upstreamBlocked = error {
+                    message = "a firewall or proxy blocks the login at Flatpeak; the credentials were not judged"
+                }
                 logger.log(
-                    level: alarm.withLock { $0.isDue(at: time.now()) } ? .error : .debug, "cannot log in to Flatpeak",
+                    level: alarm.withLock { $0.isDue(at: time.now()) } ? .error : .debug, message,
                     metadata: ["bff.code": "\(error.code)", "bff.todo": "\(error.detail)"])
             }
         }

@@ -54,6 +54,7 @@ extension TransportFailure {
         case .broken: "broken"
         case .timedOut: "timed_out"
         case .unreadable: "unreadable"
+        case .encoded: "encoded"
         case .cancelled: "cancelled"
         }
     }

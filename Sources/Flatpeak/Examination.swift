@@ -15,8 +15,10 @@ package struct Examination: Sendable {
     package var keys: [KeyAnswer] = []
     /// What the API said to a read with the bearer of the first key that works; nil when there is none.
     package var read: BFFError?
-    /// Whether Flatpeak's own keys, by which its webhooks are checked, can be read.
-    package var hasKeySet = false
+    /// Why Flatpeak's own keys, by which its webhooks are checked, cannot be read; nil when they can.
+    package var keySetTrouble: DocumentFailure?
+    /// The account's API version, as far as it is known; looked for only when the one that is set up is refused.
+    package var accountVersion: String?
 
     /// Whether a host answers.
     package enum Reach: Sendable {
@@ -52,9 +54,7 @@ extension FlatpeakClient.Settings {
         guard case .answers = examination.api else { return examination }
         var bearer: Secret?
         for key in credentials.keys {
-            let pair = credentials.account.expose { account in key.expose { "\(account):\($0)" } }
-            let answer = await ask(
-                .login, authorization: "Basic \(Data(pair.utf8).base64EncodedString())", by: transport)
+            let answer = await login(with: key, in: version.rawValue, by: transport)
             do throws(BFFError) {
                 let reply = try answer.get().decoded(as: LoginReply.self)
                 guard Secret.isToken68(reply.bearer_token) else { throw .upstreamInvalidAnswer }
@@ -68,12 +68,49 @@ extension FlatpeakClient.Settings {
             // A token that nobody minted: "not found" is what a login in the right version reads.
             let authorization = bearer.expose { "Bearer \($0)" }
             let answer = await ask(
-                .claim, query: "?connect_token=cot_doctor", authorization: authorization, by: transport)
+                .claim, query: "?connect_token=cot_doctor", in: version.rawValue, authorization: authorization,
+                by: transport)
             if case .failure(let error) = answer, error != .notFound { examination.read = error }
         }
-        let keySet = await transport.document(at: "\(apiURL)/jwks.json")
-        examination.hasKeySet = keySet.flatMap { try? JSONDecoder().decode(KeySet.self, from: Data($0)) } != nil
+        let refusal = BFFError.upstreamVersionNotSupported
+        if examination.read == refusal || examination.keys.contains(.fails(refusal)) {
+            examination.accountVersion = await accountVersion(by: transport, bearer)
+        }
+        do throws(DocumentFailure) {
+            let keySet = try await transport.document(at: "\(apiURL)/jwks.json")
+            if (try? JSONDecoder().decode(KeySet.self, from: Data(keySet))) == nil { throw .malformed }
+        } catch {
+            examination.keySetTrouble = error
+        }
         return examination
+    }
+
+    /// Asks for one event in each version, oldest first.
+    /// - Parameter bearer: Nil when the login itself is refused for its version; then each version logs in.
+    /// - Returns: The first version in which Flatpeak answers.
+    private func accountVersion(by transport: HTTPTransport, _ bearer: Secret?) async -> String? {
+        for name in FlatpeakVersion.names {
+            var bearer = bearer
+            if bearer == nil, let key = credentials.keys.first,
+                let answer = try? await login(with: key, in: name, by: transport).get()
+            {
+                bearer = (try? answer.decoded(as: LoginReply.self)).map { Secret($0.bearer_token) }
+            }
+            guard let authorization = bearer?.expose({ "Bearer \($0)" }) else { continue }
+            switch await ask(.events, query: "?limit=1", in: name, authorization: authorization, by: transport) {
+            case .success, .failure(.notFound): return name
+            case .failure: continue
+            }
+        }
+        return nil
+    }
+
+    private func login(
+        with key: Secret, in version: String, by transport: HTTPTransport
+    ) async -> Result<UpstreamAnswer, BFFError> {
+        let pair = credentials.account.expose { account in key.expose { "\(account):\($0)" } }
+        return await ask(
+            .login, in: version, authorization: "Basic \(Data(pair.utf8).base64EncodedString())", by: transport)
     }
 
     private struct KeySet: Decodable {
@@ -82,14 +119,13 @@ extension FlatpeakClient.Settings {
     }
 
     private func ask(
-        _ operation: Operation, query: String = "", authorization: String, by transport: HTTPTransport
+        _ operation: Operation, query: String = "", in version: String, authorization: String,
+        by transport: HTTPTransport
     ) async -> Result<UpstreamAnswer, BFFError> {
         let request = UpstreamRequest(
-            operation: operation, url: apiURL + operation.path(version) + query,
-            headers: [
-                (name: "authorization", value: authorization), (name: "accept", value: "application/json"),
-                (name: "flatpeak-version", value: version.rawValue),
-            ], body: nil, timeLimit: operation.deadline)
+            operation: operation, url: apiURL + operation.path(self.version) + query,
+            headers: [(name: "authorization", value: authorization), (name: "flatpeak-version", value: version)],
+            body: nil, timeLimit: operation.deadline)
         do throws(TransportFailure) {
             let answer = try await transport.send(request)
             if (200..<300).contains(answer.status) { return .success(answer) }

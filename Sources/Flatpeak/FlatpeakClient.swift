@@ -36,7 +36,8 @@ package final class FlatpeakClient: Sendable {
     private let logger: Logger
     /// The spelling under which this account's tariffs were found; the documents name two (upstream.md §6.1).
     private let tariffList = Mutex<Operation?>(nil)
-    private let versionAlarm: Mutex<OncePer>
+    private let gate: VersionGate
+    private let blockAlarm = Mutex(OncePer(.seconds(60)))
 
     /// - Parameter tracer: Nil where nobody looks at traces.
     package init(
@@ -48,9 +49,10 @@ package final class FlatpeakClient: Sendable {
         self.logger = logger
         let upstream = Upstream(transport, time: time, tracer: tracer)
         self.upstream = upstream
-        versionAlarm = Mutex(OncePer(.seconds(60)))
+        let gate = VersionGate(settings.version, time: time, logger: logger)
+        self.gate = gate
         bearers = BearerSource(settings.credentials, time: time, logger: logger) { (account, key) throws(BFFError) in
-            try await Self.login(account, key, settings, upstream, time)
+            try await Self.login(account, key, settings, upstream, gate, time)
         }
     }
 
@@ -87,7 +89,9 @@ package final class FlatpeakClient: Sendable {
     /// How it stands with Flatpeak, for operators.
     package var condition: FlatpeakCondition {
         let (openBreakers, retriesLeft) = upstream.condition
-        return FlatpeakCondition(login: bearers.condition, openBreakers: openBreakers, retriesLeft: retriesLeft)
+        return FlatpeakCondition(
+            login: bearers.condition, openBreakers: openBreakers, retriesLeft: retriesLeft,
+            version: settings.version, isVersionRefused: gate.isRefused)
     }
 
     // MARK: - Operations
@@ -218,12 +222,14 @@ package final class FlatpeakClient: Sendable {
     private func call(
         _ operation: Operation, query: [(String, String)] = [], body: [UInt8]? = nil, for caller: CallerKey? = nil
     ) async throws(BFFError) -> UpstreamAnswer {
+        try gate.admit()
         let end = time.now() + operation.deadline
         var held = try await bearers.bearer()
         var isSecond = false
         while true {
             let answer = try await send(
                 operation, query: query, headers: [Self.authorization(held)], body: body, for: caller, until: end)
+            gate.note(answer)
             if !answer.mayBeAboutBearer {
                 if !answer.isBlockPage { bearers.worked(held.number) }
             } else if !isSecond, let replacement = await bearers.replacement(for: held.number) {
@@ -242,10 +248,10 @@ package final class FlatpeakClient: Sendable {
 
     private func failure(of answer: UpstreamAnswer) -> BFFError {
         let failure = answer.failure
-        if failure == .upstreamVersionNotSupported, versionAlarm.withLock({ $0.isDue(at: time.now()) }) {
+        if case .upstreamBlocked = failure, blockAlarm.withLock({ $0.isDue(at: time.now()) }) {
             logger.error(
-                "the account's API version is newer than ours; set FLATPEAK_VERSION to the account's default",
-                metadata: ["bff.version": "\(settings.version.rawValue)"])
+                "a firewall or proxy blocks calls to Flatpeak; the credentials were not judged",
+                metadata: ["bff.status": "\(answer.status)", "bff.todo": "\(failure.detail)"])
         }
         return failure
     }
@@ -268,21 +274,26 @@ package final class FlatpeakClient: Sendable {
         var url = operation.host == .api ? settings.apiURL : settings.connectURL
         url += operation.path(settings.version)
         if !query.isEmpty { url += "?" + query.map { "\($0)=\($1)" }.joined(separator: "&") }
-        var headers = headers + [(name: "accept", value: "application/json")]
+        var headers = headers
         if operation.host == .api { headers.append((name: "flatpeak-version", value: settings.version.rawValue)) }
         if body != nil { headers.append((name: "content-type", value: "application/json")) }
         return UpstreamRequest(operation: operation, url: url, headers: headers, body: body, timeLimit: timeLimit)
     }
 
     private static func login(
-        _ account: Secret, _ key: Secret, _ settings: Settings, _ upstream: Upstream, _ time: UpstreamTime
+        _ account: Secret, _ key: Secret, _ settings: Settings, _ upstream: Upstream, _ gate: VersionGate,
+        _ time: UpstreamTime
     ) async throws(BFFError) -> Bearer {
         let askedAt = time.now()
         let pair = account.expose { account in key.expose { "\(account):\($0)" } }
         let authorization = (name: "authorization", value: "Basic " + Data(pair.utf8).base64EncodedString())
         let answer = try await upstream.send(
             request(.login, headers: [authorization], Operation.login.deadline, settings))
-        guard (200..<300).contains(answer.status) else { throw answer.loginFailure }
+        guard (200..<300).contains(answer.status) else {
+            // A login that works says nothing: whether it looks at the version is not documented.
+            if answer.loginFailure == .upstreamVersionNotSupported { gate.note(answer) }
+            throw answer.loginFailure
+        }
         let reply = try answer.decoded(as: LoginReply.self)
         guard Secret.isToken68(reply.bearer_token) else { throw .upstreamInvalidAnswer }
         if let mode = settings.mode, reply.live_mode != (mode == .live) { throw .upstreamModeDiffers }

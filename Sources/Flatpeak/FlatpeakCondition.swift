@@ -21,6 +21,10 @@ package struct FlatpeakCondition: Sendable {
     /// Breakers that are open, or half-open.
     package let openBreakers: Set<Operation.Breaker>
     package let retriesLeft: Int
+    /// The API version that calls ask for.
+    package let version: FlatpeakVersion
+    /// Whether Flatpeak refuses that version for this account.
+    package let isVersionRefused: Bool
 
     /// Tells swift-metrics.
     package func record() {
@@ -34,6 +38,7 @@ package struct FlatpeakCondition: Sendable {
                 .record(openBreakers.contains(breaker) ? 1 : 0)
         }
         Gauge(label: "connect_bff_retries_left").record(retriesLeft)
+        Gauge(label: "connect_bff_api_version_refused").record(isVersionRefused ? 1 : 0)
     }
 }
 

@@ -40,14 +40,14 @@ package struct HTTPTransport: UpstreamTransport {
     }
 
     package func send(_ request: UpstreamRequest) async throws(TransportFailure) -> UpstreamAnswer {
-        var message = HTTPClientRequest(url: request.url)
+        var message = HTTPClientRequest(to: request.url, request.headers)
         message.method = request.operation.method
-        for (name, value) in request.headers { message.headers.add(name: name, value: value) }
         if let body = request.body { message.body = .bytes(ByteBuffer(bytes: body)) }
         let limit = request.operation.answerLimit
         do {
             return try await withDeadline(request.timeLimit, clock: ContinuousClock()) { [client, message] in
                 let answer = try await client.execute(message, timeout: TimeAmount(request.timeLimit))
+                if ContentCoding(answer.headers["content-encoding"]) != nil { throw TransportFailure.encoded }
                 let body = try await answer.body.collect(upTo: limit)
                 return UpstreamAnswer(
                     status: Int(answer.status.code),
@@ -84,12 +84,20 @@ extension TLSConfiguration {
 
 extension HTTPTransport {
     /// A document that is not Flatpeak's, such as an identity provider's keys: at most 1 MiB, within 5 seconds.
-    /// - Returns: Nil when there is anything but a 200.
-    package func document(at url: String) async -> [UInt8]? {
-        try? await withDeadline(.seconds(5), clock: ContinuousClock()) { [client] in
-            let answer = try await client.execute(HTTPClientRequest(url: url), timeout: .seconds(5))
-            guard answer.status == .ok else { return nil }
-            return Array(try await answer.body.collect(upTo: 1 << 20).readableBytesView)
+    package func document(at url: String) async throws(DocumentFailure) -> [UInt8] {
+        do {
+            return try await withDeadline(.seconds(5), clock: ContinuousClock()) { [client] in
+                let answer = try await client.execute(HTTPClientRequest(to: url), timeout: .seconds(5))
+                guard answer.status == .ok else { throw DocumentFailure.status(Int(answer.status.code)) }
+                if let coding = ContentCoding(answer.headers["content-encoding"]) {
+                    throw DocumentFailure.encoded(coding)
+                }
+                return Array(try await answer.body.collect(upTo: 1 << 20).readableBytesView)
+            }
+        } catch let failure as DocumentFailure {
+            throw failure
+        } catch {
+            throw .noAnswer(TransportFailure(error))
         }
     }
 
@@ -97,7 +105,7 @@ extension HTTPTransport {
     /// - Returns: Its `Date`.
     func head(of url: String) async throws -> String? {
         try await withDeadline(.seconds(5), clock: ContinuousClock()) { [client] in
-            try await client.execute(HTTPClientRequest(url: url), timeout: .seconds(5)).headers.first(name: "date")
+            try await client.execute(HTTPClientRequest(to: url), timeout: .seconds(5)).headers.first(name: "date")
         }
     }
 }
@@ -111,9 +119,8 @@ extension HTTPTransport {
         _ body: [UInt8], to url: String, headers: [(name: String, value: String)],
         within limit: Duration
     ) async throws(TransportFailure) -> (status: Int, retryAfter: Int?) {
-        var message = HTTPClientRequest(url: url)
+        var message = HTTPClientRequest(to: url, headers)
         message.method = .POST
-        for (name, value) in headers { message.headers.add(name: name, value: value) }
         message.body = .bytes(ByteBuffer(bytes: body))
         do {
             return try await withDeadline(limit, clock: ContinuousClock()) { [client, message] in
@@ -130,11 +137,20 @@ extension HTTPTransport {
     }
 }
 
+extension HTTPClientRequest {
+    /// A request with the header fields that every call has, and its own.
+    fileprivate init(to url: String, _ headers: [(name: String, value: String)] = []) {
+        self.init(url: url)
+        for (name, value) in OutgoingHeaders.fixed + headers { self.headers.add(name: name, value: value) }
+    }
+}
+
 extension TransportFailure {
     /// Foreign errors stop here; their text may hold a header's value and is never kept.
     fileprivate init(_ error: any Error) {
         self =
             switch error {
+            case let failure as TransportFailure: failure
             case is DeadlineExceeded: .timedOut
             case is CancellationError: .cancelled
             case is NIOTooManyBytesError, is HTTPParserError: .unreadable

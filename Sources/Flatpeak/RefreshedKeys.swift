@@ -8,8 +8,8 @@ import Synchronization
 package final class RefreshedKeys<Keys: Sendable>: Sendable {
     private let state: Mutex<(keys: RefreshAhead<Keys>, waiting: Int)>
     private let flight = SingleFlight<Int, Void>()
-    private let read: @Sendable () async -> Keys?
-    private let failed: @Sendable (_ isAlarm: Bool) -> Void
+    private let read: @Sendable () async throws(DocumentFailure) -> Keys?
+    private let failed: @Sendable (_ isAlarm: Bool, _ why: DocumentFailure?) -> Void
     private let time: UpstreamTime
     private let alarm = Mutex(OncePer(.seconds(600)))
 
@@ -19,11 +19,14 @@ package final class RefreshedKeys<Keys: Sendable>: Sendable {
     private static var tick: Duration { .seconds(30) }
 
     /// - Parameters:
-    ///   - read: Reads the key set; nil when it cannot be read. An empty set is one, in which no key is known.
-    ///   - failed: Called after each read that failed; it is an alarm once in ten minutes.
+    ///   - read: Reads the key set; throws, or returns nil, when it cannot be read. An empty set is one, in which no key
+    ///     is known.
+    ///   - failed: Called after each read that failed, with the reason where it is known; it is an alarm once in ten
+    ///     minutes.
     package init(
-        _ rules: RefreshAhead<Keys>.Rules, time: UpstreamTime, read: @escaping @Sendable () async -> Keys?,
-        failed: @escaping @Sendable (_ isAlarm: Bool) -> Void
+        _ rules: RefreshAhead<Keys>.Rules, time: UpstreamTime,
+        read: @escaping @Sendable () async throws(DocumentFailure) -> Keys?,
+        failed: @escaping @Sendable (_ isAlarm: Bool, _ why: DocumentFailure?) -> Void
     ) {
         state = Mutex((RefreshAhead(rules), 0))
         self.time = time
@@ -79,12 +82,14 @@ package final class RefreshedKeys<Keys: Sendable>: Sendable {
     private func join() async {
         await flight.value(for: 0) { [self] in
             guard state.withLock({ $0.keys.begin(at: time.now()) }) else { return }
-            if let keys = await read() {
-                state.withLock { $0.keys.succeeded(keys, at: time.now()) }
-            } else {
-                state.withLock { $0.keys.failed(at: time.now()) }
-                failed(alarm.withLock { $0.isDue(at: time.now()) })
+            var why: DocumentFailure?
+            do throws(DocumentFailure) {
+                if let keys = try await read() { return state.withLock { $0.keys.succeeded(keys, at: time.now()) } }
+            } catch {
+                why = error
             }
+            state.withLock { $0.keys.failed(at: time.now()) }
+            failed(alarm.withLock { $0.isDue(at: time.now()) }, why)
         }
     }
 }

@@ -182,7 +182,7 @@ extension CallPolicy.Result {
             case .success: .answered
             case .failure(.notConnected): .notConnected
             case .failure(.cancelled): .abandoned
-            case .failure(.broken), .failure(.timedOut), .failure(.unreadable): .broken
+            case .failure(.broken), .failure(.timedOut), .failure(.unreadable), .failure(.encoded): .broken
             }
     }
 }
@@ -193,7 +193,7 @@ extension TransportFailure {
         switch self {
         case .notConnected, .broken: .upstreamUnreachable
         case .timedOut: .upstreamTimedOut
-        case .unreadable: .upstreamInvalidAnswer
+        case .unreadable, .encoded: .upstreamInvalidAnswer
         case .cancelled: .clientClosed
         }
     }

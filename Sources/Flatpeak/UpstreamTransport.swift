@@ -42,6 +42,8 @@ package enum TransportFailure: Error, CaseIterable, Sendable {
     case timedOut
     /// The answer is no HTTP, was torn off, or is longer than the operation allows.
     case unreadable
+    /// The answer is compressed, though `Accept-Encoding: identity` was sent.
+    case encoded
     /// Whoever wanted the answer left.
     case cancelled
 }

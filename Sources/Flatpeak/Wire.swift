@@ -128,13 +128,21 @@ extension UpstreamAnswer {
         return body
     }
 
-    /// Whether the answer is the page of a firewall or a proxy before Flatpeak, which answers in JSON or plain text.
+    /// Whether the answer is the page of a firewall or a proxy before Flatpeak, which refuses in JSON, or in two words.
     var isBlockPage: Bool {
         guard !(200..<300).contains(status) else { return false }
         let type = contentType?.lowercased() ?? ""
-        return type.hasPrefix("text/html") || type.hasPrefix("application/xhtml")
-            || body.first { !$0.isBlank } == UInt8(ascii: "<")
+        if type.hasPrefix("text/html") || type.hasPrefix("application/xhtml") { return true }
+        guard let first = body.first(where: { !$0.isBlank }) else { return false }
+        if first == UInt8(ascii: "<") { return true }
+        // Such as Cloudflare's "error code: 1020", or Envoy's "RBAC: access denied".
+        return Self.refusals.contains(status) && !saysBadCredentials && (try? decoded(as: AnyJSON.self)) == nil
     }
+
+    /// The statuses with which firewalls and proxies refuse.
+    private static let refusals: Set<Int> = [401, 403, 407, 451]
+
+    private struct AnyJSON: Decodable { init(from decoder: any Decoder) {} }
 
     /// Whether the bearer may be the reason of a refusal.
     var mayBeAboutBearer: Bool { (status == 401 || status == 403) && !isBlockPage }
@@ -150,7 +158,7 @@ extension UpstreamAnswer {
 
     /// What a status other than 2xx means to us.
     var failure: BFFError {
-        if [401, 403, 407, 451].contains(status), isBlockPage { return .upstreamBlocked(status: status) }
+        if Self.refusals.contains(status), isBlockPage { return .upstreamBlocked(status: status) }
         let code = (try? decoded(as: ErrorReply.self))?.code.flatMap { BFFError.UpstreamCode($0) }
         switch status {
         case 401: return .upstreamRefusedCredentials

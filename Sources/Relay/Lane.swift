@@ -72,7 +72,8 @@ package final class Lane: Sendable {
         // All that ever travels besides these is `Accept-Language` and the length of the body.
         requestStart = ByteBuffer(
             string: "POST \(calls.path) HTTP/1.1\r\nHost: \(address.authority)\r\nVia: 1.1 \(via)\r\n"
-                + "Accept: application/json\r\nAccept-Encoding: identity\r\nContent-Type: application/json\r\n")
+                + OutgoingHeaders.fixed.map { "\($0.name): \($0.value)\r\n" }.joined()
+                + "Content-Type: application/json\r\n")
     }
 
     /// Takes one call of the session's budget, over all connections together.

@@ -228,7 +228,8 @@ extension BFFError {
     fileprivate var isUpstreamOutage: Bool {
         switch self {
         case .upstreamUnreachable, .upstreamTimedOut, .upstreamFailed, .upstreamLimited, .upstreamUnavailable,
-            .upstreamInvalidAnswer, .upstreamBlocked, .upstreamRefusedCredentials, .upstreamModeDiffers, .overloaded:
+            .upstreamInvalidAnswer, .upstreamBlocked, .upstreamRefusedCredentials, .upstreamModeDiffers,
+            .upstreamVersionNotSupported, .overloaded:
             true
         default: false
         }

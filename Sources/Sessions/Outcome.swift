@@ -15,6 +15,7 @@ package struct Outcome: Equatable, Sendable {
     /// When the customer left, or the token's life was over.
     package var endedAt: Date?
     package var location: LocationID?
+    /// Whether Flatpeak has prices of the tariff; false once it is disconnected.
     package var pricesAvailable: Bool
 
     /// Whether nothing can change any more, so that Flatpeak need not be asked again.
@@ -41,11 +42,12 @@ extension ConnectSession {
         let isOver = now >= expiresAt || facts.goneAt != nil
         var endedAt = left ?? completed(by: now)
         if endedAt == nil, isOver { endedAt = min(expiresAt, facts.goneAt ?? expiresAt) }
+        let state =
+            facts.located.map { self.state(with: $0, at: now, isOver: isOver) } ?? stateWithoutLocation(isOver: isOver)
         return Outcome(
-            state: facts.located.map { state(with: $0, at: now, isOver: isOver) }
-                ?? stateWithoutLocation(isOver: isOver),
-            endedAt: endedAt, location: facts.located?.location,
-            pricesAvailable: facts.located?.pricesAvailable ?? false)
+            state: state, endedAt: endedAt, location: facts.located?.location,
+            // What a claim said before the customer disconnected holds no longer; facts only grow.
+            pricesAvailable: state != .disconnected && facts.located?.pricesAvailable ?? false)
     }
 
     /// When the customer left, unless they came back afterwards.

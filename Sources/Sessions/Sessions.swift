@@ -251,9 +251,8 @@ package final class Sessions: Sendable {
             let learnt = try? await withDeadline(Self.callbackPatience, clock: ContinuousClock()) { [self] in
                 await learn(left)
             }
+            // Where Flatpeak could not be asked this is `active`, as a read of the session says it, too.
             state = (learnt ?? left).outcome(at: now()).state
-            // Left, and nobody could be asked: neither connected nor abandoned is known.
-            if state == .active { state = .pending }
         }
         let items = [(name: "session", value: session.id.text), (name: "status", value: state.rawValue)]
         return Return(state: state, url: session.returnURL.map { url($0, adding: items) })

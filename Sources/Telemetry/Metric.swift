@@ -71,6 +71,9 @@ package struct Metric: Sendable {
             .gauge, "connect_bff_breaker_open", ["breaker"],
             "1 while calls of that kind are refused since Flatpeak keeps failing them, else 0."),
         Metric(.gauge, "connect_bff_retries_left", "Retries that the budget of ten seconds still allows."),
+        Metric(
+            .gauge, "connect_bff_api_version_refused",
+            "1 while Flatpeak refuses FLATPEAK_VERSION, since the account was moved to a newer one, else 0."),
     ]
 
     private static let bearer = [

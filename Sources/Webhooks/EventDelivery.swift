@@ -191,7 +191,7 @@ package final class EventDelivery: Sendable {
             id: event.event.id.text, seconds: Int(saturating: now().timeIntervalSince1970), body: message)
         do throws(TransportFailure) {
             let (status, retryAfter) = try await receiver.post(
-                message, [("content-type", "application/json"), ("user-agent", "connect-bff")] + headers)
+                message, [("content-type", "application/json")] + headers)
             answer = .status(status, retryAfter: retryAfter)
         } catch {
             guard error != .cancelled, !Task.isCancelled else { return nil }

@@ -8,12 +8,15 @@ import Resilience
 final class SigningKeys: Sendable {
     private let known: RefreshedKeys<PSSKeySet>
 
-    /// - Parameter fetch: Reads the key set; nil when that fails.
-    init(fetch: @escaping @Sendable () async -> [UInt8]?, time: UpstreamTime, logger: Logger) {
+    /// - Parameter fetch: Reads the key set; throws, or returns nil, when that fails.
+    init(
+        fetch: @escaping @Sendable () async throws(DocumentFailure) -> [UInt8]?, time: UpstreamTime, logger: Logger
+    ) {
         known = RefreshedKeys(
             .init(life: .seconds(600), interval: .seconds(30)), time: time,
-            read: {
-                guard let jwks = await fetch(), let keys = try? PSSKeySet(jwks: jwks) else { return nil }
+            read: { () throws(DocumentFailure) in
+                guard let jwks = try await fetch() else { return nil }
+                guard let keys = try? PSSKeySet(jwks: jwks) else { throw .malformed }
                 if keys.isEmpty {
                     logger.error("Flatpeak's key set holds no usable key: every delivery is refused")
                 } else if keys.skipped > 0 {
@@ -21,11 +24,12 @@ final class SigningKeys: Sendable {
                 }
                 return keys
             },
-            failed: { isAlarm in
+            failed: { isAlarm, why in
                 Counter(label: "connect_bff_webhook_key_failures_total").increment()
                 logger.log(
                     level: isAlarm ? .error : .debug,
-                    "Flatpeak's signing keys cannot be read; the last good ones stay in use for a day")
+                    "Flatpeak's signing keys cannot be read; the last good ones stay in use for a day",
+                    metadata: why.map { ["bff.why": "\($0)"] })
             })
     }
 

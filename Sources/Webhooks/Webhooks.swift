@@ -23,14 +23,15 @@ package final class Webhooks: Sendable {
     private static let testKey = "wsk_test_"
 
     /// - Parameters:
-    ///   - fetchKeys: Reads Flatpeak's key set from its one address; nil when that fails.
+    ///   - fetchKeys: Reads Flatpeak's key set from its one address; throws, or returns nil, when that
+    ///     fails.
     ///   - mode: `live` takes no event under a key for test data.
     ///   - now: The wall clock, in which deliveries are stamped.
     ///   - time: A monotonic clock, for waits.
     ///   - patience: How long a sender waits for the disk; Flatpeak waits 10 seconds in all.
     package init(
         sessions: Sessions, reads: LocationReads, flatpeak: FlatpeakClient, inbox: any Inbox,
-        fetchKeys: @escaping @Sendable () async -> [UInt8]?, mode: FlatpeakMode? = nil,
+        fetchKeys: @escaping @Sendable () async throws(DocumentFailure) -> [UInt8]?, mode: FlatpeakMode? = nil,
         now: @escaping @Sendable () -> Date, time: UpstreamTime = .real, patience: Duration = .seconds(3),
         logger: Logger
     ) {

@@ -55,6 +55,9 @@ struct Condition: Sendable {
             let loginTodo: String?
             let breakers: [String: String]
             let retriesLeft: Int
+            let apiVersion: String
+            let apiVersionRefused: Bool
+            let apiVersionTodo: String?
         }
         struct Store: Encodable {
             let healthy: Bool
@@ -97,7 +100,11 @@ struct Condition: Sendable {
                 breakers: Dictionary(
                     uniqueKeysWithValues: Operation.Breaker.allCases.map {
                         ($0.rawValue, open.contains($0) ? "open" : "closed")
-                    }), retriesLeft: condition.flatpeak.retriesLeft)
+                    }), retriesLeft: condition.flatpeak.retriesLeft,
+                apiVersion: condition.flatpeak.version.rawValue,
+                apiVersionRefused: condition.flatpeak.isVersionRefused,
+                apiVersionTodo: condition.flatpeak.isVersionRefused
+                    ? BFFError.upstreamVersionNotSupported.detail : nil)
             store = Store(
                 healthy: condition.store.isHealthy, pendingSessions: condition.store.pendingWrites,
                 stateKeyFingerprint: condition.stateKey)

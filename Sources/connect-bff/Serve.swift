@@ -175,11 +175,11 @@ struct Serve: AsyncParsableCommand {
         var reloads: [@Sendable (CredentialReload.Trigger) async -> Void] = []
         if let jwt = settings.authentication.jwt {
             let file: WatchedKeys?
-            let fetch: @Sendable () async -> [UInt8]?
+            let fetch: @Sendable () async throws(DocumentFailure) -> [UInt8]?
             switch jwt.keys {
             case .url(let url):
                 file = nil
-                fetch = { await identity.document(at: url) }
+                fetch = { () throws(DocumentFailure) in try await identity.document(at: url) }
             case .file(let keys):
                 let watched = WatchedKeys(keys)
                 file = watched

@@ -79,10 +79,59 @@ import Testing
         try await expect("mode", "FLATPEAK_MODE is live, and the key is one of test mode", ["FLATPEAK_MODE": "live"])
     }
 
-    @Test func `an old version`() async throws {
-        try await expect("version", "newer than 2025-09-14.anode") { serve in
-            try await control(serve, "/account-version", ["version": "2027-01-01.busbar"])
+    @Test(
+        "an old version: the one that Flatpeak answers is named",
+        arguments: [
+            (
+                "2024-08-24.zero", "2025-09-14.anode", "; 2025-09-14.anode is answered",
+                "set FLATPEAK_VERSION to 2025-09-14.anode"
+            ),
+            ("2024-08-24.zero", "2026-08-01.busbar", "; 2026-08-01.busbar is answered, which", "install a release"),
+            ("2025-09-14.anode", "2026-08-01.busbar", "; 2026-08-01.busbar is answered, which", "install a release"),
+            ("2025-09-14.anode", "2027-01-01.busbar", "; none that this release knows", "install a newer release"),
+        ])
+    func version(ours: String, accounts: String, words: String, todo: String) async throws {
+        try await ServeProcess.run(["FLATPEAK_VERSION": ours], starting: false) { serve in
+            try await control(serve, "/account-version", ["version": .text(accounts)])
+            let report = try await examine(serve)
+            #expect(report.trouble.map(\.check) == ["version"], "\(report.trouble)")
+            let finding = try #require(report.trouble.first)
+            #expect(
+                finding.meaning.contains("newer API version than \(ours)") && finding.meaning.contains(words),
+                "\(finding)")
+            #expect(finding.todo?.hasPrefix(todo) == true, "\(finding)")
+            // Reads alone: nothing was made.
+            let counts = try await HTTP.send("GET", "\(serve.control)/requests/count").json
+            #expect(counts["mint"] == nil || counts["mint"] == 0)
         }
+    }
+
+    @Test(
+        "a firewall's page is told apart from a refused key",
+        arguments: [("text/html", "<html>Blocked</html>"), ("text/plain", "error code: 1020")])
+    func blocked(type: String, page: String) async throws {
+        for (operation, check) in [("login", "login"), ("claim", "version")] {
+            try await expect(check, "a firewall or proxy blocks the call") { serve in
+                try await control(
+                    serve, "/faults",
+                    [
+                        "operation": .text(operation), "kind": "status", "status": 403, "count": 100,
+                        "content_type": .text(type), "body": .text(page),
+                    ])
+            }
+        }
+    }
+
+    @Test func `an identity provider that compresses its keys`() async throws {
+        let provider = try await RecordingServer(
+            "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}")
+        try await expect(
+            "identity", "Content-Encoding: gzip, though Accept-Encoding: identity was sent",
+            [
+                "BFF_AUTH": "service,jwt", "BFF_JWT_ISSUER": "https://id.example", "BFF_JWT_AUDIENCE": "app",
+                "BFF_JWT_JWKS_URL": "\(provider.url)/jwks.json",
+            ])
+        await provider.stop()
     }
 
     @Test func `a clock that is off by ten minutes`() async throws {

@@ -139,6 +139,7 @@ import Testing
             _ = try await leaver.starts(expecting: "tariff_summary")
             #expect(try await leaver.leaves("tariff_summary", action: "DISCONNECT") == "disconnected")
             #expect(try await leaver.session()["state"] == "disconnected")
+            #expect(try await leaver.session()["price_available"] == false)
             #expect(try await leaver.tariffs().isEmpty)
             let prices = try await leaver.prices()
             #expect(prices.status == 422)

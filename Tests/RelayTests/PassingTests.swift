@@ -28,8 +28,9 @@ import Testing
                     POST / HTTP/1.1\r
                     Host: 127.0.0.1:\(bench.upstream.port)\r
                     Via: 1.1 connect-bff-self\r
-                    Accept: application/json\r
+                    Accept: application/json, */*;q=0.5\r
                     Accept-Encoding: identity\r
+                    User-Agent: connect-bff/\(ProductVersion.current)\r
                     Content-Type: application/json\r
                     Accept-Language: fr\r
                     Content-Length: \(body.utf8.count)\r

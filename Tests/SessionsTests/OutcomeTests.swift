@@ -100,6 +100,27 @@ import Testing
         let outcome = session.outcome(at: Self.start.addingTimeInterval(row.afterHours * 3600))
         #expect(outcome.state == row.state)
         #expect(outcome.isFinal == row.isFinal)
+        if row.state == .disconnected { #expect(!outcome.pricesAvailable) }
+    }
+
+    @Test(
+        "a session that ended disconnected has no prices, whatever a claim said before",
+        arguments: [
+            [Fact.stay, .locatedWithPrices, .connected, .disconnect, .notConnected],
+            [.stay, .locatedWithPrices, .connected, .notConnected, .disconnect, .gone],
+            [.stay, .disconnect, .notConnected, .locatedWithPrices],
+        ])
+    func disconnected(history: [Fact]) throws {
+        for minted in [(nil, nil), ("loc_1", nil), ("loc_1", TariffAction.disconnect)] as [(String?, TariffAction?)] {
+            var session = try Self.session(location: minted.0, action: minted.1)
+            for (minute, fact) in history.enumerated() {
+                session.facts.merge(try Self.facts(fact, minute: minute))
+            }
+            let outcome = session.outcome(at: Self.start + 3600)
+            #expect(outcome.state == .disconnected && outcome.location != nil && !outcome.pricesAvailable)
+            let view = try JSONSerialization.jsonObject(with: Data(try wireJSON(SessionView(session, outcome))))
+            #expect((view as? [String: Any])?["price_available"] as? Bool == false)
+        }
     }
 
     @Test("R21: facts that come twice, late or in any order end in the same state")

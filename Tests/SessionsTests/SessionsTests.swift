@@ -124,13 +124,28 @@ import Testing
         await #expect(throws: BFFError.connectTokenExpired) { try await sessions.admit(session.connectToken) }
     }
 
-    @Test func `a callback that cannot learn the end says pending, and a later read finds it`() async throws {
-        let down = UpstreamAnswer.json("{}", status: 500)
-        upstream.on("claim", down, down, down, .json(#"{"location_id":"loc_1","price_available":true}"#))
+    @Test func `a callback that cannot ask how it ended says what the session reads, and a later read finds it`()
+        async throws
+    {
+        let isDown = Mutex(true)
+        upstream.on(
+            "claim",
+            [
+                { _ in
+                    isDown.withLock(\.self)
+                        ? .success(.json("{}", status: 500))
+                        : .success(.json(#"{"location_id":"loc_1","price_available":true}"#))
+                }
+            ])
         upstream.on("status", .json(#"{"tariff_status":{"commodity_import":{"status":"CONNECTED"}}}"#))
         let session = try await mint()
         try await relay(session, answered: "tariff_summary")
-        #expect(try await sessions.callback(session.connectToken).state == .pending)
+        let returned = try await sessions.callback(session.connectToken)
+        #expect(returned.state == .active)
+        #expect(returned.url == "https://app.example/done?session=\(session.id)&status=active")
+        #expect(try await state(session) == returned.state)
+        isDown.withLock { $0 = false }
+        clock.advance(by: 1)
         #expect(try await state(session) == .connected)
     }
 

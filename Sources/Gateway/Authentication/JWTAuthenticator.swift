@@ -13,6 +13,7 @@ package final class JWTAuthenticator: Authenticator {
     private let now: @Sendable () -> Date
     private let logger: Logger
     package let headers: [HTTPField.Name] = []
+    package let schemes = [AuthenticationScheme.bearer]
 
     /// How long keys that were fetched are as good as new.
     package static let remoteKeysLife = Duration.seconds(600)
@@ -23,10 +24,10 @@ package final class JWTAuthenticator: Authenticator {
     ///   - issuer: What `iss` must be, to the letter.
     ///   - audience: What must be in `aud`.
     ///   - keysLife: How long keys that were read are as good as new.
-    ///   - fetch: Reads the provider's JWK set from its one place; nil when that fails.
+    ///   - fetch: Reads the provider's JWK set from its one place; throws, or returns nil, when that fails.
     package init(
         issuer: String, audience: String, keysLife: Duration = remoteKeysLife,
-        fetch: @escaping @Sendable () async -> [UInt8]?,
+        fetch: @escaping @Sendable () async throws(DocumentFailure) -> [UInt8]?,
         now: @escaping @Sendable () -> Date, time: UpstreamTime = .real, logger: Logger
     ) {
         expected = .init(issuer: issuer, audience: audience)
@@ -34,8 +35,9 @@ package final class JWTAuthenticator: Authenticator {
         self.logger = logger
         known = RefreshedKeys(
             .init(life: keysLife, interval: min(keysLife, Self.longestInterval)), time: time,
-            read: {
-                guard let jwks = await fetch(), let keys = try? VerificationKeys(jwks: jwks) else { return nil }
+            read: { () throws(DocumentFailure) in
+                guard let jwks = try await fetch() else { return nil }
+                guard let keys = try? VerificationKeys(jwks: jwks) else { throw .malformed }
                 if keys.isEmpty {
                     logger.error("the identity provider's key set holds no usable key: every token is refused")
                 } else if keys.skipped > 0 {
@@ -44,11 +46,12 @@ package final class JWTAuthenticator: Authenticator {
                 }
                 return keys
             },
-            failed: { isAlarm in
+            failed: { isAlarm, why in
                 Counter(label: "connect_bff_identity_key_failures_total").increment()
                 logger.log(
                     level: isAlarm ? .error : .debug,
-                    "the identity provider's keys cannot be read; the last good ones stay in use for a day")
+                    "the identity provider's keys cannot be read; the last good ones stay in use for a day",
+                    metadata: why.map { ["bff.why": "\($0)"] })
             })
     }
 
@@ -72,7 +75,7 @@ package final class JWTAuthenticator: Authenticator {
         guard let token = caller.bearer else { throw .unauthenticated }
         do throws(JSONWebToken.Flaw) {
             return try judge(token)
-        } catch .unknownKey {
+        } catch .unknownKey, .ambiguousKey {
             // The provider may have rolled its keys.
             guard await known.refresh() else { throw .identityUnavailable(retryAfter: 1) }
         } catch {

@@ -139,12 +139,16 @@ struct Diagnosis {
         }
         clock(date, askedAt)
         login(examination, known)
-        if examination.hasKeySet {
-            pass(.jwks, "Flatpeak's keys, by which its webhooks are checked, can be read")
-        } else {
+        if let trouble = examination.keySetTrouble {
             fail(
-                .jwks, "\(known.apiURL)/jwks.json has no keys for us: webhooks cannot be checked, and are answered 503",
-                "look whether something between here and Flatpeak blocks that path; else ask Flatpeak's support")
+                .jwks,
+                "\(known.apiURL)/jwks.json has no keys for us (\(trouble)): webhooks cannot be checked, and are answered "
+                    + "503",
+                "look whether something between here and Flatpeak blocks or compresses that path; else ask Flatpeak's "
+                    + "support"
+            )
+        } else {
+            pass(.jwks, "Flatpeak's keys, by which its webhooks are checked, can be read")
         }
     }
 
@@ -173,18 +177,12 @@ struct Diagnosis {
         if errors.contains(.upstreamVersionNotSupported) || examination.read == .upstreamVersionNotSupported {
             if accepted.isEmpty { skip(.login, "refused for the API version alone") }
             skip(.mode, "cannot be told while the API version is refused")
-            return fail(
-                .version,
-                "the account's default API version is newer than \(known.version.rawValue), and Flatpeak refuses older ones",
-                "set FLATPEAK_VERSION to the account's default (Dashboard, Settings, API versions)")
+            return version(examination.accountVersion, known)
         }
         guard !accepted.isEmpty else {
             let isRefused = errors.contains(.upstreamRefusedCredentials)
             if !isRefused, case .upstreamBlocked(let status)? = errors.last {
-                fail(
-                    .login,
-                    "an HTML page with status \(status) comes instead of Flatpeak's answer: a firewall blocks the call",
-                    "let this machine call the API host; the key itself was not judged")
+                blocked(.login, status)
                 skip(.mode, "cannot be told without a login")
                 return skip(.version, "cannot be told without a login")
             }
@@ -207,13 +205,42 @@ struct Diagnosis {
         }
         if errors.isEmpty { pass(.login, "Flatpeak accepts \(accepted.count == 1 ? "the key" : "both keys")") }
         mode(accepted, known)
-        if let error = examination.read {
+        if case .upstreamBlocked(let status)? = examination.read {
+            blocked(.version, status)
+        } else if let error = examination.read {
             fail(
                 .version, "the login works, and a read does not: \(error.title)",
                 "look whether the account is enabled in the dashboard")
         } else {
             pass(.version, "Flatpeak speaks \(known.version.rawValue) with this account")
         }
+    }
+
+    /// - Parameter status: Of the page that came instead of Flatpeak's answer.
+    private mutating func blocked(_ check: Finding.Check, _ status: Int) {
+        fail(
+            check,
+            "a page that is not Flatpeak's comes with status \(status): a firewall or proxy blocks the call",
+            "let this machine call the API host; the key itself was not judged")
+    }
+
+    /// - Parameter accounts: The account's version; nil when it is none that is known.
+    private mutating func version(_ accounts: String?, _ known: Facts.Known) {
+        let refused =
+            "the account was moved to a newer API version than \(known.version.rawValue), and Flatpeak refuses older "
+            + "ones"
+        guard let accounts else {
+            return fail(
+                .version, "\(refused); none that this release knows is answered",
+                "install a newer release, and set FLATPEAK_VERSION to the account's (Dashboard, Settings, API versions)"
+            )
+        }
+        guard FlatpeakVersion(rawValue: accounts) != nil else {
+            return fail(
+                .version, "\(refused); \(accounts) is answered, which this release does not speak",
+                "install a release that does, and set FLATPEAK_VERSION to \(accounts)")
+        }
+        fail(.version, "\(refused); \(accounts) is answered", "set FLATPEAK_VERSION to \(accounts), and restart")
     }
 
     private mutating func mode(_ accepted: [Bool?], _ known: Facts.Known) {
@@ -255,10 +282,13 @@ struct Diagnosis {
         switch identity {
         case .unused: pass(.identity, "BFF_AUTH does not use an identity provider's keys")
         case .usable: pass(.identity, "the identity provider's keys can be read")
-        case .unreachable(let source):
+        case .unreachable(let source, let why):
+            let isEncoded = if case .encoded = why { true } else { false }
             fail(
-                .identity, "\(source) cannot be read: users with a bearer get 503",
-                "check BFF_JWT_JWKS_URL against the provider's `jwks_uri`, and that this machine may call it")
+                .identity, "\(source) cannot be read, \(why): users with a bearer get 503",
+                isEncoded
+                    ? "let the provider, or the proxy before it, answer uncompressed where Accept-Encoding is identity"
+                    : "check BFF_JWT_JWKS_URL against the provider's `jwks_uri`, and that this machine may call it")
         case .useless(let source):
             fail(
                 .identity, "\(source) has no key for RS256, PS256, ES256 or EdDSA: every bearer is refused",

@@ -58,7 +58,7 @@ struct Facts: Sendable {
     enum Identity: Sendable, Equatable {
         case unused
         case usable
-        case unreachable(source: String)
+        case unreachable(source: String, why: DocumentFailure)
         case useless(source: String)
     }
 }

@@ -141,7 +141,7 @@ struct Gatherer {
         guard case .tcp(let host, let port) = address else { return nil }
         let near = ["0.0.0.0": "127.0.0.1", "::": "::1"][host] ?? host
         let url = "http://\(near.contains(":") ? "[\(near)]" : near):\(port)\(path)"
-        return await transport.document(at: url).map { String(decoding: $0, as: UTF8.self) }
+        return (try? await transport.document(at: url)).map { String(decoding: $0, as: UTF8.self) }
     }
 
     private static func words(_ error: any Error) -> String {
@@ -168,8 +168,12 @@ struct Gatherer {
     private func identity(_ jwt: Authentication.JWT?, _ transport: HTTPTransport) async -> Facts.Identity {
         // The settings have read a file already.
         guard let jwt, case .url(let url) = jwt.keys else { return jwt == nil ? .unused : .usable }
-        guard let jwks = await transport.document(at: url) else { return .unreachable(source: url) }
-        return (try? VerificationKeys(jwks: jwks))?.isEmpty == false ? .usable : .useless(source: url)
+        do throws(DocumentFailure) {
+            let jwks = try await transport.document(at: url)
+            return (try? VerificationKeys(jwks: jwks))?.isEmpty == false ? .usable : .useless(source: url)
+        } catch {
+            return .unreachable(source: url, why: error)
+        }
     }
 
     private func storeTrouble(_ settings: Settings) async -> String? {
