@@ -131,8 +131,8 @@ extension UpstreamAnswer {
     /// Whether the answer is the page of a firewall or a proxy before Flatpeak, which answers in JSON or plain text.
     var isBlockPage: Bool {
         guard !(200..<300).contains(status) else { return false }
-        let type = contentType?.lowercased() ?? ""
-        return type.hasPrefix("text/html") || type.hasPrefix("application/xhtml")
+        let type = contentType?.splitBytes(at: ";", maxSplits: 1)[0].withoutBlankEnds ?? ""
+        return type.equalsIgnoringASCIICase("text/html") || type.equalsIgnoringASCIICase("application/xhtml+xml")
             || body.first { !$0.isBlank } == UInt8(ascii: "<")
     }
 
