@@ -155,7 +155,7 @@ import Testing
                     return listed.count == 19 && listed.allSatisfy { $0.contains(" delivered ") }
                 }
                 let replayed = try await serve.command("events", "replay", "--since", "2020-01-01T00:00:00Z")
-                #expect(replayed.hasSuffix(" events are delivered again\n"))
+                #expect(replayed.hasSuffix(" will be delivered again\n"))
                 let all = try await receiver.waits { $0.count >= 38 }
                 #expect(Set(all.map(\.id)) == Set(first.map(\.id)))
             }

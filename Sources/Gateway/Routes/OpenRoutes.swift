@@ -24,7 +24,7 @@ extension Route {
                     guard isReady() else { throw .notReady }
                     let debt = storeDebt()
                     if debt.isHealthy { return isFine }
-                    let text = "ok, but the store takes no writes; \(debt.owed) sessions wait to be written\n"
+                    let text = "ok, but the store takes no writes; not written yet: \(debt.owed.counted("session"))\n"
                     return Reply(.ok, contentType: "text/plain; charset=utf-8", body: Array(text.utf8))
                 }),
         ]
