@@ -129,7 +129,7 @@ extension BFFError {
     package var detail: String {
         switch self {
         case .malformedJSON: "Send one JSON object in UTF-8, without repeated or escaped field names at its top."
-        case .bodyTooLarge(let limit): "Send at most \(limit) bytes."
+        case .bodyTooLarge(let limit): "Send at most \(limit.counted("byte"))."
         case .unsupportedContentType: "Send the body as application/json."
         case .unknownField(let name): "\(name.text) does not exist on this route; leave it out."
         case .invalidField(let name, let reason): "\(name.text) \(reason.rawValue)."
@@ -137,7 +137,7 @@ extension BFFError {
         case .signatureInvalid:
             "It needs one Flatpeak-Signature by a key of Flatpeak's, over Flatpeak-Timestamp and the body, not too old."
         case .originNotAllowed: "The operator has to add the page's origin to BFF_ALLOWED_ORIGINS."
-        case .rateLimited(let seconds): "Try again in \(seconds) seconds."
+        case .rateLimited(let seconds): "Try again in \(seconds.counted("second"))."
         case .notFound: "It does not exist, or it is not yours."
         case .methodNotAllowed: "Use one of the methods in the Allow header."
         case .methodUnknown: "Use GET, POST or DELETE."
@@ -162,10 +162,9 @@ extension BFFError {
         case .noPrices(.pendingConnect): "The provider has not answered yet."
         case .noPrices(.noPriceData): "Flatpeak cannot read the tariff's prices at present."
         case .upstreamFailed(let status): "Flatpeak answered \(status). Try again in a moment."
-        case .upstreamLimited(let seconds):
-            "Try again \(seconds.map { "in \($0) seconds" } ?? "later")."
+        case .upstreamLimited(let seconds): "Try again \(Self.later(seconds))."
         case .upstreamUnavailable(let seconds):
-            "It failed too often just now. Try again in \(seconds) seconds."
+            "It failed too often just now. Try again in \(seconds.counted("second"))."
         case .upstreamInvalidAnswer: "Try again in a moment; if it stays, tell the operator the request id."
         case .upstreamModeDiffers: "The operator has to make FLATPEAK_MODE and the API key agree."
         case .upstreamVersionNotSupported:

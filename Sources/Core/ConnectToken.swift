@@ -23,7 +23,7 @@ package struct ConnectToken: Hashable, Sendable {
     /// Replaces everything in `text` that looks like a connect token, so that the rest may be logged.
     package static func masked(_ text: String) -> String {
         // Nearly nothing that is logged holds one.
-        guard text.utf8.contains(UInt8(ascii: "_")), text.contains("cot_") else { return text }
+        guard text.utf8.contains(UInt8(ascii: "_")) else { return text }
         var out: [UInt8] = []
         var rest = Array(text.utf8)[...]
         let prefix = Array("cot_".utf8)

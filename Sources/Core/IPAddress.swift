@@ -7,7 +7,10 @@ package struct IPAddress: Hashable, Sendable {
 
     /// Reads the textual form: dotted decimals without leading zeros, or RFC 4291 section 2.2; no zone, no port.
     package init?(_ text: some StringProtocol) {
-        guard let bytes = text.contains(":") ? Self.version6(String(text)) : Self.version4(String(text)) else {
+        // In ASCII Swift's characters are the bytes.
+        guard text.utf8.allSatisfy({ $0 < 0x80 }),
+            let bytes = text.contains(":") ? Self.version6(String(text)) : Self.version4(String(text))
+        else {
             return nil
         }
         let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]

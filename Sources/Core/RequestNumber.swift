@@ -71,11 +71,13 @@ package struct RequestLine: Sendable {
     package var duration: Duration
     /// The id of its trace, in 32 hexadecimal digits; nil where nobody looks at traces.
     package var trace: String?
+    /// Flatpeak's own id of a relayed call, where that is what the client was told: `[A-Za-z0-9_.:-]`.
+    package var upstreamRequest: String?
 
     // Inlined, as each request makes one.
     @inlinable package init(
         number: RequestNumber, method: String, route: String, status: Int, code: String? = nil, duration: Duration,
-        trace: String? = nil
+        trace: String? = nil, upstreamRequest: String? = nil
     ) {
         self.number = number
         self.method = method
@@ -84,6 +86,7 @@ package struct RequestLine: Sendable {
         self.code = code
         self.duration = duration
         self.trace = trace
+        self.upstreamRequest = upstreamRequest
     }
 
     /// The same in whole milliseconds, as log lines have it.

@@ -12,9 +12,9 @@ package struct RequestTarget: Equatable, Sendable {
         if rest.utf8.first == UInt8(ascii: "/") {
             authority = nil
         } else {
-            guard let scheme = ["http://", "https://"].first(where: { rest.hasPrefix($0) }) else { return nil }
-            rest = rest.dropFirst(scheme.count)
-            let name = rest.prefix { $0 != "/" && $0 != "?" }
+            guard let scheme = ["http://", "https://"].first(where: { rest.hasBytePrefix($0) }) else { return nil }
+            rest = Substring(rest.utf8.dropFirst(scheme.utf8.count))
+            let name = Substring(rest.utf8.prefix { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") })
             guard Self.isAuthority(name.utf8.span) else { return nil }
             authority = name
             rest = rest[name.endIndex...]

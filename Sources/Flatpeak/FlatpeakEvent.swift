@@ -35,7 +35,7 @@ package struct FlatpeakEvent: Sendable {
         object = wire.data?.id
         tariff = wire.data?.tariffID
         // The documents have it as `locaiton.update`, too.
-        let isAboutLocation = type.hasPrefix("location.") || type.hasPrefix("locaiton.")
+        let isAboutLocation = type.hasBytePrefix("location.") || type.hasBytePrefix("locaiton.")
         location = (wire.data?.locationID ?? (isAboutLocation ? wire.data?.id : nil)).flatMap { LocationID($0) }
     }
 

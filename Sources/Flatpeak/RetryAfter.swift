@@ -18,12 +18,12 @@ enum RetryAfter {
 
     /// The preferred form of RFC 9110 section 5.6.7, `Sun, 06 Nov 1994 08:49:37 GMT`.
     static func date(_ text: String) -> Date? {
-        let parts = text.split(separator: " ")
+        let parts = text.splitBytes(at: " ")
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         guard parts.count == 6, parts[5] == "GMT", let month = months.firstIndex(of: String(parts[2])),
             let day = Int(parts[1]), let year = Int(parts[3])
         else { return nil }
-        let clock = parts[4].split(separator: ":").compactMap { Int($0) }
+        let clock = parts[4].splitBytes(at: ":").compactMap { Int($0) }
         guard clock.count == 3 else { return nil }
         return try? Date(
             String(

@@ -25,7 +25,7 @@ package enum TariffStatus: String, Codable, Sendable {
 
     /// Reads a status; the documents themselves show one with a trailing blank.
     package init(_ text: String) {
-        self = TariffStatus(rawValue: text.filter { !$0.isWhitespace }) ?? .other
+        self = TariffStatus(rawValue: String(text.withoutBlankEnds)) ?? .other
     }
 }
 

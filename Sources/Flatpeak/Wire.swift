@@ -131,8 +131,10 @@ extension UpstreamAnswer {
     /// Whether the answer is the page of a firewall or a proxy before Flatpeak, which refuses in JSON, or in two words.
     var isBlockPage: Bool {
         guard !(200..<300).contains(status) else { return false }
-        let type = contentType?.lowercased() ?? ""
-        if type.hasPrefix("text/html") || type.hasPrefix("application/xhtml") { return true }
+        let type = contentType?.splitBytes(at: ";", maxSplits: 1)[0].withoutBlankEnds ?? ""
+        if type.equalsIgnoringASCIICase("text/html") || type.equalsIgnoringASCIICase("application/xhtml+xml") {
+            return true
+        }
         guard let first = body.first(where: { !$0.isBlank }) else { return false }
         if first == UInt8(ascii: "<") { return true }
         // Such as Cloudflare's "error code: 1020", or Envoy's "RBAC: access denied".

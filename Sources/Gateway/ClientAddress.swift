@@ -23,41 +23,28 @@ struct ClientAddress {
         case .xForwardedFor where head.forwardedFor.isEmpty, .forwarded where head.forwarded.isEmpty: return []
         case .xForwardedFor: break
         case .forwarded:
-            return head.forwarded.joined(separator: ",").split(separator: ",", omittingEmptySubsequences: false).map {
-                element in
-                element.split(separator: ";").lazy
-                    .map { $0.drop { $0 == " " || $0 == "\t" } }
-                    .first { $0.lowercased().hasPrefix("for=") }
-                    .map { String($0.dropFirst(4)) } ?? ""
+            return head.forwarded.joined(separator: ",").splitBytes(at: ",").map { element in
+                element.splitBytes(at: ";").lazy
+                    .map { $0.withoutBlankEnds.splitBytes(at: "=", maxSplits: 1) }
+                    .first { $0.count == 2 && $0[0].equalsIgnoringASCIICase("for") }
+                    .map { String($0[1]) } ?? ""
             }
         }
-        return head.forwardedFor.joined(separator: ",")
-            .split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        return head.forwardedFor.joined(separator: ",").splitBytes(at: ",").map(String.init)
     }
 
     /// `192.0.2.1`, `192.0.2.1:80`, `[2001:db8::1]:80`, `2001:db8::1`, each with or without quotes.
     static func address(_ text: String) -> IPAddress? {
-        var text = text.trimmed
-        if text.hasPrefix("\""), text.hasSuffix("\""), text.count > 1 { text = text.dropFirst().dropLast() }
-        if text.hasPrefix("[") {
-            guard let end = text.firstIndex(of: "]") else { return nil }
-            let port = text[text.index(after: end)...]
-            guard port.isEmpty || (port.hasPrefix(":") && port.dropFirst().allSatisfy(\.isNumber)) else { return nil }
-            return IPAddress(text[text.index(after: text.startIndex)..<end])
+        let text = text.withoutBlankEnds.withoutQuotes
+        if text.hasBytePrefix("[") {
+            let parts = text.splitBytes(at: "]", maxSplits: 1)
+            guard parts.count == 2 else { return nil }
+            let port = parts[1].splitBytes(at: ":", maxSplits: 1)
+            guard port.first?.isEmpty == true, port.dropFirst().allSatisfy(\.isDigits) else { return nil }
+            return IPAddress(parts[0].splitBytes(at: "[", maxSplits: 1)[1])
         }
-        if text.count(where: { $0 == ":" }) == 1, let colon = text.firstIndex(of: ":") {
-            guard text[text.index(after: colon)...].allSatisfy(\.isNumber) else { return nil }
-            return IPAddress(text[..<colon])
-        }
-        return IPAddress(text)
-    }
-}
-
-extension String {
-    /// Without blanks at either end.
-    fileprivate var trimmed: Substring {
-        let start = drop { $0 == " " || $0 == "\t" }
-        let end = start.lastIndex { $0 != " " && $0 != "\t" }
-        return end.map { start[...$0] } ?? ""
+        let parts = text.splitBytes(at: ":")
+        guard parts.count == 2 else { return IPAddress(text) }
+        return parts[1].isDigits ? IPAddress(parts[0]) : nil
     }
 }

@@ -1,3 +1,4 @@
+import Core
 package import HTTPTypes
 import Relay
 
@@ -12,9 +13,21 @@ package struct CrossOrigin: Sendable {
     ///   - headers: What a script may send besides the content type and its languages.
     package init(origins: Set<String>, headers: [HTTPField.Name]) {
         self.origins = origins.sorted()
-        requestHeaders = ([.contentType, .authorization, .acceptLanguage, .idempotencyKey] + headers)
-            .map(\.canonicalName).joined(separator: ", ")
+        requestHeaders = (Self.requestHeaders + headers).map(\.canonicalName).joined(separator: ", ")
     }
+
+    /// What scripts may send besides the headers of an authenticator.
+    ///
+    /// These are the headers that `openapi.yaml` has for routes of scripts; `ContractTests` holds the two together.
+    private static let requestHeaders: [HTTPField.Name] = [
+        .contentType, .authorization, .acceptLanguage, .idempotencyKey, .lastEventID,
+    ]
+    /// What scripts may read, likewise, besides what every script may. (`WWW-Authenticate` comes with a 401.)
+    private static let responseHeaders =
+        "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Allow, WWW-Authenticate"
+
+    /// Where an origin stands in the list; nil when it is not on it.
+    func place(of origin: String) -> Int? { origins.firstIndex { $0.equalsBytes(of: origin) } }
 
     /// Whether a browser's page may make this call at all; these headers only ever deny.
     ///
@@ -23,7 +36,7 @@ package struct CrossOrigin: Sendable {
     ///     proxy's cookie does not: every page can make a browser send it.
     ///   - isSafe: The request changes nothing.
     func admits(_ head: JudgedHead, carriesItsCredential: Bool, isSafe: Bool) -> Bool {
-        if let origin = head.origin { return origins.contains(origin) }
+        if let origin = head.origin { return place(of: origin) != nil }
         switch head.fetchSite {
         case "same-origin", "none": return true
         case nil: return carriesItsCredential || isSafe
@@ -34,16 +47,21 @@ package struct CrossOrigin: Sendable {
     /// The fields of an answer to a page of `origin`, which is named when it is on the list; never a wildcard.
     func fields(for origin: String?) -> HTTPFields {
         var fields: HTTPFields = [.vary: "Origin, Sec-Fetch-Site"]
-        guard let origin, origins.contains(origin) else { return fields }
-        fields[.accessControlAllowOrigin] = origin
-        fields[.accessControlExposeHeaders] = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
+        guard let place = origin.flatMap(place) else { return fields }
+        fields[.accessControlAllowOrigin] = origins[place]
+        fields[.accessControlExposeHeaders] = Self.responseHeaders
         return fields
+    }
+
+    /// Puts the fields on an answer.
+    func mark(_ reply: inout Reply, for head: HTTPRequest) {
+        for field in fields(for: head.headerFields[.origin]) { reply.headers[field.name] = field.value }
     }
 
     /// The answer to a preflight; an origin that is not listed learns nothing from it.
     func preflight(from origin: String?, methods: [HTTPRequest.Method]) -> Reply {
         var reply = Reply(.noContent)
-        if let origin, origins.contains(origin) {
+        if origin.flatMap(place) != nil {
             reply.headers[.accessControlAllowMethods] = methods.map(\.rawValue).joined(separator: ", ")
             reply.headers[.accessControlAllowHeaders] = requestHeaders
             reply.headers[.accessControlMaxAge] = "600"

@@ -34,6 +34,7 @@ struct Edge: RouterMiddleware {
     let randomBytes: @Sendable (Int) -> [UInt8]
     let logger: Logger
     let log: @Sendable (RequestLine) -> Void
+    let crossOrigin: CrossOrigin
     /// Nil where nobody looks at traces.
     let tracing: RequestTracing?
 
@@ -54,12 +55,11 @@ struct Edge: RouterMiddleware {
                 try await next(request, context)
             }
         } catch let error as HTTPError where error.status == .notFound {
-            response = Self.failure(
-                RouteTable.methods.contains(request.method) ? .notFound : .methodUnknown, context)
+            response = noRoute(request, context)
         } catch {
             // Not the error itself: its text is not ours, and may hold what must not be logged.
             logger.error("a handler failed", metadata: ["bff.error_type": "\(type(of: error))"])
-            response = Self.failure(.internalFailure, context)
+            response = failure(.internalFailure, request, context)
         }
         // Neither has a body, on any route (RFC 9110 sections 9.3.2, 15.3.5 and 15.4.5); the next answer on the
         // connection would be read as one.
@@ -77,8 +77,23 @@ struct Edge: RouterMiddleware {
         return response
     }
 
-    private static func failure(_ error: BFFError, _ context: EdgeContext) -> Response {
-        let reply = Reply.failure(error, in: .problem, id: context.id)
+    /// The answer where no path fits.
+    ///
+    /// A page of a listed origin can read it only if its preflight was answered well.
+    private func noRoute(_ request: Request, _ context: EdgeContext) -> Response {
+        if request.method == .options, request.headers[.accessControlRequestMethod] != nil,
+            request.headers[.origin].flatMap(crossOrigin.place) != nil
+        {
+            var reply = crossOrigin.preflight(from: request.headers[.origin], methods: [.get, .post, .delete])
+            crossOrigin.mark(&reply, for: request.head)
+            return reply.response
+        }
+        return failure(RouteTable.methods.contains(request.method) ? .notFound : .methodUnknown, request, context)
+    }
+
+    private func failure(_ error: BFFError, _ request: Request, _ context: EdgeContext) -> Response {
+        var reply = Reply.failure(error, in: .problem, id: context.id)
+        crossOrigin.mark(&reply, for: request.head)
         context.told.note(error)
         return reply.response
     }
@@ -115,6 +130,7 @@ extension RequestLine {
         ]
         if let code { metadata["bff.code"] = "\(code)" }
         if let trace { metadata["bff.trace"] = "\(trace)" }
+        if let upstreamRequest { metadata["bff.upstream_request"] = "\(upstreamRequest)" }
         logger.log(level: level, "request", metadata: metadata)
     }
 

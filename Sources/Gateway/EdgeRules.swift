@@ -54,12 +54,15 @@ final class EdgeRules: LaneRules {
 
     func isAddressed(by head: JudgedHead, on path: Substring) -> Bool {
         guard !hosts.isEmpty else { return true }
+        let host = head.host?.utf8 ?? "".utf8
+        var name = host[...]
         // The port says how the client came here, which the proxy in front may have changed.
-        let host = head.host ?? ""
-        let name = host.prefix(upTo: (host.hasSuffix("]") ? nil : host.lastIndex(of: ":")) ?? host.endIndex)
-        if hosts.contains(name.lowercased()) { return true }
+        if name.last != UInt8(ascii: "]"), let colon = name.lastIndex(of: UInt8(ascii: ":")) { name = name[..<colon] }
+        // With a dot at its end a name is the same one, written in full (RFC 1034 section 3.1).
+        if name.last == UInt8(ascii: ".") { name = name.dropLast() }
+        if hosts.contains(where: { $0.equalsIgnoringASCIICase(Substring(name)) }) { return true }
         // Probes come to an address, and learn nothing that is anybody's.
-        return routes.contains { $0.template == path && $0.policy.isProbe }
+        return routes.contains { $0.template.equalsBytes(of: path) && $0.policy.isProbe }
     }
 
     func enter() -> Bool { relayed.enter() }
@@ -97,17 +100,17 @@ final class EdgeRules: LaneRules {
     private static let strictTransport: HTTPFields = [.strictTransportSecurity: "max-age=31536000"]
 
     private func isSecure(_ head: JudgedHead, from peer: Peer) -> Bool {
-        head.forwardedProto == "https" && proxies.contains(peer)
+        head.forwardedProto?.equalsBytes(of: "https") == true && proxies.contains(peer)
     }
 
     func writeLines(for head: JudgedHead, from peer: Peer, into answer: inout ByteBuffer) {
-        let place = head.origin.flatMap { crossOrigin.origins.firstIndex(of: $0) }
+        let place = head.origin.flatMap { crossOrigin.place(of: $0) }
         answer.writeImmutableBuffer(place.map { lines[$0] } ?? otherLines)
         if isSecure(head, from: peer) { answer.writeImmutableBuffer(strictTransportLine) }
     }
 
     func refusal(of path: String, _ error: BFFError, id: RequestID, connectToken: ConnectToken?) -> Refusal {
-        let route = routes.first { $0.template == path }
+        let route = routes.first { $0.template.equalsBytes(of: path) }
         let reply = Reply.failure(
             error, in: route?.policy.dialect ?? .problem, id: id, connectToken: connectToken)
         return Refusal(

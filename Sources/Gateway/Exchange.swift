@@ -22,8 +22,8 @@ package struct Exchange: Sendable {
     /// A query item; given twice it is malformed, because two readers could disagree about it.
     package func queryItem(_ name: String) throws(BFFError) -> String? {
         // Written in another case it is one to some readers and none to others.
-        let values = query.filter { $0.name.utf8.elementsEqual(name.utf8) || $0.name.lowercased() == name }
-        guard values.count <= 1, values.allSatisfy({ $0.name.utf8.elementsEqual(name.utf8) }) else {
+        let values = query.filter { $0.name.equalsIgnoringASCIICase(name) }
+        guard values.count <= 1, values.allSatisfy({ $0.name.equalsBytes(of: name) }) else {
             throw .invalidField(.init(name), reason: .malformed)
         }
         return values.first?.value

@@ -38,7 +38,8 @@ extension Reply {
             reply = json(
                 (try? wireJSON(ConnectError(error, connectToken: connectToken, requestID: id))) ?? [], status: status)
         case .page:
-            reply = page(error.title, "\(error.detail) (\(id))", status: status)
+            let text = error.customerText
+            reply = page(text.title, "\(text.detail) (\(id))", status: status)
         }
         reply.failure = error
         if let seconds = error.retryAfter { reply.headers[.retryAfter] = String(seconds) }

@@ -79,7 +79,9 @@ package struct RouteTable: Sendable {
     func router() -> Router<EdgeContext> {
         let router = Router(context: EdgeContext.self)
         router.add(
-            middleware: Edge(randomBytes: randomBytes, logger: logger, log: edge.write, tracing: tracing))
+            middleware: Edge(
+                randomBytes: randomBytes, logger: logger, log: edge.write, crossOrigin: edge.crossOrigin,
+                tracing: tracing))
         for (template, routes) in Dictionary(grouping: routes, by: \.template) {
             for method in Self.methods {
                 router.on(RouterPath(template), method: method) { request, context in
@@ -94,28 +96,27 @@ package struct RouteTable: Sendable {
 
     private func answer(_ request: Request, _ context: EdgeContext, among routes: [Route]) async -> Reply {
         // The router drops empty segments; `//v1` must not be another spelling of `/v1`.
-        guard request.uri.path.isPlain else { return .failure(.notFound, in: routes[0].policy.dialect, id: context.id) }
+        guard request.uri.path.isPlain else {
+            var reply = Reply.failure(.notFound, in: routes[0].policy.dialect, id: context.id)
+            edge.crossOrigin.mark(&reply, for: request.head)
+            return reply
+        }
         let method = request.method == .head ? .get : request.method
         if let route = routes.first(where: { $0.method == method }) {
             var reply = await reply(of: route, to: request, context)
-            if route.policy.origins == .listed { mark(&reply, for: request.head) }
+            if route.policy.origins == .listed { edge.crossOrigin.mark(&reply, for: request.head) }
             return reply
         }
         if method == .options, routes.contains(where: { $0.policy.origins == .listed }) {
             var reply = edge.crossOrigin.preflight(
                 from: request.head.headerFields[.origin], methods: routes.map(\.method))
-            mark(&reply, for: request.head)
+            edge.crossOrigin.mark(&reply, for: request.head)
             return reply
         }
         var reply = Reply.failure(.methodNotAllowed, in: routes[0].policy.dialect, id: context.id)
         reply.headers[.allow] = routes.map(\.method.rawValue).sorted().joined(separator: ", ")
+        edge.crossOrigin.mark(&reply, for: request.head)
         return reply
-    }
-
-    private func mark(_ reply: inout Reply, for head: HTTPRequest) {
-        for field in edge.crossOrigin.fields(for: head.headerFields[.origin]) {
-            reply.headers[field.name] = field.value
-        }
     }
 
     private func reply(of route: Route, to request: Request, _ context: EdgeContext) async -> Reply {
@@ -286,8 +287,12 @@ extension HTTPField.Name {
 }
 
 extension String {
-    /// A path in its one plain spelling: no empty segment, no slash at the end, nothing percent-encoded.
+    /// A path in its one plain spelling: no empty segment, no slash at the end, nothing percent-encoded, nothing but
+    /// ASCII, since the router finds a route by Swift's rules for text.
     fileprivate var isPlain: Bool {
-        self == "/" || (hasPrefix("/") && !hasSuffix("/") && !contains("//") && !contains("%"))
+        let segments = splitBytes(at: "/")
+        return equalsBytes(of: "/")
+            || (segments.count > 1 && segments[0].isEmpty && segments.dropFirst().allSatisfy { !$0.isEmpty }
+                && utf8.allSatisfy { $0 < 0x80 && $0 != UInt8(ascii: "%") })
     }
 }

@@ -15,16 +15,29 @@ package struct ConnectError: Encodable, Sendable {
         case object, type, code, message, connect_token, request_id
     }
 
+    /// An error of this service.
     package init(_ error: BFFError, connectToken: ConnectToken?, requestID: RequestID) {
+        self.init(
+            status: error.status, code: error.code, message: Self.message(error), connectToken: connectToken,
+            requestID: requestID)
+    }
+
+    init(status: Int, code: String, message: String, connectToken: ConnectToken?, requestID: RequestID) {
         type =
-            switch error.status {
+            switch status {
             case 429: "rate_limit"
             case 500...: "api_error"
             default: "invalid_request"
             }
-        code = error.code
-        message = "\(error.title). \(error.detail)"
+        self.code = code
+        self.message = message
         connect_token = connectToken?.exposed
         request_id = requestID.text
+    }
+
+    /// A customer reads it.
+    static func message(_ error: BFFError) -> String {
+        let text = error.customerText
+        return "\(text.title). \(text.detail)"
     }
 }

@@ -59,6 +59,15 @@ package final class JudgedHead {
             || (codings > 0 && !mustHaveHost)
     }
 
+    /// Whether one of the proxies on the way here is called `name`, by `Via` (RFC 9110 section 7.6.3).
+    func names(_ name: String) -> Bool {
+        guard let via else { return false }
+        return via.splitBytes(at: ",").contains { hop in
+            hop.utf8.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+                .contains { $0.elementsEqual(name.utf8) }
+        }
+    }
+
     /// - Parameter text: The value as a string, where there is one already.
     private func note(_ name: Span<UInt8>, _ value: Span<UInt8>, _ text: String?) {
         switch name.count {
@@ -92,19 +101,5 @@ package final class JudgedHead {
     /// A field given twice is a list, and no list is an origin of ours.
     private static func join(_ field: inout String?, _ value: String) {
         field = field.map { "\($0), \(value)" } ?? value
-    }
-}
-
-extension String {
-    /// Whether this is `word`, which is in lower case, in any case.
-    func says(_ word: String) -> Bool {
-        guard utf8.count == word.utf8.count else { return false }
-        var letters = word.utf8.makeIterator()
-        for byte in utf8 {
-            guard let letter = letters.next(),
-                byte == letter || (byte | 0x20 == letter && byte &- UInt8(ascii: "A") < 26)
-            else { return false }
-        }
-        return true
     }
 }

@@ -45,6 +45,9 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     /// Whether the last answer has left; before that there is nothing to linger for.
     private var isLastSent = false
     private var headBegan: ContinuousClock.Instant?
+    private var begun = BegunHead()
+    /// Whether the decoder has refused the head for its size.
+    private var isOverflown = false
     /// Bytes that came after the last answer.
     private var surplus = 0
     /// Bytes of the request that has its turn, as they came and as its body.
@@ -71,6 +74,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private var trace: CallTrace?
     private var answer: ByteBuffer?
     private var status = 0
+    /// Flatpeak's own id of the request, where that is what the client reads.
+    private var upstreamRequest: String?
     private var isChunked = false
 
     /// What a client may send after the last answer before it is cut off.
@@ -138,6 +143,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         switch turns.turn {
         case .idle:
             if headBegan == nil { headBegan = loop.now }
+            begun.append(bytes)
+            if isOverflown, begun.isWhole() { return refuseUnknown(.headersTooLarge) }
             if beginsBadly(bytes) { refuseUnknown(.malformedHeader) }
         case .closing:
             surplus += bytes.readableBytes
@@ -251,6 +258,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     private func begin(_ head: JudgedHead, method: String) {
         headBegan = nil
+        begun.removeAll()
         hasLineBegun = false
         hasReturn = false
         raw = 0
@@ -264,10 +272,10 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         begin(JudgedHead(request), method: request.method.rawValue)
         let target = RequestTarget(request.uri)
         let path = target?.path ?? ""
-        let route = request.method == .POST ? Lane.paths.first { $0 == path } : nil
+        let route = request.method == .POST ? Lane.paths.first { $0.equalsBytes(of: path) } : nil
         turns.headArrived(
             isOurs: route != nil, keepsAlive: request.isKeepAlive && request.version == .http1_1)
-        let isForUs = target.map { $0.authority == nil || head.host?.says($0.authority?.lowercased() ?? "") == true }
+        let isForUs = target.map { $0.authority.map { head.host?.equalsIgnoringASCIICase($0) == true } ?? true }
         guard judge(path, isForUs: isForUs == true) else { return }
         if Lane.isTooLong(request.uri) { return refuseUnread(.headersTooLarge, of: String(path)) }
         guard let route else {
@@ -344,7 +352,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         do throws(BFFError) {
             let envelope = try Envelope(body.readableBytesUInt8Span)
             connectToken = envelope.connectToken
-            if head.via?.contains(lane.via) == true { throw .loopDetected }
+            if head.names(lane.via) { throw .loopDetected }
             switch lane.sessions.known(envelope.connectToken) {
             case .pass(let session): try send(envelope, in: session, body, at: now)
             case .refuse(let error): throw error
@@ -448,6 +456,21 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         finish(answer, status, at: now)
     }
 
+    func callRefused(_ status: Int, _ json: [UInt8]?, retryAfter: Int?) {
+        let token = call?.connectToken
+        call = nil
+        guard context != nil else { return }
+        let error = AnsweredError(
+            json, status: status, retryAfter: retryAfter, connectToken: token, requestID: RequestID(number))
+        upstreamRequest = error.upstreamRequest
+        var answer = loop.buffers.take(1024 + error.body.count)
+        writeHead(
+            into: &answer, status, contentType: "application/json; charset=utf-8", retryAfter: retryAfter,
+            length: error.body.count)
+        answer.writeBytes(error.body)
+        finish(answer, status, error.code, at: lane.calls.now())
+    }
+
     func callFailed(_ error: BFFError, hasBegun: Bool) {
         let token = call?.connectToken
         call = nil
@@ -497,12 +520,14 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         refuse(error)
     }
 
-    /// The same before anything of a request is known.
+    /// Refuses a request whose head was not read; its page is answered in the form that it can read.
     private func refuseUnknown(_ error: BFFError) {
-        head = loop.noHead
+        let (path, head) = begun.read()
+        begun.removeAll()
+        self.head = head
         method = "UNKNOWN"
         since = lane.calls.now()
-        refuseUnread(error, of: "")
+        refuseUnread(error, of: path)
     }
 
     private func writeHead(
@@ -538,7 +563,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private func over(_ status: Int, _ code: String? = nil, at now: ContinuousClock.Instant) {
         let line = RequestLine(
             number: number, method: method, route: route, status: status, code: code,
-            duration: since.duration(to: now), trace: trace?.id)
+            duration: since.duration(to: now), trace: trace?.id, upstreamRequest: upstreamRequest)
+        upstreamRequest = nil
         trace?.requestEnded(line)
         trace = nil
         lane.rules.write(line)
@@ -630,8 +656,14 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         if turns.turn != .closing, mustHold { return held.append(.failure(error)) }
         switch turns.turn {
         case .closing, .asked, .answering: break
+        // The decoder goes on to complain of the rest of that head.
+        case .idle where isOverflown: break
         case .idle, .reading:
             guard let error = error as? HTTPParserError else { return context.fireErrorCaught(error) }
+            if turns.turn == .idle, error == .headerOverflow, !begun.isWhole() {
+                isOverflown = true
+                return
+            }
             // Nobody knows where this request ends, so nothing after it can be trusted.
             let told = error == .headerOverflow ? BFFError.headersTooLarge : .malformedHeader
             if turns.turn == .idle { refuseUnknown(told) } else { refuseUnread(told, of: route) }
@@ -695,7 +727,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             if since.duration(to: now) > times.farewell { context?.close(promise: nil) }
         case .idle:
             let isSlow = headBegan.map { $0.duration(to: now) > times.head } ?? false
-            if isSlow { return refuseUnknown(.requestTimedOut) }
+            if isSlow { return refuseUnknown(isOverflown ? .headersTooLarge : .requestTimedOut) }
             if since.duration(to: now) > times.idle { context?.close(promise: nil) }
         case .reading where since.duration(to: now) > times.body: refuseUnread(.requestTimedOut, of: route)
         case .passing where !turns.mustHold && since.duration(to: now) > times.body: context?.close(promise: nil)

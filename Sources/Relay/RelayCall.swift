@@ -10,6 +10,10 @@ protocol CallClient: AnyObject {
     /// What was handed over should be on its way.
     func callPaused()
     func callEnded(at now: ContinuousClock.Instant)
+    /// Flatpeak refused or failed, with a status of 400 or more; nothing of its answer was handed over.
+    ///
+    /// - Parameter json: Its body; nil when it is no JSON, is too long, or did not arrive whole.
+    func callRefused(_ status: Int, _ json: [UInt8]?, retryAfter: Int?)
     /// - Parameter hasBegun: Whether a part of the answer was handed over already.
     func callFailed(_ error: BFFError, hasBegun: Bool)
 }
@@ -32,6 +36,8 @@ final class RelayCall: AnswerReceiver {
     private var page = AnsweredPage()
     private var status = 0
     private var retryAfter: Int?
+    /// What has arrived of an error, none of which goes on before all of it was read; nil while the answer is none.
+    private var refusal: [UInt8]?
     private var connection: UpstreamConnection?
     private let trace: CallTrace?
 
@@ -72,12 +78,19 @@ final class RelayCall: AnswerReceiver {
 
     // MARK: - The answer
 
-    /// Only status and content type are judged: a redirect of the host itself means nothing to the web app.
+    /// Judges status and content type.
+    ///
+    /// A redirect of the host itself means nothing to the web app. An error is read whole before any of it goes on,
+    /// since the web app reads no other form of one than Flatpeak's error object.
     func answerBegan(_ head: AnswerHead, _ bytes: ByteBuffer, on connection: UpstreamConnection) {
         self.connection = connection
         status = head.status
         retryAfter = head.retryAfter.flatMap { lane.calls.retryAfter(bytes.readableBytesUInt8Span.text(in: $0)) }
-        guard head.isJSON, !(300..<400).contains(status) else {
+        if status >= 400 {
+            if head.isJSON { refusal = [] } else { refused() }
+            return
+        }
+        guard head.isJSON, status < 300 else {
             connection.leaveUnheard()
             tried(at: lane.calls.now())
             return over { $0.callFailed(.upstreamInvalidAnswer, hasBegun: false) }
@@ -87,6 +100,12 @@ final class RelayCall: AnswerReceiver {
 
     func answerContinued(_ bytes: ByteBuffer, in range: Range<Int>) {
         if !page.isRead { page.read(bytes.readableBytesUInt8Span, in: range) }
+        if let begun = refusal?.count {
+            guard begun + range.count <= AnsweredError.longestBody else { return refused() }
+            let span = bytes.readableBytesUInt8Span
+            for index in range { refusal?.append(span[index]) }
+            return
+        }
         client?.callContinued(bytes, in: range)
     }
 
@@ -98,6 +117,9 @@ final class RelayCall: AnswerReceiver {
         tried(at: now)
         lane.sessions.note(
             RelayedStep(envelope: envelope, answeredRoute: page.route, redirectURL: page.redirectURL), in: session)
+        if let refusal {
+            return over { [status, retryAfter] in $0.callRefused(status, refusal, retryAfter: retryAfter) }
+        }
         over { $0.callEnded(at: now) }
     }
 
@@ -106,9 +128,22 @@ final class RelayCall: AnswerReceiver {
         let now = lane.calls.now()
         let wait = lane.calls.failed(
             failure, for: session.caller, attempt: attempt, started: tryStarted, until: end, at: now)
-        guard let wait else { return over { $0.callFailed(failure.told, hasBegun: hasBegun) } }
+        guard let wait else {
+            // Its status came; what it meant to say does not matter more than that.
+            if refusal != nil {
+                return over { [status, retryAfter] in $0.callRefused(status, nil, retryAfter: retryAfter) }
+            }
+            return over { $0.callFailed(failure.told, hasBegun: hasBegun) }
+        }
         attempt += 1
         loop.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(wait)) { self.tryAgain() }
+    }
+
+    /// Ends the call with an error of which no more is read.
+    private func refused() {
+        connection?.leaveUnheard()
+        tried(at: lane.calls.now())
+        over { [status, retryAfter] in $0.callRefused(status, nil, retryAfter: retryAfter) }
     }
 
     /// Only after a try of which nothing was sent.

@@ -8,8 +8,7 @@ package struct IdempotencyKey: Hashable, Sendable {
 
     /// Accepts 1 to 128 printable ASCII characters, in the quotes of a structured field or without.
     package init?(_ text: String) {
-        var text = text[...]
-        if text.hasPrefix("\""), text.hasSuffix("\""), text.count > 1 { text = text.dropFirst().dropLast() }
+        let text = text.withoutQuotes
         guard (1...128).contains(text.utf8.count), text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x22 }) else {
             return nil
         }

@@ -27,7 +27,7 @@ package struct RelayedStep: Sendable {
         facts.pendingShown = answeredRoute == "tariff_connection_pending"
         switch answeredRoute {
         case nil: break
-        case "session_redirect" where redirectURL?.hasPrefix(callbackURL) == true, "session_complete",
+        case "session_redirect" where redirectURL?.hasBytePrefix(callbackURL) == true, "session_complete",
             "complete_tariff":
             facts.leftAt = moment
         default:

@@ -31,14 +31,18 @@ package struct SessionSettings: Sendable {
 
     func app(named name: String?) throws(BFFError) -> ConnectApp {
         guard let name else { return apps[0] }
-        guard let app = apps.first(where: { $0.name == name }) else { throw .invalidField("app", reason: .notListed) }
+        guard let app = apps.first(where: { $0.name.equalsBytes(of: name) }) else {
+            throw .invalidField("app", reason: .notListed)
+        }
         return app
     }
 
     func returnURL(asked: String?) throws(BFFError) -> String? {
         guard let asked else { return returnURLs.first }
-        guard returnURLs.contains(asked) else { throw .invalidField("return_url", reason: .notListed) }
-        return asked
+        guard let listed = returnURLs.first(where: { $0.equalsBytes(of: asked) }) else {
+            throw .invalidField("return_url", reason: .notListed)
+        }
+        return listed
     }
 }
 

@@ -133,7 +133,7 @@ final class Effects: Sendable {
                 subject = try await sessions.completed(token)
             }
             if subject == nil { record.knewNothing() }
-        case let type where type.hasPrefix("tariff.") || type == "location.update" || type == "locaiton.update":
+        case let type where type.hasBytePrefix("tariff.") || type == "location.update" || type == "locaiton.update":
             let owners: [Subject]
             if let location = event.location {
                 owners = try await inbox.owners(of: location, limit: 2)

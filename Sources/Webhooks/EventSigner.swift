@@ -44,7 +44,8 @@ package struct EventKey: Sendable, CustomStringConvertible, CustomReflectable {
 
     /// Reads `whsec_` and 24 to 64 bytes in base64.
     package init?(_ text: String) {
-        guard text.hasPrefix(Self.prefix), let bytes = Data(base64Encoded: String(text.dropFirst(Self.prefix.count))),
+        guard text.hasBytePrefix(Self.prefix),
+            let bytes = Data(base64Encoded: String(text.dropFirst(Self.prefix.count))),
             Self.lengths.contains(bytes.count)
         else { return nil }
         self.bytes = Array(bytes)

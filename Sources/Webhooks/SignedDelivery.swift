@@ -62,7 +62,7 @@ package struct SignedDelivery: Sendable {
             throw .unsigned
         }
         // 4096 bits are 683 letters.
-        guard signatures[0].hasPrefix("v1="), signatures[0].utf8.count < 700,
+        guard signatures[0].hasBytePrefix("v1="), signatures[0].utf8.count < 700,
             let signature = [UInt8](base64URL: signatures[0].utf8.dropFirst(3)), !signature.isEmpty,
             (1...12).contains(timestamps[0].utf8.count),
             timestamps[0].utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),

@@ -120,7 +120,7 @@ package final class Webhooks: Sendable {
     private func flaw(
         of event: FlatpeakEvent, _ signed: SignedDelivery.Signed
     ) async throws(BFFError) -> SignedDelivery.Flaw? {
-        if signed.keyID.hasPrefix(Self.testKey), event.liveMode == true || mode == .live { return .wrongMode }
+        if signed.keyID.hasBytePrefix(Self.testKey), event.liveMode == true || mode == .live { return .wrongMode }
         guard signed.isLate else { return nil }
         guard let id = event.id else { return .unconfirmed }
         // One that was acknowledged before is acknowledged again.

@@ -69,7 +69,7 @@ struct Events: AsyncParsableCommand {
             let count = try await StateSettings.ask(config) { outbox throws(BFFError) in
                 try await outbox.replay(since: date, at: Date())
             }
-            StandardStream.output("\(count) events are delivered again\n")
+            StandardStream.output("\(count.counted("event")) will be delivered again\n")
         }
     }
 }

@@ -17,6 +17,7 @@ struct Forget: AsyncParsableCommand {
     func run() async throws {
         guard let subject = Subject(subject) else { throw ValidationError("No subject is called that.") }
         let gone = try await StateSettings.ask(config) { store throws(BFFError) in try await store.forget(subject) }
-        StandardStream.output("removed \(gone.sessions) sessions and \(gone.locations) locations\n")
+        StandardStream.output(
+            "removed \(gone.sessions.counted("session")) and \(gone.locations.counted("location"))\n")
     }
 }

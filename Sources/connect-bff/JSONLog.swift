@@ -84,6 +84,7 @@ extension JSONLog {
             line.add(member: #""bff.milliseconds":""#, Int(request.milliseconds))
             line.add(member: #""bff.request":""#, request.number)
             if let trace = request.trace { line.add(member: #""bff.trace":""#, trace) }
+            if let id = request.upstreamRequest { line.add(member: #""bff.upstream_request":""#, id) }
             line.add(member: #""http.method":""#, request.method)
             line.add(member: #""http.route":""#, request.route)
             line.add(member: #""http.status":""#, request.status)

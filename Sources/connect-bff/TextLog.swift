@@ -35,7 +35,8 @@ struct TextLog: Sendable {
             request.level, "\(request.method) \(request.route) \(request.status) in \(request.milliseconds) ms",
             (request.code.map { [(name: "code", value: $0)] } ?? []) + [
                 (name: "request", value: RequestID(request.number).text)
-            ] + (request.trace.map { [(name: "trace", value: $0)] } ?? []))
+            ] + (request.trace.map { [(name: "trace", value: $0)] } ?? [])
+                + (request.upstreamRequest.map { [(name: "upstream_request", value: $0)] } ?? []))
     }
 
     /// Text that can neither begin another line nor command a terminal, with connect tokens masked.

@@ -121,6 +121,38 @@ import Yams
         }
     }
 
+    @Test func `scripts may send and read every header that the document has for their routes, and may send no other`()
+        async throws
+    {
+        let rules = CrossOrigin(origins: ["http://web.test"], headers: [])
+        let allowed = headerNames(
+            rules.preflight(from: "http://web.test", methods: [.get]).headers[.accessControlAllowHeaders])
+        let readable = headerNames(rules.fields(for: "http://web.test")[.accessControlExposeHeaders])
+            .union(["content-type", "content-length", "cache-control"])
+        var documented: Set<String> = []
+        for route in table.routes where route.policy.origins == .listed {
+            let operation = try #require(operations.first { $0.name == "\(route.method) \(route.template)" })
+            let parameters = ((operation.object["parameters"] as? [Object]) ?? []).map(resolved)
+            for parameter in parameters where parameter["in"] as? String == "header" {
+                documented.insert(try #require(parameter["name"] as? String).lowercased())
+            }
+            if operation.object["requestBody"] != nil { documented.insert("content-type") }
+            // `X-Dev-Subject` is the authenticator's, and a service key is no browser's.
+            if (operation.object["security"] as? [Object])?.contains(where: { $0["bearer"] != nil }) == true {
+                documented.insert("authorization")
+            }
+            for (status, response) in operation.responses {
+                let names = ((response["headers"] as? Object)?.keys).map { Set($0.map { $0.lowercased() }) } ?? []
+                #expect(names.isSubset(of: readable), "\(operation.name) \(status)")
+            }
+        }
+        #expect(allowed == documented)
+    }
+
+    private func headerNames(_ list: String?) -> Set<String> {
+        Set((list ?? "").split(separator: ", ").map { $0.lowercased() })
+    }
+
     // MARK: - Errors
 
     /// An error of the next case.
@@ -341,7 +373,7 @@ import Yams
                                 answer.type
                                     == (error.status == 429
                                         ? "rate_limit" : error.status < 500 ? "invalid_request" : "api_error"))
-                            #expect(answer.message.hasPrefix("\(error.title). "))
+                            #expect(answer.message.hasPrefix("\(error.customerText.title). "))
                         }
                     }
                 }

@@ -155,7 +155,7 @@ import Testing
                     return listed.count == 19 && listed.allSatisfy { $0.contains(" delivered ") }
                 }
                 let replayed = try await serve.command("events", "replay", "--since", "2020-01-01T00:00:00Z")
-                #expect(replayed.hasSuffix(" events are delivered again\n"))
+                #expect(replayed.hasSuffix(" will be delivered again\n"))
                 for impossible in ["2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01", "yesterday"] {
                     let refused = await serve.result(of: ["events", "replay", "--since", impossible])
                     #expect(refused.code == 64, "\(refused.text)")

@@ -100,6 +100,121 @@ import Testing
         }
     }
 
+    @Test(
+        "what a proxy itself answers in place of the relay is an error object, for pages of listed origins alone",
+        arguments: Front.Kind.allCases, Front.Layout.allCases)
+    func ownErrors(kind: Front.Kind, layout: Front.Layout) async throws {
+        let changes = [
+            "retries 5": "retries 1", "lb_try_duration 10s": "lb_try_duration 1s",
+            "timeout server 35s": "timeout server 1s",
+            "proxy_read_timeout 30s": "proxy_read_timeout 1s",
+            "response_header_timeout 30s": "response_header_timeout 1s",
+        ]
+        let origin = "https://\(layout == .sameOrigin ? "app" : "connect").example.com"
+        try await ServeProcess.run(Self.settings(layout)) { serve in
+            try await Front.run(kind, layout, before: serve.port, changes: changes, isHTTP1: true) { front in
+                let base = front.service(layout)
+                let call = { (path: String, origin: String, body: String) in
+                    try await front.send("POST", base + path, headers: Self.json + [("origin", origin)], body: body)
+                }
+                let big = "{\"x\":\"" + String(repeating: "x", count: 70_000) + "\"}"
+                for path in ["/", "/v1/connect"] {
+                    let answer = try await call(path, origin, big)
+                    try Self.expectErrorObject(answer, [413], "body_too_large", for: origin, front, serve)
+                }
+                // The service's own word passes as it is.
+                var answer = try await call("/", origin, "{}")
+                #expect(try answer.status == 400 && answer.json["code"]?.text == "connect_token_missing")
+                if kind == .nginx {
+                    try await Self.expectLimit(front, serve, base, from: origin, flooding: "POST", "/v1/connect")
+                    // So that those that follow find some of it again.
+                    try await Task.sleep(for: .seconds(2))
+                }
+
+                await serve.stop()
+                for path in ["/", "/v1/connect"] {
+                    answer = try await call(path, origin, "{}")
+                    try Self.expectErrorObject(answer, [502, 503], "service_unavailable", for: origin, front, serve)
+                    // Without a yes to its preflight the page would not read it.
+                    let preflight = try await front.send(
+                        "OPTIONS", base + path,
+                        headers: [
+                            ("origin", origin), ("access-control-request-method", "POST"),
+                            ("access-control-request-headers", "content-type"),
+                        ])
+                    #expect((200..<300).contains(preflight.status))
+                    #expect(preflight.headers["access-control-allow-origin"] == origin)
+                    #expect(preflight.headers["access-control-allow-headers"]?.contains("Content-Type") == true)
+                }
+                for other in [
+                    "https://evil.example", "null", "\(origin).evil", "\(origin):8443", "http://app.example.com",
+                ] {
+                    for method in ["POST", "OPTIONS"] {
+                        answer = try await front.send(
+                            method, "\(base)/v1/connect", headers: Self.json + [("origin", other)], body: "{}")
+                        #expect(
+                            !answer.headers.keys.contains { $0.hasPrefix("access-control-") }, "\(method) \(other)")
+                    }
+                }
+                // Other paths are nobody's error object.
+                answer = try await front.send("GET", "\(base)/v1/locations", headers: [("origin", origin)])
+                #expect([502, 503].contains(answer.status) && !answer.text.contains("\"object\""))
+
+                // Something is there, and does not answer.
+                let silent = """
+                    import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    s.bind(("127.0.0.1", \(serve.port))); s.listen(64); print("listens", flush=True)
+                    all = []
+                    while True: all.append(s.accept())
+                    """
+                let program = await Program(
+                    path: URL(filePath: "/usr/bin/python3"), ["-c", silent], until: "listens")
+                try await Program.run {
+                    answer = try await call("/v1/connect", origin, "{}")
+                    // HAProxy has found the server down by its checks.
+                    let statuses: Set<Int> = kind == .haproxy ? [503, 504] : [504]
+                    try Self.expectErrorObject(answer, statuses, "service_unavailable", for: origin, front, serve)
+                } finally: {
+                    await program.stop()
+                }
+                if kind == .haproxy {
+                    try await Self.expectLimit(front, serve, base, from: origin, flooding: "GET", "/nope")
+                }
+            }
+        }
+    }
+
+    private static func expectLimit(
+        _ front: Front, _ serve: ServeProcess, _ base: String, from origin: String, flooding method: String,
+        _ path: String
+    ) async throws {
+        for _ in 0..<400 {
+            let answer = try await front.send(method, base + path, headers: json, body: method == "GET" ? nil : "{}")
+            if answer.status == 429 { break }
+        }
+        let answer = try await front.send(
+            "POST", "\(base)/v1/connect", headers: json + [("origin", origin)], body: "{}")
+        try expectErrorObject(answer, [429], "rate_limited", for: origin, front, serve)
+    }
+
+    /// Checks that a Connect web app on `origin` can read and show `answer`, and that a log names it.
+    private static func expectErrorObject(
+        _ answer: HTTP.Answer, _ statuses: Set<Int>, _ code: String, for origin: String, _ front: Front,
+        _ serve: ServeProcess
+    ) throws {
+        #expect(statuses.contains(answer.status), "\(answer.status) \(answer.text)")
+        #expect(answer.headers["content-type"]?.hasPrefix("application/json") == true)
+        #expect(answer.headers["access-control-allow-origin"] == origin)
+        #expect(answer.headers["vary"]?.contains("Origin") == true)
+        #expect(answer.headers["cache-control"]?.hasPrefix("no-store") == true)
+        let object = try answer.json
+        #expect(object["object"]?.text == "error" && object["code"]?.text == code)
+        #expect(object["type"]?.text != nil && object["message"]?.text?.hasSuffix(".") == true)
+        let id = try #require(object["request_id"]?.text)
+        #expect(answer.headers["x-request-id"] == id)
+        #expect(front.logs.contains(id) || serve.log.contains(id), "no log names \(id)")
+    }
+
     /// What the proxy lets through, and what not.
     private static func edges(_ front: Front, _ base: String, _ user: [(String, String)]) async throws {
         let big = "{\"x\":\"" + String(repeating: "x", count: 70_000) + "\"}"

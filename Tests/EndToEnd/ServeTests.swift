@@ -85,6 +85,59 @@ import Testing
         }
     }
 
+    @Test func `what a customer is shown of Flatpeak's errors leads to a line of the log, and a WebView may call`()
+        async throws
+    {
+        // Over a process, so that the settings, the form of the line and the dot of a full name are the real ones.
+        let settings = [
+            "BFF_ALLOWED_ORIGINS": "capacitor://localhost", "BFF_ALLOWED_HOSTS": "bff.example.,127.0.0.1",
+            "BFF_LOG_LEVEL": "info",
+        ]
+        try await ServeProcess.run(settings) { serve in
+            let token = try #require(try await serve.mint(as: "alice").json["connect_token"]?.text)
+            let faults: [(JSONValue, String)] = [
+                ("{\"message\":\"Internal Server Error\"}", "upstream_failed"),
+                (
+                    #"{"object":"error","type":"api_error","code":"odd","message":"No.","request_id":"fp-1.a"}"#, "odd"
+                ),
+            ]
+            for (body, code) in faults {
+                _ = try await serve.control(
+                    "/faults", ["operation": "connect", "kind": "body", "status": 500, "body": body])
+                let answer = try await HTTP.send(
+                    "POST", "\(serve.url)/",
+                    headers: [
+                        ("content-type", "application/json"), ("origin", "capacitor://localhost"),
+                        ("host", "bff.example.:443"),
+                    ], body: Array(#"{"connect_token":"\#(token)","route":"session_start"}"#.utf8))
+                #expect(
+                    answer.status == 500 && answer.headers["access-control-allow-origin"] == "capacitor://localhost")
+                let object = try answer.json
+                #expect(object["object"] == "error" && object["code"]?.text == code)
+                let id = try #require(object["request_id"]?.text), ours = try #require(answer.headers["x-request-id"])
+                #expect(id == (code == "odd" ? "fp-1.a" : ours))
+                try await eventually(within: .seconds(5), "the log does not name \(id)") {
+                    serve.log.split(separator: "\n").contains {
+                        $0.contains(#""bff.request":"\#(ours)""#) && $0.contains(#""http.status":"500""#)
+                            && (id == ours || $0.contains(#""bff.upstream_request":"fp-1.a""#))
+                    }
+                }
+            }
+            let preflight = try await HTTP.send(
+                "OPTIONS", "\(serve.url)/v1/connect/sessions/cs_1/events",
+                headers: [
+                    ("origin", "capacitor://localhost"), ("access-control-request-method", "GET"),
+                    ("access-control-request-headers", "authorization,last-event-id"),
+                ])
+            #expect(preflight.status == 204)
+            #expect(preflight.headers["access-control-allow-headers"]?.contains("Last-Event-ID") == true)
+            let nowhere = try await HTTP.send(
+                "GET", "\(serve.url)/nope", headers: [("origin", "capacitor://localhost")])
+            #expect(nowhere.status == 404)
+            #expect(nowhere.headers["access-control-allow-origin"] == "capacitor://localhost")
+        }
+    }
+
     @Test("S8: whatever a stranger sends, a line of the log is one line, and commands no terminal")
     func S8() async throws {
         try await ServeProcess.run { serve in
@@ -218,7 +271,7 @@ import Testing
             let others = try await serve.mint(as: "bob").json
             #expect(try await serve.get("/v1/locations", as: "alice").json["data"]?.items.count == 1)
 
-            #expect(try await serve.command("forget", "alice") == "removed 1 sessions and 1 locations\n")
+            #expect(try await serve.command("forget", "alice") == "removed 1 session and 1 location\n")
             #expect(try await serve.get("/v1/connect/sessions/\(id)", as: "alice").status == 404)
             #expect(try await serve.get("/v1/locations", as: "alice").json["data"]?.items == [])
             #expect(try await serve.relay(token, "session_start").json["code"] == "connect_token_unknown")

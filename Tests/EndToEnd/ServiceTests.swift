@@ -99,8 +99,13 @@ import Testing
                     [
                         "operation": "connect", "kind": "status", "status": 503, "body": "<html>",
                         "content_type": "text/html",
-                    ], 502, "upstream_invalid_answer"
+                    ], 503, "upstream_failed"
                 ),
+                (
+                    ["operation": "connect", "kind": "body", "body": "<html>", "content_type": "text/html"], 502,
+                    "upstream_invalid_answer"
+                ),
+                (["operation": "connect", "kind": "status", "status": 500], 500, "upstream_failed"),
                 (["operation": "connect", "kind": "reset"], 502, "upstream_unreachable"),
                 (["operation": "mint", "kind": "status", "status": 500], 502, "upstream_failed"),
                 (["operation": "mint", "kind": "body", "body": "null"], 502, "upstream_invalid_answer"),

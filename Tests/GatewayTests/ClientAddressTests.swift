@@ -25,6 +25,11 @@ import Testing
             ("10.0.0.1", "for=203.0.113.1", "6.6.6.6", "6.6.6.6"), ("10.0.0.1", "for=203.0.113.1", nil, "10.0.0.1"),
             ("unix", nil, "203.0.113.1", "203.0.113.1"), ("unix", nil, nil, nil), ("unix", nil, "garbage", nil),
             ("unknown", nil, "203.0.113.1", nil),
+            // A comma is a comma, whatever stands behind it, and only ASCII digits are digits (I8).
+            ("10.0.0.1", nil, "6.6.6.6,\u{301}, 203.0.113.1", "203.0.113.1"),
+            ("10.0.0.1", nil, "203.0.113.1,\u{301}10.9.9.9", "10.0.0.1"),
+            ("10.0.0.1", nil, "203.0.113.1:\u{664}\u{664}", "10.0.0.1"),
+            ("10.0.0.1", nil, "\"203.0.113.1\"\u{301}", "10.0.0.1"),
         ] as [(String, String?, String?, String?)])
     func S36(peer: String, forwarded: String?, forwardedFor: String?, expected: String?) throws {
         try expect(expected, from: peer, forwarded, forwardedFor, reading: .xForwardedFor)
@@ -37,6 +42,8 @@ import Testing
             ("10.0.0.1", "for=6.6.6.6, for=\"[2001:db8::1]:80\";by=10.0.0.1", nil, "2001:db8::1"),
             ("10.0.0.1", "by=10.0.0.1", "203.0.113.1", "10.0.0.1"), ("10.0.0.1", "For = 1.2.3.4", nil, "10.0.0.1"),
             ("10.0.0.1", nil, "203.0.113.1", "10.0.0.1"),
+            ("10.0.0.1", "for=6.6.6.6;\u{301}x=1, For=203.0.113.1;\u{301}by=x", nil, "203.0.113.1"),
+            ("10.0.0.1", "for=\u{301}203.0.113.1", nil, "10.0.0.1"),
         ] as [(String, String?, String?, String?)])
     func forwarded(peer: String, forwarded: String?, forwardedFor: String?, expected: String?) throws {
         try expect(expected, from: peer, forwarded, forwardedFor, reading: .forwarded)

@@ -278,6 +278,41 @@ import Webhooks
         #expect(probe.headers[.accessControlAllowOrigin] == nil)
     }
 
+    @Test func `a page of a listed origin reads what no route answers, after a preflight that passes`() async throws {
+        let long = "\"" + String(repeating: "x", count: 64 << 10) + "\""
+        for (origin, isListed) in [(Self.origin, true), ("https://evil.example", false)] {
+            let fields: HTTPFields = [.origin: origin, .contentType: "application/json"]
+            for (method, path, body, status) in [
+                (.get, "/v1/nope", "", 404), (.get, "//v1/locations", "", 404), (.get, "/v1/loc\u{301}", "", 404),
+                (.put, "/v1/locations", "", 405), (.get, "/v1/connect", "", 405), (.post, "/livez", "", 405),
+                (.post, "/v1/connect/sessions", long, isListed ? 413 : 403),
+                (HTTPRequest.Method("FROB") ?? .get, "/v1/locations", "", 501),
+            ] as [(HTTPRequest.Method, String, String, Int)] {
+                let answer = try await send(method, path, fields, body)
+                #expect(answer.status.code == status, "\(method) \(path)")
+                #expect(answer.headers[.accessControlAllowOrigin] == (isListed ? origin : nil), "\(method) \(path)")
+                #expect(answer.headers[.vary] == "Origin, Sec-Fetch-Site", "\(method) \(path)")
+                let exposed = answer.headers[.accessControlExposeHeaders]
+                #expect((exposed?.contains("X-Request-Id") == true) == isListed)
+            }
+            let preflight = try await send(
+                .options, "/v1/nope", [.origin: origin, .accessControlRequestMethod: "GET"])
+            #expect(preflight.status.code == (isListed ? 204 : 404))
+            #expect(preflight.headers[.accessControlAllowOrigin] == (isListed ? origin : nil))
+            #expect((preflight.headers[.accessControlAllowMethods] != nil) == isListed)
+        }
+    }
+
+    @Test(
+        "Origin is compared by its bytes (I8)",
+        arguments: [
+            "http://localhost:7070\u{301}", "http://loc\u{AD}alhost:7070", "http://\u{212A}.test", "http://K.test",
+        ])
+    func originBytes(origin: String) {
+        let rules = CrossOrigin(origins: ["http://\u{212A}.test", Self.origin], headers: [])
+        #expect((rules.place(of: origin) != nil) == (origin.utf8.count == 13))
+    }
+
     @Test(
         "S20: pages of other sites are refused; these headers only ever deny",
         arguments: [

@@ -114,7 +114,23 @@ import Testing
         ("BFF_RETURN_URLS", "/done", false), ("BFF_RETURN_URLS", "https://a.example,,", false),
         ("BFF_ALLOWED_ORIGINS", "https://a.example,http://localhost:3000", true),
         ("BFF_ALLOWED_ORIGINS", "https://a.example/", false), ("BFF_ALLOWED_ORIGINS", "https://A.example", false),
-        ("BFF_ALLOWED_ORIGINS", "https://a.example:443", false), ("BFF_ALLOWED_ORIGINS", "*", false),
+        ("BFF_ALLOWED_ORIGINS", "capacitor://localhost,ionic://localhost,tauri://localhost", true),
+        ("BFF_ALLOWED_ORIGINS", "http://tauri.localhost,http://localhost,https://localhost", true),
+        ("BFF_ALLOWED_ORIGINS", "com.example.app://localhost:8100", true),
+        ("BFF_ALLOWED_ORIGINS", "chrome-extension://abcdefghijklmnop", true),
+        ("BFF_ALLOWED_ORIGINS", "capacitor://localhost/", false), ("BFF_ALLOWED_ORIGINS", "capacitor://", false),
+        ("BFF_ALLOWED_ORIGINS", "capacitor:localhost", false), ("BFF_ALLOWED_ORIGINS", "Capacitor://localhost", false),
+        ("BFF_ALLOWED_ORIGINS", "capacitor://localhost:080", false),
+        ("BFF_ALLOWED_ORIGINS", "capacitor://localhost:", false),
+        ("BFF_ALLOWED_ORIGINS", "capacitor://localhost:70000", false),
+        ("BFF_ALLOWED_ORIGINS", "capacitor://localhost?x", false), ("BFF_ALLOWED_ORIGINS", "capacitor://a@b", false),
+        ("BFF_ALLOWED_ORIGINS", "file://localhost", false), ("BFF_ALLOWED_ORIGINS", "javascript://localhost", false),
+        ("BFF_ALLOWED_ORIGINS", "http://tauri.localhost:80", false),
+        ("BFF_ALLOWED_ORIGINS", "http://tauri.localhost.evil", false),
+        ("BFF_ALLOWED_ORIGINS", "http://a.example", false),
+        ("BFF_ALLOWED_HOSTS", "bff.example.", true), ("BFF_ALLOWED_HOSTS", "bff.example..", false),
+        ("BFF_ALLOWED_HOSTS", ".", false), ("BFF_ALLOWED_ORIGINS", "https://a.example:443", false),
+        ("BFF_ALLOWED_ORIGINS", "*", false),
         ("BFF_ALLOWED_ORIGINS", "null", false), ("FLATPEAK_CA_FILE", "/nonexistent.pem", false),
         ("BFF_RELAY_READER", "decoder", true), ("BFF_RELAY_READER", "off", false), ("BFF_LOG_LEVEL", "loud", false),
         ("BFF_LOG_FORMAT", "text", true),
@@ -260,7 +276,7 @@ import Testing
         let log = JSONLog(now: { (1_798_761_599, 7) }) { lines.append(String(decoding: $0, as: UTF8.self)) }
         let request = RequestLine(
             number: RequestNumber(high: 1, low: 2), method: "POST", route: "/v1/connect", status: 503,
-            code: "overloaded", duration: .milliseconds(12))
+            code: "overloaded", duration: .milliseconds(12), trace: "t", upstreamRequest: "abc-1.2:3")
         log.add(request)
         log.flush()
         var logger = Logger(label: "test") { _ in JSONLogHandler(log) }

@@ -38,13 +38,13 @@ import Testing
                     \(body)
                     """)
             try await call.answer(
-                Self.page, status: "418 I'm a teapot",
+                Self.page, status: "203 Non-Authoritative Information",
                 fields:
                     "Set-Cookie: a=b\r\nAccess-Control-Allow-Origin: *\r\nServer: x\r\nAlt-Svc: h3\r\nLocation: /x\r\n"
                     + "Strict-Transport-Security: max-age=1\r\nCache-Control: public\r\nKeep-Alive: timeout=5\r\n"
                     + "X-Request-Id: theirs\r\nRetry-After: 7\r\n")
             let answer = try await client.answer()
-            #expect(answer.status == 418)
+            #expect(answer.status == 203)
             #expect(answer.body == Self.page)
             let names = answer.head.split(separator: "\r\n").dropFirst().map { $0.prefix { $0 != ":" } }
             #expect(
@@ -140,10 +140,10 @@ import Testing
     }
 
     @Test(
-        "S28: a redirect or anything but JSON becomes an error object, and the other host sees nobody",
+        "S28: a redirect, or a good answer that is no JSON, becomes an error object, and the other host sees nobody",
         arguments: [
             ("302 Found", "application/json", "Location: http://127.0.0.1:PORT/\r\n"), ("200 OK", "text/html", ""),
-            ("502 Bad Gateway", "text/html", ""), ("200 OK", "application/jsonp", ""), ("304 Not Modified", "", ""),
+            ("206 Partial Content", "text/html", ""), ("200 OK", "application/jsonp", ""), ("304 Not Modified", "", ""),
             ("204 No Content", "", ""), ("200 OK", "application/json\r\nContent-Type: text/html", ""),
             ("200 OK", "application/json\r\nContent-Encoding: gzip", ""),
         ])

@@ -42,8 +42,10 @@ package struct Caller: Sendable {
     /// The credential of an `Authorization: Bearer` header; nil when there is none, or more than one.
     var bearer: String? {
         let values = head.headerFields[values: .authorization]
-        guard values.count == 1, let value = values.first, value.prefix(7).lowercased() == "bearer " else { return nil }
-        return String(value.dropFirst(7))
+        guard values.count == 1, let parts = values.first?.splitBytes(at: " ", maxSplits: 1), parts.count == 2,
+            parts[0].equalsIgnoringASCIICase("bearer")
+        else { return nil }
+        return String(parts[1])
     }
 }
 

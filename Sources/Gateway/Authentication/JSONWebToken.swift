@@ -52,7 +52,7 @@ struct JSONWebToken {
         of token: String, under keys: VerificationKeys, _ expected: Expectations, at now: Date
     ) throws(Flaw) -> Subject {
         guard token.utf8.count <= maximumLength else { throw .malformed }
-        let parts = token.split(separator: ".", omittingEmptySubsequences: false)
+        let parts = token.splitBytes(at: ".")
         guard parts.count == 3, let head = Data(base64URL: parts[0]), let body = Data(base64URL: parts[1]),
             let signature = Data(base64URL: parts[2]), let header = try? JSONDecoder().decode(Header.self, from: head),
             header.crit == nil
@@ -68,8 +68,8 @@ struct JSONWebToken {
         }
         // Only now is anything in it believed.
         guard let claims = try? JSONDecoder().decode(Claims.self, from: body) else { throw .malformed }
-        guard claims.iss == expected.issuer else { throw .wrongIssuer }
-        guard claims.aud.names.contains(expected.audience) else { throw .wrongAudience }
+        guard claims.iss.equalsBytes(of: expected.issuer) else { throw .wrongIssuer }
+        guard claims.aud.names.contains(where: { $0.equalsBytes(of: expected.audience) }) else { throw .wrongAudience }
         let seconds = now.timeIntervalSince1970
         guard seconds < claims.exp + expected.leeway else { throw .expired }
         if let notBefore = claims.nbf, seconds < notBefore - expected.leeway { throw .notYetValid }

@@ -68,7 +68,7 @@ package final class JWTAuthenticator: Authenticator {
 
     package func isAddressed(by caller: Caller) -> Bool {
         // A service key is no JWT, and has an authenticator of its own.
-        caller.bearer.map { $0.contains(".") } ?? false
+        caller.bearer.map { $0.utf8.contains(UInt8(ascii: ".")) } ?? false
     }
 
     package func subject(of caller: Caller) async throws(BFFError) -> Subject {

@@ -22,7 +22,7 @@ package final class ServiceKeyAuthenticator: Authenticator {
     package func provesSender(_ caller: Caller) -> Bool { true }
 
     package func isAddressed(by caller: Caller) -> Bool {
-        caller.bearer?.hasPrefix(ServiceKeys.prefix) == true
+        caller.bearer?.hasBytePrefix(ServiceKeys.prefix) == true
     }
 
     package func isOwnBackend(_ caller: Caller) -> Bool {

@@ -24,7 +24,8 @@ extension Route {
                     guard isReady() else { throw .notReady }
                     let store = storeStatus()
                     if store.isHealthy { return isFine }
-                    let text = "ok, but the store takes no writes; \(store.pendingWrites) sessions wait to be written\n"
+                    let pending = store.pendingWrites.counted("session")
+                    let text = "ok, but the store takes no writes; not written yet: \(pending)\n"
                     return Reply(.ok, contentType: "text/plain; charset=utf-8", body: Array(text.utf8))
                 }),
         ]

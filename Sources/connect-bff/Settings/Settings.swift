@@ -280,7 +280,8 @@ struct Settings: Sendable {
     }
 
     private static func hosts(_ text: String) throws(SettingsReader.Unfit) -> Set<String> {
-        let hosts = try items(text)
+        // With a dot at its end it is the same name, written in full.
+        let hosts = try items(text).map { $0.hasByteSuffix(".") ? String($0.dropLast()) : $0 }
         for host in hosts {
             guard let address = try? WebAddress("https://\(host)"), address.host == host, address.port == nil else {
                 throw .init("\(host) is not a host; write its name in lower case, without scheme, port or path")
@@ -290,14 +291,6 @@ struct Settings: Sendable {
     }
 
     private static func origins(_ text: String) throws(SettingsReader.Unfit) -> Set<String> {
-        var origins: Set<String> = []
-        for item in try items(text) {
-            // Browsers send an origin in one spelling only; another one here would never match.
-            guard try WebAddress(item).origin == item else {
-                throw .init("\(item) is not an origin; write scheme://host or scheme://host:port, in lower case")
-            }
-            origins.insert(item)
-        }
-        return origins
+        Set(try items(text).map { (item) throws(SettingsReader.Unfit) in try WebAddress.pageOrigin(item) })
     }
 }

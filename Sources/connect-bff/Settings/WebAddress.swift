@@ -1,3 +1,4 @@
+import Core
 import FoundationEssentials
 
 /// An absolute address from a setting, taken apart and checked.
@@ -11,7 +12,8 @@ struct WebAddress: Equatable, Sendable {
     let origin: String?
 
     /// - Throws: When `text` is not an absolute address, or holds a user or password.
-    init(_ text: String) throws(SettingsReader.Unfit) {
+    /// - Parameter isPage: Whether it is that of a page, which may be one that an app's WebView serves itself.
+    init(_ text: String, isPage: Bool = false) throws(SettingsReader.Unfit) {
         guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), let parts = URLComponents(string: text),
             let scheme = parts.scheme?.lowercased()
         else { throw .init("is not an absolute address such as https://example.com") }
@@ -25,18 +27,36 @@ struct WebAddress: Equatable, Sendable {
         port = parts.port
         guard scheme == "http" || scheme == "https" else {
             // A script or a local file as a "return address" would run in the customer's browser.
-            guard !["javascript", "data", "file", "blob", "vbscript", "about", "view-source"].contains(scheme) else {
-                throw .init("must not use the scheme \(scheme)")
-            }
+            guard !Self.withoutOrigin.contains(scheme) else { throw .init("must not use the scheme \(scheme)") }
             origin = nil
             return
         }
         guard !host.isEmpty else { throw .init("has no host") }
-        guard scheme == "https" || Self.isLoopback(host) else {
+        // No resolver is asked for a name below `localhost` by a WebView that answers it itself.
+        guard scheme == "https" || Self.isLoopback(host) || (isPage && host.hasByteSuffix(".localhost")) else {
             throw .init("must use https; http is for localhost alone")
         }
         let shown = port.map { $0 == (scheme == "https" ? 443 : 80) ? "" : ":\($0)" } ?? ""
         origin = "\(scheme)://\(host)\(shown)"
+    }
+
+    /// Schemes of which every page has the opaque origin `null`.
+    private static let withoutOrigin = ["javascript", "data", "file", "blob", "vbscript", "about", "view-source"]
+
+    /// An origin as a browser sends it, or as the WebView of an app does: `https://app.example.com`,
+    /// `capacitor://localhost`, `http://tauri.localhost`.
+    ///
+    /// It is compared byte for byte, so that another spelling would never match and is refused here.
+    static func pageOrigin(_ text: String) throws(SettingsReader.Unfit) -> String {
+        let address = try WebAddress(text, isPage: true)
+        // Of the scheme of an app's own nothing is known but the form.
+        let authority = String(Substring(text.utf8.dropFirst(address.scheme.utf8.count + 3)))
+        let own = address.port.map { authority.hasByteSuffix(":\($0)") } ?? !authority.utf8.contains(UInt8(ascii: ":"))
+        let isOwn = own && text.hasBytePrefix("\(address.scheme)://") && RequestTarget.isAuthority(authority.utf8.span)
+        guard address.origin.map({ $0.equalsBytes(of: text) }) ?? isOwn else {
+            throw .init("\(text) is not an origin; write scheme://host or scheme://host:port, in lower case")
+        }
+        return text
     }
 
     /// The port that a connection goes to.
