@@ -26,7 +26,7 @@ struct ClientAddress {
             return head.forwarded.joined(separator: ",").split(separator: ",", omittingEmptySubsequences: false).map {
                 element in
                 element.split(separator: ";").lazy
-                    .map { $0.drop { $0 == " " || $0 == "\t" } }
+                    .map(\.trimmedOfBlanks)
                     .first { $0.lowercased().hasPrefix("for=") }
                     .map { String($0.dropFirst(4)) } ?? ""
             }
@@ -37,7 +37,7 @@ struct ClientAddress {
 
     /// `192.0.2.1`, `192.0.2.1:80`, `[2001:db8::1]:80`, `2001:db8::1`, each with or without quotes.
     static func address(_ text: String) -> IPAddress? {
-        var text = text.trimmed
+        var text = text[...].trimmedOfBlanks
         if text.hasPrefix("\""), text.hasSuffix("\""), text.count > 1 { text = text.dropFirst().dropLast() }
         if text.hasPrefix("[") {
             guard let end = text.firstIndex(of: "]") else { return nil }
@@ -50,14 +50,5 @@ struct ClientAddress {
             return IPAddress(text[..<colon])
         }
         return IPAddress(text)
-    }
-}
-
-extension String {
-    /// Without blanks at either end.
-    fileprivate var trimmed: Substring {
-        let start = drop { $0 == " " || $0 == "\t" }
-        let end = start.lastIndex { $0 != " " && $0 != "\t" }
-        return end.map { start[...$0] } ?? ""
     }
 }

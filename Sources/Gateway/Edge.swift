@@ -33,6 +33,8 @@ final class Told: Sendable {
 struct Edge: RouterMiddleware {
     let randomBytes: @Sendable (Int) -> [UInt8]
     let logger: Logger
+    /// What `OPTIONS *` is answered.
+    let allowed: String
     let log: @Sendable (RequestLine) -> Void
     /// Nil where nobody looks at traces.
     let tracing: RequestTracing?
@@ -53,6 +55,8 @@ struct Edge: RouterMiddleware {
             response = try await InstrumentationContext.$current.withValue(span?.context) { [context] in
                 try await next(request, context)
             }
+        } catch let error as HTTPError where error.status == .notFound && Self.isAboutServer(request) {
+            response = Response(status: .noContent, headers: [.allow: allowed])
         } catch let error as HTTPError where error.status == .notFound {
             response = Self.failure(
                 RouteTable.methods.contains(request.method) ? .notFound : .methodUnknown, context)
@@ -75,6 +79,11 @@ struct Edge: RouterMiddleware {
         if let span { tracing?.end(span, line) }
         log(line)
         return response
+    }
+
+    /// Whether a request is for no resource, but for the server (RFC 9110 section 9.3.7).
+    private static func isAboutServer(_ request: Request) -> Bool {
+        request.method == .options && request.head.path == "*"
     }
 
     private static func failure(_ error: BFFError, _ context: EdgeContext) -> Response {
