@@ -42,29 +42,31 @@ package struct AnswerHead: Equatable, Sendable {
 
 /// One pass over one head.
 private struct HeadReader {
-    private(set) var index: Int
+    private var lines: HeadLines
     private var length: Int?
     private var isChunked = false
     private var keepsAlive = true
     private var isJSON: Bool?
     private var retryAfter: Range<Int>?
 
-    init(index: Int) {
-        self.index = index
-    }
+    typealias Stop = HeadLines.Stop
 
-    /// Why reading ended early.
-    enum Stop: Error { case incomplete, refused }
+    var index: Int { lines.index }
+
+    init(index: Int) {
+        lines = HeadLines(at: index)
+    }
 
     mutating func read(_ bytes: Span<UInt8>) throws(Stop) -> AnswerHead {
         let status = try statusLine(bytes)
         var fields = 0
-        while try peek(bytes) != UInt8(ascii: "\r") {
+        while try lines.peek(bytes) != UInt8(ascii: "\r") {
             fields += 1
             guard fields <= AnswerHead.maximumFields else { throw .refused }
-            try field(bytes)
+            let (name, value) = try lines.field(bytes)
+            try note(name, value, bytes)
         }
-        try endOfLine(bytes)
+        try lines.endOfLine(bytes)
         var head = AnswerHead(status: status, keepsAlive: keepsAlive, isJSON: isJSON ?? false, retryAfter: retryAfter)
         switch status {
         case 101: throw .refused
@@ -78,46 +80,25 @@ private struct HeadReader {
         return head
     }
 
-    // MARK: - Lines
-
     /// `HTTP/1.1 200 OK`, whatever the reason says.
     private mutating func statusLine(_ bytes: Span<UInt8>) throws(Stop) -> Int {
-        for letter in "HTTP/1.1 ".utf8 { try take(letter, bytes) }
+        try lines.take("HTTP/1.1 ", bytes)
         var status = 0
-        for _ in 0..<3 {
-            let digit = try peek(bytes) &- UInt8(ascii: "0")
-            guard digit < 10 else { throw .refused }
-            status = status * 10 + Int(digit)
-            index += 1
-        }
+        for _ in 0..<3 { status = try status * 10 + lines.digit(bytes) }
         guard (100..<600).contains(status) else { throw .refused }
-        if try peek(bytes) != UInt8(ascii: "\r") {
-            try take(UInt8(ascii: " "), bytes)
-            try skipText(bytes)
+        if try lines.peek(bytes) != UInt8(ascii: "\r") {
+            try lines.take(UInt8(ascii: " "), bytes)
+            try lines.skipText(bytes)
         }
-        try endOfLine(bytes)
+        try lines.endOfLine(bytes)
         return status
-    }
-
-    /// One field: no blank before the colon, no folded line, no control character.
-    private mutating func field(_ bytes: Span<UInt8>) throws(Stop) {
-        let start = index
-        while try peek(bytes).isTokenByte { index += 1 }
-        let name = start..<index
-        guard !name.isEmpty else { throw .refused }
-        try take(UInt8(ascii: ":"), bytes)
-        while try peek(bytes).isBlank { index += 1 }
-        let valueStart = index
-        try skipText(bytes)
-        var valueEnd = index
-        while valueEnd > valueStart, bytes[valueEnd - 1].isBlank { valueEnd -= 1 }
-        try endOfLine(bytes)
-        try note(name, valueStart..<valueEnd, bytes)
     }
 
     private mutating func note(_ name: Range<Int>, _ value: Range<Int>, _ bytes: Span<UInt8>) throws(Stop) {
         switch name.count {
-        case 10 where bytes.says("connection", in: name): try connection(value, bytes)
+        case 10 where bytes.says("connection", in: name):
+            // Of its options, `close` alone matters.
+            if bytes.lists("close", in: value) { keepsAlive = false }
         case 11 where bytes.says("retry-after", in: name):
             guard retryAfter == nil else { throw .refused }
             retryAfter = value
@@ -134,61 +115,6 @@ private struct HeadReader {
             guard length == nil, !isChunked, bytes.says("chunked", in: value) else { throw .refused }
             isChunked = true
         default: break
-        }
-    }
-
-    /// A list of options, of which `close` alone matters.
-    private mutating func connection(_ value: Range<Int>, _ bytes: Span<UInt8>) throws(Stop) {
-        var start = value.lowerBound
-        while start < value.upperBound {
-            var end = start
-            while end < value.upperBound, bytes[end] != UInt8(ascii: ",") { end += 1 }
-            if bytes.says("close", in: bytes.trimmed(start..<end)) { keepsAlive = false }
-            start = end + 1
-        }
-    }
-
-    // MARK: - Bytes
-
-    private func peek(_ bytes: Span<UInt8>) throws(Stop) -> UInt8 {
-        guard index < bytes.count else { throw .incomplete }
-        return bytes[index]
-    }
-
-    private mutating func take(_ byte: UInt8, _ bytes: Span<UInt8>) throws(Stop) {
-        guard try peek(bytes) == byte else { throw .refused }
-        index += 1
-    }
-
-    private mutating func endOfLine(_ bytes: Span<UInt8>) throws(Stop) {
-        try take(UInt8(ascii: "\r"), bytes)
-        try take(UInt8(ascii: "\n"), bytes)
-    }
-
-    /// Up to the first byte that no field value holds.
-    private mutating func skipText(_ bytes: Span<UInt8>) throws(Stop) {
-        while true {
-            index = bytes.endOfText(from: index)
-            let byte = try peek(bytes)
-            guard byte >= 0x80 || byte == UInt8(ascii: "\t") else { return }
-            index += 1
-        }
-    }
-}
-
-extension UInt8 {
-    fileprivate var isBlank: Bool { self == UInt8(ascii: " ") || self == UInt8(ascii: "\t") }
-
-    /// A character of a field's name (RFC 9110 section 5.6.2).
-    fileprivate var isTokenByte: Bool {
-        switch self {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-            true
-        case UInt8(ascii: "!"), UInt8(ascii: "#")...UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"),
-            UInt8(ascii: "."), UInt8(ascii: "^"), UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"):
-            true
-        default: false
         }
     }
 }
@@ -208,15 +134,6 @@ extension Span<UInt8> {
 
     /// The same for all of the bytes.
     package func says(_ word: String) -> Bool { says(word, in: 0..<count) }
-
-    /// `range` without the blanks at either end.
-    func trimmed(_ range: Range<Int>) -> Range<Int> {
-        var start = range.lowerBound
-        var end = range.upperBound
-        while start < end, self[start].isBlank { start += 1 }
-        while end > start, self[end - 1].isBlank { end -= 1 }
-        return start..<end
-    }
 
     /// A number of at most ten digits and nothing else: no sign, no list, no blank.
     package func decimal(in range: Range<Int>) -> Int? {

@@ -11,6 +11,7 @@ extension BFFError {
         case .connectTokenUsed, .idempotencyInProgress: 409
         case .connectTokenExpired: 410
         case .bodyTooLarge: 413
+        case .targetTooLong: 414
         case .unsupportedContentType: 415
         case .unknownField, .invalidField, .idempotencyKeyReused: 422
         case .upstreamRefused, .noPrices: 422
@@ -52,6 +53,7 @@ extension BFFError {
         case .idempotencyKeyReused: "idempotency_key_reused"
         case .malformedHeader: "header_malformed"
         case .headersTooLarge: "headers_too_large"
+        case .targetTooLong: "target_too_long"
         case .requestTimedOut: "request_timeout"
         case .connectTokenMissing: "connect_token_missing"
         case .connectTokenUnknown: "connect_token_unknown"
@@ -99,6 +101,7 @@ extension BFFError {
         case .idempotencyKeyReused: "The key was used for another request"
         case .malformedHeader: "A header cannot be accepted"
         case .headersTooLarge: "The headers are too large"
+        case .targetTooLong: "URI too long"
         case .requestTimedOut: "The request took too long to arrive"
         case .connectTokenMissing: "The connect token is missing"
         case .connectTokenUnknown: "The connect token is unknown"
@@ -144,8 +147,9 @@ extension BFFError {
         case .idempotencyInProgress: "Try again in a moment to get its answer."
         case .idempotencyKeyReused: "Make a new Idempotency-Key for each new request."
         case .malformedHeader:
-            "Send no Upgrade, no header with an underscore in its name, and one Host, by a name of this server's."
-        case .headersTooLarge: "Send at most 16 KiB of them, 100 in number, and a target of 8 KiB."
+            "Send HTTP/1.1 with one Host, by a name of this server's, no header with an underscore in its name and no Upgrade."
+        case .headersTooLarge: "Send at most 16 KiB of them, 100 in number."
+        case .targetTooLong: "Send a path and query of at most 8 KiB."
         case .requestTimedOut: "Send it again, all of it at once."
         case .connectTokenMissing: "Put the connect token that was minted for this session into connect_token."
         case .connectTokenUnknown: "This server never minted it. Start again from the app to get a new one."

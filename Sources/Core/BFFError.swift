@@ -22,6 +22,7 @@ package enum BFFError: Error, Hashable, Sendable {
     case idempotencyKeyReused
     case malformedHeader
     case headersTooLarge
+    case targetTooLong
     case requestTimedOut
     case connectTokenMissing
     case connectTokenUnknown

@@ -32,8 +32,8 @@ extension StringProtocol where UTF8View: BidirectionalCollection {
 
     /// Without spaces and tabs at either end (RFC 9110 section 5.6.3).
     package var withoutBlankEnds: SubSequence {
-        let isInk = { (byte: UInt8) in byte != UInt8(ascii: " ") && byte != UInt8(ascii: "\t") }
-        guard let first = utf8.firstIndex(where: isInk), let last = utf8.lastIndex(where: isInk) else {
+        guard let first = utf8.firstIndex(where: { !$0.isBlank }), let last = utf8.lastIndex(where: { !$0.isBlank })
+        else {
             return self[endIndex...]
         }
         return self[first..<utf8.index(after: last)]

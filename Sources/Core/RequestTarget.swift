@@ -2,6 +2,8 @@
 /// and the same behind `http://authority`.
 package struct RequestTarget: Equatable, Sendable {
     package let path: Substring
+    /// The path, and the query if there is one.
+    package let origin: String
     /// Host and port, when the target names them.
     package let authority: Substring?
 
@@ -12,7 +14,11 @@ package struct RequestTarget: Equatable, Sendable {
         if rest.utf8.first == UInt8(ascii: "/") {
             authority = nil
         } else {
-            guard let scheme = ["http://", "https://"].first(where: { rest.hasBytePrefix($0) }) else { return nil }
+            // A scheme is the same in any case (RFC 3986 section 3.1).
+            let scheme = ["http://", "https://"].first {
+                rest.utf8.prefix($0.utf8.count).elementsEqual($0.utf8) { $0.lowercasedASCII == $1 }
+            }
+            guard let scheme else { return nil }
             rest = Substring(rest.utf8.dropFirst(scheme.utf8.count))
             let name = Substring(rest.utf8.prefix { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") })
             guard Self.isAuthority(name.utf8.span) else { return nil }
@@ -21,6 +27,7 @@ package struct RequestTarget: Equatable, Sendable {
         }
         let path = rest.prefix(upTo: rest.utf8.firstIndex(of: UInt8(ascii: "?")) ?? rest.endIndex)
         self.path = path.isEmpty ? "/" : path
+        origin = path.isEmpty ? "/" + rest : String(rest)
     }
 
     /// Whether `text` is a host, with or without a port, in the letters that names and addresses have: what a `Host`

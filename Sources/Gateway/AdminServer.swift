@@ -1,36 +1,33 @@
-import Hummingbird
-import HummingbirdCore
 package import Logging
-import NIOPosix
+package import Relay
 import ServiceLifecycle
 
 /// The listener of operators: probes, and what they ask about the process.
 ///
 /// Nothing that is registered here is reached through the public listener. Whoever reaches it may ask: it is for the
-/// machine, or for a network of operators alone.
+/// machine, or for a network of operators alone. Requests are read and bounded as there.
 package struct AdminServer: Service, CustomStringConvertible {
     private let table: RouteTable
+    private let lane: Lane
     private let address: ListenAddress
-    private let secondsSince1970: @Sendable () -> Int
     private let logger: Logger
-    private let listening: @Sendable () async -> Void
+    private let listening: @Sendable (_ port: Int?) async -> Void
 
     /// - Parameters:
     ///   - routes: For anyone, since nobody signs in here.
-    ///   - secondsSince1970: The wall clock, for the `Date` of answers.
     ///   - randomBytes: Makes request ids.
-    ///   - listening: Called once the socket is open.
+    ///   - lane: Makes the connections' lane, without a relay.
+    ///   - listening: Called once the socket is open, with its port if it has one.
     package init(
-        _ routes: [Route], at address: ListenAddress, secondsSince1970: @escaping @Sendable () -> Int,
-        randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger,
-        listening: @escaping @Sendable () async -> Void = {}
-    ) {
+        _ routes: [Route], at address: ListenAddress, randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger,
+        lane: (any LaneRules) throws -> Lane, listening: @escaping @Sendable (_ port: Int?) async -> Void = { _ in }
+    ) rethrows {
         // Scrapes and probes come every few seconds and say nothing of users: they have no line in the log.
         table = RouteTable(
             routes, authenticator: AnyOf([]), origins: [], limits: Limits(mint: nil, address: nil),
             proxies: TrustedProxies([], unix: false), randomBytes: randomBytes, logger: logger, log: { _ in })
+        self.lane = try lane(table.laneRules)
         self.address = address
-        self.secondsSince1970 = secondsSince1970
         self.logger = logger
         self.listening = listening
     }
@@ -38,16 +35,17 @@ package struct AdminServer: Service, CustomStringConvertible {
     package var description: String { "admin" }
 
     package func run() async throws {
-        let configuration = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [WriteDeadline()],
-            idleTimeout: .seconds(90),
-            httpDecoderConfiguration: .init(
-                maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 16 << 10, maxHeaderFieldCount: 100))
-        try await Listener(
-            address, mostConnections: Self.mostConnections, secondsSince1970: secondsSince1970, logger
-        ).run(
-            table.router(), { HTTP1Channel(responder: $0, configuration: configuration) },
-            listening: { _ in await listening() })
+        do {
+            try await Listener(
+                address, mostConnections: Self.mostConnections, secondsSince1970: lane.secondsSince1970, logger
+            ).run(
+                table.router(), { [lane] in LaneChannel(responder: $0, lane: lane) },
+                listening: listening, ending: { [lane] in lane.end() })
+        } catch {
+            await lane.stop()
+            throw error
+        }
+        await lane.stop()
     }
 
     private static let mostConnections = 64

@@ -1,3 +1,4 @@
+import Core
 import NIOCore
 import NIOHTTPTypes
 
@@ -28,7 +29,8 @@ final class ClientWatch: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        left()
+        // A request that is given up unread has a client who waits for the answer.
+        if !(error is BFFError) { left() }
         context.fireErrorCaught(error)
     }
 

@@ -33,6 +33,8 @@ final class Told: Sendable {
 struct Edge: RouterMiddleware {
     let randomBytes: @Sendable (Int) -> [UInt8]
     let logger: Logger
+    /// What `OPTIONS *` is answered.
+    let allowed: String
     let log: @Sendable (RequestLine) -> Void
     let crossOrigin: CrossOrigin
     /// Nil where nobody looks at traces.
@@ -54,6 +56,8 @@ struct Edge: RouterMiddleware {
             response = try await InstrumentationContext.$current.withValue(span?.context) { [context] in
                 try await next(request, context)
             }
+        } catch let error as HTTPError where error.status == .notFound && Self.isAboutServer(request) {
+            response = Response(status: .noContent, headers: [.allow: allowed])
         } catch let error as HTTPError where error.status == .notFound {
             response = noRoute(request, context)
         } catch {
@@ -75,6 +79,11 @@ struct Edge: RouterMiddleware {
         if let span { tracing?.end(span, line) }
         log(line)
         return response
+    }
+
+    /// Whether a request is for no resource, but for the server (RFC 9110 section 9.3.7).
+    private static func isAboutServer(_ request: Request) -> Bool {
+        request.method == .options && request.head.path == "*"
     }
 
     /// The answer where no path fits.

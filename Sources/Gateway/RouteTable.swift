@@ -80,7 +80,8 @@ package struct RouteTable: Sendable {
         let router = Router(context: EdgeContext.self)
         router.add(
             middleware: Edge(
-                randomBytes: randomBytes, logger: logger, log: edge.write, crossOrigin: edge.crossOrigin,
+                randomBytes: randomBytes, logger: logger, allowed: Self.allowed(routes.map(\.method)), log: edge.write,
+                crossOrigin: edge.crossOrigin,
                 tracing: tracing))
         for (template, routes) in Dictionary(grouping: routes, by: \.template) {
             for method in Self.methods {
@@ -107,16 +108,23 @@ package struct RouteTable: Sendable {
             if route.policy.origins == .listed { edge.crossOrigin.mark(&reply, for: request.head) }
             return reply
         }
+        var reply = Reply(.noContent)
         if method == .options, routes.contains(where: { $0.policy.origins == .listed }) {
-            var reply = edge.crossOrigin.preflight(
+            reply = edge.crossOrigin.preflight(
                 from: request.head.headerFields[.origin], methods: routes.map(\.method))
             edge.crossOrigin.mark(&reply, for: request.head)
-            return reply
+        } else if method != .options {
+            reply = .failure(.methodNotAllowed, in: routes[0].policy.dialect, id: context.id)
+            edge.crossOrigin.mark(&reply, for: request.head)
         }
-        var reply = Reply.failure(.methodNotAllowed, in: routes[0].policy.dialect, id: context.id)
-        reply.headers[.allow] = routes.map(\.method.rawValue).sorted().joined(separator: ", ")
-        edge.crossOrigin.mark(&reply, for: request.head)
+        reply.headers[.allow] = Self.allowed(routes.map(\.method))
         return reply
+    }
+
+    /// What a resource with these methods answers, for `Allow` (RFC 9110 section 10.2.1).
+    static func allowed(_ methods: [HTTPRequest.Method]) -> String {
+        let answered = Set(methods + [.options] + (methods.contains(.get) ? [.head] : []))
+        return answered.map(\.rawValue).sorted().joined(separator: ", ")
     }
 
     private func reply(of route: Route, to request: Request, _ context: EdgeContext) async -> Reply {
@@ -262,7 +270,7 @@ extension Request {
         } catch let error as BFFError {
             throw error
         } catch {
-            // The client went away or broke the framing; the answer reaches no one.
+            // The client went away; the answer reaches no one.
             throw .malformedJSON
         }
     }

@@ -1,70 +1,48 @@
 import Core
-import NIOCore
 
-/// The bytes of a request's head that is not read yet, kept for the refusal of one that cannot be read.
+/// A request's head that cannot be read, looked at for its refusal alone.
 ///
 /// Which origin a page has, and which path it called, decide whether its script can read the refusal at all (CORS), and
-/// in which form. So they are looked for here once the decoder has given up; nothing else of such a head is believed.
+/// in which form. Nothing else of such a head is believed.
 struct BegunHead {
-    private var bytes = ByteBuffer()
-    /// Where the next line begins, as far as ``isWhole`` has looked.
+    /// Where the next line begins, as far as ``isWhole(_:)`` has looked.
     private var line = 0
 
-    /// The longest head that is waited for, in bytes.
-    ///
-    /// The decoder gives up at 16 KiB, and a browser may write `Origin` behind the field that is too long.
+    /// The longest head that is waited for, in bytes: one of more than 16 KiB is refused, and a browser may write `Origin`
+    /// behind the field that is too long.
     private static let longest = 32 << 10
 
-    mutating func append(_ more: ByteBuffer) {
-        // The first bytes, which nearly always are the whole head, are shared and not copied.
-        if bytes.readableBytes == 0 {
-            bytes = more
-        } else if bytes.readableBytes < Self.longest {
-            bytes.writeImmutableBuffer(more)
-        }
-    }
-
-    mutating func removeAll() {
-        bytes = ByteBuffer()
-        line = 0
-    }
-
-    /// Whether all of the head is here, or as much of it as is waited for.
-    mutating func isWhole() -> Bool {
-        let bytes = bytes
-        var start = line
-        var hasEnded = bytes.readableBytes >= Self.longest
-        let span = bytes.readableBytesUInt8Span
-        while !hasEnded, let end = span.lineEnd(from: start) {
+    /// Whether `bytes`, which grow from call to call, have all of the head, or as much of it as is waited for.
+    mutating func isWhole(_ bytes: Span<UInt8>) -> Bool {
+        var hasEnded = bytes.count >= Self.longest
+        while !hasEnded, let end = bytes.lineEnd(from: line) {
             // Before the request line there may be an empty one, which ends nothing.
-            if end == start, start > 1 { hasEnded = true }
-            start = span.next(after: end)
+            if end == line, line > 1 { hasEnded = true }
+            line = bytes.next(after: end)
         }
-        line = start
         return hasEnded
     }
 
     /// What the lines that arrived whole say: the path, and a head with nothing but the origin in it.
-    func read() -> (path: String, head: JudgedHead) {
+    static func read(_ bytes: Span<UInt8>) -> (path: String, head: JudgedHead) {
         let head = JudgedHead()
         var path = ""
-        let span = bytes.readableBytesUInt8Span
         var start = 0
         var isFirst = true
-        while let end = span.lineEnd(from: start) {
-            defer { start = span.next(after: end) }
+        while let end = bytes.lineEnd(from: start) {
+            defer { start = bytes.next(after: end) }
             if start == end {
                 if isFirst { continue }
                 break
             }
             if isFirst {
                 isFirst = false
-                let parts = span.text(in: start..<end).splitBytes(at: " ")
+                let parts = bytes.text(in: start..<end).splitBytes(at: " ")
                 path = parts.count == 3 ? RequestTarget(String(parts[1])).map { String($0.path) } ?? "" : ""
-            } else if end - start > 7, span.says("origin:", in: start..<start + 7) {
-                let value = span.text(in: start + 7..<end).withoutBlankEnds
+            } else if end - start > 7, bytes.says("origin:", in: start..<start + 7) {
+                let value = bytes.text(in: bytes.trimmed(start + 7..<end))
                 // Given twice it is a list, and no list is an origin of ours.
-                head.origin = head.origin.map { "\($0), \(value)" } ?? String(value)
+                head.origin = head.origin.map { "\($0), \(value)" } ?? value
             }
         }
         return (path, head)

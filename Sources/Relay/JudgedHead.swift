@@ -1,5 +1,4 @@
 import Core
-import NIOHTTP1
 
 /// The fields of a request by which it is judged, read in one pass; what is not here is not looked at.
 ///
@@ -21,42 +20,39 @@ package final class JudgedHead {
     private(set) var contentLength: Int?
     /// Whether the client waits for a word before it sends its body.
     private(set) var expectsContinue = false
-    /// Whether the client would rather speak another protocol after this request; the decoder stops at its end.
+    /// Whether the client offers another protocol than HTTP/2 for this connection.
     private(set) var asksForUpgrade = false
     private var contentTypes = 0
     private var hosts = 0
     private var hasUnderscore = false
     private var hasOddHost = false
-    /// The decoder takes lengths that no count of ours can hold.
-    private var hasOddLength = false
-    private var codings = 0
-    private var hasOddCoding = false
-    /// Not so in HTTP/1.0, which knows no chunks either.
+    private var hasOddFraming = false
+    /// Not so in HTTP/1.0.
     private var mustHaveHost = false
 
     package init() {}
 
-    init(_ head: HTTPRequestHead) {
-        mustHaveHost = head.version != .http1_0
-        for (name, value) in head.headers {
-            if name.utf8.contains(UInt8(ascii: "_")) { hasUnderscore = true }
-            note(name.utf8.span, value.utf8.span, value)
+    init(_ head: RequestHead, in bytes: Span<UInt8>) {
+        mustHaveHost = !head.isVersion10
+        for field in head.fields {
+            for index in field.name where bytes[index] == UInt8(ascii: "_") { hasUnderscore = true }
+            note(field.name, field.value, in: bytes)
         }
-    }
-
-    /// Notes a field of a plain request, which has a host, and no name with an underscore.
-    func note(_ name: Range<Int>, _ value: Range<Int>, in bytes: Span<UInt8>) {
-        note(bytes.extracting(name), bytes.extracting(value), nil)
+        switch head.framing {
+        // A client of HTTP/1.0 knows no interim answer (RFC 9110 section 15.2), and without a body none is due.
+        case .length(let length):
+            contentLength = length
+            if length == 0 || head.isVersion10 { expectsContinue = false }
+        case .chunked: break
+        case nil: hasOddFraming = true
+        }
     }
 
     /// Whether two readers could take this head for two different requests.
     ///
-    /// Many proxies and frameworks read `X_Forwarded_User` and `X-Forwarded-User` as one and the same. The decoder lets
-    /// a missing and a second `Host` pass, and finds fault with a transfer coding only when the body comes.
+    /// Many proxies and frameworks read `X_Forwarded_User` and `X-Forwarded-User` as one and the same.
     var isAmbiguous: Bool {
-        hasUnderscore || hasOddHost || hasOddLength || hosts > 1 || (hosts == 0 && mustHaveHost) || hasOddCoding
-            || codings > 1
-            || (codings > 0 && !mustHaveHost)
+        hasUnderscore || hasOddHost || hasOddFraming || hosts > 1 || (hosts == 0 && mustHaveHost)
     }
 
     /// Whether one of the proxies on the way here is called `name`, by `Via` (RFC 9110 section 7.6.3).
@@ -68,32 +64,32 @@ package final class JudgedHead {
         }
     }
 
-    /// - Parameter text: The value as a string, where there is one already.
-    private func note(_ name: Span<UInt8>, _ value: Span<UInt8>, _ text: String?) {
+    /// Notes a field; of a plain request, which has a host and sound framing, no more has to be known.
+    func note(_ name: Range<Int>, _ value: Range<Int>, in bytes: Span<UInt8>) {
+        let name = bytes.extracting(name)
         switch name.count {
-        case 3 where name.says("via"): Self.join(&via, text ?? value.text)
+        case 3 where name.says("via"): Self.join(&via, bytes.text(in: value))
         case 4 where name.says("host"):
             hosts += 1
-            host = text ?? value.text
-            if !RequestTarget.isAuthority(value) { hasOddHost = true }
-        case 6 where name.says("origin"): Self.join(&origin, text ?? value.text)
-        case 6 where name.says("expect"): expectsContinue = value.says("100-continue")
-        case 7 where name.says("upgrade"): asksForUpgrade = true
-        case 9 where name.says("forwarded"): forwarded.append(text ?? value.text)
+            host = bytes.text(in: value)
+            if !RequestTarget.isAuthority(bytes.extracting(value)) { hasOddHost = true }
+        case 6 where name.says("origin"): Self.join(&origin, bytes.text(in: value))
+        // What else a client may expect is not known to this server, and ignored (RFC 9110 section 10.1.1).
+        case 6 where name.says("expect"): if bytes.lists("100-continue", in: value) { expectsContinue = true }
+        case 7 where name.says("upgrade"):
+            // Clients of HTTP/2 offer it on plain calls; a server may ignore that (RFC 9110 section 7.8). Who offers
+            // something else speaks it next, where a proxy has believed in the answer.
+            bytes.forEachElement(of: value) { if !bytes.says("h2c", in: $0) { asksForUpgrade = true } }
+        case 9 where name.says("forwarded"): forwarded.append(bytes.text(in: value))
         case 12 where name.says("content-type"):
             // Given twice it is a list, and no list is a type.
-            isJSON = contentTypes == 0 && value.isJSONType
+            isJSON = contentTypes == 0 && bytes.extracting(value).isJSONType
             contentTypes += 1
-        case 14 where name.says("content-length"):
-            contentLength = text.map { Int($0) } ?? value.decimal(in: 0..<value.count)
-            if contentLength == nil { hasOddLength = true }
-        case 14 where name.says("sec-fetch-site"): Self.join(&fetchSite, text ?? value.text)
-        case 15 where name.says("accept-language"): Self.join(&acceptLanguage, text ?? value.text)
-        case 15 where name.says("x-forwarded-for"): forwardedFor.append(text ?? value.text)
-        case 17 where name.says("transfer-encoding"):
-            codings += 1
-            if !value.says("chunked") { hasOddCoding = true }
-        case 17 where name.says("x-forwarded-proto"): Self.join(&forwardedProto, text ?? value.text)
+        case 14 where name.says("content-length"): contentLength = bytes.decimal(in: value)
+        case 14 where name.says("sec-fetch-site"): Self.join(&fetchSite, bytes.text(in: value))
+        case 15 where name.says("accept-language"): Self.join(&acceptLanguage, bytes.text(in: value))
+        case 15 where name.says("x-forwarded-for"): forwardedFor.append(bytes.text(in: value))
+        case 17 where name.says("x-forwarded-proto"): Self.join(&forwardedProto, bytes.text(in: value))
         default: break
         }
     }

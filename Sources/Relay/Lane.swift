@@ -16,8 +16,10 @@ package final class Lane: Sendable {
     let calls: RelayCalls
     let rules: any LaneRules
     let times: LaneTimes
-    /// Whether calls in the plain shape are read here, and not by the decoder that reads all others.
+    /// Whether calls that come whole and in the plain shape pass over the reader that all others need.
     let readsPlain: Bool
+    /// Where the relay is found; nowhere on a listener that has none.
+    let paths: [String]
     /// Our name in `Via`, unlike that of any other instance.
     let via: String
     /// The head of an upstream request up to the fields that vary.
@@ -38,12 +40,12 @@ package final class Lane: Sendable {
     package static let paths = ["/", "/v1/connect"]
     /// Connections that each loop opens ahead of the first calls.
     private static let warmConnections = 2
-    private static let longestTarget = 8 << 10
 
     package struct BadAddress: Error {}
 
     /// - Parameters:
     ///   - certificateAuthorities: Certificates in PEM to trust instead of the system's roots.
+    ///   - paths: Where the relay is found.
     ///   - instance: Unique to this process, of `[A-Za-z0-9_-]`.
     ///   - limit: Calls per connect token; nil for no limit.
     ///   - tracer: Nil where nobody looks at traces.
@@ -51,6 +53,7 @@ package final class Lane: Sendable {
     package init(
         sessions: Sessions, calls: RelayCalls, rules: any LaneRules, certificateAuthorities: [UInt8]? = nil,
         instance: String, limit: RateLimit?, times: LaneTimes = LaneTimes(), readsPlain: Bool = true,
+        paths: [String] = Lane.paths,
         tracer: (any Tracer)? = nil,
         secondsSince1970: @escaping @Sendable () -> Int, randomBytes: @escaping @Sendable (Int) -> [UInt8]
     ) throws {
@@ -64,6 +67,7 @@ package final class Lane: Sendable {
         self.rules = rules
         self.times = times
         self.readsPlain = readsPlain
+        self.paths = paths
         self.tracer = tracer
         self.secondsSince1970 = secondsSince1970
         self.randomBytes = randomBytes
@@ -159,6 +163,4 @@ package final class Lane: Sendable {
         }
         for loop in all { try? await loop.eventLoop.submit { loop.value.stop() }.get() }
     }
-
-    static func isTooLong(_ target: String) -> Bool { target.utf8.count > longestTarget }
 }

@@ -8,10 +8,10 @@ import Sessions
 
 /// A client's connection: takes the relay's calls off, and hands everything else to the router behind it.
 ///
-///     socket ─ RawPort ─ HTTPResponseEncoder ─ HTTPRequestDecoder ─ LaneHandler │ the router's codec and channel
+///     socket ─ RawPort ─ HTTPResponseEncoder ─ LaneHandler │ the router's codec and channel
 ///
-/// A call that came whole and in the plain shape goes from the port straight to the handler; encoder and decoder are
-/// put there with the first bytes of another kind.
+/// Bytes come from the port and are read here, request by request. The encoder is put there with the router's first
+/// request.
 ///
 /// The router learns nothing of calls that it does not get, so what it does at the connection's ends must be kept from
 /// it while the lane is at work: it would close on a client's half-close, or when the service drains.
@@ -21,22 +21,18 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// What arrived while somebody else's answer was being made.
-    private enum Held {
-        case part(HTTPServerRequestPart)
-        case failure(any Error)
-        case inputClosed
-    }
-
     private let loop: LaneLoop
     private let port: RawPort
     private let peer: Peer
     private var context: ChannelHandlerContext?
     private var turns = Turns()
-    private var held = CircularBuffer<Held>(initialCapacity: 0)
-    private var isResuming = false
+    private var reader = RequestReader()
+    /// What was not read: a head that is not complete, or later requests, for which nothing more is taken in.
+    private var unread = ByteBuffer()
+    private var isReading = false
     private var wantsToRead = false
     private var isInputClosed = false
+    private var hasToldInputClosed = false
     private var hasPassedOn = false
     /// When the turn began, or the connection fell idle.
     private var since: ContinuousClock.Instant
@@ -46,17 +42,14 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private var isLastSent = false
     private var headBegan: ContinuousClock.Instant?
     private var begun = BegunHead()
-    /// Whether the decoder has refused the head for its size.
+    /// Whether the head is too large, and its end is waited for.
     private var isOverflown = false
     /// Bytes that came after the last answer.
     private var surplus = 0
-    /// Bytes of the request that has its turn, as they came and as its body.
-    private var raw = 0
-    private var bodyBytes = 0
-    private var hasLineBegun = false
-    private var hasReturn = false
-    /// Whether the decoder has nothing of a request that is not whole: it got none but plain ones.
-    private var isDecoderIdle: Bool
+    /// Bytes of the request that has its turn besides its head and its body.
+    private var framing = 0
+    /// Whether the router's request is given up before its end; the router's answer is the last one.
+    private var isBroken = false
     /// Where the loop keeps it.
     var index = 0
 
@@ -80,8 +73,9 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     /// What a client may send after the last answer before it is cut off.
     private static let mostSurplus = 256 << 10
-    /// What a request may have besides its body: its head, and the frames of its chunks.
+    /// What the frames of a body's chunks may have.
     private static let mostFraming = 48 << 10
+    private static let longestTarget = 8 << 10
 
     init(_ loop: LaneLoop, _ port: RawPort, peer: Peer) {
         self.loop = loop
@@ -89,7 +83,6 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         self.peer = peer
         since = loop.now
         head = loop.noHead
-        isDecoderIdle = loop.lane.readsPlain
         if loop.lane.isDraining { turns.drain() }
     }
 
@@ -109,26 +102,37 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     // MARK: - What arrives
 
+    /// Takes what has arrived.
+    func bytesArrived(_ bytes: ByteBuffer) {
+        if turns.turn == .closing || isBroken {
+            surplus += bytes.readableBytes
+            if surplus > Self.mostSurplus { context?.close(promise: nil) }
+            return
+        }
+        if unread.readableBytes == 0 {
+            if turns.turn == .idle, lane.readsPlain, takesWhole(bytes) { return }
+            unread = bytes
+        } else {
+            // Otherwise it would grow for as long as each read ends within a request.
+            unread.discardReadBytes()
+            unread.writeImmutableBuffer(bytes)
+        }
+        readRequests()
+    }
+
     /// Takes a call that came whole and in the plain shape.
-    ///
-    /// The decoder, which is for everything else, knows nothing of it. It is passed over only as long as it got none but
-    /// plain requests, since it may hold a part of one otherwise.
-    /// - Returns: Whether it was one; if not, the bytes are for the decoder.
-    func takesWhole(_ bytes: ByteBuffer) -> Bool {
-        guard isDecoderIdle else { return false }
+    /// - Returns: Whether it was one; if not, the bytes are for the complete reader.
+    private func takesWhole(_ bytes: ByteBuffer) -> Bool {
         let span = bytes.readableBytesUInt8Span
         let head = JudgedHead()
-        guard let request = PlainRequest.read(span, field: { head.note($0, $1, in: $2) }) else {
-            isDecoderIdle = false
-            return false
-        }
-        guard turns.turn == .idle, held.isEmpty, span.matches("POST", in: request.method),
-            let route = Lane.paths.first(where: { span.matches($0, in: request.target) })
+        guard let request = PlainRequest.read(span, field: { head.note($0, $1, in: $2) }),
+            span.matches("POST", in: request.method),
+            let route = lane.paths.first(where: { span.matches($0, in: request.target) })
         else { return false }
-        begin(head, method: "POST")
+        begin(head, method: "POST", isVersion10: false)
         turns.headArrived(isOurs: true, keepsAlive: true)
         guard judge(route[...], isForUs: true) else { return true }
-        admit(route, isVersion10: false)
+        admit(route)
         if let refusal {
             refuse(refusal)
         } else {
@@ -138,67 +142,86 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         return true
     }
 
-    /// Tells of bytes before they are decoded: the decoder passes over some that no honest client sends.
-    func bytesArrived(_ bytes: ByteBuffer) {
-        switch turns.turn {
-        case .idle:
-            if headBegan == nil { headBegan = loop.now }
-            begun.append(bytes)
-            if isOverflown, begun.isWhole() { return refuseUnknown(.headersTooLarge) }
-            if beginsBadly(bytes) { refuseUnknown(.malformedHeader) }
-        case .closing:
-            surplus += bytes.readableBytes
-            if surplus > Self.mostSurplus { context?.close(promise: nil) }
-        case .reading, .passing:
-            // More framing than body: chunks of a byte, or extensions that nobody reads.
-            if raw - bodyBytes > Self.mostFraming, !turns.mustHold { refuseFraming() }
-            raw += bytes.readableBytes
-        case .asked, .answering: break
-        }
-    }
-
-    /// Whether a carriage return without its line feed stands before the request line.
-    private func beginsBadly(_ bytes: ByteBuffer) -> Bool {
-        guard !hasLineBegun else { return false }
-        for byte in bytes.readableBytesView {
-            let followsReturn = hasReturn
-            hasReturn = byte == UInt8(ascii: "\r")
-            if byte == UInt8(ascii: "\n") { continue }
-            if followsReturn { return true }
-            if !hasReturn {
-                hasLineBegun = true
-                return false
+    /// Reads on, as long as what is read belongs to the request that has its turn, or may begin one.
+    private func readRequests() {
+        guard !isReading, let context else { return }
+        isReading = true
+        defer { isReading = false }
+        while !turns.mustHold, turns.turn != .closing, !isBroken {
+            let bytes = unread
+            var offset = 0
+            let event = reader.next(bytes.readableBytesUInt8Span, &offset)
+            unread.moveReaderIndex(forwardBy: offset)
+            framing += offset
+            switch event {
+            case .needsMore:
+                if unread.readableBytes == 0 {
+                    unread = ByteBuffer()
+                } else if headBegan == nil {
+                    headBegan = loop.now
+                }
+                return checkFraming()
+            case .head(let head): begin(head, in: bytes, context)
+            case .body(let range):
+                framing -= range.count
+                if let piece = bytes.getSlice(at: bytes.readerIndex + range.lowerBound, length: range.count) {
+                    take(piece, context)
+                }
+            case .end:
+                reader = RequestReader()
+                requestEnded(context)
+            case .refused(.tooLarge) where turns.turn == .idle && !begun.isWhole(unread.readableBytesUInt8Span):
+                // A page reads the refusal only if its origin is known, which may stand behind what is too large.
+                isOverflown = true
+                if headBegan == nil { headBegan = loop.now }
+                return
+            case .refused(let fault): refuse(fault)
             }
+            checkFraming()
         }
-        return false
+        if turns.turn == .closing || isBroken { unread = ByteBuffer() }
     }
 
-    private func refuseFraming() {
-        if turns.turn == .reading {
-            refuseUnread(.bodyTooLarge(limit: lane.rules.bodyLimit), of: route)
-        } else if !turns.hasPassedAnswerBegun {
-            refuseUnread(.bodyTooLarge(limit: lane.rules.bodyLimit), of: "")
-        } else {
-            context?.close(promise: nil)
+    /// Refuses more framing than anybody needs: chunks of a byte.
+    private func checkFraming() {
+        guard framing > Self.mostFraming else { return }
+        switch turns.turn {
+        case .reading: refuseUnread(.bodyTooLarge(limit: lane.rules.bodyLimit), of: route)
+        case .passing: breakOff(.bodyTooLarge(limit: lane.rules.bodyLimit))
+        case .idle, .asked, .answering, .closing: break
         }
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let part = unwrapInboundIn(data)
-        if mustHold { held.append(.part(part)) } else { take(part, context) }
+    private func refuse(_ fault: RequestHead.Fault) {
+        // Nobody knows where this request ends, so nothing after it can be trusted.
+        let error: BFFError =
+            switch fault {
+            case .malformed: .malformedHeader
+            case .tooLarge: .headersTooLarge
+            case .targetTooLong: .targetTooLong
+            case .methodUnknown: .methodUnknown
+            }
+        switch turns.turn {
+        case .idle: refuseUnknown(error)
+        case .reading: refuseUnread(error, of: route)
+        case .passing: breakOff(error)
+        case .asked, .answering, .closing: break
+        }
     }
 
-    private var mustHold: Bool { turns.mustHold || (!held.isEmpty && !isResuming) }
+    /// Gives up the rest of a request that the router has: where it still waits for it, it answers with `error`.
+    private func breakOff(_ error: BFFError) {
+        guard !isBroken else { return }
+        isBroken = true
+        since = lane.calls.now()
+        if !turns.hasPassedAnswerBegun { context?.fireErrorCaught(error) }
+    }
 
-    private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
-        switch (turns.turn, part) {
-        case (.idle, .head(let head)): begin(head, context)
-        case (.passing, _):
-            if case .body(let bytes) = part { bodyBytes += bytes.readableBytes }
-            pass(part, context)
-            if case .end = part, turns.requestPassed() { passedOver() }
-        case (.reading, .body(var bytes)):
-            bodyBytes += bytes.readableBytes
+    private func take(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        var bytes = bytes
+        switch turns.turn {
+        case .passing: pass(.body(bytes), context)
+        case .reading:
             guard refusal == nil else { return }
             guard reserveMemory(bytes.readableBytes) else {
                 turns.endAfterAnswer()
@@ -208,9 +231,17 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             guard body?.readableBytes ?? 0 > lane.rules.bodyLimit else { return }
             turns.endAfterAnswer()
             refuse(.bodyTooLarge(limit: lane.rules.bodyLimit))
-        case (.reading, .end):
-            if let refusal { refuse(refusal) } else { submit() }
-        case (.idle, _), (.asked, _), (.answering, _), (.closing, _), (.reading, .head): break
+        case .idle, .asked, .answering, .closing: break
+        }
+    }
+
+    private func requestEnded(_ context: ChannelHandlerContext) {
+        switch turns.turn {
+        case .passing:
+            pass(.end(nil), context)
+            if turns.requestPassed() { passedOver() }
+        case .reading: if let refusal { refuse(refusal) } else { submit() }
+        case .idle, .asked, .answering, .closing: break
         }
     }
 
@@ -251,38 +282,51 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         if turns.turn == .passing { context?.pipeline.read() } else if let context { read(context: context) }
     }
 
-    /// Nothing more is read while a later request waits here.
+    /// Nothing more is taken in while a later request waits here.
     func read(context: ChannelHandlerContext) {
-        if held.isEmpty { context.read() } else { wantsToRead = true }
+        if isHolding { wantsToRead = true } else { context.read() }
     }
 
-    private func begin(_ head: JudgedHead, method: String) {
+    private var isHolding: Bool { unread.readableBytes > 0 && turns.mustHold }
+
+    private func begin(_ head: JudgedHead, method: String, isVersion10: Bool) {
         headBegan = nil
-        begun.removeAll()
-        hasLineBegun = false
-        hasReturn = false
-        raw = 0
-        bodyBytes = 0
+        begun = BegunHead()
+        framing = 0
         since = lane.calls.now()
         self.head = head
         self.method = method
+        self.isVersion10 = isVersion10
     }
 
-    private func begin(_ request: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        begin(JudgedHead(request), method: request.method.rawValue)
-        let target = RequestTarget(request.uri)
+    private func begin(_ request: RequestHead, in bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        let span = bytes.readableBytesUInt8Span
+        begin(
+            JudgedHead(request, in: span), method: span.text(in: request.method), isVersion10: request.isVersion10)
+        let text = span.text(in: request.target)
+        let target = RequestTarget(text)
+        // `OPTIONS *` asks about the server itself (RFC 9110 section 9.3.7).
+        let isAboutServer = text == "*" && method == "OPTIONS"
         let path = target?.path ?? ""
-        let route = request.method == .POST ? Lane.paths.first { $0.equalsBytes(of: path) } : nil
-        turns.headArrived(
-            isOurs: route != nil, keepsAlive: request.isKeepAlive && request.version == .http1_1)
+        let route = method == "POST" ? lane.paths.first { $0.equalsBytes(of: path) } : nil
+        turns.headArrived(isOurs: route != nil, keepsAlive: request.keepsAlive)
+        // It would make a tunnel of the connection.
+        if method == "CONNECT" { return refuseUnread(.methodUnknown, of: String(path)) }
         let isForUs = target.map { $0.authority.map { head.host?.equalsIgnoringASCIICase($0) == true } ?? true }
-        guard judge(path, isForUs: isForUs == true) else { return }
-        if Lane.isTooLong(request.uri) { return refuseUnread(.headersTooLarge, of: String(path)) }
+        guard judge(path, isForUs: isForUs ?? isAboutServer) else { return }
+        if text.utf8.count > Self.longestTarget { return refuseUnread(.targetTooLong, of: String(path)) }
         guard let route else {
-            pass(.head(request), context)
+            // What the answer is written into; calls of the relay do without.
+            port.addEncoder()
+            let fields = request.fields.map { (span.text(in: $0.name), span.text(in: $0.value)) }
+            pass(
+                .head(
+                    HTTPRequestHead(
+                        version: .http1_1, method: HTTPMethod(rawValue: method), uri: target?.origin ?? text,
+                        headers: HTTPHeaders(fields))), context)
             return encourage()
         }
-        admit(route, isVersion10: request.version == .http1_0)
+        admit(route)
         if refusal == nil { encourage() }
     }
 
@@ -293,10 +337,9 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         return false
     }
 
-    private func admit(_ route: String, isVersion10: Bool) {
+    private func admit(_ route: String) {
         number = loop.nextNumber()
         self.route = route
-        self.isVersion10 = isVersion10
         refusal = refusalUnread()
     }
 
@@ -520,12 +563,12 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         refuse(error)
     }
 
-    /// Refuses a request whose head was not read; its page is answered in the form that it can read.
+    /// Refuses a request whose head was not read; its page is answered in the form that it can read, and HEAD without a
+    /// body.
     private func refuseUnknown(_ error: BFFError) {
-        let (path, head) = begun.read()
-        begun.removeAll()
+        let (path, head) = BegunHead.read(unread.readableBytesUInt8Span)
         self.head = head
-        method = "UNKNOWN"
+        method = unread.readableBytesView.starts(with: "HEAD ".utf8) ? "HEAD" : "UNKNOWN"
         since = lane.calls.now()
         refuseUnread(error, of: path)
     }
@@ -551,7 +594,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         let written = context.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { _ in self.finishSending() }
         port.send(answer, promise: written)
-        held.removeAll()
+        unread = ByteBuffer()
     }
 
     private func send(_ answer: ByteBuffer) {
@@ -592,25 +635,18 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     }
 
     private func next() {
-        if held.isEmpty || isResuming { return }
+        if isReading || (unread.readableBytes == 0 && (!isInputClosed || hasToldInputClosed)) { return }
         // Later requests begin on a fresh stack, not inside a write or a read of upstream.
         loop.eventLoop.assumeIsolated().execute { self.resume() }
     }
 
     private func resume() {
-        guard let context, !isResuming else { return }
-        isResuming = true
-        while !held.isEmpty, !turns.mustHold {
-            switch held.removeFirst() {
-            case .part(let part): take(part, context)
-            case .failure(let error): errorCaught(context: context, error: error)
-            case .inputClosed: context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
-            }
-        }
-        isResuming = false
+        guard let context, !isReading else { return }
+        readRequests()
         // Without it the router's channel delivers nothing of what it was passed.
         channelReadComplete(context: context)
-        if held.isEmpty, wantsToRead {
+        tellInputClosed()
+        if wantsToRead, !isHolding {
             wantsToRead = false
             context.read()
         }
@@ -629,6 +665,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             // One that was too large may have come whole, but who sends such a thing is not waited for.
             if head.status == .payloadTooLarge { turns.endAfterAnswer() }
             if turns.passedAnswerBegan() { head.headers.replaceOrAdd(name: "Connection", value: "close") }
+            frame(&head)
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .body: context.write(data, promise: promise)
         case .end:
@@ -644,32 +681,21 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         }
     }
 
+    private func frame(_ head: inout HTTPResponseHead) {
+        if !head.status.mayHaveResponseBody {
+            head.headers.remove(name: "Content-Length")
+        } else if !head.headers.contains(name: "Content-Length"), method != "HEAD", !isVersion10 {
+            // For HTTP/1.0, which knows no chunks, the end of the connection ends the body (RFC 9112 section 6.1).
+            head.headers.add(name: "Transfer-Encoding", value: "chunked")
+        }
+    }
+
     private func passedOver() {
         since = lane.calls.now()
-        if turns.turn == .closing { held.removeAll() } else { next() }
+        if turns.turn == .closing { unread = ByteBuffer() } else { next() }
     }
 
     // MARK: - Ends of the connection
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // What broke off is the request that waits, also in the moment between the answer before it and its turn.
-        if turns.turn != .closing, mustHold { return held.append(.failure(error)) }
-        switch turns.turn {
-        case .closing, .asked, .answering: break
-        // The decoder goes on to complain of the rest of that head.
-        case .idle where isOverflown: break
-        case .idle, .reading:
-            guard let error = error as? HTTPParserError else { return context.fireErrorCaught(error) }
-            if turns.turn == .idle, error == .headerOverflow, !begun.isWhole() {
-                isOverflown = true
-                return
-            }
-            // Nobody knows where this request ends, so nothing after it can be trusted.
-            let told = error == .headerOverflow ? BFFError.headersTooLarge : .malformedHeader
-            if turns.turn == .idle { refuseUnknown(told) } else { refuseUnread(told, of: route) }
-        case .passing: context.fireErrorCaught(error)
-        }
-    }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         // The connection may be closed now, and with it what was written but not sent.
@@ -678,7 +704,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         case ChannelEvent.inputClosed:
             isInputClosed = true
             if turns.turn == .closing { return context.close(promise: nil) }
-            if turns.isOurs || !held.isEmpty { return held.append(.inputClosed) }
+            return resume()
         case is ChannelShouldQuiesceEvent:
             turns.end()
             // The router would close a silent connection at once; `tick` does, with some grace.
@@ -688,6 +714,20 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         context.fireUserInboundEventTriggered(event)
     }
 
+    /// Tells that the client has ended its side, once all that came before was read.
+    private func tellInputClosed() {
+        guard let context, isInputClosed, !hasToldInputClosed, turns.turn != .closing else { return }
+        if turns.mustHold, turns.isOurs || isHolding { return }
+        hasToldInputClosed = true
+        switch turns.turn {
+        case .idle where unread.readableBytes > 0: return refuseUnknown(.malformedHeader)
+        case .reading: return refuseUnread(.malformedHeader, of: route)
+        case .passing where !turns.mustHold: breakOff(.malformedHeader)
+        case .idle, .asked, .answering, .passing, .closing: break
+        }
+        context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    }
+
     func channelInactive(context: ChannelHandlerContext) {
         left()
         context.fireChannelInactive()
@@ -695,7 +735,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     private func left() {
         loop.remove(self)
-        held.removeAll()
+        unread = ByteBuffer()
         if turns.isOurs { over(BFFError.clientClosed.status, BFFError.clientClosed.code, at: lane.calls.now()) }
         turns.closed()
         call?.clientLeft()
@@ -730,7 +770,9 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             if isSlow { return refuseUnknown(isOverflown ? .headersTooLarge : .requestTimedOut) }
             if since.duration(to: now) > times.idle { context?.close(promise: nil) }
         case .reading where since.duration(to: now) > times.body: refuseUnread(.requestTimedOut, of: route)
-        case .passing where !turns.mustHold && since.duration(to: now) > times.body: context?.close(promise: nil)
+        case .passing where !turns.mustHold && since.duration(to: now) > times.body:
+            // For the second time: the router has not answered, or does not end.
+            if isBroken { context?.close(promise: nil) } else { breakOff(.requestTimedOut) }
         case .answering where since.duration(to: now) > times.answer: context?.close(promise: nil)
         case .closing where since.duration(to: now) > (isLastSent ? times.linger : times.write):
             context?.close(promise: nil)

@@ -1,17 +1,17 @@
 import NIOCore
 import NIOHTTP1
 
-/// The end of the pipeline at the socket: whole answers leave here, past the encoder that the router's answers need.
+/// The end of the pipeline at the socket: bytes go from here to the handler, and whole answers leave here, past the
+/// encoder that the router's answers need.
 final class RawPort: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private let flushes: Flushes
     private var context: ChannelHandlerContext?
     /// Let go of when it leaves the pipeline.
     var handler: LaneHandler?
-    private var hasDecoder = false
+    private var hasEncoder = false
 
     init(_ flushes: Flushes) {
         self.flushes = flushes
@@ -26,11 +26,7 @@ final class RawPort: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let bytes = unwrapInboundIn(data)
-        if handler?.takesWhole(bytes) == true { return }
-        if !hasDecoder { addDecoder(context) }
-        handler?.bytesArrived(bytes)
-        context.fireChannelRead(data)
+        handler?.bytesArrived(unwrapInboundIn(data))
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -43,18 +39,16 @@ final class RawPort: ChannelInboundHandler {
         handler?.readOn()
     }
 
-    /// Not every connection needs one, and it takes memory.
-    private func addDecoder(_ context: ChannelHandlerContext) {
-        hasDecoder = true
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = 16 << 10
-        limits.maxHeaderListSize = 16 << 10
-        limits.maxHeaderFieldCount = 100
+    /// Puts the encoder there that the router's answers need: not every connection has one, and it takes memory.
+    func addEncoder() {
+        guard !hasEncoder, let context else { return }
+        hasEncoder = true
+        var configuration = HTTPResponseEncoder.Configuration()
+        // It would put chunks into answers for clients that know none.
+        configuration.automaticallySetFramingHeaders = false
         do {
-            try context.pipeline.syncOperations.configureHTTPServerPipeline(
-                position: .after(self), withPipeliningAssistance: false, withErrorHandling: false,
-                withOutboundHeaderValidation: false, withEncoderConfiguration: .init(),
-                withDecoderLimitConfiguration: limits)
+            try context.pipeline.syncOperations.addHandler(
+                HTTPResponseEncoder(configuration: configuration), position: .after(self))
         } catch {
             // The connection is gone.
             context.close(promise: nil)

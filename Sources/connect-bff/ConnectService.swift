@@ -34,7 +34,7 @@ struct ConnectService {
     let authenticator: any Authenticator
     let trustedProxies: TrustedProxies
     let limits: RateLimits
-    /// Whether relayed calls that came whole and in the plain shape are read by the relay, and not by the decoder.
+    /// Whether relayed calls that came whole and in the plain shape are read by the relay, and not by the complete reader.
     var readsPlainCalls = true
     let store: any SessionStore & Inbox & Outbox
     /// Who hears of events; nil when they are only kept.
@@ -89,22 +89,23 @@ struct ConnectService {
             hosts: allowedHosts, capacity: .init(relays: RelayCalls.places), randomBytes: Self.randomBytes,
             logger: logger, log: requestLog, tracer: tracer)
         let lane = try lane(sessions, flatpeak.relayCalls, table.laneRules)
+        let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()
         let condition: @Sendable () -> Condition = { [stateKey] in
             Condition(
                 flatpeak: flatpeak.condition, isReady: flatpeak.isReady && isReady(), store: cache.status,
                 webhooks: webhooks.facts, stateKey: stateKey(), events: delivery.standing, requests: table.load,
                 process: .now(), now: now())
         }
-        let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()
+        let admin = try AdminServer(
+            Route.probes(flatpeak: flatpeak, cache: cache, isReady: isReady)
+                + Route.forOperators(metrics, condition), at: adminListen, randomBytes: Self.randomBytes,
+            logger: logger, lane: { try self.lane(sessions, flatpeak.relayCalls, $0, paths: []) },
+            listening: { _ in openAdmin.finish() })
         // The last one is stopped first: no request is taken any more while those under way still find a bearer, and
         // probes are answered to the end.
         var services: [any Service] =
             always + [
-                AdminServer(
-                    Route.probes(flatpeak: flatpeak, cache: cache, isReady: isReady)
-                        + Route.forOperators(metrics, condition), at: adminListen,
-                    secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes, logger: logger,
-                    listening: { openAdmin.finish() }),
+                admin,
                 BackgroundWork("event delivery", { await delivery.run() }, finish: { await delivery.finish() }),
                 BackgroundWork("bearer renewal") { await flatpeak.run() },
                 BackgroundWork("webhooks") { await webhooks.run() },
@@ -168,15 +169,17 @@ struct ConnectService {
 
     private static let notifySocket = ProcessInfo.processInfo.environment["NOTIFY_SOCKET"]
 
-    private func lane(_ sessions: Sessions, _ calls: RelayCalls, _ rules: any LaneRules) throws -> Lane {
+    private func lane(
+        _ sessions: Sessions, _ calls: RelayCalls, _ rules: any LaneRules, paths: [String] = Lane.paths
+    ) throws -> Lane {
         var times = LaneTimes()
         times.idle = keepAlive
         do {
             return try Lane(
                 sessions: sessions, calls: calls, rules: rules, certificateAuthorities: certificateAuthorities,
                 instance: Self.randomBytes(8).hexadecimal, limit: limits.relay, times: times,
-                readsPlain: readsPlainCalls, tracer: tracer, secondsSince1970: Self.secondsSince1970,
-                randomBytes: Self.randomBytes)
+                readsPlain: readsPlainCalls, paths: paths, tracer: tracer,
+                secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes)
         } catch {
             throw ExitCode.cannotStart.after(["cannot use FLATPEAK_CONNECT_URL or FLATPEAK_CA_FILE: \(error)"])
         }

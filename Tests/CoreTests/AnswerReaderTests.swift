@@ -56,6 +56,11 @@ import Testing
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0001\r\n}\r\n000\r\n\r\n", "{}", 0),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\nA\r\n0123456789\r\n0\r\n\r\nHTTP", "0123456789", 4),
             ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1", "1", 0),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding:\tchunked\t\r\n\r\n2;x=y\r\n{}\r\n0;z\r\n\r\nHTTP", "{}", 4),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2 \t; a ; b = \"c d\"\r\n{}\r\n0\r\nX: y\r\n"
+                    + "Content-Length: 7\r\nConnection: close\r\n\r\n", "{}", 0
+            ),
         ])
     func whole(text: String, body: String, surplus: Int) {
         let expected = read([text])
@@ -105,13 +110,17 @@ import Testing
     }
 
     @Test(arguments: [
-        "2;x=y\r\n{}\r\n0\r\n\r\n", "\r\n", "g\r\n", "2\n{}\r\n0\r\n\r\n", "2 \r\n{}\r\n0\r\n\r\n",
+        "2;x\ny\r\n{}\r\n0\r\n\r\n", "2;x=\u{1}\r\n{}\r\n0\r\n\r\n", "2 x\r\n{}\r\n0\r\n\r\n", "\r\n", "g\r\n",
+        "2\n{}\r\n0\r\n\r\n", "2 \r\n{}\r\n0\r\n\r\n",
         "+2\r\n{}\r\n0\r\n\r\n",
         "00000002\r\n{}\r\n0\r\n\r\n", "FFFFFFFF\r\n", "2\r\n{}x0\r\n\r\n", "2\r\n{}\n0\r\n\r\n",
-        "2\r\n{}\r\n0\r\nX: y\r\n\r\n",
+        "2\r\n{}\r\n0\r\nX : y\r\n\r\n", "2\r\n{}\r\n0\r\nX: y\r\n z\r\n\r\n", "2\r\n{}\r\n0\r\nX: y\n\r\n",
+        "2;\(String(repeating: "x", count: 17 << 10))\r\n{}\r\n0\r\n\r\n",
+        "2\r\n{}\r\n0\r\nX: \(String(repeating: "x", count: 17 << 10))\r\n\r\n",
+        "2\r\n{}\r\n0\r\n\(String(repeating: "X: y\r\n", count: 101))\r\n",
         "-1\r\n",
     ])
-    func `a chunk has one frame: no extension, no trailer, no long size`(body: String) {
+    func `a chunk has a sound frame within bounds`(body: String) {
         #expect(read(["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body]).isRefused)
     }
 

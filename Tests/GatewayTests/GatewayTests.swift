@@ -120,8 +120,10 @@ import Webhooks
     @Test("S25: a method that is not on the route is 405 with Allow, and does nothing")
     func S25() async throws {
         for (path, method, allow) in [
-            ("/v1/connect/sessions", HTTPRequest.Method.get, "POST"), ("/v1/connect/sessions", .head, "POST"),
-            ("/v1/connect/sessions/cs_1", .delete, "GET"), ("/", .trace, "POST"), ("/livez", .connect, "GET"),
+            ("/v1/connect/sessions", HTTPRequest.Method.get, "OPTIONS, POST"),
+            ("/v1/connect/sessions", .head, "OPTIONS, POST"),
+            ("/v1/connect/sessions/cs_1", .delete, "GET, HEAD, OPTIONS"), ("/", .trace, "OPTIONS, POST"),
+            ("/livez", .connect, "GET, HEAD, OPTIONS"),
         ] {
             let response = try await send(method, path)
             #expect(response.status == .methodNotAllowed)

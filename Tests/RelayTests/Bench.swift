@@ -35,6 +35,7 @@ struct Bench {
     }
 
     let port: Int
+    let adminPort: Int
     /// Every route that is served.
     let routes: [Route]
     let upstream: StagedServer
@@ -109,11 +110,22 @@ struct Bench {
         let server = GatewayServer(table, lane: lane, at: .tcp(host: "127.0.0.1", port: 0), logger: .silent) {
             port.yield($0 ?? 0)
         }
-        let group = ServiceGroup(configuration: .init(services: [server], logger: .silent))
+        let (adminPorts, adminPort) = AsyncStream<Int>.makeStream()
+        let admin = try AdminServer(
+            Route.probes(flatpeak: flatpeak, ledger: ledger, isReady: { true }), at: .tcp(host: "127.0.0.1", port: 0),
+            randomBytes: countingBytes(), logger: .silent,
+            lane: {
+                try Lane(
+                    sessions: sessions, calls: flatpeak.relayCalls, rules: $0, instance: "admin", limit: nil,
+                    times: times, readsPlain: setup.readsPlain, paths: [],
+                    secondsSince1970: { Int(clock.wall.timeIntervalSince1970) }, randomBytes: countingBytes())
+            }, listening: { adminPort.yield($0 ?? 0) })
+        let group = ServiceGroup(configuration: .init(services: [admin, server], logger: .silent))
         let running = Task { try await group.run() }
-        var iterator = ports.makeAsyncIterator()
+        var iterator = ports.makeAsyncIterator(), adminIterator = adminPorts.makeAsyncIterator()
         let bench = Bench(
-            port: try #require(await iterator.next()), routes: table.routes, upstream: upstream, api: api,
+            port: try #require(await iterator.next()), adminPort: try #require(await adminIterator.next()),
+            routes: table.routes, upstream: upstream, api: api,
             sessions: sessions,
             clock: clock, lines: lines, load: { table.load }, group: group, lane: lane)
         let result: Result<Void, any Error>

@@ -119,9 +119,10 @@ import Testing
     }
 
     @Test(
-        "S32: an upgrade is refused, on every route, goes nowhere, and ends the connection",
+        "S32: an upgrade to anything but h2c is refused, on every route, goes nowhere, and ends the connection",
         arguments: [
-            "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n",
+            "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c, TLS/1.0\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n",
+            "Connection: Upgrade\r\nUpgrade: h2\r\n", "Upgrade: h2c\r\nUpgrade: websocket\r\n",
             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n",
         ])
     func S32(fields: String) async throws {

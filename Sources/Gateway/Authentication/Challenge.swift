@@ -42,7 +42,7 @@ extension Caller {
     fileprivate var sendsBearer: Bool {
         head.headerFields[values: .authorization].contains { value in
             let scheme = value.utf8.prefix { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }
-            return scheme.count == 6 && String(Substring(scheme)).lowercased() == "bearer"
+            return Substring(scheme).equalsIgnoringASCIICase("bearer")
         }
     }
 }
