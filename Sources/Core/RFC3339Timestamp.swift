@@ -28,7 +28,8 @@ package struct RFC3339Timestamp: Equatable, Sendable {
         self.nanoseconds = nanoseconds
         if second == 60 {
             let next = CivilTime(secondsSince1970: secondsSince1970)
-            guard next.timestamp.hasByteSuffix("-07-01T00:00:00") || next.timestamp.hasByteSuffix("-01-01T00:00:00") else {
+            guard next.timestamp.hasByteSuffix("-07-01T00:00:00") || next.timestamp.hasByteSuffix("-01-01T00:00:00")
+            else {
                 return nil
             }
         }

@@ -34,7 +34,9 @@ package struct ContentCoding: Hashable, Sendable {
     /// - Parameter fields: The values of all `Content-Encoding` fields.
     /// - Returns: `nil` when the body is as it was asked for.
     init?(_ fields: [String]) {
-        guard let field = fields.first(where: { !$0.utf8.isEmpty && !$0.equalsIgnoringASCIICase("identity") }) else { return nil }
+        guard let field = fields.first(where: { !$0.utf8.isEmpty && !$0.equalsIgnoringASCIICase("identity") }) else {
+            return nil
+        }
         text = String(
             decoding: field.utf8.prefix(20).map { $0.isWordByte ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
     }
