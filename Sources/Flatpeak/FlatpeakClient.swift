@@ -222,14 +222,14 @@ package final class FlatpeakClient: Sendable {
     private func call(
         _ operation: Operation, query: [(String, String)] = [], body: [UInt8]? = nil, for caller: CallerKey? = nil
     ) async throws(BFFError) -> UpstreamAnswer {
-        try gate.admit()
+        try gate.admit(caller)
         let end = time.now() + operation.deadline
         var held = try await bearers.bearer()
         var isSecond = false
         while true {
             let answer = try await send(
                 operation, query: query, headers: [Self.authorization(held)], body: body, for: caller, until: end)
-            gate.note(answer)
+            gate.note(answer, for: caller)
             if !answer.mayBeAboutBearer {
                 if !answer.isBlockPage { bearers.worked(held.number) }
             } else if !isSecond, let replacement = await bearers.replacement(for: held.number) {
@@ -291,7 +291,7 @@ package final class FlatpeakClient: Sendable {
             request(.login, headers: [authorization], Operation.login.deadline, settings))
         guard (200..<300).contains(answer.status) else {
             // A login that works says nothing: whether it looks at the version is not documented.
-            if answer.loginFailure == .upstreamVersionNotSupported { gate.note(answer) }
+            if answer.loginFailure == .upstreamVersionNotSupported { gate.note(answer, for: nil) }
             throw answer.loginFailure
         }
         let reply = try answer.decoded(as: LoginReply.self)

@@ -6,19 +6,24 @@ import Synchronization
 /// Whether Flatpeak serves the API version that calls ask for (upstream.md §0).
 ///
 /// An account that was moved to a newer version refuses every call of an older one, and there is no way back. Calls are
-/// then refused here, without asking, but for one a minute: Flatpeak's support may undo what the dashboard cannot.
+/// then refused here, without asking, but for one a minute and the service's own: Flatpeak's support may undo what the
+/// dashboard cannot. It takes two users, or a call of the service's own, to be believed: one user's refusal may be about
+/// that user's location.
 ///
 /// Pure: time comes in.
 struct VersionState: Sendable {
     private(set) var isRefused = false
+    /// Those whose calls were refused since the last one that was accepted.
+    private var refusedCallers: Set<CallerKey> = []
     private var nextTry: ContinuousClock.Instant?
     private var alarmedAt: ContinuousClock.Instant?
 
     static let pause = Duration.seconds(60)
 
     /// Whether a call may be sent; while the version is refused, the one that may takes the minute's try.
-    mutating func admit(at now: ContinuousClock.Instant) -> Bool {
-        guard isRefused else { return true }
+    /// - Parameter caller: `nil` for a call of the service's own, which is always sent.
+    mutating func admit(at now: ContinuousClock.Instant, by caller: CallerKey?) -> Bool {
+        guard isRefused, caller != nil else { return true }
         if let nextTry, now < nextTry { return false }
         nextTry = now + Self.pause
         return true
@@ -26,7 +31,11 @@ struct VersionState: Sendable {
 
     /// Flatpeak refused the version.
     /// - Returns: Whether the log should say so: once a minute, however many calls were in flight.
-    mutating func refused(at now: ContinuousClock.Instant) -> Bool {
+    mutating func refused(at now: ContinuousClock.Instant, by caller: CallerKey?) -> Bool {
+        if let caller, !isRefused {
+            refusedCallers.insert(caller)
+            guard refusedCallers.count > 1 else { return false }
+        }
         let isDue = !isRefused || alarmedAt.map { $0 + Self.pause <= now } ?? true
         if !isRefused { nextTry = now + Self.pause }
         isRefused = true
@@ -37,7 +46,10 @@ struct VersionState: Sendable {
     /// Flatpeak took the version.
     /// - Returns: Whether it was refused before.
     mutating func accepted() -> Bool {
-        defer { isRefused = false }
+        defer {
+            isRefused = false
+            if !refusedCallers.isEmpty { refusedCallers = [] }
+        }
         return isRefused
     }
 }
@@ -58,16 +70,16 @@ final class VersionGate: Sendable {
     var isRefused: Bool { state.withLock(\.isRefused) }
 
     /// - Throws: `upstreamVersionNotSupported` while Flatpeak refuses the version and no try is due.
-    func admit() throws(BFFError) {
-        guard state.withLock({ $0.admit(at: time.now()) }) else { throw .upstreamVersionNotSupported }
+    func admit(_ caller: CallerKey?) throws(BFFError) {
+        guard state.withLock({ $0.admit(at: time.now(), by: caller) }) else { throw .upstreamVersionNotSupported }
     }
 
     /// Takes note of what an answer says about the version.
-    func note(_ answer: UpstreamAnswer) {
+    func note(_ answer: UpstreamAnswer, for caller: CallerKey?) {
         let metadata: Logger.Metadata = ["bff.version": "\(version.rawValue)"]
         // The status first: the body of a good answer may be long.
         if answer.status == 422, answer.failure == .upstreamVersionNotSupported {
-            guard state.withLock({ $0.refused(at: time.now()) }) else { return }
+            guard state.withLock({ $0.refused(at: time.now(), by: caller) }) else { return }
             logger.error(
                 """
                 Flatpeak refuses this server's API version, since the account was moved to a newer one: calls are \

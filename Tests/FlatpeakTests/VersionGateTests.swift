@@ -24,8 +24,8 @@ import Testing
     @Test func `one try a minute while the version is refused; what is accepted ends it`() {
         var state = VersionState()
         let start = ContinuousClock.now
-        func admits(_ seconds: Double) -> Bool { state.admit(at: start + .seconds(seconds)) }
-        func logs(_ seconds: Double) -> Bool { state.refused(at: start + .seconds(seconds)) }
+        func admits(_ seconds: Double) -> Bool { state.admit(at: start + .seconds(seconds), by: CallerKey("a user")) }
+        func logs(_ seconds: Double) -> Bool { state.refused(at: start + .seconds(seconds), by: nil) }
         func ends() -> Bool { state.accepted() }
         #expect(admits(0) && !state.isRefused)
         #expect(logs(0))
@@ -42,6 +42,21 @@ import Testing
         #expect(admits(120))
     }
 
+    @Test func `one user whose calls are refused closes nothing for the others (I2)`() {
+        var state = VersionState()
+        let start = ContinuousClock.now, mallory = CallerKey("mallory"), alice = CallerKey("alice")
+        for second in 0..<100 {
+            let now = start + .seconds(second)
+            #expect(state.refused(at: now, by: mallory) == false)
+            #expect(state.admit(at: now, by: alice))
+            if second.isMultiple(of: 10) { _ = state.accepted() }
+        }
+        // Two in a row are believed, and the service's own calls find out when it is over.
+        #expect(state.refused(at: start, by: alice))
+        let later = start + .seconds(1)
+        #expect(!state.admit(at: later, by: alice) && state.admit(at: later, by: nil))
+    }
+
     @Test func `a refused version is one state for all calls: nothing is sent but one call a minute, and it ends`()
         async throws
     {
@@ -55,7 +70,7 @@ import Testing
         }
         upstream.on("mint", [answer])
         upstream.on("status", [answer])
-        upstream.on("claim", [{ _ in .success(.json(#"{"message":"x"}"#, status: 422)) }])
+        upstream.on("claim", [answer])
         let client = FlatpeakClient.scripted(upstream, clock: clock)
         let location = try #require(LocationID("loc_1")), token = try #require(ConnectToken("cot_a"))
         #expect(!client.condition.isVersionRefused)
@@ -73,13 +88,17 @@ import Testing
                     _ = try await client.claim(token, for: CallerKey(caller))
                 } == "api_version_not_supported")
         }
-        #expect(upstream.requests().filter { $0.operation.name != "login" }.count == 1)
+        #expect(
+            upstream.requests().filter { $0.operation.name != "login" }.count == 4,
+            "three of the first user and one of the second")
         #expect(client.condition.isVersionRefused && client.condition.version == .anode)
         #expect(client.isReady && client.condition.openBreakers.isEmpty)
         for minute in 1...5 {
             clock.advance(by: 60)
-            for _ in 0..<10 { _ = await code { () throws(BFFError) in _ = try await client.mint(Self.order) } }
-            #expect(upstream.requests("mint").count == 1 + minute)
+            for caller in 0..<10 {
+                _ = await code { () throws(BFFError) in _ = try await client.mint(Self.order, for: CallerKey(caller)) }
+            }
+            #expect(upstream.requests("mint").count == 2 + minute)
         }
         // A try that fails for another reason says nothing about the version.
         upstream.on("mint", .json("{}", status: 500))
