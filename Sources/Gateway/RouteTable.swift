@@ -95,10 +95,12 @@ package struct RouteTable: Sendable {
     }
 
     private func answer(_ request: Request, _ context: EdgeContext, among routes: [Route]) async -> Reply {
+        // A path without a route for scripts has none of their fields either, whatever it answers.
+        let isForScripts = routes.contains { $0.policy.origins == .listed }
         // The router drops empty segments; `//v1` must not be another spelling of `/v1`.
         guard request.uri.path.isPlain else {
             var reply = Reply.failure(.notFound, in: routes[0].policy.dialect, id: context.id)
-            edge.crossOrigin.mark(&reply, for: request.head)
+            if isForScripts { edge.crossOrigin.mark(&reply, for: request.head) }
             return reply
         }
         let method = request.method == .head ? .get : request.method
@@ -107,7 +109,7 @@ package struct RouteTable: Sendable {
             if route.policy.origins == .listed { edge.crossOrigin.mark(&reply, for: request.head) }
             return reply
         }
-        if method == .options, routes.contains(where: { $0.policy.origins == .listed }) {
+        if method == .options, isForScripts {
             var reply = edge.crossOrigin.preflight(
                 from: request.head.headerFields[.origin], methods: routes.map(\.method))
             edge.crossOrigin.mark(&reply, for: request.head)
@@ -115,7 +117,7 @@ package struct RouteTable: Sendable {
         }
         var reply = Reply.failure(.methodNotAllowed, in: routes[0].policy.dialect, id: context.id)
         reply.headers[.allow] = routes.map(\.method.rawValue).sorted().joined(separator: ", ")
-        edge.crossOrigin.mark(&reply, for: request.head)
+        if isForScripts { edge.crossOrigin.mark(&reply, for: request.head) }
         return reply
     }
 
