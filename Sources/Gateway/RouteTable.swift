@@ -96,10 +96,12 @@ package struct RouteTable: Sendable {
     }
 
     private func answer(_ request: Request, _ context: EdgeContext, among routes: [Route]) async -> Reply {
+        // A path without a route for scripts has none of their fields either, whatever it answers.
+        let isForScripts = routes.contains { $0.policy.origins == .listed }
         // The router drops empty segments; `//v1` must not be another spelling of `/v1`.
         guard request.uri.path.isPlain else {
             var reply = Reply.failure(.notFound, in: routes[0].policy.dialect, id: context.id)
-            edge.crossOrigin.mark(&reply, for: request.head)
+            if isForScripts { edge.crossOrigin.mark(&reply, for: request.head) }
             return reply
         }
         let method = request.method == .head ? .get : request.method
@@ -109,14 +111,13 @@ package struct RouteTable: Sendable {
             return reply
         }
         var reply = Reply(.noContent)
-        if method == .options, routes.contains(where: { $0.policy.origins == .listed }) {
+        if method == .options, isForScripts {
             reply = edge.crossOrigin.preflight(
                 from: request.head.headerFields[.origin], methods: routes.map(\.method))
-            edge.crossOrigin.mark(&reply, for: request.head)
         } else if method != .options {
             reply = .failure(.methodNotAllowed, in: routes[0].policy.dialect, id: context.id)
-            edge.crossOrigin.mark(&reply, for: request.head)
         }
+        if isForScripts { edge.crossOrigin.mark(&reply, for: request.head) }
         reply.headers[.allow] = Self.allowed(routes.map(\.method))
         return reply
     }

@@ -116,7 +116,7 @@ import Testing
             for (host, isOurs) in [
                 ("bff.example", true), ("BFF.example:8443", true), ("[::1]", true), ("[::1]:8080", true),
                 ("evil.example", false), ("bff.example.evil.example", false), ("xbff.example", false),
-                ("bff.example.", false), ("[::2]", false), ("127.0.0.1:8080", false),
+                ("bff.example.", true), ("bff.example..", false), ("[::2]", false), ("127.0.0.1:8080", false),
             ] {
                 for (line, isProbe) in [
                     ("POST /", false), ("POST /v1/connect/sessions", false), ("GET /v1/locations", false),

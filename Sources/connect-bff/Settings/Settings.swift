@@ -283,7 +283,9 @@ struct Settings: Sendable {
         // With a dot at its end it is the same name, written in full.
         let hosts = try items(text).map { $0.hasByteSuffix(".") ? String($0.dropLast()) : $0 }
         for host in hosts {
-            guard let address = try? WebAddress("https://\(host)"), address.host == host, address.port == nil else {
+            guard let address = try? WebAddress("https://\(host)"), address.host == host, address.port == nil,
+                !host.hasByteSuffix(".")
+            else {
                 throw .init("\(host) is not a host; write its name in lower case, without scheme, port or path")
             }
         }
