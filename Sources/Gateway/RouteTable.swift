@@ -161,10 +161,16 @@ package struct RouteTable: Sendable {
             }
         } catch {
             reply = .failure(error, in: route.policy.dialect, id: context.id)
+            if error.status == 401 { reply.challenge(challenges(of: route, to: caller)) }
         }
         mintVerdict?.mark(&reply)
         for field in edge.strictTransport(for: judged, from: caller.peer) { reply.headers.append(field) }
         return reply
+    }
+
+    private func challenges(of route: Route, to caller: Caller) -> [String] {
+        if case .flatpeak = route.handler { return [AuthenticationScheme.flatpeakSignature.challenge] }
+        return authenticator.challenges(to: caller)
     }
 
     /// Does `work` in a slot, where the route has such: it is taken when the request is whole, so that a slow client

@@ -222,6 +222,25 @@ import Yams
         #expect(seen == Set(statuses.keys).subtracting(elsewhere))
     }
 
+    @Test func `every documented 401 has its WWW-Authenticate`() throws {
+        var count = 0
+        for operation in operations {
+            for (status, response) in operation.responses {
+                let field = (response["headers"] as? [String: Object])?["WWW-Authenticate"]
+                #expect((field != nil) == (status == "401"), "\(operation.name) \(status)")
+                if let field {
+                    #expect(field["required"] as? Bool == true)
+                    count += 1
+                }
+            }
+        }
+        #expect(count > 5)
+    }
+
+    @Test func `the document has the program's version`() {
+        #expect((document["info"] as? Object)?["version"] as? String == ProductVersion.current)
+    }
+
     // MARK: - Schemas
 
     @Test func `closed sets are the code's`() throws {

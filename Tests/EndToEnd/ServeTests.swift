@@ -16,7 +16,15 @@ import Testing
                     body: Array("{}".utf8))
                 #expect(answer.status == 401)
                 #expect(try answer.json["code"] == "unauthenticated")
+                let challenge = try #require(answer.headers["www-authenticate"])
+                #expect(challenge.hasPrefix(#"Bearer realm="connect-bff""#))
+                #expect(challenge.contains("error=") == headers.contains { $0.0 == "authorization" }, "\(challenge)")
             }
+            let unsigned = try await HTTP.send(
+                "POST", "\(serve.url)/v1/webhooks/flatpeak", headers: [("content-type", "application/json")],
+                body: Array("{}".utf8))
+            #expect(unsigned.status == 401)
+            #expect(unsigned.headers["www-authenticate"] == #"Flatpeak-Signature realm="connect-bff""#)
             let minted = try await serve.mint(as: "alice")
             #expect(minted.status == 201)
             let id = try #require(try minted.json["id"]?.text)

@@ -2,6 +2,8 @@ import Core
 import Flatpeak
 import Foundation
 import HTTPTypes
+import InMemoryLogging
+import Logging
 import Synchronization
 import TestSupport
 import Relay
@@ -132,7 +134,128 @@ struct IdentityProvider {
             #expect(
                 try subject(provider.token(Self.good, alg: alg, kid: kid)) == .success(try #require(Subject("alice"))))
         }
-        #expect(try subject(provider.token(Self.good, alg: "EdDSA", kid: "twice")) == .failure(.unknownKey))
+        #expect(try subject(provider.token(Self.good, alg: "EdDSA", kid: "twice")) == .failure(.ambiguousKey))
+    }
+
+    @Test func `without kid a token is taken under the one key of its algorithm, and refused where there are several`()
+        throws
+    {
+        defer { provider.openssl.remove() }
+        let alice = Result<Subject, JSONWebToken.Flaw>.success(try #require(Subject("alice")))
+        let without = { (jwk: String) in jwk.replacing(/"kid":"[a-z]*",/, with: "") }
+        let rs = try provider.rsaKey("rs", alg: "RS256"), bare = try provider.rsaKey("bare", alg: nil)
+        let ps = try provider.rsaKey("ps", alg: "PS256"), es = try provider.ecKey("es"), ed = try provider.edKey("ed")
+        let twice = [try provider.ecKey("twice"), try provider.ecKey("twice")]
+        // The keys, the algorithm and kid of the token, and what comes of it.
+        let cases: [([String], String, String?, Result<Subject, JSONWebToken.Flaw>)] = [
+            ([rs], "RS256", nil, alice), ([bare], "RS256", nil, alice), ([ps], "PS256", nil, alice),
+            ([es], "ES256", nil, alice), ([ed], "EdDSA", nil, alice),
+            // Of another algorithm, or of none that is known, a key does no harm.
+            ([rs, ps, es, ed], "ES256", nil, alice), (IdentityProvider.unfamiliar + [rs], "RS256", nil, alice),
+            ([without(rs)], "RS256", nil, alice), ([without(rs)], "RS256", "any", alice),
+            ([without(rs), without(es)], "ES256", nil, alice), ([without(rs), without(es)], "ES256", "any", alice),
+            // A key with the token's own id comes before one without any.
+            ([without(rs), rs], "RS256", "rs", alice), ([without(bare), rs], "RS256", "any", alice),
+            ([rs, bare], "RS256", nil, .failure(.ambiguousKey)),
+            ([without(rs), bare], "RS256", nil, .failure(.ambiguousKey)),
+            ([without(rs), without(bare)], "RS256", nil, .failure(.ambiguousKey)),
+            ([without(rs), without(bare)], "RS256", "any", .failure(.ambiguousKey)),
+            (twice, "ES256", nil, .failure(.ambiguousKey)), (twice, "ES256", "twice", .failure(.ambiguousKey)),
+            ([rs], "ES256", nil, .failure(.unknownKey)), ([without(rs)], "PS256", "any", .failure(.unknownKey)),
+            ([rs], "RS256", "any", .failure(.unknownKey)), ([], "RS256", nil, .failure(.unknownKey)),
+            ([rs, without(es)], "RS256", "any", .failure(.unknownKey)),
+        ]
+        for (number, (jwks, alg, kid, expected)) in cases.enumerated() {
+            let keys = try VerificationKeys(jwks: Array(#"{"keys":[\#(jwks.joined(separator: ","))]}"#.utf8))
+            let header = #"{"alg":"\#(alg)"\#(kid.map { #","kid":"\#($0)""# } ?? "")}"#
+            let token = try provider.token(Self.good, alg: alg, header: header)
+            let found: Result<Subject, JSONWebToken.Flaw>
+            do throws(JSONWebToken.Flaw) {
+                found = .success(
+                    try JSONWebToken.subject(
+                        of: token, under: keys, .init(issuer: "https://id.example", audience: "bff"), at: Self.now))
+            } catch {
+                found = .failure(error)
+            }
+            #expect(found == expected, "case \(number)")
+        }
+        // None of the algorithms that need no key.
+        for alg in ["none", "HS256", ""] {
+            let head = IdentityProvider.base64URL(Data(#"{"alg":"\#(alg)"}"#.utf8))
+            let token = "\(head).\(IdentityProvider.base64URL(Data(Self.good.utf8)))."
+            #expect(try subject(token) == .failure(.unknownKey))
+        }
+    }
+
+    @Test func `kid is compared as bytes`() throws {
+        defer { provider.openssl.remove() }
+        // The same text to Swift: precomposed and decomposed.
+        let keys = try VerificationKeys(
+            jwks: Array(#"{"keys":[\#(try provider.rsaKey("\u{e9}", alg: "RS256"))]}"#.utf8))
+        #expect(keys.skipped == 0)
+        for (kid, isKnown) in [("\u{e9}", true), ("e\u{301}", false)] {
+            let token = try provider.token(Self.good, kid: kid)
+            let found = try? JSONWebToken.subject(
+                of: token, under: keys, .init(issuer: "https://id.example", audience: "bff"), at: Self.now)
+            #expect((found != nil) == isKnown)
+        }
+    }
+
+    @Test func `a provider without kid rolls its key, and the new one is read within a minute`() async throws {
+        defer { provider.openssl.remove() }
+        let other = try IdentityProvider()
+        defer { other.openssl.remove() }
+        let bare = { (provider: IdentityProvider) in
+            Array(#"{"keys":[\#(try provider.ecKey("x").replacing(#""kid":"x","#, with: ""))]}"#.utf8)
+        }
+        let source = KeySource(try bare(other)), clock = TestClock()
+        let authenticator = authenticator(source, clock)
+        let header = #"{"alg":"ES256"}"#
+        let before = try other.token(Self.good, alg: "ES256", header: header)
+        let after = try provider.token(Self.good, alg: "ES256", header: header)
+        #expect(try await outcome(authenticator, before).get().text == "alice")
+        source.document.withLock { $0 = try? bare(provider) }
+        for _ in 0..<5 { #expect(await outcome(authenticator, after) == .failure(.unauthenticated)) }
+        clock.advance(by: 60)
+        #expect(try await outcome(authenticator, after).get().text == "alice")
+        #expect(source.fetches.withLock { $0 } == 2)
+        #expect(await outcome(authenticator, before) == .failure(.unauthenticated))
+    }
+
+    @Test(arguments: [9 << 10, 12 << 10, 15 << 10, 16 << 10])
+    func `a token is as long as a head may be`(length: Int) throws {
+        defer { provider.openssl.remove() }
+        // Groups and roles make tokens long.
+        let claims = Self.good.dropLast() + #","groups":""#
+        let frame = try provider.token(claims + #""}"#).utf8.count
+        let token = try provider.token(claims + String(repeating: "g", count: (length - frame) / 4 * 3) + #""}"#)
+        #expect((length - 4...length).contains(token.utf8.count))
+        #expect(try subject(token) == .success(try #require(Subject("alice"))))
+    }
+
+    @Test func `a key set that comes compressed is refused, and the log says so`() async throws {
+        defer { provider.openssl.remove() }
+        let keySet = String(decoding: try provider.keySet(), as: UTF8.self)
+        let server = try await RawServer { _ in
+            .says(
+                "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: \(keySet.utf8.count)\r\n\r\n\(keySet)",
+                closes: false)
+        }
+        let network = HTTPTransport(), logs = InMemoryLogHandler()
+        let authenticator = JWTAuthenticator(
+            issuer: "https://id.example", audience: "bff",
+            fetch: { () throws(DocumentFailure) in
+                try await network.document(at: "http://127.0.0.1:\(server.port)/jwks.json")
+            }, now: { Self.now }, time: TestClock().time, logger: Logger(label: "test") { _ in logs })
+        #expect(
+            await outcome(authenticator, try provider.token(Self.good)) == .failure(.identityUnavailable(retryAfter: 1))
+        )
+        #expect(
+            logs.entries.contains {
+                $0.metadata["bff.why"]?.description.contains("Content-Encoding: gzip") == true && $0.level == .error
+            })
+        await network.shutdown()
+        await server.stop()
     }
 
     @Test func `what is not genuine, not for us or not valid now is refused`() throws {
@@ -156,7 +279,7 @@ struct IdentityProvider {
             (symmetric + "." + IdentityProvider.base64URL(mac), .wrongSignature),
             ("\(parts[0]).\(parts[1])x.\(parts[2])", .wrongSignature), ("\(parts[0]).\(parts[1])", .malformed),
             ("\(genuine).x", .malformed), ("\(parts[0]).\(parts[1]).\(parts[2])=", .malformed), ("", .malformed),
-            ("..", .malformed), (String(repeating: "a", count: 8193), .malformed),
+            ("..", .malformed), (String(repeating: "a", count: 16 << 10 + 1), .malformed),
             (try provider.token(Self.good, header: #"{"alg":"PS256","kid":"rs"}"#), .wrongSignature),
             (try provider.token(Self.good, alg: "PS256", kid: "rs"), .wrongSignature),
             (try provider.token(Self.good, alg: "ES256", kid: "rs"), .wrongSignature),
@@ -164,7 +287,8 @@ struct IdentityProvider {
             (try provider.token(Self.good, kid: "nobody"), .unknownKey),
             (try provider.token(Self.good, kid: "enc"), .unknownKey),
             (try provider.token(Self.good, kid: nil), .unknownKey),
-            (try provider.token(Self.good, header: #"{"alg":"RS256"}"#), .malformed),
+            (try provider.token(Self.good, header: #"{"alg":"RS256"}"#), .ambiguousKey),
+            (try provider.token(Self.good, header: #"{"alg":"RS256","kid":7}"#), .malformed),
             (try provider.token(Self.good, header: #"{"alg":"RS256","kid":"rs","crit":["exp"]}"#), .malformed),
             (try provider.token(Self.good.replacing("id.example", with: "id.example/")), .wrongIssuer),
             (try provider.token(Self.good.replacing(#""bff""#, with: #""bff2""#)), .wrongAudience),

@@ -6,6 +6,8 @@ package import Relay
 package protocol Authenticator: Sendable {
     /// Headers of its own that a browser must be allowed to send across origins.
     var headers: [HTTPField.Name] { get }
+    /// What a 401 tells the caller to use.
+    var schemes: [AuthenticationScheme] { get }
     /// Whether the credential is in the request by its sender's will. A cookie at a forward-auth proxy is not: every
     /// page can make a browser send it.
     func provesSender(_ caller: Caller) -> Bool
@@ -55,6 +57,8 @@ package struct AnyOf: Authenticator {
 
     package var headers: [HTTPField.Name] { authenticators.flatMap(\.headers) }
 
+    package var schemes: [AuthenticationScheme] { authenticators.flatMap(\.schemes) }
+
     package func isAddressed(by caller: Caller) -> Bool {
         authenticators.contains { $0.isAddressed(by: caller) }
     }
@@ -93,6 +97,7 @@ package struct AnyOf: Authenticator {
 package struct DevAuthenticator: Authenticator {
     private static let header = HTTPField.Name("X-Dev-Subject")
     package let headers = [header].compactMap(\.self)
+    package let schemes = [AuthenticationScheme.development]
 
     package init() {}
 

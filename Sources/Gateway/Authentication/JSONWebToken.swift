@@ -15,15 +15,17 @@ struct JSONWebToken {
 
     /// Why a token was refused; for the log.
     enum Flaw: String, Error {
-        case malformed, wrongSignature, unknownKey, wrongIssuer, wrongAudience, expired, notYetValid, noSubject
+        case malformed, wrongSignature, unknownKey, ambiguousKey, wrongIssuer, wrongAudience, expired, notYetValid,
+            noSubject
     }
 
-    /// The longest token that is looked at, in bytes.
-    static let maximumLength = 8192
+    /// The longest token that is looked at, in bytes: no head may be longer, and a longer one is 431.
+    static let maximumLength = 16 << 10
 
     private struct Header: Decodable {
         let alg: String
-        let kid: String
+        /// A hint (RFC 7515 section 4.1.4), which providers with one key leave out.
+        let kid: String?
         /// Extensions that must be understood; none is.
         let crit: [String]?
     }
@@ -60,6 +62,7 @@ struct JSONWebToken {
             algorithm: header.alg)
         {
         case .unknownKey: throw .unknownKey
+        case .ambiguous: throw .ambiguousKey
         case .bad: throw .wrongSignature
         case .good: break
         }

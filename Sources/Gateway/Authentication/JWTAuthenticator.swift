@@ -13,6 +13,7 @@ package final class JWTAuthenticator: Authenticator {
     private let now: @Sendable () -> Date
     private let logger: Logger
     package let headers: [HTTPField.Name] = []
+    package let schemes = [AuthenticationScheme.bearer]
 
     /// How long keys that were fetched are as good as new.
     package static let remoteKeysLife = Duration.seconds(600)
@@ -74,7 +75,7 @@ package final class JWTAuthenticator: Authenticator {
         guard let token = caller.bearer else { throw .unauthenticated }
         do throws(JSONWebToken.Flaw) {
             return try judge(token)
-        } catch .unknownKey {
+        } catch .unknownKey, .ambiguousKey {
             // The provider may have rolled its keys.
             guard await known.refresh() else { throw .identityUnavailable(retryAfter: 1) }
         } catch {

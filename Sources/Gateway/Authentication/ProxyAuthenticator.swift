@@ -6,6 +6,7 @@ package struct ProxyAuthenticator: Authenticator {
     private let header: HTTPField.Name
     private let proxies: TrustedProxies
     package let headers: [HTTPField.Name] = []
+    package let schemes = [AuthenticationScheme.forwardAuth]
 
     /// - Parameter proxies: Set by hand: whoever is in it can be anybody.
     package init(header: HTTPField.Name, proxies: TrustedProxies) {

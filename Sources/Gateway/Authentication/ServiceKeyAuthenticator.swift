@@ -8,6 +8,7 @@ package final class ServiceKeyAuthenticator: Authenticator {
     private static let subjectHeader = HTTPField.Name("Connect-Subject")
     private let keys: Mutex<ServiceKeys>
     package let headers: [HTTPField.Name] = []
+    package let schemes = [AuthenticationScheme.bearer]
 
     package init(_ keys: ServiceKeys) {
         self.keys = Mutex(keys)

@@ -20,9 +20,12 @@ package struct VerificationKeys: Sendable {
         case p256(P256.Signing.PublicKey)
         case ed25519(Curve25519.Signing.PublicKey)
     }
-    private let keys: [String: (algorithm: Algorithm, key: Key)]
+    /// In the order of the set.
+    ///
+    /// Those that share an id are kept, since they make a token without an id ambiguous.
+    private let keys: [(id: String?, algorithm: Algorithm, key: Key)]
 
-    /// Keys that could not be used: of another kind, too short, without an id, or with one that occurs twice.
+    /// Keys that could not be used: of another kind, too short, or with an id that occurs twice.
     package let skipped: Int
 
     /// Reads a JWK set, one key at a time: an unfamiliar key must not take the familiar ones with it.
@@ -32,29 +35,40 @@ package struct VerificationKeys: Sendable {
     package init(jwks: [UInt8]) throws(Unusable) {
         struct Set: Decodable { let keys: [Lenient] }
         guard let set = try? JSONDecoder().decode(Set.self, from: Data(jwks)) else { throw Unusable() }
-        var keys: [String: (algorithm: Algorithm, key: Key)] = [:]
-        var twice: Swift.Set<String> = []
-        for case .some(let jwk) in set.keys.prefix(100).map(\.key) {
-            guard let id = jwk.kid, let key = jwk.key else { continue }
-            if keys.updateValue(key, forKey: id) != nil { twice.insert(id) }
+        let keys = set.keys.prefix(100).compactMap(\.key).compactMap { jwk in
+            jwk.key.map { (id: jwk.kid, algorithm: $0.algorithm, key: $0.key) }
         }
-        for id in twice { keys[id] = nil }
         self.keys = keys
-        skipped = set.keys.count - keys.count
+        // Ids are compared as bytes: two spellings of one text are two ids.
+        let counts = Dictionary(grouping: keys.compactMap(\.id).map { Array($0.utf8) }, by: \.self).mapValues(\.count)
+        let usable = keys.count { key in key.id.map { counts[Array($0.utf8)] == 1 } ?? true }
+        isEmpty = usable == 0
+        skipped = set.keys.count - usable
     }
 
     /// The document is no JWK set.
     package struct Unusable: Error {}
 
-    package var isEmpty: Bool { keys.isEmpty }
+    /// Whether no key can be used.
+    package let isEmpty: Bool
 
-    enum Verdict { case good, bad, unknownKey }
+    enum Verdict { case good, bad, unknownKey, ambiguous }
 
     /// Checks a signature under the key of that id.
     ///
-    /// The algorithm is the key's; the token's own word must agree.
-    func verify(_ signature: Data, of message: Data, keyID: String, algorithm: String) -> Verdict {
-        guard let (own, key) = keys[keyID] else { return .unknownKey }
+    /// The algorithm is the key's; the token's own word must agree. Where the token, or the set, has no ids, the key is
+    /// the only one of that algorithm, and of several none is tried. Such a key may have been rolled, which no id tells:
+    /// when it does not fit, the key is unknown.
+    func verify(_ signature: Data, of message: Data, keyID: String?, algorithm: String) -> Verdict {
+        let named = keyID.map { id in keys.filter { $0.id.map { $0.utf8.elementsEqual(id.utf8) } ?? false } } ?? []
+        let candidates: [(id: String?, algorithm: Algorithm, key: Key)]
+        if named.isEmpty {
+            candidates = keys.filter { (keyID == nil || $0.id == nil) && $0.algorithm.rawValue == algorithm }
+        } else {
+            candidates = named
+        }
+        guard let (_, own, key) = candidates.first else { return .unknownKey }
+        guard candidates.count == 1 else { return .ambiguous }
         guard own.rawValue == algorithm else { return .bad }
         let isGood =
             switch key {
@@ -68,7 +82,7 @@ package struct VerificationKeys: Sendable {
                 } ?? false
             case .ed25519(let key): key.isValidSignature(signature, for: message)
             }
-        return isGood ? .good : .bad
+        return isGood ? .good : named.isEmpty ? .unknownKey : .bad
     }
 
     /// A JWK, or something that is none.
