@@ -20,7 +20,7 @@ import Testing
             let location = try #require(
                 try await serve.get("/v1/locations", as: "alice").json["data"]?.items.first?["id"]?.text)
             for path in [
-                "locations/\(location)/status", "locations/\(location)/prices",
+                "locations/\(location)/status", "locations/\(location)/prices?end_time=\(Date().ISO8601Format())",
                 "tariffs/elements?location_id=\(location)",
             ] {
                 #expect(try await serve.get("/v1/\(path)", as: "alice").status == 200, "\(path)")
