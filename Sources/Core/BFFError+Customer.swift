@@ -40,7 +40,7 @@ extension BFFError {
             ("There are no prices yet", "Try again later.")
         case .malformedJSON, .unsupportedContentType, .unknownField, .invalidField, .unauthenticated, .signatureInvalid,
             .originNotAllowed, .notFound, .methodNotAllowed, .methodUnknown, .idempotencyKeyReused, .malformedHeader,
-            .headersTooLarge:
+            .headersTooLarge, .targetTooLong:
             ("This page cannot be used like this", "Start again from the app. \(Self.support)")
         case .upstreamRefusedCredentials, .upstreamBlocked, .upstreamModeDiffers, .upstreamVersionNotSupported,
             .loopDetected, .clientClosed, .internalFailure:

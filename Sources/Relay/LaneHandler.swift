@@ -170,7 +170,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             case .end:
                 reader = RequestReader()
                 requestEnded(context)
-            case .refused(.tooLarge) where turns.turn == .idle && !begun.isWhole(unread.readableBytesUInt8Span):
+            case .refused(.tooLarge) where turns.turn == .idle && !isHeadWhole():
                 // A page reads the refusal only if its origin is known, which may stand behind what is too large.
                 isOverflown = true
                 if headBegan == nil { headBegan = loop.now }
@@ -180,6 +180,11 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             checkFraming()
         }
         if turns.turn == .closing || isBroken { unread = ByteBuffer() }
+    }
+
+    private func isHeadWhole() -> Bool {
+        let bytes = unread
+        return begun.isWhole(bytes.readableBytesUInt8Span)
     }
 
     /// Refuses more framing than anybody needs: chunks of a byte.
