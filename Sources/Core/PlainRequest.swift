@@ -28,6 +28,8 @@ private struct PlainReader {
     private var length: Int?
 
     private static let mostFields = 64
+    /// Far below what the complete reader takes.
+    private static let longestHead = 8 << 10
 
     mutating func read(
         _ bytes: Span<UInt8>, _ field: (_ name: Range<Int>, _ value: Range<Int>, Span<UInt8>) -> Void
@@ -43,7 +45,7 @@ private struct PlainReader {
             guard fields <= Self.mostFields, self.field(bytes, field) else { return nil }
         }
         let body = index..<index + (length ?? 0)
-        guard hosts == 1, body.upperBound == bytes.count else { return nil }
+        guard hosts == 1, index <= Self.longestHead, body.upperBound == bytes.count else { return nil }
         return PlainRequest(method: method, target: target, body: body)
     }
 

@@ -54,6 +54,7 @@ import Testing
             head + "X-A: a\tb\r\n\r\n", head + "X-A: a\0b\r\n\r\n", head + "X-A: a\rb\r\n\r\n",
             head + "X-A: a\nX-B: b\r\n\r\n", head + "X-A: é\r\n\r\n", head + "X-A:\r\n\r\n", head + "\n",
             head + String(repeating: "X-A: a\r\n", count: 63) + "\r\n",
+            head + "X-A: \(String(repeating: "a", count: 9000))\r\n\r\n",
         ])
     func odd(text: String) {
         #expect(!isPlain(text))

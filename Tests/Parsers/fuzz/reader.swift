@@ -57,12 +57,15 @@ func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     guard let first = input.first else { return 0 }
     let whole = read(input.dropFirst(), inPiecesOf: max(1, size))
     let cut = read(input.dropFirst(), inPiecesOf: Int(first % 64) + 1)
-    precondition(whole.requests == cut.requests && whole.isRefused == cut.isRefused, "\(whole) \(cut)")
-    if !whole.isRefused { precondition(whole.surplus == cut.surplus, "\(whole) \(cut)") }
+    // A head that is not complete may be refused later, but nothing of it may be believed.
+    precondition(whole.requests == cut.requests, "\(whole) \(cut)")
+    if !whole.isRefused { precondition(whole == cut, "\(whole) \(cut)") }
 
     let plain = Array(input.dropFirst())
     var fields: [[UInt8]] = []
-    if let request = PlainRequest.read(plain.span, field: { fields.append(plain[$0] + [0x3A] + plain[$1]) }) {
+    if let request = PlainRequest.read(
+        plain.span, field: { name, value, _ in fields.append(plain[name] + [0x3A] + plain[value]) })
+    {
         var expected = plain[request.method] + [0x20] + plain[request.target]
         for field in fields { expected += [0x0A] + field }
         expected += [0, 1] + plain[request.body]
