@@ -47,14 +47,14 @@ import Testing
         let start = ContinuousClock.now, mallory = CallerKey("mallory"), alice = CallerKey("alice")
         for second in 0..<100 {
             let now = start + .seconds(second)
-            #expect(state.refused(at: now, by: mallory) == false)
-            #expect(state.admit(at: now, by: alice))
+            let isAlarm = state.refused(at: now, by: mallory), isAdmitted = state.admit(at: now, by: alice)
+            #expect(!isAlarm && isAdmitted)
             if second.isMultiple(of: 10) { _ = state.accepted() }
         }
         // Two in a row are believed, and the service's own calls find out when it is over.
-        #expect(state.refused(at: start, by: alice))
-        let later = start + .seconds(1)
-        #expect(!state.admit(at: later, by: alice) && state.admit(at: later, by: nil))
+        let isBelieved = state.refused(at: start, by: alice)
+        let others = state.admit(at: start + .seconds(1), by: alice), own = state.admit(at: start + .seconds(1), by: nil)
+        #expect(isBelieved && !others && own)
     }
 
     @Test func `a refused version is one state for all calls: nothing is sent but one call a minute, and it ends`()

@@ -46,17 +46,17 @@ import Webhooks
     private func table(_ authenticator: any Authenticator) -> RouteTable {
         let flatpeak = FlatpeakClient.scripted(ScriptedUpstream())
         let store = InMemoryStore()
-        let ledger = SessionLedger(store: store, patience: .seconds(60), logger: .silent)
-        let reads = LocationReads(flatpeak: flatpeak, ledger: ledger, now: { Date() })
+        let cache = SessionCache(store: store, timeout: .seconds(60), logger: .silent)
+        let reads = LocationReads(flatpeak: flatpeak, cache: cache, now: { Date() })
         let sessions = Sessions(
-            flatpeak: flatpeak, ledger: ledger, reads: reads,
+            flatpeak: flatpeak, cache: cache, reads: reads,
             settings: .init(
                 callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: "http://web.test")],
                 returnURLs: []),
             now: { Date() }, randomBytes: countingBytes(), logger: .silent)
         return RouteTable(
             Route.contract(
-                sessions: sessions, ledger: ledger, reads: reads, flatpeak: flatpeak,
+                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak,
                 webhooks: Webhooks(
                     sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
                     now: { Date() }, logger: .silent), now: { Date() }),

@@ -112,7 +112,7 @@ struct Bench {
         }
         let (adminPorts, adminPort) = AsyncStream<Int>.makeStream()
         let admin = try AdminServer(
-            Route.probes(flatpeak: flatpeak, ledger: ledger, isReady: { true }), at: .tcp(host: "127.0.0.1", port: 0),
+            Route.probes(flatpeak: flatpeak, cache: cache, isReady: { true }), at: .tcp(host: "127.0.0.1", port: 0),
             randomBytes: countingBytes(), logger: .silent,
             lane: {
                 try Lane(
