@@ -53,7 +53,8 @@ import Testing
         }
         // Two in a row are believed, and the service's own calls find out when it is over.
         let isBelieved = state.refused(at: start, by: alice)
-        let others = state.admit(at: start + .seconds(1), by: alice), own = state.admit(at: start + .seconds(1), by: nil)
+        let others = state.admit(at: start + .seconds(1), by: alice),
+            own = state.admit(at: start + .seconds(1), by: nil)
         #expect(isBelieved && !others && own)
     }
 
