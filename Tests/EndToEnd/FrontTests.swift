@@ -105,7 +105,7 @@ import Testing
         arguments: Front.Kind.allCases, Front.Layout.allCases)
     func ownErrors(kind: Front.Kind, layout: Front.Layout) async throws {
         let changes = [
-            "retries 5": "retries 1", "lb_try_duration 10s": "lb_try_duration 1s",
+            "retries 5": "retries 0", "lb_try_duration 10s": "lb_try_duration 200ms", "gt 300 }": "gt 80 }",
             "timeout server 35s": "timeout server 1s",
             "proxy_read_timeout 30s": "proxy_read_timeout 1s",
             "response_header_timeout 30s": "response_header_timeout 1s",
@@ -134,7 +134,8 @@ import Testing
                 await serve.stop()
                 for path in ["/", "/v1/connect"] {
                     answer = try await call(path, origin, "{}")
-                    try await Self.expectErrorObject(answer, [502, 503], "service_unavailable", for: origin, front, serve)
+                    try await Self.expectErrorObject(
+                        answer, [502, 503], "service_unavailable", for: origin, front, serve)
                     // Without a yes to its preflight the page would not read it.
                     let preflight = try await front.send(
                         "OPTIONS", base + path,
