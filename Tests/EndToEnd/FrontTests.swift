@@ -105,7 +105,7 @@ import Testing
         arguments: Front.Kind.allCases, Front.Layout.allCases)
     func ownErrors(kind: Front.Kind, layout: Front.Layout) async throws {
         let changes = [
-            "retries 5": "retries 1", "lb_try_duration 10s": "lb_try_duration 1s",
+            "retries 5": "retries 0", "lb_try_duration 10s": "lb_try_duration 200ms", "gt 300 }": "gt 80 }",
             "timeout server 35s": "timeout server 1s",
             "proxy_read_timeout 30s": "proxy_read_timeout 1s",
             "response_header_timeout 30s": "response_header_timeout 1s",
@@ -120,7 +120,7 @@ import Testing
                 let big = "{\"x\":\"" + String(repeating: "x", count: 70_000) + "\"}"
                 for path in ["/", "/v1/connect"] {
                     let answer = try await call(path, origin, big)
-                    try Self.expectErrorObject(answer, [413], "body_too_large", for: origin, front, serve)
+                    try await Self.expectErrorObject(answer, [413], "body_too_large", for: origin, front, serve)
                 }
                 // The service's own word passes as it is.
                 var answer = try await call("/", origin, "{}")
@@ -134,7 +134,8 @@ import Testing
                 await serve.stop()
                 for path in ["/", "/v1/connect"] {
                     answer = try await call(path, origin, "{}")
-                    try Self.expectErrorObject(answer, [502, 503], "service_unavailable", for: origin, front, serve)
+                    try await Self.expectErrorObject(
+                        answer, [502, 503], "service_unavailable", for: origin, front, serve)
                     // Without a yes to its preflight the page would not read it.
                     let preflight = try await front.send(
                         "OPTIONS", base + path,
@@ -173,7 +174,7 @@ import Testing
                     answer = try await call("/v1/connect", origin, "{}")
                     // HAProxy has found the server down by its checks.
                     let statuses: Set<Int> = kind == .haproxy ? [503, 504] : [504]
-                    try Self.expectErrorObject(answer, statuses, "service_unavailable", for: origin, front, serve)
+                    try await Self.expectErrorObject(answer, statuses, "service_unavailable", for: origin, front, serve)
                 } finally: {
                     await program.stop()
                 }
@@ -194,14 +195,14 @@ import Testing
         }
         let answer = try await front.send(
             "POST", "\(base)/v1/connect", headers: json + [("origin", origin)], body: "{}")
-        try expectErrorObject(answer, [429], "rate_limited", for: origin, front, serve)
+        try await expectErrorObject(answer, [429], "rate_limited", for: origin, front, serve)
     }
 
     /// Checks that a Connect web app on `origin` can read and show `answer`, and that a log names it.
     private static func expectErrorObject(
         _ answer: HTTP.Answer, _ statuses: Set<Int>, _ code: String, for origin: String, _ front: Front,
         _ serve: ServeProcess
-    ) throws {
+    ) async throws {
         #expect(statuses.contains(answer.status), "\(answer.status) \(answer.text)")
         #expect(answer.headers["content-type"]?.hasPrefix("application/json") == true)
         #expect(answer.headers["access-control-allow-origin"] == origin)
@@ -212,7 +213,10 @@ import Testing
         #expect(object["type"]?.text != nil && object["message"]?.text?.hasSuffix(".") == true)
         let id = try #require(object["request_id"]?.text)
         #expect(answer.headers["x-request-id"] == id)
-        #expect(front.logs.contains(id) || serve.log.contains(id), "no log names \(id)")
+        // Proxies write the line after the answer.
+        try await eventually(within: .seconds(5), "no log names \(id)") {
+            front.logs.contains(id) || serve.log.contains(id)
+        }
     }
 
     /// What the proxy lets through, and what not.
