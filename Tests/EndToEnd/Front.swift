@@ -144,8 +144,14 @@ final class Front: Sendable {
                 until: "polling mechanism")
         }
         self.files = files
-        try await eventually(within: .seconds(10), "\(kind) does not serve: \(program.output.text)") {
-            (try? await get("/openapi.yaml"))?.status == 200
+        do {
+            try await eventually(within: .seconds(10), "\(kind) does not serve: \(program.output.text)") {
+                (try? await get("/openapi.yaml"))?.status == 200
+            }
+        } catch {
+            // A client that nobody ends would end the tests.
+            await stop()
+            throw error
         }
     }
 

@@ -14,7 +14,11 @@ import Testing
         case .haproxy, .caddy:
             // And without probes: they ask the service to end their connections, and it does.
             (
-                "9s", ["check inter 2s fall 5 rise 1 pool-purge-delay 5s": "pool-purge-delay 500ms"],
+                "9s",
+                [
+                    "check inter 2s fall 5 rise 1 pool-purge-delay 5s": "pool-purge-delay 500ms",
+                    "track connect_bff/one pool-purge-delay 5s": "pool-purge-delay 500ms",
+                ],
                 [400, 450, 500, 550, 950, 1000, 1050, 1450, 1500, 1550, 2000, 2500, 9000]
             )
         }
