@@ -113,7 +113,9 @@ struct Edge: RouterMiddleware {
         .contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'",
         .referrerPolicy: "no-referrer",
         .crossOriginResourcePolicy: "same-origin",
-        .cacheControl: "no-store",
+        // Proxies that compress wait for more of an event stream than its next event; this forbids it (RFC 9111 section
+        // 5.2.2.6).
+        .cacheControl: "no-store, no-transform",
     ]
 }
 

@@ -16,6 +16,28 @@ import Testing
     }
 
     @Test(
+        "events arrive at once through a proxy that compresses", .timeLimit(.minutes(1)),
+        arguments: [
+            (Front.Kind.caddy, ["\timport logged\n": "\timport logged\n\tencode gzip\n"]),
+            (
+                .haproxy,
+                ["\ndefaults\n": "\ndefaults\n    compression algo gzip\n    compression type text/event-stream\n"]
+            ),
+        ])
+    func compression(kind: Front.Kind, changes: [String: String]) async throws {
+        try await ServeProcess.run(Self.settings(.sameOrigin)) { serve in
+            try await Front.run(kind, .sameOrigin, before: serve.port, changes: changes) { front in
+                let id = try #require(try await serve.mint(as: "alice").json["id"]?.text)
+                let events = try await front.events(
+                    "\(front.service(.sameOrigin))/v1/connect/sessions/\(id)/events",
+                    headers: serve.user("alice") + [("accept-encoding", "gzip")])
+                #expect(try await events.next()?.state == "created")
+                await events.stop()
+            }
+        }
+    }
+
+    @Test(
         "a journey through the proxy, with events; its logs hold no connect token", arguments: Front.Kind.allCases,
         Front.Layout.allCases)
     func journey(kind: Front.Kind, layout: Front.Layout) async throws {

@@ -228,7 +228,7 @@ import Testing
             #expect(redirect.field("content-type") == "text/html; charset=utf-8")
             #expect(redirect.field("content-language") == "de")
             #expect(redirect.field("content-security-policy") == "default-src 'none'; frame-ancestors 'none'")
-            #expect(redirect.field("cache-control") == "no-store")
+            #expect(redirect.field("cache-control") == "no-store, no-transform")
             let link =
                 "<a href=\"myapp://done?a=&#39;b&#39;&amp;c=d&amp;session=\(id)&amp;status=abandoned\">Zurück zur App"
             #expect(redirect.body.contains(link))

@@ -94,7 +94,7 @@ import Webhooks
         #expect(response.headers[.contentSecurityPolicy] == "default-src 'none'; frame-ancestors 'none'")
         #expect(response.headers[.referrerPolicy] == "no-referrer")
         #expect(response.headers[.crossOriginResourcePolicy] == "same-origin")
-        #expect(response.headers[.cacheControl] == "no-store")
+        #expect(response.headers[.cacheControl] == "no-store, no-transform")
         #expect(response.headers[.contentType]?.contains("charset=utf-8") == true)
     }
 
