@@ -32,6 +32,8 @@ extension ByteBuffer {
             writeDecimal(retryAfter)
             writeStaticString("\r\n")
         }
+        // Each 401 has a challenge (RFC 9110 section 15.5.2); the only credential of the relay is the connect token.
+        if status == 401 { writeStaticString("WWW-Authenticate: Connect-Token realm=\"connect-bff\"\r\n") }
         if !keepsAlive { writeStaticString("Connection: close\r\n") }
         if status == 204 {
             // It has no body, and no length of one (RFC 9110 section 8.6).

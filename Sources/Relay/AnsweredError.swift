@@ -10,6 +10,9 @@ import Sessions
 /// - Anything else (a bare `{message}`, the page of a proxy, nothing at all) is wrapped. Flatpeak's `message` and `code`
 ///   are kept where it gave any.
 struct AnsweredError {
+    /// Flatpeak's, but for 407: a browser takes that of its own proxy alone, and hides any other (RFC 9110 section
+    /// 15.5.8).
+    let status: Int
     let body: [UInt8]
     /// The code of ours for an answer that was wrapped; nil for an error object of Flatpeak's.
     let code: String?
@@ -22,6 +25,7 @@ struct AnsweredError {
 
     /// - Parameter json: The whole body; nil when it is no JSON, is too long, or did not arrive whole.
     init(_ json: [UInt8]?, status: Int, retryAfter: Int?, connectToken: ConnectToken?, requestID: RequestID) {
+        self.status = status == 407 ? 502 : status
         let members = json.flatMap { Members($0.span) }
         if let json, let members, members.isErrorObject {
             if let id = members.requestID.text(in: json), Self.isRequestID(id) {
@@ -44,7 +48,7 @@ struct AnsweredError {
         let message = said.flatMap { $0.utf8.count <= Self.longestMessage && $0.utf8.contains { $0 > 0x20 } ? $0 : nil }
         let given = json.flatMap { json in members?.code.text(in: json) }.flatMap { BFFError.UpstreamCode($0) }
         let object = ConnectError(
-            status: status, code: given?.text ?? error.code, message: message ?? ConnectError.message(error),
+            status: self.status, code: given?.text ?? error.code, message: message ?? ConnectError.message(error),
             connectToken: connectToken, requestID: requestID)
         (body, code, upstreamRequest) = ((try? wireJSON(object)) ?? [], error.code, nil)
     }

@@ -513,10 +513,10 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         upstreamRequest = error.upstreamRequest
         var answer = loop.buffers.take(1024 + error.body.count)
         writeHead(
-            into: &answer, status, contentType: "application/json; charset=utf-8", retryAfter: retryAfter,
+            into: &answer, error.status, contentType: "application/json; charset=utf-8", retryAfter: retryAfter,
             length: error.body.count)
         answer.writeBytes(error.body)
-        finish(answer, status, error.code, at: lane.calls.now())
+        finish(answer, error.status, error.code, at: lane.calls.now())
     }
 
     func callFailed(_ error: BFFError, hasBegun: Bool) {

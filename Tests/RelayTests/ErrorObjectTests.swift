@@ -89,6 +89,7 @@ import Testing
                 "Internal Server Error"
             ),
             ("403 Forbidden", #"{"message":"Bad \"credentials\""}"#, "upstream_refused", #"Bad "credentials""#),
+            ("401 Unauthorized", #"{"message":"No"}"#, "upstream_refused", "No"),
             ("409 Conflict", #"{"message":"","code":"odd_state"}"#, "odd_state", nil),
             (
                 "429 Too Many Requests", #"{"object":"error","message":"Slow down","code":7}"#, "upstream_limited",
@@ -108,6 +109,7 @@ import Testing
                 bench, session, "\(status)\r\nContent-Type: application/json", body)
             let number = Int(status.prefix(3)) ?? 0
             #expect(answer.status == number)
+            #expect((answer.field("www-authenticate") != nil) == (number == 401))
             let object = try Self.object(answer)
             #expect(object.object == "error" && object.code == code)
             #expect(object.type == (number == 429 ? "rate_limit" : number < 500 ? "invalid_request" : "api_error"))
@@ -131,7 +133,7 @@ import Testing
             let session = try await bench.mint()
             let answer = try await Self.relayed(
                 bench, session, "\(status)\r\nContent-Type: \(type)\r\nRetry-After: 1", "<html>proxy.internal</html>")
-            #expect(answer.status == Int(status.prefix(3)))
+            #expect(answer.status == (status.hasPrefix("407") ? 502 : Int(status.prefix(3))))
             let object = try Self.object(answer)
             #expect(object.code == code && object.request_id == answer.field("x-request-id"))
             #expect(!answer.body.contains("proxy.internal"))
