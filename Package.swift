@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The settings of every target. What each one buys is told in docs/decisions/compiler-settings.md.
+// The settings of every target. What each one buys is told in docs/decisions/0001-compiler-settings.md.
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),

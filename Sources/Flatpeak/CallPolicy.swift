@@ -5,7 +5,7 @@ import Resilience
 /// without a socket or a clock.
 ///
 /// A caller is whoever a call is made for. Breakers, slots, pauses and retries are shared by all, and each names what
-/// one caller can cost the others (docs/decisions/shared-protection.md).
+/// one caller can cost the others (docs/decisions/0012-shared-protection.md).
 struct CallPolicy: Sendable {
     /// Each at the index of its kind: a dictionary's elements are changed by way of the heap.
     private var breakers: [CircuitBreaker]

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Holds docs/decisions/shared-protection.md against the code: what is shared by all has a key and a bound in writing.
+/// Holds docs/decisions/0012-shared-protection.md against the code: what is shared by all has a key and a bound in writing.
 @Suite struct SharedProtectionTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test func `every shared mechanism has its key and its bound in the table, and none that is not there`() throws {
-        let document = try Self.text("docs/decisions/shared-protection.md")
+        let document = try Self.text("docs/decisions/0012-shared-protection.md")
         let rows = document.split(separator: "\n").filter { $0.hasPrefix("| `") }
         let listed = Set(
             rows.map { row in row.split(separator: "|").prefix(2).map { $0.trimmingCharacters(in: .whitespaces) } }

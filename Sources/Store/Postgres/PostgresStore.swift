@@ -9,7 +9,7 @@ import Synchronization
 /// Sessions in PostgreSQL, 12 or later, for several nodes.
 ///
 /// It connects when it is first asked something, and whenever a connection was lost: a server that is away is found
-/// again without a restart. docs/decisions/postgres.md tells why it is as it is.
+/// again without a restart. docs/decisions/0007-postgres.md tells why it is as it is.
 package final class PostgresStore: SessionStore {
     let keys: SealingKeys
     let quarantine: Quarantine
