@@ -172,8 +172,8 @@ extension BFFError {
         case .upstreamInvalidAnswer: "Try again in a moment; if it stays, tell the operator the request id."
         case .upstreamModeDiffers: "The operator has to make FLATPEAK_MODE and the API key agree."
         case .upstreamVersionNotSupported:
-            "The account was moved to a newer API version at Flatpeak. The operator has to set FLATPEAK_VERSION to it; "
-                + "connect-bff doctor names it."
+            "The account was moved to a newer API version at Flatpeak. connect-bff doctor names it. The operator has to set "
+                + "FLATPEAK_VERSION to it, with a release of connect-bff that has it."
         case .loopDetected: "The operator has to point FLATPEAK_CONNECT_URL at Flatpeak, not at this server."
         case .notReady:
             "It has not tried to log in yet, it is about to stop, or Flatpeak's mode is not the one it is set up for."

@@ -56,7 +56,7 @@ package enum BFFError: Error, Hashable, Sendable {
         case missing = "is required"
         case wrongType = "has the wrong type"
         case tooLong = "is too long"
-        case notListed = "is not one of the values this server is set up with"
+        case notListed = "is not one of the values that are allowed here"
         case malformed = "is malformed"
         case excluded = "cannot be combined with the other fields given"
         case notTimestamp = "must be a date and time as in RFC 3339, such as 2026-01-31T00:00:00Z"

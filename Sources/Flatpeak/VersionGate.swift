@@ -83,7 +83,7 @@ final class VersionGate: Sendable {
             logger.error(
                 """
                 Flatpeak refuses this server's API version, since the account was moved to a newer one: calls are \
-                refused until FLATPEAK_VERSION is set to it; connect-bff doctor names it
+                refused until FLATPEAK_VERSION is set to it, with a release that has it; connect-bff doctor names it
                 """, metadata: metadata)
         } else if answer.takesVersion, state.withLock({ $0.accepted() }) {
             logger.notice("Flatpeak takes this server's API version again", metadata: metadata)

@@ -85,6 +85,8 @@ struct Listener {
                         group.addTask { await connection.handle(value: client, logger: logger) }
                     }
                 }
+            } catch is CancellationError {
+                // The service stops, since another part of it could not start.
             } catch {
                 logger.error("no connection is taken any more", metadata: ["bff.error_type": "\(type(of: error))"])
             }

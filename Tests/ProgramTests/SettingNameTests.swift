@@ -9,6 +9,16 @@ import Testing
         try await Settings.read(environment: SettingsTests.minimal.merging(more) { $1 }, file: nil).warnings
     }
 
+    @Test(
+        "hosts without that of BFF_PUBLIC_URL are warned about",
+        arguments: [("api.example.com", 1), ("bff.example", 0), ("api.example.com,bff.example.", 0), ("", 0)])
+    func hostOfPublicURL(hosts: String, count: Int) async throws {
+        let warnings = try await Self.warnings(
+            ["BFF_PUBLIC_URL": "https://bff.example", "BFF_ALLOWED_HOSTS": hosts])
+        #expect(warnings.count == count)
+        #expect(warnings.allSatisfy { $0.hasPrefix("BFF_ALLOWED_HOSTS") && $0.contains("bff.example") })
+    }
+
     @Test(arguments: [
         ("BFF_ALLOWED_HOST", "BFF_ALLOWED_HOSTS"), ("BFF_TRUST_PROXY", "BFF_TRUSTED_PROXIES"),
         ("BFF_LOGLEVEL", "BFF_LOG_LEVEL"), ("bff_listen", "BFF_LISTEN"), ("FLATPEAK_APIKEY", "FLATPEAK_API_KEY"),

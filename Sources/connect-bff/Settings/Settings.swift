@@ -140,6 +140,12 @@ struct Settings: Sendable {
         let state = await StateSettings.read(&reader)
         let events = await EventSettings.read(&reader)
         if let publicURL {
+            if let hosts, !hosts.isEmpty, !hosts.contains(publicURL.host) {
+                reader.warn(
+                    .allowedHosts,
+                    "does not have \(publicURL.host), the host of BFF_PUBLIC_URL: unless the proxy sends another Host, "
+                        + "every callback is refused")
+            }
             for (setting, upstream) in [(Setting.apiURL, apiURL), (.connectURL, connectURL)]
             where upstream?.origin == publicURL.origin {
                 reader.complain(
@@ -225,10 +231,10 @@ struct Settings: Sendable {
         }
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
             (0...65535).contains(port)
-        else { throw .init("must be host:port or unix:/path") }
+        else { throw .init("must be host:port, unix:/path or systemd") }
         var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        guard !host.isEmpty else { throw .init("must be host:port or unix:/path") }
+        guard !host.isEmpty else { throw .init("must be host:port, unix:/path or systemd") }
         return .tcp(host: host, port: port)
     }
 
