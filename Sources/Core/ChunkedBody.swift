@@ -40,8 +40,10 @@ struct ChunkedBody: Sendable {
     private var dropped = 0
     private var trailerFields = 0
 
+    /// Zeros before it included (RFC 9112 section 7.1).
+    private static let maximumSizeDigits = 16
     /// 256 MiB: far beyond any body that is read to its end.
-    private static let maximumSizeDigits = 7
+    private static let maximumSize = 1 << 28
     private static let maximumDropped = 16 << 10
     private static let maximumTrailerFields = 100
 
@@ -79,7 +81,9 @@ struct ChunkedBody: Sendable {
         case (.size(let size, let digits), UInt8(ascii: ";")): return digits > 0 ? drop(.extension(size)) : nil
         case (.size(let size, let digits), _):
             if byte.isBlank { return digits > 0 ? drop(.blank(size)) : nil }
-            guard let digit = byte.hexDigit, digits < Self.maximumSizeDigits else { return nil }
+            guard let digit = byte.hexDigit, digits < Self.maximumSizeDigits, size < Self.maximumSize >> 4 else {
+                return nil
+            }
             return .size(size << 4 | digit, digits: digits + 1)
         case (.blank(let size), UInt8(ascii: ";")): return drop(.extension(size))
         case (.blank(let size), _): return byte.isBlank ? drop(.blank(size)) : nil

@@ -61,7 +61,13 @@ package final class FlatpeakClient: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.bearers.run() }
             group.addTask { await self.probeOpenBreakers() }
+            group.addTask { await self.probeVersion() }
         }
+    }
+
+    /// Finds out by calls of our own whether Flatpeak refuses the API version, when a call was refused for it.
+    func probeVersion() async {
+        await gate.probe { [self] in _ = try? await call(.apiProbe, query: [("limit", "1")]) }
     }
 
     /// Finds out by calls of our own when what failed is back, until cancelled.

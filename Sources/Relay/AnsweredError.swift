@@ -10,8 +10,7 @@ import Sessions
 /// - Anything else (a bare `{message}`, the page of a proxy, nothing at all) is wrapped. Flatpeak's `message` and `code`
 ///   are kept where it gave any.
 struct AnsweredError {
-    /// Flatpeak's, but for 407: a browser takes that of its own proxy alone, and hides any other (RFC 9110 section
-    /// 15.5.8).
+    /// Flatpeak's, or 502 in place of one that is about a connection.
     let status: Int
     let body: [UInt8]
     /// The code of ours for an answer that was wrapped; nil for an error object of Flatpeak's.
@@ -22,10 +21,13 @@ struct AnsweredError {
     /// A longer body is not read; the longest error object of Flatpeak's has well under 1 KiB.
     static let longestBody = 64 << 10
     private static let longestMessage = 1000
+    /// A browser takes 407 of its own proxy alone, and hides any other; it repeats a call by itself that was answered with
+    /// 408, 421 or 425 (RFC 9110 sections 15.5.8, 15.5.9 and 15.5.20, RFC 8470 section 5.2), and no step may run twice.
+    private static let ofConnections: Set<Int> = [407, 408, 421, 425]
 
     /// - Parameter json: The whole body; nil when it is no JSON, is too long, or did not arrive whole.
     init(_ json: [UInt8]?, status: Int, retryAfter: Int?, connectToken: ConnectToken?, requestID: RequestID) {
-        self.status = status == 407 ? 502 : status
+        self.status = Self.ofConnections.contains(status) ? 502 : status
         let members = json.flatMap { Members($0.span) }
         if let json, let members, members.isErrorObject {
             if let id = members.requestID.text(in: json), Self.isRequestID(id) {

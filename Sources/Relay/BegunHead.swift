@@ -5,8 +5,9 @@ import Core
 /// Which origin a page has, and which path it called, decide whether its script can read the refusal at all (CORS), and
 /// in which form. Nothing else of such a head is believed.
 struct BegunHead {
-    /// Where the next line begins, as far as ``isWhole(_:)`` has looked.
+    /// Where the next line begins, and how far ``isWhole(_:)`` has looked for its end.
     private var line = 0
+    private var searched = 0
 
     /// The longest head that is waited for, in bytes: one of more than 16 KiB is refused, and a browser may write `Origin`
     /// behind the field that is too long.
@@ -15,11 +16,12 @@ struct BegunHead {
     /// Whether `bytes`, which grow from call to call, have all of the head, or as much of it as is waited for.
     mutating func isWhole(_ bytes: Span<UInt8>) -> Bool {
         var hasEnded = bytes.count >= Self.longest
-        while !hasEnded, let end = bytes.lineEnd(from: line) {
+        while !hasEnded, let end = bytes.lineEnd(from: line, searched: searched) {
             // Before the request line there may be an empty one, which ends nothing.
             if end == line, line > 1 { hasEnded = true }
             line = bytes.next(after: end)
         }
+        searched = bytes.count
         return hasEnded
     }
 
@@ -51,8 +53,9 @@ struct BegunHead {
 
 extension Span<UInt8> {
     /// Where the line that begins at `start` ends, without its end of line; nil when that has not arrived.
-    fileprivate func lineEnd(from start: Int) -> Int? {
-        var index = start
+    /// - Parameter searched: No line ends between `start` and this.
+    fileprivate func lineEnd(from start: Int, searched: Int = 0) -> Int? {
+        var index = Swift.max(start, searched)
         while index < count {
             if self[index] == UInt8(ascii: "\n") {
                 return index > start && self[index - 1] == UInt8(ascii: "\r") ? index - 1 : index

@@ -157,6 +157,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             case .needsMore:
                 if unread.readableBytes == 0 {
                     unread = ByteBuffer()
+                    // An empty line came whole, in two pieces: no head has begun.
+                    headBegan = nil
                 } else if headBegan == nil {
                     headBegan = loop.now
                 }
@@ -708,7 +710,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         switch event {
         case ChannelEvent.inputClosed:
             isInputClosed = true
-            if turns.turn == .closing { return context.close(promise: nil) }
+            // What was written last goes out first; `finishSending` ends the connection then.
+            if turns.turn == .closing { return isLastSent ? context.close(promise: nil) : () }
             return resume()
         case is ChannelShouldQuiesceEvent:
             turns.end()
@@ -725,12 +728,23 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         if turns.mustHold, turns.isOurs || isHolding { return }
         hasToldInputClosed = true
         switch turns.turn {
-        case .idle where unread.readableBytes > 0: return refuseUnknown(.malformedHeader)
+        case .idle where unread.readableBytes > 0:
+            return refuseUnknown(isOverflown ? .headersTooLarge : .malformedHeader)
         case .reading: return refuseUnread(.malformedHeader, of: route)
         case .passing where !turns.mustHold: breakOff(.malformedHeader)
         case .idle, .asked, .answering, .passing, .closing: break
         }
         context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    }
+
+    /// Lets what is still on its way go out before the router closes, as it does when it has written its last.
+    ///
+    /// Cut off, it would end like a whole answer (R29).
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard mode == .all, context.channel.isActive else { return context.close(mode: mode, promise: promise) }
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.assumeIsolated().whenComplete { _ in context.close(mode: mode, promise: promise) }
+        port.send(ByteBuffer(), promise: sent)
     }
 
     func channelInactive(context: ChannelHandlerContext) {

@@ -113,7 +113,7 @@ import Testing
         "2;x\ny\r\n{}\r\n0\r\n\r\n", "2;x=\u{1}\r\n{}\r\n0\r\n\r\n", "2 x\r\n{}\r\n0\r\n\r\n", "\r\n", "g\r\n",
         "2\n{}\r\n0\r\n\r\n", "2 \r\n{}\r\n0\r\n\r\n",
         "+2\r\n{}\r\n0\r\n\r\n",
-        "00000002\r\n{}\r\n0\r\n\r\n", "FFFFFFFF\r\n", "2\r\n{}x0\r\n\r\n", "2\r\n{}\n0\r\n\r\n",
+        "00000000000000002\r\n{}\r\n0\r\n\r\n", "FFFFFFFF\r\n", "2\r\n{}x0\r\n\r\n", "2\r\n{}\n0\r\n\r\n",
         "2\r\n{}\r\n0\r\nX : y\r\n\r\n", "2\r\n{}\r\n0\r\nX: y\r\n z\r\n\r\n", "2\r\n{}\r\n0\r\nX: y\n\r\n",
         "2;\(String(repeating: "x", count: 17 << 10))\r\n{}\r\n0\r\n\r\n",
         "2\r\n{}\r\n0\r\nX: \(String(repeating: "x", count: 17 << 10))\r\n\r\n",

@@ -50,7 +50,7 @@ import Testing
             ("A / HTTP/1.0\r\n\r\nB / HTTP/1.3\r\n\r\n", ["A / close:", "B / keep:"], 0),
             ("A / HTTP/1.1\r\nConnection: x\t,\tClose\r\nY:\r\n\r\n", ["A / Connection=x\t,\tClose Y= close:"], 0),
             (
-                "A / HTTP/1.1\r\nTransfer-Encoding: CHUNKED\t\r\n\r\n1;a\r\n{\r\n0001\r\n}\r\n0\r\nConnection: close\r\n\r\n"
+                "A / HTTP/1.1\r\nTransfer-Encoding: CHUNKED\t\r\n\r\n1;a\r\n{\r\n0000000000000001\r\n}\r\n0\r\nConnection: close\r\n\r\n"
                     + "B / HTTP/1.1\r\n\r\n", ["A / Transfer-Encoding=CHUNKED keep:{}", "B / keep:"], 0
             ),
         ])

@@ -21,97 +21,120 @@ import Testing
         }
     }
 
-    @Test func `one try a minute while the version is refused; what is accepted ends it`() {
+    @Test func `a refused version is logged once a minute, and what is accepted ends it`() {
         var state = VersionState()
         let start = ContinuousClock.now
-        func admits(_ seconds: Double) -> Bool { state.admit(at: start + .seconds(seconds), by: CallerKey("a user")) }
-        func logs(_ seconds: Double) -> Bool { state.refused(at: start + .seconds(seconds), by: nil) }
+        func logs(_ seconds: Double) -> Bool { state.refused(at: start + .seconds(seconds)) }
         func ends() -> Bool { state.accepted() }
-        #expect(admits(0) && !state.isRefused)
+        #expect(!state.isRefused && !ends())
         #expect(logs(0))
-        #expect(!logs(0), "calls that were in flight are not logged")
         #expect(state.isRefused)
-        #expect(!admits(0) && !admits(59))
-        #expect(admits(60))
-        #expect(!admits(60), "the try is taken")
-        #expect(logs(60), "once a minute")
-        #expect(!admits(119))
-        #expect(admits(120))
+        #expect(!logs(59))
+        #expect(logs(60))
         #expect(ends() && !state.isRefused)
         #expect(!ends())
-        #expect(admits(120))
     }
 
-    @Test func `one user whose calls are refused closes nothing for the others (I2)`() {
-        var state = VersionState()
-        let start = ContinuousClock.now, mallory = CallerKey("mallory"), alice = CallerKey("alice")
-        for second in 0..<100 {
-            let now = start + .seconds(second)
-            let isAlarm = state.refused(at: now, by: mallory), isAdmitted = state.admit(at: now, by: alice)
-            #expect(!isAlarm && isAdmitted)
-            if second.isMultiple(of: 10) { _ = state.accepted() }
+    /// An upstream that refuses the version of what `isRefused` says.
+    private static func upstream(
+        _ isRefused: @escaping @Sendable (_ operation: String) -> Bool
+    ) -> ScriptedUpstream {
+        let upstream = ScriptedUpstream()
+        let good = [
+            "mint": #"{"connect_token":"cot_a","expires_in":60}"#, "status": #"{"tariff_status":{}}"#,
+            "api_probe": #"{"data":[]}"#,
+        ]
+        for (operation, body) in good {
+            upstream.on(operation, [{ _ in .success(isRefused(operation) ? refusal : .json(body)) }])
         }
-        // Two in a row are believed, and the service's own calls find out when it is over.
-        let isBelieved = state.refused(at: start, by: alice)
-        let others = state.admit(at: start + .seconds(1), by: alice),
-            own = state.admit(at: start + .seconds(1), by: nil)
-        #expect(isBelieved && !others && own)
+        return upstream
     }
 
-    @Test func `a refused version is one state for all calls: nothing is sent but one call a minute, and it ends`()
+    /// A time in which nothing sleeps longer or shorter than a test wants.
+    private static func steps() -> (time: UpstreamTime, step: @Sendable () -> Void) {
+        let (steps, step) = AsyncStream<Void>.makeStream()
+        let time = UpstreamTime(
+            now: { .now },
+            sleep: { _ in
+                for await _ in steps { return }
+                throw CancellationError()
+            }, jitter: { 0.5 })
+        return (time, { step.yield() })
+    }
+
+    @Test func `users whose calls alone are refused close nothing for the others (I2)`() async throws {
+        let upstream = Self.upstream { $0 == "status" }
+        let (time, step) = Self.steps()
+        let client = FlatpeakClient.scripted(upstream, time: time)
+        let location = try #require(LocationID("loc_1"))
+        let probing = Task { await client.probeVersion() }
+        for round in 1...3 {
+            for caller in 0..<20 {
+                #expect(
+                    await code { () throws(BFFError) in
+                        _ = try await client.status(of: location, for: CallerKey(caller))
+                    } == "api_version_not_supported")
+                _ = try await client.mint(Self.order, for: CallerKey("alice"))
+            }
+            try await until { upstream.requests("api_probe").count == round }
+            #expect(!client.condition.isVersionRefused)
+            step()
+        }
+        probing.cancel()
+        await probing.value
+    }
+
+    @Test func `a refused version is one state for all calls: only the service asks, once a minute, and it ends`()
         async throws
     {
-        let upstream = ScriptedUpstream(), clock = TestClock()
         let isRefused = Mutex(true)
-        let answer: ScriptedUpstream.Answer = { request in
-            if isRefused.withLock(\.self) { return .success(Self.refusal) }
-            return .success(
-                request.operation.name == "mint"
-                    ? .json(#"{"connect_token":"cot_a","expires_in":60}"#) : .json(#"{"tariff_status":{}}"#))
+        let upstream = Self.upstream { _ in isRefused.withLock(\.self) }
+        let (time, step) = Self.steps()
+        let client = FlatpeakClient.scripted(upstream, time: time)
+        let location = try #require(LocationID("loc_1"))
+        let probing = Task { await client.probeVersion() }
+        let mint = { (caller: Int) in
+            await code { () throws(BFFError) in _ = try await client.mint(Self.order, for: CallerKey(caller)) }
         }
-        upstream.on("mint", [answer])
-        upstream.on("status", [answer])
-        upstream.on("claim", [answer])
-        let client = FlatpeakClient.scripted(upstream, clock: clock)
-        let location = try #require(LocationID("loc_1")), token = try #require(ConnectToken("cot_a"))
         #expect(!client.condition.isVersionRefused)
-        for caller in 0..<100 {
-            #expect(
-                await code { () throws(BFFError) in
-                    _ = try await client.mint(Self.order, for: CallerKey(caller))
-                } == "api_version_not_supported")
-            #expect(
-                await code { () throws(BFFError) in
-                    _ = try await client.status(of: location, for: CallerKey(caller))
-                } == "api_version_not_supported")
-            #expect(
-                await code { () throws(BFFError) in
-                    _ = try await client.claim(token, for: CallerKey(caller))
-                } == "api_version_not_supported")
-        }
-        #expect(
-            upstream.requests().filter { $0.operation.name != "login" }.count == 4,
-            "three of the first user and one of the second")
-        #expect(client.condition.isVersionRefused && client.condition.version == .anode)
-        #expect(client.isReady && client.condition.openBreakers.isEmpty)
-        for minute in 1...5 {
-            clock.advance(by: 60)
-            for caller in 0..<10 {
-                _ = await code { () throws(BFFError) in _ = try await client.mint(Self.order, for: CallerKey(caller)) }
+        #expect(await mint(0) == "api_version_not_supported")
+        try await until { client.condition.isVersionRefused }
+        #expect(client.condition.version == .anode)
+        for minute in 1...3 {
+            for caller in 0..<20 {
+                #expect(await mint(caller) == "api_version_not_supported")
+                #expect(
+                    await code { () throws(BFFError) in
+                        _ = try await client.status(of: location, for: CallerKey(caller))
+                    } == "api_version_not_supported")
             }
-            #expect(upstream.requests("mint").count == 2 + minute)
+            #expect(upstream.requests("mint").count == 1 && upstream.requests("status").isEmpty)
+            try await until { upstream.requests("api_probe").count == minute }
+            step()
         }
-        // A try that fails for another reason says nothing about the version.
-        upstream.on("mint", .json("{}", status: 500))
-        clock.advance(by: 60)
-        #expect(await code { () throws(BFFError) in _ = try await client.mint(Self.order) } == "upstream_failed")
-        #expect(client.condition.isVersionRefused)
-        upstream.on("mint", [answer])
+        #expect(client.isReady && client.condition.openBreakers.isEmpty)
         isRefused.withLock { $0 = false }
-        clock.advance(by: 60)
-        _ = try await client.mint(Self.order)
-        #expect(!client.condition.isVersionRefused)
-        _ = try await client.status(of: location)
+        try await until { upstream.requests("api_probe").count == 4 }
+        step()
+        try await until { !client.condition.isVersionRefused }
+        #expect(await mint(0) == nil)
+        probing.cancel()
+        await probing.value
+    }
+
+    @Test func `an answer that fails for another reason says nothing about the version`() {
+        let gate = VersionGate(.anode, time: TestClock().time, logger: .silent)
+        gate.note(Self.refusal, for: CallerKey("a user"))
+        #expect(!gate.isRefused)
+        gate.note(Self.refusal, for: nil)
+        #expect(gate.isRefused)
+        gate.note(.json("{}", status: 500), for: nil)
+        gate.note(.json("{}", status: 429), for: nil)
+        gate.note(.json("{}", status: 403), for: nil)
+        gate.note(.json("{}"), for: CallerKey("a user"))
+        #expect(gate.isRefused)
+        gate.note(.json("{}", status: 404), for: nil)
+        #expect(!gate.isRefused)
     }
 
     @Test func `a login that is refused for its version is the same state, and its tries grow apart`() async throws {

@@ -161,6 +161,7 @@ struct IdentityProvider {
             ([without(rs), without(bare)], "RS256", nil, .failure(.ambiguousKey)),
             ([without(rs), without(bare)], "RS256", "any", .failure(.ambiguousKey)),
             (twice, "ES256", nil, .failure(.ambiguousKey)), (twice, "ES256", "twice", .failure(.ambiguousKey)),
+            ([try provider.rsaKey("es", alg: "RS256"), es], "ES256", nil, .failure(.ambiguousKey)),
             ([rs], "ES256", nil, .failure(.unknownKey)), ([without(rs)], "PS256", "any", .failure(.unknownKey)),
             ([rs], "RS256", "any", .failure(.unknownKey)), ([], "RS256", nil, .failure(.unknownKey)),
             ([rs, without(es)], "RS256", "any", .failure(.unknownKey)),

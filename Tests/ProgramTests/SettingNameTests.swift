@@ -90,6 +90,10 @@ import Testing
                 ]
             ),
             (
+                "bff:\n  logLevel: info\nbff.logLevel: debug\n",
+                ["bff.logLevel is given twice, nested and as one key; keep one"]
+            ),
+            (
                 "flatpeak:\n  api:\n    key: very-secret\n",
                 ["line 3: flatpeak.api.key is not a setting; the nearest is flatpeak.apiKey"]
             ),

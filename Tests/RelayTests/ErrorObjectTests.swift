@@ -126,6 +126,8 @@ import Testing
         arguments: [
             ("502 Bad Gateway", "text/html", "upstream_failed"), ("403 Forbidden", "text/html", "upstream_blocked"),
             ("407 Proxy Authentication Required", "text/plain", "upstream_blocked"),
+            ("408 Request Timeout", "text/html", "upstream_refused"), ("421 X", "text/html", "upstream_refused"),
+            ("425 Too Early", "", "upstream_refused"),
             ("404 Not Found", "", "upstream_refused"), ("429 Too Many Requests", "text/html", "upstream_limited"),
         ])
     func pages(status: String, type: String, code: String) async throws {
@@ -133,7 +135,9 @@ import Testing
             let session = try await bench.mint()
             let answer = try await Self.relayed(
                 bench, session, "\(status)\r\nContent-Type: \(type)\r\nRetry-After: 1", "<html>proxy.internal</html>")
-            #expect(answer.status == (status.hasPrefix("407") ? 502 : Int(status.prefix(3))))
+            #expect(
+                answer.status
+                    == (["407", "408", "421", "425"].contains(status.prefix(3)) ? 502 : Int(status.prefix(3))))
             let object = try Self.object(answer)
             #expect(object.code == code && object.request_id == answer.field("x-request-id"))
             #expect(!answer.body.contains("proxy.internal"))

@@ -71,13 +71,13 @@ extension FlatpeakClient {
     package static func scripted(
         _ upstream: ScriptedUpstream, version: FlatpeakVersion = .anode, mode: FlatpeakMode? = nil,
         keys: [String] = ["key_1"], connectURL: String = "https://connect.test", clock: TestClock = TestClock(),
-        tracer: (any Tracer)? = nil, logger: Logger = .silent
+        time: UpstreamTime? = nil, tracer: (any Tracer)? = nil, logger: Logger = .silent
     ) -> FlatpeakClient {
         FlatpeakClient(
             .init(
                 apiURL: "https://api.test", connectURL: connectURL,
                 credentials: Credentials(account: Secret("acc_1"), keys: keys.map { Secret($0) }), version: version,
-                mode: mode), transport: upstream, time: clock.time, tracer: tracer, logger: logger)
+                mode: mode), transport: upstream, time: time ?? clock.time, tracer: tracer, logger: logger)
     }
 }
 

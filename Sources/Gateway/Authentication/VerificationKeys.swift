@@ -67,8 +67,12 @@ package struct VerificationKeys: Sendable {
         } else {
             candidates = named
         }
-        guard let (_, own, key) = candidates.first else { return .unknownKey }
+        guard let (id, own, key) = candidates.first else { return .unknownKey }
         guard candidates.count == 1 else { return .ambiguous }
+        // One that shares its id with a key of another algorithm cannot be told from that one.
+        if let id, keys.count(where: { $0.id.map { $0.utf8.elementsEqual(id.utf8) } ?? false }) > 1 {
+            return .ambiguous
+        }
         guard own.rawValue == algorithm else { return .bad }
         let isGood =
             switch key {

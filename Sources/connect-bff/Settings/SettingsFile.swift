@@ -47,6 +47,8 @@ struct SettingsFile {
                 problems.append(
                     "--config: \(line)\(name) is not a setting\(SettingName.nearest(to: name, among: SettingName.keys))"
                 )
+            case .scalar where values[key] != nil:
+                problems.append("--config: \(name) is given twice, nested and as one key; keep one")
             case .scalar(let scalar):
                 if !isEmpty { values[key] = ConfigValue(.string(scalar.string), isSecret: true) }
             // No setting is one: what reads it complains.
