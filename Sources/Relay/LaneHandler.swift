@@ -741,7 +741,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     ///
     /// Cut off, it would end like a whole answer (R29).
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        guard mode == .all, context.channel.isActive else { return context.close(mode: mode, promise: promise) }
+        guard mode != .input, context.channel.isActive else { return context.close(mode: mode, promise: promise) }
         let sent = context.eventLoop.makePromise(of: Void.self)
         sent.futureResult.assumeIsolated().whenComplete { _ in context.close(mode: mode, promise: promise) }
         port.send(ByteBuffer(), promise: sent)

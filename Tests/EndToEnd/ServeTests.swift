@@ -85,6 +85,17 @@ import Testing
         }
     }
 
+    @Test func `a client that ends its side gets what was written to it, to the last byte (R29)`() async throws {
+        try await ServeProcess.run { serve in
+            let client = await Program(
+                path: URL(filePath: "/usr/bin/python3"), [Program.source("half_close.py").path, "\(serve.port)"],
+                until: "\u{0}")
+            #expect(await client.end() == 0, "\(client.output.text)")
+            let missing = client.output.text.split(separator: "\n")
+            #expect(missing.count == 26 && missing.allSatisfy { $0 == "0" }, "\(missing)")
+        }
+    }
+
     @Test func `what a customer is shown of Flatpeak's errors leads to a line of the log, and a WebView may call`()
         async throws
     {

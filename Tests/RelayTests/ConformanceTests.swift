@@ -372,27 +372,6 @@ import Testing
 
     // MARK: - Streams
 
-    @Test(
-        "a client that ends its side gets all answers whole (R29)",
-        arguments: ["", "Connection: close\r\n"])
-    func halfClose(lastField: String) async throws {
-        try await Bench.run { bench in
-            // Another moment each time: the end of input may come while any part of the answers is on its way.
-            for read in stride(from: 0, to: 600_000, by: 50_000) {
-                let client = try await RawClient(port: bench.port, receiveBuffer: 16 << 10)
-                try await client.reads(false)
-                for _ in 0..<5 { try await client.send(Bench.get("/openapi.yaml")) }
-                try await client.send(Bench.get("/openapi.yaml", fields: lastField))
-                try await client.takes(read)
-                try await client.closeSending()
-                try await Task.sleep(for: .milliseconds(2))
-                try await client.reads(true)
-                for _ in 0..<6 { #expect(try await client.answer().status == 200) }
-                await client.close()
-            }
-        }
-    }
-
     @Test func `an empty line in two pieces begins no head`() async throws {
         try await Bench.run { bench in
             let client = try await bench.client()
