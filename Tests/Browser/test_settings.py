@@ -1,5 +1,7 @@
 """What the page knows of a user's tariffs."""
 
+import json
+
 from selenium.webdriver.common.keys import Keys
 
 from customer import LONDON, OnThePage, OnTheWebApp
@@ -82,8 +84,7 @@ def test_places_that_cannot_be_read_and_try_again(phone):
 
 
 def test_a_session_that_is_over(phone):
-    """Another tab finished it; this one says so and leads home."""
-    phone.expect(r"status of 4(00|09)")
+    """Another tab finished it; this one is led to the end of it, too."""
     customer = OnThePage(phone).starts().gives_address()
     token = phone.js("return sessionStorage.getItem('flow')")
     customer.service.connect(token, "provider_select", action="PROVIDER_MISSING")
@@ -91,10 +92,22 @@ def test_a_session_that_is_over(phone):
     customer.service.connect(token, "tariff_structure_select", data={"options": ["FIXED"]})
     customer.service.connect(token, "rate_fixed_capture", data={"cost": 0.2})
     customer.service.connect(token, "tariff_summary", action="CLOSE")
+    phone.press("My provider is not listed").screen("home")
+    phone.until(lambda: phone.all("[data-slot=commodity_import][data-status=CONNECTED]"))
+
+
+def test_a_session_that_flatpeak_has_closed(phone):
+    """The page says so and leads home."""
+    phone.expect(r"status of 400")
+    OnThePage(phone).starts().gives_address()
+    closed = {
+        "object": "error", "type": "invalid_request", "code": "connect_token_used", "message": "Token was used",
+        "request_id": "req_of_flatpeak",
+    }
+    phone.service.fault("status", operation="connect", status=400, count=1, body=json.dumps(closed))
     phone.press("My provider is not listed").screen("session_over").look("session_over")
     assert phone.find("[role=alert] code").text.startswith("req_")
     phone.press("Start again").screen("home")
-    phone.until(lambda: phone.all("[data-slot=commodity_import][data-status=CONNECTED]"))
 
 
 def test_an_address_that_is_nowhere(phone):
