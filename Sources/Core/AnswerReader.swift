@@ -66,7 +66,7 @@ package struct AnswerReader: Sendable {
                 state = .done
                 return .end
             case .length(let left):
-                guard let piece = piece(of: left, bytes, &offset) else { return .needsMore }
+                guard let piece = bytes.piece(of: left, from: &offset) else { return .needsMore }
                 state = .length(left - piece.count)
                 return .body(piece)
             case .chunked(var body):
@@ -91,13 +91,6 @@ package struct AnswerReader: Sendable {
             return true
         }
         return false
-    }
-
-    private func piece(of left: Int, _ bytes: Span<UInt8>, _ offset: inout Int) -> Range<Int>? {
-        guard offset < bytes.count else { return nil }
-        let piece = offset..<min(bytes.count, offset + left)
-        offset = piece.upperBound
-        return piece
     }
 
     private mutating func refuse() -> Event {

@@ -2,7 +2,7 @@ extension BFFError {
     /// What a customer reads on the Connect page or in a browser, in two sentences or three.
     ///
     /// A customer has no request to mend and no setting to change: what they can do is try again, go back to the app, or
-    /// tell the app's support which request failed. For developers there is ``code``, and ``detail`` under `/v1`.
+    /// report to the app's support which request failed. For developers there is ``code``, and ``detail`` under `/v1`.
     package var customerText: (title: String, detail: String) {
         switch self {
         case .connectTokenMissing:

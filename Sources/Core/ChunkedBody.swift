@@ -53,9 +53,7 @@ struct ChunkedBody: Sendable {
             switch state {
             case .chunk(0): state = .chunkEnd(read: 0)
             case .chunk(let left):
-                guard offset < bytes.count else { return .needsMore }
-                let piece = offset..<min(bytes.count, offset + left)
-                offset = piece.upperBound
+                guard let piece = bytes.piece(of: left, from: &offset) else { return .needsMore }
                 state = .chunk(left - piece.count)
                 return .body(piece)
             case .done: return .end
@@ -109,6 +107,16 @@ struct ChunkedBody: Sendable {
     private mutating func drop(_ after: State) -> State {
         dropped += 1
         return after
+    }
+}
+
+extension Span<UInt8> {
+    /// What has arrived of the next `left` bytes of a body, behind which `offset` moves; nil when there is nothing.
+    func piece(of left: Int, from offset: inout Int) -> Range<Int>? {
+        guard offset < count else { return nil }
+        let piece = offset..<Swift.min(count, offset + left)
+        offset = piece.upperBound
+        return piece
     }
 }
 

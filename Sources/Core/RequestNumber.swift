@@ -71,7 +71,7 @@ package struct RequestLine: Sendable {
     package var duration: Duration
     /// The id of its trace, in 32 hexadecimal digits; nil where nobody looks at traces.
     package var trace: String?
-    /// Flatpeak's own id of a relayed call, where that is what the client was told: `[A-Za-z0-9_.:-]`.
+    /// Flatpeak's own id of a relayed call, where that is what the client reads: `[A-Za-z0-9_.:-]`.
     package var upstreamRequest: String?
 
     // Inlined, as each request makes one.

@@ -36,9 +36,7 @@ package struct RequestReader: Sendable {
         case .head: return head(bytes, &offset)
         case .length(0): return end()
         case .length(let left):
-            guard offset < bytes.count else { return .needsMore }
-            let piece = offset..<min(bytes.count, offset + left)
-            offset = piece.upperBound
+            guard let piece = bytes.piece(of: left, from: &offset) else { return .needsMore }
             state = .length(left - piece.count)
             return .body(piece)
         case .chunked(var body):
@@ -75,7 +73,7 @@ package struct RequestReader: Sendable {
                 switch head.framing {
                 case .length(let length): .length(length)
                 case .chunked: .chunked(ChunkedBody())
-                // Nobody knows where it ends; whoever gets the head refuses it in the words of its route.
+                // Where it ends is unknown; the receiver of the head refuses it in the words of its route.
                 case nil: .broken(.malformed)
                 }
             return .head(head)

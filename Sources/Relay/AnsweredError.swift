@@ -65,7 +65,7 @@ struct AnsweredError {
         }
     }
 
-    /// Whether a log line can hold it, and nobody takes it for a connect token.
+    /// Whether a log line can hold it, and it does not look like a connect token.
     private static func isRequestID(_ text: String) -> Bool {
         let bytes = text.utf8
         return (1...128).contains(bytes.count)

@@ -81,7 +81,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         self.loop = loop
         self.port = port
         self.peer = peer
-        since = loop.now
+        since = loop.lane.calls.now()
         head = loop.noHead
         if loop.lane.isDraining { turns.drain() }
     }
@@ -160,7 +160,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
                     // An empty line came whole, in two pieces: no head has begun.
                     headBegan = nil
                 } else if headBegan == nil {
-                    headBegan = loop.now
+                    headBegan = lane.calls.now()
                 }
                 return checkFraming()
             case .head(let head): begin(head, in: bytes, context)
@@ -175,7 +175,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             case .refused(.tooLarge) where turns.turn == .idle && !isHeadWhole():
                 // A page reads the refusal only if its origin is known, which may stand behind what is too large.
                 isOverflown = true
-                if headBegan == nil { headBegan = loop.now }
+                if headBegan == nil { headBegan = lane.calls.now() }
                 return
             case .refused(let fault): refuse(fault)
             }
@@ -200,7 +200,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     }
 
     private func refuse(_ fault: RequestHead.Fault) {
-        // Nobody knows where this request ends, so nothing after it can be trusted.
+        // Where this request ends is unknown, so nothing after it can be trusted.
         let error: BFFError =
             switch fault {
             case .malformed: .malformedHeader

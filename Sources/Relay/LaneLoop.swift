@@ -16,8 +16,6 @@ final class LaneLoop {
     private var timer: RepeatedTask?
     private let lag = Timer(label: "connect_bff_event_loop_lag_seconds")
     private var tickEnded: ContinuousClock.Instant?
-    /// As of the last tick, for what need not be exact.
-    private(set) var now: ContinuousClock.Instant
     /// The `Date` line of every answer, as of the last tick.
     private(set) var dateLine = ByteBuffer()
     private var dateSecond = 0
@@ -27,7 +25,6 @@ final class LaneLoop {
         self.eventLoop = eventLoop
         self.pool = pool
         self.numbers = numbers
-        now = lane.calls.now()
         writeDate()
     }
 
@@ -50,7 +47,7 @@ final class LaneLoop {
     func nextNumber() -> RequestNumber { numbers.next() }
 
     private func tick() {
-        now = lane.calls.now()
+        let now = lane.calls.now()
         // The next one was asked for when the last one ended.
         if let tickEnded { lag.record(duration: max(.zero, tickEnded.duration(to: now) - lane.times.tick)) }
         writeDate()

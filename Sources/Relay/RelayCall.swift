@@ -102,8 +102,7 @@ final class RelayCall: AnswerReceiver {
         if !page.isRead { page.read(bytes.readableBytesUInt8Span, in: range) }
         if let begun = refusal?.count {
             guard begun + range.count <= AnsweredError.longestBody else { return refused() }
-            let span = bytes.readableBytesUInt8Span
-            for index in range { refusal?.append(span[index]) }
+            refusal? += bytes.getBytes(at: bytes.readerIndex + range.lowerBound, length: range.count) ?? []
             return
         }
         client?.callContinued(bytes, in: range)

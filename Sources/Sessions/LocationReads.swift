@@ -30,7 +30,7 @@ package final class LocationReads: Sendable {
     private static let ninetyDays: TimeInterval = 90 * 86_400
     /// 90 days of a calendar, of which one has 25 hours where the clocks are put back (upstream.md §6.3).
     ///
-    /// Two times in UTC do not tell whether they are.
+    /// Two times in UTC do not show whether they are.
     package static let longestPeriod = ninetyDays + 3600
     /// No read takes as long; until then it is remembered that something happened at a location.
     private static let longestRead = Duration.seconds(30)

@@ -23,6 +23,20 @@ import Testing
         }
     }
 
+    @Test func `a connection is not older than it is when the loop stood still before it`() async throws {
+        try await Bench.run { bench in
+            for _ in 0..<20 {
+                // Longer than a connection may idle; its tick has not seen it yet.
+                bench.clock.advance(by: 200)
+                let client = try await bench.client()
+                try await Task.sleep(for: .milliseconds(8))
+                try await client.send(Bench.get())
+                #expect(try await client.answer().status == 200)
+                await client.close()
+            }
+        }
+    }
+
     @Test(
         "pipelined requests of both kinds are answered in their order, in one packet or byte by byte",
         arguments: ["RGRGGRR", "GRGR", "RRR", "GGG", "MRMR", "RMGM"], [false, true])

@@ -136,7 +136,7 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
     package func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool {
         try with { state in
             let wasOwned = state.bindings.remove(Binding(subject: subject, location: location)) != nil
-            state.forgetActionsOfNobody()
+            state.deleteOrphanedActions()
             return wasOwned
         }
     }
@@ -162,7 +162,7 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
             state.mints = state.mints.filter { $0.key.subject != subject }
             state.events.removeAll { $0.event.subject == subject }
             state.forgetStrays()
-            state.forgetActionsOfNobody()
+            state.deleteOrphanedActions()
             return Forgotten(sessions: before.0 - state.sessions.count, locations: before.1 - state.bindings.count)
         }
     }
@@ -343,7 +343,7 @@ package final class InMemoryStore: SessionStore, Inbox, Outbox {
 }
 
 extension InMemoryStore.State {
-    fileprivate mutating func forgetActionsOfNobody() {
+    fileprivate mutating func deleteOrphanedActions() {
         let owned = Set(bindings.map(\.location))
         actions = actions.filter { owned.contains($0.key) }
     }

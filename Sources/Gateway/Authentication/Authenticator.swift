@@ -6,7 +6,7 @@ package import Relay
 package protocol Authenticator: Sendable {
     /// Headers of its own that a browser must be allowed to send across origins.
     var headers: [HTTPField.Name] { get }
-    /// What a 401 tells the caller to use.
+    /// The schemes that a 401 offers.
     var schemes: [AuthenticationScheme] { get }
     /// Whether the credential is in the request by its sender's will. A cookie at a forward-auth proxy is not: every
     /// page can make a browser send it.

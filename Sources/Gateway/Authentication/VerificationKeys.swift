@@ -57,7 +57,7 @@ package struct VerificationKeys: Sendable {
     /// Checks a signature under the key of that id.
     ///
     /// The algorithm is the key's; the token's own word must agree. Where the token, or the set, has no ids, the key is
-    /// the only one of that algorithm, and of several none is tried. Such a key may have been rolled, which no id tells:
+    /// the only one of that algorithm, and of several none is tried. Such a key may have been rolled, which no id shows:
     /// when it does not fit, the key is unknown.
     func verify(_ signature: Data, of message: Data, keyID: String?, algorithm: String) -> Verdict {
         let named = keyID.map { id in keys.filter { $0.id.map { $0.utf8.elementsEqual(id.utf8) } ?? false } } ?? []
@@ -69,7 +69,7 @@ package struct VerificationKeys: Sendable {
         }
         guard let (id, own, key) = candidates.first else { return .unknownKey }
         guard candidates.count == 1 else { return .ambiguous }
-        // One that shares its id with a key of another algorithm cannot be told from that one.
+        // One that shares its id with a key of another algorithm cannot be distinguished from that one.
         if let id, keys.count(where: { $0.id.map { $0.utf8.elementsEqual(id.utf8) } ?? false }) > 1 {
             return .ambiguous
         }

@@ -19,7 +19,7 @@ struct PostgresBatch {
         self.now = now
     }
 
-    /// Locations and keys in one order for all nodes, so that nobody waits in a circle.
+    /// Locations and keys in one order for all nodes, so that there is no deadlock.
     var statements: [PostgresStatement] {
         sessions
             + locations.sorted { ($0.subject, $0.id) < ($1.subject, $1.id) }.map { location in

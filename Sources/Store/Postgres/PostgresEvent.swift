@@ -94,7 +94,7 @@ enum PostgresEvent {
             .double(nextAt?.timeIntervalSince1970), answer, id, .double(delivery.lease.timeIntervalSince1970))
     }
 
-    /// Makes an event that cannot be read a dead one.
+    /// Postpones an event under a key that another node may have.
     static func setAside(_ number: Int?, until moment: Date) -> PostgresStatement {
         // The later ones of its session need not wait for it.
         PostgresStatement(
@@ -102,6 +102,7 @@ enum PostgresEvent {
             .double(moment.timeIntervalSince1970), .int(number), .int(OutgoingEvent.headStart))
     }
 
+    /// Makes an event that cannot be read a dead one.
     static func bury(_ number: Int?) -> PostgresStatement {
         PostgresStatement(
             "UPDATE event SET due_at = NULL, delivered_at = NULL, answer = $1 WHERE number = $2",

@@ -6,7 +6,7 @@ package import Sessions
 /// Flatpeak's events, and what users have to do at locations.
 extension PostgresStore: Inbox {
     package func receive(_ events: [ReceivedEvent]) async throws(BFFError) -> [Receipt] {
-        // In one order on all nodes, so that nobody waits in a circle.
+        // In one order on all nodes, so that there is no deadlock.
         let order = events.indices.sorted { (events[$0].id.text, $0) < (events[$1].id.text, $1) }
         let receipts = try await ask { [keys] (link) throws(PostgresError) in
             let statements = order.flatMap { index in

@@ -11,7 +11,7 @@ extension PostgresStore {
                 PostgresStatement(
                     "DELETE FROM location WHERE subject = $1 AND id = $2 RETURNING id", .text(subject.text),
                     .text(location.text)),
-                Self.forgetActionsOfNobody,
+                Self.deleteOrphanedActions,
             ])
             return !gone[0].isEmpty
         }
@@ -72,8 +72,8 @@ extension PostgresStore {
         }
     }
 
-    /// Of actions that stand at locations of nobody any more.
-    static let forgetActionsOfNobody = PostgresStatement(
+    /// Deletes the actions at locations that no subject owns any more.
+    static let deleteOrphanedActions = PostgresStatement(
         "DELETE FROM location_action WHERE NOT EXISTS (SELECT 1 FROM location WHERE location.id = location_action.location)"
     )
 }

@@ -4,7 +4,7 @@ import Logging
 package import Sessions
 import Synchronization
 
-/// What the nodes of one database tell each other.
+/// Notifications between the nodes of one database.
 extension PostgresStore {
     static func notification(_ node: String, _ ids: String) -> PostgresStatement {
         PostgresStatement("SELECT pg_notify('\(channel)', $1)", .text("\(node) \(ids)"))

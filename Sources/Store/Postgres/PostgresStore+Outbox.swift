@@ -43,7 +43,7 @@ extension PostgresStore: Outbox {
 
     package func settle(_ deliveries: [Delivery]) async throws(BFFError) {
         try await ask { (link) throws(PostgresError) in
-            // In one order by all, so that nobody waits in a circle.
+            // In one order by all, so that there is no deadlock.
             let statements = deliveries.sorted { $0.id.text < $1.id.text }.map(PostgresEvent.settle)
             _ = try link.run([PostgresStatement("BEGIN")] + statements + [PostgresStatement("COMMIT")])
         }

@@ -122,7 +122,7 @@ package final class PostgresStore: SessionStore {
 
     private func saveTogether(_ writes: [SessionWrite], at now: Date) async throws(PostgresError) -> SavedSessions {
         try await pool.use { [self, keys, node] (link) throws(PostgresError) in
-            // Locked in one order by all, so that nobody waits in a circle.
+            // Locked in one order by all, so that there is no deadlock.
             let found = try link.run([
                 PostgresStatement("BEGIN"),
                 PostgresStatement(
@@ -190,7 +190,7 @@ package final class PostgresStore: SessionStore {
                     RETURNING \(PostgresRow.session)
                     """, .double(moment.timeIntervalSince1970), .double(end.timeIntervalSince1970), .int(limit))
             ])[0]
-            let (sessions, unreadable) = try sessions(in: rows, link)
+            let (sessions, unreadable) = sessions(in: rows)
             if !unreadable.isEmpty { _ = try link.run(unreadable.map { Self.setAside($0, "taken_until", until: end) }) }
             return sessions
         }
@@ -236,7 +236,7 @@ package final class PostgresStore: SessionStore {
                 {
                     continue
                 }
-                unreadable.append(Self.setAside(try quarantined(row, link), "changes_at", until: now))
+                unreadable.append(Self.setAside(quarantined(row), "changes_at", until: now))
             }
             _ = try link.run(batch.statements + unreadable + [PostgresStatement("COMMIT")], within: Self.longLimit)
             return rows.count
@@ -247,9 +247,7 @@ package final class PostgresStore: SessionStore {
     private func setAsideNextChange(at now: Date) async throws(BFFError) {
         try await ask { [self] (link) throws(PostgresError) in
             let rows = try link.run([PostgresStatement("BEGIN"), Self.changing(by: now, limit: 1)])[1]
-            let aside = try rows.map { (row) throws(PostgresError) in
-                Self.setAside(try quarantined(row, link), "changes_at", until: now)
-            }
+            let aside = rows.map { Self.setAside(quarantined($0), "changes_at", until: now) }
             _ = try link.run(aside + [PostgresStatement("COMMIT")])
         }
     }
@@ -264,7 +262,7 @@ package final class PostgresStore: SessionStore {
 
     /// Counts and logs the session of a row that cannot be read.
     /// - Returns: Its id.
-    private func quarantined(_ row: PostgresRow, _ link: PostgresLink) throws(PostgresError) -> String {
+    private func quarantined(_ row: PostgresRow) -> String {
         let id = row.text("id") ?? ""
         quarantine.add("session", id)
         return id
@@ -272,21 +270,19 @@ package final class PostgresStore: SessionStore {
 
     private func sessions(_ statement: PostgresStatement) async throws(BFFError) -> [ConnectSession] {
         try await ask { [self] (link) throws(PostgresError) in
-            try sessions(in: try link.run([statement])[0], link).sessions
+            sessions(in: try link.run([statement])[0]).sessions
         }
     }
 
     /// The sessions in rows, and the ids of those that cannot be read.
-    private func sessions(
-        in rows: [PostgresRow], _ link: PostgresLink
-    ) throws(PostgresError) -> (sessions: [ConnectSession], unreadable: [String]) {
+    private func sessions(in rows: [PostgresRow]) -> (sessions: [ConnectSession], unreadable: [String]) {
         var sessions: [ConnectSession] = []
         var unreadable: [String] = []
         for row in rows {
             if let session = try? row.session(keys) {
                 sessions.append(session)
             } else {
-                unreadable.append(try quarantined(row, link))
+                unreadable.append(quarantined(row))
             }
         }
         return (sessions, unreadable)
@@ -348,7 +344,7 @@ package final class PostgresStore: SessionStore {
                     PostgresStatement("DELETE FROM location WHERE subject = $1 RETURNING id", subject),
                     PostgresStatement("DELETE FROM mint WHERE subject = $1", subject),
                     PostgresStatement("DELETE FROM event WHERE subject = $1", subject),
-                    Self.forgetActionsOfNobody,
+                    Self.deleteOrphanedActions,
                 ], within: Self.longLimit)
             return Forgotten(sessions: answers[0].count, locations: answers[1].count)
         }

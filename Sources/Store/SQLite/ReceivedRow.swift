@@ -88,7 +88,7 @@ enum ReceivedRow {
         }
     }
 
-    static func forgetActionsOfNobody(_ db: Database) throws {
+    static func deleteOrphanedActions(_ db: Database) throws {
         try db.execute(
             sql:
                 "DELETE FROM location_action WHERE NOT EXISTS (SELECT 1 FROM location WHERE location.id = location_action.location)"

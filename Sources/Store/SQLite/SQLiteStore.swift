@@ -262,7 +262,7 @@ package final class SQLiteStore: SessionStore {
             try db.execute(
                 sql: "DELETE FROM location WHERE subject = ? AND id = ?", arguments: [subject.text, location.text])
             let wasOwned = db.changesCount > 0
-            try ReceivedRow.forgetActionsOfNobody(db)
+            try ReceivedRow.deleteOrphanedActions(db)
             return wasOwned
         }
     }
@@ -316,7 +316,7 @@ package final class SQLiteStore: SessionStore {
             let sessions = db.changesCount
             try db.execute(sql: "DELETE FROM location WHERE subject = ?", arguments: [subject.text])
             let locations = db.changesCount
-            try ReceivedRow.forgetActionsOfNobody(db)
+            try ReceivedRow.deleteOrphanedActions(db)
             return Forgotten(sessions: sessions, locations: locations)
         }
     }

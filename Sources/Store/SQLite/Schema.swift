@@ -57,7 +57,7 @@ enum Schema {
             try db.execute(sql: "ALTER TABLE session ADD COLUMN taken_until REAL")
         }
         migrator.registerMigration("3 events") { db in
-            // What was told of a session, and when its state changes by time alone (Sessions/OutboxCursor.swift). Sessions that
+            // How far the events of a session are published, and when its state changes by time alone (Sessions/OutboxCursor.swift). Sessions that
             // are over were never to be told.
             //
             // An event is due at `due_at`, which is the end of a lease while somebody delivers it; one without is
