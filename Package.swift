@@ -82,15 +82,20 @@ let package = Package(
         .target(name: "CBuild", cSettings: [.define("CONNECT_BFF_COMMIT", to: "\"\(commit)\"")]),
         .target(name: "Core"),
         .target(name: "Keys", dependencies: ["Core", "COpenSSL"]),
+        .target(name: "Wire", dependencies: ["Core"]),
         .target(name: "Resilience"),
         .target(name: "Telemetry", dependencies: ["Core", .coreMetrics, .metrics, .tracing]),
         .target(
+            name: "Networking",
+            dependencies: ["Core", "Resilience", "Wire", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioPosix, .nioSSL]),
+        .target(
             name: "Flatpeak",
             dependencies: [
-                "Core", "Keys", "Resilience", .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix,
-                .nioSSL, .tracing,
+                "Core", "Keys", "Networking", "Resilience", "Wire", .logging, .metrics, .nioHTTP1, .tracing,
             ]),
-        .target(name: "Sessions", dependencies: ["Core", "Flatpeak", "Keys", "Resilience", .logging, .metrics]),
+        .target(
+            name: "Sessions",
+            dependencies: ["Core", "Networking", "Wire", "Flatpeak", "Keys", "Resilience", .logging, .metrics]),
         .target(
             name: "Store",
             dependencies: [
@@ -98,17 +103,19 @@ let package = Package(
             ]),
         .target(
             name: "Webhooks",
-            dependencies: ["Core", "Flatpeak", "Keys", "Resilience", "Sessions", .logging, .metrics]),
+            dependencies: ["Core", "Networking", "Flatpeak", "Keys", "Resilience", "Sessions", .logging, .metrics]),
         .target(
             name: "Relay",
             dependencies: [
-                "Core", "Flatpeak", "Resilience", "Sessions", "Telemetry", .metrics, .nioCore, .nioHTTP1, .nioPosix,
+                "Core", "Networking", "Wire", "Flatpeak", "Resilience", "Sessions", "Telemetry", .metrics, .nioCore,
+                .nioHTTP1, .nioPosix,
                 .nioSSL, .nioTLS, .tracing,
             ]),
         .target(
             name: "Gateway",
             dependencies: [
-                "Core", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", "Telemetry", "Webhooks", .crypto,
+                "Core", "Networking", "Wire", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", "Telemetry",
+                "Webhooks", .crypto,
                 .cryptoExtras,
                 .hummingbird, .hummingbirdCore, .httpTypes, .logging, .metrics, .nioCore, .nioExtras, .nioHTTPTypes,
                 .nioHTTPTypesHTTP1,
@@ -120,7 +127,8 @@ let package = Package(
         .executableTarget(
             name: "connect-bff",
             dependencies: [
-                "CBuild", "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sandbox", "Sessions", "Store", "Telemetry",
+                "CBuild", "Core", "Flatpeak", "Gateway", "Keys", "Networking", "Relay", "Resilience", "Sandbox",
+                "Sessions", "Store", "Telemetry",
                 "Webhooks",
                 .argumentParser, .configuration, .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle,
                 .systemPackage, .tracing, .unixSignals, .yams,
@@ -132,20 +140,24 @@ let package = Package(
         .executableTarget(name: "flatpeak-sandbox", dependencies: ["CBuild", "Sandbox", .argumentParser, .logging]),
         .target(
             name: "TestSupport",
-            dependencies: ["Core", "Flatpeak", "Sessions", .logging, .nioCore, .nioPosix, .nioSSL, .tracing],
+            dependencies: [
+                "Core", "Networking", "Wire", "Flatpeak", "Sessions", .logging, .nioCore, .nioPosix, .nioSSL, .tracing,
+            ],
             path: "Tests/TestSupport"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
+        .testTarget(name: "WireTests", dependencies: ["Core", "Wire"]),
         .testTarget(name: "KeysTests", dependencies: ["Core", "Keys", "TestSupport"]),
         .testTarget(name: "ResilienceTests", dependencies: ["Resilience"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", .metrics, .tracing]),
         .testTarget(
             name: "FlatpeakTests",
             dependencies: [
-                "Core", "Flatpeak", "Resilience", "Sandbox", "TestSupport", .logging, .nioCore, .nioSSL,
+                "Core", "Networking", "Flatpeak", "Resilience", "Sandbox", "TestSupport", "Wire", .logging, .nioCore,
+                .nioSSL,
             ]),
         .testTarget(
             name: "SessionsTests",
-            dependencies: ["Core", "Flatpeak", "Resilience", "Sessions", "TestSupport", .logging]),
+            dependencies: ["Core", "Networking", "Wire", "Flatpeak", "Resilience", "Sessions", "TestSupport", .logging]),
         .testTarget(
             name: "StoreTests",
             dependencies: ["Core", "Flatpeak", "Keys", "Sessions", "Store", "TestSupport", .grdb, .logging],
@@ -153,20 +165,23 @@ let package = Package(
         .testTarget(
             name: "WebhooksTests",
             dependencies: [
-                "Core", "Flatpeak", "Keys", "Resilience", "Sessions", "Store", "TestSupport", "Webhooks", .cryptoExtras,
+                "Core", "Networking", "Flatpeak", "Keys", "Resilience", "Sessions", "Store", "TestSupport", "Webhooks",
+                .cryptoExtras,
                 .crypto, .logging,
             ]),
         .testTarget(
             name: "RelayTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Resilience", "Sessions", "Telemetry", "TestSupport",
+                "Core", "Networking", "Wire", "Flatpeak", "Gateway", "Keys", "Relay", "Resilience", "Sessions",
+                "Telemetry", "TestSupport",
                 "Webhooks",
                 .httpTypes, .inMemoryLogging, .logging, .nioCore, .nioSSL, .serviceLifecycle,
             ]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions", "TestSupport", "Webhooks", .httpTypes,
+                "Core", "Resilience", "Networking", "Wire", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions",
+                "TestSupport", "Webhooks", .httpTypes,
                 .hummingbird, .hummingbirdCore, .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
             ]),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", .logging, .nioCore, .nioHTTP1, .nioPosix]),
@@ -179,7 +194,7 @@ let package = Package(
         .testTarget(
             name: "ContractTests",
             dependencies: [
-                "Core", "Flatpeak", "Gateway", "Relay", "Sessions", "TestSupport", "Webhooks", .httpTypes,
+                "Core", "Wire", "Flatpeak", "Gateway", "Relay", "Sessions", "TestSupport", "Webhooks", .httpTypes,
                 .hummingbird, .hummingbirdTesting, .logging, .yams,
             ]),
         .testTarget(

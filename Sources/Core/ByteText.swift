@@ -48,7 +48,29 @@ extension StringProtocol where UTF8View: BidirectionalCollection {
 }
 
 extension UInt8 {
+    /// A space or a tab.
+    package var isBlank: Bool { self == UInt8(ascii: " ") || self == UInt8(ascii: "\t") }
+
     package var lowercasedASCII: UInt8 {
         (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) ? self | 0x20 : self
+    }
+}
+
+extension Span<UInt8> {
+    /// Whether the bytes of `range` are those of `literal`, which is short enough not to allocate (15 bytes).
+    package func matches(_ literal: String, in range: Range<Int>) -> Bool {
+        guard range.count == literal.utf8.count else { return false }
+        let (letters, bytes) = (literal.utf8.span, extracting(range))
+        for index in letters.indices where bytes[index] != letters[index] { return false }
+        return true
+    }
+
+    /// The bytes as text.
+    package var text: String { text(in: 0..<count) }
+
+    /// Those of `range` as text.
+    package func text(in range: Range<Int>) -> String {
+        // Safe: the pointer does not outlive the call, and `range` was checked by `extracting`.
+        unsafe extracting(range).withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
     }
 }

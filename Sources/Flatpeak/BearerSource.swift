@@ -2,6 +2,7 @@ package import Core
 import Keys
 import Logging
 import Metrics
+import Networking
 import Resilience
 import Synchronization
 

@@ -1,5 +1,6 @@
 import Core
 import Metrics
+import Networking
 
 /// What is counted of the calls of one operation, made once and kept: a busy relay would look each of them up by name.
 struct CallMetrics: Sendable {

@@ -1,16 +1,11 @@
-import AsyncHTTPClient
 package import Core
 package import FoundationEssentials
-import Glibc
-import NIOCore
-import NIOPosix
-import NIOSSL
-import Resilience
+package import Networking
 
 /// What one look at Flatpeak shows, for `connect-bff doctor`: nothing is tried twice, kept, or changed.
 package struct Examination: Sendable {
-    package let api: Reach
-    package let connect: Reach
+    package let api: HostReach
+    package let connect: HostReach
     /// What the login said to each key, in their order; empty when the API could not be reached.
     package var keys: [KeyAnswer] = []
     /// What the API said to a read with the bearer of the first key that works; nil when there is none.
@@ -19,25 +14,6 @@ package struct Examination: Sendable {
     package var keySetTrouble: DocumentFailure?
     /// The account's API version, as far as it is known; looked for only when the one that is set up is refused.
     package var accountVersion: String?
-
-    /// Whether a host answers.
-    package enum Reach: Sendable {
-        /// - Parameters:
-        ///   - date: The host's clock, as its `Date` header has it.
-        ///   - askedAt: Ours, half-way between question and answer.
-        case answers(date: Date?, askedAt: Date)
-        case fails(Obstacle)
-    }
-
-    /// What stands between us and a host.
-    package enum Obstacle: Sendable {
-        case nameUnknown
-        case refused
-        case noAnswer
-        /// The certificate is not for that host, has expired, or comes from an authority that is not trusted.
-        case certificate
-        case broken
-    }
 
     package enum KeyAnswer: Sendable, Equatable {
         case accepted(liveMode: Bool?)
@@ -107,7 +83,7 @@ extension FlatpeakClient.Settings {
 
     private func login(
         with key: Secret, in version: String, by transport: HTTPTransport
-    ) async -> Result<UpstreamAnswer, BFFError> {
+    ) async -> Result<HTTPAnswer, BFFError> {
         let pair = credentials.account.expose { account in key.expose { "\(account):\($0)" } }
         return await ask(
             .login, in: version, authorization: "Basic \(Data(pair.utf8).base64EncodedString())", by: transport)
@@ -121,7 +97,7 @@ extension FlatpeakClient.Settings {
     private func ask(
         _ operation: Operation, query: String = "", in version: String, authorization: String,
         by transport: HTTPTransport
-    ) async -> Result<UpstreamAnswer, BFFError> {
+    ) async -> Result<HTTPAnswer, BFFError> {
         let request = UpstreamRequest(
             operation: operation, url: apiURL + operation.path(self.version) + query,
             headers: [(name: "authorization", value: authorization), (name: "flatpeak-version", value: version)],
@@ -131,36 +107,7 @@ extension FlatpeakClient.Settings {
             if (200..<300).contains(answer.status) { return .success(answer) }
             return .failure(operation.credential == .basic ? answer.loginFailure : answer.failure)
         } catch {
-            return .failure(error.told)
+            return .failure(error.bffError)
         }
-    }
-}
-
-extension HTTPTransport {
-    /// Whether anything answers at `url`, whatever it says, within 5 seconds.
-    package func reach(_ url: String, _ now: @Sendable () -> Date) async -> Examination.Reach {
-        let asked = now()
-        do {
-            let date = try await head(of: url)
-            let took = now().timeIntervalSince(asked)
-            return .answers(date: date.flatMap(RetryAfter.date), askedAt: asked.addingTimeInterval(took / 2))
-        } catch {
-            return .fails(Examination.Obstacle(error))
-        }
-    }
-}
-
-extension Examination.Obstacle {
-    fileprivate init(_ error: any Error) {
-        self =
-            switch error {
-            case let error as NIOConnectionError where error.connectionErrors.isEmpty: .nameUnknown
-            case is NIOConnectionError: .refused
-            case let error as IOError: error.errnoCode == ECONNREFUSED ? .refused : .broken
-            case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError: .certificate
-            case is DeadlineExceeded: .noAnswer
-            case let error as HTTPClientError where [.connectTimeout, .deadlineExceeded].contains(error): .noAnswer
-            default: .broken
-            }
     }
 }

@@ -1,6 +1,7 @@
 package import Core
 package import FoundationEssentials
 package import Logging
+package import Networking
 package import Resilience
 import Synchronization
 package import Tracing
@@ -106,7 +107,7 @@ package final class FlatpeakClient: Sendable {
 
     /// Creates a connect token (upstream.md §2).
     package func mint(_ order: MintOrder, for caller: CallerKey? = nil) async throws(BFFError) -> MintedToken {
-        let answer: UpstreamAnswer
+        let answer: HTTPAnswer
         do {
             answer = try await call(.mint, body: Self.json(try order.body(in: settings.version)), for: caller)
         } catch .notFound {
@@ -120,7 +121,7 @@ package final class FlatpeakClient: Sendable {
 
     /// Asks what became of a connect token (upstream.md §3).
     package func claim(_ token: ConnectToken, for caller: CallerKey? = nil) async throws(BFFError) -> Claim {
-        let answer: UpstreamAnswer
+        let answer: HTTPAnswer
         do {
             answer = try await call(.claim, query: [("connect_token", token.exposed)], for: caller)
         } catch .notFound {
@@ -171,7 +172,7 @@ package final class FlatpeakClient: Sendable {
         for caller: CallerKey? = nil
     ) async throws(BFFError) -> Prices {
         let operation = Operation.prices(location, in: settings.version)
-        let answer: UpstreamAnswer
+        let answer: HTTPAnswer
         do {
             switch settings.version {
             case .zero:
@@ -227,7 +228,7 @@ package final class FlatpeakClient: Sendable {
     /// where others say 401 (upstream.md §1), and so it does a resource: the second refusal is that of the call.
     private func call(
         _ operation: Operation, query: [(String, String)] = [], body: [UInt8]? = nil, for caller: CallerKey? = nil
-    ) async throws(BFFError) -> UpstreamAnswer {
+    ) async throws(BFFError) -> HTTPAnswer {
         try gate.admit(caller)
         let end = time.now() + operation.deadline
         var held = try await bearers.bearer()
@@ -252,7 +253,7 @@ package final class FlatpeakClient: Sendable {
         held.bearer.token.expose { (name: "authorization", value: "Bearer \($0)") }
     }
 
-    private func failure(of answer: UpstreamAnswer) -> BFFError {
+    private func failure(of answer: HTTPAnswer) -> BFFError {
         let failure = answer.failure
         if case .upstreamBlocked = failure, blockAlarm.withLock({ $0.isDue(at: time.now()) }) {
             logger.error(
@@ -265,7 +266,7 @@ package final class FlatpeakClient: Sendable {
     private func send(
         _ operation: Operation, query: [(String, String)] = [], headers: [(name: String, value: String)],
         body: [UInt8]?, for caller: CallerKey?, until end: ContinuousClock.Instant
-    ) async throws(BFFError) -> UpstreamAnswer {
+    ) async throws(BFFError) -> HTTPAnswer {
         let limit = time.now().duration(to: end)
         guard limit > .zero else { throw .upstreamTimedOut }
         var request = Self.request(operation, query: query, headers: headers, body: body, limit, settings)

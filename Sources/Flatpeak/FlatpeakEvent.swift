@@ -1,5 +1,7 @@
 package import Core
 package import FoundationEssentials
+import Networking
+import Wire
 
 /// Something that happened at Flatpeak (upstream.md §5.2), as a webhook or the list of events tells it.
 ///
@@ -96,7 +98,7 @@ package struct EventPage: Sendable {
     /// Whether there are older ones.
     package let hasMore: Bool
 
-    init(_ answer: UpstreamAnswer) throws(BFFError) {
+    init(_ answer: HTTPAnswer) throws(BFFError) {
         struct Envelope: Decodable { let has_more: Bool }
         var list: [UInt8] = []
         let isStrict = JSONScanner.scan(answer.body.span) { member, json in

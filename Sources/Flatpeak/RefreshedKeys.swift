@@ -1,4 +1,5 @@
 import Core
+package import Networking
 package import Resilience
 import Synchronization
 

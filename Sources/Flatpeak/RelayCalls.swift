@@ -1,5 +1,6 @@
 package import Core
 import FoundationEssentials
+package import Networking
 package import Resilience
 
 /// Relayed calls as the table and the policy of all upstream calls see them.

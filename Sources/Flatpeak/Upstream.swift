@@ -1,5 +1,6 @@
 package import Core
 import Metrics
+import Networking
 import Resilience
 import Synchronization
 import Tracing
@@ -23,7 +24,7 @@ final class Upstream: Sendable {
 
     /// Makes a call, and again where its class allows.
     /// - Returns: Whatever upstream answered in the end.
-    func send(_ request: UpstreamRequest) async throws(BFFError) -> UpstreamAnswer {
+    func send(_ request: UpstreamRequest) async throws(BFFError) -> HTTPAnswer {
         let operation = request.operation
         let metrics = metrics(of: operation)
         let end = time.now() + request.timeLimit
@@ -39,15 +40,15 @@ final class Upstream: Sendable {
                 operation, for: request.caller, attempt: attempt, answer.map { ($0.status, $0.retryAfter) },
                 started: started,
                 at: finished, left: finished.duration(to: end), metrics)
-            guard case .tryAgain(let wait) = next else { return try answer.mapError(\.told).get() }
+            guard case .tryAgain(let wait) = next else { return try answer.mapError(\.bffError).get() }
             // Cancelled while waiting: the try that failed is the answer.
-            guard (try? await time.sleep(wait)) != nil else { return try answer.mapError(\.told).get() }
+            guard (try? await time.sleep(wait)) != nil else { return try answer.mapError(\.bffError).get() }
             attempt += 1
         }
     }
 
     /// One try in a span of its own, of which upstream is told; the trace is ours, whoever asked us.
-    private func tracedAnswer(to request: UpstreamRequest) async -> Result<UpstreamAnswer, TransportFailure> {
+    private func tracedAnswer(to request: UpstreamRequest) async -> Result<HTTPAnswer, TransportFailure> {
         guard let tracer else { return await answer(to: request) }
         let span = tracer.startSpan("flatpeak.\(request.operation.name)", ofKind: .client)
         defer { span.end() }
@@ -71,7 +72,7 @@ final class Upstream: Sendable {
         }
     }
 
-    private func answer(to request: UpstreamRequest) async -> Result<UpstreamAnswer, TransportFailure> {
+    private func answer(to request: UpstreamRequest) async -> Result<HTTPAnswer, TransportFailure> {
         do throws(TransportFailure) { return .success(try await transport.send(request)) } catch {
             return .failure(error)
         }
@@ -189,7 +190,7 @@ extension CallPolicy.Result {
 
 extension TransportFailure {
     /// The failure as the caller of a call hears it.
-    package var told: BFFError {
+    package var bffError: BFFError {
         switch self {
         case .notConnected, .broken: .upstreamUnreachable
         case .timedOut: .upstreamTimedOut
@@ -197,26 +198,4 @@ extension TransportFailure {
         case .cancelled: .clientClosed
         }
     }
-}
-
-/// Time and chance, handed in so that tests own them.
-package struct UpstreamTime: Sendable {
-    /// A monotonic clock: a changed wall clock ages nothing.
-    package var now: @Sendable () -> ContinuousClock.Instant
-    package var sleep: @Sendable (Duration) async throws -> Void
-    /// From 0 up to, not including, 1.
-    package var jitter: @Sendable () -> Double
-
-    package init(
-        now: @escaping @Sendable () -> ContinuousClock.Instant,
-        sleep: @escaping @Sendable (Duration) async throws -> Void, jitter: @escaping @Sendable () -> Double
-    ) {
-        self.now = now
-        self.sleep = sleep
-        self.jitter = jitter
-    }
-
-    /// The machine's.
-    package static let real = UpstreamTime(
-        now: { .now }, sleep: { try await ContinuousClock().sleep(for: $0) }, jitter: { .random(in: 0..<1) })
 }

@@ -1,5 +1,6 @@
 import Core
 import Logging
+import Networking
 import Resilience
 import Synchronization
 
@@ -62,7 +63,7 @@ final class VersionGate: Sendable {
 
     /// Takes note of what an answer says about the version.
     /// - Parameter caller: `nil` for a call of the service's own.
-    func note(_ answer: UpstreamAnswer, for caller: CallerKey?) {
+    func note(_ answer: HTTPAnswer, for caller: CallerKey?) {
         let metadata: Logger.Metadata = ["bff.version": "\(version.rawValue)"]
         // The status first: the body of a good answer may be long.
         if answer.status == 422, answer.failure == .upstreamVersionNotSupported {
@@ -90,7 +91,7 @@ final class VersionGate: Sendable {
     }
 }
 
-extension UpstreamAnswer {
+extension HTTPAnswer {
     /// Whether Flatpeak came as far as the version, and took it: it is looked at after the credentials.
     fileprivate var takesVersion: Bool {
         status < 500 && status != 429 && !mayBeAboutBearer && !isBlockPage

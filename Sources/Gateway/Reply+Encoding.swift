@@ -1,13 +1,14 @@
 import Core
 import FoundationEssentials
 package import HTTPTypes
+import Networking
 import Relay
 import Sessions
 
 extension Reply {
     /// An object of ours as JSON.
     static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws(BFFError) -> Reply {
-        json(try wireJSON(value), status: status)
+        json(try JSONBody.encode(value), status: status)
     }
 
     /// A page without scripts or styles.
@@ -33,10 +34,11 @@ extension Reply {
         case .problem:
             reply = Reply(
                 status, contentType: "application/problem+json; charset=utf-8",
-                body: (try? wireJSON(Problem(error, id: id))) ?? [])
+                body: (try? JSONBody.encode(Problem(error, id: id))) ?? [])
         case .connect:
             reply = json(
-                (try? wireJSON(ConnectError(error, connectToken: connectToken, requestID: id))) ?? [], status: status)
+                (try? JSONBody.encode(ConnectError(error, connectToken: connectToken, requestID: id))) ?? [],
+                status: status)
         case .page:
             let text = error.customerText
             reply = page(text.title, "\(text.detail) (\(id))", status: status)

@@ -6,6 +6,7 @@ package import Relay
 import Resilience
 package import Logging
 package import Tracing
+import Wire
 
 /// Every route there is, and the one way in which a request reaches a handler.
 package struct RouteTable: Sendable {
@@ -239,7 +240,7 @@ package struct RouteTable: Sendable {
     ) async throws(BFFError) -> Exchange {
         var body: [UInt8] = []
         if let limit = route.policy.bodyLimit {
-            guard isJSON(contentType: request.headers[.contentType]) else { throw .unsupportedContentType }
+            guard MediaType.isJSON(request.headers[.contentType]) else { throw .unsupportedContentType }
             body = try await request.bytes(upTo: limit, in: edge.bodies, for: client)
         }
         return Exchange(

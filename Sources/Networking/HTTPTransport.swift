@@ -2,13 +2,13 @@ import AsyncHTTPClient
 import FoundationEssentials
 import Glibc
 import NIOCore
-import NIOHTTP1
+package import NIOHTTP1
 import NIOPosix
 package import NIOSSL
 import Resilience
 
 /// The network through AsyncHTTPClient: TLS verified, redirects never followed, bodies capped.
-package struct HTTPTransport: UpstreamTransport {
+package struct HTTPTransport: Sendable {
     private let client: HTTPClient
 
     /// Connects lazily; ``shutdown()`` must be called before the value goes away.
@@ -17,7 +17,7 @@ package struct HTTPTransport: UpstreamTransport {
     ///   - connectionsPerHost: Connections to one host at once.
     package init(certificateAuthorities: [UInt8]? = nil, connectionsPerHost: Int = 64) {
         var configuration = HTTPClient.Configuration()
-        // The default follows five redirects and carries x-api-key to other hosts (style: traps that are real).
+        // The default follows five redirects and carries x-api-key to other hosts (measured: another server received the key).
         configuration.redirectConfiguration = .disallow
         configuration.decompression = .disabled
         configuration.httpVersion = .http1Only
@@ -39,17 +39,23 @@ package struct HTTPTransport: UpstreamTransport {
         try? await client.shutdown()
     }
 
-    package func send(_ request: UpstreamRequest) async throws(TransportFailure) -> UpstreamAnswer {
-        var message = HTTPClientRequest(to: request.url, request.headers)
-        message.method = request.operation.method
-        if let body = request.body { message.body = .bytes(ByteBuffer(bytes: body)) }
-        let limit = request.operation.answerLimit
+    /// Makes one call and reads the whole answer.
+    /// - Parameters:
+    ///   - limit: From the first byte sent to the last byte read.
+    ///   - answerLimit: The longest body that is read, in bytes.
+    package func send(
+        _ method: HTTPMethod, _ url: String, headers: [(name: String, value: String)], body: [UInt8]?,
+        within limit: Duration, answerLimit: Int
+    ) async throws(TransportFailure) -> HTTPAnswer {
+        var message = HTTPClientRequest(to: url, headers)
+        message.method = method
+        if let body { message.body = .bytes(ByteBuffer(bytes: body)) }
         do {
-            return try await withDeadline(request.timeLimit, clock: ContinuousClock()) { [client, message] in
-                let answer = try await client.execute(message, timeout: TimeAmount(request.timeLimit))
+            return try await withDeadline(limit, clock: ContinuousClock()) { [client, message] in
+                let answer = try await client.execute(message, timeout: TimeAmount(limit))
                 if ContentCoding(answer.headers["content-encoding"]) != nil { throw TransportFailure.encoded }
-                let body = try await answer.body.collect(upTo: limit)
-                return UpstreamAnswer(
+                let body = try await answer.body.collect(upTo: answerLimit)
+                return HTTPAnswer(
                     status: Int(answer.status.code),
                     contentType: answer.headers.first(name: "content-type"),
                     retryAfter: answer.headers.first(name: "retry-after").flatMap { RetryAfter.seconds($0, at: .now) },

@@ -1,13 +1,13 @@
 import Core
-import FoundationEssentials
+package import FoundationEssentials
 
 /// `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date.
-enum RetryAfter {
+package enum RetryAfter {
     /// What is more is as good as this, and safe to add to an instant: a year.
-    static let longest = 365 * 86_400
+    package static let longest = 365 * 86_400
 
     /// Seconds from `now`, from 0 to ``longest``; nil when malformed.
-    static func seconds(_ text: String, at now: Date) -> Int? {
+    package static func seconds(_ text: String, at now: Date) -> Int? {
         // Digits that no `Int` holds are a long time all the same.
         if !text.isEmpty, text.utf8.allSatisfy({ $0 &- UInt8(ascii: "0") < 10 }) {
             return min(Int(text) ?? .max, longest)
@@ -17,7 +17,7 @@ enum RetryAfter {
     }
 
     /// The preferred form of RFC 9110 section 5.6.7, `Sun, 06 Nov 1994 08:49:37 GMT`.
-    static func date(_ text: String) -> Date? {
+    package static func date(_ text: String) -> Date? {
         let parts = text.splitBytes(at: " ")
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         guard parts.count == 6, parts[5] == "GMT", let month = months.firstIndex(of: String(parts[2])),

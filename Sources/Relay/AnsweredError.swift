@@ -1,6 +1,8 @@
 import Core
 import FoundationEssentials
+import Networking
 import Sessions
+import Wire
 
 /// What a Connect web app gets of an answer of Flatpeak's with a status of 400 or more: always an error object with
 /// `message`, `code` and a `request_id` that the log of this service knows (upstream.md §4.5 and §10).
@@ -52,7 +54,7 @@ struct AnsweredError {
         let object = ConnectError(
             status: self.status, code: given?.text ?? error.code, message: message ?? ConnectError.message(error),
             connectToken: connectToken, requestID: requestID)
-        (body, code, upstreamRequest) = ((try? wireJSON(object)) ?? [], error.code, nil)
+        (body, code, upstreamRequest) = ((try? JSONBody.encode(object)) ?? [], error.code, nil)
     }
 
     private static func error(_ status: Int, isJSON: Bool, retryAfter: Int?) -> BFFError {

@@ -1,4 +1,5 @@
 import Core
+import Wire
 
 /// A request's head that cannot be read, looked at for its refusal alone.
 ///

@@ -1,4 +1,5 @@
 import Core
+import Wire
 
 /// The fields of a request by which it is judged, read in one pass; what is not here is not looked at.
 ///

@@ -2,6 +2,7 @@ import Core
 package import Flatpeak
 package import NIOCore
 import NIOSSL
+import Networking
 package import Resilience
 package import Sessions
 import Synchronization

@@ -5,6 +5,7 @@ import NIOCore
 import NIOHTTP1
 import Resilience
 import Sessions
+import Wire
 
 /// A client's connection: takes the relay's calls off, and hands everything else to the router behind it.
 ///

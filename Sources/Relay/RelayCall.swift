@@ -1,7 +1,9 @@
 import Core
 import Flatpeak
 import NIOCore
+import Networking
 import Sessions
+import Wire
 
 /// The client of a relayed call, which hears its answer as it arrives.
 protocol CallClient: AnyObject {
@@ -132,7 +134,7 @@ final class RelayCall: AnswerReceiver {
             if refusal != nil {
                 return over { [status, retryAfter] in $0.callRefused(status, nil, retryAfter: retryAfter) }
             }
-            return over { $0.callFailed(failure.told, hasBegun: hasBegun) }
+            return over { $0.callFailed(failure.bffError, hasBegun: hasBegun) }
         }
         attempt += 1
         loop.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(wait)) { self.tryAgain() }

@@ -2,6 +2,8 @@ import Core
 import Flatpeak
 import NIOCore
 import NIOTLS
+import Networking
+import Wire
 
 /// Who hears the answer to one call, in this order: its head, pieces of its body, its end; or at any point its failure.
 ///

@@ -56,15 +56,3 @@ package struct ConnectApp: Sendable, Equatable {
         self.url = url
     }
 }
-
-/// `url` with more query items, before its fragment.
-///
-/// Deep links have queries too. Values need no escaping here: they are tokens, ids and states.
-package func url(_ url: String, adding items: [(name: String, value: String)]) -> String {
-    let fragment = url.firstIndex(of: "#").map { url[$0...] } ?? ""
-    var base = url.dropLast(fragment.count)
-    // `https://host?query` is legal and looks broken; a deep link such as `myapp://connect` has no path to add.
-    if base.hasPrefix("http"), base.count(where: { $0 == "/" }) == 2, !base.contains("?") { base += "/" }
-    let query = items.map { "\($0.name)=\($0.value)" }.joined(separator: "&")
-    return base + (base.contains("?") ? "&" : "?") + query + fragment
-}

@@ -1,9 +1,11 @@
+import Wire
 package import Core
 package import Flatpeak
 package import FoundationEssentials
 import Keys
 package import Logging
 import Metrics
+package import Networking
 package import Resilience
 import Synchronization
 
@@ -167,7 +169,7 @@ package final class Sessions: Sendable {
     }
 
     private static func launchURL(_ connectURL: String, _ session: ConnectSession) -> String {
-        url(connectURL, adding: [(name: "fp_cot", value: session.connectToken.exposed)])
+        URLQuery.adding([(name: "fp_cot", value: session.connectToken.exposed)], to: connectURL)
     }
 
     // MARK: - Relay
@@ -255,7 +257,7 @@ package final class Sessions: Sendable {
             state = (learnt ?? left).outcome(at: now()).state
         }
         let items = [(name: "session", value: session.id.text), (name: "status", value: state.rawValue)]
-        return Return(state: state, url: session.returnURL.map { url($0, adding: items) })
+        return Return(state: state, url: session.returnURL.map { URLQuery.adding(items, to: $0) })
     }
 
     /// What the callback tells the browser.

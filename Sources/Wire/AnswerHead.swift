@@ -1,3 +1,5 @@
+import Core
+
 /// The head of an upstream answer, as far as the relay needs it.
 ///
 /// One unambiguous spelling of HTTP/1.1 is accepted and anything else is refused: of two lengths, or of a length and

@@ -1,3 +1,5 @@
+import Core
+
 /// Reads one upstream answer out of the bytes as they come: its head, the pieces of its body, its end.
 ///
 /// Strict where framing could be read in two ways: no length but plain digits, no body that ends with the connection.

@@ -1,3 +1,5 @@
+import Core
+
 /// What an answer of Connect says of where the customer is: its `route`, and `data.redirect_url`.
 ///
 /// It reads the body beside the stream, piece by piece, and holds nothing back. It judges nothing: in a body that is no

@@ -1,3 +1,5 @@
+import Core
+
 /// Where a run of bytes ends. Nearly all that is read of a message is text, so that is looked at eight bytes at a time.
 extension Span<UInt8> {
     /// Where the bytes from `start` on that belong end.

@@ -1,3 +1,5 @@
+import Core
+
 /// Reads a chunked body (RFC 9112 section 7.1) out of the bytes as they come.
 ///
 /// Extensions and trailer fields are held to their form and to a bound, and dropped: they change nothing.

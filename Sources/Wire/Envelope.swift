@@ -1,3 +1,5 @@
+package import Core
+
 /// What the relay reads of a Connect request: the token, where the customer stands, and what was pressed.
 ///
 /// Stricter than JSON where two parsers could disagree about these fields: no name may repeat one of them, no

@@ -1,3 +1,5 @@
+import Core
+
 /// Optional white space and lists, as every field of HTTP has them. There is no other reading of either.
 extension Span<UInt8> {
     /// `range` without the optional white space at its ends: spaces and tabs (RFC 9110 section 5.6.3).
@@ -32,9 +34,6 @@ extension Span<UInt8> {
 }
 
 extension UInt8 {
-    /// A space or a tab.
-    var isBlank: Bool { self == UInt8(ascii: " ") || self == UInt8(ascii: "\t") }
-
     /// A byte that a field's value or a chunk extension may hold: no control character but the tab (RFC 9110 section 5.5).
     var isFieldText: Bool { (self >= 0x20 && self != 0x7F) || self == UInt8(ascii: "\t") }
 

@@ -1,3 +1,5 @@
+import Core
+
 /// Walks over the lines of a head, of a request or of an answer.
 ///
 /// Every line ends with a carriage return and a line feed. A blank before a colon, a folded line and a control character

@@ -1,3 +1,5 @@
+import Core
+
 extension JSONScanner {
     /// `json` without any member called `name`, at any depth, every other byte as it was; nil when `json` is not
     /// strict JSON, or repeats the member within one object.

@@ -1,3 +1,5 @@
+import Core
+
 /// One pass over a JSON text that accepts RFC 8259 and nothing else, and reports each member of each object.
 ///
 /// It builds no tree: the relay wants three fields of an envelope and must pass the rest on byte for byte.
@@ -217,24 +219,5 @@ extension UInt8 {
     var isHexDigit: Bool {
         (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self)
             || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(self | 0x20)
-    }
-}
-
-extension Span<UInt8> {
-    /// Whether the bytes of `range` are those of `literal`, which is short enough not to allocate (15 bytes).
-    package func matches(_ literal: String, in range: Range<Int>) -> Bool {
-        guard range.count == literal.utf8.count else { return false }
-        let (letters, bytes) = (literal.utf8.span, extracting(range))
-        for index in letters.indices where bytes[index] != letters[index] { return false }
-        return true
-    }
-
-    /// The bytes as text.
-    package var text: String { text(in: 0..<count) }
-
-    /// Those of `range` as text.
-    package func text(in range: Range<Int>) -> String {
-        // Safe: the pointer does not outlive the call, and `range` was checked by `extracting`.
-        unsafe extracting(range).withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
     }
 }

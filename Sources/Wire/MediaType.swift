@@ -1,11 +1,13 @@
-/// Whether a `Content-Type` declares JSON, with or without parameters.
-package func isJSON(contentType: String?) -> Bool {
-    guard let contentType else { return false }
-    return contentType.utf8.span.isJSONType
+import Core
+
+/// The media type of a `Content-Type` field (RFC 9110 section 8.3.1).
+package enum MediaType {
+    /// Whether a `Content-Type` declares JSON, with or without parameters.
+    package static func isJSON(_ contentType: String?) -> Bool { contentType?.utf8.span.isJSONType ?? false }
 }
 
 extension Span<UInt8> {
-    /// The same for a field's value that is still bytes.
+    /// Whether these bytes of a `Content-Type` declare JSON, with or without parameters.
     package var isJSONType: Bool { isJSONType(in: 0..<count) }
 
     func isJSONType(in range: Range<Int>) -> Bool {

@@ -1,3 +1,5 @@
+import Core
+
 /// A whole request in the one shape that nearly all requests have, which no two readers take for different ones.
 ///
 /// It is HTTP/1.1 with a path, one `Host` and at most one length, in letters that need no care, and it ends where the

@@ -1,3 +1,5 @@
+import Core
+
 /// The head of a request, as ranges of the bytes that it was read from.
 package struct RequestHead: Equatable, Sendable {
     /// How the end of the body is known.

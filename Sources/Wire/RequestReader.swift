@@ -1,3 +1,5 @@
+import Core
+
 /// Reads one request out of the bytes as they come: its head, the pieces of its body, its end.
 ///
 /// Strict where two readers could disagree. It keeps no bytes; the caller keeps those of a head that is not complete,

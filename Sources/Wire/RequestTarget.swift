@@ -1,3 +1,5 @@
+import Core
+
 /// What a request is for (RFC 9112 section 3.2), in the two forms that a server which is no proxy serves: `/path?query`,
 /// and the same behind `http://authority`.
 package struct RequestTarget: Equatable, Sendable {

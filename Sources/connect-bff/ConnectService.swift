@@ -5,6 +5,7 @@ import FoundationEssentials
 import Glibc
 import Gateway
 import Logging
+import Networking
 import Relay
 import ServiceLifecycle
 import Sessions

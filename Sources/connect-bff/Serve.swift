@@ -7,6 +7,7 @@ import Glibc
 import Keys
 import Logging
 import Metrics
+import Networking
 import Telemetry
 import Webhooks
 

@@ -9,6 +9,7 @@ import Sessions
 import TestSupport
 import Testing
 import Webhooks
+import Wire
 import Yams
 
 @testable import Gateway

@@ -1,4 +1,5 @@
 import Core
+import Networking
 import TestSupport
 import Testing
 
@@ -34,7 +35,7 @@ import Testing
         ], [401, 403])
     func `a refusal that is not Flatpeak's is no word about the credentials`(row: Row, status: Int) async throws {
         let upstream = ScriptedUpstream()
-        let answer = UpstreamAnswer(
+        let answer = HTTPAnswer(
             status: status, contentType: row.type, retryAfter: nil, body: Array(row.body.utf8))
         upstream.on("login", answer)
         let client = FlatpeakClient.scripted(upstream)
@@ -45,7 +46,7 @@ import Testing
 
     @Test func `other errors with a page stay what they are`() {
         for status in [400, 404, 429, 500, 503] {
-            let page = UpstreamAnswer(
+            let page = HTTPAnswer(
                 status: status, contentType: "text/plain", retryAfter: nil, body: Array("no".utf8))
             #expect(!page.isBlockPage)
         }

@@ -1,5 +1,6 @@
 import Core
 import FoundationEssentials
+import Networking
 import Resilience
 import TestSupport
 import Testing

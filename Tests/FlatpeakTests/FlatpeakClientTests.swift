@@ -1,6 +1,7 @@
 import Core
 @testable import Flatpeak
 import Foundation
+import Networking
 import Resilience
 import Synchronization
 import TestSupport
@@ -141,7 +142,7 @@ import Testing
     }
 
     @Test func `a firewall's page is no answer about the bearer (I3)`() async throws {
-        let page = UpstreamAnswer(
+        let page = HTTPAnswer(
             status: 403, contentType: "text/html", retryAfter: nil, body: Array("<html>Blocked</html>".utf8))
         upstream.on("mint", page)
         let client = FlatpeakClient.scripted(upstream)

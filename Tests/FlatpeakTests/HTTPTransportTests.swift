@@ -2,10 +2,12 @@ import Core
 import FoundationEssentials
 import NIOCore
 import NIOSSL
+import Networking
 import TestSupport
 import Testing
 
 @testable import Flatpeak
+import Wire
 
 /// The real network code against servers that misbehave.
 @Suite struct HTTPTransportTests {

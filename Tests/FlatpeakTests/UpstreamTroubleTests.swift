@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 import Logging
+import Networking
 import Resilience
 import Sandbox
 import Synchronization

@@ -1,4 +1,5 @@
 import Core
+import Networking
 import Resilience
 import Sandbox
 import Synchronization
@@ -10,7 +11,7 @@ import Testing
 /// An account that was moved to an API version newer than ours.
 @Suite struct VersionGateTests {
     private static let order = MintOrder(connectURL: "a://b", callbackURL: "c://d")
-    private static let refusal = UpstreamAnswer.json(#"{"code":"api_version_not_supported"}"#, status: 422)
+    private static let refusal = HTTPAnswer.json(#"{"code":"api_version_not_supported"}"#, status: 422)
 
     private func code(_ call: () async throws(BFFError) -> Void) async -> String? {
         do throws(BFFError) {

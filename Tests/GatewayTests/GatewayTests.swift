@@ -9,6 +9,7 @@ import InMemoryLogging
 import Logging
 import NIOCore
 import NIOPosix
+import Networking
 import Relay
 import Resilience
 import Sessions

@@ -4,12 +4,14 @@ import Foundation
 import HTTPTypes
 import InMemoryLogging
 import Logging
+import Networking
 import Synchronization
 import TestSupport
 import Relay
 import Testing
 
 @testable import Gateway
+import Wire
 
 /// Keys, key sets and tokens made with the `openssl` program.
 struct IdentityProvider {

@@ -2,10 +2,12 @@ import Core
 import Flatpeak
 import NIOCore
 import NIOPosix
+import Networking
 import TestSupport
 import Testing
 
 @testable import Relay
+import Wire
 
 @Suite(.timeLimit(.minutes(1))) struct UpstreamPoolTests {
     private let loop = MultiThreadedEventLoopGroup.singleton.any()

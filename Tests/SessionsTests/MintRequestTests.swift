@@ -1,5 +1,6 @@
 import Core
 import Flatpeak
+import Networking
 import Testing
 
 @testable import Sessions
@@ -74,9 +75,9 @@ import Testing
 
     @Test func `query items go before a fragment and after a query`() {
         let items = [(name: "a", value: "1"), (name: "b", value: "2")]
-        #expect(url("https://x.example", adding: items) == "https://x.example/?a=1&b=2")
-        #expect(url("https://x.example/done", adding: items) == "https://x.example/done?a=1&b=2")
-        #expect(url("myapp://connect", adding: items) == "myapp://connect?a=1&b=2")
-        #expect(url("myapp://done?x=1#top", adding: items) == "myapp://done?x=1&a=1&b=2#top")
+        #expect(URLQuery.adding(items, to: "https://x.example") == "https://x.example/?a=1&b=2")
+        #expect(URLQuery.adding(items, to: "https://x.example/done") == "https://x.example/done?a=1&b=2")
+        #expect(URLQuery.adding(items, to: "myapp://connect") == "myapp://connect?a=1&b=2")
+        #expect(URLQuery.adding(items, to: "myapp://done?x=1#top") == "myapp://done?x=1&a=1&b=2#top")
     }
 }

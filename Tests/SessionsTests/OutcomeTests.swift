@@ -1,6 +1,7 @@
 import Core
 import Flatpeak
 import Foundation
+import Networking
 import Testing
 
 @testable import Sessions
@@ -118,7 +119,7 @@ import Testing
             }
             let outcome = session.outcome(at: Self.start + 3600)
             #expect(outcome.state == .disconnected && outcome.location != nil && !outcome.pricesAvailable)
-            let view = try JSONSerialization.jsonObject(with: Data(try wireJSON(SessionView(session, outcome))))
+            let view = try JSONSerialization.jsonObject(with: Data(try JSONBody.encode(SessionView(session, outcome))))
             #expect((view as? [String: Any])?["price_available"] as? Bool == false)
         }
     }

@@ -2,12 +2,14 @@ import Core
 import Flatpeak
 import Foundation
 import Logging
+import Networking
 import Resilience
 import Synchronization
 import TestSupport
 import Testing
 
 @testable import Sessions
+import Wire
 
 /// The driver against a scripted upstream and a clock of the test's own.
 @Suite struct SessionsTests {
@@ -165,7 +167,7 @@ import Testing
 
     @Test("S16: one key and body is one mint and one answer; another body, or another user, is another matter")
     func S16() async throws {
-        let tokens = (1...4).map { UpstreamAnswer.json(#"{"connect_token":"cot_\#($0)","expires_in":60}"#) }
+        let tokens = (1...4).map { HTTPAnswer.json(#"{"connect_token":"cot_\#($0)","expires_in":60}"#) }
         upstream.on("mint", tokens[0], tokens[1], tokens[2], tokens[3])
         let mint = { (key: String, body: String, subject: Subject) in
             try await sessions.mint(Array(body.utf8), as: IdempotencyKey(key), for: subject)

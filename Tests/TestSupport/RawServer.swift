@@ -2,6 +2,7 @@ import NIOCore
 import NIOPosix
 package import NIOSSL
 import Synchronization
+import Wire
 
 /// A server that says exactly what a test wants, right or wrong, once the first bytes of a request have come.
 package final class RawServer: Sendable {

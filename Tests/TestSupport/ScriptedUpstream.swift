@@ -2,12 +2,13 @@ import Core
 package import Flatpeak
 package import FoundationEssentials
 package import Logging
+package import Networking
 import Synchronization
 package import Tracing
 
 /// A network that answers from a script and remembers what was asked.
 package final class ScriptedUpstream: UpstreamTransport {
-    package typealias Answer = @Sendable (UpstreamRequest) async -> Result<UpstreamAnswer, TransportFailure>
+    package typealias Answer = @Sendable (UpstreamRequest) async -> Result<HTTPAnswer, TransportFailure>
 
     private struct State {
         var answers: [String: [Answer]] = [:]
@@ -20,7 +21,7 @@ package final class ScriptedUpstream: UpstreamTransport {
     }
 
     /// Answers calls of that operation, one after the other; the last answer stays.
-    package func on(_ operation: String, _ answers: UpstreamAnswer...) {
+    package func on(_ operation: String, _ answers: HTTPAnswer...) {
         on(operation, answers.map { answer in { _ in .success(answer) } })
     }
 
@@ -29,7 +30,7 @@ package final class ScriptedUpstream: UpstreamTransport {
         state.withLock { $0.answers[operation] = answers }
     }
 
-    package func send(_ request: UpstreamRequest) async throws(TransportFailure) -> UpstreamAnswer {
+    package func send(_ request: UpstreamRequest) async throws(TransportFailure) -> HTTPAnswer {
         let answer = state.withLock { state -> Answer? in
             state.requests.append(request)
             guard var left = state.answers[request.operation.name], let next = left.first else { return nil }
@@ -47,10 +48,10 @@ package final class ScriptedUpstream: UpstreamTransport {
     }
 }
 
-extension UpstreamAnswer {
+extension HTTPAnswer {
     /// An answer of JSON.
-    package static func json(_ text: String, status: Int = 200, retryAfter: Int? = nil) -> UpstreamAnswer {
-        UpstreamAnswer(
+    package static func json(_ text: String, status: Int = 200, retryAfter: Int? = nil) -> HTTPAnswer {
+        HTTPAnswer(
             status: status, contentType: "application/json; charset=utf-8", retryAfter: retryAfter,
             body: Array(text.utf8))
     }

@@ -3,6 +3,7 @@ import Flatpeak
 import Foundation
 import Keys
 import Logging
+import Networking
 import Sessions
 import Store
 import Synchronization

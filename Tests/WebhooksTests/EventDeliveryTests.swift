@@ -1,6 +1,7 @@
 import Core
 import Flatpeak
 import Foundation
+import Networking
 import Sessions
 import Synchronization
 import TestSupport

@@ -1,6 +1,7 @@
 import Core
 import Flatpeak
 import Foundation
+import Networking
 import Sessions
 import Synchronization
 import TestSupport
@@ -23,7 +24,7 @@ final class EventList: Sendable {
     }
 
     /// Answers `GET /events` and `GET /events/{id}`, each time after `before`.
-    func serve(_ upstream: ScriptedUpstream, before: @escaping @Sendable (Int) -> UpstreamAnswer? = { _ in nil }) {
+    func serve(_ upstream: ScriptedUpstream, before: @escaping @Sendable (Int) -> HTTPAnswer? = { _ in nil }) {
         upstream.on(
             "events",
             [
@@ -47,7 +48,7 @@ final class EventList: Sendable {
             ])
     }
 
-    private func page(_ url: String) -> UpstreamAnswer {
+    private func page(_ url: String) -> HTTPAnswer {
         let items = URLComponents(string: url)?.queryItems ?? []
         let limit = Int(items.first { $0.name == "limit" }?.value ?? "") ?? 30
         let events = state.withLock(\.events)

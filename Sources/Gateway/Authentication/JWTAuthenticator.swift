@@ -1,9 +1,10 @@
 package import Core
-package import Flatpeak
+import Flatpeak
 package import FoundationEssentials
 package import HTTPTypes
 package import Logging
 import Metrics
+package import Networking
 import Resilience
 
 /// Believes the bearer of the app's own identity provider.

@@ -1,5 +1,6 @@
-package import Core
+import Core
 import FoundationEssentials
+package import Wire
 
 /// One relayed call as far as it says where the customer is.
 package struct RelayedStep: Sendable {

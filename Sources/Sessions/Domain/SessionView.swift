@@ -1,4 +1,4 @@
-package import Core
+import Core
 import Flatpeak
 import FoundationEssentials
 
@@ -33,12 +33,4 @@ package struct SessionView: Encodable {
         case id, object, state, location_id, price_available, direction, type, created_at, expires_at, ended_at,
             live_mode
     }
-}
-
-/// An object of ours as others read it.
-package func wireJSON(_ value: some Encodable) throws(BFFError) -> [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    encoder.dateEncodingStrategy = .iso8601
-    do { return Array(try encoder.encode(value)) } catch { throw .internalFailure }
 }

@@ -1,5 +1,6 @@
 import Core
 import FoundationEssentials
+import Wire
 
 /// A type whose JSON may hold its own fields and no others.
 package protocol StrictlyDecodable: Decodable {

@@ -1,6 +1,7 @@
 package import Core
 package import Flatpeak
 package import FoundationEssentials
+package import Networking
 package import Resilience
 import Synchronization
 

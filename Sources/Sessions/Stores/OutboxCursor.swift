@@ -1,5 +1,6 @@
 package import Core
 package import FoundationEssentials
+import Networking
 
 /// How far the events of a session are published: the store keeps it beside the facts and changes both together.
 package struct OutboxCursor: Equatable, Sendable {
@@ -26,7 +27,7 @@ package struct OutboxCursor: Equatable, Sendable {
         sequence &+= 1
         return NewEvent(
             id: id, type: "session.\(outcome.state.rawValue)", session: session.id, subject: session.subject, at: now,
-            data: try wireJSON(PublishedSession(session, outcome)))
+            data: try JSONBody.encode(PublishedSession(session, outcome)))
     }
 }
 

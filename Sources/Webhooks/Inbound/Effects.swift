@@ -2,6 +2,7 @@ import Core
 import Flatpeak
 import FoundationEssentials
 import Logging
+import Networking
 import Resilience
 import Sessions
 import Synchronization
@@ -180,7 +181,7 @@ final class Effects: Sendable {
         let data = ToldAction(
             location_id: action.location.text, action_required: action.required.rawValue, tariff_id: action.tariff,
             subject: subject?.text)
-        guard let id = EventID("\(event.text.prefix(57))_action"), let json = try? wireJSON(data) else {
+        guard let id = EventID("\(event.text.prefix(57))_action"), let json = try? JSONBody.encode(data) else {
             return nil
         }
         return NewEvent(

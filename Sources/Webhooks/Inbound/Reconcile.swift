@@ -2,6 +2,7 @@ import Core
 import Flatpeak
 import FoundationEssentials
 import Logging
+import Networking
 import Sessions
 
 /// Finds in Flatpeak's list of events what no delivery told: at the start, and once an hour.

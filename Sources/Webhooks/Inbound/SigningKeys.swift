@@ -2,6 +2,7 @@ import Flatpeak
 import Keys
 import Logging
 import Metrics
+import Networking
 import Resilience
 
 /// Flatpeak's public keys from their one address.

@@ -3,6 +3,7 @@ package import Flatpeak
 package import FoundationEssentials
 import Keys
 package import Logging
+package import Networking
 package import Sessions
 
 /// What Flatpeak tells of its own accord: signatures are checked, events kept before they are acknowledged, their effect

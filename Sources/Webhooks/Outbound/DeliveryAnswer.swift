@@ -1,5 +1,6 @@
 import Flatpeak
 import FoundationEssentials
+import Networking
 import Sessions
 
 /// What came of one try to deliver an event.

@@ -1,8 +1,9 @@
 import Core
-package import Flatpeak
+import Flatpeak
 package import FoundationEssentials
 package import Logging
 import Metrics
+package import Networking
 import Resilience
 package import Sessions
 import Synchronization

@@ -1,5 +1,6 @@
 import Core
 import FoundationEssentials
+import Networking
 import Sessions
 
 extension OutgoingEvent {
@@ -8,7 +9,7 @@ extension OutgoingEvent {
         get throws(BFFError) {
             // No data would make no JSON.
             guard !event.data.isEmpty else { throw .internalFailure }
-            let head = try wireJSON(Head(self))
+            let head = try JSONBody.encode(Head(self))
             // The data goes out as it came, to the byte: it is JSON already.
             return head.dropLast() + Array(#","data":"#.utf8) + event.data + [UInt8(ascii: "}")]
         }

@@ -7,6 +7,7 @@ import Glibc
 import Keys
 import Logging
 import Metrics
+import Networking
 import Sandbox
 import Sessions
 import Telemetry

@@ -1,6 +1,7 @@
 import Core
 import Flatpeak
 import FoundationEssentials
+import Networking
 
 /// What the facts mean, and what to do: one cause is told once, and what it hides is skipped, not blamed.
 struct Diagnosis {
@@ -258,7 +259,7 @@ struct Diagnosis {
             "set FLATPEAK_API_KEY to a key of \(mode.rawValue) mode, or FLATPEAK_MODE to \(word(other))")
     }
 
-    private static func words(_ obstacle: Examination.Obstacle) -> (meaning: String, todo: String) {
+    private static func words(_ obstacle: HostReach.Obstacle) -> (meaning: String, todo: String) {
         switch obstacle {
         case .nameUnknown: ("the name is not known here", "check its spelling, and /etc/resolv.conf")
         case .refused: ("nothing listens there", "check the port, and that a firewall lets this machine out")

@@ -1,6 +1,7 @@
 import Core
 import Flatpeak
 import FoundationEssentials
+import Networking
 
 /// What `connect-bff doctor` found out, before it is judged.
 struct Facts: Sendable {

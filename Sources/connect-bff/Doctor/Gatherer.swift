@@ -6,6 +6,7 @@ import Glibc
 import Keys
 import Logging
 import NIOCore
+import Networking
 import Relay
 import Sessions
 import Store

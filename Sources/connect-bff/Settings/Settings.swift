@@ -4,6 +4,7 @@ import Flatpeak
 import FoundationEssentials
 import Gateway
 import Logging
+import Networking
 import Sessions
 import Webhooks
 

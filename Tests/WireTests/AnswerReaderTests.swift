@@ -1,5 +1,6 @@
 import Core
 import Testing
+import Wire
 
 @Suite struct AnswerReaderTests {
     /// What was read of an answer that came in `pieces`.

@@ -1,5 +1,6 @@
 import Core
 import Testing
+import Wire
 
 @Suite struct RequestReaderTests {
     /// What was read of requests that came in `pieces`, up to the first that was refused.

@@ -1,6 +1,7 @@
+import Core
 import Testing
 
-@testable import Core
+@testable import Wire
 
 @Suite struct ByteRunsTests {
     @Test func `the bytes of identifiers are letters, digits, underscores and dashes`() {

@@ -1,5 +1,6 @@
 import Core
 import Testing
+import Wire
 
 @Suite struct PlainRequestTests {
     static let head = "POST /v1/connect HTTP/1.1\r\nHost: bff.test:80\r\nContent-Type:application/json\r\n"

@@ -1,5 +1,6 @@
 import Core
 import Testing
+import Wire
 
 @Suite struct RequestTargetTests {
     @Test(

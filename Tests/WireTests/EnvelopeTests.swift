@@ -1,5 +1,6 @@
 import Core
 import Testing
+import Wire
 
 @Suite struct EnvelopeTests {
     private func read(_ text: String) throws(BFFError) -> Envelope {

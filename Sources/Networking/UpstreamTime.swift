@@ -1,0 +1,21 @@
+/// Time and chance, handed in so that tests own them.
+package struct UpstreamTime: Sendable {
+    /// A monotonic clock: a changed wall clock ages nothing.
+    package var now: @Sendable () -> ContinuousClock.Instant
+    package var sleep: @Sendable (Duration) async throws -> Void
+    /// From 0 up to, not including, 1.
+    package var jitter: @Sendable () -> Double
+
+    package init(
+        now: @escaping @Sendable () -> ContinuousClock.Instant,
+        sleep: @escaping @Sendable (Duration) async throws -> Void, jitter: @escaping @Sendable () -> Double
+    ) {
+        self.now = now
+        self.sleep = sleep
+        self.jitter = jitter
+    }
+
+    /// The machine's.
+    package static let real = UpstreamTime(
+        now: { .now }, sleep: { try await ContinuousClock().sleep(for: $0) }, jitter: { .random(in: 0..<1) })
+}
