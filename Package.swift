@@ -81,7 +81,7 @@ let package = Package(
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "CBuild", cSettings: [.define("CONNECT_BFF_COMMIT", to: "\"\(commit)\"")]),
         .target(name: "Core"),
-        .target(name: "Keys", dependencies: ["Core", "COpenSSL"]),
+        .target(name: "Keys", dependencies: ["COpenSSL", "Core", "Wire"]),
         .target(name: "Wire", dependencies: ["Core"]),
         .target(name: "Resilience"),
         .target(name: "Telemetry", dependencies: ["Core", .coreMetrics, .metrics, .tracing]),
@@ -129,7 +129,7 @@ let package = Package(
             dependencies: [
                 "CBuild", "Core", "Flatpeak", "Gateway", "Keys", "Networking", "Relay", "Resilience", "Sandbox",
                 "Sessions", "Store", "Telemetry",
-                "Webhooks",
+                "Webhooks", "Wire",
                 .argumentParser, .configuration, .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle,
                 .systemPackage, .tracing, .unixSignals, .yams,
             ],
