@@ -105,21 +105,23 @@ let package = Package(
             name: "Webhooks",
             dependencies: ["Core", "Networking", "Flatpeak", "Keys", "Resilience", "Sessions", .logging, .metrics]),
         .target(
+            name: "Edge",
+            dependencies: [
+                "Core", "Networking", "Resilience", "Wire", .httpTypes, .hummingbirdCore, .logging, .metrics, .nioCore,
+                .nioExtras, .nioHTTP1, .nioHTTPTypes, .nioHTTPTypesHTTP1, .nioPosix, .serviceLifecycle, .tracing,
+            ]),
+        .target(
             name: "Relay",
             dependencies: [
-                "Core", "Networking", "Wire", "Flatpeak", "Resilience", "Sessions", "Telemetry", .metrics, .nioCore,
-                .nioHTTP1, .nioPosix,
-                .nioSSL, .nioTLS, .tracing,
+                "Core", "Edge", "Flatpeak", "Networking", "Resilience", "Sessions", "Telemetry", "Wire", .nioCore,
+                .nioPosix, .nioSSL, .nioTLS, .tracing,
             ]),
         .target(
             name: "Gateway",
             dependencies: [
-                "Core", "Networking", "Wire", "Flatpeak", "Keys", "Relay", "Resilience", "Sessions", "Telemetry",
-                "Webhooks", .crypto,
-                .cryptoExtras,
-                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .metrics, .nioCore, .nioExtras, .nioHTTPTypes,
-                .nioHTTPTypesHTTP1,
-                .nioPosix,
+                "Core", "Edge", "Flatpeak", "Keys", "Networking", "Resilience", "Sessions", "Telemetry", "Webhooks",
+                "Wire", .crypto, .cryptoExtras, .hummingbird, .hummingbirdCore, .httpTypes, .logging, .metrics,
+                .nioCore,
                 .serviceLifecycle, .tracing,
             ],
             resources: [.embedInCode("openapi.yaml")]),
@@ -127,7 +129,7 @@ let package = Package(
         .executableTarget(
             name: "connect-bff",
             dependencies: [
-                "CBuild", "Core", "Flatpeak", "Gateway", "Keys", "Networking", "Relay", "Resilience", "Sandbox",
+                "CBuild", "Core", "Edge", "Flatpeak", "Gateway", "Keys", "Networking", "Relay", "Resilience", "Sandbox",
                 "Sessions", "Store", "Telemetry",
                 "Webhooks", "Wire",
                 .argumentParser, .configuration, .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle,
@@ -169,10 +171,11 @@ let package = Package(
                 .cryptoExtras,
                 .crypto, .logging,
             ]),
+        .testTarget(name: "EdgeTests", dependencies: ["Core", "Edge", "Wire", .nioCore]),
         .testTarget(
             name: "RelayTests",
             dependencies: [
-                "Core", "Networking", "Wire", "Flatpeak", "Gateway", "Keys", "Relay", "Resilience", "Sessions",
+                "Core", "Edge", "Networking", "Wire", "Flatpeak", "Gateway", "Keys", "Relay", "Resilience", "Sessions",
                 "Telemetry", "TestSupport",
                 "Webhooks",
                 .httpTypes, .inMemoryLogging, .logging, .nioCore, .nioSSL, .serviceLifecycle,
@@ -180,7 +183,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Core", "Resilience", "Networking", "Wire", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions",
+                "Core", "Edge", "Resilience", "Networking", "Wire", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions",
                 "TestSupport", "Webhooks", .httpTypes,
                 .hummingbird, .hummingbirdCore, .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
             ]),
@@ -194,12 +197,13 @@ let package = Package(
         .testTarget(
             name: "ContractTests",
             dependencies: [
-                "Core", "Wire", "Flatpeak", "Gateway", "Relay", "Sessions", "TestSupport", "Webhooks", .httpTypes,
+                "Core", "Edge", "Wire", "Flatpeak", "Gateway", "Relay", "Sessions", "TestSupport", "Webhooks",
+                .httpTypes,
                 .hummingbird, .hummingbirdTesting, .logging, .yams,
             ]),
         .testTarget(
             name: "ProgramTests",
-            dependencies: ["Core", "Flatpeak", "Gateway", "TestSupport", "connect-bff", .logging, .unixSignals]),
+            dependencies: ["Core", "Edge", "Flatpeak", "Gateway", "TestSupport", "connect-bff", .logging, .unixSignals]),
     ]
 )
 

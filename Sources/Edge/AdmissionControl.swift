@@ -1,11 +1,11 @@
 import NIOCore
 import NIOPosix
-import Resilience
+package import Resilience
 import Synchronization
 
 /// How many requests are in flight, over all connections, and which ones wait for a slot.
-final class UnderWay: Sendable {
-    enum Grant {
+package final class AdmissionControl: Sendable {
+    package enum Grant {
         case granted
         case refused
         /// The caller has its share of slots already.
@@ -18,22 +18,22 @@ final class UnderWay: Sendable {
     ///   - capacity: Requests in flight; a quarter as many may wait.
     ///   - shares: One caller has at most one of so many equal parts of both.
     ///   - timeout: The longest wait.
-    init(_ capacity: Int, shares: Int = 1, timeout: Duration) {
+    package init(_ capacity: Int, shares: Int = 1, timeout: Duration) {
         queue = Mutex(
             AdmissionQueue(capacity: capacity, length: (capacity + 3) / 4, shares: shares, timeout: timeout))
     }
 
-    var load: (underWay: Int, waiting: Int) { queue.withLock { ($0.underWay, $0.waiting) } }
+    package var load: (underWay: Int, waiting: Int) { queue.withLock { ($0.underWay, $0.waiting) } }
 
     /// Whether a request that arrives now is refused whoever sends it.
-    var isFull: Bool { queue.withLock { $0.isFull } }
+    package var isFull: Bool { queue.withLock { $0.isFull } }
 
-    /// Takes a slot if there is one now; each one taken is given back with ``leave(_:)``.
-    func enter() -> Bool { queue.withLock { $0.enter() } }
+    /// Takes a slot if there is one now; each one taken is given back with ``release(_:)``.
+    package func tryAcquire() -> Bool { queue.withLock { $0.enter() } }
 
     /// Takes a slot, or queues for one.
     /// - Parameter completion: Called exactly once, here or on any other thread.
-    func enterInTurn(of caller: CallerKey? = nil, _ completion: @escaping @Sendable (Grant) -> Void) {
+    func acquire(for caller: CallerKey? = nil, _ completion: @escaping @Sendable (Grant) -> Void) {
         switch queue.withLock({ $0.arrive(completion, of: caller, at: .now) }) {
         case .entered: completion(.granted)
         case .refused: completion(.refused)
@@ -43,14 +43,14 @@ final class UnderWay: Sendable {
     }
 
     /// Takes a slot, waiting for one if need be.
-    func enterInTurn(of caller: CallerKey?) async -> Grant {
+    package func acquire(for caller: CallerKey?) async -> Grant {
         await withCheckedContinuation { continuation in
-            enterInTurn(of: caller) { continuation.resume(returning: $0) }
+            acquire(for: caller) { continuation.resume(returning: $0) }
         }
     }
 
     /// - Parameter caller: Who took the slot.
-    func leave(_ caller: CallerKey? = nil) {
+    package func release(_ caller: CallerKey? = nil) {
         let next = queue.withLock { queue -> (@Sendable (Grant) -> Void)? in
             // Nearly always nothing waits.
             if queue.leaveUnawaited(caller) { nil } else { queue.leave(caller) }

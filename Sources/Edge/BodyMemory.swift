@@ -1,8 +1,8 @@
-import Resilience
+package import Resilience
 import Synchronization
 
 /// Bounds the bytes of request bodies that are still arriving: a slow body holds no slot, and costs memory alone.
-final class BodyMemory: Sendable {
+package final class BodyMemory: Sendable {
     private struct State {
         var total = 0
         /// Only clients of which something is held.
@@ -15,13 +15,13 @@ final class BodyMemory: Sendable {
     /// - Parameters:
     ///   - limit: Bytes of all clients.
     ///   - share: Bytes of one client's, of all its connections together.
-    init(limit: Int = 64 << 20, share: Int = 8 << 20) {
+    package init(limit: Int = 64 << 20, share: Int = 8 << 20) {
         self.limit = limit
         self.share = share
     }
 
     /// Takes memory for bytes that have arrived; what is taken is given back with ``release(_:for:)``.
-    func reserve(_ bytes: Int, for client: CallerKey) -> Bool {
+    package func reserve(_ bytes: Int, for client: CallerKey) -> Bool {
         state.withLock { state in
             let own = state.clients[client] ?? 0
             guard state.total + bytes <= limit, own + bytes <= share else { return false }
@@ -31,7 +31,7 @@ final class BodyMemory: Sendable {
         }
     }
 
-    func release(_ bytes: Int, for client: CallerKey) {
+    package func release(_ bytes: Int, for client: CallerKey) {
         guard bytes > 0 else { return }
         state.withLock { state in
             state.total -= bytes

@@ -1,9 +1,9 @@
 import Core
-import NIOCore
+package import NIOCore
 import NIOHTTP1
 
 extension ByteBuffer {
-    /// The status line and the fields that an answer of the lane carries, up to the empty line.
+    /// The status line and the fields that a response of the fast path carries, up to the empty line.
     ///
     /// - Parameters:
     ///   - lines: Writes the fields that the edge puts on every answer.
@@ -62,7 +62,7 @@ extension ByteBuffer {
     }
 
     /// A number that is not negative, without a string between.
-    mutating func writeDecimal(_ number: Int) {
+    package mutating func writeDecimal(_ number: Int) {
         writeDigits(number, radix: 10)
     }
 

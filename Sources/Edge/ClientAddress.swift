@@ -1,5 +1,4 @@
 import Core
-import Relay
 
 /// Whose request this is, by address: the connection's peer, or what our own reverse proxies say of it.
 struct ClientAddress {
@@ -8,7 +7,7 @@ struct ClientAddress {
 
     /// Walks the forwarding headers from the nearest hop to the farthest, and stops at the first that is not trusted,
     /// or not an address: from there on everything is the client's own word.
-    init(_ head: JudgedHead, from peer: Peer, behind proxies: TrustedProxies) {
+    init(_ head: RequestHeadFacts, from peer: Peer, behind proxies: TrustedProxies) {
         var nearest = peer
         for hop in Self.hops(head, in: proxies.header).reversed() {
             guard proxies.contains(nearest), let address = Self.address(hop) else { break }
@@ -18,7 +17,7 @@ struct ClientAddress {
     }
 
     /// The header that the proxies write is read, and the other one never: a client can send it through them.
-    private static func hops(_ head: JudgedHead, in header: ForwardedHeader) -> [String] {
+    private static func hops(_ head: RequestHeadFacts, in header: ForwardedHeader) -> [String] {
         switch header {
         case .xForwardedFor where head.forwardedFor.isEmpty, .forwarded where head.forwarded.isEmpty: return []
         case .xForwardedFor: break

@@ -1,29 +1,27 @@
 import Core
-import Flatpeak
 import Glibc
 import NIOCore
 import NIOHTTP1
 import Resilience
-import Sessions
 import Wire
 
 /// A client's connection: takes the relay's calls off, and hands everything else to the router behind it.
 ///
-///     socket ─ RawPort ─ HTTPResponseEncoder ─ LaneHandler │ the router's codec and channel
+///     socket ─ RawSocketHandler ─ HTTPResponseEncoder ─ ClientConnectionHandler │ the router's codec and channel
 ///
 /// Bytes come from the port and are read here, request by request. The encoder is put there with the router's first
 /// request.
 ///
 /// The router learns nothing of calls that it does not get, so what it does at the connection's ends must be kept from
 /// it while the lane is at work: it would close on a client's half-close, or when the service drains.
-final class LaneHandler: ChannelDuplexHandler, CallClient {
+final class ClientConnectionHandler: ChannelDuplexHandler, FastPathClient {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private let loop: LaneLoop
-    private let port: RawPort
+    private let loop: EdgeLoop
+    private let port: RawSocketHandler
     private let peer: Peer
     private var context: ChannelHandlerContext?
     private var turns = Turns()
@@ -42,7 +40,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     /// Whether the last answer has left; before that there is nothing to linger for.
     private var isLastSent = false
     private var headBegan: ContinuousClock.Instant?
-    private var begun = BegunHead()
+    private var begun = PartialHead()
     /// Whether the head is too large, and its end is waited for.
     private var isOverflown = false
     /// Bytes that came after the last answer.
@@ -58,14 +56,13 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private var number = RequestNumber(high: 0, low: 0)
     private var method = ""
     private var route = ""
-    private var head: JudgedHead
+    private var head: RequestHeadFacts
     private var isVersion10 = false
     private var refusal: BFFError?
     private var body: ByteBuffer?
     /// The memory that is taken for the body, and for whom.
     private var reserved: (bytes: Int, client: CallerKey)?
-    private var call: RelayCall?
-    private var trace: CallTrace?
+    private var exchange: (any FastPathExchange)?
     private var answer: ByteBuffer?
     private var status = 0
     /// Flatpeak's own id of the request, where that is what the client reads.
@@ -78,16 +75,17 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private static let mostFraming = 48 << 10
     private static let longestTarget = 8 << 10
 
-    init(_ loop: LaneLoop, _ port: RawPort, peer: Peer) {
+    init(_ loop: EdgeLoop, _ port: RawSocketHandler, peer: Peer) {
         self.loop = loop
         self.port = port
         self.peer = peer
-        since = loop.lane.calls.now()
+        since = loop.shared.now()
         head = loop.noHead
-        if loop.lane.isDraining { turns.drain() }
+        if loop.shared.isDraining { turns.drain() }
     }
 
-    private var lane: Lane { loop.lane }
+    private var shared: ClientConnections { loop.shared }
+    private var policy: EdgePolicy { loop.shared.policy }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -111,7 +109,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             return
         }
         if unread.readableBytes == 0 {
-            if turns.turn == .idle, lane.readsPlain, takesWhole(bytes) { return }
+            if turns.turn == .idle, shared.readsPlain, takesWhole(bytes) { return }
             unread = bytes
         } else {
             // Otherwise it would grow for as long as each read ends within a request.
@@ -125,10 +123,10 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     /// - Returns: Whether it was one; if not, the bytes are for the complete reader.
     private func takesWhole(_ bytes: ByteBuffer) -> Bool {
         let span = bytes.readableBytesUInt8Span
-        let head = JudgedHead()
+        let head = RequestHeadFacts()
         guard let request = PlainRequest.read(span, field: { head.note($0, $1, in: $2) }),
             span.matches("POST", in: request.method),
-            let route = lane.paths.first(where: { span.matches($0, in: request.target) })
+            let route = shared.fastPaths.first(where: { span.matches($0, in: request.target) })
         else { return false }
         begin(head, method: "POST", isVersion10: false)
         turns.headArrived(isOurs: true, keepsAlive: true)
@@ -161,7 +159,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
                     // An empty line came whole, in two pieces: no head has begun.
                     headBegan = nil
                 } else if headBegan == nil {
-                    headBegan = lane.calls.now()
+                    headBegan = shared.now()
                 }
                 return checkFraming()
             case .head(let head): begin(head, in: bytes, context)
@@ -176,7 +174,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
             case .refused(.tooLarge) where turns.turn == .idle && !isHeadWhole():
                 // A page reads the refusal only if its origin is known, which may stand behind what is too large.
                 isOverflown = true
-                if headBegan == nil { headBegan = lane.calls.now() }
+                if headBegan == nil { headBegan = shared.now() }
                 return
             case .refused(let fault): refuse(fault)
             }
@@ -194,8 +192,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private func checkFraming() {
         guard framing > Self.mostFraming else { return }
         switch turns.turn {
-        case .reading: refuseUnread(.bodyTooLarge(limit: lane.rules.bodyLimit), of: route)
-        case .passing: breakOff(.bodyTooLarge(limit: lane.rules.bodyLimit))
+        case .reading: refuseUnread(.bodyTooLarge(limit: policy.fastPathBodyLimit), of: route)
+        case .passing: breakOff(.bodyTooLarge(limit: policy.fastPathBodyLimit))
         case .idle, .asked, .answering, .closing: break
         }
     }
@@ -221,7 +219,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private func breakOff(_ error: BFFError) {
         guard !isBroken else { return }
         isBroken = true
-        since = lane.calls.now()
+        since = shared.now()
         if !turns.hasPassedAnswerBegun { context?.fireErrorCaught(error) }
     }
 
@@ -236,9 +234,9 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
                 return refuse(.overloaded)
             }
             if body?.writeBuffer(&bytes) == nil { body = bytes }
-            guard body?.readableBytes ?? 0 > lane.rules.bodyLimit else { return }
+            guard body?.readableBytes ?? 0 > policy.fastPathBodyLimit else { return }
             turns.endAfterAnswer()
-            refuse(.bodyTooLarge(limit: lane.rules.bodyLimit))
+            refuse(.bodyTooLarge(limit: policy.fastPathBodyLimit))
         case .idle, .asked, .answering, .closing: break
         }
     }
@@ -254,8 +252,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     }
 
     private func reserveMemory(_ bytes: Int) -> Bool {
-        let client = reserved?.client ?? lane.rules.client(head, from: peer)
-        guard lane.rules.reserveBody(bytes, for: client) else { return false }
+        let client = reserved?.client ?? policy.client(head, from: peer)
+        guard policy.bodies.reserve(bytes, for: client) else { return false }
         reserved = ((reserved?.bytes ?? 0) + bytes, client)
         return true
     }
@@ -263,7 +261,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private func releaseMemory() {
         guard let reserved else { return }
         self.reserved = nil
-        lane.rules.releaseBody(reserved.bytes, for: reserved.client)
+        policy.bodies.release(reserved.bytes, for: reserved.client)
     }
 
     private func pass(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
@@ -297,11 +295,11 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     private var isHolding: Bool { unread.readableBytes > 0 && turns.mustHold }
 
-    private func begin(_ head: JudgedHead, method: String, isVersion10: Bool) {
+    private func begin(_ head: RequestHeadFacts, method: String, isVersion10: Bool) {
         headBegan = nil
-        begun = BegunHead()
+        begun = PartialHead()
         framing = 0
-        since = lane.calls.now()
+        since = shared.now()
         self.head = head
         self.method = method
         self.isVersion10 = isVersion10
@@ -310,13 +308,14 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private func begin(_ request: RequestHead, in bytes: ByteBuffer, _ context: ChannelHandlerContext) {
         let span = bytes.readableBytesUInt8Span
         begin(
-            JudgedHead(request, in: span), method: span.text(in: request.method), isVersion10: request.isVersion10)
+            RequestHeadFacts(request, in: span), method: span.text(in: request.method), isVersion10: request.isVersion10
+        )
         let text = span.text(in: request.target)
         let target = RequestTarget(text)
         // `OPTIONS *` asks about the server itself (RFC 9110 section 9.3.7).
         let isAboutServer = text == "*" && method == "OPTIONS"
         let path = target?.path ?? ""
-        let route = method == "POST" ? lane.paths.first { $0.equalsBytes(of: path) } : nil
+        let route = method == "POST" ? shared.fastPaths.first { $0.equalsBytes(of: path) } : nil
         turns.headArrived(isOurs: route != nil, keepsAlive: request.keepsAlive)
         // It would make a tunnel of the connection.
         if method == "CONNECT" { return refuseUnread(.methodUnknown, of: String(path)) }
@@ -340,7 +339,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     /// Refuses a request that could be taken for another one, or that is for somebody else.
     private func judge(_ path: Substring, isForUs: Bool) -> Bool {
-        if !head.isAmbiguous, !head.asksForUpgrade, isForUs, lane.rules.isAddressed(by: head, on: path) { return true }
+        if !head.isAmbiguous, !head.asksForUpgrade, isForUs, policy.isAddressed(by: head, on: path) { return true }
         refuseUnread(.malformedHeader, of: String(path))
         return false
     }
@@ -354,13 +353,13 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     /// What is wrong with a request of ours before its body was read.
     private func refusalUnread() -> BFFError? {
         do throws(BFFError) {
-            try lane.rules.admit(head, from: peer, at: since)
+            try policy.admit(head, from: peer, at: since)
         } catch {
             return error
         }
         if !head.isJSON { return .unsupportedContentType }
-        if let length = head.contentLength, length > lane.rules.bodyLimit {
-            return .bodyTooLarge(limit: lane.rules.bodyLimit)
+        if let length = head.contentLength, length > policy.fastPathBodyLimit {
+            return .bodyTooLarge(limit: policy.fastPathBodyLimit)
         }
         return nil
     }
@@ -376,103 +375,47 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         releaseMemory()
         let body = body ?? ByteBuffer()
         self.body = nil
-        if lane.rules.enter() { work(on: body, at: since) } else { enterInTurn(with: body) }
+        if policy.fastPathSlots.tryAcquire() { work(on: body, at: since) } else { enterInTurn(with: body) }
     }
 
     /// The service is full: the connection waits its turn.
     private func enterInTurn(with body: ByteBuffer) {
         let number = number, eventLoop = loop.eventLoop
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        lane.rules.enterInTurn { hasEntered in
-            eventLoop.execute { bound.value.turnCame(hasEntered, for: number, body) }
+        policy.fastPathSlots.acquire { grant in
+            eventLoop.execute { bound.value.turnCame(grant == .granted, for: number, body) }
         }
     }
 
     private func turnCame(_ hasEntered: Bool, for number: RequestNumber, _ body: ByteBuffer) {
         guard turns.turn == .asked, self.number == number else {
             // The client has left; the place is the next one's.
-            if hasEntered { lane.rules.leave() }
+            if hasEntered { policy.fastPathSlots.release() }
             return
         }
-        if hasEntered { work(on: body, at: lane.calls.now()) } else { refuse(.overloaded) }
+        if hasEntered { work(on: body, at: shared.now()) } else { refuse(.overloaded) }
     }
 
-    /// Takes the call up, in the place that it has.
+    /// Hands the request to the fast path, with its slot.
     private func work(on body: ByteBuffer, at now: ContinuousClock.Instant) {
-        var connectToken: ConnectToken?
-        do throws(BFFError) {
-            let envelope = try Envelope(body.readableBytesUInt8Span)
-            connectToken = envelope.connectToken
-            if head.names(lane.via) { throw .loopDetected }
-            switch lane.sessions.known(envelope.connectToken) {
-            case .pass(let session): try send(envelope, in: session, body, at: now)
-            case .refuse(let error): throw error
-            case .unknown: admit(envelope, body)
-            }
-        } catch {
-            lane.rules.leave()
-            refuse(error, connectToken)
-        }
+        guard let fastPath = loop.fastPath else { return }
+        fastPath.respond(
+            to: FastPathRequest(
+                number: number, method: method, route: route, head: head, body: body, receivedAt: since,
+                admittedAt: now), for: self)
     }
 
-    /// The slow path: the store is asked, off this thread, while the connection waits its turn.
-    private func admit(_ envelope: Envelope, _ body: ByteBuffer) {
-        let number = number
-        let sessions = lane.sessions
-        let token = envelope.connectToken
-        // The task ends within the time that the look-up is given.
-        loop.eventLoop.makeFutureWithTask { () -> Result<Sessions.AdmittedSession, BFFError> in
-            do throws(BFFError) { return .success(try await sessions.admit(token)) } catch { return .failure(error) }
-        }.assumeIsolated().whenComplete { result in
-            // A failed future would mean that the loop is gone, and this connection with it.
-            let admission = (try? result.get()) ?? .failure(.internalFailure)
-            do throws(BFFError) {
-                let session = try admission.get()
-                guard self.turns.turn == .asked, self.number == number else { throw .clientClosed }
-                try self.send(envelope, in: session, body, at: self.lane.calls.now())
-            } catch {
-                self.lane.rules.leave()
-                guard self.turns.turn == .asked, self.number == number else { return }
-                self.refuse(error, token)
-            }
-        }
+    func isWaiting(for number: RequestNumber) -> Bool {
+        context != nil && turns.turn == .asked && self.number == number
     }
 
-    private func send(
-        _ envelope: Envelope, in session: Sessions.AdmittedSession, _ body: ByteBuffer, at now: ContinuousClock.Instant
-    ) throws(BFFError) {
-        // After the gate: tokens that nobody minted take no memory.
-        try lane.take(envelope.connectToken, at: since)
-        guard context != nil else { throw .clientClosed }
-        var request = loop.buffers.take(512 + body.readableBytes)
-        request.writeImmutableBuffer(lane.requestStart)
-        if let acceptLanguage = head.acceptLanguage {
-            request.writeStaticString("Accept-Language: ")
-            request.writeString(acceptLanguage)
-            request.writeStaticString("\r\n")
-        }
-        if let tracer = lane.tracer {
-            trace = CallTrace(tracer, method, route, number)
-            trace?.write(into: &request)
-        }
-        request.writeStaticString("Content-Length: ")
-        request.writeDecimal(body.readableBytes)
-        request.writeStaticString("\r\n\r\n")
-        request.writeImmutableBuffer(body)
-        let call = RelayCall(
-            envelope, in: session, as: request, for: self, on: loop, in: trace, at: now)
-        self.call = call
-        do throws(BFFError) {
-            try call.start()
-        } catch {
-            self.call = nil
-            throw error
-        }
+    func exchangeBegan(_ exchange: any FastPathExchange) {
+        self.exchange = exchange
     }
 
     // MARK: - Its answer
 
-    func callAnswered(_ status: Int, _ framing: AnswerHead.Framing, retryAfter: Int?) {
+    func responseBegan(_ status: Int, _ framing: AnswerHead.Framing, retryAfter: Int?) {
         guard context != nil else { return }
         turns.answerBegan()
         self.status = status
@@ -486,51 +429,44 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         self.answer = answer
     }
 
-    func callContinued(_ bytes: ByteBuffer, in range: Range<Int>) {
+    func responseContinued(_ bytes: ByteBuffer, in range: Range<Int>) {
         if answer == nil { answer = loop.buffers.take(range.count + 16) }
         let span = bytes.readableBytesSpan.extracting(range)
         if isChunked { answer?.writeChunk(span) } else { answer?.writeBytes(span) }
     }
 
-    func callPaused() {
+    func responsePaused() {
         guard let answer, let context else { return }
         self.answer = nil
         send(answer)
-        if !context.channel.isWritable { call?.holdBack(true) }
+        if !context.channel.isWritable { exchange?.holdBack(true) }
     }
 
-    func callEnded(at now: ContinuousClock.Instant) {
-        call = nil
+    func responseEnded(at now: ContinuousClock.Instant) {
         var answer = answer ?? ByteBuffer()
         self.answer = nil
         if isChunked { answer.writeStaticString("0\r\n\r\n") }
         finish(answer, status, at: now)
     }
 
-    func callRefused(_ status: Int, _ json: [UInt8]?, retryAfter: Int?) {
-        let token = call?.connectToken
-        call = nil
+    func respond(_ response: FastPathResponse) {
         guard context != nil else { return }
-        let error = AnsweredError(
-            json, status: status, retryAfter: retryAfter, connectToken: token, requestID: RequestID(number))
-        upstreamRequest = error.upstreamRequest
-        var answer = loop.buffers.take(1024 + error.body.count)
+        upstreamRequest = response.upstreamRequest
+        var answer = loop.buffers.take(1024 + response.body.count)
         writeHead(
-            into: &answer, error.status, contentType: "application/json; charset=utf-8", retryAfter: retryAfter,
-            length: error.body.count)
-        answer.writeBytes(error.body)
-        finish(answer, error.status, error.code, at: lane.calls.now())
+            into: &answer, response.status, contentType: "application/json; charset=utf-8",
+            retryAfter: response.retryAfter, length: response.body.count)
+        answer.writeBytes(response.body)
+        finish(answer, response.status, response.code, at: shared.now())
     }
 
-    func callFailed(_ error: BFFError, hasBegun: Bool) {
-        let token = call?.connectToken
-        call = nil
-        guard hasBegun else { return refuse(error, token) }
+    func fail(_ error: BFFError, connectToken: ConnectToken?, hasBegun: Bool) {
+        guard hasBegun else { return refuse(error, connectToken) }
         // What was written says that more will come. Only a torn connection tells every client that it will not: one
         // that was closed cleanly looks like the end of an answer to HTTP/1.0.
         if let answer { port.send(answer) }
         answer = nil
-        over(error.status, error.code, at: lane.calls.now())
+        over(error.status, error.code, at: shared.now())
         turns.closed()
         guard let context else { return }
         // What came before goes out first: a browser repeats a call of which it saw nothing but a reset.
@@ -544,8 +480,8 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         let isStalled = !context.channel.isWritable
-        progress = isStalled ? progress ?? WriteProgress(at: lane.calls.now()) : nil
-        call?.holdBack(isStalled)
+        progress = isStalled ? progress ?? WriteProgress(at: shared.now()) : nil
+        exchange?.holdBack(isStalled)
         context.fireChannelWritabilityChanged()
     }
 
@@ -553,14 +489,14 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
 
     private func refuse(_ error: BFFError, _ connectToken: ConnectToken? = nil) {
         guard context != nil else { return }
-        let refusal = lane.rules.refusal(of: route, error, id: RequestID(number), connectToken: connectToken)
+        let refusal = policy.refusal(of: route, error, id: RequestID(number), connectToken: connectToken).response
         var answer = loop.buffers.take(1024 + refusal.body.count)
         writeHead(
             into: &answer, error.status, contentType: refusal.contentType, retryAfter: error.retryAfter,
             length: refusal.body.count)
         // The answer to HEAD ends with its head (RFC 9110 section 9.3.2), whatever length it names.
         if method != "HEAD" { answer.writeBytes(refusal.body) }
-        finish(answer, error.status, error.code, at: lane.calls.now())
+        finish(answer, error.status, error.code, at: shared.now())
     }
 
     /// Refuses what is not read any further, on whatever route it was meant for.
@@ -574,10 +510,10 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     /// Refuses a request whose head was not read; its page is answered in the form that it can read, and HEAD without a
     /// body.
     private func refuseUnknown(_ error: BFFError) {
-        let (path, head) = BegunHead.read(unread.readableBytesUInt8Span)
+        let (path, head) = PartialHead.read(unread.readableBytesUInt8Span)
         self.head = head
         method = unread.readableBytesView.starts(with: "HEAD ".utf8) ? "HEAD" : "UNKNOWN"
-        since = lane.calls.now()
+        since = shared.now()
         refuseUnread(error, of: path)
     }
 
@@ -587,7 +523,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
         answer.writeAnswerHead(
             status, contentType: contentType, retryAfter: retryAfter, length: length, isChunked: isChunked,
             keepsAlive: turns.headWritten(), number: number, dateLine: loop.dateLine
-        ) { lane.rules.writeLines(for: head, from: peer, into: &$0) }
+        ) { policy.writeLines(for: head, from: peer, into: &$0) }
     }
 
     // MARK: - Ends of turns
@@ -614,11 +550,11 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private func over(_ status: Int, _ code: String? = nil, at now: ContinuousClock.Instant) {
         let line = RequestLine(
             number: number, method: method, route: route, status: status, code: code,
-            duration: since.duration(to: now), trace: trace?.id, upstreamRequest: upstreamRequest)
+            duration: since.duration(to: now), trace: exchange?.traceID, upstreamRequest: upstreamRequest)
         upstreamRequest = nil
-        trace?.requestEnded(line)
-        trace = nil
-        lane.rules.write(line)
+        exchange?.requestEnded(line)
+        exchange = nil
+        policy.write(line)
         since = now
         head = loop.noHead
         refusal = nil
@@ -634,7 +570,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private func finishSending() {
         guard let context else { return }
         isLastSent = true
-        since = lane.calls.now()
+        since = shared.now()
         context.close(mode: isInputClosed ? .all : .output, promise: nil)
         if wantsToRead {
             wantsToRead = false
@@ -699,7 +635,7 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     }
 
     private func passedOver() {
-        since = lane.calls.now()
+        since = shared.now()
         if turns.turn == .closing { unread = ByteBuffer() } else { next() }
     }
 
@@ -756,10 +692,10 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     private func left() {
         loop.remove(self)
         unread = ByteBuffer()
-        if turns.isOurs { over(BFFError.clientClosed.status, BFFError.clientClosed.code, at: lane.calls.now()) }
+        let exchange = exchange
+        if turns.isOurs { over(BFFError.clientClosed.status, BFFError.clientClosed.code, at: shared.now()) }
         turns.closed()
-        call?.clientLeft()
-        call = nil
+        exchange?.clientLeft()
         answer = nil
     }
 
@@ -769,15 +705,16 @@ final class LaneHandler: ChannelDuplexHandler, CallClient {
     /// Whether the client reads nothing, or too slowly for anyone to wait for it.
     private func isStalled(at now: ContinuousClock.Instant) -> Bool {
         guard progress != nil, let context else { return false }
-        let times = lane.times
+        let times = shared.times
         let pending = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? .max
         return progress?.isStalled(
-            pending: pending, at: now, still: lane.isEnding ? times.linger : times.write, behind: times.behind) ?? false
+            pending: pending, at: now, still: shared.isEnding ? times.linger : times.write, behind: times.behind)
+            ?? false
     }
 
     func tick(at now: ContinuousClock.Instant) {
-        let times = lane.times
-        if lane.isEnding { turns.end() }
+        let times = shared.times
+        if shared.isEnding { turns.end() }
         if isStalled(at: now) {
             context?.close(promise: nil)
             return

@@ -22,7 +22,7 @@ package struct ConnectError: Encodable, Sendable {
             requestID: requestID)
     }
 
-    init(status: Int, code: String, message: String, connectToken: ConnectToken?, requestID: RequestID) {
+    package init(status: Int, code: String, message: String, connectToken: ConnectToken?, requestID: RequestID) {
         type =
             switch status {
             case 429: "rate_limit"
@@ -36,7 +36,7 @@ package struct ConnectError: Encodable, Sendable {
     }
 
     /// A customer reads it.
-    static func message(_ error: BFFError) -> String {
+    package static func message(_ error: BFFError) -> String {
         let text = error.customerText
         return "\(text.title). \(text.detail)"
     }

@@ -1,5 +1,5 @@
-/// How long the lane waits for what.
-package struct LaneTimes: Sendable {
+/// How long a client's connection waits for what.
+package struct ConnectionTimes: Sendable {
     /// A client between two requests: longer than the 75 s that reverse proxies keep a connection, so that they close
     /// first.
     package var idle = Duration.seconds(90)
@@ -18,12 +18,6 @@ package struct LaneTimes: Sendable {
     /// A silent connection, once the service stops: whoever has just opened it, or taken it from a pool, is about to
     /// send a request, and would get a reset for an answer.
     package var farewell = Duration.milliseconds(500)
-    /// A connection to upstream, its handshake included.
-    package var connect = Duration.seconds(2)
-    /// An unused connection to upstream: load balancers commonly keep theirs for 60 s and must not close first.
-    package var upstreamIdle = Duration.seconds(45)
-    /// Any connection to upstream, so that a change of its address is followed.
-    package var upstreamAge = Duration.seconds(600)
     /// How often all these are looked at.
     package var tick = Duration.milliseconds(250)
 

@@ -1,12 +1,12 @@
 import Core
-import NIOCore
-import NIOHTTPTypes
+package import NIOCore
+package import NIOHTTPTypes
 
 /// Notices that a client closed its connection while its answer was still being made.
 ///
 /// A client that closes only its sending side is taken for one that left; no HTTP client that waits does so.
-final class ClientWatch: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPRequestPart
+package final class DisconnectMonitor: ChannelInboundHandler, RemovableChannelHandler {
+    package typealias InboundIn = HTTPRequestPart
 
     /// HTTP/1.1 answers one request at a time, so there is at most one who wants to know.
     private var waiting: AsyncStream<Never>.Continuation?
@@ -18,29 +18,29 @@ final class ClientWatch: ChannelInboundHandler, RemovableChannelHandler {
         waiting?.finish()
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? ChannelEvent, event == .inputClosed { left() }
         context.fireUserInboundEventTriggered(event)
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    package func channelInactive(context: ChannelHandlerContext) {
         left()
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A request that is given up unread has a client who waits for the answer.
         if !(error is BFFError) { left() }
         context.fireErrorCaught(error)
     }
 
     /// Does `work` and cancels it when the client of `channel` leaves.
-    static func whileConnected<Value: Sendable>(
+    package static func cancelOnDisconnect<Value: Sendable>(
         _ channel: any Channel, _ work: @escaping @Sendable () async -> Value
     ) async -> Value? {
         let (left, continuation) = AsyncStream<Never>.makeStream()
         channel.eventLoop.execute {
-            guard let watch = try? channel.pipeline.syncOperations.handler(type: ClientWatch.self) else {
+            guard let watch = try? channel.pipeline.syncOperations.handler(type: DisconnectMonitor.self) else {
                 // Who has left took the watch along. Without one, as in tests without sockets, nobody ever leaves.
                 return channel.closeFuture.whenComplete { _ in continuation.finish() }
             }

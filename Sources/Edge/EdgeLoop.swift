@@ -1,18 +1,18 @@
 import Core
-import Flatpeak
 import Metrics
 import NIOCore
 
-/// What the lane has on one event loop: all of it is touched there alone, so nothing of it is locked.
-final class LaneLoop {
-    let lane: Lane
+/// The client connections of one event loop: all of it is touched there alone, so nothing of it is locked.
+final class EdgeLoop {
+    let shared: ClientConnections
     let eventLoop: any EventLoop
-    let pool: UpstreamPool
-    var buffers = SpareBuffers()
+    let flushes: FlushCoalescer
+    let fastPath: (any FastPathLoop)?
+    var buffers = BufferPool()
     /// Of a connection whose request is not known, or over.
-    let noHead = JudgedHead()
+    let noHead = RequestHeadFacts()
     private var numbers: RequestNumbers
-    private var connections: [LaneHandler] = []
+    private var connections: [ClientConnectionHandler] = []
     private var timer: RepeatedTask?
     private let lag = Timer(label: "connect_bff_event_loop_lag_seconds")
     private var tickEnded: ContinuousClock.Instant?
@@ -20,24 +20,25 @@ final class LaneLoop {
     private(set) var dateLine = ByteBuffer()
     private var dateSecond = 0
 
-    init(_ lane: Lane, on eventLoop: any EventLoop, _ pool: UpstreamPool, numbers: RequestNumbers) {
-        self.lane = lane
+    init(_ shared: ClientConnections, on eventLoop: any EventLoop, numbers: RequestNumbers) {
+        self.shared = shared
         self.eventLoop = eventLoop
-        self.pool = pool
+        flushes = FlushCoalescer(on: eventLoop)
+        fastPath = shared.fastPath?.makeLoop(on: eventLoop, flushes)
         self.numbers = numbers
         writeDate()
     }
 
     /// Begins to look at the time.
     func start() {
-        let tick = TimeAmount(lane.times.tick)
+        let tick = TimeAmount(shared.times.tick)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         timer = eventLoop.scheduleRepeatedTask(initialDelay: tick, delay: tick) { _ in bound.value.tick() }
     }
 
     func stop() {
         timer?.cancel()
-        pool.shutDown()
+        fastPath?.shutDown()
     }
 
     func drain() {
@@ -47,17 +48,17 @@ final class LaneLoop {
     func nextNumber() -> RequestNumber { numbers.next() }
 
     private func tick() {
-        let now = lane.calls.now()
+        let now = shared.now()
         // The next one was asked for when the last one ended.
-        if let tickEnded { lag.record(duration: max(.zero, tickEnded.duration(to: now) - lane.times.tick)) }
+        if let tickEnded { lag.record(duration: max(.zero, tickEnded.duration(to: now) - shared.times.tick)) }
         writeDate()
-        pool.tick(at: now)
+        fastPath?.tick(at: now)
         for connection in connections { connection.tick(at: now) }
-        tickEnded = lane.calls.now()
+        tickEnded = shared.now()
     }
 
     private func writeDate() {
-        let second = lane.secondsSince1970()
+        let second = shared.secondsSince1970()
         guard second != dateSecond else { return }
         dateSecond = second
         dateLine = ByteBuffer(string: "Date: \(CivilTime(secondsSince1970: second).httpDate)\r\n")
@@ -65,12 +66,12 @@ final class LaneLoop {
 
     // MARK: - Clients
 
-    func add(_ connection: LaneHandler) {
+    func add(_ connection: ClientConnectionHandler) {
         connection.index = connections.count
         connections.append(connection)
     }
 
-    func remove(_ connection: LaneHandler) {
+    func remove(_ connection: ClientConnectionHandler) {
         guard connection.index < connections.count, connections[connection.index] === connection else { return }
         let last = connections.removeLast()
         if last !== connection {

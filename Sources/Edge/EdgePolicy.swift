@@ -1,27 +1,25 @@
-import Core
-import HTTPTypes
+package import Core
+package import HTTPTypes
 import Metrics
 import NIOCore
-import Relay
-import Resilience
+package import Resilience
 
-/// The rules of the edge, for the router's routes and for the relay's lane alike.
-final class EdgeRules: LaneRules {
-    let routes: [Route]
-    let crossOrigin: CrossOrigin
-    /// The router's requests under way; relayed calls have places of their own, so that neither shut the others out.
-    let underWay: UnderWay
-    let relayed: UnderWay
-    /// Deliveries of Flatpeak's under way: however many come, users find their places free, and a body of 256 KiB is
-    /// held for each of these at most.
-    let deliveries = UnderWay(256, timeout: .zero)
+/// What holds for every request before its route is asked: hosts, origins, trusted proxies, limits, and how a refusal
+/// looks.
+package final class EdgePolicy: Sendable {
+    private let routes: [EdgeRoute]
+    package let crossOrigin: CrossOrigin
+    /// Requests of a fast path in flight; the router has slots of its own, so that neither shuts the other out.
+    package let fastPathSlots: AdmissionControl
+    /// The longest body of a fast path's request, in bytes.
+    let fastPathBodyLimit: Int
     /// Bodies that are still arriving, of all requests.
-    let bodies = BodyMemory()
-    let limits: Limits
-    let proxies: TrustedProxies
+    package let bodies = BodyMemory()
+    package let limits: RequestLimits
+    private let proxies: TrustedProxies
     /// The names under which this service is reached, in lower case and without a port; empty for any.
-    let hosts: Set<String>
-    let log: @Sendable (RequestLine) -> Void
+    private let hosts: Set<String>
+    private let log: @Sendable (RequestLine) -> Void
     /// The fields of every answer as lines, in the order of ``CrossOrigin/origins``, and for all other origins.
     private let lines: [ByteBuffer]
     private let otherLines: ByteBuffer
@@ -29,30 +27,28 @@ final class EdgeRules: LaneRules {
     private let metrics: RequestMetrics
     private let untrustedForwarding = Counter(label: "connect_bff_untrusted_forwarding_total")
 
-    let bodyLimit: Int
-
-    init(
-        routes: [Route], crossOrigin: CrossOrigin, underWay: UnderWay, relayed: UnderWay, limits: Limits,
-        proxies: TrustedProxies,
-        hosts: Set<String>, log: @escaping @Sendable (RequestLine) -> Void
+    package init(
+        routes: [EdgeRoute], crossOrigin: CrossOrigin, fastPathSlots: AdmissionControl, fastPathBodyLimit: Int,
+        limits: RequestLimits, proxies: TrustedProxies, hosts: Set<String>,
+        log: @escaping @Sendable (RequestLine) -> Void
     ) {
         self.routes = routes
         self.crossOrigin = crossOrigin
-        self.underWay = underWay
-        self.relayed = relayed
+        self.fastPathSlots = fastPathSlots
+        self.fastPathBodyLimit = fastPathBodyLimit
         self.limits = limits
         self.proxies = proxies
         self.hosts = hosts
         self.log = log
-        metrics = RequestMetrics(routes.map(\.template) + [Edge.noRoute])
-        bodyLimit = RoutePolicy.relay.bodyLimit ?? 0
-        let lines = { ByteBuffer(string: (Edge.fields + crossOrigin.fields(for: $0)).lines) }
+        metrics = RequestMetrics(routes.map(\.template) + [EdgeRoute.none])
+        let lines = { ByteBuffer(string: (SecurityHeaders.fields + crossOrigin.fields(for: $0)).lines) }
         self.lines = crossOrigin.origins.map { lines($0) }
         otherLines = lines(nil)
-        strictTransportLine = ByteBuffer(string: Self.strictTransport.lines)
+        strictTransportLine = ByteBuffer(string: SecurityHeaders.strictTransport.lines)
     }
 
-    func isAddressed(by head: JudgedHead, on path: Substring) -> Bool {
+    /// Whether the request is meant for this service, as far as its `Host` tells.
+    func isAddressed(by head: RequestHeadFacts, on path: Substring) -> Bool {
         guard !hosts.isEmpty else { return true }
         let host = head.host?.utf8 ?? "".utf8
         var name = host[...]
@@ -62,63 +58,65 @@ final class EdgeRules: LaneRules {
         if name.last == UInt8(ascii: ".") { name = name.dropLast() }
         if hosts.contains(where: { $0.equalsIgnoringASCIICase(Substring(name)) }) { return true }
         // Probes come to an address, and learn nothing that is anybody's.
-        return routes.contains { $0.template.equalsBytes(of: path) && $0.policy.isProbe }
+        return routes.contains { $0.isProbe && $0.template.equalsBytes(of: path) }
     }
 
-    func enter() -> Bool { relayed.enter() }
-    func enterInTurn(_ told: @escaping @Sendable (Bool) -> Void) { relayed.enterInTurn { told($0 == .granted) } }
-    func leave() { relayed.leave() }
-
-    func client(_ head: JudgedHead, from peer: Peer) -> CallerKey {
-        address(head, from: peer).map { CallerKey(Limits.key(of: $0)) } ?? CallerKey(peer)
+    /// The client whose memory an arriving body counts as.
+    package func client(_ head: RequestHeadFacts, from peer: Peer) -> CallerKey {
+        address(head, from: peer).map { CallerKey(RequestLimits.key(of: $0)) } ?? CallerKey(peer)
     }
 
-    func reserveBody(_ bytes: Int, for client: CallerKey) -> Bool { bodies.reserve(bytes, for: client) }
-    func releaseBody(_ bytes: Int, for client: CallerKey) { bodies.release(bytes, for: client) }
-
-    func admit(_ head: JudgedHead, from peer: Peer, at now: ContinuousClock.Instant) throws(BFFError) {
+    /// Admits a request of a fast path, whose body proves its sender.
+    /// - Throws: `rateLimited` or `originNotAllowed`.
+    func admit(_ head: RequestHeadFacts, from peer: Peer, at now: ContinuousClock.Instant) throws(BFFError) {
         try admitAddress(head, from: peer, at: now)
         guard crossOrigin.admits(head, carriesItsCredential: true, isSafe: false) else { throw .originNotAllowed }
     }
 
-    func admitAddress(_ head: JudgedHead, from peer: Peer, at now: ContinuousClock.Instant) throws(BFFError) {
+    /// - Throws: `rateLimited`.
+    package func admitAddress(_ head: RequestHeadFacts, from peer: Peer, at now: ContinuousClock.Instant)
+        throws(BFFError)
+    {
         let forwarded = proxies.header == .forwarded ? head.forwarded : head.forwardedFor
         if !forwarded.isEmpty, !proxies.contains(peer) { untrustedForwarding.increment() }
         guard limits.countsAddresses, let address = address(head, from: peer) else { return }
         try limits.takeAddress(address, at: now)?.pass()
     }
 
-    func address(_ head: JudgedHead, from peer: Peer) -> IPAddress? {
+    package func address(_ head: RequestHeadFacts, from peer: Peer) -> IPAddress? {
         ClientAddress(head, from: peer, behind: proxies).address
     }
 
-    /// What tells a browser to stay on https, when a proxy of ours says that it used https.
-    func strictTransport(for head: JudgedHead, from peer: Peer) -> HTTPFields {
-        isSecure(head, from: peer) ? Self.strictTransport : [:]
+    /// Keeps a browser on https, when a trusted proxy says that it used https.
+    package func strictTransport(for head: RequestHeadFacts, from peer: Peer) -> HTTPFields {
+        isSecure(head, from: peer) ? SecurityHeaders.strictTransport : [:]
     }
 
-    private static let strictTransport: HTTPFields = [.strictTransportSecurity: "max-age=31536000"]
-
-    private func isSecure(_ head: JudgedHead, from peer: Peer) -> Bool {
+    private func isSecure(_ head: RequestHeadFacts, from peer: Peer) -> Bool {
         head.forwardedProto?.equalsBytes(of: "https") == true && proxies.contains(peer)
     }
 
-    func writeLines(for head: JudgedHead, from peer: Peer, into answer: inout ByteBuffer) {
+    /// Writes the header lines that every response to such a request carries, each with its end.
+    func writeLines(for head: RequestHeadFacts, from peer: Peer, into answer: inout ByteBuffer) {
         let place = head.origin.flatMap { crossOrigin.place(of: $0) }
         answer.writeImmutableBuffer(place.map { lines[$0] } ?? otherLines)
         if isSecure(head, from: peer) { answer.writeImmutableBuffer(strictTransportLine) }
     }
 
-    func refusal(of path: String, _ error: BFFError, id: RequestID, connectToken: ConnectToken?) -> Refusal {
+    /// The response to a request that is refused before its route is asked.
+    /// - Returns: With the route's template, for the log.
+    func refusal(
+        of path: String, _ error: BFFError, id: RequestID, connectToken: ConnectToken?
+    ) -> (route: String, response: ErrorResponse) {
         let route = routes.first { $0.template.equalsBytes(of: path) }
-        let reply = Reply.failure(
-            error, in: route?.policy.dialect ?? .problem, id: id, connectToken: connectToken)
-        return Refusal(
-            route: route?.template ?? Edge.noRoute, contentType: reply.headers[.contentType] ?? "", body: reply.body)
+        return (
+            route?.template ?? EdgeRoute.none,
+            ErrorResponse(error, in: route?.dialect ?? .problem, id: id, connectToken: connectToken)
+        )
     }
 
     /// Counts a request that was answered, and writes its line.
-    func write(_ line: RequestLine) {
+    package func write(_ line: RequestLine) {
         metrics.count(line)
         log(line)
     }

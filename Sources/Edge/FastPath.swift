@@ -1,44 +1,88 @@
 package import Core
 package import NIOCore
-package import Resilience
+package import Wire
 
-/// The rules that the lane shares with every other route, and the words in which it refuses.
-package protocol LaneRules: AnyObject, Sendable {
-    /// The longest body of a relayed call, in bytes.
-    var bodyLimit: Int { get }
-    /// Whether the request is meant for this service, as far as its `Host` tells.
-    func isAddressed(by head: JudgedHead, on path: Substring) -> Bool
-    /// Takes a place among the requests under way, over all connections; each one taken is given back.
-    func enter() -> Bool
-    /// The same where there was none at once: waits for one, and tells in a moment whether it came, on any thread.
-    func enterInTurn(_ told: @escaping @Sendable (Bool) -> Void)
-    func leave()
-    /// The client whose memory an arriving body counts as.
-    func client(_ head: JudgedHead, from peer: Peer) -> CallerKey
-    /// Takes memory for bytes of a body that has not arrived whole; false when there is none for that client.
-    func reserveBody(_ bytes: Int, for client: CallerKey) -> Bool
-    func releaseBody(_ bytes: Int, for client: CallerKey)
-    /// Lets a caller through.
-    /// - Throws: `rateLimited` or `originNotAllowed`.
-    func admit(_ head: JudgedHead, from peer: Peer, at now: ContinuousClock.Instant) throws(BFFError)
-    /// Writes the header lines that every answer to such a request carries, each with its end.
-    func writeLines(for head: JudgedHead, from peer: Peer, into answer: inout ByteBuffer)
-    /// The answer to a request that is refused before its route is asked.
-    func refusal(of path: String, _ error: BFFError, id: RequestID, connectToken: ConnectToken?) -> Refusal
-    /// Writes down a request that was answered.
-    func write(_ line: RequestLine)
+/// A service that answers on the event loop of its client's connection, past the router.
+///
+/// The edge reads, bounds and admits its requests, and writes its responses; what they mean is the service's.
+package protocol FastPath: AnyObject, Sendable {
+    /// Where it is found, by POST alone.
+    var paths: [String] { get }
+    /// Its part on one event loop; called there.
+    func makeLoop(on eventLoop: any EventLoop, _ flushes: FlushCoalescer) -> any FastPathLoop
 }
 
-/// An error in the words of its route.
-package struct Refusal: Sendable {
-    /// The route's template, for the log.
-    package let route: String
-    package let contentType: String
-    package let body: [UInt8]
+/// What a fast path has on one event loop; it is touched there alone.
+package protocol FastPathLoop: AnyObject {
+    /// Answers a request that was admitted.
+    ///
+    /// The request has a slot of ``EdgePolicy/fastPathSlots``, which is released when the work for it is over, also when
+    /// the client has left before.
+    func respond(to request: FastPathRequest, for client: any FastPathClient)
+    /// Looks for what has taken too long.
+    func tick(at now: ContinuousClock.Instant)
+    func shutDown()
+}
 
-    package init(route: String, contentType: String, body: [UInt8]) {
-        self.route = route
-        self.contentType = contentType
+/// A whole request of a fast path.
+package struct FastPathRequest {
+    package let number: RequestNumber
+    package let method: String
+    package let route: String
+    package let head: RequestHeadFacts
+    package let body: ByteBuffer
+    /// When its head was read.
+    package let receivedAt: ContinuousClock.Instant
+    /// When it got its slot.
+    package let admittedAt: ContinuousClock.Instant
+}
+
+/// The client of a fast path, which takes one response: its head, pieces of its body, its end; or one whole response; or
+/// an error.
+package protocol FastPathClient: AnyObject {
+    /// Whether the request's response is still wanted and has not begun.
+    func isWaiting(for number: RequestNumber) -> Bool
+    /// The work that belongs to the request has begun; it is told what becomes of the client.
+    func exchangeBegan(_ exchange: any FastPathExchange)
+    func responseBegan(_ status: Int, _ framing: AnswerHead.Framing, retryAfter: Int?)
+    func responseContinued(_ bytes: ByteBuffer, in range: Range<Int>)
+    /// Flushes what was handed over.
+    func responsePaused()
+    func responseEnded(at now: ContinuousClock.Instant)
+    /// Sends a whole JSON response.
+    func respond(_ response: FastPathResponse)
+    /// - Parameters:
+    ///   - connectToken: The session that the error is about, where that is known.
+    ///   - hasBegun: Whether a part of the response was handed over already.
+    func fail(_ error: BFFError, connectToken: ConnectToken?, hasBegun: Bool)
+}
+
+/// A whole JSON response of a fast path.
+package struct FastPathResponse {
+    package let status: Int
+    package let body: [UInt8]
+    package let retryAfter: Int?
+    /// The public code for the log; `nil` where the error is upstream's own.
+    package let code: String?
+    /// Upstream's id of the request, where that is what the client reads.
+    package let upstreamRequest: String?
+
+    package init(status: Int, body: [UInt8], retryAfter: Int?, code: String?, upstreamRequest: String?) {
+        self.status = status
         self.body = body
+        self.retryAfter = retryAfter
+        self.code = code
+        self.upstreamRequest = upstreamRequest
     }
+}
+
+/// The work for one request of a fast path.
+package protocol FastPathExchange: AnyObject {
+    /// The id of its trace; `nil` when tracing is disabled.
+    var traceID: String? { get }
+    /// The client has fallen behind, or has caught up.
+    func holdBack(_ isHeldBack: Bool)
+    func clientLeft()
+    /// The response is written; its access log line says how it went.
+    func requestEnded(_ line: RequestLine)
 }

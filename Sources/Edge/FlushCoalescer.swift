@@ -1,21 +1,21 @@
-import NIOCore
+package import NIOCore
 
 /// What was written to the connections of one event loop and is sent together, when all that had arrived is worked on.
 ///
 /// A process at the other end, such as a reverse proxy's worker, is then woken once for many answers and not for each:
 /// for a busy relay that costs more than writing them.
-final class Flushes {
+package final class FlushCoalescer {
     private let loop: any EventLoop
     private var waiting: [ChannelHandlerContext] = []
     /// Those whose turn it is, or an empty array that is kept for its memory.
     private var flushing: [ChannelHandlerContext] = []
 
-    init(on loop: any EventLoop) {
+    package init(on loop: any EventLoop) {
         self.loop = loop
     }
 
-    /// Flushes the connection at the end of this turn of the loop.
-    func soon(_ context: ChannelHandlerContext) {
+    /// FlushCoalescer the connection at the end of this turn of the loop.
+    package func soon(_ context: ChannelHandlerContext) {
         if waiting.isEmpty { loop.assumeIsolated().execute { self.flush() } }
         waiting.append(context)
     }

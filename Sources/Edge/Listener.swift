@@ -1,21 +1,20 @@
 import Core
 import Glibc
-import Hummingbird
+import HTTPTypes
 import HummingbirdCore
-import Logging
+package import Logging
 import NIOCore
 import NIOExtras
 import NIOPosix
 import ServiceLifecycle
 
-/// Listening sockets with a router behind them: one, or all that the service manager passed on.
+/// Listening sockets: one, or all that the service manager passed on.
 ///
 /// In the place of Hummingbird's `Application`, which cannot take over a socket that the service manager holds. The
 /// order of things is that of its `Server` in 2.28.1.
-struct Listener {
+package struct Listener {
     private let address: ListenAddress
     private let mostConnections: Int
-    private let secondsSince1970: @Sendable () -> Int
     private let logger: Logger
 
     /// Connections that wait to be taken; the kernel may allow fewer.
@@ -23,14 +22,9 @@ struct Listener {
 
     /// - Parameters:
     ///   - mostConnections: More wait until one of them ends. Several sockets have equal shares.
-    ///   - secondsSince1970: The wall clock, for the `Date` of answers.
-    init(
-        _ address: ListenAddress, mostConnections: Int, secondsSince1970: @escaping @Sendable () -> Int,
-        _ logger: Logger
-    ) {
+    package init(_ address: ListenAddress, mostConnections: Int, _ logger: Logger) {
         self.address = address
         self.mostConnections = mostConnections
-        self.secondsSince1970 = secondsSince1970
         // Hummingbird logs whole errors at debug; our own lines say what may be said.
         var logger = logger
         logger.logLevel = max(logger.logLevel, .warning)
@@ -40,15 +34,29 @@ struct Listener {
     /// Serves until the task is told to shut down, then until the requests under way are answered.
     ///
     /// - Parameters:
-    ///   - connection: Makes what serves each connection.
+    ///   - responder: Answers what the connections' fast path does not.
     ///   - listening: Called once all sockets are open, with the port of the first if it has one.
-    ///   - ending: Called when no connection is taken any more.
     /// - Throws: `CannotListen`.
-    func run<Connection: ServerChildChannel>(
-        _ router: Router<EdgeContext>, _ connection: (@escaping HTTPChannelHandler.Responder) -> Connection,
-        listening: @escaping @Sendable (Int?) async -> Void, ending: @escaping @Sendable () -> Void = {}
+    package func run(
+        _ connections: ClientConnections, _ responder: @escaping RequestResponder,
+        listening: @escaping @Sendable (Int?) async -> Void
     ) async throws(CannotListen) {
-        let connection = connection(responder(router.buildResponder()))
+        do throws(CannotListen) {
+            try await serve(connections, EdgeChannel(responder: responder, connections: connections)) { port in
+                connections.start(on: MultiThreadedEventLoopGroup.singleton)
+                await listening(port)
+            }
+        } catch {
+            await connections.stop()
+            throw error
+        }
+        await connections.stop()
+    }
+
+    private func serve(
+        _ connections: ClientConnections, _ connection: EdgeChannel,
+        listening: @escaping @Sendable (Int?) async -> Void
+    ) async throws(CannotListen) {
         let servers = try await open(connection)
         await withGracefulShutdownHandler {
             await listening(servers.first?.channel.channel.localAddress?.port)
@@ -62,7 +70,7 @@ struct Listener {
             let closed = servers.map { $0.channel.channel.setOption(.autoRead, value: false) }
             EventLoopFuture.andAllComplete(closed, on: loop).whenComplete { _ in
                 loop.scheduleTask(in: Self.settling) {
-                    ending()
+                    connections.end()
                     for server in servers { server.quiescing.initiateShutdown(promise: nil) }
                 }
             }
@@ -95,15 +103,6 @@ struct Listener {
 
     /// How long connections that were just taken need to find their place.
     private static let settling = TimeAmount.milliseconds(100)
-
-    private func responder(_ router: some HTTPResponder<EdgeContext>) -> HTTPChannelHandler.Responder {
-        { [logger, secondsSince1970] request, writer, channel in
-            let context = EdgeContext(source: .init(channel: channel, logger: logger))
-            var response = try await router.respond(to: request, context: context)
-            response.headers[.date] = CivilTime(secondsSince1970: secondsSince1970()).httpDate
-            try await writer.write(response: response.head, body: response.body)
-        }
-    }
 
     private func open<Connection: ServerChildChannel>(
         _ connection: Connection

@@ -5,7 +5,7 @@ import Wire
 ///
 /// Which origin a page has, and which path it called, decide whether its script can read the refusal at all (CORS), and
 /// in which form. Nothing else of such a head is believed.
-struct BegunHead {
+struct PartialHead {
     /// Where the next line begins, and how far ``isWhole(_:)`` has looked for its end.
     private var line = 0
     private var searched = 0
@@ -27,8 +27,8 @@ struct BegunHead {
     }
 
     /// What the lines that arrived whole say: the path, and a head with nothing but the origin in it.
-    static func read(_ bytes: Span<UInt8>) -> (path: String, head: JudgedHead) {
-        let head = JudgedHead()
+    static func read(_ bytes: Span<UInt8>) -> (path: String, head: RequestHeadFacts) {
+        let head = RequestHeadFacts()
         var path = ""
         var start = 0
         var isFirst = true

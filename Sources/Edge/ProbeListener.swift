@@ -1,10 +1,9 @@
 import NIOCore
 import NIOPosix
-package import Relay
 import Synchronization
 
 /// Listens in the service's place for a moment, to see how a request for the public address comes in.
-package final class WaitingRoom: Sendable {
+package final class ProbeListener: Sendable {
     /// A request as it arrived.
     package struct Visit: Sendable {
         package let peer: Peer

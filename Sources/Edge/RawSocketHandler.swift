@@ -3,17 +3,17 @@ import NIOHTTP1
 
 /// The end of the pipeline at the socket: bytes go from here to the handler, and whole answers leave here, past the
 /// encoder that the router's answers need.
-final class RawPort: ChannelInboundHandler {
+final class RawSocketHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private let flushes: Flushes
+    private let flushes: FlushCoalescer
     private var context: ChannelHandlerContext?
     /// Let go of when it leaves the pipeline.
-    var handler: LaneHandler?
+    var handler: ClientConnectionHandler?
     private var hasEncoder = false
 
-    init(_ flushes: Flushes) {
+    init(_ flushes: FlushCoalescer) {
         self.flushes = flushes
     }
 

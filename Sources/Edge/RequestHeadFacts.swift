@@ -1,11 +1,11 @@
 import Core
 import Wire
 
-/// The fields of a request by which it is judged, read in one pass; what is not here is not looked at.
+/// The fields of a request that decide about it, read in one pass; what is not here is not looked at.
 ///
 /// A class, since it is handed around for each call, and a copy would cost a count for each field.
-package final class JudgedHead {
-    // By these the edge judges every request.
+package final class RequestHeadFacts {
+    // By these the policy of the edge judges every request.
     package var origin: String?
     package var fetchSite: String?
     package var forwarded: [String] = []
@@ -14,9 +14,9 @@ package final class JudgedHead {
     /// As the client wrote it, with or without a port.
     package private(set) var host: String?
 
-    // By these the lane does.
+    // By these the connection does.
     private(set) var isJSON = false
-    private(set) var acceptLanguage: String?
+    package private(set) var acceptLanguage: String?
     private(set) var via: String?
     private(set) var contentLength: Int?
     /// Whether the client waits for a word before it sends its body.
@@ -57,7 +57,7 @@ package final class JudgedHead {
     }
 
     /// Whether one of the proxies on the way here is called `name`, by `Via` (RFC 9110 section 7.6.3).
-    func names(_ name: String) -> Bool {
+    package func names(_ name: String) -> Bool {
         guard let via else { return false }
         return via.splitBytes(at: ",").contains { hop in
             hop.utf8.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }

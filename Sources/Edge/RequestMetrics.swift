@@ -39,7 +39,7 @@ final class RequestMetrics: Sendable {
 
     init(_ templates: [String]) {
         routes = Dictionary(templates.map { ($0, OfRoute($0)) }, uniquingKeysWith: { first, _ in first })
-        other = routes[Edge.noRoute] ?? OfRoute(Edge.noRoute)
+        other = routes[EdgeRoute.none] ?? OfRoute(EdgeRoute.none)
     }
 
     func count(_ line: RequestLine) {

@@ -1,5 +1,4 @@
 package import Core
-package import Relay
 
 /// The one header in which our reverse proxies name the client; the other one is the client's own, and is not read.
 package enum ForwardedHeader: String, Sendable, CaseIterable {

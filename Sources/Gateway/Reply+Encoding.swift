@@ -1,8 +1,7 @@
 import Core
-import FoundationEssentials
 package import HTTPTypes
 import Networking
-import Relay
+import Edge
 import Sessions
 
 extension Reply {
@@ -15,55 +14,37 @@ extension Reply {
     ///
     /// `title` and `text` must be of our own making.
     package static func page(_ title: String, _ text: String, status: HTTPResponse.Status = .ok) -> Reply {
-        let html = """
-            <!doctype html>
-            <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-            <title>\(title)</title><h1>\(title)</h1><p>\(text)</p></html>
-
-            """
-        return Reply(status, contentType: "text/html; charset=utf-8", body: Array(html.utf8))
+        Reply(status, contentType: "text/html; charset=utf-8", body: ErrorResponse.page(title, text))
     }
 
-    /// An error in the words of `dialect`.
+    /// An error in the form of `dialect`.
     static func failure(
-        _ error: BFFError, in dialect: RoutePolicy.Dialect, id: RequestID, connectToken: ConnectToken? = nil
+        _ error: BFFError, in dialect: ErrorDialect, id: RequestID, connectToken: ConnectToken? = nil
     ) -> Reply {
-        let status = HTTPResponse.Status(code: error.status)
-        var reply: Reply
-        switch dialect {
-        case .problem:
-            reply = Reply(
-                status, contentType: "application/problem+json; charset=utf-8",
-                body: (try? JSONBody.encode(Problem(error, id: id))) ?? [])
-        case .connect:
-            reply = json(
-                (try? JSONBody.encode(ConnectError(error, connectToken: connectToken, requestID: id))) ?? [],
-                status: status)
-        case .page:
-            let text = error.customerText
-            reply = page(text.title, "\(text.detail) (\(id))", status: status)
-        }
+        let response = ErrorResponse(error, in: dialect, id: id, connectToken: connectToken)
+        var reply = Reply(
+            HTTPResponse.Status(code: error.status), contentType: response.contentType, body: response.body)
         reply.failure = error
         if let seconds = error.retryAfter { reply.headers[.retryAfter] = String(seconds) }
         return reply
     }
-}
 
-/// An error as RFC 9457 problem details.
-private struct Problem: Encodable {
-    let type: String
-    let title: String
-    let status: Int
-    let detail: String
-    let code: String
-    let request_id: String
+    /// Lets scripts of a listed origin read the reply.
+    mutating func mark(_ crossOrigin: CrossOrigin, for head: HTTPRequest) {
+        for field in crossOrigin.fields(for: head.headerFields[.origin]) { headers[field.name] = field.value }
+    }
 
-    init(_ error: BFFError, id: RequestID) {
-        type = "urn:connect-bff:problem:\(error.code)"
-        title = error.title
-        status = error.status
-        detail = error.detail
-        code = error.code
-        request_id = id.text
+    /// The answer to a preflight; an origin that is not listed learns nothing from it.
+    static func preflight(_ crossOrigin: CrossOrigin, from origin: String?, methods: [HTTPRequest.Method]) -> Reply {
+        var reply = Reply(.noContent)
+        for field in crossOrigin.preflightFields(for: origin, methods: methods) {
+            reply.headers[field.name] = field.value
+        }
+        return reply
+    }
+
+    /// Says where the sender stands (draft-ietf-httpapi-ratelimit-headers).
+    mutating func mark(_ verdict: RequestLimits.Verdict) {
+        for field in verdict.fields { headers[field.name] = field.value }
     }
 }

@@ -1,20 +1,20 @@
-import Core
+package import Core
+import Edge
 import HTTPTypes
 import Hummingbird
 package import Logging
 import NIOCore
-import Relay
 import Synchronization
 import Telemetry
 import Tracing
 
-/// What the edge knows of a request.
-struct EdgeContext: RequestContext {
+/// What the router's layers know of a request.
+struct GatewayContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     var id = RequestID(RequestNumber(high: 0, low: 0))
 
     let channel: any Channel
-    let told = Told()
+    let outcome = RequestOutcome()
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
@@ -23,14 +23,14 @@ struct EdgeContext: RequestContext {
 }
 
 /// What a handler told the client was wrong, on its way to the outermost layer: a response has no place for it.
-final class Told: Sendable {
+final class RequestOutcome: Sendable {
     private let error = Mutex<BFFError?>(nil)
     var code: String? { error.withLock { $0?.code } }
     func note(_ failure: BFFError?) { if let failure { error.withLock { $0 = failure } } }
 }
 
 /// The outermost layer: names the request, puts the headers on that every answer carries, and writes its log line.
-struct Edge: RouterMiddleware {
+struct RequestMiddleware: RouterMiddleware {
     let randomBytes: @Sendable (Int) -> [UInt8]
     let logger: Logger
     /// What `OPTIONS *` is answered.
@@ -40,11 +40,9 @@ struct Edge: RouterMiddleware {
     /// Nil where nobody looks at traces.
     let tracing: RequestTracing?
 
-    /// In the place of a template, where no route was found.
-    static let noRoute = "NotFound"
-
     func handle(
-        _ request: Request, context: EdgeContext, next: @concurrent (Request, EdgeContext) async throws -> Response
+        _ request: Request, context: GatewayContext,
+        next: @concurrent (Request, GatewayContext) async throws -> Response
     ) async throws -> Response {
         var context = context
         let number = RequestNumber(random: randomBytes(12))
@@ -70,11 +68,11 @@ struct Edge: RouterMiddleware {
         if request.method == .head || response.status == .noContent || response.status == .notModified {
             response = response.createHeadResponse()
         }
-        for field in Self.fields where response.headers[field.name] == nil { response.headers.append(field) }
+        for field in SecurityHeaders.fields where response.headers[field.name] == nil { response.headers.append(field) }
         response.headers[.xRequestID] = context.id.text
         let line = RequestLine(
-            number: number, method: request.method.rawValue, route: context.endpointPath ?? Self.noRoute,
-            status: response.status.code, code: context.told.code, duration: started.duration(to: .now),
+            number: number, method: request.method.rawValue, route: context.endpointPath ?? EdgeRoute.none,
+            status: response.status.code, code: context.outcome.code, duration: started.duration(to: .now),
             trace: span?.context.trace?.traceID)
         if let span { tracing?.end(span, line) }
         log(line)
@@ -89,34 +87,23 @@ struct Edge: RouterMiddleware {
     /// The answer where no path fits.
     ///
     /// A page of a listed origin can read it only if its preflight was answered well.
-    private func noRoute(_ request: Request, _ context: EdgeContext) -> Response {
+    private func noRoute(_ request: Request, _ context: GatewayContext) -> Response {
         if request.method == .options, request.headers[.accessControlRequestMethod] != nil,
             request.headers[.origin].flatMap(crossOrigin.place) != nil
         {
-            var reply = crossOrigin.preflight(from: request.headers[.origin], methods: [.get, .post, .delete])
-            crossOrigin.mark(&reply, for: request.head)
+            var reply = Reply.preflight(crossOrigin, from: request.headers[.origin], methods: [.get, .post, .delete])
+            reply.mark(crossOrigin, for: request.head)
             return reply.response
         }
         return failure(RouteTable.methods.contains(request.method) ? .notFound : .methodUnknown, request, context)
     }
 
-    private func failure(_ error: BFFError, _ request: Request, _ context: EdgeContext) -> Response {
+    private func failure(_ error: BFFError, _ request: Request, _ context: GatewayContext) -> Response {
         var reply = Reply.failure(error, in: .problem, id: context.id)
-        crossOrigin.mark(&reply, for: request.head)
-        context.told.note(error)
+        reply.mark(crossOrigin, for: request.head)
+        context.outcome.note(error)
         return reply.response
     }
-
-    /// On every answer, unless a handler said otherwise: nothing is sniffed, framed, cached or told to a next page.
-    static let fields: HTTPFields = [
-        .xContentTypeOptions: "nosniff",
-        .contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'",
-        .referrerPolicy: "no-referrer",
-        .crossOriginResourcePolicy: "same-origin",
-        // Proxies that compress wait for more of an event stream than its next event; this forbids it (RFC 9111 section
-        // 5.2.2.6).
-        .cacheControl: "no-store, no-transform",
-    ]
 }
 
 extension Reply {
@@ -129,7 +116,6 @@ extension Reply {
 
 extension HTTPField.Name {
     static let xRequestID = HTTPField.Name("X-Request-Id") ?? .via
-    static let referrerPolicy = HTTPField.Name("Referrer-Policy") ?? .via
 }
 
 extension RequestLine {

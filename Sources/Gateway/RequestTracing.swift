@@ -1,7 +1,7 @@
 import Core
+import Edge
 import HTTPTypes
 import Hummingbird
-import Relay
 import Tracing
 
 /// Gives each request of the router's a span, and takes the word of the integrator's own backend about its trace.
@@ -11,7 +11,7 @@ struct RequestTracing: Sendable {
 
     /// Begins a trace, or goes on with that of a proven backend; nobody else's word is taken (W3C Trace Context,
     /// section 3.4: restart).
-    func begin(_ request: Request, _ context: EdgeContext) -> any Tracing.Span {
+    func begin(_ request: Request, _ context: GatewayContext) -> any Tracing.Span {
         var parent = InstrumentationContext.topLevel
         if request.headers[.traceparent] != nil,
             authenticator.isOwnBackend(Caller(head: request.head, peer: Peer(context.channel)))

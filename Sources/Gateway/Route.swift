@@ -1,4 +1,5 @@
 package import Core
+package import Edge
 package import HTTPTypes
 
 /// One route of the HTTP surface: where it is, who may use it under which rules, and what it does.
@@ -41,8 +42,8 @@ package struct Route: Sendable {
 
 /// The rules of a route.
 package struct RoutePolicy: Sendable {
-    /// In which words an error is told.
-    package var dialect: Dialect
+    /// The form of its errors.
+    package var dialect: ErrorDialect
     package var origins: Origins
     /// The longest body that is read, in bytes.
     ///
@@ -61,15 +62,6 @@ package struct RoutePolicy: Sendable {
     package var limit: Limit?
 
     package enum Limit: Sendable { case mint }
-
-    package enum Dialect: Sendable {
-        /// RFC 9457 problem details.
-        case problem
-        /// Flatpeak's error object, which the Connect web app shows.
-        case connect
-        /// A page for a customer's browser.
-        case page
-    }
 
     package enum Origins: Sendable {
         /// Scripts of the listed origins may read answers (CORS).

@@ -1,8 +1,9 @@
 package import Core
+package import Edge
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import NIOCore
-package import Relay
 import Resilience
 package import Logging
 package import Tracing
@@ -14,7 +15,13 @@ package struct RouteTable: Sendable {
     private let randomBytes: @Sendable (Int) -> [UInt8]
     private let logger: Logger
     private let authenticator: any Authenticator
-    private let edge: EdgeRules
+    /// What is decided about a request before its route is asked.
+    package let edge: EdgePolicy
+    /// Of the router's requests in flight.
+    private let slots: AdmissionControl
+    /// Of Flatpeak's deliveries: however many come, users find their slots free, and a body of 256 KiB is held for each
+    /// of these at most.
+    private let deliverySlots = AdmissionControl(256, timeout: .zero)
     private let tracing: RequestTracing?
 
     /// How many requests may be under way at a time, so that those accepted keep their pace.
@@ -39,11 +46,11 @@ package struct RouteTable: Sendable {
     ///   - tracer: Nil where nobody looks at traces.
     ///   - capacity: Requests that may be under way at a time. A quarter as many may wait for a place; more are refused
     ///     at once.
-    ///   - patience: How long a request may wait for its place.
+    ///   - timeout: How long a request may wait for a slot.
     package init(
-        _ routes: [Route], authenticator: any Authenticator, origins: Set<String>, limits: Limits,
+        _ routes: [Route], authenticator: any Authenticator, origins: Set<String>, limits: RequestLimits,
         proxies: TrustedProxies, hosts: Set<String> = [], capacity: Capacity = Capacity(),
-        patience: Duration = .milliseconds(100),
+        timeout: Duration = .milliseconds(100),
         randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger,
         log: (@Sendable (RequestLine) -> Void)? = nil, tracer: (any Tracer)? = nil
     ) {
@@ -52,35 +59,57 @@ package struct RouteTable: Sendable {
         self.randomBytes = randomBytes
         self.logger = logger
         tracing = tracer.map { RequestTracing(tracer: $0, authenticator: authenticator) }
-        edge = EdgeRules(
-            routes: routes, crossOrigin: CrossOrigin(origins: origins, headers: authenticator.headers),
-            underWay: UnderWay(capacity.others, shares: Self.userShares, timeout: patience),
-            relayed: UnderWay(capacity.relays, timeout: patience), limits: limits, proxies: proxies, hosts: hosts,
+        slots = AdmissionControl(capacity.others, shares: Self.userShares, timeout: timeout)
+        edge = EdgePolicy(
+            routes: routes.map {
+                EdgeRoute(template: $0.template, dialect: $0.policy.dialect, isProbe: $0.policy.isProbe)
+            }, crossOrigin: CrossOrigin(origins: origins, headers: Self.scriptHeaders + authenticator.headers),
+            fastPathSlots: AdmissionControl(capacity.relays, timeout: timeout),
+            fastPathBodyLimit: RoutePolicy.relay.bodyLimit ?? 0, limits: limits, proxies: proxies, hosts: hosts,
             log: log ?? { $0.write(to: logger) })
     }
+
+    /// What scripts of listed origins may send besides the headers of an authenticator.
+    ///
+    /// These are the headers that `openapi.yaml` has for routes of scripts; `ContractTests` holds the two together.
+    static let scriptHeaders: [HTTPField.Name] = [
+        .contentType, .authorization, .acceptLanguage, .idempotencyKey, .lastEventID,
+    ]
 
     /// One user may have an eighth of the slots and of the queue.
     private static let userShares = 8
 
     /// Requests that have a place at this moment, and those that wait for one.
     package var load: (underWay: Int, waiting: Int) {
-        let relays = edge.relayed.load, others = edge.underWay.load
+        let relays = edge.fastPathSlots.load, others = slots.load
         return (relays.underWay + others.underWay, relays.waiting + others.waiting)
     }
-
-    /// The rules of this table for what is answered before the router.
-    package var laneRules: any LaneRules { edge }
 
     /// Methods that get an answer of ours on every path, so that an unused one is a 405 and not a 404.
     static let methods: [HTTPRequest.Method] =
         [.get, .head, .post, .put, .patch, .delete, .options, .trace, .connect]
         + [HTTPRequest.Method("QUERY")].compactMap(\.self)
 
+    /// Answers requests of a connection by way of ``router()``.
+    /// - Parameter secondsSince1970: The wall clock, for the `Date` of responses.
+    func responder(secondsSince1970: @escaping @Sendable () -> Int) -> RequestResponder {
+        // Hummingbird logs whole errors at debug; our own lines say what may be said.
+        var quiet = logger
+        quiet.logLevel = max(quiet.logLevel, .warning)
+        let router = router().buildResponder()
+        return { [quiet] request, writer, channel in
+            let context = GatewayContext(source: .init(channel: channel, logger: quiet))
+            var response = try await router.respond(to: request, context: context)
+            response.headers[.date] = CivilTime(secondsSince1970: secondsSince1970()).httpDate
+            try await writer.write(response: response.head, body: response.body)
+        }
+    }
+
     /// Hummingbird's router with this table in it.
-    func router() -> Router<EdgeContext> {
-        let router = Router(context: EdgeContext.self)
+    func router() -> Router<GatewayContext> {
+        let router = Router(context: GatewayContext.self)
         router.add(
-            middleware: Edge(
+            middleware: RequestMiddleware(
                 randomBytes: randomBytes, logger: logger, allowed: Self.allowed(routes.map(\.method)), log: edge.write,
                 crossOrigin: edge.crossOrigin,
                 tracing: tracing))
@@ -88,7 +117,7 @@ package struct RouteTable: Sendable {
             for method in Self.methods {
                 router.on(RouterPath(template), method: method) { request, context in
                     let reply = await answer(request, context, among: routes)
-                    context.told.note(reply.failure)
+                    context.outcome.note(reply.failure)
                     return reply.response
                 }
             }
@@ -96,29 +125,29 @@ package struct RouteTable: Sendable {
         return router
     }
 
-    private func answer(_ request: Request, _ context: EdgeContext, among routes: [Route]) async -> Reply {
+    private func answer(_ request: Request, _ context: GatewayContext, among routes: [Route]) async -> Reply {
         // A path without a route for scripts has none of their fields either, whatever it answers.
         let isForScripts = routes.contains { $0.policy.origins == .listed }
         // The router drops empty segments; `//v1` must not be another spelling of `/v1`.
         guard request.uri.path.isPlain else {
             var reply = Reply.failure(.notFound, in: routes[0].policy.dialect, id: context.id)
-            if isForScripts { edge.crossOrigin.mark(&reply, for: request.head) }
+            if isForScripts { reply.mark(edge.crossOrigin, for: request.head) }
             return reply
         }
         let method = request.method == .head ? .get : request.method
         if let route = routes.first(where: { $0.method == method }) {
             var reply = await reply(of: route, to: request, context)
-            if route.policy.origins == .listed { edge.crossOrigin.mark(&reply, for: request.head) }
+            if route.policy.origins == .listed { reply.mark(edge.crossOrigin, for: request.head) }
             return reply
         }
         var reply = Reply(.noContent)
         if method == .options, isForScripts {
-            reply = edge.crossOrigin.preflight(
-                from: request.head.headerFields[.origin], methods: routes.map(\.method))
+            reply = .preflight(
+                edge.crossOrigin, from: request.head.headerFields[.origin], methods: routes.map(\.method))
         } else if method != .options {
             reply = .failure(.methodNotAllowed, in: routes[0].policy.dialect, id: context.id)
         }
-        if isForScripts { edge.crossOrigin.mark(&reply, for: request.head) }
+        if isForScripts { reply.mark(edge.crossOrigin, for: request.head) }
         reply.headers[.allow] = Self.allowed(routes.map(\.method))
         return reply
     }
@@ -129,16 +158,16 @@ package struct RouteTable: Sendable {
         return answered.map(\.rawValue).sorted().joined(separator: ", ")
     }
 
-    private func reply(of route: Route, to request: Request, _ context: EdgeContext) async -> Reply {
+    private func reply(of route: Route, to request: Request, _ context: GatewayContext) async -> Reply {
         let caller = Caller(head: request.head, peer: Peer(context.channel))
-        let judged = JudgedHead(request.headers)
+        let judged = RequestHeadFacts(request.headers)
         let client = edge.client(judged, from: caller.peer)
-        var mintVerdict: Limits.Verdict?
+        var mintVerdict: RequestLimits.Verdict?
         var reply: Reply
         do throws(BFFError) {
             if route.policy.isShed {
                 // Before anything is done for a request that could only be refused in the end.
-                if edge.underWay.isFull { throw .overloaded }
+                if slots.isFull { throw .overloaded }
                 try edge.admitAddress(judged, from: caller.peer, at: edge.limits.now())
             }
             switch route.handler {
@@ -162,8 +191,8 @@ package struct RouteTable: Sendable {
                 reply = try await delivery(from: edge.address(judged, from: caller.peer)) { () throws(BFFError) in
                     try check(request.head)
                     let exchange = try await exchange(route, request, context, from: client)
-                    guard edge.deliveries.enter() else { throw .overloaded }
-                    defer { edge.deliveries.leave() }
+                    guard deliverySlots.tryAcquire() else { throw .overloaded }
+                    defer { deliverySlots.release() }
                     return try await handle(exchange)
                 }
             case .anyone(let handle):
@@ -174,7 +203,7 @@ package struct RouteTable: Sendable {
             reply = .failure(error, in: route.policy.dialect, id: context.id)
             if error.status == 401 { reply.challenge(challenges(of: route, to: caller)) }
         }
-        mintVerdict?.mark(&reply)
+        if let mintVerdict { reply.mark(mintVerdict) }
         for field in edge.strictTransport(for: judged, from: caller.peer) { reply.headers.append(field) }
         return reply
     }
@@ -190,12 +219,12 @@ package struct RouteTable: Sendable {
         _ route: Route, of caller: CallerKey, _ work: () async throws(BFFError) -> Reply
     ) async throws(BFFError) -> Reply {
         guard route.policy.isShed else { return try await work() }
-        switch await edge.underWay.enterInTurn(of: caller) {
+        switch await slots.acquire(for: caller) {
         case .granted: break
         case .refused: throw .overloaded
         case .shareTaken: throw .rateLimited(retryAfter: 1)
         }
-        defer { edge.underWay.leave(caller) }
+        defer { slots.release(caller) }
         return try await work()
     }
 
@@ -212,7 +241,7 @@ package struct RouteTable: Sendable {
         }
     }
 
-    private func admit(_ route: Route, _ head: JudgedHead, provesSender: Bool) throws(BFFError) {
+    private func admit(_ route: Route, _ head: RequestHeadFacts, provesSender: Bool) throws(BFFError) {
         guard
             route.policy.origins != .listed
                 || edge.crossOrigin.admits(
@@ -223,10 +252,10 @@ package struct RouteTable: Sendable {
     /// A read that nobody waits for is given up; what changes something runs to its end.
     private func answer(
         to exchange: Exchange, of subject: Subject, _ route: Route,
-        _ handle: @escaping @Sendable (Exchange, Subject) async throws(BFFError) -> Reply, _ context: EdgeContext
+        _ handle: @escaping @Sendable (Exchange, Subject) async throws(BFFError) -> Reply, _ context: GatewayContext
     ) async throws(BFFError) -> Reply {
         guard route.method == .get else { return try await handle(exchange, subject) }
-        let read = await ClientWatch.whileConnected(context.channel) { () -> Result<Reply, BFFError> in
+        let read = await DisconnectMonitor.cancelOnDisconnect(context.channel) { () -> Result<Reply, BFFError> in
             do throws(BFFError) { return .success(try await handle(exchange, subject)) } catch {
                 return .failure(error)
             }
@@ -236,7 +265,7 @@ package struct RouteTable: Sendable {
     }
 
     private func exchange(
-        _ route: Route, _ request: Request, _ context: EdgeContext, from client: CallerKey
+        _ route: Route, _ request: Request, _ context: GatewayContext, from client: CallerKey
     ) async throws(BFFError) -> Exchange {
         var body: [UInt8] = []
         if let limit = route.policy.bodyLimit {
@@ -278,7 +307,7 @@ extension Request {
     }
 }
 
-extension JudgedHead {
+extension RequestHeadFacts {
     /// The same fields, as the router has them.
     convenience init(_ fields: HTTPFields) {
         self.init()

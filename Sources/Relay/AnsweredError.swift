@@ -1,4 +1,5 @@
 import Core
+import Edge
 import FoundationEssentials
 import Networking
 import Sessions

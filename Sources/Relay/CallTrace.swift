@@ -1,7 +1,8 @@
-package import Core
+import Core
+import Edge
 import NIOCore
 import Telemetry
-package import Tracing
+import Tracing
 
 /// The spans of one relayed call: the client's request, and in it the call to Flatpeak, which may outlive it.
 ///
@@ -42,16 +43,5 @@ final class CallTrace {
         func inject(_ value: String, forKey key: String, into head: inout ByteBuffer) {
             head.writeString("\(key): \(value)\r\n")
         }
-    }
-}
-
-extension Tracing.Span {
-    /// Ends the span of a request with what its line in the log says.
-    package func end(answering line: RequestLine) {
-        attributes["http.route"] = line.route
-        attributes["http.response.status_code"] = line.status
-        if let code = line.code { attributes["error.type"] = code }
-        if line.status >= 500 { setStatus(SpanStatus(code: .error)) }
-        end()
     }
 }

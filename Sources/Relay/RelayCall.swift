@@ -1,36 +1,23 @@
 import Core
+import Edge
 import Flatpeak
 import NIOCore
 import Networking
 import Sessions
 import Wire
 
-/// The client of a relayed call, which hears its answer as it arrives.
-protocol CallClient: AnyObject {
-    func callAnswered(_ status: Int, _ framing: AnswerHead.Framing, retryAfter: Int?)
-    func callContinued(_ bytes: ByteBuffer, in range: Range<Int>)
-    /// What was handed over should be on its way.
-    func callPaused()
-    func callEnded(at now: ContinuousClock.Instant)
-    /// Flatpeak refused or failed, with a status of 400 or more; nothing of its answer was handed over.
-    ///
-    /// - Parameter json: Its body; nil when it is no JSON, is too long, or did not arrive whole.
-    func callRefused(_ status: Int, _ json: [UInt8]?, retryAfter: Int?)
-    /// - Parameter hasBegun: Whether a part of the answer was handed over already.
-    func callFailed(_ error: BFFError, hasBegun: Bool)
-}
-
 /// One relayed call, from its first try to the end of its answer.
 ///
 /// It outlives a client that leaves: Flatpeak has taken the customer's step, and where that led must be known.
-final class RelayCall: AnswerReceiver {
-    private let lane: Lane
-    private let loop: LaneLoop
+final class RelayCall: AnswerReceiver, FastPathExchange {
+    private let relay: SessionRelay
+    private let loop: RelayLoop
     /// Let go of when the call is over, which it always is in the end.
-    private var client: (any CallClient)?
+    private var client: (any FastPathClient)?
     private let envelope: Envelope
     private let session: Sessions.AdmittedSession
     private let request: ByteBuffer
+    private let number: RequestNumber
     private let end: ContinuousClock.Instant
 
     private var attempt = 1
@@ -43,31 +30,32 @@ final class RelayCall: AnswerReceiver {
     private var connection: UpstreamConnection?
     private let trace: CallTrace?
 
-    var connectToken: ConnectToken { envelope.connectToken }
+    var traceID: String? { trace?.id }
 
     /// - Parameter request: The call as it goes over the wire.
     init(
-        _ envelope: Envelope, in session: Sessions.AdmittedSession, as request: ByteBuffer, for client: any CallClient,
-        on loop: LaneLoop, in trace: CallTrace?, at now: ContinuousClock.Instant
+        _ envelope: Envelope, in session: Sessions.AdmittedSession, as request: ByteBuffer, number: RequestNumber,
+        for client: any FastPathClient, on loop: RelayLoop, in trace: CallTrace?, at now: ContinuousClock.Instant
     ) {
         self.envelope = envelope
         self.session = session
         self.request = request
+        self.number = number
         self.client = client
         self.loop = loop
         self.trace = trace
-        lane = loop.lane
+        relay = loop.relay
         tryStarted = now
-        end = now + lane.calls.deadline
+        end = now + relay.calls.deadline
     }
 
-    /// Makes the first try; the place that the call has among the requests under way is given back at its end.
+    /// Makes the first try; the call's slot is released at its end.
     func start() throws(BFFError) {
-        try lane.calls.start(for: session.caller, attempt: attempt, at: tryStarted)
+        try relay.calls.start(for: session.caller, attempt: attempt, at: tryStarted)
         loop.pool.send(request, for: self, until: end)
     }
 
-    /// Nobody reads the answer any more.
+    /// The response is read no more.
     func clientLeft() {
         client = nil
         connection?.holdBack(false)
@@ -76,6 +64,10 @@ final class RelayCall: AnswerReceiver {
     /// The client has fallen behind, or has caught up.
     func holdBack(_ isHeldBack: Bool) {
         connection?.holdBack(isHeldBack)
+    }
+
+    func requestEnded(_ line: RequestLine) {
+        trace?.requestEnded(line)
     }
 
     // MARK: - The answer
@@ -87,17 +79,17 @@ final class RelayCall: AnswerReceiver {
     func answerBegan(_ head: AnswerHead, _ bytes: ByteBuffer, on connection: UpstreamConnection) {
         self.connection = connection
         status = head.status
-        retryAfter = head.retryAfter.flatMap { lane.calls.retryAfter(bytes.readableBytesUInt8Span.text(in: $0)) }
+        retryAfter = head.retryAfter.flatMap { relay.calls.retryAfter(bytes.readableBytesUInt8Span.text(in: $0)) }
         if status >= 400 {
             if head.isJSON { refusal = [] } else { refused() }
             return
         }
         guard head.isJSON, status < 300 else {
             connection.leaveUnheard()
-            tried(at: lane.calls.now())
-            return over { $0.callFailed(.upstreamInvalidAnswer, hasBegun: false) }
+            tried(at: relay.calls.now())
+            return over { $0.fail(.upstreamInvalidAnswer, connectToken: envelope.connectToken, hasBegun: false) }
         }
-        client?.callAnswered(status, head.framing, retryAfter: retryAfter)
+        client?.responseBegan(status, head.framing, retryAfter: retryAfter)
     }
 
     func answerContinued(_ bytes: ByteBuffer, in range: Range<Int>) {
@@ -107,34 +99,32 @@ final class RelayCall: AnswerReceiver {
             refusal? += bytes.getBytes(at: bytes.readerIndex + range.lowerBound, length: range.count) ?? []
             return
         }
-        client?.callContinued(bytes, in: range)
+        client?.responseContinued(bytes, in: range)
     }
 
     func answerPaused() {
-        client?.callPaused()
+        client?.responsePaused()
     }
 
     func answerEnded(at now: ContinuousClock.Instant) {
         tried(at: now)
-        lane.sessions.note(
+        relay.sessions.note(
             RelayedStep(envelope: envelope, answeredRoute: page.route, redirectURL: page.redirectURL), in: session)
         if let refusal {
-            return over { [status, retryAfter] in $0.callRefused(status, refusal, retryAfter: retryAfter) }
+            return refuse(with: refusal)
         }
-        over { $0.callEnded(at: now) }
+        over { $0.responseEnded(at: now) }
     }
 
     func answerFailed(_ failure: TransportFailure) {
         let hasBegun = connection != nil
-        let now = lane.calls.now()
-        let wait = lane.calls.failed(
+        let now = relay.calls.now()
+        let wait = relay.calls.failed(
             failure, for: session.caller, attempt: attempt, started: tryStarted, until: end, at: now)
         guard let wait else {
             // Its status came; what it meant to say does not matter more than that.
-            if refusal != nil {
-                return over { [status, retryAfter] in $0.callRefused(status, nil, retryAfter: retryAfter) }
-            }
-            return over { $0.callFailed(failure.bffError, hasBegun: hasBegun) }
+            if refusal != nil { return refuse(with: nil) }
+            return over { $0.fail(failure.bffError, connectToken: envelope.connectToken, hasBegun: hasBegun) }
         }
         attempt += 1
         loop.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(wait)) { self.tryAgain() }
@@ -143,33 +133,45 @@ final class RelayCall: AnswerReceiver {
     /// Ends the call with an error of which no more is read.
     private func refused() {
         connection?.leaveUnheard()
-        tried(at: lane.calls.now())
-        over { [status, retryAfter] in $0.callRefused(status, nil, retryAfter: retryAfter) }
+        tried(at: relay.calls.now())
+        refuse(with: nil)
+    }
+
+    /// Ends the call with Flatpeak's status of 400 or more.
+    /// - Parameter json: The whole body; `nil` when it is no JSON, is too long, or did not arrive whole.
+    private func refuse(with json: [UInt8]?) {
+        let error = AnsweredError(
+            json, status: status, retryAfter: retryAfter, connectToken: envelope.connectToken,
+            requestID: RequestID(number))
+        let response = FastPathResponse(
+            status: error.status, body: error.body, retryAfter: retryAfter, code: error.code,
+            upstreamRequest: error.upstreamRequest)
+        over { $0.respond(response) }
     }
 
     /// Only after a try of which nothing was sent.
     private func tryAgain() {
-        tryStarted = lane.calls.now()
+        tryStarted = relay.calls.now()
         do throws(BFFError) {
             try start()
         } catch {
-            over { $0.callFailed(error, hasBegun: false) }
+            over { $0.fail(error, connectToken: envelope.connectToken, hasBegun: false) }
         }
     }
 
-    /// Tells the policy that upstream works, or what it complained of.
+    /// Records with the policy how upstream answered.
     private func tried(at now: ContinuousClock.Instant) {
-        lane.calls.answered(
+        relay.calls.answered(
             status, retryAfter: retryAfter, for: session.caller, attempt: attempt, started: tryStarted, at: now)
     }
 
-    private func over(_ tell: (any CallClient) -> Void) {
-        lane.rules.leave()
+    private func over(_ notify: (any FastPathClient) -> Void) {
+        relay.slots.release()
         loop.buffers.keep(request)
         trace?.callEnded(status)
         connection = nil
         let client = client
         self.client = nil
-        if let client { tell(client) }
+        if let client { notify(client) }
     }
 }

@@ -1,4 +1,5 @@
 import Core
+import Edge
 import Flatpeak
 import NIOCore
 import NIOTLS
@@ -42,7 +43,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         let end: ContinuousClock.Instant
     }
 
-    /// The two hold each other until the connection is closed, which it is at the latest with the lane.
+    /// The two hold each other until the connection is closed, which it is at the latest with the relay.
     private let pool: UpstreamPool
     private let isSecure: Bool
     private let openedAt: ContinuousClock.Instant
@@ -251,7 +252,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         case .connecting, .busy, .unheard:
             if now >= end, !isHeldBack { fail(.timedOut) }
         case .idle:
-            if idleSince.duration(to: now) > pool.times.upstreamIdle || pool.isTooOld(openedAt, at: now) {
+            if idleSince.duration(to: now) > pool.times.idle || pool.isTooOld(openedAt, at: now) {
                 close()
             }
         case .closed: break

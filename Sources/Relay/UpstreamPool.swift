@@ -1,4 +1,5 @@
 import Core
+import Edge
 import Flatpeak
 import NIOCore
 import NIOPosix
@@ -13,9 +14,9 @@ final class UpstreamPool {
     private let address: UpstreamAddress
     private let tls: NIOSSLContext?
     private let resolver: (any Resolver & Sendable)?
-    let times: LaneTimes
+    let times: UpstreamTimes
     let answerLimit: Int
-    let flushes: Flushes
+    let flushes: FlushCoalescer
     let now: @Sendable () -> ContinuousClock.Instant
     private var connections: [UpstreamConnection] = []
     /// The one used last is used next, so that those beyond the need grow old.
@@ -26,8 +27,8 @@ final class UpstreamPool {
     ///   - resolver: Nil for the system's.
     init(
         on loop: any EventLoop, to address: UpstreamAddress, tls: NIOSSLContext?,
-        resolver: (any Resolver & Sendable)? = nil, times: LaneTimes, answerLimit: Int,
-        now: @escaping @Sendable () -> ContinuousClock.Instant
+        resolver: (any Resolver & Sendable)? = nil, times: UpstreamTimes, answerLimit: Int,
+        flushes: FlushCoalescer, now: @escaping @Sendable () -> ContinuousClock.Instant
     ) {
         self.loop = loop
         self.address = address
@@ -36,7 +37,7 @@ final class UpstreamPool {
         self.times = times
         self.answerLimit = answerLimit
         self.now = now
-        flushes = Flushes(on: loop)
+        self.flushes = flushes
     }
 
     /// Sends `request`, whole and ready for the wire, over an idle connection or a new one.
@@ -110,7 +111,7 @@ final class UpstreamPool {
     }
 
     func isTooOld(_ openedAt: ContinuousClock.Instant, at now: ContinuousClock.Instant) -> Bool {
-        openedAt.duration(to: now) > times.upstreamAge
+        openedAt.duration(to: now) > times.age
     }
 
     // MARK: - Time

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Core
+import Edge
 import Flatpeak
 import FoundationEssentials
 import Glibc
@@ -28,7 +29,7 @@ struct ConnectService {
     /// How long connections are still taken once the process was told to end.
     var drain = Duration.zero
     /// How long a connection is held between two requests.
-    var keepAlive = LaneTimes().idle
+    var keepAlive = ConnectionTimes().idle
     let allowedOrigins: Set<String>
     /// Empty for any.
     var allowedHosts: Set<String> = []
@@ -86,10 +87,15 @@ struct ConnectService {
                 isReady: isReady)
                 + pages,
             authenticator: authenticator, origins: allowedOrigins,
-            limits: Limits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
+            limits: RequestLimits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
             hosts: allowedHosts, capacity: .init(relays: RelayCalls.places), randomBytes: Self.randomBytes,
             logger: logger, log: requestLog, tracer: tracer)
-        let lane = try lane(sessions, flatpeak.relayCalls, table.laneRules)
+        let relay = try relay(sessions, flatpeak.relayCalls, table.edge.fastPathSlots)
+        var times = ConnectionTimes()
+        times.idle = keepAlive
+        let connections = ClientConnections(
+            table.edge, fastPath: relay, times: times, readsPlain: readsPlainCalls,
+            secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes)
         let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()
         let condition: @Sendable () -> Condition = { [stateKey] in
             Condition(
@@ -97,10 +103,10 @@ struct ConnectService {
                 webhooks: webhooks.facts, stateKey: stateKey(), events: delivery.standing, requests: table.load,
                 process: .now(), now: now())
         }
-        let admin = try AdminServer(
+        let admin = AdminServer(
             Route.probes(flatpeak: flatpeak, cache: cache, isReady: isReady)
-                + Route.forOperators(metrics, condition), at: adminListen, randomBytes: Self.randomBytes,
-            logger: logger, lane: { try self.lane(sessions, flatpeak.relayCalls, $0, paths: []) },
+                + Route.forOperators(metrics, condition), at: adminListen, times: times,
+            secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes, logger: logger,
             listening: { _ in openAdmin.finish() })
         // The last one is stopped first: no request is taken any more while those under way still find a bearer, and
         // probes are answered to the end.
@@ -119,7 +125,7 @@ struct ConnectService {
                     flatpeak: flatpeak, inUse: self.flatpeak.credentials, read: reload, logger: logger))
         }
         services.append(
-            GatewayServer(table, lane: lane, at: listen, mostConnections: mostConnections, logger: logger) {
+            GatewayServer(table, connections, at: listen, mostConnections: mostConnections, logger: logger) {
                 [listen, adminListen, logger] _ in
                 for await _ in adminOpen {}
                 guard !Task.isCancelled else { return }
@@ -130,7 +136,7 @@ struct ConnectService {
         var configuration = ServiceGroupConfiguration(services: services, logger: logger)
         configuration.maximumGracefulShutdownDuration = Shutdown.patience
         do {
-            try await run(ServiceGroup(configuration: configuration), until: shutdown, lane)
+            try await run(ServiceGroup(configuration: configuration), until: shutdown, connections)
         } catch {
             await transport.shutdown()
             throw error
@@ -138,13 +144,13 @@ struct ConnectService {
         await transport.shutdown()
     }
 
-    private func run(_ group: ServiceGroup, until shutdown: Shutdown, _ lane: Lane) async throws {
+    private func run(_ group: ServiceGroup, until shutdown: Shutdown, _ connections: ClientConnections) async throws {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let steps = Shutdown.Steps(
             announce: { [logger, drain] in
                 Systemd.notify("STOPPING=1", at: Self.notifySocket)
                 logger.info("stopping", metadata: ["bff.drain": "\(drain)"])
-                lane.drain()
+                connections.drain()
             },
             close: { await group.triggerGracefulShutdown() },
             exit: { [flush] code in
@@ -170,17 +176,14 @@ struct ConnectService {
 
     private static let notifySocket = ProcessInfo.processInfo.environment["NOTIFY_SOCKET"]
 
-    private func lane(
-        _ sessions: Sessions, _ calls: RelayCalls, _ rules: any LaneRules, paths: [String] = Lane.paths
-    ) throws -> Lane {
-        var times = LaneTimes()
-        times.idle = keepAlive
+    private func relay(
+        _ sessions: Sessions, _ calls: RelayCalls, _ slots: AdmissionControl
+    ) throws -> SessionRelay {
         do {
-            return try Lane(
-                sessions: sessions, calls: calls, rules: rules, certificateAuthorities: certificateAuthorities,
-                instance: Self.randomBytes(8).hexadecimal, limit: limits.relay, times: times,
-                readsPlain: readsPlainCalls, paths: paths, tracer: tracer,
-                secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes)
+            return try SessionRelay(
+                at: Route.relayPaths, sessions: sessions, calls: calls, slots: slots,
+                certificateAuthorities: certificateAuthorities,
+                instance: Self.randomBytes(8).hexadecimal, limit: limits.relay, tracer: tracer)
         } catch {
             throw ExitCode.cannotStart.after(["cannot use FLATPEAK_CONNECT_URL or FLATPEAK_CA_FILE: \(error)"])
         }

@@ -1,3 +1,4 @@
+import Edge
 import Gateway
 import NIOCore
 

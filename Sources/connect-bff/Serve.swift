@@ -1,5 +1,6 @@
 import ArgumentParser
 import Core
+import Edge
 import Flatpeak
 import FoundationEssentials
 import Gateway

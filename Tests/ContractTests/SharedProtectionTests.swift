@@ -1,3 +1,4 @@
+import Edge
 import Foundation
 import Testing
 
@@ -10,7 +11,8 @@ import Testing
     private static let values: Set = ["CallerKey", "Deadline", "RetrySchedule"]
     /// Mechanisms that live beside what they protect.
     private static let others: Set = [
-        "UnderWay", "BodyMemory", "Listeners", "IdempotencyKeys", "SessionCacheState", "PostgresPlaces", "LogWriter",
+        "AdmissionControl", "BodyMemory", "Listeners", "IdempotencyKeys", "SessionCacheState", "PostgresPlaces",
+        "LogWriter",
         "RefreshedKeys", "WatchedKeys", "VersionGate",
     ]
 

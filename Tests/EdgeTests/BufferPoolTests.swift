@@ -1,11 +1,11 @@
 import NIOCore
 import Testing
 
-@testable import Relay
+@testable import Edge
 
 @Suite struct SpareBuffersTests {
     @Test func `a buffer is written again when nobody holds it any more, and left alone until then`() {
-        var buffers = SpareBuffers()
+        var buffers = BufferPool()
         var first = buffers.take(100)
         first.writeString("still being sent")
         let sent = first
@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test func `few are kept, and no large ones`() {
-        var buffers = SpareBuffers()
+        var buffers = BufferPool()
         for size in [1 << 20] + Array(repeating: 16, count: 100) { buffers.keep(ByteBuffer(repeating: 1, count: size)) }
         let capacities = (0..<100).map { _ in buffers.take(1).capacity }
         #expect(capacities.count { $0 >= 16 } == 64 && capacities.allSatisfy { $0 < 1 << 20 })

@@ -1,9 +1,7 @@
 import Core
-import HTTPTypes
-import Relay
 import Testing
 
-@testable import Gateway
+@testable import Edge
 
 @Suite struct ClientAddressTests {
     private static func proxies(_ header: ForwardedHeader) -> TrustedProxies {
@@ -53,12 +51,12 @@ import Testing
         _ expected: String?, from peer: String, _ forwarded: String?, _ forwardedFor: String?,
         reading header: ForwardedHeader
     ) throws {
-        var fields = HTTPFields()
-        fields[.forwarded] = forwarded
-        fields[.xForwardedFor] = forwardedFor
+        let head = RequestHeadFacts()
+        head.forwarded = forwarded.map { [$0] } ?? []
+        head.forwardedFor = forwardedFor.map { [$0] } ?? []
         let peers: [String: Peer] = ["unix": .unix, "unknown": .unknown]
         let peer = try peers[peer] ?? .address(#require(IPAddress(peer)))
-        let address = ClientAddress(JudgedHead(fields), from: peer, behind: Self.proxies(header)).address
+        let address = ClientAddress(head, from: peer, behind: Self.proxies(header)).address
         #expect(address == expected.flatMap { IPAddress($0) })
     }
 }

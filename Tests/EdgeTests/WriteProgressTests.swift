@@ -1,5 +1,6 @@
-import Relay
 import Testing
+
+@testable import Edge
 
 /// A slow reader is not one that reads nothing (I6).
 @Suite struct WriteProgressTests {

@@ -1,4 +1,5 @@
 import Core
+import Edge
 import Flatpeak
 import Foundation
 import HTTPTypes
@@ -60,7 +61,7 @@ import Webhooks
                 webhooks: Webhooks(
                     sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
                     now: { Date() }, logger: .silent), now: { Date() }),
-            authenticator: authenticator, origins: [], limits: Limits(mint: nil, address: nil),
+            authenticator: authenticator, origins: [], limits: RequestLimits(mint: nil, address: nil),
             proxies: TrustedProxies([], unix: false), randomBytes: countingBytes(), logger: .silent)
     }
 

@@ -1,4 +1,5 @@
 import Core
+import Edge
 import Flatpeak
 import Foundation
 import HTTPTypes
@@ -44,7 +45,7 @@ import Webhooks
             Route.contract(
                 sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: wall),
             authenticator: DevAuthenticator(), origins: ["http://web.test"],
-            limits: Limits(mint: nil, address: addressLimit, now: { [clock] in clock.monotonic }),
+            limits: RequestLimits(mint: nil, address: addressLimit, now: { [clock] in clock.monotonic }),
             proxies: TrustedProxies([try #require(AddressRange("127.0.0.1"))], unix: false),
             capacity: .init(others: capacity), randomBytes: countingBytes(),
             logger: .silent)

@@ -1,4 +1,5 @@
 import Core
+import Edge
 import Flatpeak
 import Foundation
 import HTTPTypes
@@ -26,7 +27,7 @@ import Webhooks
     let store = InMemoryStore()
     let table: RouteTable
     /// In front of the router where there are sockets.
-    let lane: Lane
+    let connections: ClientConnections
 
     static let origin = "http://localhost:7070"
     static let subject = HTTPField.Name("X-Dev-Subject")!
@@ -51,11 +52,14 @@ import Webhooks
                 webhooks: Webhooks(
                     sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
                     now: { Date() }, logger: logger), now: { Date() }),
-            authenticator: DevAuthenticator(), origins: [Self.origin], limits: Limits(mint: nil, address: nil),
+            authenticator: DevAuthenticator(), origins: [Self.origin], limits: RequestLimits(mint: nil, address: nil),
             proxies: TrustedProxies([], unix: false), randomBytes: countingBytes(), logger: logger)
-        lane = try Lane(
-            sessions: sessions, calls: flatpeak.relayCalls, rules: table.laneRules, instance: "self", limit: nil,
-            secondsSince1970: { 0 }, randomBytes: countingBytes())
+        connections = ClientConnections(
+            table.edge,
+            fastPath: try SessionRelay(
+                at: Route.relayPaths, sessions: sessions, calls: flatpeak.relayCalls, slots: table.edge.fastPathSlots,
+                instance: "self",
+                limit: nil), secondsSince1970: { 0 }, randomBytes: countingBytes())
         upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))
     }
 
@@ -104,7 +108,8 @@ import Webhooks
         arguments: [true, false])
     func S24hsts(isTrusted: Bool) async throws {
         let behindProxy = RouteTable(
-            table.routes, authenticator: DevAuthenticator(), origins: [], limits: Limits(mint: nil, address: nil),
+            table.routes, authenticator: DevAuthenticator(), origins: [],
+            limits: RequestLimits(mint: nil, address: nil),
             proxies: TrustedProxies(isTrusted ? [try #require(AddressRange("127.0.0.1"))] : [], unix: false),
             randomBytes: countingBytes(), logger: .silent)
         try await Application(
@@ -154,8 +159,9 @@ import Webhooks
                 }
             ])
         let small = RouteTable(
-            table.routes, authenticator: DevAuthenticator(), origins: [], limits: Limits(mint: nil, address: nil),
-            proxies: TrustedProxies([], unix: false), capacity: .init(others: 2), patience: .seconds(30),
+            table.routes, authenticator: DevAuthenticator(), origins: [],
+            limits: RequestLimits(mint: nil, address: nil),
+            proxies: TrustedProxies([], unix: false), capacity: .init(others: 2), timeout: .seconds(30),
             randomBytes: countingBytes(), logger: .silent)
         try await Application(router: small.router()).test(.router) { client in
             // Of as many users, since one alone has a share of the slots.
@@ -198,7 +204,7 @@ import Webhooks
         upstream.on("mint", [slow])
         store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
         try await Application(
-            router: table.router(), server: HTTPServerBuilder { LaneChannel(responder: $0, lane: lane) }
+            router: table.router(), server: HTTPServerBuilder { EdgeChannel(responder: $0, connections: connections) }
         ).test(.live) { client in
             for (request, isRead) in [
                 ("GET /v1/locations/loc_1/status HTTP/1.1\r\nHost: a\r\n\r\n", true),
@@ -343,16 +349,16 @@ import Webhooks
     @Test("S20: with a proxy's identity, which is a cookie to the browser, a bare request changes nothing")
     func S20proxy() {
         let rules = CrossOrigin(origins: [Self.origin], headers: [])
-        #expect(!rules.admits(JudgedHead(), carriesItsCredential: false, isSafe: false))
-        #expect(rules.admits(JudgedHead(), carriesItsCredential: false, isSafe: true))
-        #expect(rules.admits(JudgedHead(), carriesItsCredential: true, isSafe: false))
+        #expect(!rules.admits(RequestHeadFacts(), carriesItsCredential: false, isSafe: false))
+        #expect(rules.admits(RequestHeadFacts(), carriesItsCredential: false, isSafe: true))
+        #expect(rules.admits(RequestHeadFacts(), carriesItsCredential: true, isSafe: false))
     }
 
     @Test("S15: mint N+1 is refused with Retry-After and RateLimit, per subject, before Flatpeak is asked")
     func S15() async throws {
         let limited = RouteTable(
             table.routes, authenticator: DevAuthenticator(), origins: [],
-            limits: Limits(mint: RateLimit(count: 2, period: .seconds(60)), address: nil),
+            limits: RequestLimits(mint: RateLimit(count: 2, period: .seconds(60)), address: nil),
             proxies: TrustedProxies([], unix: false), randomBytes: countingBytes(), logger: .silent)
         try await Application(router: limited.router()).test(.router) { client in
             let mint = { @Sendable (subject: String) in

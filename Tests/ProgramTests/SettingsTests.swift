@@ -1,4 +1,5 @@
 import Core
+import Edge
 import Flatpeak
 import Foundation
 import Gateway

@@ -1,4 +1,5 @@
 import Core
+import Edge
 import Flatpeak
 import Foundation
 import Gateway
@@ -46,7 +47,7 @@ struct Bench {
     /// Requests that have a place, and those that wait for one.
     let load: @Sendable () -> (underWay: Int, waiting: Int)
     private let group: ServiceGroup
-    let lane: Lane
+    let relay: SessionRelay
 
     /// The request lines that were written.
     final class Lines: Sendable {
@@ -94,32 +95,30 @@ struct Bench {
                     sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
                     now: { clock.wall }, time: clock.time, logger: .silent), now: { clock.wall }),
             authenticator: setup.authenticator, origins: setup.origins,
-            limits: Limits(mint: nil, address: setup.addressLimit, now: { clock.monotonic }), proxies: setup.proxies,
-            hosts: setup.hosts, capacity: setup.capacity, patience: setup.patience, randomBytes: countingBytes(),
+            limits: RequestLimits(mint: nil, address: setup.addressLimit, now: { clock.monotonic }),
+            proxies: setup.proxies,
+            hosts: setup.hosts, capacity: setup.capacity, timeout: setup.patience, randomBytes: countingBytes(),
             logger: .silent, log: lines.append, tracer: setup.tracer)
-        var times = LaneTimes()
+        var times = ConnectionTimes()
         // The clock is the test's; this is only how soon its moves are noticed.
         times.tick = .milliseconds(5)
-        let lane = try Lane(
-            sessions: sessions, calls: flatpeak.relayCalls, rules: table.laneRules,
+        let relay = try SessionRelay(
+            at: Route.relayPaths, sessions: sessions, calls: flatpeak.relayCalls, slots: table.edge.fastPathSlots,
             certificateAuthorities: setup.certificateAuthorities, instance: "self", limit: setup.callLimit,
-            times: times, readsPlain: setup.readsPlain, tracer: setup.tracer,
-            secondsSince1970: { Int(clock.wall.timeIntervalSince1970) },
-            randomBytes: countingBytes())
+            tracer: setup.tracer)
+        let connections = ClientConnections(
+            table.edge, fastPath: relay, times: times, readsPlain: setup.readsPlain, now: { clock.monotonic },
+            secondsSince1970: { Int(clock.wall.timeIntervalSince1970) }, randomBytes: countingBytes())
         let (ports, port) = AsyncStream<Int>.makeStream()
-        let server = GatewayServer(table, lane: lane, at: .tcp(host: "127.0.0.1", port: 0), logger: .silent) {
+        let server = GatewayServer(table, connections, at: .tcp(host: "127.0.0.1", port: 0), logger: .silent) {
             port.yield($0 ?? 0)
         }
         let (adminPorts, adminPort) = AsyncStream<Int>.makeStream()
-        let admin = try AdminServer(
+        let admin = AdminServer(
             Route.probes(flatpeak: flatpeak, cache: cache, isReady: { true }), at: .tcp(host: "127.0.0.1", port: 0),
-            randomBytes: countingBytes(), logger: .silent,
-            lane: {
-                try Lane(
-                    sessions: sessions, calls: flatpeak.relayCalls, rules: $0, instance: "admin", limit: nil,
-                    times: times, readsPlain: setup.readsPlain, paths: [],
-                    secondsSince1970: { Int(clock.wall.timeIntervalSince1970) }, randomBytes: countingBytes())
-            }, listening: { adminPort.yield($0 ?? 0) })
+            times: times, readsPlain: setup.readsPlain, now: { clock.monotonic },
+            secondsSince1970: { Int(clock.wall.timeIntervalSince1970) }, randomBytes: countingBytes(), logger: .silent,
+            listening: { adminPort.yield($0 ?? 0) })
         let group = ServiceGroup(configuration: .init(services: [admin, server], logger: .silent))
         let running = Task { try await group.run() }
         var iterator = ports.makeAsyncIterator(), adminIterator = adminPorts.makeAsyncIterator()
@@ -127,7 +126,7 @@ struct Bench {
             port: try #require(await iterator.next()), adminPort: try #require(await adminIterator.next()),
             routes: table.routes, upstream: upstream, api: api,
             sessions: sessions,
-            clock: clock, lines: lines, load: { table.load }, group: group, lane: lane)
+            clock: clock, lines: lines, load: { table.load }, group: group, relay: relay)
         let result: Result<Void, any Error>
         do { result = .success(try await body(bench)) } catch { result = .failure(error) }
         await upstream.stop()
@@ -182,7 +181,7 @@ struct Bench {
                 clock.advance(by: 5)
                 try await Task.sleep(for: .milliseconds(5))
                 // Each loop has had a turn by then, so that what a client sent before is not older than it should be.
-                _ = await lane.upstreamConnections
+                _ = await relay.upstreamConnections
             }
         }
     }

@@ -1,4 +1,5 @@
 import Core
+import Edge
 import Foundation
 import Gateway
 import Relay
@@ -382,7 +383,7 @@ import Testing
             for _ in 0..<8 {
                 bench.clock.advance(by: 5)
                 try await Task.sleep(for: .milliseconds(5))
-                _ = await bench.lane.upstreamConnections
+                _ = await bench.relay.upstreamConnections
             }
             try await client.send(Bench.get("/livez"))
             #expect(try await client.answer().status == 200)

@@ -199,7 +199,7 @@ import Testing
                 // was opened ahead may come late.
                 try await until {
                     await bench.upstream.closeConnections()
-                    return await bench.lane.upstreamConnections == 0
+                    return await bench.relay.upstreamConnections == 0
                 }
             }
             #expect(bench.upstream.requests == 20)
@@ -292,10 +292,10 @@ import Testing
             let body = "[\"" + String(repeating: "0123456789abcdef", count: 250_000) + "\"]"
             let sent = Task { try await call.answer(body) }
             // The kernel takes some of it for the client, the relay next to nothing; the rest has to wait.
-            try await until { await bench.lane.heldBackConnections == 1 }
+            try await until { await bench.relay.heldBackConnections == 1 }
             try await client.reads(true)
             #expect(try await client.answer().body == body)
-            #expect(await bench.lane.heldBackConnections == 0)
+            #expect(await bench.relay.heldBackConnections == 0)
             try await sent.value
         }
     }

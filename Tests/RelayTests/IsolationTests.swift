@@ -1,4 +1,5 @@
 import Core
+import Edge
 import Flatpeak
 import Foundation
 import Gateway
@@ -39,7 +40,7 @@ import Testing
                 try await client.send(Bench.call(session) + Bench.call(session))
                 let call = try #require(await bench.upstream.next())
                 stalled.append((client, Task { try await call.answer(Self.largeBody) }))
-                try await until { await bench.lane.heldBackConnections == number }
+                try await until { await bench.relay.heldBackConnections == number }
             }
             // Past the deadline of a relayed call.
             for _ in 0..<4 {
@@ -111,7 +112,7 @@ import Testing
                 try await client.takes(step * 20_000)
                 bench.clock.advance(by: 5)
                 try await Task.sleep(for: .milliseconds(5))
-                _ = await bench.lane.upstreamConnections
+                _ = await bench.relay.upstreamConnections
             }
             try await client.reads(true)
             for _ in 0..<5 { #expect(try await client.answer().status == 200) }

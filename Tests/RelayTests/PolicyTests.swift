@@ -1,4 +1,5 @@
 import Core
+import Edge
 import Gateway
 import HTTPTypes
 import Resilience

@@ -1,4 +1,5 @@
 import Core
+import Edge
 import Flatpeak
 import NIOCore
 import NIOPosix
@@ -54,8 +55,8 @@ import Wire
         let address = try #require(UpstreamAddress("http://localhost:\(upstream.port)"))
         let pool = try await loop.submit { [loop] in
             let pool = UpstreamPool(
-                on: loop, to: address, tls: nil, resolver: resolver, times: LaneTimes(), answerLimit: 1 << 10,
-                now: { .now })
+                on: loop, to: address, tls: nil, resolver: resolver, times: UpstreamTimes(), answerLimit: 1 << 10,
+                flushes: FlushCoalescer(on: loop), now: { .now })
             return NIOLoopBound(pool, eventLoop: loop)
         }.get()
         try await body(upstream, pool)

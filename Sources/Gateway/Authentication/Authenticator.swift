@@ -1,6 +1,6 @@
 package import Core
+package import Edge
 package import HTTPTypes
-package import Relay
 
 /// Finds out who calls.
 package protocol Authenticator: Sendable {

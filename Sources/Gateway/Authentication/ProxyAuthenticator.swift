@@ -1,4 +1,5 @@
 package import Core
+package import Edge
 package import HTTPTypes
 
 /// Believes the user that a forward-auth proxy names (oauth2-proxy, Authelia, Pomerium), when the proxy is one of ours.

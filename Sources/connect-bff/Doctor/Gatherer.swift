@@ -1,4 +1,5 @@
 import Core
+import Edge
 import Flatpeak
 import FoundationEssentials
 import Gateway
@@ -64,7 +65,7 @@ struct Gatherer {
                 state = adminState == .running ? .running : .held
                 approach = .untried(why: "systemd holds the socket; start the service, and ask again")
             } else {
-                let room = try await WaitingRoom(at: settings.listen)
+                let room = try await ProbeListener(at: settings.listen)
                 approach = await self.approach(settings, room, transport)
                 await room.close()
                 state = .free
@@ -86,7 +87,7 @@ struct Gatherer {
 
     private func adminState(_ settings: Settings, _ transport: HTTPTransport) async -> Facts.ListenerState {
         do {
-            try await WaitingRoom(at: settings.adminListen).close()
+            try await ProbeListener(at: settings.adminListen).close()
             return .free
         } catch {
             return await answers(at: settings.adminListen, "/metrics", "connect_bff_", transport)
@@ -96,7 +97,7 @@ struct Gatherer {
 
     /// Asks for the public address while we listen in the service's place.
     private func approach(
-        _ settings: Settings, _ room: WaitingRoom, _ transport: HTTPTransport
+        _ settings: Settings, _ room: ProbeListener, _ transport: HTTPTransport
     ) async -> Facts.Approach {
         let mark = "doctor-\(ConnectService.randomBytes(8).hexadecimal)"
         _ = await transport.reach("\(settings.publicURL.text)\(Self.passedOn)?\(mark)", now)

@@ -1,5 +1,6 @@
 import Configuration
 import Core
+import Edge
 import Flatpeak
 import FoundationEssentials
 import Gateway

@@ -1,10 +1,10 @@
-import Core
-import HTTPTypes
+package import Core
+package import HTTPTypes
 package import Resilience
 import Synchronization
 
 /// How often a subject may mint, and an address may call at all.
-package final class Limits: Sendable {
+package final class RequestLimits: Sendable {
     /// What is counted.
     ///
     /// The name is that of the policy in `RateLimit-Policy`.
@@ -13,11 +13,11 @@ package final class Limits: Sendable {
     private let mint: Mutex<RateLimiter?>
     private let address: Mutex<RateLimiter?>
     /// Whether it matters who calls at all.
-    let countsAddresses: Bool
-    let now: @Sendable () -> ContinuousClock.Instant
+    package let countsAddresses: Bool
+    package let now: @Sendable () -> ContinuousClock.Instant
     /// Deliveries that were not Flatpeak's, by client address.
     private let forgeries = Mutex(
-        RateLimiter(RateLimit(count: 60, period: .seconds(60)), capacity: Limits.capacity))
+        RateLimiter(RateLimit(count: 60, period: .seconds(60)), capacity: RequestLimits.capacity))
 
     /// Keys that each kind remembers.
     private static let capacity = 100_000
@@ -34,7 +34,7 @@ package final class Limits: Sendable {
     }
 
     /// A decision, with the kind it is about.
-    struct Verdict {
+    package struct Verdict {
         let kind: Kind
         let limit: RateLimit
         let isAllowed: Bool
@@ -42,40 +42,42 @@ package final class Limits: Sendable {
         /// Whole seconds until one more passes.
         let wait: Int
 
-        func pass() throws(BFFError) {
+        package func pass() throws(BFFError) {
             if !isAllowed { throw .rateLimited(retryAfter: wait) }
         }
 
-        /// Tells the sender where they stand (draft-ietf-httpapi-ratelimit-headers).
-        func mark(_ reply: inout Reply) {
+        /// Where the sender stands (draft-ietf-httpapi-ratelimit-headers).
+        package var fields: HTTPFields {
             let period = limit.period.components.seconds
-            reply.headers[.rateLimitPolicy] = "\"\(kind.rawValue)\";q=\(limit.count);w=\(period)"
-            reply.headers[.rateLimit] = "\"\(kind.rawValue)\";r=\(remaining);t=\(wait)"
+            return [
+                .rateLimitPolicy: "\"\(kind.rawValue)\";q=\(limit.count);w=\(period)",
+                .rateLimit: "\"\(kind.rawValue)\";r=\(remaining);t=\(wait)",
+            ]
         }
     }
 
-    func takeMint(_ subject: Subject) -> Verdict? {
+    package func takeMint(_ subject: Subject) -> Verdict? {
         mint.withLock { Self.take(subject, from: &$0, .mint, at: now()) }
     }
 
-    func takeAddress(_ client: IPAddress, at now: ContinuousClock.Instant) -> Verdict? {
+    package func takeAddress(_ client: IPAddress, at now: ContinuousClock.Instant) -> Verdict? {
         address.withLock { Self.take(Self.key(of: client), from: &$0, .address, at: now) }
     }
 
     /// Refuses an address that sent too many deliveries that were not Flatpeak's.
     ///
     /// - Parameter client: Nil for clients that cannot be told apart.
-    func admitDelivery(from client: IPAddress?) throws(BFFError) {
+    package func admitDelivery(from client: IPAddress?) throws(BFFError) {
         let isExhausted = forgeries.withLock { $0.isExhausted(client.map(Self.key) ?? [], at: now()) }
         if isExhausted { throw .rateLimited(retryAfter: 1) }
     }
 
-    func countForgery(from client: IPAddress?) {
+    package func countForgery(from client: IPAddress?) {
         forgeries.withLock { _ = $0.take(client.map(Self.key) ?? [], at: now()) }
     }
 
     /// An IPv6 client has a whole /64 to itself.
-    static func key(of client: IPAddress) -> [UInt8] {
+    package static func key(of client: IPAddress) -> [UInt8] {
         client.bytes.count == 16 ? Array(client.bytes.prefix(8)) : client.bytes
     }
 
@@ -90,6 +92,6 @@ package final class Limits: Sendable {
 }
 
 extension HTTPField.Name {
-    static let rateLimit = HTTPField.Name("RateLimit") ?? .via
-    static let rateLimitPolicy = HTTPField.Name("RateLimit-Policy") ?? .via
+    package static let rateLimit = HTTPField.Name("RateLimit") ?? .via
+    package static let rateLimitPolicy = HTTPField.Name("RateLimit-Policy") ?? .via
 }

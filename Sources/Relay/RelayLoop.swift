@@ -1,0 +1,91 @@
+import Core
+import Edge
+import Flatpeak
+import NIOCore
+import Sessions
+import Wire
+
+/// What the relay has on one event loop.
+final class RelayLoop: FastPathLoop {
+    let relay: SessionRelay
+    let eventLoop: any EventLoop
+    let pool: UpstreamPool
+    var buffers = BufferPool()
+
+    init(_ relay: SessionRelay, on eventLoop: any EventLoop, _ pool: UpstreamPool) {
+        self.relay = relay
+        self.eventLoop = eventLoop
+        self.pool = pool
+    }
+
+    func respond(to request: FastPathRequest, for client: any FastPathClient) {
+        var connectToken: ConnectToken?
+        do throws(BFFError) {
+            let envelope = try Envelope(request.body.readableBytesUInt8Span)
+            connectToken = envelope.connectToken
+            if request.head.names(relay.via) { throw .loopDetected }
+            switch relay.sessions.known(envelope.connectToken) {
+            case .pass(let session): try send(request, envelope, in: session, for: client, at: request.admittedAt)
+            case .refuse(let error): throw error
+            case .unknown: admit(request, envelope, for: client)
+            }
+        } catch {
+            relay.slots.release()
+            client.fail(error, connectToken: connectToken, hasBegun: false)
+        }
+    }
+
+    /// The slow path: the store is read, off this thread, while the connection waits.
+    private func admit(_ request: FastPathRequest, _ envelope: Envelope, for client: any FastPathClient) {
+        let sessions = relay.sessions
+        let token = envelope.connectToken
+        // The task ends within the time that the read is given.
+        eventLoop.makeFutureWithTask { () -> Result<Sessions.AdmittedSession, BFFError> in
+            do throws(BFFError) { return .success(try await sessions.admit(token)) } catch { return .failure(error) }
+        }.assumeIsolated().whenComplete { result in
+            // A failed future would mean that the loop is gone, and this connection with it.
+            let admission = (try? result.get()) ?? .failure(.internalFailure)
+            do throws(BFFError) {
+                let session = try admission.get()
+                guard client.isWaiting(for: request.number) else { throw .clientClosed }
+                try self.send(request, envelope, in: session, for: client, at: self.relay.calls.now())
+            } catch {
+                self.relay.slots.release()
+                guard client.isWaiting(for: request.number) else { return }
+                client.fail(error, connectToken: token, hasBegun: false)
+            }
+        }
+    }
+
+    private func send(
+        _ request: FastPathRequest, _ envelope: Envelope, in session: Sessions.AdmittedSession,
+        for client: any FastPathClient, at now: ContinuousClock.Instant
+    ) throws(BFFError) {
+        // After the gate: tokens that this service did not mint take no memory.
+        try relay.take(envelope.connectToken, at: request.receivedAt)
+        var message = buffers.take(512 + request.body.readableBytes)
+        message.writeImmutableBuffer(relay.requestStart)
+        if let acceptLanguage = request.head.acceptLanguage {
+            message.writeStaticString("Accept-Language: ")
+            message.writeString(acceptLanguage)
+            message.writeStaticString("\r\n")
+        }
+        var trace: CallTrace?
+        if let tracer = relay.tracer {
+            trace = CallTrace(tracer, request.method, request.route, request.number)
+            trace?.write(into: &message)
+        }
+        message.writeStaticString("Content-Length: ")
+        message.writeDecimal(request.body.readableBytes)
+        message.writeStaticString("\r\n\r\n")
+        message.writeImmutableBuffer(request.body)
+        let call = RelayCall(
+            envelope, in: session, as: message, number: request.number, for: client, on: self, in: trace, at: now)
+        client.exchangeBegan(call)
+        try call.start()
+    }
+
+    func tick(at now: ContinuousClock.Instant) { pool.tick(at: now) }
+
+    func shutDown() { pool.shutDown() }
+}
