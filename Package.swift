@@ -81,7 +81,7 @@ let package = Package(
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "CBuild", cSettings: [.define("CONNECT_BFF_COMMIT", to: "\"\(commit)\"")]),
         .target(name: "Core"),
-        .target(name: "Keys", dependencies: ["COpenSSL", "Core", "Wire"]),
+        .target(name: "Keys", dependencies: ["COpenSSL", "Core"]),
         .target(name: "Wire", dependencies: ["Core"]),
         .target(name: "Resilience"),
         .target(name: "Telemetry", dependencies: ["Core", .coreMetrics, .metrics, .tracing]),
@@ -103,7 +103,9 @@ let package = Package(
             ]),
         .target(
             name: "Webhooks",
-            dependencies: ["Core", "Networking", "Flatpeak", "Keys", "Resilience", "Sessions", .logging, .metrics]),
+            dependencies: [
+                "Core", "Networking", "Wire", "Flatpeak", "Keys", "Resilience", "Sessions", .logging, .metrics,
+            ]),
         .target(
             name: "Edge",
             dependencies: [
@@ -120,9 +122,8 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Core", "Edge", "Flatpeak", "Keys", "Networking", "Resilience", "Sessions", "Telemetry", "Webhooks",
-                "Wire", .crypto, .cryptoExtras, .hummingbird, .hummingbirdCore, .httpTypes, .logging, .metrics,
-                .nioCore,
-                .serviceLifecycle, .tracing,
+                "Wire", .hummingbird, .hummingbirdCore, .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle,
+                .tracing,
             ],
             resources: [.embedInCode("openapi.yaml")]),
         .target(name: "Sandbox", dependencies: [.nioCore, .nioPosix, .nioHTTP1, .crypto, .cryptoExtras, .logging]),
@@ -148,7 +149,7 @@ let package = Package(
             path: "Tests/TestSupport"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
         .testTarget(name: "WireTests", dependencies: ["Core", "Wire"]),
-        .testTarget(name: "KeysTests", dependencies: ["Core", "Keys", "TestSupport"]),
+        .testTarget(name: "KeysTests", dependencies: ["Core", "Keys", "TestSupport", .crypto, .cryptoExtras]),
         .testTarget(name: "ResilienceTests", dependencies: ["Resilience"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", .metrics, .tracing]),
         .testTarget(

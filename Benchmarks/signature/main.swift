@@ -11,7 +11,8 @@ func contents(_ path: String) -> [UInt8] {
 
 guard CommandLine.arguments.count == 4 else { exit(64) }
 let message = contents(CommandLine.arguments[2]), signature = contents(CommandLine.arguments[3])
-guard let key = PSSKey(modulus: contents(CommandLine.arguments[1]), exponent: [1, 0, 1]) else { exit(65) }
+let modulus = contents(CommandLine.arguments[1])
+guard let key = VerificationKey(modulus: modulus, exponent: [1, 0, 1], algorithm: .ps256) else { exit(65) }
 let turns = 5_000
 
 func perSecond() -> Double {

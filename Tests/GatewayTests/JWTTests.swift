@@ -118,7 +118,7 @@ struct IdentityProvider {
     }
 
     private func subject(_ token: String) throws -> Result<Subject, JSONWebToken.Flaw> {
-        let keys = try VerificationKeys(jwks: provider.keySet())
+        let keys = try IdentityKeySet(jwks: provider.keySet())
         do throws(JSONWebToken.Flaw) {
             return .success(
                 try JSONWebToken.subject(
@@ -130,7 +130,7 @@ struct IdentityProvider {
 
     @Test func `tokens of each allowed algorithm are taken, and unfamiliar keys in the set do no harm`() throws {
         defer { provider.openssl.remove() }
-        let keys = try VerificationKeys(jwks: provider.keySet())
+        let keys = try IdentityKeySet(jwks: provider.keySet())
         // The one id that occurs twice is two keys that nobody can tell apart.
         #expect(keys.skipped == IdentityProvider.unfamiliar.count + 2)
         for (alg, kid) in [("RS256", "rs"), ("RS256", "bare"), ("PS256", "ps"), ("ES256", "es"), ("EdDSA", "ed")] {
@@ -170,7 +170,7 @@ struct IdentityProvider {
             ([rs, without(es)], "RS256", "any", .failure(.unknownKey)),
         ]
         for (number, (jwks, alg, kid, expected)) in cases.enumerated() {
-            let keys = try VerificationKeys(jwks: Array(#"{"keys":[\#(jwks.joined(separator: ","))]}"#.utf8))
+            let keys = try IdentityKeySet(jwks: Array(#"{"keys":[\#(jwks.joined(separator: ","))]}"#.utf8))
             let header = #"{"alg":"\#(alg)"\#(kid.map { #","kid":"\#($0)""# } ?? "")}"#
             let token = try provider.token(Self.good, alg: alg, header: header)
             let found: Result<Subject, JSONWebToken.Flaw>
@@ -194,7 +194,7 @@ struct IdentityProvider {
     @Test func `kid is compared as bytes`() throws {
         defer { provider.openssl.remove() }
         // The same text to Swift: precomposed and decomposed.
-        let keys = try VerificationKeys(
+        let keys = try IdentityKeySet(
             jwks: Array(#"{"keys":[\#(try provider.rsaKey("\u{e9}", alg: "RS256"))]}"#.utf8))
         #expect(keys.skipped == 0)
         for (kid, isKnown) in [("\u{e9}", true), ("e\u{301}", false)] {

@@ -1,4 +1,6 @@
+import Core
 import Keys
+import TestSupport
 import Testing
 
 @Suite struct KeysTests {
@@ -19,5 +21,15 @@ import Testing
     @Test func `the system's OpenSSL is 3.0 or later and says so`() throws {
         try OpenSSL.requireVersion3()
         #expect(OpenSSL.version.hasPrefix("OpenSSL "))
+    }
+
+    @Test func `base64url has one spelling`() {
+        for count in 0..<40 {
+            let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 * 37 + count) }
+            #expect([UInt8](base64URL: base64URL(bytes).utf8) == bytes)
+        }
+        for odd in ["A", "AB", "AAA=", "AA==", "A+AA", "A/AA", "AA A", "AAAAA", "AAB", "Ä"] {
+            #expect([UInt8](base64URL: odd.utf8) == nil, "\(odd)")
+        }
     }
 }

@@ -11,11 +11,11 @@ import Testing
     static let now = Date(timeIntervalSince1970: 1_776_847_880)
     static let body = Array(#"{"id":"evt_1","type":"location.update","data":{"id":"loc_1"}}"#.utf8)
     let signer: OpenSSLSigner
-    let key: PSSKey
+    let key: VerificationKey
 
     init() throws {
         signer = try OpenSSLSigner()
-        key = try #require(PSSKey(modulus: try signer.modulus(), exponent: [1, 0, 1]))
+        key = try #require(VerificationKey(modulus: try signer.modulus(), exponent: [1, 0, 1], algorithm: .ps256))
     }
 
     private func signature(

@@ -49,16 +49,16 @@ struct JSONWebToken {
 
     /// The subject of a token that is genuine, meant for us and valid at `now`.
     static func subject(
-        of token: String, under keys: VerificationKeys, _ expected: Expectations, at now: Date
+        of token: String, under keys: IdentityKeySet, _ expected: Expectations, at now: Date
     ) throws(Flaw) -> Subject {
         guard token.utf8.count <= maximumLength else { throw .malformed }
         let parts = token.splitBytes(at: ".")
-        guard parts.count == 3, let head = Data(base64URL: parts[0]), let body = Data(base64URL: parts[1]),
-            let signature = Data(base64URL: parts[2]), let header = try? JSONDecoder().decode(Header.self, from: head),
-            header.crit == nil
+        guard parts.count == 3, let head = [UInt8](base64URL: parts[0].utf8),
+            let body = [UInt8](base64URL: parts[1].utf8), let signature = [UInt8](base64URL: parts[2].utf8),
+            let header = try? JSONDecoder().decode(Header.self, from: Data(head)), header.crit == nil
         else { throw .malformed }
         switch keys.verify(
-            signature, of: Data(token.utf8.prefix(parts[0].utf8.count + 1 + parts[1].utf8.count)), keyID: header.kid,
+            signature, of: Array(token.utf8.prefix(parts[0].utf8.count + 1 + parts[1].utf8.count)), keyID: header.kid,
             algorithm: header.alg)
         {
         case .unknownKey: throw .unknownKey
@@ -67,7 +67,7 @@ struct JSONWebToken {
         case .good: break
         }
         // Only now is anything in it believed.
-        guard let claims = try? JSONDecoder().decode(Claims.self, from: body) else { throw .malformed }
+        guard let claims = try? JSONDecoder().decode(Claims.self, from: Data(body)) else { throw .malformed }
         guard claims.iss.equalsBytes(of: expected.issuer) else { throw .wrongIssuer }
         guard claims.aud.names.contains(where: { $0.equalsBytes(of: expected.audience) }) else { throw .wrongAudience }
         let seconds = now.timeIntervalSince1970

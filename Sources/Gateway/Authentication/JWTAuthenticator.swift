@@ -10,7 +10,7 @@ import Resilience
 /// Believes the bearer of the app's own identity provider.
 package final class JWTAuthenticator: Authenticator {
     private let expected: JSONWebToken.Expectations
-    private let known: RefreshedKeys<VerificationKeys>
+    private let known: RefreshedKeys<IdentityKeySet>
     private let now: @Sendable () -> Date
     private let logger: Logger
     package let headers: [HTTPField.Name] = []
@@ -38,7 +38,7 @@ package final class JWTAuthenticator: Authenticator {
             .init(life: keysLife, interval: min(keysLife, Self.longestInterval)), time: time,
             read: { () throws(DocumentFailure) in
                 guard let jwks = try await fetch() else { return nil }
-                guard let keys = try? VerificationKeys(jwks: jwks) else { throw .malformed }
+                guard let keys = try? IdentityKeySet(jwks: jwks) else { throw .malformed }
                 if keys.isEmpty {
                     logger.error("the identity provider's key set holds no usable key: every token is refused")
                 } else if keys.skipped > 0 {

@@ -79,7 +79,7 @@ package struct SignedDelivery: Sendable {
     ///
     /// The way of signing is fixed; nothing in the message chooses it.
     func judged(
-        at arrival: Date, under key: (_ id: String) -> PSSKey?
+        at arrival: Date, under key: (_ id: String) -> VerificationKey?
     ) throws(Flaw) -> Signed {
         let head = try head(at: arrival)
         guard let key = key(keyIDs[0]) else { throw .unknownKey }

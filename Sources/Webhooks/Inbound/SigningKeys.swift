@@ -7,7 +7,7 @@ import Resilience
 
 /// Flatpeak's public keys from their one address.
 final class SigningKeys: Sendable {
-    private let known: RefreshedKeys<PSSKeySet>
+    private let known: RefreshedKeys<WebhookKeySet>
 
     /// - Parameter fetch: Reads the key set; throws, or returns nil, when that fails.
     init(
@@ -17,7 +17,7 @@ final class SigningKeys: Sendable {
             .init(life: .seconds(600), interval: .seconds(30)), time: time,
             read: { () throws(DocumentFailure) in
                 guard let jwks = try await fetch() else { return nil }
-                guard let keys = try? PSSKeySet(jwks: jwks) else { throw .malformed }
+                guard let keys = try? WebhookKeySet(jwks: jwks) else { throw .malformed }
                 if keys.isEmpty {
                     logger.error("Flatpeak's key set holds no usable key: every delivery is refused")
                 } else if keys.skipped > 0 {
@@ -38,7 +38,7 @@ final class SigningKeys: Sendable {
     func run() async { await known.run() }
 
     /// A key; nil for an id that is not known.
-    func key(_ id: String) -> PSSKey? { known.keys?[id] }
+    func key(_ id: String) -> VerificationKey? { known.keys?[id] }
 
     /// Whether nothing is known of the keys.
     ///

@@ -172,7 +172,7 @@ struct Gatherer {
         guard let jwt, case .url(let url) = jwt.keys else { return jwt == nil ? .unused : .usable }
         do throws(DocumentFailure) {
             let jwks = try await transport.document(at: url)
-            return (try? VerificationKeys(jwks: jwks))?.isEmpty == false ? .usable : .useless(source: url)
+            return (try? IdentityKeySet(jwks: jwks))?.isEmpty == false ? .usable : .useless(source: url)
         } catch {
             return .unreachable(source: url, why: error)
         }

@@ -86,7 +86,7 @@ struct Authentication: Sendable {
         }
         let file = await reader.value(.jwtKeysFile) { (path) throws(SettingsReader.Unfit) in
             let jwks = try SettingsReader.guarded(path, called: path).bytes
-            guard let keys = try? VerificationKeys(jwks: jwks), !keys.isEmpty else {
+            guard let keys = try? IdentityKeySet(jwks: jwks), !keys.isEmpty else {
                 throw .init("\(path) is no JWK set with a key for RS256, PS256, ES256 or EdDSA in it")
             }
             return KeysFile(path: path, bytes: jwks)
