@@ -214,6 +214,20 @@ package final class FlatpeakClient: Sendable {
         try FlatpeakEvent(try await call(.event(id)).body)
     }
 
+    /// The public keys with which Flatpeak's webhooks are verified: a JWK set (upstream.md §5.4).
+    package func keySet() async throws(DocumentFailure) -> [UInt8] {
+        let outcome: Result<HTTPAnswer, TransportFailure>
+        do throws(BFFError) {
+            outcome = try await upstream.outcome(
+                of: Self.request(.keySet, headers: [], Operation.keySet.deadline, settings))
+        } catch {
+            throw .notSent(error)
+        }
+        let answer = try outcome.mapError(DocumentFailure.noAnswer).get()
+        guard answer.status == 200 else { throw .status(answer.status) }
+        return answer.body
+    }
+
     /// The way in which Connect session calls are relayed: byte for byte, by whoever holds the connections.
     package var relayCalls: RelayCalls {
         RelayCalls(upstream, url: settings.connectURL, version: settings.version, now: time.now)
@@ -282,7 +296,9 @@ package final class FlatpeakClient: Sendable {
         url += operation.path(settings.version)
         if !query.isEmpty { url += "?" + query.map { "\($0)=\($1)" }.joined(separator: "&") }
         var headers = headers
-        if operation.host == .api { headers.append((name: "flatpeak-version", value: settings.version.rawValue)) }
+        if operation.host == .api, operation.credential != .none {
+            headers.append((name: "flatpeak-version", value: settings.version.rawValue))
+        }
         if body != nil { headers.append((name: "content-type", value: "application/json")) }
         return UpstreamRequest(operation: operation, url: url, headers: headers, body: body, timeLimit: timeLimit)
     }

@@ -113,6 +113,11 @@ package struct Operation: Sendable {
         "relay_probe", .probe, nil, .POST, { _ in "/" }, host: .connect, credential: .none, deadline: .seconds(5),
         retries: .unsent)
 
+    /// Flatpeak's public keys (upstream.md §5.4), read at a pace of its own: ``RefreshedKeys`` backs off by itself.
+    static let keySet = Operation(
+        "jwks", .reads, nil, .GET, { _ in "/jwks.json" }, credential: .none, deadline: .seconds(5),
+        answerLimit: 1 << 20)
+
     /// upstream.md §5.3.
     static let events = Operation("events", .reads, nil, .GET, { _ in "/events" })
 

@@ -25,6 +25,13 @@ final class Upstream: Sendable {
     /// Makes a call, and again where its class allows.
     /// - Returns: Whatever upstream answered in the end.
     func send(_ request: UpstreamRequest) async throws(BFFError) -> HTTPAnswer {
+        try await outcome(of: request).mapError(\.bffError).get()
+    }
+
+    /// Makes a call, and again where its class allows.
+    /// - Returns: How the last try ended.
+    /// - Throws: Why no try, or no further one, was allowed.
+    func outcome(of request: UpstreamRequest) async throws(BFFError) -> Result<HTTPAnswer, TransportFailure> {
         let operation = request.operation
         let metrics = metrics(of: operation)
         let end = time.now() + request.timeLimit
@@ -40,9 +47,9 @@ final class Upstream: Sendable {
                 operation, for: request.caller, attempt: attempt, answer.map { ($0.status, $0.retryAfter) },
                 started: started,
                 at: finished, left: finished.duration(to: end), metrics)
-            guard case .tryAgain(let wait) = next else { return try answer.mapError(\.bffError).get() }
+            guard case .tryAgain(let wait) = next else { return answer }
             // Cancelled while waiting: the try that failed is the answer.
-            guard (try? await time.sleep(wait)) != nil else { return try answer.mapError(\.bffError).get() }
+            guard (try? await time.sleep(wait)) != nil else { return answer }
             attempt += 1
         }
     }

@@ -1,8 +1,10 @@
-import Core
+package import Core
 
 /// Why a document, such as a key set, could not be read.
 package enum DocumentFailure: Error, Hashable, Sendable {
     case noAnswer(TransportFailure)
+    /// The rules for calls to its host allow none now.
+    case notSent(BFFError)
     /// Anything but a 200; redirects are not followed.
     case status(Int)
     /// It came with a `Content-Encoding`, though `identity` was asked for.
@@ -17,7 +19,9 @@ extension DocumentFailure: CustomStringConvertible {
         case .noAnswer(.notConnected): "no connection"
         case .noAnswer(.timedOut): "no answer within 5 s"
         case .noAnswer(.unreadable): "the answer is no HTTP, or longer than 1 MiB"
-        case .noAnswer(.broken), .noAnswer(.cancelled), .noAnswer(.encoded): "the connection broke"
+        case .noAnswer(.broken), .noAnswer(.cancelled): "the connection broke"
+        case .noAnswer(.encoded): "it answers with Content-Encoding, though Accept-Encoding: identity was sent"
+        case .notSent(let reason): "it was not asked: \(reason.detail)"
         case .status(let status): "it answers \(status)"
         case .encoded(let coding):
             "it answers with Content-Encoding: \(coding.text), though Accept-Encoding: identity was sent"

@@ -75,10 +75,8 @@ struct ConnectService {
         let delivery = EventDelivery(outbox: store, receiver: events, now: now, logger: logger)
         let webhooks = Webhooks(
             sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store,
-            fetchKeys: { [transport, url = "\(self.flatpeak.apiURL)/jwks.json"] () throws(DocumentFailure) in
-                try await transport.document(at: url)
-            },
-            mode: self.flatpeak.mode, now: now, logger: logger)
+            fetchKeys: { () throws(DocumentFailure) in try await flatpeak.keySet() }, mode: self.flatpeak.mode,
+            now: now, logger: logger)
         let shutdown = Shutdown()
         let isReady: @Sendable () -> Bool = { [authenticator] in !shutdown.hasBegun && authenticator.isReady }
         let table = RouteTable(

@@ -322,8 +322,8 @@ import Testing
         // A pair where the versions differ in more than the path.
         let operations: [[Operation]] = [
             [.login], [.mint], [.claim], [.tariffElements], [.tariffs], [.locationStatus(location)],
-            [.prices(location, in: .zero), .prices(location, in: .anode)], [.events], [.event(event)], [.relay],
-            [.apiProbe], [.relayProbe],
+            [.prices(location, in: .zero), .prices(location, in: .anode)], [.events], [.event(event)], [.keySet],
+            [.relay], [.apiProbe], [.relayProbe],
         ]
         let expected = operations.map { operation in
             let one = operation[0]

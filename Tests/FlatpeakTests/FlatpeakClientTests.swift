@@ -49,6 +49,33 @@ import Testing
         #expect(request.body == nil)
     }
 
+    @Test func `the key set is read without bearer and version, and again when the first try breaks`() async throws {
+        upstream.on("jwks", [{ _ in .failure(.broken) }, { _ in .success(.json(#"{"keys":[]}"#)) }])
+        let keys = try await FlatpeakClient.scripted(upstream).keySet()
+        #expect(keys == Array(#"{"keys":[]}"#.utf8))
+        #expect(upstream.requests("jwks").map(\.url) == Array(repeating: "https://api.test/jwks.json", count: 2))
+        #expect(upstream.requests("jwks").allSatisfy { $0.headers.isEmpty && $0.body == nil })
+        #expect(upstream.requests("login").isEmpty)
+    }
+
+    @Test func `a key set that cannot be read says why`() async throws {
+        for (answer, expected): (Result<HTTPAnswer, TransportFailure>, DocumentFailure) in [
+            (.success(.json("{}", status: 404)), .status(404)), (.success(.json("{}", status: 302)), .status(302)),
+            (.success(.json("{}", status: 503)), .status(503)), (.failure(.notConnected), .noAnswer(.notConnected)),
+            (.failure(.timedOut), .noAnswer(.timedOut)), (.failure(.encoded), .noAnswer(.encoded)),
+        ] {
+            upstream.on("jwks", [{ _ in answer }])
+            await #expect(throws: expected) { try await FlatpeakClient.scripted(upstream).keySet() }
+        }
+        // Flatpeak asked for a pause, which holds for all calls to its API.
+        upstream.on("jwks", .json("{}", status: 429, retryAfter: 30))
+        let client = FlatpeakClient.scripted(upstream)
+        await #expect(throws: DocumentFailure.status(429)) { try await client.keySet() }
+        let asked = upstream.requests("jwks").count
+        await #expect(throws: DocumentFailure.notSent(.upstreamLimited(retryAfter: 30))) { try await client.keySet() }
+        #expect(upstream.requests("jwks").count == asked)
+    }
+
     @Test("upstream.md §6.1: the list page's answer passes field by field, without the account id")
     func tariffsSample() async throws {
         upstream.on("tariffs", .json(Samples.tariffs))
