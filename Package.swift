@@ -204,7 +204,10 @@ let package = Package(
             ]),
         .testTarget(
             name: "ProgramTests",
-            dependencies: ["Core", "Edge", "Flatpeak", "Gateway", "TestSupport", "connect-bff", .logging, .unixSignals]),
+            dependencies: [
+                "Core", "Edge", "Flatpeak", "Gateway", "Keys", "Networking", "Resilience", "Sessions", "Telemetry",
+                "TestSupport", "connect-bff", .httpTypes, .inMemoryLogging, .logging, .metrics, .unixSignals,
+            ]),
     ]
 )
 

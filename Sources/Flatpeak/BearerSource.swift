@@ -21,6 +21,15 @@ package struct Credentials: Sendable {
     }
 }
 
+extension Credentials: Equatable {
+    /// Compares digests, so that the time does not depend on the texts.
+    package static func == (first: Credentials, second: Credentials) -> Bool { first.digest == second.digest }
+
+    private var digest: [UInt8] {
+        Digest.sha256(([account] + keys).map { secret in secret.expose { $0 } }.joined(separator: "\n").utf8)
+    }
+}
+
 /// The one owner of the bearer: the driver of ``BearerState``.
 final class BearerSource: Sendable {
     /// One login with one key.
@@ -90,23 +99,17 @@ final class BearerSource: Sendable {
         }
     }
 
-    /// Takes other credentials if Flatpeak accepts them, without a call noticing.
-    /// - Returns: False when they were refused or could not be tried; the old ones stay in place.
-    func adopt(_ credentials: Credentials) async -> Bool {
-        do throws(BFFError) {
-            let (bearer, key) = try await logIn(credentials, from: 0)
-            state.withLock { state in
-                state.credentials = credentials
-                state.generation += 1
-                state.key = key
-                state.hasLoggedIn = true
-                state.bearer.credentialsChanged()
-                state.bearer.loggedIn(bearer, at: time.now())
-            }
-            return true
-        } catch {
-            logger.error("new credentials do not work; the old ones stay", metadata: ["bff.code": "\(error.code)"])
-            return false
+    /// Replaces the credentials, if a login with them works; no call fails meanwhile.
+    /// - Throws: Why the login failed; the old credentials stay in use.
+    func adopt(_ credentials: Credentials) async throws(BFFError) {
+        let (bearer, key) = try await logIn(credentials, from: 0)
+        state.withLock { state in
+            state.credentials = credentials
+            state.generation += 1
+            state.key = key
+            state.hasLoggedIn = true
+            state.bearer.credentialsChanged()
+            state.bearer.loggedIn(bearer, at: time.now())
         }
     }
 
@@ -115,12 +118,12 @@ final class BearerSource: Sendable {
         state.withLock { $0.bearer.hasTried && ($0.bearer.held != nil || $0.bearer.lastError != .upstreamModeDiffers) }
     }
 
-    /// How it stands with the login, for operators.
-    var condition: LoginCondition {
+    /// The status of the login, for operators.
+    var status: LoginStatus {
         let now = time.now()
         return state.withLock { state in
             let held = state.bearer.held?.bearer
-            return LoginCondition(
+            return LoginStatus(
                 age: held.map { $0.askedAt.duration(to: now) },
                 left: held.map { max(.zero, now.duration(to: $0.endsAt)) },
                 key: state.hasLoggedIn ? state.key + 1 : 0,

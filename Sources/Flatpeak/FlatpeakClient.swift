@@ -16,17 +16,20 @@ package final class FlatpeakClient: Sendable {
         package var version: FlatpeakVersion
         /// The mode that the login must report; nil takes either.
         package var mode: FlatpeakMode?
+        /// Certificates in PEM to trust instead of the system's roots.
+        package var certificateAuthorities: [UInt8]?
 
         /// - Parameter apiURL: Scheme, host and port, without a slash at the end; `connectURL` likewise.
         package init(
             apiURL: String, connectURL: String, credentials: Credentials, version: FlatpeakVersion = .anode,
-            mode: FlatpeakMode? = nil
+            mode: FlatpeakMode? = nil, certificateAuthorities: [UInt8]? = nil
         ) {
             self.apiURL = apiURL
             self.connectURL = connectURL
             self.credentials = credentials
             self.version = version
             self.mode = mode
+            self.certificateAuthorities = certificateAuthorities
         }
     }
 
@@ -82,10 +85,10 @@ package final class FlatpeakClient: Sendable {
         }
     }
 
-    /// Takes other credentials, if Flatpeak accepts them, without a call noticing.
-    /// - Returns: False when they were refused or could not be tried; the old ones stay in place.
-    package func adopt(_ credentials: Credentials) async -> Bool {
-        await bearers.adopt(credentials)
+    /// Replaces the credentials, if a login with them works; no call fails meanwhile.
+    /// - Throws: Why the login failed; the old credentials stay in use.
+    package func adopt(_ credentials: Credentials) async throws(BFFError) {
+        try await bearers.adopt(credentials)
     }
 
     /// Whether a login was tried and reported the right mode.
@@ -93,11 +96,11 @@ package final class FlatpeakClient: Sendable {
     /// Says nothing about Flatpeak's health.
     package var isReady: Bool { bearers.isReady }
 
-    /// How it stands with Flatpeak, for operators.
-    package var condition: FlatpeakCondition {
-        let (openBreakers, retriesLeft) = upstream.condition
-        return FlatpeakCondition(
-            login: bearers.condition, openBreakers: openBreakers, retriesLeft: retriesLeft,
+    /// The status of the calls to Flatpeak, for operators.
+    package var status: FlatpeakStatus {
+        let (openBreakers, retriesLeft) = upstream.status
+        return FlatpeakStatus(
+            login: bearers.status, openBreakers: openBreakers, retriesLeft: retriesLeft,
             version: settings.version, isVersionRefused: gate.isRefused)
     }
 

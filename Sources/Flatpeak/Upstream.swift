@@ -173,7 +173,7 @@ final class Upstream: Sendable {
     // MARK: - What operators see
 
     /// The breakers that are open, and the retries that may still be made.
-    var condition: (openBreakers: Set<Operation.Breaker>, retriesLeft: Int) {
+    var status: (openBreakers: Set<Operation.Breaker>, retriesLeft: Int) {
         let now = time.now()
         return policy.withLock { policy in
             (Set(Operation.Breaker.allCases.filter { policy.isOpen($0) }), policy.retriesLeft(at: now))

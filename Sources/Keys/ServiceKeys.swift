@@ -4,11 +4,11 @@ import Core
 /// The keys of the integrator's own backend, of which only salted hashes are known.
 ///
 /// A key is 256 random bits, so one round of SHA-256 is enough: there is no list of likely keys to try.
-package struct ServiceKeys: Sendable {
+package struct ServiceKeys: Sendable, Equatable {
     /// What every key begins with, so that a leaked one is recognised by scanners.
     package static let prefix = "sbk_"
 
-    private struct Entry {
+    private struct Entry: Equatable {
         let name: String
         let salt: [UInt8]
         let hash: [UInt8]

@@ -89,7 +89,8 @@ package struct Metric: Sendable {
             "Which API key logged in last: 1 is FLATPEAK_API_KEY, 2 FLATPEAK_API_KEY_NEXT; 0 before the first login."),
         Metric(
             .counter, "connect_bff_credential_reload_failures_total",
-            "Changed credentials, or service keys, that could not be read or that Flatpeak did not accept."),
+            "Reloads of credentials, service keys, event signing keys or state keys that failed; the old ones stay in use."
+        ),
         Metric(
             .counter, "connect_bff_identity_key_failures_total",
             "Reads of the identity provider's keys that failed; the last good keys stay in use for a day."),

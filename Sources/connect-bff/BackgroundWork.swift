@@ -1,12 +1,12 @@
 import ServiceLifecycle
 
-/// Work that goes on as long as the service runs, and is cancelled when it shuts down.
+/// Work that runs as long as the service does, and is cancelled when it shuts down.
 struct BackgroundWork: Service, CustomStringConvertible {
     let description: String
     private let work: @Sendable () async -> Void
     private let finish: @Sendable () async -> Void
 
-    /// - Parameter finish: What is left to do once the work was cancelled.
+    /// - Parameter finish: Runs after the work was cancelled.
     init(
         _ name: String, _ work: @escaping @Sendable () async -> Void,
         finish: @escaping @Sendable () async -> Void = {}

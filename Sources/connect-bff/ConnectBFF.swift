@@ -11,14 +11,15 @@ struct ConnectBFF: AsyncParsableCommand {
         subcommands: [Serve.self, Dev.self, Doctor.self, Key.self, Forget.self, Events.self])
 }
 
-/// What the program says with its exit code, after sysexits.h.
+/// Exit codes, after sysexits.h.
 extension ExitCode {
     /// A setting is missing, unsafe or contradictory.
     static let badSettings = ExitCode(78)
-    /// Something that was set up rightly could not be opened.
+    /// Something that is configured correctly could not be opened.
     static let cannotStart = ExitCode(70)
 
-    /// This code, once standard error has said why.
+    /// Writes the problems to standard error.
+    /// - Returns: This code.
     func after(_ problems: [String]) -> ExitCode {
         for problem in problems { StandardStream.error("connect-bff: \(problem)\n") }
         return self
@@ -26,7 +27,7 @@ extension ExitCode {
 }
 
 extension OpenSSL {
-    /// Ends the program with an explanation when the system's libcrypto is too old.
+    /// Throws an exit code, once standard error has the reason, when the system's libcrypto is too old.
     static func requireUsable() throws {
         do throws(TooOld) {
             try requireVersion3()

@@ -3,161 +3,181 @@ import Core
 import Edge
 import Flatpeak
 import FoundationEssentials
-import Glibc
 import Gateway
+import Glibc
 import Logging
 import Networking
 import Relay
 import ServiceLifecycle
 import Sessions
 import Telemetry
-import Tracing
 import UnixSignals
 import Webhooks
 
-/// The service, wired: the one place where clocks, randomness, network and store are chosen.
-struct ConnectService {
-    let flatpeak: FlatpeakClient.Settings
-    let transport: HTTPTransport
-    /// Certificates in PEM to trust instead of the system's roots.
-    var certificateAuthorities: [UInt8]?
-    let sessions: SessionSettings
-    let listen: ListenAddress
-    let adminListen: ListenAddress
-    /// More wait until one of them ends.
-    var mostConnections = 1000
-    /// How long connections are still taken once the process was told to end.
-    var drain = Duration.zero
-    /// How long a connection is held between two requests.
-    var keepAlive = ConnectionTimes().idle
-    let allowedOrigins: Set<String>
-    /// Empty for any.
-    var allowedHosts: Set<String> = []
-    let authenticator: any Authenticator
-    let trustedProxies: TrustedProxies
-    let limits: RateLimits
-    /// Whether relayed calls that came whole and in the plain shape are read by the relay, and not by the complete reader.
-    var readsPlainCalls = true
-    let store: any SessionStore & Inbox & Outbox
-    /// Who hears of events; nil when they are only kept.
-    var events: EventDelivery.Receiver?
-    let logger: Logger
-    let metrics: PrometheusRegistry
-    /// Nil where nobody looks at traces.
-    var tracer: (any Tracer)?
-    /// A short name of the key that seals connect tokens, for operators.
-    var stateKey: @Sendable () -> String? = { nil }
-    /// Takes a line for each request; nil for the logger's own form.
-    var requestLog: (@Sendable (RequestLine) -> Void)?
-    /// What runs from the beginning to the end.
-    var always: [any Service] = []
-    /// Writes out what is held back, before the process ends out of turn.
-    var flush: @Sendable () -> Void = {}
+/// The service, assembled: the one place where clocks and randomness are chosen.
+struct ConnectService: Sendable {
+    private let services: [any Service]
+    private let connections: ClientConnections
+    private let shutdown: Shutdown
+    private let drain: Duration
+    private let log: ServiceLog
 
-    /// Runs until SIGTERM or SIGINT, then drains (``Shutdown``), and shuts the transport down.
-    ///
+    /// Wires the service; nothing runs yet.
     /// - Parameters:
+    ///   - authenticator: Replaces those that the configuration names, in `connect-bff dev` alone.
     ///   - pages: Routes besides those of the contract.
-    ///   - listening: Called once the socket is open.
-    ///   - reload: Reads the credentials anew; nil where they cannot change.
-    /// - Throws: `ExitCode.cannotStart`, after it said why.
-    func run(
-        pages: [Route] = [], listening: @escaping @Sendable () async -> Void = {},
-        reload: (@Sendable (CredentialReload.Trigger) async throws(Settings.Invalid) -> Credentials)? = nil
-    ) async throws {
-        let flatpeak = FlatpeakClient(flatpeak, transport: transport, tracer: tracer, logger: logger)
-        let now: @Sendable () -> Date = { Date() }
-        let cache = SessionCache(store: store, now: now, logger: logger)
-        let reads = LocationReads(flatpeak: flatpeak, cache: cache, now: now)
-        let sessions = Sessions(
-            flatpeak: flatpeak, cache: cache, reads: reads, settings: sessions, now: now,
-            randomBytes: Self.randomBytes, logger: logger)
-        let delivery = EventDelivery(outbox: store, receiver: events, now: now, logger: logger)
-        let webhooks = Webhooks(
-            sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store,
-            fetchKeys: { () throws(DocumentFailure) in try await flatpeak.keySet() }, mode: self.flatpeak.mode,
-            now: now, logger: logger)
+    ///   - source: Where credentials are read again; `nil` when they cannot change.
+    ///   - listening: Called once the sockets are open.
+    /// - Throws: An exit code, once standard error has the reason.
+    static func assemble(
+        _ configuration: ServiceConfiguration, _ resources: ServiceResources,
+        authenticator: (any Authenticator)? = nil, pages: [Route] = [], reloadingFrom source: SettingsSource? = nil,
+        listening: @escaping @Sendable () async -> Void = {}
+    ) throws -> ConnectService {
+        let logger = resources.log.logger, edge = configuration.edge, listeners = configuration.listeners
+        let graph = ServiceGraph(configuration, resources)
+        let authenticators = Authenticators(
+            configuration.authentication, proxies: edge.trustedProxies, transport: resources.others, logger: logger)
+        let authenticator = authenticator ?? authenticators.all
+        let stateKeys = stateKeys(configuration, resources, source)
         let shutdown = Shutdown()
-        let isReady: @Sendable () -> Bool = { [authenticator] in !shutdown.hasBegun && authenticator.isReady }
+        let isReady: @Sendable () -> Bool = { !shutdown.hasBegun && authenticator.isReady }
         let table = RouteTable(
             Route.contract(
-                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: now,
-                isReady: isReady)
-                + pages,
-            authenticator: authenticator, origins: allowedOrigins,
-            limits: RequestLimits(mint: limits.mint, address: limits.address), proxies: trustedProxies,
-            hosts: allowedHosts, capacity: .init(relays: RelayCalls.places), randomBytes: Self.randomBytes,
-            logger: logger, log: requestLog, tracer: tracer)
-        let relay = try relay(sessions, flatpeak.relayCalls, table.edge.fastPathSlots)
-        var times = ConnectionTimes()
-        times.idle = keepAlive
+                sessions: graph.sessions, cache: graph.cache, reads: graph.reads, flatpeak: graph.flatpeak,
+                webhooks: graph.webhooks, now: { Date() }, isReady: isReady) + pages,
+            authenticator: authenticator, origins: edge.origins,
+            limits: RequestLimits(mint: edge.rateLimits.mint, address: edge.rateLimits.address),
+            proxies: edge.trustedProxies, hosts: edge.hosts, capacity: .init(relays: RelayCalls.places),
+            randomBytes: randomBytes, logger: logger, log: resources.log.addRequest, tracer: graph.tracer)
         let connections = ClientConnections(
-            table.edge, fastPath: relay, times: times, readsPlain: readsPlainCalls,
-            secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes)
+            table.edge, fastPath: try relay(configuration, graph, table.edge.fastPathSlots), times: edge.times,
+            readsPlain: edge.readsPlainCalls, secondsSince1970: secondsSince1970, randomBytes: randomBytes)
         let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()
-        let condition: @Sendable () -> Condition = { [stateKey] in
-            Condition(
-                flatpeak: flatpeak.condition, isReady: flatpeak.isReady && isReady(), store: cache.status,
-                webhooks: webhooks.facts, stateKey: stateKey(), events: delivery.standing, requests: table.load,
-                process: .now(), now: now())
+        let status: @Sendable () -> ServiceStatus = {
+            ServiceStatus(
+                flatpeak: graph.flatpeak.status, isReady: graph.flatpeak.isReady && isReady(),
+                store: graph.cache.status, webhooks: graph.webhooks.status,
+                stateKey: stateKeys.inUse.flatMap(StoreSettings.fingerprint(of:)), events: graph.delivery.status,
+                requests: table.load, process: .now(), now: Date())
         }
         let admin = AdminServer(
-            Route.probes(flatpeak: flatpeak, cache: cache, isReady: isReady)
-                + Route.forOperators(metrics, condition), at: adminListen, times: times,
-            secondsSince1970: Self.secondsSince1970, randomBytes: Self.randomBytes, logger: logger,
+            Route.probes(flatpeak: graph.flatpeak, cache: graph.cache, isReady: isReady)
+                + Route.forOperators(resources.metrics, status), at: listeners.admin, times: edge.times,
+            secondsSince1970: secondsSince1970, randomBytes: randomBytes, logger: logger,
             listening: { _ in openAdmin.finish() })
-        // The last one is stopped first: no request is taken any more while those under way still find a bearer, and
-        // probes are answered to the end.
-        var services: [any Service] =
-            always + [
-                admin,
-                BackgroundWork("event delivery", { await delivery.run() }, finish: { await delivery.finish() }),
-                BackgroundWork("bearer renewal") { await flatpeak.run() },
-                BackgroundWork("webhooks") { await webhooks.run() },
-                BackgroundWork("sessions", { await sessions.run() }, finish: { await sessions.finish() }),
-            ]
+        // Services stop in reverse order: requests end while calls still find a bearer, and probes are answered to the
+        // end.
+        var services: [any Service] = [resources.log.background, graph.spanExport].compactMap(\.self)
+        services += [admin] + graph.services
         if let work = authenticator.background { services.append(BackgroundWork("identity keys", work)) }
-        if let reload {
+        if let source {
+            let reloads = reloads(configuration, graph, source, logger)
             services.append(
-                CredentialReload(
-                    flatpeak: flatpeak, inUse: self.flatpeak.credentials, read: reload, logger: logger))
+                ReloadService(
+                    reloads: authenticators.reloads + [{ await stateKeys.reload($0) }] + reloads, logger: logger))
         }
         services.append(
-            GatewayServer(table, connections, at: listen, mostConnections: mostConnections, logger: logger) {
-                [listen, adminListen, logger] _ in
+            GatewayServer(
+                table, connections, at: listeners.address, mostConnections: listeners.maximumConnections,
+                logger: logger
+            ) { _ in
                 for await _ in adminOpen {}
                 guard !Task.isCancelled else { return }
-                logger.info("listening", metadata: ["bff.listen": "\(listen)", "bff.admin_listen": "\(adminListen)"])
+                logger.info(
+                    "listening",
+                    metadata: ["bff.listen": "\(listeners.address)", "bff.admin_listen": "\(listeners.admin)"])
                 await listening()
-                Systemd.notify("READY=1", at: Self.notifySocket)
+                Systemd.notify("READY=1", at: notifySocket)
             })
-        var configuration = ServiceGroupConfiguration(services: services, logger: logger)
-        configuration.maximumGracefulShutdownDuration = Shutdown.patience
-        do {
-            try await run(ServiceGroup(configuration: configuration), until: shutdown, connections)
-        } catch {
-            await transport.shutdown()
-            throw error
-        }
-        await transport.shutdown()
+        return ConnectService(
+            services: services, connections: connections, shutdown: shutdown, drain: listeners.drain, log: resources.log
+        )
     }
 
-    private func run(_ group: ServiceGroup, until shutdown: Shutdown, _ connections: ClientConnections) async throws {
+    private static func relay(
+        _ configuration: ServiceConfiguration, _ graph: ServiceGraph, _ slots: AdmissionControl
+    ) throws -> SessionRelay {
+        do {
+            return try SessionRelay(
+                at: Route.relayPaths, sessions: graph.sessions, calls: graph.flatpeak.relayCalls, slots: slots,
+                certificateAuthorities: configuration.flatpeak.certificateAuthorities,
+                instance: randomBytes(8).hexadecimal, limit: configuration.edge.rateLimits.relay,
+                tracer: graph.tracer)
+        } catch {
+            throw ExitCode.cannotStart.after(["cannot use FLATPEAK_CONNECT_URL or FLATPEAK_CA_FILE: \(error)"])
+        }
+    }
+
+    // MARK: - Reloads
+
+    /// The keys under which connect tokens are sealed; after a change the store seals its tokens again.
+    private static func stateKeys(
+        _ configuration: ServiceConfiguration, _ resources: ServiceResources, _ source: SettingsSource?
+    ) -> Reloaded<[[UInt8]]> {
+        Reloaded(
+            "state keys", inUse: configuration.store.keys, logger: resources.log.logger,
+            load: { (_) throws(ReloadFailure) in try await source?.reread(StoreSettings.read).keys },
+            adopt: { [store = resources.store] (keys) throws(ReloadFailure) in
+                do throws(BFFError) { try await store.adopt(stateKeys: keys) } catch {
+                    throw ReloadFailure(why: "the store cannot be written now")
+                }
+            })
+    }
+
+    /// Reloads the keys that sign events, and then the credentials, which wait for Flatpeak.
+    private static func reloads(
+        _ configuration: ServiceConfiguration, _ graph: ServiceGraph, _ source: SettingsSource, _ logger: Logger
+    ) -> [ReloadService.Reload] {
+        let credentials = credentials(configuration.flatpeak.credentials, of: graph.flatpeak, logger) {
+            () throws(ReloadFailure) in try await source.reread(Credentials.read)
+        }
+        guard let signer = graph.signer else { return [{ await credentials.reload($0) }] }
+        let eventKeys = Reloaded(
+            "event signing keys", inUse: configuration.events?.keys, logger: logger,
+            load: { (_) throws(ReloadFailure) in
+                try await source.reread { .some(await EventSettings.keys(&$0)) }
+            }, adopt: { (keys) throws(ReloadFailure) in signer.replace(keys) })
+        return [{ await eventKeys.reload($0) }, { await credentials.reload($0) }]
+    }
+
+    static func credentials(
+        _ inUse: Credentials, of flatpeak: FlatpeakClient, _ logger: Logger,
+        load: @escaping @Sendable () async throws(ReloadFailure) -> Credentials
+    ) -> Reloaded<Credentials> {
+        Reloaded(
+            "Flatpeak credentials", inUse: inUse, logger: logger,
+            load: { (_) throws(ReloadFailure) in try await load() },
+            adopt: { (credentials) throws(ReloadFailure) in
+                do throws(BFFError) { try await flatpeak.adopt(credentials) } catch {
+                    throw ReloadFailure(why: "Flatpeak did not accept them: \(error.code)")
+                }
+            })
+    }
+
+    // MARK: - Running
+
+    /// Runs until SIGTERM or SIGINT, then shuts down gracefully (``Shutdown``).
+    /// - Throws: An exit code, once standard error has the reason.
+    func run() async throws {
+        var configuration = ServiceGroupConfiguration(services: services, logger: log.logger)
+        configuration.maximumGracefulShutdownDuration = Shutdown.gracePeriod
+        let group = ServiceGroup(configuration: configuration)
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let steps = Shutdown.Steps(
-            announce: { [logger, drain] in
+            announce: { [log, drain, connections] in
                 Systemd.notify("STOPPING=1", at: Self.notifySocket)
-                logger.info("stopping", metadata: ["bff.drain": "\(drain)"])
+                log.logger.info("stopping", metadata: ["bff.drain": "\(drain)"])
                 connections.drain()
             },
             close: { await group.triggerGracefulShutdown() },
-            exit: { [flush] code in
-                flush()
-                // Not `exit`: it would wait for threads of libraries, and nothing waits here.
+            exit: { [log] code in
+                log.flush()
+                // Not `exit`, which waits for threads of libraries.
                 _exit(code)
             })
         try await withThrowingTaskGroup { tasks in
-            tasks.addTask { [drain] in
+            tasks.addTask { [shutdown, drain] in
                 await shutdown.run(on: signals, window: drain, sleep: { try await Task.sleep(for: $0) }, steps)
             }
             do {
@@ -165,8 +185,8 @@ struct ConnectService {
             } catch let error as CannotListen {
                 throw ExitCode.cannotStart.after([error.description])
             } catch  where shutdown.hasBegun {
-                // Some requests were given up; that ends the process no less well.
-                logger.warning("requests were cut off", metadata: ["bff.error_type": "\(type(of: error))"])
+                // Some requests exceeded the grace period, which is no failure of the process.
+                log.logger.warning("requests were cut off", metadata: ["bff.error_type": "\(type(of: error))"])
             }
             tasks.cancelAll()
         }
@@ -174,22 +194,9 @@ struct ConnectService {
 
     private static let notifySocket = ProcessInfo.processInfo.environment["NOTIFY_SOCKET"]
 
-    private func relay(
-        _ sessions: Sessions, _ calls: RelayCalls, _ slots: AdmissionControl
-    ) throws -> SessionRelay {
-        do {
-            return try SessionRelay(
-                at: Route.relayPaths, sessions: sessions, calls: calls, slots: slots,
-                certificateAuthorities: certificateAuthorities,
-                instance: Self.randomBytes(8).hexadecimal, limit: limits.relay, tracer: tracer)
-        } catch {
-            throw ExitCode.cannotStart.after(["cannot use FLATPEAK_CONNECT_URL or FLATPEAK_CA_FILE: \(error)"])
-        }
-    }
-
     static let secondsSince1970: @Sendable () -> Int = { Int(saturating: Date().timeIntervalSince1970) }
 
-    /// From the system's generator, which is the kernel's.
+    /// From the kernel's generator.
     static let randomBytes: @Sendable (Int) -> [UInt8] = { count in
         var generator = SystemRandomNumberGenerator()
         return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }

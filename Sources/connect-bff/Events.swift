@@ -6,13 +6,13 @@ import Sessions
 /// `connect-bff events`.
 struct Events: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Events for your own backend: what was and is to be delivered.",
+        abstract: "Events for your own backend: delivered, pending and dead.",
         discussion: "The service may run meanwhile.", subcommands: [List.self, Replay.self])
 
     /// `connect-bff events list`.
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show the youngest events, one a line, with what became of them.")
+            abstract: "List the latest events, one a line, with their state.")
 
         @Option(help: "How many.")
         var limit = 100
@@ -25,7 +25,7 @@ struct Events: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let events = try await StateSettings.ask(config) { outbox throws(BFFError) in
+            let events = try await StoreSettings.query(config) { outbox throws(BFFError) in
                 try await outbox.events(limit: limit)
             }
             StandardStream.output(events.map { Self.line($0) + "\n" }.joined())
@@ -47,8 +47,8 @@ struct Events: AsyncParsableCommand {
     /// `connect-bff events replay`.
     struct Replay: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Deliver again what happened since a moment, also what was given up.",
-            discussion: "The running service delivers; ids and sequence numbers stay what they were.")
+            abstract: "Deliver again the events since a time, dead ones included.",
+            discussion: "The running service delivers them, with the same ids and sequence numbers.")
 
         @Option(help: "A date and time as in RFC 3339, such as 2026-11-23T12:00:00Z.")
         var since: String
@@ -66,7 +66,7 @@ struct Events: AsyncParsableCommand {
 
         func run() async throws {
             let date = date ?? .distantFuture
-            let count = try await StateSettings.ask(config) { outbox throws(BFFError) in
+            let count = try await StoreSettings.query(config) { outbox throws(BFFError) in
                 try await outbox.replay(since: date, at: Date())
             }
             StandardStream.output("\(count.counted("event")) will be delivered again\n")

@@ -5,10 +5,10 @@ import Sessions
 /// `connect-bff forget SUBJECT`.
 struct Forget: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Remove everything of a subject: sessions, idempotency keys and locations.",
-        discussion: "The service may run meanwhile. Flatpeak keeps what it has.")
+        abstract: "Remove all data of a subject: sessions, idempotency keys and locations.",
+        discussion: "The service may run meanwhile. Data at Flatpeak is not removed.")
 
-    @Argument(help: "The subject, to the letter: the `sub` of its tokens, or what your proxy or backend calls it.")
+    @Argument(help: "The exact subject: the `sub` of its tokens, or the name that your proxy or backend sends.")
     var subject: String
 
     @Option(help: "A YAML file with settings.")
@@ -16,7 +16,7 @@ struct Forget: AsyncParsableCommand {
 
     func run() async throws {
         guard let subject = Subject(subject) else { throw ValidationError("No subject is called that.") }
-        let gone = try await StateSettings.ask(config) { store throws(BFFError) in try await store.forget(subject) }
+        let gone = try await StoreSettings.query(config) { store throws(BFFError) in try await store.forget(subject) }
         StandardStream.output(
             "removed \(gone.sessions.counted("session")) and \(gone.locations.counted("location"))\n")
     }

@@ -2,13 +2,13 @@ import Core
 import FoundationEssentials
 import Synchronization
 
-/// Lines of JSON on their way out, kept together for a moment: a write for each would cost more than a relayed call.
+/// A buffer of JSON lines: a write for each would cost more than a relayed call.
 ///
-/// What is worth a warning goes out at once, with all that came before it.
+/// A warning or an error is written at once, with all lines before it.
 final class JSONLog: Sendable {
     private struct State {
         var bytes: [UInt8] = []
-        /// The text of the last whole second, and which one that was.
+        /// The last whole second, and its text.
         var second = (number: 0, text: "")
     }
 
@@ -18,7 +18,7 @@ final class JSONLog: Sendable {
     private let now: @Sendable () -> (seconds: Int, milliseconds: Int)
 
     /// - Parameters:
-    ///   - limit: So many bytes are not held back any longer.
+    ///   - limit: Bytes at which the buffer is written.
     ///   - write: Takes whole lines.
     init(
         limit: Int = 128 << 10, now: @escaping @Sendable () -> (seconds: Int, milliseconds: Int) = JSONLog.wallClock,
@@ -31,8 +31,8 @@ final class JSONLog: Sendable {
 
     /// Adds a line.
     /// - Parameters:
-    ///   - fields: In the order in which they are to stand; `time` comes last.
-    ///   - isUrgent: Whether it goes out at once.
+    ///   - fields: In the order in which they are written; `time` comes last.
+    ///   - isUrgent: Whether the buffer is written at once.
     func add(isUrgent: Bool, _ fields: (inout JSONLine) -> Void) {
         let now = now()
         state.withLock { state in
@@ -48,7 +48,7 @@ final class JSONLog: Sendable {
         }
     }
 
-    /// Writes what was held back.
+    /// Writes the buffer.
     func flush() {
         state.withLock { flush(&$0) }
     }
@@ -59,7 +59,7 @@ final class JSONLog: Sendable {
         state.bytes.removeAll(keepingCapacity: true)
     }
 
-    /// A line for a log whose reader had stopped.
+    /// A line that reports dropped lines, for a reader that had stopped.
     static func dropped(_ count: Int, now: (seconds: Int, milliseconds: Int) = wallClock()) -> [UInt8] {
         var line = JSONLine([])
         line.add("bff.count", "\(count)")
@@ -77,7 +77,7 @@ final class JSONLog: Sendable {
 }
 
 extension JSONLog {
-    /// Adds the line of a request, in the form in which a logger's event with the same fields comes out.
+    /// Adds the line of a request, identical to that of a logger's event with the same fields.
     func add(_ request: RequestLine) {
         add(isUrgent: request.weight == .failure) { line in
             if let code = request.code { line.add(member: #""bff.code":""#, code) }
@@ -99,8 +99,7 @@ extension JSONLog {
 
 /// One object on one line, whose every value is text.
 ///
-/// Whatever looks like a connect token is masked, and control characters come out escaped, so that no value can pretend
-/// to be another line or take over a terminal.
+/// Connect tokens are masked and control characters escaped, so that no value can forge a line or control a terminal.
 struct JSONLine {
     private(set) var bytes: [UInt8]
     private var isEmpty = true
@@ -118,7 +117,7 @@ struct JSONLine {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// The same for a name that stands in the code, with all that comes before its value; likewise the next ones.
+    /// Adds a member whose name is a literal, with the quotes and colon before its value.
     mutating func add(member name: StaticString, _ value: String) {
         add(members: name)
         write(ConnectToken.masked(value))
@@ -149,14 +148,14 @@ struct JSONLine {
         append("Z\"}\n")
     }
 
-    /// Members as they stand in the code, or the beginning of one.
+    /// Adds literal members, or the beginning of one.
     fileprivate mutating func add(members: StaticString) {
         bytes.append(isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
         isEmpty = false
         append(members)
     }
 
-    /// Text that stands in the code goes out as it is.
+    /// Adds literal text, which needs no escaping.
     private mutating func append(_ text: StaticString) {
         // Safe: the buffer lies in the program for as long as it runs.
         text.withUTF8Buffer { unsafe bytes.append(contentsOf: $0) }

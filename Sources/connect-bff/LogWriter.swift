@@ -3,18 +3,18 @@ import Glibc
 import Metrics
 import Synchronization
 
-/// Lines on their way to a file descriptor, written by a thread of its own.
+/// Writes lines to a file descriptor on a thread of its own.
 ///
-/// Whoever logs never waits (I7): when the reader stops, as much as the capacity is kept, and what comes beyond it is
-/// dropped and counted. The reader finds a line with the number when it goes on.
+/// Logging never waits (I7): when the reader stops, lines are kept up to the capacity; more are dropped and counted. The
+/// reader finds a line with the count when it continues.
 final class LogWriter: Sendable {
     private struct State {
         var bytes: [UInt8] = []
-        /// Bytes that the thread has taken and not written yet.
+        /// Bytes that the thread is writing.
         var inFlight = 0
-        /// Whether the thread is at work.
+        /// Whether the thread is writing.
         var isWriting = false
-        /// Lines that were dropped since the last notice.
+        /// Lines dropped since the last notice.
         var dropped = 0
     }
 
@@ -25,12 +25,12 @@ final class LogWriter: Sendable {
     private let lost = Counter(label: "connect_bff_log_lines_dropped_total")
     private let notice: @Sendable (_ dropped: Int) -> [UInt8]
 
-    /// How long the end of the process waits for the reader.
+    /// How long the process waits for the reader at its end.
     static let lastWait = DispatchTimeInterval.milliseconds(500)
 
     /// - Parameters:
     ///   - capacity: In bytes.
-    ///   - notice: A line that says how many were dropped.
+    ///   - notice: Makes a line that reports the number of dropped lines.
     init(
         to descriptor: Int32, capacity: Int = 1 << 20, notice: @escaping @Sendable (_ dropped: Int) -> [UInt8]
     ) {
@@ -56,7 +56,7 @@ final class LogWriter: Sendable {
         if begins { queue.async { [self] in drain() } }
     }
 
-    /// Waits until all is written, for so long at most.
+    /// Waits until everything is written, for `limit` at most.
     func finish(within limit: DispatchTimeInterval = lastWait) {
         let done = DispatchSemaphore(value: 0)
         queue.async { done.signal() }

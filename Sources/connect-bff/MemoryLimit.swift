@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Glibc
 
-/// The memory that this process may use: what its control group allows, else what the machine has.
+/// The memory that this process may use: the limit of its control group, else the machine's memory.
 enum MemoryLimit {
     static func bytes() -> Int {
         let own = FileManager.default.contents(atPath: "/proc/self/cgroup").map { String(decoding: $0, as: UTF8.self) }
@@ -14,7 +14,7 @@ enum MemoryLimit {
         return files.compactMap(limit).reduce(machine, min)
     }
 
-    /// Nil where there is none, which version 2 spells `max`.
+    /// `nil` when there is no limit, which version 2 spells `max`.
     private static func limit(_ file: String) -> Int? {
         FileManager.default.contents(atPath: file).flatMap { data in
             Int(String(decoding: data, as: UTF8.self).prefix { $0.isNumber })
@@ -26,6 +26,6 @@ enum MemoryLimit {
         return pages > 0 && size > 0 ? pages.multipliedReportingOverflow(by: size).partialValue : 1 << 30
     }
 
-    /// Client connections that fit: half of the memory, at 24 KiB each (RESULTS.md has 14 for one that is idle).
+    /// Client connections that fit: half of the memory, at 24 KiB each (RESULTS.md: an idle one takes 14).
     static func connections(in bytes: Int) -> Int { max(256, bytes / 2 / (24 << 10)) }
 }

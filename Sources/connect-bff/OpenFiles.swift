@@ -1,9 +1,9 @@
 import Glibc
 
-/// The files and sockets that this process may have open at a time.
+/// The limit of open files and sockets (RLIMIT_NOFILE).
 enum OpenFiles {
-    /// Raises their number as far as it may be raised, since systems start processes with as few as 1024.
-    /// - Returns: The number.
+    /// Raises the soft limit to the hard one, since systems start processes with as few as 1024.
+    /// - Returns: The limit.
     static func raiseLimit() -> Int {
         var limit = rlimit()
         guard unsafe getrlimit(.init(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }

@@ -1,15 +1,18 @@
 import Edge
-import Gateway
+import Flatpeak
 import NIOCore
 
-/// Finds out whether an upstream is this very service, under whatever name.
+/// Checks whether an upstream is this very service, under whatever name.
 ///
-/// The integration guide exports `FLATPEAK_CONNECT_URL` for the web app, so an operator who points the web app at us
-/// is one shell away from pointing us at ourselves.
+/// The integration guide exports `FLATPEAK_CONNECT_URL` for the web app. An operator who starts the service in the same
+/// shell points it at itself.
 enum SelfUpstream {
-    /// What is wrong, naming the setting; nil when nothing is.
-    ///
-    /// A name that cannot be resolved now is not judged.
+    /// What is wrong with the addresses of Flatpeak; `nil` when nothing is.
+    static func problem(listen: ListenAddress, _ flatpeak: FlatpeakClient.Settings) -> String? {
+        problem(listen: listen, upstreams: [(.apiURL, flatpeak.apiURL), (.connectURL, flatpeak.connectURL)])
+    }
+
+    /// What is wrong, naming the setting; `nil` when nothing is, or when a name cannot be resolved now.
     static func problem(listen: ListenAddress, upstreams: [(setting: Setting, url: String)]) -> String? {
         guard case .tcp(let host, let port) = listen else { return nil }
         let own = addresses(of: host)

@@ -1,30 +1,30 @@
 import Synchronization
 import UnixSignals
 
-/// How the process ends (R17): it says so, takes requests for a while still, finishes those under way, and is gone.
+/// Graceful shutdown (R17): announce, accept connections for the drain window, finish requests in flight, exit.
 final class Shutdown: Sendable {
-    /// What happens on the way, done by whoever can.
+    /// The effects of a shutdown.
     struct Steps: Sendable {
-        /// Every answer tells its client to leave.
+        /// Makes every answer ask its client to close the connection.
         let announce: @Sendable () -> Void
-        /// No connection is taken any more.
+        /// Stops accepting connections.
         let close: @Sendable () async -> Void
-        /// The process ends, finished or not.
+        /// Ends the process, finished or not.
         let exit: @Sendable (_ code: Int32) -> Void
     }
 
-    /// What requests under way get at most, once no connection is taken any more.
-    static let patience = Duration.seconds(20)
+    /// The longest that requests in flight may take once no connection is accepted.
+    static let gracePeriod = Duration.seconds(20)
 
     private let begun = Atomic(false)
 
-    /// Whether the process was told to end.
+    /// Whether a signal to end was received.
     var hasBegun: Bool { begun.load(ordering: .relaxed) }
 
-    /// Waits for the first signal and ends the process in order; the second one ends it at once.
+    /// Waits for the first signal and shuts down gracefully; the second one exits at once.
     ///
     /// - Parameters:
-    ///   - window: How long connections are taken still: as long as proxies need to learn from `/readyz`.
+    ///   - window: How long connections are still accepted, until proxies have seen `/readyz` fail.
     ///   - sleep: Throws when it was cancelled.
     func run<Signals: AsyncSequence<UnixSignal, Never>>(
         on signals: Signals, window: Duration, sleep: @escaping @Sendable (Duration) async throws -> Void,
@@ -33,7 +33,7 @@ final class Shutdown: Sendable {
         await withDiscardingTaskGroup { group in
             for await signal in signals {
                 guard !begun.exchange(true, ordering: .relaxed) else {
-                    // As a shell tells of one that a signal killed.
+                    // The exit status that a shell reports for a process killed by a signal.
                     steps.exit(128 + signal.rawValue)
                     break
                 }
@@ -42,11 +42,11 @@ final class Shutdown: Sendable {
                     do {
                         try await sleep(window)
                         await steps.close()
-                        // Who is still here after that was cancelled and does not take notice.
-                        try await sleep(Self.patience + .seconds(2))
+                        // What still runs after that ignores its cancellation.
+                        try await sleep(Self.gracePeriod + .seconds(2))
                         steps.exit(0)
                     } catch {
-                        // The process has come to its end by itself.
+                        // The process ended by itself.
                     }
                 }
             }

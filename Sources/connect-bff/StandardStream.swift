@@ -13,7 +13,7 @@ enum StandardStream {
 
     /// Writes to standard error, for a command or a process that ends; the running service has a ``LogWriter``.
     ///
-    /// A reader that has stopped is waited for half a second.
+    /// Waits half a second for a reader that has stopped.
     static func error(_ text: String) {
         lock.withLock { _ in
             var rest = Array(text.utf8)[...]
@@ -27,7 +27,7 @@ enum StandardStream {
         }
     }
 
-    /// Whether somebody reads standard error on a terminal, and did not ask for plain text (no-color.org).
+    /// Whether standard error is a terminal, and plain text is not asked for (no-color.org).
     static var errorIsTerminal: Bool {
         let wantsNone = ProcessInfo.processInfo.environment["NO_COLOR"].map { !$0.isEmpty } ?? false
         return isatty(STDERR_FILENO) == 1 && !wantsNone

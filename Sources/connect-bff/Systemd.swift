@@ -8,7 +8,7 @@ enum Systemd {
         return environment["LISTEN_FDS"].flatMap { UInt8($0) }.map(Int.init) ?? 0
     }
 
-    /// Tells it how the process fares (sd_notify(3)).
+    /// Notifies it of the state of the process (sd_notify(3)).
     /// - Parameter address: A path, or the name of an abstract socket after `@`; `$NOTIFY_SOCKET`.
     static func notify(_ state: String, at address: String?) {
         guard let address, let first = address.first, first == "/" || first == "@" else { return }
@@ -25,7 +25,7 @@ enum Systemd {
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
         let message = Array(state.utf8)
-        // Whoever does not listen does not want to know.
+        // A service manager that does not listen is not an error.
         _ = unsafe withUnsafePointer(to: target) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
                 unsafe message.withUnsafeBytes { bytes in

@@ -2,10 +2,10 @@ import Core
 import Gateway
 import Logging
 
-/// Lines for people, on a terminal or in a journal: what matters first, in colour where there is colour.
+/// Log lines for people, on a terminal or in a journal.
 struct TextLog: Sendable {
     let isColoured: Bool
-    /// The wall clock, as seconds since 1970 and the milliseconds behind them.
+    /// The wall clock, as seconds since 1970 and milliseconds.
     var now: @Sendable () -> (seconds: Int, milliseconds: Int) = JSONLog.wallClock
     let write: @Sendable (String) -> Void
 
@@ -13,7 +13,7 @@ struct TextLog: Sendable {
         write(line(level, message, fields))
     }
 
-    /// A line for a log whose reader had stopped.
+    /// A line that reports dropped lines, for a reader that had stopped.
     func dropped(_ count: Int) -> [UInt8] {
         Array(line(.warning, "log lines dropped", [(name: "count", value: "\(count)")]).utf8)
     }
@@ -29,7 +29,7 @@ struct TextLog: Sendable {
         return ([time, paint(name, Paint(level)), Self.safe(message)] + shown).joined(separator: " ") + "\n"
     }
 
-    /// A request: what was asked, how it went, and the name under which a client may complain.
+    /// Adds the line of a request.
     func add(_ request: RequestLine) {
         add(
             request.level, "\(request.method) \(request.route) \(request.status) in \(request.milliseconds) ms",
@@ -39,7 +39,7 @@ struct TextLog: Sendable {
                 + (request.upstreamRequest.map { [(name: "upstream_request", value: $0)] } ?? []))
     }
 
-    /// Text that can neither begin another line nor command a terminal, with connect tokens masked.
+    /// Masks connect tokens and escapes control characters, so that no text can forge a line or control a terminal.
     private static func safe(_ text: String) -> String {
         let text = ConnectToken.masked(text)
         let isOdd = { (scalar: Unicode.Scalar) in
@@ -94,7 +94,7 @@ struct TextLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        // "bff.session" is a name for machines that read many programs' logs.
+        // The prefix is for machines that read the logs of many programs.
         let fields = values(of: event).map { key, value in
             (name: key.hasPrefix("bff.") ? String(key.dropFirst(4)) : key, value: "\(value)")
         }

@@ -12,8 +12,7 @@ import Testing
     /// Mechanisms that live beside what they protect.
     private static let others: Set = [
         "AdmissionControl", "BodyMemory", "Listeners", "IdempotencyKeys", "SessionCacheState", "PostgresPlaces",
-        "LogWriter",
-        "RefreshedKeys", "WatchedKeys", "VersionGate",
+        "LogWriter", "RefreshedKeys", "KeysFile", "VersionGate",
     ]
 
     private static func text(_ path: String) throws -> String {

@@ -124,7 +124,7 @@ import Testing
             }
             try write([])
             serve.send(.terminalClosed)
-            try await eventually { serve.log.contains("the keys that sign events cannot be read") }
+            try await eventually { serve.log.contains("cannot reload the event signing keys") }
             let session = try await abandon(serve)
             #expect(
                 try await receiver.waits { $0.contains { $0.session == session } }.allSatisfy { $0.isTaken },

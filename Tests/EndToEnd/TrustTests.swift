@@ -33,7 +33,7 @@ import Testing
             // What cannot be parsed keeps the old.
             try Data("backend 00 11\n".utf8).write(to: URL(filePath: path))
             serve.send(.terminalClosed)
-            try await eventually { serve.log.contains("the service keys cannot be read, the old ones stay") }
+            try await eventually { serve.log.contains("cannot reload the service keys; the old ones stay in use") }
             #expect(try await status(serve) == 200)
             // Nobody asks: a missing file revokes at the second reading.
             try FileManager.default.removeItem(atPath: path)

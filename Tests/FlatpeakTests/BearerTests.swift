@@ -305,9 +305,11 @@ import Testing
             #expect(upstream.requests("claim").last?.header("authorization") == "Bearer of-\(key)")
         }
         try await use("old")
-        #expect(await client.adopt(Credentials(account: Secret("acc_1"), keys: [Secret("bad")])) == false)
+        await #expect(throws: BFFError.upstreamRefusedCredentials) {
+            try await client.adopt(Credentials(account: Secret("acc_1"), keys: [Secret("bad")]))
+        }
         try await use("old")
-        #expect(await client.adopt(Credentials(account: Secret("acc_1"), keys: [Secret("new")])))
+        try await client.adopt(Credentials(account: Secret("acc_1"), keys: [Secret("new")]))
         try await use("new")
     }
 
@@ -331,13 +333,13 @@ import Testing
         let token = try #require(token)
         let early = Task { try await client.claim(token) }
         while upstream.requests("login").isEmpty { await Task.yield() }
-        #expect(await client.adopt(Credentials(account: Secret("acc_1"), keys: [Secret("new")])))
+        try await client.adopt(Credentials(account: Secret("acc_1"), keys: [Secret("new")]))
         open.finish()
         _ = try await early.value
         _ = try await client.claim(token)
         #expect(upstream.requests("claim").map { $0.header("authorization") } == ["Bearer of-new", "Bearer of-new"])
-        #expect(client.condition.login.trouble == nil)
-        #expect(client.condition.login.key == 1)
+        #expect(client.status.login.trouble == nil)
+        #expect(client.status.login.key == 1)
     }
 
     @Test("S5: a login of the other mode: not ready, nothing minted")

@@ -41,7 +41,7 @@ import Testing
         let client = FlatpeakClient.scripted(upstream)
         let expected: BFFError = row.isBlocked ? .upstreamBlocked(status: status) : .upstreamRefusedCredentials
         await #expect(throws: expected) { try await client.mint(MintOrder(connectURL: "a://b", callbackURL: "c://d")) }
-        #expect(client.condition.login.trouble == expected)
+        #expect(client.status.login.trouble == expected)
     }
 
     @Test func `other errors with a page stay what they are`() {

@@ -209,11 +209,11 @@ import Testing
         for user in 5...6 { _ = try? await client.claim(token, for: CallerKey(user)) }
         for _ in 0..<5 { wait.yield() }
         for call in calls { _ = await call.value }
-        #expect(client.condition.openBreakers == [.claim])
+        #expect(client.status.openBreakers == [.claim])
         clock.advance(by: 60)
         let probes = Task { await client.probeOpenBreakers() }
         for _ in 0..<10 { wait.yield() }
-        try await until { client.condition.openBreakers.isEmpty }
+        try await until { client.status.openBreakers.isEmpty }
         probes.cancel()
         wait.finish()
         await probes.value
@@ -243,11 +243,11 @@ import Testing
                 try await client.status(of: good, for: CallerKey(user))
             }
         }
-        #expect(client.condition.openBreakers == [.reads])
+        #expect(client.status.openBreakers == [.reads])
         isDown.withLock { $0 = false }
         let end = ContinuousClock.now + .seconds(10)
-        while client.condition.openBreakers != [], ContinuousClock.now < end { await Task.yield() }
-        #expect(client.condition.openBreakers == [])
+        while client.status.openBreakers != [], ContinuousClock.now < end { await Task.yield() }
+        #expect(client.status.openBreakers == [])
         for _ in 0..<50 {
             await #expect(throws: BFFError.upstreamFailed(status: 500)) {
                 try await client.status(of: bad, for: CallerKey("mallory"))

@@ -78,7 +78,7 @@ import Testing
                 _ = try await client.mint(Self.order, for: CallerKey("alice"))
             }
             try await until { upstream.requests("api_probe").count == round }
-            #expect(!client.condition.isVersionRefused)
+            #expect(!client.status.isVersionRefused)
             step()
         }
         probing.cancel()
@@ -97,10 +97,10 @@ import Testing
         let mint = { (caller: Int) in
             await code { () throws(BFFError) in _ = try await client.mint(Self.order, for: CallerKey(caller)) }
         }
-        #expect(!client.condition.isVersionRefused)
+        #expect(!client.status.isVersionRefused)
         #expect(await mint(0) == "api_version_not_supported")
-        try await until { client.condition.isVersionRefused }
-        #expect(client.condition.version == .anode)
+        try await until { client.status.isVersionRefused }
+        #expect(client.status.version == .anode)
         for minute in 1...3 {
             for caller in 0..<20 {
                 #expect(await mint(caller) == "api_version_not_supported")
@@ -113,11 +113,11 @@ import Testing
             try await until { upstream.requests("api_probe").count == minute }
             step()
         }
-        #expect(client.isReady && client.condition.openBreakers.isEmpty)
+        #expect(client.isReady && client.status.openBreakers.isEmpty)
         isRefused.withLock { $0 = false }
         try await until { upstream.requests("api_probe").count == 4 }
         step()
-        try await until { !client.condition.isVersionRefused }
+        try await until { !client.status.isVersionRefused }
         #expect(await mint(0) == nil)
         probing.cancel()
         await probing.value
@@ -148,7 +148,7 @@ import Testing
                     == "api_version_not_supported")
         }
         #expect(upstream.requests().count == 1)
-        #expect(client.condition.isVersionRefused)
+        #expect(client.status.isVersionRefused)
         #expect(client.isReady, "whether it may be sent requests is not about Flatpeak")
     }
 

@@ -3,9 +3,9 @@ import Testing
 
 @testable import connect_bff
 
-/// What holds for every setting there is.
+/// Properties of every setting.
 @Suite struct EverySettingTests {
-    @Test func `each is in the fixture, and fit there`() async throws {
+    @Test func `the fixture has a valid value for each`() async throws {
         let fixture = try SettingsFixture()
         defer { fixture.remove() }
         #expect(Set(fixture.fit.keys) == Set(SettingName.variables))
@@ -14,7 +14,7 @@ import Testing
         }
     }
 
-    @Test func `an empty one is not set`() async throws {
+    @Test func `treats an empty value as not set`() async throws {
         let fixture = try SettingsFixture()
         defer { fixture.remove() }
         for variable in SettingName.variables {
@@ -46,7 +46,7 @@ import Testing
         ("nothing in quotes", { _ in "\"\"" }), ("a blank", { _ in " " }),
     ]
 
-    @Test func `a spoilt one is refused once, by name, and never reported as missing`() async throws {
+    @Test func `refuses a spoilt value once, by name, and never as missing`() async throws {
         let fixture = try SettingsFixture()
         defer { fixture.remove() }
         for variable in SettingName.variables {
@@ -79,7 +79,7 @@ import Testing
         return "\"\(scalars.joined())\""
     }
 
-    @Test func `a spoilt secret in a file is refused once; a line end at the end is none of it`() async throws {
+    @Test func `refuses a spoilt secret in a file once, and ignores its last line end`() async throws {
         let fixture = try SettingsFixture()
         defer { fixture.remove() }
         for setting in Setting.all where setting.isSecret {
@@ -104,7 +104,7 @@ import Testing
         }
     }
 
-    @Test func `a list or a mapping in YAML is refused once, with what to write`() async throws {
+    @Test func `refuses a list or a mapping in YAML once, with what to write`() async throws {
         let fixture = try SettingsFixture()
         defer { fixture.remove() }
         for variable in SettingName.variables {
@@ -127,7 +127,7 @@ import Testing
         fixture.fit.filter { $0.key.hasSuffix("_FILE") }.map { ($0.key, $0.value) }
     }
 
-    @Test("files are read through the links of Kubernetes, and judged themselves (I17)") func links() async throws {
+    @Test("follows the links of Kubernetes, and checks the mode of the file itself (I17)") func links() async throws {
         let fixture = try SettingsFixture()
         defer { fixture.remove() }
         let files = Self.files(fixture)
@@ -151,8 +151,8 @@ import Testing
         }
     }
 
-    @Test("--config is read through the links of Kubernetes, and judged itself (I17)") func configuration() async throws
-    {
+    @Test("follows the links of Kubernetes to --config, and checks the mode of the file itself (I17)")
+    func configuration() async throws {
         let fixture = try SettingsFixture()
         defer { fixture.remove() }
         let volume = try SecretVolume("\(fixture.folder)/volume")
@@ -166,33 +166,5 @@ import Testing
         #expect(
             await SettingsFixture.problems(environment, file: path)
                 == ["--config: \(path) may be written by anybody; chmod o-w it"])
-    }
-}
-
-/// A folder as the kubelet lays it out: links to `..data`, which is a link to the folder of one generation.
-private struct SecretVolume {
-    let path: String
-
-    init(_ path: String) throws {
-        self.path = path
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    /// Puts the next generation in the place of the one before.
-    func publish(_ files: [String: Data], mode: Int) throws {
-        let manager = FileManager.default
-        let before = try? manager.destinationOfSymbolicLink(atPath: "\(path)/..data")
-        let generation = "..2026_11_27_\(UUID())"
-        try manager.createDirectory(atPath: "\(path)/\(generation)", withIntermediateDirectories: true)
-        for (name, bytes) in files {
-            try bytes.write(to: URL(filePath: "\(path)/\(generation)/\(name)"))
-            try manager.setAttributes([.posixPermissions: mode], ofItemAtPath: "\(path)/\(generation)/\(name)")
-            if before == nil {
-                try manager.createSymbolicLink(atPath: "\(path)/\(name)", withDestinationPath: "..data/\(name)")
-            }
-        }
-        try manager.createSymbolicLink(atPath: "\(path)/..data_tmp", withDestinationPath: generation)
-        #expect(unsafe rename("\(path)/..data_tmp", "\(path)/..data") == 0)
-        if let before { try manager.removeItem(atPath: "\(path)/\(before)") }
     }
 }

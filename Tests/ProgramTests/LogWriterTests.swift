@@ -36,7 +36,7 @@ import Testing
         LogWriter(to: end.fileDescriptor, capacity: capacity) { Array("dropped \($0)\n".utf8) }
     }
 
-    @Test("a reader that stops costs lines that are counted, and no time; whole lines come out, in order (I7)")
+    @Test("drops and counts lines when the reader stops, without waiting, and writes whole lines in order (I7)")
     func stopped() throws {
         let (reads, writes) = try pipe()
         let writer = writer(writes)

@@ -3,14 +3,14 @@ import Testing
 
 @testable import connect_bff
 
-/// Names that are no settings, and values that mean something else.
+/// Unknown names, and values that are easily mistaken.
 @Suite struct SettingNameTests {
     private static func warnings(_ more: [String: String]) async throws -> [String] {
         try await Settings.read(environment: SettingsTests.minimal.merging(more) { $1 }, file: nil).warnings
     }
 
     @Test(
-        "hosts without that of BFF_PUBLIC_URL are warned about",
+        "warns about hosts without that of BFF_PUBLIC_URL",
         arguments: [("api.example.com", 1), ("bff.example", 0), ("api.example.com,bff.example.", 0), ("", 0)])
     func hostOfPublicURL(hosts: String, count: Int) async throws {
         let warnings = try await Self.warnings(
@@ -25,7 +25,7 @@ import Testing
         ("FLATPEAK_ACOUNT_ID_FILE", "FLATPEAK_ACCOUNT_ID_FILE"), ("BFF_JWT_JWKS_URI", "BFF_JWT_JWKS_URL"),
         ("BFF_JWT_ISSUER_FILE", "BFF_JWT_ISSUER"),
     ])
-    func `a variable that is no setting is warned about, with the nearest name`(name: String, nearest: String)
+    func `warns about an unknown variable, with the nearest name`(name: String, nearest: String)
         async throws
     {
         #expect(
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test func `Kubernetes' service links and other programs' variables are not warned about`() async throws {
+    @Test func `does not warn about Kubernetes service links and other programs' variables`() async throws {
         var links = ["CONNECT_BFF": "x", "BFFS": "x", "PATH": "/bin", "FLATPEAK": "x"]
         for service in ["BFF", "BFF_WEB", "FLATPEAK_SANDBOX", "BFF_LISTEN"] {
             links["\(service)_SERVICE_HOST"] = "10.0.0.1"
@@ -56,7 +56,7 @@ import Testing
             }
         }
         #expect(try await Self.warnings(links) == [])
-        // Somebody means the port to listen on.
+        // Meant as the port to listen on.
         #expect(try await Self.warnings(["BFF_PORT": "8080"]).count == 1)
     }
 
@@ -64,11 +64,11 @@ import Testing
         ("", "", 0), ("abc", "abc", 0), ("abc", "", 3), ("", "abc", 3), ("abc", "abd", 1), ("abc", "ac", 1),
         ("ac", "abc", 1), ("kitten", "sitting", 3), ("flaw", "lawn", 2),
     ])
-    func `the distance counts edits`(source: String, target: String, distance: Int) {
+    func `computes the Levenshtein distance`(source: String, target: String, distance: Int) {
         #expect(SettingName.distance(Array(source.utf8), Array(target.utf8)) == distance)
     }
 
-    @Test func `a key that is no setting is refused, with its line and the nearest one`() async throws {
+    @Test func `refuses an unknown key, with its line and the nearest one`() async throws {
         let fixture = try SettingsFixture()
         defer { fixture.remove() }
         let cases: [(yaml: String, problems: [String])] = [
@@ -131,13 +131,13 @@ import Testing
         ("BFF_DATABASE_URL", "sqlite://state/hunter22.sqlite", "write one colon and the path"),
         ("BFF_DATABASE_URL", "sqlite://hunter22.sqlite", "write one colon and the path"),
     ])
-    func `a message says what is meant`(name: String, value: String, words: String) async {
+    func `explains what is wrong with a value`(name: String, value: String, words: String) async {
         let problems = await SettingsFixture.problems(SettingsTests.minimal.merging([name: value]) { $1 })
         #expect(problems.count == 1 && problems[0].hasPrefix("\(name): ") && problems[0].contains(words), "\(problems)")
         #expect(!problems.joined().contains(value))
     }
 
-    @Test func `a path from the root may have any number of slashes`() async throws {
+    @Test func `accepts any number of slashes before an absolute path`() async throws {
         for text in ["sqlite:/tmp/x.sqlite", "sqlite:///tmp/x.sqlite", "sqlite:state/x.sqlite"] {
             let environment = SettingsTests.minimal.merging(["BFF_DATABASE_URL": text]) { $1 }
             #expect(await SettingsFixture.problems(environment) == [])

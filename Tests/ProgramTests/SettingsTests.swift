@@ -15,7 +15,7 @@ import Testing
         "BFF_TRUSTED_PROXIES": "10.0.0.0/8", "BFF_PROXY_USER_HEADER": "X-Auth-Request-User",
     ]
 
-    /// What is wrong with the minimal settings once these are added.
+    /// The problems of the minimal settings with changes.
     private func problems(_ changes: [String: String?] = [:], file: String? = nil) async -> [String] {
         var environment = Self.minimal
         for (name, value) in changes { environment[name] = value }
@@ -27,11 +27,11 @@ import Testing
         }
     }
 
-    @Test func `the minimal settings lack nothing`() async {
+    @Test func `accepts the minimal settings`() async {
         #expect(await problems() == [])
     }
 
-    @Test func `dev sign-in is refused outside connect-bff dev`() async {
+    @Test func `refuses dev sign-in outside connect-bff dev`() async {
         for name in ["dev", "anything", "proxy,dev", ""] {
             await #expect(throws: Settings.Invalid.self) {
                 try await Settings.read(environment: Self.minimal.merging(["BFF_AUTH": name]) { $1 }, file: nil)
@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test("S3: all problems are told at once, by name, never by value")
+    @Test("reports all problems at once, by name, never by value (S3)")
     func S3() async {
         let problems = await problems([
             "FLATPEAK_ACCOUNT_ID": nil, "FLATPEAK_API_KEY": "very secret\n", "FLATPEAK_MODE": "prod",
@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test(
-        "S3: a secret that is none",
+        "refuses a placeholder for a secret (S3)",
         arguments: ["", "short", "changeme-changeme", "sk_deadbeef_1", "with blank", "line\nend-line", "ümlaut-key"])
     func placeholders(text: String) async {
         #expect(await problems(["FLATPEAK_API_KEY": text]).count == 1)
@@ -63,14 +63,14 @@ import Testing
         ("https://backend.example/events?x=1", 0), ("http://127.0.0.1:9/events", 0), ("http://backend.example", 1),
         ("myapp://events", 1), ("https://a:b@backend.example", 1), ("https://backend.example/#x", 1),
     ])
-    func `events go to https, or to this machine`(url: String, count: Int) async {
+    func `delivers events to https or to this machine alone`(url: String, count: Int) async {
         let secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
         let problems = await problems(["BFF_EVENTS_URL": url, "BFF_EVENTS_SECRET": secret])
         #expect(problems.count == count, "\(problems)")
         #expect(await self.problems(["BFF_EVENTS_URL": url]).count == 1, "and not without a secret")
     }
 
-    @Test func `a secret may stand in a file, in one place only`() async throws {
+    @Test func `reads a secret from one place, which may be a file`() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "bff-\(UUID())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -158,13 +158,13 @@ import Testing
         ("BFF_EVENTS_SECRET", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", false),
         ("BFF_EVENTS_SECRET", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX,", false),
     ])
-    func `each setting takes what it should`(name: String, value: String, isFine: Bool) async {
+    func `accepts valid values of each setting and no others`(name: String, value: String, isFine: Bool) async {
         let problems = await problems([name: value])
         #expect(problems.isEmpty == isFine, "\(problems)")
         #expect(problems.allSatisfy { $0.hasPrefix(name) })
     }
 
-    @Test func `PostgreSQL needs a key that all nodes have, and its password is told to nobody`() async throws {
+    @Test func `PostgreSQL requires a state key, and its password is never reported`() async throws {
         let url = "postgresql://bff:hunter22@db.example/bff"
         let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
         #expect(await problems(["BFF_DATABASE_URL": url]).map { $0.prefix(14) } == ["BFF_STATE_KEY:"])
@@ -187,7 +187,7 @@ import Testing
     }
 
     @Test(
-        "S3, S26: a way to sign in that lacks something, or is not safe, keeps the service from starting",
+        "refuses an authentication method that is incomplete or unsafe (S3, S26)",
         arguments: [
             (["BFF_AUTH": "jwt"], ["BFF_JWT_ISSUER", "BFF_JWT_AUDIENCE", "BFF_JWT_JWKS_URL", "BFF_PROXY_USER_HEADER"]),
             (["BFF_AUTH": "service"], ["BFF_SERVICE_KEYS_FILE", "BFF_PROXY_USER_HEADER"]),
@@ -205,7 +205,7 @@ import Testing
         #expect(Set(problems.map { String($0.prefix { $0 != ":" }) }) == Set(settings), "\(problems)")
     }
 
-    @Test func `a file is read below the environment, and a wrong one is not passed over`() async throws {
+    @Test func `reads a file below the environment, and refuses an invalid one`() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "bff-\(UUID())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -220,7 +220,7 @@ import Testing
         #expect(await problems(file: "\(file)x").first?.hasPrefix("--config") == true)
     }
 
-    @Test func `the README's table is the code's`() throws {
+    @Test func `the README's table has the settings of the code`() throws {
         let readme = try String(
             contentsOf: URL(filePath: #filePath).deletingLastPathComponent()
                 .appending(path: "../../README.md"), encoding: .utf8)
@@ -243,7 +243,7 @@ import Testing
         ("0.0.0.0", "http://localhost:8080", true), ("::1", "http://[::1]:8080", true),
         ("127.0.0.1", "http://127.0.0.1:8081", false), ("127.0.0.1", "https://name.invalid:8080", false),
     ])
-    func `an upstream that is this service is found under any name`(host: String, url: String, isOurs: Bool) {
+    func `recognises this service as its own upstream under any name`(host: String, url: String, isOurs: Bool) {
         let problem = SelfUpstream.problem(listen: .tcp(host: host, port: 8080), upstreams: [(.connectURL, url)])
         #expect((problem != nil) == isOurs)
         #expect(problem?.hasPrefix("FLATPEAK_CONNECT_URL: ") ?? true)
@@ -251,7 +251,7 @@ import Testing
 }
 
 @Suite struct JSONLogHandlerTests {
-    @Test("S8: a value cannot break out of its line, and a token is masked")
+    @Test("keeps a value inside its line, and masks tokens (S8)")
     func S8() throws {
         let lines = Lines()
         let log = JSONLog { lines.append(String(decoding: $0, as: UTF8.self)) }
@@ -272,7 +272,7 @@ import Testing
         #expect(line["bff.x"] == "a\r\n{\"level\":\"error\"}\u{1B}[31m")
     }
 
-    @Test func `the line of a request is the same as that of its event`() throws {
+    @Test func `writes the line of a request like that of its event`() throws {
         let lines = Lines()
         let log = JSONLog(now: { (1_798_761_599, 7) }) { lines.append(String(decoding: $0, as: UTF8.self)) }
         let request = RequestLine(
@@ -290,7 +290,7 @@ import Testing
         #expect(lines.all.first?.contains(#""level":"warning""#) == true)
     }
 
-    @Test("S2, S8: a line for people cannot be broken out of, command a terminal, or show a token")
+    @Test("keeps a value inside its line of text, escapes control characters, and masks tokens (S2, S8)")
     func text() {
         for isColoured in [false, true] {
             let lines = Lines()
@@ -312,7 +312,7 @@ import Testing
         }
     }
 
-    @Test func `lines are held back for a moment, a warning is not, and nothing is lost or torn`() {
+    @Test func `buffers lines, writes at once on a warning, and neither loses nor tears a line`() {
         let lines = Lines()
         let log = JSONLog(limit: 1000) { lines.append(String(decoding: $0, as: UTF8.self)) }
         var logger = Logger(label: "test") { _ in JSONLogHandler(log) }

@@ -6,7 +6,7 @@ import UnixSignals
 @testable import connect_bff
 
 @Suite struct ShutdownTests {
-    /// What was done, in order.
+    /// The steps that were taken, in order.
     private final class Record: Sendable {
         private let state = Mutex<[String]>([])
         var all: [String] { state.withLock { $0 } }
@@ -18,7 +18,7 @@ import UnixSignals
             announce: { record.add("announce") }, close: { record.add("close") }, exit: { record.add("exit \($0)") })
     }
 
-    @Test("R17: first it says so, after the window it closes, and what hangs then does not hold it")
+    @Test("announces, closes after the drain window, and exits even if something hangs (R17)")
     func R17() async {
         let record = Record()
         let shutdown = Shutdown()
@@ -35,7 +35,7 @@ import UnixSignals
         #expect(record.all == ["announce", "sleep 7", "close", "sleep 22", "exit 0"])
     }
 
-    @Test("R17: a second signal ends the process now", arguments: [(UnixSignal.sigterm, 143), (.sigint, 130)])
+    @Test("exits at once on a second signal (R17)", arguments: [(UnixSignal.sigterm, 143), (.sigint, 130)])
     func second(signal: UnixSignal, code: Int) async {
         let record = Record()
         let (signals, continuation) = AsyncStream<UnixSignal>.makeStream()
@@ -49,7 +49,7 @@ import UnixSignals
         #expect(record.all == ["announce", "exit \(code)"])
     }
 
-    @Test func `a process that ends by itself is not waited for`() async {
+    @Test func `does not wait for a process that ends by itself`() async {
         let record = Record()
         let (signals, continuation) = AsyncStream<UnixSignal>.makeStream()
         continuation.yield(.sigterm)
@@ -69,7 +69,7 @@ import UnixSignals
     }
 
     @Test(arguments: ["path", "abstract"])
-    func `systemd is told at a path and at an abstract name`(kind: String) async throws {
+    func `notifies systemd at a path and at an abstract name`(kind: String) async throws {
         let name = "/tmp/bff-notify-\(UUID())"
         let address = kind == "path" ? name : "@\(name)"
         let receiver = try NotifySocket(address)
@@ -83,7 +83,7 @@ import UnixSignals
     }
 }
 
-/// What a service manager listens on.
+/// The socket of a service manager.
 private final class NotifySocket {
     private let descriptor: Int32
     private let path: String?

@@ -3,7 +3,7 @@ import Testing
 
 @testable import connect_bff
 
-/// Files that decide who is believed.
+/// Files that decide who is trusted.
 @Suite struct TrustedFileTests {
     private let folder = FileManager.default.temporaryDirectory.appending(path: "bff-trust-\(UUID())").path
 
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test("what anybody may write is refused, also through a link (I17)") func writable() throws {
+    @Test("refuses a world-writable file, also through a link (I17)") func writable() throws {
         defer { remove() }
         for (mode, isFit) in [(0o600, true), (0o644, true), (0o664, true), (0o666, false), (0o602, false)] {
             let path = try write("f", "text", mode: mode)
@@ -42,7 +42,7 @@ import Testing
         #expect(file.bytes == Array("text".utf8) && file.mode == 0o640)
     }
 
-    @Test("what is no file is refused, and nothing waits for it (I17)") func odd() throws {
+    @Test("refuses what is not a regular file, without blocking (I17)") func odd() throws {
         defer { remove() }
         #expect(flaw("\(folder)/none") == .missing)
         let file = try write("f", "")
@@ -56,7 +56,7 @@ import Testing
         #expect(flaw(long) == .tooLong)
     }
 
-    @Test("settings whose file anybody may write keep the service from starting (I17)") func settings() async throws {
+    @Test("refuses settings from a world-writable file (I17)") func settings() async throws {
         defer { remove() }
         let config = try write("config.yaml", "bff:\n  logLevel: info\n", mode: 0o666)
         do throws(Settings.Invalid) {
@@ -82,7 +82,7 @@ import Testing
         }
     }
 
-    @Test("the JWK set is refused when anybody may write it (I17)") func keySet() async throws {
+    @Test("refuses a world-writable JWK set (I17)") func keySet() async throws {
         defer { remove() }
         let jwks = try write("jwks.json", #"{"keys":[]}"#, mode: 0o666)
         do throws(Settings.Invalid) {
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test("taking the keys away revokes them (I14)") func revocable() {
+    @Test("revokes keys that are removed from the file (I14)") func revocable() {
         let first = Array("a".utf8), second = Array("b".utf8)
         typealias Step = (reading: Result<[UInt8], TrustedFile.Unfit>, isHangup: Bool, inForce: [UInt8]?)
         let cases: [[Step]] = [

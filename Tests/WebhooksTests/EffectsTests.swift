@@ -43,7 +43,7 @@ import Testing
         #expect(try await station.deliver(event) == nil)
         #expect(await station.webhooks.effects.work() == 1)
         #expect(try await station.store.waiting().count == 1, "Flatpeak cannot be reached")
-        #expect(station.webhooks.facts.failures == 1 && station.webhooks.facts.waiting == 1)
+        #expect(station.webhooks.status.failures == 1 && station.webhooks.status.waiting == 1)
         #expect(await station.webhooks.effects.work() == 0, "not at once again")
         station.upstream.on("claim", .json(#"{"location_id":"loc_1","price_available":true}"#))
         station.statusIs("CONNECTED")
@@ -189,7 +189,7 @@ import Testing
             #expect(try await station.deliver(Station.event("evt_\(number)", event.0, event.1)) == nil)
         }
         await station.work()
-        #expect(station.webhooks.facts.unknown == events.count)
+        #expect(station.webhooks.status.unknown == events.count)
         #expect(try await station.store.waiting().count == 0)
         #expect(station.upstream.requests().isEmpty)
     }

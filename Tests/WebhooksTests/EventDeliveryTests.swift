@@ -179,9 +179,9 @@ import Testing
         _ = await delivery.turn(backend.receiver())
         try await store.put([try event("2")])
         if status == 500 {
-            #expect(!delivery.standing.isSlowed)
+            #expect(!delivery.status.isSlowed)
         } else {
-            #expect(delivery.standing.isSlowed)
+            #expect(delivery.status.isSlowed)
             #expect(await delivery.turn(backend.receiver()) == .seconds(pause))
         }
         backend.answers { _ in .status(200, retryAfter: nil) }
@@ -207,7 +207,7 @@ import Testing
         // The first sixteen at once, then one each 5 to 30 seconds.
         #expect(backend.messages.count < 16 + 3600 / 5)
         #expect(backend.messages.count > 3600 / 30)
-        #expect(delivery.standing.isSlowed)
+        #expect(delivery.status.isSlowed)
         let before = backend.messages.count
         backend.answers { _ in .status(204, retryAfter: nil) }
         try await run(delivery, backend.receiver(), for: 86400)
@@ -227,7 +227,7 @@ import Testing
         }
         let delivery = delivery()
         try await run(delivery, backend.receiver(), for: 4)
-        #expect(!delivery.standing.isSlowed)
+        #expect(!delivery.status.isSlowed)
         #expect(try await states().count { $0 == .delivered } == 100)
         #expect(backend.messages.count == 200)
     }
@@ -256,7 +256,7 @@ import Testing
                 ])
             }
             _ = await delivery.turn(backend.receiver())
-            #expect(!delivery.standing.isSlowed)
+            #expect(!delivery.status.isSlowed)
             try await store.put([try event("good\(round)")])
             _ = await delivery.turn(backend.receiver())
             #expect(backend.messages.last?.id == "evt_good\(round)")

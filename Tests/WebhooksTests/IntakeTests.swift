@@ -34,15 +34,15 @@ import Testing
         }
         #expect(station.keyServer.reads == 2)
         #expect(try await station.deliver(Station.event("evt_1")) == nil)
-        #expect(station.webhooks.facts.refused == 550)
-        #expect(station.webhooks.facts.lastRefusal == "unknown_key")
+        #expect(station.webhooks.status.refused == 550)
+        #expect(station.webhooks.status.lastRefusal == "unknown_key")
     }
 
     @Test("S38: without any key it is 503, so that the delivery comes again; the last good ones last for a day")
     func S38down() async throws {
         let station = try Station(keys: nil)
         #expect(try await station.deliver(Station.event("evt_1")) == .deliveryUncheckable)
-        #expect(station.webhooks.facts.refused == 0)
+        #expect(station.webhooks.status.refused == 0)
         station.keyServer.keys = [.first]
         #expect(try await station.deliver(Station.event("evt_1")) == .deliveryUncheckable, "asked a moment ago")
         station.clock.advance(by: 30)
@@ -69,7 +69,7 @@ import Testing
         #expect(try await station.deliver(Station.event("evt_1", "location.update", live)) == .signatureInvalid)
         let onTop = #"{"id":"evt_1","type":"location.update","live_mode":true,"data":{"id":"loc_1"}}"#
         #expect(try await station.deliver(onTop) == .signatureInvalid)
-        #expect(station.webhooks.facts.lastRefusal == "wrong_mode")
+        #expect(station.webhooks.status.lastRefusal == "wrong_mode")
         #expect(try await station.deliver(Station.event("evt_1", "location.update", test)) == nil)
         #expect(try await station.deliver(Station.event("evt_2", "location.update", live), by: .live) == nil)
 
@@ -102,7 +102,7 @@ import Testing
         while station.keyServer.reads < 3 { await Task.yield() }
         keys.cancel()
         await keys.value
-        #expect(station.webhooks.facts.keysAgeSeconds.map { $0 < 631 } == true)
+        #expect(station.webhooks.status.keysAgeSeconds.map { $0 < 631 } == true)
     }
 
     @Test("an emptied key set takes all keys back; one that cannot be read takes none (I13, I14)")
@@ -117,7 +117,7 @@ import Testing
         station.clock.advance(by: 600)
         await station.webhooks.keys.refresh()
         #expect(try await station.deliver(Station.event("evt_3")) == .signatureInvalid)
-        #expect(station.webhooks.facts.lastRefusal == "unknown_key")
+        #expect(station.webhooks.status.lastRefusal == "unknown_key")
     }
 
     // MARK: - Late
@@ -129,7 +129,7 @@ import Testing
         #expect(try await station.deliver(event, age: 3600) == .deliveryUncheckable, "nobody can be asked")
         station.upstream.on("event", .json(#"{"message":"Not Found"}"#, status: 404))
         #expect(try await station.deliver(event, age: 3600) == .signatureInvalid)
-        #expect(station.webhooks.facts.lastRefusal == "unconfirmed")
+        #expect(station.webhooks.status.lastRefusal == "unconfirmed")
         #expect(try await station.store.hasReceived(#require(EventID("evt_1"))) == false)
         station.upstream.on("event", .json(Station.event("evt_other")))
         #expect(try await station.deliver(event, age: 3600) == .signatureInvalid)
@@ -155,7 +155,7 @@ import Testing
         let event = Station.event("evt_1", "customer.update", #"{"id":"cus_1"}"#)
         for seconds in [0.0, 30, 200] { #expect(try await station.deliver(event, age: seconds) == nil) }
         #expect(try await station.store.waiting().count == 1)
-        #expect(station.webhooks.facts.received == 3 && station.webhooks.facts.repeated == 2)
+        #expect(station.webhooks.status.received == 3 && station.webhooks.status.repeated == 2)
         await station.work()
         #expect(try await station.store.waiting().count == 0)
         #expect(try await station.deliver(event) == nil)
@@ -167,7 +167,7 @@ import Testing
         let station = try Station()
         #expect(try await station.deliver(Station.event("evt_1", "customer.update", #"{"id":"cus_1"}"#)) == nil)
         #expect(try await station.deliver(Station.event("evt_1", "tariff.expired", #"{"id":"cus_2"}"#)) == nil)
-        #expect(station.webhooks.facts.altered == 1 && station.webhooks.facts.repeated == 0)
+        #expect(station.webhooks.status.altered == 1 && station.webhooks.status.repeated == 0)
         let kept = try await station.store.takeReceived(
             dueAt: station.clock.wall, leasedUntil: station.clock.wall, limit: 9)
         #expect(kept.map(\.event.type) == ["customer.update"])
@@ -199,7 +199,7 @@ import Testing
         station.store.isAway = false
         #expect(try await station.deliver(Station.event("evt_1")) == nil)
         #expect(try await station.store.waiting().count == 1)
-        #expect(station.webhooks.facts.received == 1)
+        #expect(station.webhooks.status.received == 1)
     }
 
     @Test("R20: a burst is kept in a few writes, and every one of it")
@@ -255,8 +255,8 @@ import Testing
         await station.webhooks.keys.refresh()
         let body = #"{"id":"evt_1","type":"customer.update","time_created":"\#(time)"}"#
         #expect(try await station.deliver(body) == nil)
-        let lag = try #require(station.webhooks.facts.lagSeconds)
+        let lag = try #require(station.webhooks.status.lagSeconds)
         #expect(lag.isFinite)
-        #expect(throws: Never.self) { try JSONEncoder().encode(station.webhooks.facts) }
+        #expect(throws: Never.self) { try JSONEncoder().encode(station.webhooks.status) }
     }
 }

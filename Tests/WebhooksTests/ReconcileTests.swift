@@ -77,7 +77,7 @@ final class EventList: Sendable {
         list.serve(station.upstream)
         for number in 0..<250 { list.add("evt_old_\(number)", at: station.clock.wall - 100_000 + Double(number)) }
         try await station.webhooks.reconcile.walk()
-        #expect(station.webhooks.facts.gaps == 100, "of what was before there was a receiver, a page at most")
+        #expect(station.webhooks.status.gaps == 100, "of what was before there was a receiver, a page at most")
         await station.work()
 
         // An hour of events, of which the first and every tenth are delivered before and after.
@@ -88,9 +88,9 @@ final class EventList: Sendable {
                 #expect(try await station.deliver(Station.event("evt_\(number)", "customer.update", "{}")) == nil)
             }
         }
-        let before = station.webhooks.facts.gaps
+        let before = station.webhooks.status.gaps
         try await station.webhooks.reconcile.walk()
-        #expect(station.webhooks.facts.gaps - before == 360 - 36)
+        #expect(station.webhooks.status.gaps - before == 360 - 36)
         #expect(try await received(station, (0..<360).map { "evt_\($0)" }) == 360)
         #expect(try await station.store.waiting().count == 360)
         await station.work()
@@ -98,9 +98,9 @@ final class EventList: Sendable {
         try await station.webhooks.reconcile.walk()
         #expect(try await station.deliver(Station.event("evt_5", "customer.update", "{}")) == nil)
         #expect(try await station.store.waiting().count == 0, "no doubles")
-        #expect(station.webhooks.facts.gaps - before == 324)
-        #expect(station.webhooks.facts.reconciledAt == station.clock.wall)
-        #expect(station.webhooks.facts.altered == 0, "the list writes events in its own way")
+        #expect(station.webhooks.status.gaps - before == 324)
+        #expect(station.webhooks.status.reconciledAt == station.clock.wall)
+        #expect(station.webhooks.status.altered == 0, "the list writes events in its own way")
     }
 
     @Test("R22: reading goes on where it stopped, whatever came meanwhile")

@@ -93,7 +93,7 @@ import Testing
             await station.work()
         }
         #expect(station.upstream.requests("status").count == 1, "its effect was had once")
-        #expect(station.webhooks.facts.received == 6 && station.webhooks.facts.repeated == 5)
+        #expect(station.webhooks.status.received == 6 && station.webhooks.status.repeated == 5)
     }
 
     @Test("R20, R22: an event whose every attempt failed is found in the list")

@@ -59,11 +59,11 @@ package final class Webhooks: Sendable {
         }
     }
 
-    /// What an operator wants to know.
-    package var facts: WebhookFacts {
-        var facts = record.facts
-        facts.keysAgeSeconds = keys.age.map { Int64($0.saturatingWholeSeconds) }
-        return facts
+    /// The status of the webhooks, for operators.
+    package var status: WebhookStatus {
+        var status = record.status
+        status.keysAgeSeconds = keys.age.map { Int64($0.saturatingWholeSeconds) }
+        return status
     }
 
     /// Refuses a delivery whose headers alone show that it is not Flatpeak's; its body need not be there yet.

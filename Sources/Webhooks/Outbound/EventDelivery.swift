@@ -31,11 +31,11 @@ package final class EventDelivery: Sendable {
         package static let connections = DeliveryPace.widest
     }
 
-    /// How an operator finds the deliveries.
-    package struct Standing: Sendable {
-        /// Whether there is somebody to deliver to.
+    /// The status of the deliveries, for operators.
+    package struct Status: Sendable {
+        /// Whether events are delivered at all.
         package let hasReceiver: Bool
-        /// Whether the receiver takes nothing and is asked now and then only.
+        /// Whether the receiver accepts nothing, and is tried rarely.
         package let isSlowed: Bool
         /// As last counted; nil before that.
         package let counts: EventCounts?
@@ -79,9 +79,9 @@ package final class EventDelivery: Sendable {
         self.logger = logger
     }
 
-    package var standing: Standing {
+    package var status: Status {
         state.withLock {
-            Standing(hasReceiver: receiver != nil, isSlowed: $0.pace.isSlowed, counts: $0.counts)
+            Status(hasReceiver: receiver != nil, isSlowed: $0.pace.isSlowed, counts: $0.counts)
         }
     }
 

@@ -19,26 +19,26 @@ struct Dev: AsyncParsableCommand {
         abstract: "Try everything on this machine: the service and a sandbox of Flatpeak in one process.",
         discussion: """
             No account is needed and nothing leaves the machine. Every caller is the subject "demo", or the one that \
-            the header X-Dev-Subject names. What is known lies in a temporary folder and goes with it, unless --state \
-            names another one.
+            the header X-Dev-Subject names. The database is in a temporary folder that is removed at the end, unless \
+            --state names another one.
             """)
 
     @Option(help: "Where the service listens on 127.0.0.1.")
     var port = 8080
 
-    @Option(help: "Where operators look, on 127.0.0.1.")
+    @Option(help: "Where the admin listener listens, on 127.0.0.1.")
     var adminPort = 9090
 
     @Option(help: "The sandbox's API; Connect, controls and provider pages take the next three. 0 takes free ports.")
     var sandboxPort = 8090
 
-    @Flag(help: "Use the flatpeak-sandbox that runs on --sandbox-port, instead of starting one.")
+    @Flag(help: "Use the flatpeak-sandbox that runs on --sandbox-port instead of starting one.")
     var joinSandbox = false
 
-    @Option(help: "A folder for the database, to find it again after a restart.")
+    @Option(help: "A folder for the database, which then outlives a restart.")
     var state: String?
 
-    @Option(help: "How much the service says: trace, debug, info, notice, warning, error.")
+    @Option(help: "The log level: trace, debug, info, notice, warning, error.")
     var logLevel = "info"
 
     func validate() throws {
@@ -56,37 +56,52 @@ struct Dev: AsyncParsableCommand {
         try OpenSSL.requireUsable()
         let metrics = PrometheusRegistry()
         MetricsSystem.bootstrap(metrics)
-        signal(SIGPIPE, SIG_IGN)
-        let isColoured = StandardStream.errorIsTerminal
-        let errors = LogWriter(to: STDERR_FILENO) {
-            TextLog(isColoured: isColoured, write: { _ in }).dropped($0)
-        }
+        let log = ServiceLog(telemetry)
         let output = LogWriter(to: STDOUT_FILENO) { _ in [] }
-        let flush: @Sendable () -> Void = {
-            errors.finish()
+        defer {
+            log.flush()
             output.finish()
         }
-        defer { flush() }
-        let log = TextLog(isColoured: isColoured) { errors.add(Array($0.utf8)) }
-        var logger = Logger(label: "connect-bff") { _ in TextLogHandler(log) }
-        logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
-
         let folder = state ?? FileManager.default.temporaryDirectory.appending(path: "connect-bff-\(UUID())").path
         defer { if state == nil { try? FileManager.default.removeItem(atPath: folder) } }
-        let store = try await StateSettings(database: .sqlite(path: "\(folder)/connect-bff.sqlite")).open(logger)
 
-        var configuration = Sandbox.Configuration()
-        configuration.port = sandboxPort
-        configuration.webhookURL = "http://127.0.0.1:\(port)/v1/webhooks/flatpeak"
-        let sandbox = joinSandbox ? nil : try await start(configuration, logger)
+        var emulated = Sandbox.Configuration()
+        emulated.port = sandboxPort
+        emulated.webhookURL = "http://127.0.0.1:\(port)/v1/webhooks/flatpeak"
+        let sandbox = joinSandbox ? nil : try await start(emulated, log.logger)
         let addresses = sandbox?.addresses ?? .onPorts(from: sandboxPort)
-        let publicURL = "http://localhost:\(port)"
-        let service = ConnectService(
+        let service = service(emulated, at: addresses, state: folder)
+        do {
+            try await ServiceResources.open(service, log, metrics) { resources in
+                try await ConnectService.assemble(
+                    service, resources, authenticator: DevAuthenticator(),
+                    pages: DevPage.routes + [LaunchPage.route],
+                    listening: { [publicURL, adminPort] in
+                        let welcome = Welcome.text(publicURL: publicURL, adminPort: adminPort, sandbox: addresses)
+                        output.add(Array(welcome.utf8))
+                    }
+                ).run()
+            }
+        } catch {
+            await sandbox?.stop()
+            throw error
+        }
+        await sandbox?.stop()
+    }
+
+    private var publicURL: String { "http://localhost:\(port)" }
+
+    private var telemetry: TelemetrySettings {
+        TelemetrySettings(logLevel: Logger.Level(rawValue: logLevel) ?? .info, logFormat: .text)
+    }
+
+    private func service(
+        _ sandbox: Sandbox.Configuration, at addresses: Sandbox.Addresses, state folder: String
+    ) -> ServiceConfiguration {
+        ServiceConfiguration(
             flatpeak: .init(
                 apiURL: addresses.api, connectURL: addresses.connect,
-                credentials: Credentials(
-                    account: Secret(configuration.account), keys: configuration.keys.map { Secret($0) })),
-            transport: HTTPTransport(),
+                credentials: Credentials(account: Secret(sandbox.account), keys: sandbox.keys.map { Secret($0) })),
             sessions: .init(
                 callbackURL: "\(publicURL)/v1/connect/callback",
                 apps: [
@@ -97,26 +112,13 @@ struct Dev: AsyncParsableCommand {
                 returnURLs: [
                     "\(publicURL)\(LaunchPage.path)", "myapp://tariff/done", "\(publicURL)\(DevPage.path)",
                 ]),
-            listen: .tcp(host: "127.0.0.1", port: port), adminListen: .tcp(host: "127.0.0.1", port: adminPort),
-            allowedOrigins: [
-                "http://localhost:7070", "http://127.0.0.1:7070", publicURL, "http://127.0.0.1:\(port)",
-            ],
-            authenticator: DevAuthenticator(),
-            // A developer's loops and fuzzers are welcome.
-            trustedProxies: TrustedProxies([], unix: false), limits: RateLimits(), store: store, logger: logger,
-            metrics: metrics, requestLog: Serve.requestLog(from: logger.logLevel, log.add), flush: flush)
-        do {
-            try await service.run(
-                pages: DevPage.routes + [LaunchPage.route],
-                listening: {
-                    output.add(
-                        Array(Welcome.text(publicURL: publicURL, adminPort: adminPort, sandbox: addresses).utf8))
-                })
-        } catch {
-            await sandbox?.stop()
-            throw error
-        }
-        await sandbox?.stop()
+            listeners: ListenerSettings(
+                address: .tcp(host: "127.0.0.1", port: port), admin: .tcp(host: "127.0.0.1", port: adminPort)),
+            // Without rate limits, so that loops and fuzzers work.
+            edge: EdgeSettings(
+                origins: ["http://localhost:7070", "http://127.0.0.1:7070", publicURL, "http://127.0.0.1:\(port)"],
+                trustedProxies: TrustedProxies([], unix: false), rateLimits: RateLimitSettings()),
+            store: StoreSettings(database: .sqlite(path: "\(folder)/connect-bff.sqlite")), telemetry: telemetry)
     }
 
     private func start(_ configuration: Sandbox.Configuration, _ logger: Logger) async throws -> Sandbox {

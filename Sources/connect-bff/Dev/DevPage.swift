@@ -4,7 +4,7 @@ import HTTPTypes
 
 /// `/` of `connect-bff dev`: an app in which a customer connects a tariff, from end to end in a browser.
 ///
-/// Plain HTML, CSS and JavaScript that speaks to the contract's routes alone; its files lie in `Page`.
+/// Plain HTML, CSS and JavaScript that calls the contract's routes alone; its files are in `Page`.
 enum DevPage {
     static let path = "/"
 

@@ -4,7 +4,7 @@ import Gateway
 import HTTPTypes
 import Keys
 
-/// `/launch` of `connect-bff dev`: mints by POST and goes on to the Connect web app; customers come back to it too.
+/// `/launch` of `connect-bff dev`: mints and opens the Connect web app, which returns customers here.
 enum LaunchPage {
     static let path = "/launch"
 
@@ -12,7 +12,7 @@ enum LaunchPage {
         .get, path, .page,
         .anyone { _ in
             var reply = Reply(.ok, contentType: "text/html; charset=utf-8", body: Array(html.utf8))
-            // The one script that may run is the one below.
+            // Only the script below may run.
             let digest = Data(Digest.sha256(script.utf8)).base64EncodedString()
             reply.headers[.contentSecurityPolicy] = """
                 default-src 'none'; script-src 'sha256-\(digest)'; style-src 'self'; img-src 'self'; \

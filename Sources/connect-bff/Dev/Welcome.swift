@@ -1,8 +1,8 @@
 import Sandbox
 
-/// What `connect-bff dev` prints once it runs.
+/// The text that `connect-bff dev` prints once it runs.
 ///
-/// The commands in it are run by a test.
+/// A test runs the commands in it.
 enum Welcome {
     static func text(publicURL: String, adminPort: Int, sandbox: Sandbox.Addresses) -> String {
         let json = "-H 'content-type: application/json'"

@@ -3,52 +3,52 @@ import Flatpeak
 import FoundationEssentials
 import Networking
 
-/// What the facts mean, and what to do: one cause is told once, and what it hides is skipped, not blamed.
+/// What the observations mean, and what to do: one cause is reported once, and checks that it hides are skipped.
 struct Diagnosis {
     private(set) var findings: [Finding] = []
 
-    /// Whether nothing has to be mended.
+    /// Whether nothing has to be fixed.
     var isHealthy: Bool { !findings.contains { $0.verdict == .failed } }
 
     /// Seconds by which two clocks may differ.
     ///
-    /// Webhooks are believed within 300, bearers of an identity provider within 30.
+    /// Webhooks are accepted within 300, tokens of an identity provider within 30.
     static let clockTolerance: TimeInterval = 30
 
-    init(_ facts: Facts) {
-        settings(facts)
-        guard let known = facts.known else {
+    init(_ observations: Observations) {
+        settings(observations)
+        guard let known = observations.known else {
             for check in Finding.Check.allCases where check != .settings {
-                skip(check, "not looked at, since the settings cannot be used")
+                skip(check, "not checked, since the settings cannot be used")
             }
             return
         }
         upstream(known)
         listeners(known)
-        proxy(known)
+        ingress(known)
         origins(known)
         if let examination = known.examination {
             flatpeak(examination, known)
         } else {
             for check in [Finding.Check.reach, .clock, .login, .mode, .version, .jwks] {
-                skip(check, "Flatpeak was not asked, since its address is our own")
+                skip(check, "Flatpeak was not called, since its address is our own")
             }
         }
         identity(known.identity)
         store(known.storeTrouble)
     }
 
-    // MARK: - Ours
+    // MARK: - This machine
 
-    private mutating func settings(_ facts: Facts) {
-        for problem in facts.problems {
+    private mutating func settings(_ observations: Observations) {
+        for problem in observations.problems {
             fail(.settings, problem, "change this setting; README.md has them all")
         }
-        for warning in facts.warnings { warn(.settings, warning, nil) }
+        for warning in observations.warnings { warn(.settings, warning, nil) }
         if findings.isEmpty { pass(.settings, "every setting is there and makes sense") }
     }
 
-    private mutating func upstream(_ known: Facts.Known) {
+    private mutating func upstream(_ known: Observations.Known) {
         if let problem = known.selfUpstream {
             fail(.upstream, problem, "set it to Flatpeak's address; the web app's own variable is CONNECT_API_URL")
         } else {
@@ -56,7 +56,7 @@ struct Diagnosis {
         }
     }
 
-    private mutating func listeners(_ known: Facts.Known) {
+    private mutating func listeners(_ known: Observations.Known) {
         var isFine = true
         for (setting, address, state) in known.listeners {
             guard case .unusable(let why) = state else { continue }
@@ -75,9 +75,9 @@ struct Diagnosis {
         }
     }
 
-    private mutating func proxy(_ known: Facts.Known) {
-        switch known.approach {
-        case .untried(let why): skip(.proxy, why)
+    private mutating func ingress(_ known: Observations.Known) {
+        switch known.ingress {
+        case .unchecked(let why): skip(.proxy, why)
         case .lost:
             warn(
                 .proxy, "a request for \(known.publicURL) from here does not come to this service",
@@ -87,9 +87,9 @@ struct Diagnosis {
             fail(
                 .proxy, "the proxy names the client in \(header), which is not read",
                 "set BFF_FORWARDED_HEADER to \(header), or let the proxy set the header that it names")
-        case .direct: pass(.proxy, "no proxy stands between \(known.publicURL) and this service")
+        case .direct: pass(.proxy, "no proxy is between \(known.publicURL) and this service")
         case .forwarded(let proxy, isTrusted: true):
-            pass(.proxy, "the proxy at \(proxy) is in BFF_TRUSTED_PROXIES, so clients are told apart by its word")
+            pass(.proxy, "the proxy at \(proxy) is in BFF_TRUSTED_PROXIES, so each client counts as its own address")
         case .counted(isTrusted: true):
             pass(
                 .proxy,
@@ -108,20 +108,20 @@ struct Diagnosis {
             "add its address, or the range of its network, to BFF_TRUSTED_PROXIES")
     }
 
-    private mutating func origins(_ known: Facts.Known) {
-        for (app, origin) in known.strangeOrigins {
+    private mutating func origins(_ known: Observations.Known) {
+        for (app, origin) in known.unlistedOrigins {
             fail(
                 .origins,
                 "pages of the app \(app) come from \(origin), which BFF_ALLOWED_ORIGINS does not have: each of their "
                     + "calls is refused with 403",
                 "add \(origin) to BFF_ALLOWED_ORIGINS, or leave that setting out: then the apps' own origins hold")
         }
-        if known.strangeOrigins.isEmpty { pass(.origins, "the pages of every web app may call") }
+        if known.unlistedOrigins.isEmpty { pass(.origins, "the pages of every web app may call") }
     }
 
     // MARK: - Flatpeak
 
-    private mutating func flatpeak(_ examination: Examination, _ known: Facts.Known) {
+    private mutating func flatpeak(_ examination: Examination, _ known: Observations.Known) {
         var isReached = true
         for (name, url, reach) in [
             (Setting.apiURL.variable, known.apiURL, examination.api),
@@ -134,7 +134,7 @@ struct Diagnosis {
         if isReached { pass(.reach, "both hosts of Flatpeak answer") }
         guard case .answers(let date, let askedAt) = examination.api else {
             for check in [Finding.Check.clock, .login, .mode, .version, .jwks] {
-                skip(check, "cannot be told while Flatpeak's API is not reached")
+                skip(check, "not checked, since Flatpeak's API is not reached")
             }
             return
         }
@@ -154,7 +154,7 @@ struct Diagnosis {
     }
 
     private mutating func clock(_ theirs: Date?, _ ours: Date) {
-        guard let theirs else { return skip(.clock, "Flatpeak's answer does not tell its time") }
+        guard let theirs else { return skip(.clock, "Flatpeak's answer has no Date") }
         let ahead = ours.timeIntervalSince(theirs)
         guard abs(ahead) > Self.clockTolerance else {
             return pass(.clock, "this machine's clock agrees with Flatpeak's")
@@ -166,7 +166,7 @@ struct Diagnosis {
             "turn on time synchronisation: `timedatectl set-ntp true`, or chrony")
     }
 
-    private mutating func login(_ examination: Examination, _ known: Facts.Known) {
+    private mutating func login(_ examination: Examination, _ known: Observations.Known) {
         var accepted: [Bool?] = []
         var errors: [BFFError] = []
         for key in examination.keys {
@@ -177,15 +177,15 @@ struct Diagnosis {
         }
         if errors.contains(.upstreamVersionNotSupported) || examination.read == .upstreamVersionNotSupported {
             if accepted.isEmpty { skip(.login, "refused for the API version alone") }
-            skip(.mode, "cannot be told while the API version is refused")
+            skip(.mode, "not checked, since the API version is refused")
             return version(examination.accountVersion, known)
         }
         guard !accepted.isEmpty else {
             let isRefused = errors.contains(.upstreamRefusedCredentials)
             if !isRefused, case .upstreamBlocked(let status)? = errors.last {
                 blocked(.login, status)
-                skip(.mode, "cannot be told without a login")
-                return skip(.version, "cannot be told without a login")
+                skip(.mode, "not checked without a login")
+                return skip(.version, "not checked without a login")
             }
             fail(
                 .login,
@@ -195,8 +195,8 @@ struct Diagnosis {
                 isRefused
                     ? "compare FLATPEAK_ACCOUNT_ID and FLATPEAK_API_KEY with the dashboard; make a new key there if it is gone"
                     : "try again in a minute; if it stays so, ask Flatpeak's support")
-            skip(.mode, "cannot be told without a login")
-            return skip(.version, "cannot be told without a login")
+            skip(.mode, "not checked without a login")
+            return skip(.version, "not checked without a login")
         }
         for (index, key) in examination.keys.enumerated() where key == .fails(.upstreamRefusedCredentials) {
             let name = index == 0 ? Setting.apiKey.variable : Setting.nextAPIKey.variable
@@ -217,7 +217,7 @@ struct Diagnosis {
         }
     }
 
-    /// - Parameter status: Of the page that came instead of Flatpeak's answer.
+    /// - Parameter status: The status of the page that replaced Flatpeak's answer.
     private mutating func blocked(_ check: Finding.Check, _ status: Int) {
         fail(
             check,
@@ -225,8 +225,8 @@ struct Diagnosis {
             "let this machine call the API host; the key itself was not judged")
     }
 
-    /// - Parameter accounts: The account's version; nil when it is none that is known.
-    private mutating func version(_ accounts: String?, _ known: Facts.Known) {
+    /// - Parameter accounts: The account's version; `nil` when it is unknown.
+    private mutating func version(_ accounts: String?, _ known: Observations.Known) {
         let refused =
             "the account was moved to a newer API version than \(known.version.rawValue), and Flatpeak refuses older "
             + "ones"
@@ -244,12 +244,12 @@ struct Diagnosis {
         fail(.version, "\(refused); \(accounts) is answered", "set FLATPEAK_VERSION to \(accounts), and restart")
     }
 
-    private mutating func mode(_ accepted: [Bool?], _ known: Facts.Known) {
+    private mutating func mode(_ accepted: [Bool?], _ known: Observations.Known) {
         let word = { (isLive: Bool) in isLive ? "live" : "test" }
         guard let mode = known.mode else {
             return pass(
                 .mode,
-                accepted.first.flatMap { $0 }.map { "\(word($0)) mode; FLATPEAK_MODE asks for none" } ?? "not told")
+                accepted.first.flatMap { $0 }.map { "\(word($0)) mode; FLATPEAK_MODE asks for none" } ?? "not reported")
         }
         guard let other = accepted.compactMap(\.self).first(where: { $0 != (mode == .live) }) else {
             return pass(.mode, "\(mode.rawValue) mode, as FLATPEAK_MODE says")
@@ -273,13 +273,13 @@ struct Diagnosis {
                 "its certificate is not trusted here: it has expired, is for another name, or its authority is unknown",
                 "install ca-certificates; where a proxy opens TLS on purpose, name its authority in FLATPEAK_CA_FILE"
             )
-        case .broken: ("the connection breaks", "try again; look at what stands between this machine and Flatpeak")
+        case .broken: ("the connection breaks", "try again; look at what is between this machine and Flatpeak")
         }
     }
 
     // MARK: - The rest
 
-    private mutating func identity(_ identity: Facts.Identity) {
+    private mutating func identity(_ identity: Observations.Identity) {
         switch identity {
         case .unused: pass(.identity, "BFF_AUTH does not use an identity provider's keys")
         case .usable: pass(.identity, "the identity provider's keys can be read")

@@ -5,13 +5,13 @@ import Keys
 /// `connect-bff doctor`.
 struct Doctor: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Check everything that the service needs, and say what is wrong and how to mend it.",
+        abstract: "Check everything that the service needs, and report what is wrong and how to fix it.",
         discussion: """
             Give it the settings of `connect-bff serve`. It logs in to Flatpeak once with each key, reads once, and \
-            changes nothing there. When the service does not run, it listens in its place for a moment. A database and \
-            its key are made if there are none, as the service would.
+            changes nothing there. When the service does not run, it briefly listens in its place. It creates a database \
+            and its key if there are none, as the service does.
 
-            It exits with 0 when nothing has to be mended, else with 1.
+            It exits with 0 when nothing has to be fixed, else with 1.
             """)
 
     @Option(help: "A YAML file with settings.")
@@ -22,10 +22,9 @@ struct Doctor: AsyncParsableCommand {
 
     func run() async throws {
         try OpenSSL.requireUsable()
-        let facts = await Gatherer(
-            environment: ProcessInfo.processInfo.environment, file: config, now: { Date() }
-        ).facts()
-        let diagnosis = Diagnosis(facts)
+        let inspector = Inspector(
+            environment: ProcessInfo.processInfo.environment, file: config, now: { Date() })
+        let diagnosis = Diagnosis(await inspector.observations())
         StandardStream.output(json ? try Self.json(diagnosis) : Self.text(diagnosis))
         if !diagnosis.isHealthy { throw ExitCode.failure }
     }

@@ -1,11 +1,11 @@
-/// What one check came to.
+/// The result of one check.
 struct Finding: Encodable, Equatable {
     enum Verdict: String, Encodable {
         case ok
-        /// Works, but somebody should know.
+        /// Works, and deserves attention.
         case warning
         case failed
-        /// Cannot be told as long as something else fails.
+        /// Not checked, since something else fails.
         case skipped
     }
 
@@ -15,8 +15,8 @@ struct Finding: Encodable, Equatable {
 
     let check: Check
     let verdict: Verdict
-    /// What was found, and what it means.
+    /// What was observed, and what it means.
     let meaning: String
-    /// What mends it.
+    /// How to fix it.
     var todo: String?
 }

@@ -4,18 +4,18 @@ import Gateway
 import HTTPTypes
 import Keys
 
-/// How users sign in, as `BFF_AUTH` and the settings of each way say.
+/// How users sign in: the methods of `BFF_AUTH`, each with its settings.
 struct Authentication: Sendable {
     var jwt: JWT?
     var proxy: Proxy?
-    var serviceKeys: (file: KeysFile, keys: ServiceKeys)?
+    var serviceKeys: (file: KeysFile, inUse: ServiceKeys)?
 
     struct JWT: Sendable {
         let issuer: String
         let audience: String
         let keys: Source
 
-        /// Where the identity provider's keys are.
+        /// Where the identity provider's keys are read.
         enum Source: Sendable {
             case url(String)
             case file(KeysFile)
@@ -26,51 +26,45 @@ struct Authentication: Sendable {
         let header: HTTPField.Name
     }
 
-    /// A file of keys by which callers are known, as it was at the start.
-    struct KeysFile: Sendable {
-        let path: String
-        let bytes: [UInt8]
-    }
+    private enum Method: String, CaseIterable { case jwt, proxy, service }
 
-    private enum Way: String, CaseIterable { case jwt, proxy, service }
-
-    /// Reads `BFF_AUTH` and what the ways in it need; a way that lacks something is a problem, never passed over.
+    /// Reads `BFF_AUTH` and what its methods need; a method that lacks something is a problem, and never left out.
     static func read(_ reader: inout SettingsReader) async -> Authentication? {
         let names: [String]? = await reader.value(.auth) { (text) throws(SettingsReader.Unfit) in
-            try Settings.items(text)
+            try SettingsReader.items(text)
         }
         var result = Authentication()
-        var ways: Set<Way> = []
-        // Whether it is known what the other settings are for.
+        var methods: Set<Method> = []
+        // Whether every name is known, and so which other settings have an effect.
         var isClear = names != nil
         for name in names ?? [] {
-            guard let way = Way(rawValue: name) else {
+            guard let method = Method(rawValue: name) else {
                 isClear = false
                 reader.complain(
                     .auth,
                     name == "dev"
                         ? "dev believes every caller and exists in `connect-bff dev` alone"
-                        : "must be a list of " + Way.allCases.map(\.rawValue).joined(separator: ", "))
+                        : "must be a list of " + Method.allCases.map(\.rawValue).joined(separator: ", "))
                 continue
             }
-            guard ways.insert(way).inserted else {
+            guard methods.insert(method).inserted else {
                 reader.complain(.auth, "names \(name) twice")
                 continue
             }
-            switch way {
+            switch method {
             case .jwt: result.jwt = await jwt(&reader)
             case .proxy: result.proxy = await proxy(&reader)
             case .service: result.serviceKeys = await serviceKeys(&reader)
             }
         }
-        // A setting of a way that is not in use protects nobody, and whoever set it believes that it does.
-        let idle: [(Way, [Setting])] = [
+        // An operator who sets what a method needs expects it to protect, which it does not while the method is off.
+        let idle: [(Method, [Setting])] = [
             (.jwt, [.jwtIssuer, .jwtAudience, .jwtKeysURL, .jwtKeysFile]), (.proxy, [.proxyUserHeader]),
             (.service, [.serviceKeysFile]),
         ]
-        for (way, settings) in idle where isClear && !ways.contains(way) {
+        for (method, settings) in idle where isClear && !methods.contains(method) {
             for setting in settings where await reader.isGiven(setting) {
-                reader.complain(setting, "has no effect, since BFF_AUTH does not name \(way.rawValue)")
+                reader.complain(setting, "has no effect, since BFF_AUTH does not name \(method.rawValue)")
             }
         }
         return names == nil ? nil : result
@@ -89,7 +83,7 @@ struct Authentication: Sendable {
             guard let keys = try? IdentityKeySet(jwks: jwks), !keys.isEmpty else {
                 throw .init("\(path) is no JWK set with a key for RS256, PS256, ES256 or EdDSA in it")
             }
-            return KeysFile(path: path, bytes: jwks)
+            return KeysFile(path, bytes: jwks)
         }
         switch (await reader.isGiven(.jwtKeysURL), await reader.isGiven(.jwtKeysFile)) {
         case (true, true): reader.complain(.jwtKeysURL, "is given together with BFF_JWT_JWKS_FILE; keep one")
@@ -125,7 +119,7 @@ struct Authentication: Sendable {
 
     private static func serviceKeys(
         _ reader: inout SettingsReader
-    ) async -> (file: KeysFile, keys: ServiceKeys)? {
+    ) async -> (file: KeysFile, inUse: ServiceKeys)? {
         guard let path = await reader.needed(.serviceKeysFile, for: "service") else { return nil }
         do throws(SettingsReader.Unfit) {
             let bytes = try SettingsReader.guarded(path, called: path).bytes
@@ -133,14 +127,14 @@ struct Authentication: Sendable {
             guard !keys.isEmpty else {
                 throw .init("\(path) names no key; make one with `connect-bff key new NAME`")
             }
-            return (KeysFile(path: path, bytes: bytes), keys)
+            return (KeysFile(path, bytes: bytes), keys)
         } catch {
             reader.complain(.serviceKeysFile, error.why)
             return nil
         }
     }
 
-    /// The service keys that a file holds; there may be none.
+    /// Parses the contents of a service keys file, which may have no key.
     static func serviceKeys(_ bytes: [UInt8], in path: String) throws(SettingsReader.Unfit) -> ServiceKeys {
         do throws(ServiceKeys.Malformed) {
             return try ServiceKeys(String(decoding: bytes, as: UTF8.self))

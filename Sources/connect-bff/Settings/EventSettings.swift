@@ -6,7 +6,7 @@ struct EventSettings: Sendable {
     let url: String
     let keys: [EventKey]
 
-    /// Reads the two settings; nil when events are only kept, or when a complaint was kept.
+    /// Reads the two settings; `nil` when events are not delivered, or when there is a problem.
     static func read(_ reader: inout SettingsReader) async -> EventSettings? {
         let url: String? = await reader.value(.eventsURL) { (text) throws(SettingsReader.Unfit) in
             let address = try WebAddress(text)
@@ -19,7 +19,7 @@ struct EventSettings: Sendable {
         case (let url?, let keys?): return EventSettings(url: url, keys: keys)
         case (_?, nil):
             if await !reader.isSecretGiven(.eventsSecret) {
-                reader.complain(.eventsSecret, "is required with BFF_EVENTS_URL: receivers tell by it who sends")
+                reader.complain(.eventsSecret, "is required with BFF_EVENTS_URL: receivers authenticate events by it")
             }
         case (nil, _?):
             if await !reader.isGiven(.eventsURL) { reader.warn(.eventsSecret, "has no effect without BFF_EVENTS_URL") }
@@ -28,7 +28,7 @@ struct EventSettings: Sendable {
         return nil
     }
 
-    /// Reads the keys alone; their file may have changed.
+    /// Reads the keys alone, whose file may have changed.
     static func keys(_ reader: inout SettingsReader) async -> [EventKey]? {
         guard let secrets = await reader.secrets(.eventsSecret) else { return nil }
         let keys = secrets.compactMap { $0.expose { EventKey($0) } }

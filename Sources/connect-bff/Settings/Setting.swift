@@ -1,14 +1,14 @@
-/// One setting: its name in the environment, what holds when it is not given, and whether it may be told.
+/// A setting: its name in the environment, its default, and whether its value is a secret.
 ///
 /// In YAML `FLATPEAK_ACCOUNT_ID` is `flatpeak.accountId`. A secret also has a twin with `_FILE` at its end.
 struct Setting: Sendable {
     let variable: String
-    /// Nil for a setting that is required, or off, when it is not given.
+    /// The value when it is not given; `nil` for a setting that is required, or off by default.
     let fallback: String?
     let isSecret: Bool
     let isRequired: Bool
 
-    /// For a secret: the variable that names the file it stands in.
+    /// For a secret: the variable that names a file with its value.
     var twin: String { "\(variable)_FILE" }
 
     private init(_ variable: String, fallback: String? = nil, isSecret: Bool = false, isRequired: Bool = false) {
@@ -59,7 +59,7 @@ struct Setting: Sendable {
     static let logFormat = Setting("BFF_LOG_FORMAT", fallback: "json")
     static let tracesURL = Setting("BFF_TRACES_URL")
 
-    /// Every setting there is, in the order of the README's table.
+    /// Every setting, in the order of the README's table.
     static let all = [
         accountID, apiKey, nextAPIKey, apiURL, connectURL, version, mode, certificateAuthorities, listen, listenMode,
         adminListen, drain, keepAlive, publicURL, allowedHosts,
@@ -72,8 +72,8 @@ struct Setting: Sendable {
     /// `FLATPEAK_ACCOUNT_ID` as `["flatpeak", "accountId"]`.
     static func path(of variable: String) -> [String] {
         let words = variable.split(separator: "_").map { $0.lowercased() }
-        guard let room = words.first, words.count > 1 else { return words }
+        guard let section = words.first, words.count > 1 else { return words }
         let name = words[1] + words.dropFirst(2).map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
-        return [room, name]
+        return [section, name]
     }
 }

@@ -6,10 +6,10 @@ enum SettingName {
     /// Keys in YAML, such as `bff.publicUrl`.
     static let keys = variables.map { Setting.path(of: $0).joined(separator: ".") }
 
-    /// The mappings that the keys stand in: `bff` and `flatpeak`.
+    /// The top-level mappings of the keys: `bff` and `flatpeak`.
     static let sections = Set(keys.map { String($0.prefix { $0 != "." }) })
 
-    /// What to know of variables that look like settings and are none, in the order of their names.
+    /// Warnings about variables that look like settings and are none, ordered by name.
     static func warnings(about environment: [String: String]) -> [String] {
         let known = Set(variables)
         return environment.filter { name, value in
@@ -31,9 +31,9 @@ enum SettingName {
         name.lowercased().utf8.filter { !"_-.".utf8.contains($0) }
     }
 
-    /// The edits of one byte that make `target` of `source` (Levenshtein).
+    /// The Levenshtein distance, in bytes.
     static func distance(_ source: [UInt8], _ target: [UInt8]) -> Int {
-        // From what was read of `source` to each beginning of `target`.
+        // The distances from the processed prefix of `source` to each prefix of `target`.
         var row = Array(0...target.count)
         for byte in source {
             var next = [(row.first ?? 0) + 1]
@@ -45,7 +45,7 @@ enum SettingName {
         return row.last ?? 0
     }
 
-    /// Whether Kubernetes set it, for a service whose name begins with `bff` or `flatpeak`.
+    /// Whether it is a service link of Kubernetes, for a service whose name begins with `bff` or `flatpeak`.
     ///
     /// A pod has such variables of every service of its namespace unless `enableServiceLinks` is false.
     private static func isServiceLink(_ name: String, _ value: String) -> Bool {

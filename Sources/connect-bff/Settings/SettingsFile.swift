@@ -4,7 +4,7 @@ import Yams
 /// The YAML file with settings.
 struct SettingsFile {
     private(set) var values: [AbsoluteConfigKey: ConfigValue] = [:]
-    /// Keys that are no settings.
+    /// What is wrong with its keys.
     private(set) var problems: [String] = []
 
     /// - Throws: When the file is unfit, or is not YAML.
@@ -15,7 +15,7 @@ struct SettingsFile {
         } catch {
             throw Settings.Invalid(problems: ["--config: \(error.problem(path).why)"])
         }
-        // The parser's own errors hold lines of the file, and secrets with them.
+        // The parser's errors quote lines of the file, which may be secrets.
         let notYAML = Settings.Invalid(problems: ["--config: \(path) cannot be read as YAML"])
         guard let text = String(validating: bytes, as: UTF8.self) else { throw notYAML }
         let root: Node?
@@ -51,7 +51,7 @@ struct SettingsFile {
                 problems.append("--config: \(name) is given twice, nested and as one key; keep one")
             case .scalar(let scalar):
                 if !isEmpty { values[key] = ConfigValue(.string(scalar.string), isSecret: true) }
-            // No setting is one: what reads it complains.
+            // No setting is a list or a mapping: the reader reports it.
             default: values[key] = ConfigValue(.stringArray([]), isSecret: true)
             }
         }

@@ -2,7 +2,7 @@ import Configuration
 import Core
 import FoundationEssentials
 
-/// Reads settings one by one and keeps every complaint, so that an operator sees all of them at once.
+/// Reads settings one by one and keeps every problem, so that an operator sees all of them at once.
 struct SettingsReader {
     private let reader: ConfigReader
     private(set) var problems: [String]
@@ -10,23 +10,23 @@ struct SettingsReader {
 
     /// Why a value does not fit its setting.
     ///
-    /// The text never holds the value of a secret.
+    /// The text never contains the value of a secret.
     struct Unfit: Error {
         let why: String
         init(_ why: String) { self.why = why }
     }
 
-    /// What was given for a setting.
+    /// The value of a variable.
     private enum Given {
         case nothing
-        /// A complaint was kept.
+        /// A problem was kept.
         case unfit
         case text(String)
     }
 
     /// - Parameters:
-    ///   - problems: Those that were found before.
-    ///   - warnings: Likewise.
+    ///   - problems: Problems found before.
+    ///   - warnings: Warnings found before.
     init(_ reader: ConfigReader, problems: [String], warnings: [String]) {
         self.reader = reader
         self.problems = problems
@@ -41,13 +41,13 @@ struct SettingsReader {
         warnings.append("\(setting.variable) \(what)")
     }
 
-    /// The value as `parse` reads it; nil when it is not given and need not be, or when a complaint was kept.
+    /// The value as `parse` reads it; `nil` when it is optional and not given, or when there is a problem.
     mutating func value<Value>(_ setting: Setting, _ parse: (String) throws(Unfit) -> Value) async -> Value? {
         parsed(setting, await given(setting.variable, isSecret: setting.isSecret), parse)
     }
 
-    /// Reads as ``value(_:_:)`` does, also from the file that the `_FILE` twin names: for a setting that may hold a
-    /// credential among other things.
+    /// The value as `parse` reads it, from the variable or from the file that its `_FILE` twin names: for a setting that
+    /// may contain a credential.
     mutating func secretValue<Value>(_ setting: Setting, _ parse: (String) throws(Unfit) -> Value) async -> Value? {
         parsed(setting, await givenSecret(setting), parse)
     }
@@ -80,7 +80,7 @@ struct SettingsReader {
         return await isGiven(setting.twin)
     }
 
-    /// Whether the setting was given, fit or unfit.
+    /// Whether the setting was given, valid or not.
     func isGiven(_ setting: Setting) async -> Bool { await isGiven(setting.variable) }
 
     private func isGiven(_ variable: String) async -> Bool {
@@ -92,13 +92,13 @@ struct SettingsReader {
         }
     }
 
-    /// The text of a setting that is required for a way to sign in.
-    mutating func needed(_ setting: Setting, for way: String) async -> String? {
+    /// The text of a setting that a method of `BFF_AUTH` requires.
+    mutating func needed(_ setting: Setting, for method: String) async -> String? {
         switch await given(setting.variable, isSecret: setting.isSecret) {
         case .text(let text): return text
         case .unfit: return nil
         case .nothing:
-            complain(setting, "is required for BFF_AUTH=\(way)")
+            complain(setting, "is required for BFF_AUTH=\(method)")
             return nil
         }
     }
@@ -109,7 +109,8 @@ struct SettingsReader {
         return checked(setting, text)
     }
 
-    /// Several credentials in a comma list, read likewise; nil when there is none, or when a complaint was kept.
+    /// The credentials in a comma list, from the variable or from the file that its `_FILE` twin names.
+    /// - Returns: `nil` when there is none, or when there is a problem.
     mutating func secrets(_ setting: Setting) async -> [Secret]? {
         guard case .text(let text) = await givenSecret(setting) else { return nil }
         let items = text.split(separator: ",", omittingEmptySubsequences: false).map { checked(setting, String($0)) }
@@ -158,7 +159,7 @@ struct SettingsReader {
         let file = try Self.guarded(path, called: name)
         if file.mode & 0o004 != 0 { warnings.append("\(twin): the file may be read by anybody; chmod o-r it") }
         guard file.bytes.count <= Secret.maximumLength + 2 else { throw .init("\(name) is too long for it") }
-        // Editors and `echo` end a file with a line end that belongs to nobody's key.
+        // Editors and `echo` end a file with a line end, which is not part of the key.
         var bytes = file.bytes[...]
         if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
         if bytes.count < file.bytes.count, bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
@@ -168,7 +169,7 @@ struct SettingsReader {
         return text
     }
 
-    /// Reads a file that decides who is believed; refused when anybody may write it.
+    /// Reads a file that decides who is trusted; refuses one that is world-writable.
     static func guarded(_ path: String, called name: String) throws(Unfit) -> TrustedFile {
         do throws(TrustedFile.Unfit) {
             return try TrustedFile(path)
@@ -177,11 +178,11 @@ struct SettingsReader {
         }
     }
 
-    /// Reads one variable: every setting and every `_FILE` twin passes here.
+    /// Reads one variable: the only access to the environment and the file.
     private mutating func given(_ variable: String, isSecret: Bool) async -> Given {
         let text: String?
         do {
-            // Not `string(forKey:default:)`: it takes the default for a malformed value and says nothing.
+            // Not `string(forKey:default:)`: it silently takes the default for a malformed value.
             text = try await reader.fetchString(forKey: ConfigKey(Setting.path(of: variable)), isSecret: isSecret)
         } catch {
             problems.append(
@@ -194,13 +195,13 @@ struct SettingsReader {
         return .unfit
     }
 
-    /// What no value of any setting has, and files of other programs leave in one; nil when there is nothing.
+    /// What is wrong with a text in any setting, such as a line end left by another program; `nil` when nothing is.
     private static func flaw(_ text: String) -> String? {
         let scalars = text.unicodeScalars
         let isControl = { (scalar: Unicode.Scalar) in
             [.control, .lineSeparator, .paragraphSeparator].contains(scalar.properties.generalCategory)
         }
-        // A byte order mark is no white space, and as invisible.
+        // A byte order mark is as invisible as white space, and is none.
         let isBlank = { (scalar: Unicode.Scalar?) in
             scalar.map { $0.properties.isWhitespace || $0.properties.generalCategory == .format } ?? false
         }

@@ -2,18 +2,18 @@ import Wire
 import Core
 import FoundationEssentials
 
-/// An absolute address from a setting, taken apart and checked.
+/// An absolute URL from a setting, parsed and checked.
 struct WebAddress: Equatable, Sendable {
     let text: String
     let scheme: String
     let host: String
     let port: Int?
 
-    /// Scheme, host and port as browsers write an origin; nil for a deep link.
+    /// Scheme, host and port as browsers write an origin; `nil` for a deep link.
     let origin: String?
 
     /// - Throws: When `text` is not an absolute address, or holds a user or password.
-    /// - Parameter isPage: Whether it is that of a page, which may be one that an app's WebView serves itself.
+    /// - Parameter isPage: Whether it is a page's, which an app's WebView may serve itself.
     init(_ text: String, isPage: Bool = false) throws(SettingsReader.Unfit) {
         guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), let parts = URLComponents(string: text),
             let scheme = parts.scheme?.lowercased()
@@ -33,7 +33,7 @@ struct WebAddress: Equatable, Sendable {
             return
         }
         guard !host.isEmpty else { throw .init("has no host") }
-        // No resolver is asked for a name below `localhost` by a WebView that answers it itself.
+        // A WebView that serves a name below `localhost` itself does not resolve it.
         guard scheme == "https" || Self.isLoopback(host) || (isPage && host.hasByteSuffix(".localhost")) else {
             throw .init("must use https; http is for localhost alone")
         }
@@ -41,16 +41,16 @@ struct WebAddress: Equatable, Sendable {
         origin = "\(scheme)://\(host)\(shown)"
     }
 
-    /// Schemes of which every page has the opaque origin `null`.
+    /// Schemes whose pages have the opaque origin `null`.
     private static let withoutOrigin = ["javascript", "data", "file", "blob", "vbscript", "about", "view-source"]
 
     /// An origin as a browser sends it, or as the WebView of an app does: `https://app.example.com`,
     /// `capacitor://localhost`, `http://tauri.localhost`.
     ///
-    /// It is compared byte for byte, so that another spelling would never match and is refused here.
+    /// Origins are compared byte for byte: another spelling would never match, and is refused.
     static func pageOrigin(_ text: String) throws(SettingsReader.Unfit) -> String {
         let address = try WebAddress(text, isPage: true)
-        // Of the scheme of an app's own nothing is known but the form.
+        // A custom scheme has no default port: only the form can be checked.
         let authority = String(Substring(text.utf8.dropFirst(address.scheme.utf8.count + 3)))
         let own = address.port.map { authority.hasByteSuffix(":\($0)") } ?? !authority.utf8.contains(UInt8(ascii: ":"))
         let isOwn = own && text.hasBytePrefix("\(address.scheme)://") && RequestTarget.isAuthority(authority.utf8.span)
@@ -63,7 +63,7 @@ struct WebAddress: Equatable, Sendable {
     /// The port that a connection goes to.
     var effectivePort: Int { port ?? (scheme == "https" ? 443 : 80) }
 
-    /// The host as resolvers want it: an IPv6 address without its brackets.
+    /// The host as resolvers take it: an IPv6 address without its brackets.
     var hostName: String { host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host }
 
     /// Names and addresses that never leave the machine.

@@ -1,20 +1,15 @@
 import Resilience
 
-/// How often something may be done; nil is as often as one likes.
-struct RateLimits: Sendable {
+/// Requests per period that a subject, a Connect session and a client address may make; `nil` is no limit.
+struct RateLimitSettings: Sendable {
     var mint: RateLimit?
     var relay: RateLimit?
     var address: RateLimit?
 
-    /// What holds when nothing is set.
-    static let standard = RateLimits(
-        mint: RateLimit(count: 10, period: .seconds(60)), relay: RateLimit(count: 120, period: .seconds(60)),
-        address: RateLimit(count: 1200, period: .seconds(60)))
-
     /// Reads the three limits.
     ///
-    /// One that is off is a warning: it should be somebody's decision, and seen.
-    static func read(_ reader: inout SettingsReader) async -> RateLimits? {
+    /// A limit that is off is a warning, so that the decision is seen.
+    static func read(_ reader: inout SettingsReader) async -> RateLimitSettings? {
         let mint = await reader.value(.mintLimit, limit)
         let relay = await reader.value(.relayLimit, limit)
         let address = await reader.value(.addressLimit, limit)
@@ -23,7 +18,7 @@ struct RateLimits: Sendable {
         where limit == .off {
             reader.warn(setting, "is off")
         }
-        return RateLimits(mint: mint.limit, relay: relay.limit, address: address.limit)
+        return RateLimitSettings(mint: mint.limit, relay: relay.limit, address: address.limit)
     }
 
     private enum Value: Equatable {

@@ -4,8 +4,8 @@ import Metrics
 import Sessions
 import Synchronization
 
-/// What an operator wants to know of the webhooks; counted since the process started.
-package struct WebhookFacts: Encodable, Equatable, Sendable {
+/// The status of Flatpeak's webhooks, for operators; counted since the process started.
+package struct WebhookStatus: Encodable, Equatable, Sendable {
     /// Deliveries that were acknowledged, those that were known before among them.
     package var received = 0
     package var repeated = 0
@@ -32,18 +32,18 @@ package struct WebhookFacts: Encodable, Equatable, Sendable {
     /// How long ago Flatpeak's signing keys were read; nil when there are none to check with.
     package var keysAgeSeconds: Int64?
 
-    /// Tells swift-metrics what is only looked at when somebody asks.
+    /// Records the gauges that are only computed for a scrape.
     package func record() {
         Gauge(label: "connect_bff_webhook_keys_age_seconds").record(keysAgeSeconds.map(Double.init) ?? .infinity)
     }
 }
 
-/// Keeps ``WebhookFacts`` and tells metrics the same.
+/// Keeps ``WebhookStatus``, and counts the same in metrics.
 final class WebhookRecord: Sendable {
-    private let state = Mutex(WebhookFacts())
+    private let state = Mutex(WebhookStatus())
     private let lag = Timer(label: "connect_bff_webhook_lag_seconds")
 
-    var facts: WebhookFacts { state.withLock { $0 } }
+    var status: WebhookStatus { state.withLock { $0 } }
 
     func refused(_ flaw: SignedDelivery.Flaw, at now: Date) {
         Counter(label: "connect_bff_webhooks_refused_total", dimensions: [("why", flaw.rawValue)]).increment()

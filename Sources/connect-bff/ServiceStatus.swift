@@ -8,20 +8,20 @@ import Sessions
 import Telemetry
 import Webhooks
 
-/// How the service stands at one moment, for `/status` and `/metrics`.
-struct Condition: Sendable {
-    let flatpeak: FlatpeakCondition
+/// The status of the whole service at one time, for `/status` and `/metrics`.
+struct ServiceStatus: Sendable {
+    let flatpeak: FlatpeakStatus
     let isReady: Bool
     let store: (pendingWrites: Int, isHealthy: Bool)
-    let webhooks: WebhookFacts
-    /// A short name of the key that seals; nil for the one beside the database.
+    let webhooks: WebhookStatus
+    /// The fingerprint of the key that seals connect tokens; `nil` for the key beside the database.
     let stateKey: String?
-    let events: EventDelivery.Standing
+    let events: EventDelivery.Status
     let requests: (underWay: Int, waiting: Int)
     let process: ProcessUsage?
     let now: Date
 
-    /// Tells swift-metrics what is only looked at when somebody asks.
+    /// Records the gauges that are only computed for a scrape.
     func record() {
         flatpeak.record()
         webhooks.record()
@@ -33,7 +33,7 @@ struct Condition: Sendable {
         process?.record()
     }
 
-    /// The page for people.
+    /// The body of `/status`.
     var json: [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -50,7 +50,7 @@ struct Condition: Sendable {
             let keyFingerprint: String?
             let bearerAgeSeconds: Int?
             let bearerRemainingSeconds: Int?
-            /// The public code of why the last login failed.
+            /// The error code of the last login, if it failed.
             let loginTrouble: String?
             let loginTodo: String?
             let breakers: [String: String]
@@ -78,19 +78,19 @@ struct Condition: Sendable {
         let uptimeSeconds: Int?
         let flatpeak: Flatpeak
         let store: Store
-        let webhooks: WebhookFacts
+        let webhooks: WebhookStatus
         let events: Events
         let requestsUnderWay: Int
         let requestsWaiting: Int
         let residentBytes: Int?
         let openFiles: Int?
 
-        init(_ condition: Condition) {
-            let login = condition.flatpeak.login
-            let open = condition.flatpeak.openBreakers
-            ready = condition.isReady
-            startedAt = condition.process.map { Date(timeIntervalSince1970: $0.startedAt) }
-            uptimeSeconds = startedAt.map { Int(saturating: condition.now.timeIntervalSince($0)) }
+        init(_ status: ServiceStatus) {
+            let login = status.flatpeak.login
+            let open = status.flatpeak.openBreakers
+            ready = status.isReady
+            startedAt = status.process.map { Date(timeIntervalSince1970: $0.startedAt) }
+            uptimeSeconds = startedAt.map { Int(saturating: status.now.timeIntervalSince($0)) }
             flatpeak = Flatpeak(
                 loggedIn: login.left.map { $0 > .zero } ?? false, keyInUse: login.key,
                 keyFingerprint: login.fingerprint,
@@ -100,22 +100,22 @@ struct Condition: Sendable {
                 breakers: Dictionary(
                     uniqueKeysWithValues: Operation.Breaker.allCases.map {
                         ($0.rawValue, open.contains($0) ? "open" : "closed")
-                    }), retriesLeft: condition.flatpeak.retriesLeft,
-                apiVersion: condition.flatpeak.version.rawValue,
-                apiVersionRefused: condition.flatpeak.isVersionRefused,
-                apiVersionTodo: condition.flatpeak.isVersionRefused
+                    }), retriesLeft: status.flatpeak.retriesLeft,
+                apiVersion: status.flatpeak.version.rawValue,
+                apiVersionRefused: status.flatpeak.isVersionRefused,
+                apiVersionTodo: status.flatpeak.isVersionRefused
                     ? BFFError.upstreamVersionNotSupported.detail : nil)
             store = Store(
-                healthy: condition.store.isHealthy, pendingSessions: condition.store.pendingWrites,
-                stateKeyFingerprint: condition.stateKey)
-            webhooks = condition.webhooks
+                healthy: status.store.isHealthy, pendingSessions: status.store.pendingWrites,
+                stateKeyFingerprint: status.stateKey)
+            webhooks = status.webhooks
             events = Events(
-                delivered: condition.events.hasReceiver, receiverSlowed: condition.events.isSlowed,
-                pending: condition.events.counts?.pending, dead: condition.events.counts?.dead)
-            requestsUnderWay = condition.requests.underWay
-            requestsWaiting = condition.requests.waiting
-            residentBytes = condition.process?.residentBytes
-            openFiles = condition.process?.openFiles
+                delivered: status.events.hasReceiver, receiverSlowed: status.events.isSlowed,
+                pending: status.events.counts?.pending, dead: status.events.counts?.dead)
+            requestsUnderWay = status.requests.underWay
+            requestsWaiting = status.requests.waiting
+            residentBytes = status.process?.residentBytes
+            openFiles = status.process?.openFiles
         }
     }
 }
@@ -123,15 +123,15 @@ struct Condition: Sendable {
 extension Route {
     /// `GET /metrics` and `GET /status`, for the admin listener alone.
     static func forOperators(
-        _ metrics: PrometheusRegistry, _ condition: @escaping @Sendable () -> Condition
+        _ metrics: PrometheusRegistry, _ status: @escaping @Sendable () -> ServiceStatus
     ) -> [Route] {
         [
             Route(
                 .get, "/metrics", .open,
                 .anyone { _ in
-                    condition().record()
+                    status().record()
                     return Reply(.ok, contentType: PrometheusRegistry.contentType, body: Array(metrics.text().utf8))
-                }), Route(.get, "/status", .open, .anyone { _ in .json(condition().json) }),
+                }), Route(.get, "/status", .open, .anyone { _ in .json(status().json) }),
         ]
     }
 }

@@ -6,21 +6,19 @@ import Logging
 import Sessions
 import Store
 
-/// Where the service keeps what it knows, for how long, and under which keys connect tokens are sealed there.
-struct StateSettings: Sendable {
+/// The database, and the keys under which connect tokens are sealed in it.
+struct StoreSettings: Sendable {
     let database: Database
-    /// `BFF_STATE_KEY`; nil for the key in the file beside a SQLite database.
+    /// `BFF_STATE_KEY`; `nil` for the key in the file beside a SQLite database.
     var keys: [[UInt8]]?
-    var sessionLife: TimeInterval = 90 * 86400
-    var idempotencyLife: TimeInterval = .infinity
 
     enum Database: Sendable, Equatable {
         case sqlite(path: String)
         case postgres(PostgresURL)
     }
 
-    /// Reads the four settings.
-    static func read(_ reader: inout SettingsReader) async -> StateSettings? {
+    /// Reads the two settings.
+    static func read(_ reader: inout SettingsReader) async -> StoreSettings? {
         let database = await reader.secretValue(.databaseURL, database)
         var keys: [[UInt8]]?
         if let secrets = await reader.secrets(.stateKey) {
@@ -40,16 +38,11 @@ struct StateSettings: Sendable {
             if url.isExposed {
                 reader.warn(
                     .databaseURL,
-                    "names another host without sslmode=verify-full: who stands between may read and alter")
+                    "names another host without sslmode=verify-full: the network in between can read and alter")
             }
         }
-        let sessionLife = await reader.value(.keepSessions, duration)
-        let idempotencyLife = await reader.value(.keepIdempotency) { (text) throws(SettingsReader.Unfit) in
-            text == "token" ? .infinity : try duration(text)
-        }
-        guard reader.problems.isEmpty, let database, let sessionLife, let idempotencyLife else { return nil }
-        return StateSettings(
-            database: database, keys: keys, sessionLife: sessionLife, idempotencyLife: idempotencyLife)
+        guard let database else { return nil }
+        return StoreSettings(database: database, keys: keys)
     }
 
     private static func database(_ text: String) throws(SettingsReader.Unfit) -> Database {
@@ -74,13 +67,9 @@ struct StateSettings: Sendable {
         return Array(key)
     }
 
-    /// `90d`, `12h` or `30m`, in seconds.
-    private static func duration(_ text: String) throws(SettingsReader.Unfit) -> TimeInterval {
-        let units: [Character: Double] = ["m": 60, "h": 3600, "d": 86400]
-        guard let unit = text.last.flatMap({ units[$0] }), let count = Int(text.dropLast()),
-            (1...100_000).contains(count)
-        else { throw .init("must be a number and a unit such as 30m, 12h or 90d") }
-        return Double(count) * unit
+    /// A short name of the key that seals, for operators.
+    static func fingerprint(of keys: [[UInt8]]) -> String? {
+        keys.first.map { Digest.fingerprint(Data($0).base64EncodedString()) }
     }
 
     // MARK: - Opening
@@ -92,7 +81,7 @@ struct StateSettings: Sendable {
     }
 
     /// Opens the database.
-    /// - Throws: An exit code, after it said why.
+    /// - Throws: An exit code, once standard error has the reason.
     func open(_ logger: Logger) async throws -> any SessionStore & Inbox & Outbox {
         do throws(CannotOpen) {
             return try await opened(logger)
@@ -101,21 +90,22 @@ struct StateSettings: Sendable {
         }
     }
 
-    /// Asks the database that the settings name, for a command beside the running service.
-    /// - Throws: The exit code, once what is wrong was said.
-    static func ask<Value>(
-        _ config: String?, _ question: (any SessionStore & Outbox) async throws(BFFError) -> Value
+    /// Queries the database that the settings name, for a command beside the running service.
+    /// - Throws: An exit code, once standard error has the reason.
+    static func query<Value>(
+        _ config: String?, _ query: (any SessionStore & Outbox) async throws(BFFError) -> Value
     ) async throws -> Value {
-        let state: StateSettings
+        let source = SettingsSource(environment: ProcessInfo.processInfo.environment, file: config)
+        let settings: StoreSettings
         do throws(Settings.Invalid) {
-            state = try await Settings.state(environment: ProcessInfo.processInfo.environment, file: config)
+            settings = try await source.read(read)
         } catch {
             throw ExitCode.badSettings.after(error.problems)
         }
         try OpenSSL.requireUsable()
-        let store = try await state.open(Logger(label: "connect-bff") { StreamLogHandler.standardError(label: $0) })
+        let store = try await settings.open(Logger(label: "connect-bff") { StreamLogHandler.standardError(label: $0) })
         do throws(BFFError) {
-            return try await question(store)
+            return try await query(store)
         } catch {
             throw ExitCode.cannotStart.after([
                 "\(Setting.databaseURL.variable): the database cannot be used now; try again"
@@ -123,7 +113,7 @@ struct StateSettings: Sendable {
         }
     }
 
-    /// The same, for whoever tells why in another place.
+    /// Opens the database, for callers that report the reason themselves.
     func opened(_ logger: Logger) async throws(CannotOpen) -> any SessionStore & Inbox & Outbox {
         switch database {
         case .sqlite(let path): try openSQLite(path, logger)
@@ -131,7 +121,7 @@ struct StateSettings: Sendable {
         }
     }
 
-    /// A PostgreSQL that is away is no reason not to start: what can be served without it is served.
+    /// A PostgreSQL that is away does not keep the service from starting: it serves what it can without one.
     private func openPostgres(_ url: PostgresURL, _ logger: Logger) async throws(CannotOpen) -> PostgresStore {
         let store = PostgresStore(
             url: url, keys: SealingKeys(keys ?? [], randomBytes: ConnectService.randomBytes), logger: logger,
@@ -150,14 +140,14 @@ struct StateSettings: Sendable {
                     code: .badSettings, problem: "\(Setting.databaseURL.variable): \(PostgresStore.pooler)")
             case .away(let why):
                 logger.error(
-                    "the database cannot be used; it is tried again, and what needs none is served",
+                    "the database cannot be used; the service retries, and serves what needs no database",
                     metadata: ["bff.why": "\(why)"])
             }
         }
         return store
     }
 
-    /// Makes the database and its key when there is none.
+    /// Creates the database and its key when there is none.
     private func openSQLite(_ path: String, _ logger: Logger) throws(CannotOpen) -> SQLiteStore {
         do {
             if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
@@ -183,7 +173,7 @@ struct StateSettings: Sendable {
         }
     }
 
-    /// The key in the file beside the database; made together with a new database.
+    /// The key in the file beside the database; created together with a new database.
     private static func key(beside path: String) throws(SettingsReader.Unfit) -> [UInt8] {
         let file = "\(path).key"
         if !FileManager.default.fileExists(atPath: file) {

@@ -3,30 +3,30 @@ import Flatpeak
 import FoundationEssentials
 import Networking
 
-/// What `connect-bff doctor` found out, before it is judged.
-struct Facts: Sendable {
-    /// What is wrong with the settings; when anything is, nothing else was looked at.
+/// What `connect-bff doctor` observed, as ``Diagnosis`` takes it.
+struct Observations: Sendable {
+    /// What is wrong with the settings; when anything is, nothing else was checked.
     var problems: [String] = []
     var warnings: [String] = []
     var known: Known?
 
-    /// What only good settings let us find out.
+    /// What can only be observed with valid settings.
     struct Known: Sendable {
         var mode: FlatpeakMode?
         var version: FlatpeakVersion
         var apiURL: String
         var connectURL: String
         var publicURL: String
-        /// An upstream that is this very service.
+        /// What is wrong when an upstream is this very service.
         var selfUpstream: String?
-        /// By the setting that names each.
+        /// With the setting that names each.
         var listeners: [(setting: String, address: String, state: ListenerState)]
-        var approach: Approach
-        /// Web apps whose pages may not call, as their origins.
-        var strangeOrigins: [(app: String, origin: String)]
+        var ingress: Ingress
+        /// Web apps whose pages may not call, with their origins.
+        var unlistedOrigins: [(app: String, origin: String)]
         var examination: Examination?
         var identity: Identity
-        /// Why the store cannot be used; nil when it can.
+        /// Why the store cannot be used; `nil` when it can.
         var storeTrouble: String?
     }
 
@@ -39,19 +39,19 @@ struct Facts: Sendable {
         case unusable(why: String)
     }
 
-    /// How a request for the public address comes in.
-    enum Approach: Sendable, Equatable {
-        /// It could not be tried.
-        case untried(why: String)
-        /// Nothing, or somebody else, answers there.
+    /// How a request for the public address reaches the service.
+    enum Ingress: Sendable, Equatable {
+        /// The check could not be made.
+        case unchecked(why: String)
+        /// Nothing, or another server, answers there.
         case lost
-        /// Nobody stands between.
+        /// Without a proxy.
         case direct
         /// A proxy names the client in this header, which is not the one that is read.
         case otherHeader(String)
-        /// A proxy says for whom it asks.
+        /// Through a proxy that names the client.
         case forwarded(by: String, isTrusted: Bool)
-        /// The service that runs counted it, and whether it came with the word of somebody who is not trusted.
+        /// Counted by the running service, which also counts what an untrusted proxy forwards.
         case counted(isTrusted: Bool)
     }
 

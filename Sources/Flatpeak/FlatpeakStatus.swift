@@ -1,8 +1,8 @@
 package import Core
 import Metrics
 
-/// How it stands with the login.
-package struct LoginCondition: Sendable {
+/// The status of the login.
+package struct LoginStatus: Sendable {
     /// Since the login that gave the bearer in use; nil when there is none.
     package let age: Duration?
     /// Until that bearer ends.
@@ -15,9 +15,9 @@ package struct LoginCondition: Sendable {
     package let trouble: BFFError?
 }
 
-/// How it stands with Flatpeak, as far as our own calls tell.
-package struct FlatpeakCondition: Sendable {
-    package let login: LoginCondition
+/// The status of Flatpeak, as far as our own calls show it.
+package struct FlatpeakStatus: Sendable {
+    package let login: LoginStatus
     /// Breakers that are open, or half-open.
     package let openBreakers: Set<Operation.Breaker>
     package let retriesLeft: Int
@@ -26,7 +26,7 @@ package struct FlatpeakCondition: Sendable {
     /// Whether Flatpeak refuses that version for this account.
     package let isVersionRefused: Bool
 
-    /// Tells swift-metrics.
+    /// Records the gauges.
     package func record() {
         Gauge(label: "connect_bff_logged_in").record(login.left.map { $0 > .zero ? 1 : 0 } ?? 0)
         Gauge(label: "connect_bff_login_failing").record(login.trouble == nil ? 0 : 1)

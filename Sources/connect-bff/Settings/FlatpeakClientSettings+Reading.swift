@@ -1,0 +1,47 @@
+import Networking
+import Core
+import Flatpeak
+
+extension FlatpeakClient.Settings {
+    /// Reads the settings for calls to Flatpeak.
+    /// - Parameter publicURL: The service's own address, which no upstream may have.
+    static func read(_ reader: inout SettingsReader, publicURL: WebAddress?) async -> Self? {
+        let credentials = await Credentials.read(&reader)
+        let apiURL = await reader.value(.apiURL) { (text) throws(SettingsReader.Unfit) in try WebAddress.server(text) }
+        let connectURL = await reader.value(.connectURL) { (text) throws(SettingsReader.Unfit) in
+            try WebAddress.server(text)
+        }
+        let version = await reader.value(.version, SettingsReader.choice(FlatpeakVersion.self))
+        let mode = await reader.value(.mode, SettingsReader.choice(FlatpeakMode.self))
+        let certificateAuthorities = await reader.value(.certificateAuthorities) {
+            (path) throws(SettingsReader.Unfit) in
+            let certificates = try SettingsReader.guarded(path, called: path).bytes
+            guard HTTPTransport.holdsCertificate(certificates) else {
+                throw .init("\(path) holds no certificate in PEM")
+            }
+            return certificates
+        }
+        for (setting, upstream) in [(Setting.apiURL, apiURL), (.connectURL, connectURL)] {
+            guard let upstream, let publicURL, upstream.origin == publicURL.origin else { continue }
+            reader.complain(
+                setting,
+                "is this service's own BFF_PUBLIC_URL; it must name Flatpeak. The web app's address is set "
+                    + "in the web app, as CONNECT_API_URL")
+        }
+        guard let credentials, let apiURL, let connectURL, let version else { return nil }
+        return Self(
+            apiURL: apiURL.text, connectURL: connectURL.text, credentials: credentials, version: version, mode: mode,
+            certificateAuthorities: certificateAuthorities)
+    }
+}
+
+extension Credentials {
+    /// Reads the account id and the API keys.
+    static func read(_ reader: inout SettingsReader) async -> Self? {
+        let account = await reader.secret(.accountID)
+        let key = await reader.secret(.apiKey)
+        let next = await reader.secret(.nextAPIKey)
+        guard let account, let key else { return nil }
+        return Self(account: account, keys: [key] + (next.map { [$0] } ?? []))
+    }
+}

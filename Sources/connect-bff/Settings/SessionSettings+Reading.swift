@@ -1,0 +1,43 @@
+import Core
+import FoundationEssentials
+import Sessions
+
+extension SessionSettings {
+    /// Reads where a session leads a customer, and how long it is kept.
+    static func read(_ reader: inout SettingsReader, publicURL: WebAddress?) async -> Self? {
+        let apps = await reader.value(.connectApps, apps)
+        let returnURLs = await reader.value(.returnURLs) { (text) throws(SettingsReader.Unfit) in
+            try SettingsReader.items(text).map { (item) throws(SettingsReader.Unfit) in try WebAddress(item).text }
+        }
+        let sessionLife = await reader.value(.keepSessions, duration)
+        let idempotencyLife = await reader.value(.keepIdempotency) { (text) throws(SettingsReader.Unfit) in
+            text == "token" ? .infinity : try duration(text)
+        }
+        guard let publicURL, let apps, let sessionLife, let idempotencyLife else { return nil }
+        return Self(
+            callbackURL: "\(publicURL.text)/v1/connect/callback", apps: apps, returnURLs: returnURLs ?? [],
+            sessionLife: sessionLife, idempotencyLife: idempotencyLife)
+    }
+
+    private static func apps(_ text: String) throws(SettingsReader.Unfit) -> [ConnectApp] {
+        var apps: [ConnectApp] = []
+        for item in try SettingsReader.items(text) {
+            let parts = item.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2, parts[0].utf8.allSatisfy(\.isWordByte) else {
+                throw .init("must be name=address items")
+            }
+            guard !apps.contains(where: { $0.name == parts[0] }) else { throw .init("names \(parts[0]) twice") }
+            apps.append(ConnectApp(name: parts[0], url: try WebAddress(parts[1]).text))
+        }
+        return apps
+    }
+
+    /// `90d`, `12h` or `30m`, in seconds.
+    private static func duration(_ text: String) throws(SettingsReader.Unfit) -> TimeInterval {
+        let units: [Character: Double] = ["m": 60, "h": 3600, "d": 86400]
+        guard let unit = text.last.flatMap({ units[$0] }), let count = Int(text.dropLast()),
+            (1...100_000).contains(count)
+        else { throw .init("must be a number and a unit such as 30m, 12h or 90d") }
+        return Double(count) * unit
+    }
+}
