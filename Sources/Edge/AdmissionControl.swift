@@ -23,22 +23,22 @@ package final class AdmissionControl: Sendable {
             AdmissionQueue(capacity: capacity, length: (capacity + 3) / 4, shares: shares, timeout: timeout))
     }
 
-    package var load: (underWay: Int, waiting: Int) { queue.withLock { ($0.underWay, $0.waiting) } }
+    package var load: (underWay: Int, waiting: Int) { queue.withLock { ($0.inUse, $0.waiting) } }
 
     /// Whether a request that arrives now is refused whoever sends it.
     package var isFull: Bool { queue.withLock { $0.isFull } }
 
     /// Takes a slot if there is one now; each one taken is given back with ``release(_:)``.
-    package func tryAcquire() -> Bool { queue.withLock { $0.enter() } }
+    package func tryAcquire() -> Bool { queue.withLock { $0.tryAcquire() } }
 
     /// Takes a slot, or queues for one.
     /// - Parameter completion: Called exactly once, here or on any other thread.
     func acquire(for caller: CallerKey? = nil, _ completion: @escaping @Sendable (Grant) -> Void) {
-        switch queue.withLock({ $0.arrive(completion, of: caller, at: .now) }) {
-        case .entered: completion(.granted)
-        case .refused: completion(.refused)
+        switch queue.withLock({ $0.acquire(completion, of: caller, at: .now) }) {
+        case .acquired: completion(.granted)
+        case .rejected: completion(.refused)
         case .shareTaken: completion(.shareTaken)
-        case .waits(let timer): if let timer { expire(at: timer) }
+        case .queued(let timer): if let timer { expire(at: timer) }
         }
     }
 
@@ -53,7 +53,7 @@ package final class AdmissionControl: Sendable {
     package func release(_ caller: CallerKey? = nil) {
         let next = queue.withLock { queue -> (@Sendable (Grant) -> Void)? in
             // Nearly always nothing waits.
-            if queue.leaveUnawaited(caller) { nil } else { queue.leave(caller) }
+            if queue.releaseUnlessQueued(caller) { nil } else { queue.release(caller) }
         }
         next?(.granted)
     }
@@ -65,7 +65,7 @@ package final class AdmissionControl: Sendable {
 
     private func expire() {
         let expiry = queue.withLock { $0.expire(at: .now) }
-        for completion in expiry.refused { completion(.refused) }
+        for completion in expiry.rejected { completion(.refused) }
         if let timer = expiry.timer { expire(at: timer) }
     }
 }

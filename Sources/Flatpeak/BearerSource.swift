@@ -47,10 +47,10 @@ final class BearerSource: Sendable {
     private let state: Mutex<State>
     private let login: Login
     private let time: UpstreamTime
-    private let flight = SingleFlight<Int, Void>()
+    private let flight = CoalescedTask<Void>()
     private let logger: Logger
-    /// An outage is told once a minute, however often the login is tried.
-    private let alarm = Mutex(OncePer(.seconds(60)))
+    /// An outage is logged as an error once a minute, however often the login is tried.
+    private let alarm = Mutex(Throttle(interval: .seconds(60)))
 
     init(_ credentials: Credentials, time: UpstreamTime, logger: Logger, login: @escaping Login) {
         state = Mutex(State(credentials: credentials))
@@ -137,7 +137,7 @@ final class BearerSource: Sendable {
 
     /// Logs in if that is due; one at a time, whoever asks.
     private func renew() async {
-        await flight.value(for: 0) { [self] in
+        await flight.value { [self] in
             let (isDue, credentials, key, generation) = state.withLock { state in
                 (state.bearer.isLoginDue(at: time.now()), state.credentials, state.key, state.generation)
             }

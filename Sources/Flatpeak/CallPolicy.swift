@@ -9,7 +9,7 @@ import Resilience
 struct CallPolicy: Sendable {
     /// Each at the index of its kind: a dictionary's elements are changed by way of the heap.
     private var breakers: [CircuitBreaker]
-    private var throttles: [Throttle]
+    private var limiters: [AdaptiveRateLimiter]
     private var bulkheads: [Bulkhead]
     private var budget: RetryBudget
     /// The last mint that was a probe: the next one is another caller's.
@@ -21,7 +21,7 @@ struct CallPolicy: Sendable {
 
     init(epoch: ContinuousClock.Instant) {
         breakers = Operation.Breaker.allCases.map { _ in CircuitBreaker() }
-        throttles = Operation.Host.allCases.map { _ in Throttle(epoch: epoch) }
+        limiters = Operation.Host.allCases.map { _ in AdaptiveRateLimiter(epoch: epoch) }
         bulkheads = Operation.Lane.allCases.map { Bulkhead(limit: $0.places, share: $0.share) }
         budget = RetryBudget(epoch: epoch)
     }
@@ -55,15 +55,15 @@ struct CallPolicy: Sendable {
         _ operation: Operation, for caller: CallerKey? = nil, attempt: Int, at now: ContinuousClock.Instant
     ) throws(BFFError) {
         let lane = operation.lane.index
-        switch bulkheads[lane].enter(caller) {
-        case .entered: break
+        switch bulkheads[lane].tryAcquire(caller) {
+        case .acquired: break
         case .full: throw .overloaded
         case .shareTaken: throw .rateLimited(retryAfter: 1)
         }
         do throws(BFFError) {
             try admit(operation, for: caller, isRetry: attempt > 1, at: now)
         } catch {
-            bulkheads[lane].leave(caller)
+            bulkheads[lane].release(caller)
             // The try before failed, and is the call's last one.
             if attempt > 1 { fail(operation, for: caller, isCallersDoing: true, at: now, jitter: 0.5) }
             throw error
@@ -74,7 +74,7 @@ struct CallPolicy: Sendable {
     private mutating func admit(
         _ operation: Operation, for caller: CallerKey?, isRetry: Bool, at now: ContinuousClock.Instant
     ) throws(BFFError) {
-        if let wait = throttles[operation.host.index].admit(at: now, by: caller) {
+        if let wait = limiters[operation.host.index].admit(at: now, by: caller) {
             throw .upstreamLimited(retryAfter: max(1, wait.wholeSeconds))
         }
         guard let breaker = operation.breaker else { return }
@@ -101,9 +101,9 @@ struct CallPolicy: Sendable {
         _ operation: Operation, for caller: CallerKey? = nil, attempt: Int, _ result: Result,
         at now: ContinuousClock.Instant, jitter: Double, left: Duration
     ) -> Next {
-        bulkheads[operation.lane.index].leave(caller)
+        bulkheads[operation.lane.index].release(caller)
         if case .limited(let retryAfter) = result {
-            throttles[operation.host.index].complained(retryAfter: retryAfter, at: now, by: caller)
+            limiters[operation.host.index].upstreamLimited(retryAfter: retryAfter, at: now, by: caller)
         }
         let mayRepeat =
             switch (result, operation.retries) {

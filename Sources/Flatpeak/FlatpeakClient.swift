@@ -41,7 +41,7 @@ package final class FlatpeakClient: Sendable {
     /// The spelling under which this account's tariffs were found; the documents name two (upstream.md §6.1).
     private let tariffList = Mutex<Operation?>(nil)
     private let gate: VersionGate
-    private let blockAlarm = Mutex(OncePer(.seconds(60)))
+    private let blockAlarm = Mutex(Throttle(interval: .seconds(60)))
 
     /// - Parameter tracer: Nil where nobody looks at traces.
     package init(

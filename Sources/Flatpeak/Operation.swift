@@ -22,7 +22,7 @@ package struct Operation: Sendable {
     /// The longest answer that is read, in bytes.
     let answerLimit: Int
 
-    /// The hosts, each with a throttle of its own.
+    /// The hosts, each with a rate limiter of its own.
     package enum Host: String, Sendable, CaseIterable { case api, connect }
 
     /// What may fail while the rest of Flatpeak works, each with a circuit breaker of its own.

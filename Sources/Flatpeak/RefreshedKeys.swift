@@ -8,11 +8,11 @@ import Synchronization
 /// All that wait share one read, which is bounded by the time limit of `read`.
 package final class RefreshedKeys<Keys: Sendable>: Sendable {
     private let state: Mutex<(keys: RefreshAhead<Keys>, waiting: Int)>
-    private let flight = SingleFlight<Int, Void>()
+    private let flight = CoalescedTask<Void>()
     private let read: @Sendable () async throws(DocumentFailure) -> Keys?
     private let failed: @Sendable (_ isAlarm: Bool, _ why: DocumentFailure?) -> Void
     private let time: UpstreamTime
-    private let alarm = Mutex(OncePer(.seconds(600)))
+    private let alarm = Mutex(Throttle(interval: .seconds(600)))
 
     /// Callers that wait for a read at a time: they hold slots meanwhile, and anybody can name a key that is unknown.
     private static var mostWaiting: Int { 128 }
@@ -81,7 +81,7 @@ package final class RefreshedKeys<Keys: Sendable>: Sendable {
     }
 
     private func join() async {
-        await flight.value(for: 0) { [self] in
+        await flight.value { [self] in
             guard state.withLock({ $0.keys.begin(at: time.now()) }) else { return }
             var why: DocumentFailure?
             do throws(DocumentFailure) {

@@ -1,7 +1,7 @@
-/// Bounds how many requests are in flight, and queues some for a slot: the oldest gets the next one.
+/// Bounds the requests in flight, and queues some for a slot: the oldest gets the next one.
 ///
-/// The queue is for bursts. Once a wait has timed out, new requests are refused at once until a slot is free again: the
-/// wait would only delay the same answer. No caller has more than its share of slots, nor of the queue.
+/// The queue is for bursts. Once a wait has timed out, new requests are rejected at once until a slot is free again: a
+/// wait would only delay the same answer. No caller has more than its share of the slots, nor of the queue.
 package struct AdmissionQueue<Waiter> {
     private struct Waiting {
         let waiter: Waiter
@@ -13,32 +13,33 @@ package struct AdmissionQueue<Waiter> {
     private let length: Int
     private let lengthShare: Int
     private let timeout: Duration
-    /// The oldest first, so they also time out in this order.
-    private var line: [Waiting] = []
-    /// Counted, since a line of generic waiters takes long to look at, and every request asks.
+    /// The oldest first, which is also the order of their timeouts.
+    private var queue: [Waiting] = []
+    /// The length of the queue; counted, since every request reads it and the count of a generic array is slow.
     package private(set) var waiting = 0
     private var hasTimedOut = false
     private var isTimed = false
 
-    package enum Arrival: Equatable {
-        case entered
-        /// - Parameter timer: When to call ``expire(at:)``; nil when a call is to come anyway.
-        case waits(timer: ContinuousClock.Instant?)
-        case refused
+    package enum Admission: Equatable {
+        case acquired
+        /// - Parameter timer: When to call ``expire(at:)``; `nil` when a timer is set already.
+        case queued(timer: ContinuousClock.Instant?)
+        case rejected
         /// The caller has its share already.
         case shareTaken
     }
 
     package struct Expiry {
-        package let refused: [Waiter]
-        /// When to call ``expire(at:)`` again; nil when nothing waits.
+        /// The waiters that timed out.
+        package let rejected: [Waiter]
+        /// When to call ``expire(at:)`` again; `nil` when the queue is empty.
         package let timer: ContinuousClock.Instant?
     }
 
     /// - Parameters:
     ///   - capacity: Requests in flight.
     ///   - length: Requests that may wait.
-    ///   - shares: One caller has at most one of so many equal parts of slots and queue.
+    ///   - shares: The number of equal shares of slots and queue; one caller has at most one share.
     ///   - timeout: The longest wait.
     package init(capacity: Int, length: Int, shares: Int = 1, timeout: Duration) {
         slots = Bulkhead(limit: capacity, share: Self.part(of: capacity, shares))
@@ -49,64 +50,64 @@ package struct AdmissionQueue<Waiter> {
 
     private static func part(of count: Int, _ shares: Int) -> Int { max(1, (count + shares - 1) / shares) }
 
-    package var underWay: Int { slots.underWay }
+    package var inUse: Int { slots.inUse }
 
-    /// Whether a request that arrives now is refused whoever sends it.
-    package var isFull: Bool { slots.underWay >= slots.limit && (hasTimedOut || line.count >= length) }
+    /// Whether a request of any caller would be rejected now.
+    package var isFull: Bool { slots.inUse >= slots.limit && (hasTimedOut || queue.count >= length) }
 
-    /// Takes a slot if there is one now; each one taken is given back with ``leave(_:)``.
+    /// Acquires a slot if one is free; each one is given back with ``release(_:)``.
     ///
-    /// While a request waits there is none: a slot that is given back goes to it.
-    package mutating func enter() -> Bool { slots.enter() == .entered }
+    /// No slot is free while a request is queued: a released one goes to the queue.
+    package mutating func tryAcquire() -> Bool { slots.tryAcquire() == .acquired }
 
-    /// Takes a slot, or waits for one.
-    package mutating func arrive(
+    /// Acquires a slot, or queues for one.
+    package mutating func acquire(
         _ waiter: Waiter, of caller: CallerKey? = nil, at now: ContinuousClock.Instant
-    ) -> Arrival {
-        switch slots.enter(caller) {
-        case .entered: return .entered
+    ) -> Admission {
+        switch slots.tryAcquire(caller) {
+        case .acquired: return .acquired
         case .shareTaken: return .shareTaken
         case .full: break
         }
-        guard !hasTimedOut, line.count < length else { return .refused }
-        guard caller == nil || line.count(where: { $0.caller == caller }) < lengthShare else { return .shareTaken }
+        guard !hasTimedOut, queue.count < length else { return .rejected }
+        guard caller == nil || queue.count(where: { $0.caller == caller }) < lengthShare else { return .shareTaken }
         let until = now + timeout
-        line.append(Waiting(waiter: waiter, caller: caller, until: until))
+        queue.append(Waiting(waiter: waiter, caller: caller, until: until))
         waiting += 1
-        guard !isTimed else { return .waits(timer: nil) }
+        guard !isTimed else { return .queued(timer: nil) }
         isTimed = true
-        return .waits(timer: until)
+        return .queued(timer: until)
     }
 
-    /// Gives a slot back.
-    /// - Returns: Who has it now.
-    package mutating func leave(_ caller: CallerKey? = nil) -> Waiter? {
-        if leaveUnawaited(caller) { return nil }
-        slots.leave(caller)
-        // A caller may have taken its share by other requests while this one waited.
-        for index in line.indices where slots.enter(line[index].caller) == .entered {
+    /// Gives a slot back, or hands it to the next waiter.
+    /// - Returns: The waiter that has the slot now.
+    package mutating func release(_ caller: CallerKey? = nil) -> Waiter? {
+        if releaseUnlessQueued(caller) { return nil }
+        slots.release(caller)
+        // A caller may have acquired its share for other requests while this one was queued.
+        for index in queue.indices where slots.tryAcquire(queue[index].caller) == .acquired {
             waiting -= 1
-            return line.remove(at: index).waiter
+            return queue.remove(at: index).waiter
         }
         return nil
     }
 
-    /// Gives a slot back unless a request waits for it, which costs less to find out than which.
-    /// - Returns: Whether it is given back; if not, ``leave(_:)`` hands it on.
-    package mutating func leaveUnawaited(_ caller: CallerKey? = nil) -> Bool {
+    /// Gives a slot back unless a request is queued for it; cheaper than ``release(_:)``.
+    /// - Returns: Whether the slot is given back; if not, ``release(_:)`` hands it on.
+    package mutating func releaseUnlessQueued(_ caller: CallerKey? = nil) -> Bool {
         guard waiting == 0 else { return false }
         hasTimedOut = false
-        slots.leave(caller)
+        slots.release(caller)
         return true
     }
 
-    /// Ends the waits that have lasted too long.
+    /// Ends the waits that have timed out.
     package mutating func expire(at now: ContinuousClock.Instant) -> Expiry {
-        let refused = line.prefix { $0.until <= now }.map(\.waiter)
-        line.removeFirst(refused.count)
-        waiting = line.count
-        if !refused.isEmpty { hasTimedOut = true }
-        isTimed = !line.isEmpty
-        return Expiry(refused: refused, timer: line.first?.until)
+        let rejected = queue.prefix { $0.until <= now }.map(\.waiter)
+        queue.removeFirst(rejected.count)
+        waiting = queue.count
+        if !rejected.isEmpty { hasTimedOut = true }
+        isTimed = !queue.isEmpty
+        return Expiry(rejected: rejected, timer: queue.first?.until)
     }
 }

@@ -1,9 +1,9 @@
-/// Bounds how many calls of one kind are in flight, and how many of them one caller may have, so that neither a slow
-/// kind nor a busy caller uses up what the others need.
+/// Bounds the calls of one kind that are in flight, in total and per caller, so that neither a slow kind of call nor a
+/// busy caller exhausts what the others need.
 package struct Bulkhead: Sendable {
     package enum Admission: Equatable, Sendable {
-        case entered
-        /// All slots are taken.
+        case acquired
+        /// All slots are in use.
         case full
         /// The caller has its share already.
         case shareTaken
@@ -11,29 +11,30 @@ package struct Bulkhead: Sendable {
 
     package let limit: Int
     private let share: Int
-    package private(set) var underWay = 0
-    /// Only callers that have a slot: never more entries than slots.
+    package private(set) var inUse = 0
+    /// Slots by caller; only callers that have one, so never more entries than slots.
     private var slots: [CallerKey: Int] = [:]
 
-    /// - Parameter share: Slots of one caller at the most; calls without a caller are not bound by it.
+    /// - Parameter share: The most slots of one caller; it does not bind calls without a caller.
     package init(limit: Int, share: Int? = nil) {
         self.limit = limit
         self.share = share ?? limit
     }
 
-    /// Takes a slot; each one taken is given back with ``leave(_:)`` by the same caller.
-    package mutating func enter(_ caller: CallerKey? = nil) -> Admission {
-        // Read and written apart: changing an element in place asks the heap, and every relayed call comes by here.
+    /// Acquires a slot; the same caller gives each one back with ``release(_:)``.
+    package mutating func tryAcquire(_ caller: CallerKey? = nil) -> Admission {
+        // Read and written apart: changing a value in place allocates, and every relayed call acquires a slot.
         let own = caller.flatMap { slots[$0] } ?? 0
         guard own < share || caller == nil else { return .shareTaken }
-        guard underWay < limit else { return .full }
+        guard inUse < limit else { return .full }
         if let caller { slots.updateValue(own + 1, forKey: caller) }
-        underWay += 1
-        return .entered
+        inUse += 1
+        return .acquired
     }
 
-    package mutating func leave(_ caller: CallerKey? = nil) {
-        underWay -= 1
+    /// Gives a slot back.
+    package mutating func release(_ caller: CallerKey? = nil) {
+        inUse -= 1
         guard let caller, let own = slots[caller] else { return }
         if own > 1 { slots.updateValue(own - 1, forKey: caller) } else { slots.removeValue(forKey: caller) }
     }

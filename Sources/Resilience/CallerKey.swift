@@ -1,6 +1,6 @@
 /// The principal on whose behalf shared capacity is used: equal keys share one allowance.
 ///
-/// A 64-bit hash that is seeded anew in each process. Two principals that agreed by chance would share an allowance.
+/// A 64-bit hash with a seed of this process. Two principals that collide share an allowance.
 package struct CallerKey: Hashable, Sendable {
     private let hash: Int
 
@@ -8,6 +8,6 @@ package struct CallerKey: Hashable, Sendable {
         hash = principal.hashValue
     }
 
-    /// The service itself, which probes.
+    /// The service itself, for its probes.
     package static let probe = CallerKey("a probe of the service's own")
 }

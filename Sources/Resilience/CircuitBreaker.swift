@@ -1,4 +1,4 @@
-/// Stops calls to an upstream that keeps failing, and lets single probes find out when it is back.
+/// Stops calls to an upstream that keeps failing, and tests its recovery with single probes.
 ///
 /// Opens after 5 failures in a row, or when half of at least 20 calls within 10 s failed. A failure that names a caller
 /// counts once per caller, so that a caller whose calls always fail opens nothing for the others.
@@ -8,8 +8,8 @@ package struct CircuitBreaker: Sendable {
         case closed
         /// Calls are refused. Exit: `probing` with the first probe at that time or later.
         case open(until: ContinuousClock.Instant)
-        /// A probe is in flight, calls are refused. Exits: `closed` on its success, `open` on its failure, or when its
-        /// outcome stays away for ``longestProbe``.
+        /// A probe is in flight, calls are refused. Exits: `closed` on its success, `open` on its failure or after
+        /// ``longestProbe``.
         case probing
     }
 
@@ -24,9 +24,9 @@ package struct CircuitBreaker: Sendable {
     /// Failures without a caller since the last success, and the callers that failed since then.
     private var anonymousFailures = 0
     private var failingCallers: Set<CallerKey> = []
-    /// How often it opened without a success in between.
+    /// How often the breaker opened since the last success.
     private var openings = 0
-    /// The caller of the probe, where a caller's own call is the probe.
+    /// The caller whose call is the probe.
     private var prober: CallerKey?
     private var probeStarted: ContinuousClock.Instant?
 
@@ -39,7 +39,7 @@ package struct CircuitBreaker: Sendable {
     private static let inARow = 5
     private static let window = Duration.seconds(10)
     private static let enoughCalls = 20
-    /// Bounds the memory of a busy window; half of this many is judged like half of more.
+    /// Calls of the window that count, so that memory is bounded.
     private static let mostCalls = 256
     private static let shortestOpen = Duration.seconds(5)
     private static let longestOpen = Duration.seconds(30)
@@ -47,7 +47,7 @@ package struct CircuitBreaker: Sendable {
 
     package init() {}
 
-    /// Asks for one call; each that passes is followed by exactly one of ``succeeded(at:)``,
+    /// Admits one call; each one that passes is followed by exactly one of ``succeeded(at:)``,
     /// ``failed(at:jitter:by:dependsOnCaller:)`` and ``abandoned(at:)``.
     /// - Parameter mayProbe: Whether this call may be the probe of an open breaker.
     package mutating func admit(
@@ -64,11 +64,11 @@ package struct CircuitBreaker: Sendable {
         }
     }
 
-    /// Whether the probe in flight is that caller's call, so that a retry of it may go on.
+    /// Whether the probe in flight is a call of `caller`, so that its retry may go on.
     package func isProbing(for caller: CallerKey?) -> Bool { state == .probing && prober == caller }
 
-    /// Begins a probe that is no caller's call; its outcome is reported as that of ``CallerKey/probe``.
-    /// - Returns: False when none is due.
+    /// Begins a probe of the service's own; its outcome is reported as that of ``CallerKey/probe``.
+    /// - Returns: False when no probe is due.
     package mutating func beginProbe(at now: ContinuousClock.Instant) -> Bool {
         expireProbe(at: now)
         guard case .open(let until) = state, now >= until else { return false }
@@ -82,27 +82,29 @@ package struct CircuitBreaker: Sendable {
         probeStarted = now
     }
 
-    /// A probe whose outcome is never reported must not keep the breaker open for good.
+    /// Ends a probe whose outcome was never reported, so that the breaker does not stay open forever.
     private mutating func expireProbe(at now: ContinuousClock.Instant) {
         guard state == .probing, let probeStarted, probeStarted.duration(to: now) >= Self.longestProbe else { return }
         state = .open(until: now)
     }
 
+    /// Counts a call that succeeded, and closes the breaker if it was the probe.
     package mutating func succeeded(at now: ContinuousClock.Instant) {
         switch state {
         case .closed:
-            forgetRow()
+            resetConsecutiveFailures()
             note(failed: false, by: nil, at: now)
         case .probing: self = CircuitBreaker()
-        // A call from before it opened. It says nothing about now.
+        // A call that began before the breaker opened says nothing about now.
         case .open: break
         }
     }
 
+    /// Counts a failed call, and opens the breaker if that is one too many.
     /// - Parameters:
     ///   - jitter: From 0 up to, not including, 1; spreads the probes of many processes.
-    ///   - caller: Who made the call.
-    ///   - dependsOnCaller: Whether the failure may be about this caller alone: then it counts once for a caller.
+    ///   - caller: The principal of the call.
+    ///   - dependsOnCaller: Whether the failure may be specific to this caller; such failures count once for each caller.
     package mutating func failed(
         at now: ContinuousClock.Instant, jitter: Double, by caller: CallerKey? = nil, dependsOnCaller: Bool = true
     ) {
@@ -122,13 +124,13 @@ package struct CircuitBreaker: Sendable {
                     || (recent.count >= Self.enoughCalls && failures * 2 >= recent.count)
             else { return }
             open(at: now, jitter: jitter)
-        // A call from before it opened may fail only now; the probe alone decides.
+        // A call that began before the breaker opened may fail only now; the probe alone decides.
         case .probing where caller == prober: open(at: now, jitter: jitter)
         case .probing, .open: break
         }
     }
 
-    /// The caller gave the call up, or upstream only asked to slow down: neither good nor bad.
+    /// Ends a call that its caller cancelled, or that upstream rate-limited: neither a success nor a failure.
     package mutating func abandoned(at now: ContinuousClock.Instant) {
         if state == .probing { state = .open(until: now) }
     }
@@ -141,18 +143,18 @@ package struct CircuitBreaker: Sendable {
     private mutating func open(at now: ContinuousClock.Instant, jitter: Double) {
         let longest = min(Self.longestOpen, Self.shortestOpen * (2 << min(openings, 10)))
         openings += 1
-        forgetRow()
+        resetConsecutiveFailures()
         calls = []
         state = .open(until: now + Self.shortestOpen + (longest - Self.shortestOpen) * jitter)
     }
 
-    private mutating func forgetRow() {
+    private mutating func resetConsecutiveFailures() {
         anonymousFailures = 0
         if !failingCallers.isEmpty { failingCallers = [] }
     }
 
     private mutating func note(failed: Bool, by caller: CallerKey?, at now: ContinuousClock.Instant) {
-        // Many at a time: to move the others up for each call would cost a busy relay more than all its other checks.
+        // Many at a time: moving the rest for each call would cost a busy relay more than all its other checks.
         if calls.count >= 2 * Self.mostCalls { calls.removeFirst(Self.mostCalls) }
         calls.append(Outcome(at: now, failed: failed, caller: caller))
     }

@@ -1,6 +1,6 @@
-/// Runs `work` and gives up on it after `limit`, so that no wait is without an end.
+/// Runs `work`, and cancels it after `limit`.
 ///
-/// On the way out `work` is cancelled and awaited; it must therefore answer to cancellation at once.
+/// Returns only once `work` has ended; it must therefore respond to cancellation at once.
 /// - Throws: ``DeadlineExceeded``, or what `work` throws.
 package func withDeadline<Result: Sendable>(
     _ limit: Duration, clock: any Clock<Duration>, _ work: @escaping @Sendable () async throws -> Result
@@ -17,5 +17,5 @@ package func withDeadline<Result: Sendable>(
     }
 }
 
-/// A piece of work took longer than it was given.
+/// Work took longer than its deadline.
 package struct DeadlineExceeded: Error {}

@@ -1,32 +1,31 @@
-/// So many in a period, as a bucket that refills steadily.
+/// The rate of a token bucket.
 package struct RateLimit: Hashable, Sendable {
-    /// The bucket's size.
+    /// The size of the bucket, which refills in one period.
     package let count: Int
     package let period: Duration
 
-    /// Makes a limit of `count` in each `period`.
     package init(count: Int, period: Duration) {
         self.count = count
         self.period = period
     }
 }
 
-/// A token bucket for each key, in bounded memory however many keys come.
+/// A token bucket for each key, in bounded memory for any number of keys.
 ///
-/// A key is known by its hash, of 64 bits that no other process makes in the same way: the table then takes little
-/// memory and time, and holds no token or address. Two keys that agreed by chance would share a bucket.
+/// Keys are stored as 64-bit hashes with a seed of this process: the table takes little memory and time, and holds no
+/// token or address. Two keys that collide share a bucket.
 package struct RateLimiter: Sendable {
     private let capacity: Int
-    /// Where the bucket of each hash is.
+    /// The index of the bucket of each hash.
     private var slots: [Int: Int] = [:]
     private var buckets: Buckets
 
-    /// What was decided about one request, and what to tell its sender.
+    /// The decision on one request, with the values for its response headers.
     package struct Decision: Equatable, Sendable {
         package let isAllowed: Bool
         /// Requests that would pass now.
         package let remaining: Int
-        /// Until one more passes; zero when one does.
+        /// The time until the next request passes; zero when one passes now.
         package let wait: Duration
     }
 
@@ -55,14 +54,14 @@ package struct RateLimiter: Sendable {
     }
 
     private mutating func add(_ hash: Int, at now: ContinuousClock.Instant) -> Int {
-        if slots.count >= capacity { makeRoom(at: now) }
+        if slots.count >= capacity { evict(at: now) }
         let slot = buckets.addFull(at: now)
         slots[hash] = slot
         return slot
     }
 
-    /// Full buckets say nothing and go first; then the fullest tenth, whose owners lose the least by starting anew.
-    private mutating func makeRoom(at now: ContinuousClock.Instant) {
+    /// Evicts full buckets, which hold no information, then the fullest tenth, whose keys gain the least by a new bucket.
+    private mutating func evict(at now: ContinuousClock.Instant) {
         var kept = slots.filter { buckets.tokens($0.value, at: now) < Double(limit.count) }
         if kept.count >= capacity {
             let fullest = kept.sorted { buckets.tokens($0.value, at: now) > buckets.tokens($1.value, at: now) }
@@ -74,8 +73,8 @@ package struct RateLimiter: Sendable {
     }
 }
 
-/// The buckets themselves, side by side: a dictionary's elements are changed by way of the heap, and every relayed call
-/// comes by here.
+/// The buckets of a ``RateLimiter`` in one array: changing a dictionary's value in place allocates, and every relayed call
+/// takes a token.
 private struct Buckets {
     let limit: RateLimit
     private var buckets: ContiguousArray<Bucket> = []
@@ -110,7 +109,7 @@ private struct Buckets {
         return (Int(tokens), isAllowed, missing > 0 ? limit.period * (missing / Double(limit.count)) : .zero)
     }
 
-    /// Keeps these, in this order.
+    /// Removes all other buckets, and puts these into this order.
     mutating func keep(_ slots: [Int]) {
         buckets = ContiguousArray(slots.map { buckets[$0] })
     }
@@ -119,7 +118,7 @@ private struct Buckets {
 extension Duration {
     /// Rounded up, for `Retry-After`.
     package var wholeSeconds: Int {
-        // Nearly always nobody waits, and to take a duration apart is a long division.
+        // Nearly always zero, and `components` is a long division.
         self == .zero
             ? 0
             : self >= .seconds(Int32.max)

@@ -1,4 +1,4 @@
-/// A key of a ``ReadCache``: whose the answer is, and what it is about.
+/// A key of a ``ReadCache``, with the owner of the answer and its topic.
 package protocol ReadCacheKey: Hashable, Sendable {
     associatedtype Owner: Hashable & Sendable
     associatedtype Topic: Hashable & Sendable
@@ -6,25 +6,25 @@ package protocol ReadCacheKey: Hashable, Sendable {
     var topic: Topic { get }
 }
 
-/// Answers that were read a moment ago, bounded in bytes, and per owner: answers save calls while they are fresh, and
-/// stand in while a call fails.
+/// A cache of recent answers, bounded in bytes in total and per owner: fresh answers save calls, stale ones replace calls
+/// that fail.
 ///
-/// One owner's answers never take more than a share, whatever keys its client makes up; what no longer fits makes the
-/// owner's oldest answers go, and only then the oldest of all.
+/// One owner's answers never take more than a share, whatever keys its client makes up. An answer that does not fit evicts
+/// the owner's oldest ones, and only then the oldest of all.
 package struct ReadCache<Key: ReadCacheKey, Value: Sendable>: Sendable {
     private struct Entry {
         let value: Value
-        /// Its number in its owner's line.
+        /// Its number in its owner's queue.
         let number: Int
-        /// Bytes that it is taken to use.
+        /// Bytes that it is assumed to use.
         let cost: Int
         let readAt: ContinuousClock.Instant
         let freshUntil: ContinuousClock.Instant
-        let keptUntil: ContinuousClock.Instant
+        let staleUntil: ContinuousClock.Instant
     }
 
-    /// An owner's keys, the oldest first; those before `head`, and those whose number is another one, are gone.
-    private struct Line {
+    /// An owner's keys, the oldest first; keys before `head`, and keys of another number, are removed already.
+    private struct OwnerQueue {
         var keys: [(key: Key, number: Int)] = []
         var head = 0
         var count = 0
@@ -32,19 +32,19 @@ package struct ReadCache<Key: ReadCacheKey, Value: Sendable>: Sendable {
     }
 
     private var entries: [Key: Entry] = [:]
-    private var lines: [Key.Owner: Line] = [:]
+    private var queues: [Key.Owner: OwnerQueue] = [:]
     private var topics: [Key.Topic: Set<Key>] = [:]
     private var number = 0
     package private(set) var cost = 0
     private let budget: Int
     private let share: Int
 
-    /// What an entry costs besides its value: keys, dates, and places in the tables.
+    /// Bytes of an entry besides its value: keys, dates, and its share of the tables.
     package static var overhead: Int { 512 }
 
     /// - Parameters:
     ///   - budget: Bytes of all answers.
-    ///   - share: Bytes of one owner's answers; larger ones are not kept.
+    ///   - share: Bytes of one owner's answers; a larger answer is not cached.
     package init(budget: Int, share: Int) {
         self.budget = budget
         self.share = share
@@ -58,52 +58,52 @@ package struct ReadCache<Key: ReadCacheKey, Value: Sendable>: Sendable {
         package let age: Duration
     }
 
-    /// The value, while it is fresh.
+    /// Returns the value while it is fresh.
     package func fresh(_ key: Key, at now: ContinuousClock.Instant) -> Found? {
         entries[key].flatMap { now < $0.freshUntil ? Found(value: $0.value, age: $0.readAt.duration(to: now)) : nil }
     }
 
-    /// The value, as long as it may stand in for one that cannot be read.
+    /// Returns the value as long as it may replace one that cannot be read.
     package func stale(_ key: Key, at now: ContinuousClock.Instant) -> Found? {
-        entries[key].flatMap { now < $0.keptUntil ? Found(value: $0.value, age: $0.readAt.duration(to: now)) : nil }
+        entries[key].flatMap { now < $0.staleUntil ? Found(value: $0.value, age: $0.readAt.duration(to: now)) : nil }
     }
 
-    /// Keeps a value.
+    /// Caches a value.
     /// - Parameters:
     ///   - size: The value's bytes.
     ///   - fresh: How long it is as good as a new one.
-    ///   - stale: How long after that it may still be shown when a new one cannot be read.
-    package mutating func keep(
+    ///   - stale: How long after that it may replace one that cannot be read.
+    package mutating func insert(
         _ value: Value, for key: Key, size: Int, fresh: Duration, stale: Duration, at now: ContinuousClock.Instant
     ) {
         remove(key)
         let cost = size + Self.overhead
         guard cost <= share else { return }
-        while let line = lines[key.owner], line.cost + cost > share, let oldest = oldest(of: key.owner) {
+        while let queue = queues[key.owner], queue.cost + cost > share, let oldest = oldest(of: key.owner) {
             remove(oldest)
         }
-        if self.cost + cost > budget { makeRoom(for: cost, at: now) }
+        if self.cost + cost > budget { evict(for: cost, at: now) }
         number += 1
         entries[key] = Entry(
             value: value, number: number, cost: cost, readAt: now, freshUntil: now + fresh,
-            keptUntil: now + fresh + stale)
-        lines[key.owner, default: Line()].keys.append((key, number))
-        lines[key.owner]?.count += 1
-        lines[key.owner]?.cost += cost
+            staleUntil: now + fresh + stale)
+        queues[key.owner, default: OwnerQueue()].keys.append((key, number))
+        queues[key.owner]?.count += 1
+        queues[key.owner]?.cost += cost
         topics[key.topic, default: []].insert(key)
         self.cost += cost
     }
 
-    /// Forgets all that is about `topic`.
-    package mutating func forget(_ topic: Key.Topic) {
+    /// Removes all answers about `topic`.
+    package mutating func invalidate(_ topic: Key.Topic) {
         for key in topics[topic] ?? [] { remove(key) }
     }
 
     private mutating func oldest(of owner: Key.Owner) -> Key? {
-        while let line = lines[owner], line.head < line.keys.count {
-            let (key, number) = line.keys[line.head]
+        while let queue = queues[owner], queue.head < queue.keys.count {
+            let (key, number) = queue.keys[queue.head]
             if entries[key]?.number == number { return key }
-            lines[owner]?.head += 1
+            queues[owner]?.head += 1
         }
         return nil
     }
@@ -113,21 +113,21 @@ package struct ReadCache<Key: ReadCacheKey, Value: Sendable>: Sendable {
         cost -= entry.cost
         topics[key.topic]?.remove(key)
         if topics[key.topic]?.isEmpty == true { topics[key.topic] = nil }
-        lines[key.owner]?.count -= 1
-        lines[key.owner]?.cost -= entry.cost
-        guard let line = lines[key.owner] else { return }
-        if line.count == 0 {
-            lines[key.owner] = nil
-        } else if line.keys.count > 64 + 2 * line.count {
-            // Now and then, so that each removal costs little.
-            lines[key.owner]?.keys = line.keys.dropFirst(line.head).filter { entries[$0.key]?.number == $0.number }
-            lines[key.owner]?.head = 0
+        queues[key.owner]?.count -= 1
+        queues[key.owner]?.cost -= entry.cost
+        guard let queue = queues[key.owner] else { return }
+        if queue.count == 0 {
+            queues[key.owner] = nil
+        } else if queue.keys.count > 64 + 2 * queue.count {
+            // Only once many are removed, so that each removal costs little.
+            queues[key.owner]?.keys = queue.keys.dropFirst(queue.head).filter { entries[$0.key]?.number == $0.number }
+            queues[key.owner]?.head = 0
         }
     }
 
-    /// What is past its use goes first, then the oldest tenth, so that the next ones find room, too.
-    private mutating func makeRoom(for cost: Int, at now: ContinuousClock.Instant) {
-        for (key, entry) in entries where now >= entry.keptUntil { remove(key) }
+    /// Evicts what is no longer usable, then the oldest tenth, so that the next answers fit, too.
+    private mutating func evict(for cost: Int, at now: ContinuousClock.Instant) {
+        for (key, entry) in entries where now >= entry.staleUntil { remove(key) }
         guard self.cost + cost > budget else { return }
         let target = budget - max(cost, budget / 10)
         for (key, _) in entries.sorted(by: { $0.value.readAt < $1.value.readAt }) {

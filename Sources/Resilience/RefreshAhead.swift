@@ -1,15 +1,15 @@
-/// A value that is read from elsewhere, such as a key set: when it is read, who waits for it, and how long it may be used.
+/// The refresh-ahead schedule of a value that is read from elsewhere, such as a key set.
 ///
-/// Pure: time comes in, what to do comes out. It is read in the background before it is old. Whoever needs what the value
-/// lacks joins the read that is under way, or claims one, at most once in an interval. After a failure the last good value
-/// stays in use up to a cap, and the next read waits from 1 second, doubling to 60.
+/// Pure. The value is refreshed in the background before it expires. A caller that needs what the value lacks joins the
+/// read in progress, or claims one, at most once in an interval. After a failure the last good value stays in use up to a
+/// cap, and the next read waits from 1 second, doubling to 60.
 package struct RefreshAhead<Value: Sendable>: Sendable {
     package struct Rules: Sendable {
-        /// How long a value is as good as new; it is read again after four fifths of that.
+        /// How long a value is fresh; it is refreshed after four fifths of that.
         package var life: Duration
-        /// How long the last good value stays in use when no other can be read.
+        /// How long the last good value stays in use while reads fail.
         package var cap: Duration
-        /// Callers that lack something cause at most one read in this time.
+        /// The shortest time between two reads that callers cause.
         package var interval: Duration
 
         package init(life: Duration, cap: Duration = .seconds(86_400), interval: Duration) {
@@ -34,7 +34,7 @@ package struct RefreshAhead<Value: Sendable>: Sendable {
         self.rules = rules
     }
 
-    /// The value; nil when none was read yet, or too long ago.
+    /// The value; `nil` when none was read yet, or too long ago.
     package func current(at now: ContinuousClock.Instant) -> Value? {
         age(at: now).map { $0 <= rules.cap } == true ? value : nil
     }
@@ -45,19 +45,19 @@ package struct RefreshAhead<Value: Sendable>: Sendable {
     /// Whether a value was ever read.
     package var wasRead: Bool { readAt != nil }
 
-    /// Whether a caller that lacks something waits: for the read that is under way, or for one that it claims hereby.
+    /// Whether a caller that lacks something has to wait, for the read in progress or for one that this call claims.
     package mutating func claimOnDemand(at now: ContinuousClock.Instant) -> Bool {
         if phase != .idle { return true }
         if current(at: now) != nil, let startedAt, startedAt.duration(to: now) < rules.interval { return false }
         return claim(at: now)
     }
 
-    /// Claims the read that is due in the background, if one is.
+    /// Claims the background read, if one is due.
     package mutating func claimDue(at now: ContinuousClock.Instant) -> Bool {
         phase == .idle && untilDue(at: now) <= .zero && claim(at: now)
     }
 
-    /// Claims a read whatever was read before, since its source is said to have changed.
+    /// Claims a read regardless of the schedule, after its source has announced a change.
     package mutating func claimNow() -> Bool {
         guard phase == .idle else { return false }
         phase = .claimed
@@ -76,8 +76,8 @@ package struct RefreshAhead<Value: Sendable>: Sendable {
         return true
     }
 
-    /// Begins the read that was claimed.
-    /// - Returns: False when it was done already: whoever waited for it came too late to cause another one.
+    /// Begins the claimed read.
+    /// - Returns: False when it was done already, so that late callers cause no other one.
     package mutating func begin(at now: ContinuousClock.Instant) -> Bool {
         guard phase == .claimed else { return false }
         phase = .reading
@@ -85,6 +85,7 @@ package struct RefreshAhead<Value: Sendable>: Sendable {
         return true
     }
 
+    /// Ends a read with a value.
     package mutating func succeeded(_ value: Value, at now: ContinuousClock.Instant) {
         self.value = value
         readAt = now
@@ -93,12 +94,13 @@ package struct RefreshAhead<Value: Sendable>: Sendable {
         phase = .idle
     }
 
+    /// Ends a read without a value.
     package mutating func failed(at now: ContinuousClock.Instant) {
         notBefore = now + backoff.failed()
         phase = .idle
     }
 
-    /// Time until another read may be begun, for `Retry-After`.
+    /// Time until the next read may begin, for `Retry-After`.
     package func untilRetry(at now: ContinuousClock.Instant) -> Duration {
         notBefore.map { max(.zero, now.duration(to: $0)) } ?? .zero
     }

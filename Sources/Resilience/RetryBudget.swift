@@ -1,4 +1,4 @@
-/// Bounds how much retrying may add to what upstream gets anyway, so that a failing upstream is not met with a storm.
+/// Bounds the load that retries add, so that a failing upstream does not get a retry storm.
 ///
 /// Over any ten seconds, retries are at most a tenth of the first tries, or three a second where that is more.
 package struct RetryBudget: Sendable {
@@ -21,12 +21,12 @@ package struct RetryBudget: Sendable {
         self.epoch = epoch
     }
 
-    /// Something is tried for the first time.
+    /// Counts a first try.
     package mutating func tried(at now: ContinuousClock.Instant) {
         withSlot(at: now) { $0.tries += 1 }
     }
 
-    /// Whether one retry more is affordable; it is then counted.
+    /// Whether the budget has one more retry; counts it if so.
     package mutating func takeRetry(at now: ContinuousClock.Instant) -> Bool {
         guard left(at: now) >= 1 else { return false }
         withSlot(at: now) { $0.retries += 1 }

@@ -1,7 +1,7 @@
-/// How often something is tried and how long each wait may be: full jitter, so that a crowd that failed together does
-/// not come back together.
+/// The attempts of a call and the waits between them: exponential with full jitter, so that callers that failed together
+/// do not retry together.
 package struct RetrySchedule: Sendable {
-    /// Tries in all, the first included.
+    /// Attempts in all, the first included.
     package var attempts: Int
     package var base: Duration
     package var cap: Duration
@@ -12,7 +12,7 @@ package struct RetrySchedule: Sendable {
         self.cap = cap
     }
 
-    /// How long to wait after `attempt` failed; nil when it was the last one.
+    /// Returns the wait after `attempt` failed; `nil` when it was the last one.
     ///
     /// - Parameters:
     ///   - attempt: 1 for the first.
@@ -23,7 +23,7 @@ package struct RetrySchedule: Sendable {
     }
 }
 
-/// Waits that double from one failure to the next, for something that is asked on its own account.
+/// Exponential backoff for background work: the wait doubles with each failure up to a cap.
 package struct Backoff: Equatable, Sendable {
     private let first: Duration
     private let cap: Duration
@@ -34,7 +34,7 @@ package struct Backoff: Equatable, Sendable {
         self.cap = cap
     }
 
-    /// How long to wait after one more failure.
+    /// Counts a failure, and returns the wait after it.
     package mutating func failed() -> Duration {
         failures += 1
         return min(cap, first * (1 << min(failures - 1, 20)))

@@ -1,7 +1,7 @@
-/// Does one piece of work for everybody who wants its result at the same time.
+/// Coalesces concurrent work by key: callers that want the result of the same key share one run.
 ///
-/// The work belongs to the flight and not to whoever came first: a caller who is cancelled leaves at once and takes
-/// nothing from the others.
+/// The work runs in a task of its own, not in that of the first caller: a caller that is cancelled returns at once, and
+/// the others still get the result.
 package actor SingleFlight<Key: Hashable & Sendable, Value: Sendable> {
     private struct Flight {
         let number: Int
@@ -10,17 +10,17 @@ package actor SingleFlight<Key: Hashable & Sendable, Value: Sendable> {
     }
     private var flights: [Key: Flight] = [:]
     private var number = 0
-    private let stopsWhenDeserted: Bool
+    private let cancelsAbandonedWork: Bool
 
-    /// - Parameter stopsWhenDeserted: Cancel the work when the last one who waited was cancelled: right for reads, wrong
-    ///   for work whose result is kept.
-    package init(stopsWhenDeserted: Bool = false) {
-        self.stopsWhenDeserted = stopsWhenDeserted
+    /// - Parameter cancelsAbandonedWork: Cancel the work when its last caller was cancelled: right for reads, wrong for
+    ///   work whose result is stored.
+    package init(cancelsAbandonedWork: Bool = false) {
+        self.cancelsAbandonedWork = cancelsAbandonedWork
     }
 
-    /// The result of `work`, or of the one that is under way for `key`; nil when the caller was cancelled before.
+    /// Returns the result of `work`, or of the run in progress for `key`; `nil` when the caller was cancelled first.
     package func value(for key: Key, _ work: @escaping @Sendable () async -> Value) async -> Value? {
-        // A stream, unlike a task's value, lets go of whoever is cancelled.
+        // Iterating a stream ends when the caller is cancelled; awaiting a task's value does not.
         let (result, continuation) = AsyncStream<Value>.makeStream(bufferingPolicy: .bufferingNewest(1))
         number += 1
         let own = number
@@ -29,27 +29,27 @@ package actor SingleFlight<Key: Hashable & Sendable, Value: Sendable> {
                 number: own,
                 task: Task {
                     let value = await work()
-                    land(key, own, value)
+                    finish(key, own, value)
                 })
         }
         flights[key]?.waiting[own] = continuation
         for await value in result { return value }
-        desert(key, own)
+        abandon(key, own)
         return nil
     }
 
-    private func land(_ key: Key, _ flight: Int, _ value: Value) {
-        // A deserted flight may land after another one took off for the same key.
-        guard flights[key]?.number == flight, let landed = flights.removeValue(forKey: key) else { return }
-        for waiter in landed.waiting.values {
+    private func finish(_ key: Key, _ flight: Int, _ value: Value) {
+        // An abandoned flight may finish after another one began for the same key.
+        guard flights[key]?.number == flight, let finished = flights.removeValue(forKey: key) else { return }
+        for waiter in finished.waiting.values {
             waiter.yield(value)
             waiter.finish()
         }
     }
 
-    private func desert(_ key: Key, _ waiter: Int) {
+    private func abandon(_ key: Key, _ waiter: Int) {
         guard flights[key]?.waiting.removeValue(forKey: waiter) != nil else { return }
-        if stopsWhenDeserted, flights[key]?.waiting.isEmpty == true {
+        if cancelsAbandonedWork, flights[key]?.waiting.isEmpty == true {
             flights.removeValue(forKey: key)?.task.cancel()
         }
     }

@@ -8,7 +8,7 @@ import Testing
         .deletingLastPathComponent()
 
     /// What of `Resilience` holds no state that callers share.
-    private static let values: Set = ["CallerKey", "Deadline", "RetrySchedule"]
+    private static let values: Set = ["CallerKey", "Deadline", "RetrySchedule", "RunDetached"]
     /// Mechanisms that live beside what they protect.
     private static let others: Set = [
         "AdmissionControl", "BodyMemory", "Listeners", "IdempotencyKeys", "SessionCacheState", "PostgresPlaces",

@@ -8,57 +8,58 @@ import Testing
         AdmissionQueue(capacity: capacity, length: length, timeout: .milliseconds(100))
     }
 
-    @Test("R13: the oldest gets the place, and no newcomer before those who wait")
-    func R13() {
+    @Test("the oldest waiter gets the next slot, before any new request (R13)")
+    func order() {
         var queue = queue()
-        let arrivals = (0..<5).map { queue.arrive($0, at: start) }
+        let arrivals = (0..<5).map { queue.acquire($0, at: start) }
         #expect(
             arrivals == [
-                .entered, .waits(timer: start + .milliseconds(100)), .waits(timer: nil), .waits(timer: nil), .refused,
+                .acquired, .queued(timer: start + .milliseconds(100)), .queued(timer: nil), .queued(timer: nil),
+                .rejected,
             ])
-        let next = queue.leave()
+        let next = queue.release()
         #expect(next == 1)
-        // Given up, the place was somebody's at once.
-        let entered = queue.enter()
-        #expect(!entered && queue.underWay == 1 && queue.waiting == 2)
-        let rest = (0..<3).map { _ in queue.leave() }
+        // The released slot went to a waiter at once.
+        let entered = queue.tryAcquire()
+        #expect(!entered && queue.inUse == 1 && queue.waiting == 2)
+        let rest = (0..<3).map { _ in queue.release() }
         #expect(rest == [2, 3, nil])
-        #expect(queue.underWay == 0)
+        #expect(queue.inUse == 0)
     }
 
-    @Test("R13: nobody waits for longer than 100 ms, and one timer is enough for all")
-    func R13patience() {
+    @Test("no request waits longer than 100 ms, and one timer is enough for all (R13)")
+    func timeout() {
         var queue = queue()
-        _ = queue.arrive(0, at: start)
-        for number in 1...3 { _ = queue.arrive(number, at: start + .milliseconds(10 * number)) }
+        _ = queue.acquire(0, at: start)
+        for number in 1...3 { _ = queue.acquire(number, at: start + .milliseconds(10 * number)) }
         let early = queue.expire(at: start + .milliseconds(109))
-        #expect(early.refused.isEmpty && early.timer == start + .milliseconds(110))
+        #expect(early.rejected.isEmpty && early.timer == start + .milliseconds(110))
         let first = queue.expire(at: start + .milliseconds(120))
-        #expect(first.refused == [1, 2] && first.timer == start + .milliseconds(130))
+        #expect(first.rejected == [1, 2] && first.timer == start + .milliseconds(130))
         let second = queue.expire(at: start + .milliseconds(130))
-        #expect(second.refused == [3] && second.timer == nil)
+        #expect(second.rejected == [3] && second.timer == nil)
     }
 
-    @Test("R13: once somebody waited in vain, others are refused at once until a place is free")
-    func R13vain() {
+    @Test("new requests are rejected at once after a timeout, until a slot is free (R13)")
+    func rejection() {
         var queue = queue()
-        _ = queue.arrive(0, at: start)
-        _ = queue.arrive(1, at: start)
-        _ = queue.arrive(2, at: start + .milliseconds(50))
+        _ = queue.acquire(0, at: start)
+        _ = queue.acquire(1, at: start)
+        _ = queue.acquire(2, at: start + .milliseconds(50))
         _ = queue.expire(at: start + .milliseconds(100))
-        let late = queue.arrive(3, at: start + .milliseconds(110))
-        #expect(late == .refused)
-        // It goes to the one that waits, so nothing is free.
-        let next = queue.leave()
-        let later = queue.arrive(4, at: start + .milliseconds(120))
-        #expect(next == 2 && later == .refused)
-        let nobody = queue.leave()
-        let arrivals = (5...6).map { queue.arrive($0, at: start + .milliseconds(130)) }
-        // The timer of before still runs.
-        #expect(nobody == nil && arrivals == [.entered, .waits(timer: nil)])
+        let late = queue.acquire(3, at: start + .milliseconds(110))
+        #expect(late == .rejected)
+        // It goes to a waiter, so no slot is free.
+        let next = queue.release()
+        let later = queue.acquire(4, at: start + .milliseconds(120))
+        #expect(next == 2 && later == .rejected)
+        let none = queue.release()
+        let arrivals = (5...6).map { queue.acquire($0, at: start + .milliseconds(130)) }
+        // The earlier timer still runs.
+        #expect(none == nil && arrivals == [.acquired, .queued(timer: nil)])
     }
 
-    @Test func `no place is lost or given twice, whatever happens in which order`() {
+    @Test func `no slot is lost or given twice, in any order of events`() {
         for seed in UInt64(0)..<200 {
             var random = SplitMix64(state: seed)
             var queue = queue(capacity: 3, length: 4)
@@ -70,24 +71,24 @@ import Testing
                 if let due = timer, due <= now {
                     let expiry = queue.expire(at: now)
                     timer = expiry.timer
-                    for waiter in expiry.refused {
+                    for waiter in expiry.rejected {
                         #expect(waiting.removeValue(forKey: waiter).map { $0 <= now } == true)
                     }
                 }
                 #expect(waiting.values.allSatisfy { $0 > now }, "seed \(seed)")
                 if Bool.random(using: &random) {
-                    switch queue.arrive(number, at: now) {
-                    case .entered:
+                    switch queue.acquire(number, at: now) {
+                    case .acquired:
                         #expect(waiting.isEmpty, "seed \(seed)")
                         inside += 1
-                    case .waits(let asked):
+                    case .queued(let asked):
                         waiting[number] = now + .milliseconds(100)
                         if let asked { timer = asked }
-                    case .refused: break
+                    case .rejected: break
                     case .shareTaken: Issue.record("a caller without a key has no share")
                     }
                 } else if inside > 0 {
-                    if let next = queue.leave() {
+                    if let next = queue.release() {
                         #expect(next == waiting.keys.min(), "seed \(seed)")
                         waiting[next] = nil
                     } else {
@@ -96,43 +97,43 @@ import Testing
                     }
                 }
                 #expect(inside <= 3 && waiting.count <= 4 && (waiting.isEmpty || timer != nil), "seed \(seed)")
-                #expect(queue.underWay == inside && queue.waiting == waiting.count, "seed \(seed)")
+                #expect(queue.inUse == inside && queue.waiting == waiting.count, "seed \(seed)")
             }
         }
     }
 
-    @Test func `a caller has its share of slots and queue, and the others find theirs (I18)`() {
+    @Test func `a caller has at most its share of slots and queue (I18)`() {
         var queue = AdmissionQueue<Int>(capacity: 8, length: 8, shares: 4, timeout: .milliseconds(100))
         let mallory = CallerKey("mallory")
-        let taken = (0..<4).map { queue.arrive($0, of: mallory, at: start) }
-        #expect(taken == [.entered, .entered, .shareTaken, .shareTaken])
+        let taken = (0..<4).map { queue.acquire($0, of: mallory, at: start) }
+        #expect(taken == [.acquired, .acquired, .shareTaken, .shareTaken])
         for user in 0..<6 {
-            let arrival = queue.arrive(user, of: CallerKey(user), at: start)
-            #expect(arrival == .entered)
+            let arrival = queue.acquire(user, of: CallerKey(user), at: start)
+            #expect(arrival == .acquired)
         }
         #expect(!queue.isFull)
-        let alice = queue.arrive(100, of: CallerKey("alice"), at: start)
-        #expect(alice == .waits(timer: start + .milliseconds(100)))
-        let next = queue.leave(mallory)
+        let alice = queue.acquire(100, of: CallerKey("alice"), at: start)
+        #expect(alice == .queued(timer: start + .milliseconds(100)))
+        let next = queue.release(mallory)
         #expect(next == 100)
-        #expect(queue.underWay == 8)
+        #expect(queue.inUse == 8)
     }
 
-    @Test func `a waiting caller that has taken its share meanwhile is passed over (I18)`() {
+    @Test func `a waiter whose caller has its share by now is skipped (I18)`() {
         var queue = AdmissionQueue<Int>(capacity: 2, length: 8, shares: 2, timeout: .milliseconds(100))
         let (alice, mallory) = (CallerKey("alice"), CallerKey("mallory"))
-        _ = queue.arrive(0, of: alice, at: start)
-        _ = queue.arrive(1, of: CallerKey("bob"), at: start)
-        _ = queue.arrive(2, of: mallory, at: start)
-        _ = queue.arrive(3, of: mallory, at: start)
-        let carol = queue.arrive(4, of: CallerKey("carol"), at: start)
-        #expect(carol == .waits(timer: nil))
-        let first = queue.leave(alice)
-        let second = queue.leave(CallerKey("bob"))
+        _ = queue.acquire(0, of: alice, at: start)
+        _ = queue.acquire(1, of: CallerKey("bob"), at: start)
+        _ = queue.acquire(2, of: mallory, at: start)
+        _ = queue.acquire(3, of: mallory, at: start)
+        let carol = queue.acquire(4, of: CallerKey("carol"), at: start)
+        #expect(carol == .queued(timer: nil))
+        let first = queue.release(alice)
+        let second = queue.release(CallerKey("bob"))
         #expect([first, second] == [2, 4])
     }
 
-    /// Random numbers that a seed brings back.
+    /// Reproducible random numbers.
     private struct SplitMix64: RandomNumberGenerator {
         var state: UInt64
 

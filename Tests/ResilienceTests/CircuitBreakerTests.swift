@@ -6,7 +6,7 @@ import Testing
 
     private func at(_ seconds: Double) -> ContinuousClock.Instant { start + .seconds(seconds) }
 
-    @Test("R10: five failures in a row open it, and it says when to come back")
+    @Test("five consecutive failures open the breaker, with a time to retry (R10)")
     func fiveInARow() {
         var breaker = CircuitBreaker()
         for second in 0..<4 { breaker.failed(at: at(Double(second)), jitter: 0) }
@@ -16,12 +16,12 @@ import Testing
         do { let admission = breaker.admit(at: at(5)); #expect(admission == .refuse(retryAfter: .seconds(4))) }
     }
 
-    @Test("R10: half of twenty calls within ten seconds open it, however mixed")
+    @Test("failures of half of twenty calls within ten seconds open the breaker, in any order (R10)")
     func halfOfTwenty() {
         var breaker = CircuitBreaker()
         for call in 0..<19 {
-            let moment = at(Double(call) * 0.5)
-            if call.isMultiple(of: 2) { breaker.failed(at: moment, jitter: 0) } else { breaker.succeeded(at: moment) }
+            let instant = at(Double(call) * 0.5)
+            if call.isMultiple(of: 2) { breaker.failed(at: instant, jitter: 0) } else { breaker.succeeded(at: instant) }
         }
         #expect(breaker.state == .closed)
         breaker.failed(at: at(9.5), jitter: 0)
@@ -31,13 +31,13 @@ import Testing
     @Test func `failures far apart do not add up`() {
         var breaker = CircuitBreaker()
         for call in 0..<200 {
-            let moment = at(Double(call) * 3)
-            if call.isMultiple(of: 2) { breaker.failed(at: moment, jitter: 0) } else { breaker.succeeded(at: moment) }
+            let instant = at(Double(call) * 3)
+            if call.isMultiple(of: 2) { breaker.failed(at: instant, jitter: 0) } else { breaker.succeeded(at: instant) }
         }
         #expect(breaker.state == .closed)
     }
 
-    @Test("R10: one probe; it closes or opens again, for longer each time, up to 30 s")
+    @Test("one probe closes the breaker or opens it again, for longer each time, up to 30 s (R10)")
     func probing() {
         var breaker = CircuitBreaker()
         for _ in 0..<5 { breaker.failed(at: at(0), jitter: 0.999) }
@@ -60,7 +60,7 @@ import Testing
         #expect(breaker.state == .closed)
     }
 
-    @Test func `a probe that nobody waits for any more makes room for the next`() {
+    @Test func `an abandoned probe makes way for the next one`() {
         var breaker = CircuitBreaker()
         for _ in 0..<5 { breaker.failed(at: at(0), jitter: 0) }
         do { let admission = breaker.admit(at: at(5)); #expect(admission == .pass) }
@@ -68,7 +68,7 @@ import Testing
         do { let admission = breaker.admit(at: at(6)); #expect(admission == .pass) }
     }
 
-    @Test func `calls from before it opened say nothing`() {
+    @Test func `ignores the results of calls that began before the breaker opened`() {
         var breaker = CircuitBreaker()
         for _ in 0..<5 { breaker.failed(at: at(0), jitter: 0) }
         breaker.succeeded(at: at(1))

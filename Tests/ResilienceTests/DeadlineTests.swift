@@ -2,7 +2,7 @@ import Resilience
 import Testing
 
 @Suite struct DeadlineTests {
-    @Test func `work that never ends is given up`() async {
+    @Test func `cancels work that does not end`() async {
         await #expect(throws: DeadlineExceeded.self) {
             try await withDeadline(.milliseconds(5), clock: ContinuousClock()) {
                 try await ContinuousClock().sleep(for: .seconds(3600))
@@ -10,7 +10,7 @@ import Testing
         }
     }
 
-    @Test func `work that ends in time gives its result or its error`() async throws {
+    @Test func `returns the result or the error of work that ends in time`() async throws {
         struct Failed: Error {}
         #expect(try await withDeadline(.seconds(60), clock: ContinuousClock()) { 7 } == 7)
         await #expect(throws: Failed.self) {

@@ -17,7 +17,7 @@ import Testing
     private func keep(
         _ topic: Int, of owner: String = "alice", fresh: Double = 100, in cache: inout Cache, at seconds: Double = 0
     ) {
-        cache.keep(
+        cache.insert(
             "\(topic)", for: Key(owner: owner, topic: topic), size: 1000 - Cache.overhead, fresh: .seconds(fresh),
             stale: .seconds(60), at: start + .seconds(seconds))
     }
@@ -37,7 +37,7 @@ import Testing
         #expect(cache.stale(Key(owner: "bob", topic: 1), at: start) == nil)
     }
 
-    @Test func `bytes are bounded: what is past its use goes first, then the oldest (I4)`() {
+    @Test func `bytes are bounded: unusable answers are evicted first, then the oldest (I4)`() {
         var cache = cache(entries: 10, share: 100)
         for key in 0..<10 { keep(key, fresh: key == 5 ? -59 : 100, in: &cache, at: Double(key) / 1000) }
         keep(10, in: &cache, at: 2)
@@ -49,7 +49,7 @@ import Testing
         #expect(cache.count == 10)
     }
 
-    @Test func `one owner takes a share, whatever keys it makes up, and nothing of the others (I4)`() {
+    @Test func `one owner takes at most its share, whatever keys it makes up (I4)`() {
         var cache = cache(entries: 100, share: 10)
         for key in 0..<50 { keep(key, of: "user \(key)", in: &cache) }
         for key in 1000..<3000 { keep(key, of: "mallory", in: &cache, at: 1) }
@@ -58,26 +58,26 @@ import Testing
         #expect((2990..<3000).allSatisfy { has($0, of: "mallory", cache) })
     }
 
-    @Test func `a value that is larger than a share is not kept, and replaces none (I4)`() {
+    @Test func `a value larger than a share is not cached, and evicts none (I4)`() {
         var cache = cache(entries: 100, share: 10)
         keep(1, in: &cache)
-        cache.keep(
+        cache.insert(
             "big", for: Key(owner: "alice", topic: 2), size: 10_000, fresh: .seconds(9), stale: .zero, at: start)
         #expect(!has(2, cache, at: 0))
         #expect(has(1, cache))
     }
 
-    @Test func `what is forgotten costs nothing any more`() {
+    @Test func `an invalidated answer costs nothing`() {
         var cache = cache(entries: 10, share: 10)
         for key in 0..<5 { keep(key, in: &cache) }
         for _ in 0..<3 { keep(0, in: &cache) }
-        for topic in 1..<5 { cache.forget(topic) }
+        for topic in 1..<5 { cache.invalidate(topic) }
         #expect(cache.cost == 1000)
-        cache.forget(0)
+        cache.invalidate(0)
         #expect(cache.cost == 0)
     }
 
-    @Test func `an owner whose answers are forgotten at random keeps its newest within its share`() {
+    @Test func `an owner whose answers are invalidated at random keeps the newest within its share`() {
         var cache = cache(entries: 1000, share: 50)
         var random = SystemRandomNumberGenerator()
         var kept: [Int] = []
@@ -86,37 +86,11 @@ import Testing
             kept.append(number)
             if kept.count > 50 { kept.removeFirst() }
             if number.isMultiple(of: 3), let topic = kept.randomElement(using: &random) {
-                cache.forget(topic)
+                cache.invalidate(topic)
                 kept.removeAll { $0 == topic }
             }
             guard number.isMultiple(of: 97) else { continue }
             #expect(cache.count == kept.count && kept.allSatisfy { has($0, cache) })
-        }
-    }
-}
-
-@Suite struct DesertedFlightTests {
-    @Test("R14: work that nobody waits for any more is given up, where that is wanted", arguments: [true, false])
-    func R14(stops: Bool) async {
-        let flight = SingleFlight<Int, Int>(stopsWhenDeserted: stops)
-        let (ended, end) = AsyncStream<Bool>.makeStream()
-        let (started, start) = AsyncStream<Void>.makeStream()
-        let (gate, open) = AsyncStream<Void>.makeStream()
-        let waiter = Task {
-            await flight.value(for: 1) {
-                start.yield()
-                for await _ in gate {}
-                end.yield(Task.isCancelled)
-                return 1
-            }
-        }
-        for await _ in started { break }
-        waiter.cancel()
-        #expect(await waiter.value == nil)
-        if !stops { open.finish() }
-        for await wasCancelled in ended {
-            #expect(wasCancelled == stops)
-            break
         }
     }
 }

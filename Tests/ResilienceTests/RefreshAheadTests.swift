@@ -29,7 +29,7 @@ import Testing
         if let value { state.succeeded(value, at: at(seconds)) } else { state.failed(at: at(seconds)) }
     }
 
-    @Test("the first read is due at once, and all that come join it (I13)") func first() {
+    @Test("the first read is due at once, and all callers join it (I13)") func first() {
         #expect(state.untilDue(at: at(0)) == .zero && !state.wasRead && state.current(at: at(0)) == nil)
         #expect(state.claimDue(at: at(0)))
         #expect(!state.claimDue(at: at(0)), "it is claimed")
@@ -42,7 +42,7 @@ import Testing
         #expect(!state.begin(at: at(1)), "who waited and came late causes no read")
     }
 
-    @Test("it is read ahead of its life, and used until the cap (I13)") func life() {
+    @Test("refreshes the value before it expires, and uses it until the cap (I13)") func life() {
         _ = state.claimNow()
         read("a", at: 0)
         #expect(state.untilDue(at: at(10)) == .seconds(70))
@@ -56,7 +56,7 @@ import Testing
         #expect(state.current(at: at(1001)) == "b")
     }
 
-    @Test("what is lacking causes one read in an interval (S38)") func interval() {
+    @Test("a missing key causes one read in an interval (S38)") func interval() {
         _ = state.claimNow()
         read("a", at: 0)
         for second in stride(from: 0.0, to: 30, by: 0.5) { #expect(!state.claimOnDemand(at: at(second))) }
@@ -69,7 +69,7 @@ import Testing
         #expect(!state.claimOnDemand(at: at(88)))
     }
 
-    @Test("failures double the pause from 1 second to 60, and a success ends that (I13)") func backOff() {
+    @Test("failures double the wait from 1 second to 60, and a success resets it (I13)") func backOff() {
         var now = 0.0
         for pause in [1.0, 2, 4, 8, 16, 32, 60, 60] {
             #expect(state.claimDue(at: at(now)))

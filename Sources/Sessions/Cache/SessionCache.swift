@@ -47,9 +47,9 @@ package final class SessionCache: Sendable {
     /// A crowd that asks for one session asks the store once.
     private let tokenReads = SingleFlight<ConnectToken, Result<Reading, BFFError>>()
     private let sessionReads = SingleFlight<SessionID, Result<Reading, BFFError>>()
-    private let flushes = SingleFlight<Int, FlushResult>()
+    private let flushes = CoalescedTask<FlushResult>()
     /// An outage is logged once a minute.
-    private let alarm = Mutex(OncePer(.seconds(60)))
+    private let alarm = Mutex(Throttle(interval: .seconds(60)))
 
     /// - Parameters:
     ///   - now: The wall clock, by which the store publishes states.
@@ -163,9 +163,8 @@ package final class SessionCache: Sendable {
     func ask<Value: Sendable>(
         _ question: @escaping @Sendable (any SessionStore) async throws(BFFError) -> Value
     ) async throws(BFFError) -> Value {
-        let flight = SingleFlight<Int, Result<Value, BFFError>>()
-        return try await bounded { [store] in
-            await flight.value(for: 0) { await Self.result { () throws(BFFError) in try await question(store) } }
+        try await bounded { [store] in
+            await runDetached { await Self.result { () throws(BFFError) in try await question(store) } }
         }
     }
 
@@ -324,7 +323,7 @@ package final class SessionCache: Sendable {
 
     /// One write at a time: changes that come meanwhile are in the next one together.
     private func flushOnce() async -> FlushResult {
-        await flushes.value(for: 0) { [self] in await flush() } ?? .failed
+        await flushes.value { [self] in await flush() } ?? .failed
     }
 
     private enum FlushResult { case nothing, some, failed }

@@ -14,7 +14,7 @@ package final class LocationReads: Sendable {
     private let now: @Sendable () -> Date
     private let state = Mutex(State())
     /// Reads change nothing, so one that nobody waits for any more is given up.
-    private let flights = SingleFlight<Key, Answer>(stopsWhenDeserted: true)
+    private let flights = SingleFlight<Key, Answer>(cancelsAbandonedWork: true)
 
     private typealias Answer = Result<[UInt8], BFFError>
 
@@ -175,7 +175,7 @@ package final class LocationReads: Sendable {
             }
             state.changeCount += 1
             state.changes[location] = (state.changeCount, now)
-            state.cache.forget(location)
+            state.cache.invalidate(location)
         }
     }
 
@@ -217,7 +217,7 @@ package final class LocationReads: Sendable {
     private func keep(_ answer: Answer, for key: Key, fresh: Duration, _ began: Int) {
         state.withLock { state in
             if let change = state.changes[key.location], change.number > began { return }
-            state.cache.keep(
+            state.cache.insert(
                 answer, for: key, size: (try? answer.get().count) ?? 0, fresh: fresh,
                 stale: Self.staleLimit, at: time.now())
         }

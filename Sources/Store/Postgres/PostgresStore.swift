@@ -20,7 +20,7 @@ package final class PostgresStore: SessionStore {
     /// Tells our own notifications from those of others.
     let node: String
     /// An outage is told once a minute.
-    private let alarm = Mutex(OncePer(.seconds(60)))
+    private let alarm = Mutex(Throttle(interval: .seconds(60)))
 
     static let channel = "connect_bff"
     /// Ids in one notification, of which PostgreSQL takes 8000 bytes.

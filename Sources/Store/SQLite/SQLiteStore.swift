@@ -20,7 +20,7 @@ package final class SQLiteStore: SessionStore {
     /// The file that was opened.
     private let identity: FileIdentity
     /// An outage is told once a minute.
-    private let alarm = Mutex(OncePer(.seconds(60)))
+    private let alarm = Mutex(Throttle(interval: .seconds(60)))
 
     /// Why a store cannot be opened.
     package enum CannotOpen: Error, Equatable {

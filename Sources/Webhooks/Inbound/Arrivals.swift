@@ -19,7 +19,7 @@ final class Arrivals: Sendable {
     private let inbox: any Inbox
     private let patience: Duration
     private let state = Mutex(State())
-    private let writes = SingleFlight<Int, Void>()
+    private let writes = CoalescedTask<Void>()
 
     /// - Parameter patience: How long a sender waits for the disk.
     init(inbox: any Inbox, patience: Duration) {
@@ -48,7 +48,7 @@ final class Arrivals: Sendable {
                 while true {
                     if let result = state.withLock({ $0.waiting[number] ?? nil }) { return result }
                     // One that was under way before may have left this one out; the next has it.
-                    guard await writes.value(for: 0, { [self] in await write() }) != nil else { return nil }
+                    guard await writes.value({ [self] in await write() }) != nil else { return nil }
                 }
             }
         } catch {

@@ -48,7 +48,7 @@ package final class EventDelivery: Sendable {
         /// What the store has still to hear.
         var unsettled: [Delivery] = []
         var counts: EventCounts?
-        var alarm = OncePer(.seconds(60))
+        var alarm = Throttle(interval: .seconds(60))
     }
 
     /// How often it is looked what is due, and counted what there is.
