@@ -15,7 +15,7 @@ final class RelayCall: AnswerReceiver, FastPathExchange {
     /// Let go of when the call is over, which it always is in the end.
     private var client: (any FastPathClient)?
     private let envelope: Envelope
-    private let session: Sessions.AdmittedSession
+    private let session: AdmittedSession
     private let request: ByteBuffer
     private let number: RequestNumber
     private let end: ContinuousClock.Instant
@@ -34,7 +34,7 @@ final class RelayCall: AnswerReceiver, FastPathExchange {
 
     /// - Parameter request: The call as it goes over the wire.
     init(
-        _ envelope: Envelope, in session: Sessions.AdmittedSession, as request: ByteBuffer, number: RequestNumber,
+        _ envelope: Envelope, in session: AdmittedSession, as request: ByteBuffer, number: RequestNumber,
         for client: any FastPathClient, on loop: RelayLoop, in trace: CallTrace?, at now: ContinuousClock.Instant
     ) {
         self.envelope = envelope
@@ -108,7 +108,7 @@ final class RelayCall: AnswerReceiver, FastPathExchange {
 
     func answerEnded(at now: ContinuousClock.Instant) {
         tried(at: now)
-        relay.sessions.note(
+        relay.admission.record(
             RelayedStep(envelope: envelope, answeredRoute: page.route, redirectURL: page.redirectURL), in: session)
         if let refusal {
             return refuse(with: refusal)

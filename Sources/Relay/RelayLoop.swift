@@ -24,10 +24,10 @@ final class RelayLoop: FastPathLoop {
             let envelope = try Envelope(request.body.readableBytesUInt8Span)
             connectToken = envelope.connectToken
             if request.head.names(relay.via) { throw .loopDetected }
-            switch relay.sessions.known(envelope.connectToken) {
-            case .pass(let session): try send(request, envelope, in: session, for: client, at: request.admittedAt)
-            case .refuse(let error): throw error
-            case .unknown: admit(request, envelope, for: client)
+            switch relay.admission.cachedDecision(on: envelope.connectToken) {
+            case .admit(let session): try send(request, envelope, in: session, for: client, at: request.admittedAt)
+            case .reject(let error): throw error
+            case nil: admit(request, envelope, for: client)
             }
         } catch {
             relay.slots.release()
@@ -37,16 +37,16 @@ final class RelayLoop: FastPathLoop {
 
     /// The slow path: the store is read, off this thread, while the connection waits.
     private func admit(_ request: FastPathRequest, _ envelope: Envelope, for client: any FastPathClient) {
-        let sessions = relay.sessions
+        let admission = relay.admission
         let token = envelope.connectToken
         // The task ends within the time that the read is given.
-        eventLoop.makeFutureWithTask { () -> Result<Sessions.AdmittedSession, BFFError> in
-            do throws(BFFError) { return .success(try await sessions.admit(token)) } catch { return .failure(error) }
+        eventLoop.makeFutureWithTask { () -> Result<AdmittedSession, BFFError> in
+            do throws(BFFError) { return .success(try await admission.admit(token)) } catch { return .failure(error) }
         }.assumeIsolated().whenComplete { result in
             // A failed future would mean that the loop is gone, and this connection with it.
-            let admission = (try? result.get()) ?? .failure(.internalFailure)
+            let admitted = (try? result.get()) ?? .failure(.internalFailure)
             do throws(BFFError) {
-                let session = try admission.get()
+                let session = try admitted.get()
                 guard client.isWaiting(for: request.number) else { throw .clientClosed }
                 try self.send(request, envelope, in: session, for: client, at: self.relay.calls.now())
             } catch {
@@ -58,7 +58,7 @@ final class RelayLoop: FastPathLoop {
     }
 
     private func send(
-        _ request: FastPathRequest, _ envelope: Envelope, in session: Sessions.AdmittedSession,
+        _ request: FastPathRequest, _ envelope: Envelope, in session: AdmittedSession,
         for client: any FastPathClient, at now: ContinuousClock.Instant
     ) throws(BFFError) {
         // After the gate: tokens that this service did not mint take no memory.

@@ -14,7 +14,7 @@ package import Tracing
 /// It passes calls of tokens that this service minted to Flatpeak, on the event loop of the client's connection, and adds
 /// nothing to a good answer.
 package final class SessionRelay: FastPath {
-    let sessions: Sessions
+    let admission: RelayAdmission
     let calls: RelayCalls
     let slots: AdmissionControl
     private let times: UpstreamTimes
@@ -52,7 +52,7 @@ package final class SessionRelay: FastPath {
             address.isSecure
             ? try NIOSSLContext(configuration: .flatpeak(certificateAuthorities: certificateAuthorities)) : nil
         self.paths = paths
-        self.sessions = sessions
+        admission = sessions.relay
         self.calls = calls
         self.slots = slots
         self.times = times

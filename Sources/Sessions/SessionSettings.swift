@@ -1,15 +1,15 @@
 import Core
 package import FoundationEssentials
 
-/// The addresses between which a session sends a customer, and how long it is kept.
+/// The URLs between which a session sends a customer, and the lifetime of sessions and idempotency keys.
 ///
-/// They come from the operator, never from a client.
+/// The operator sets them, never a client.
 package struct SessionSettings: Sendable {
-    /// `BFF_PUBLIC_URL` and the callback's path: where every session ends in the browser.
+    /// `BFF_PUBLIC_URL` with the callback's path: the end of every session in the browser.
     package let callbackURL: String
     /// The frontends in which the Connect UI runs; the first is the default.
     package let apps: [ConnectApp]
-    /// The only places a customer may be sent to after a session; the first is the default.
+    /// The only URLs to which a customer may be sent after a session; the first is the default.
     package let returnURLs: [String]
     /// How long a session is kept after its mint, in seconds.
     package let sessionLife: TimeInterval
@@ -46,7 +46,7 @@ package struct SessionSettings: Sendable {
     }
 }
 
-/// A frontend: its name in the mint, and its web address or deep link.
+/// A frontend: its name in mint requests, and its web address or deep link.
 package struct ConnectApp: Sendable, Equatable {
     package let name: String
     package let url: String

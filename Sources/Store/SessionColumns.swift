@@ -63,7 +63,7 @@ extension SessionFacts {
         } catch {
             throw SessionColumns.Unreadable()
         }
-        let moments = [stayedAt, leftAt, notFinishedAt, goneAt, askedAt, completedAt, located?.since, status?.at]
+        let moments = [stayedAt, leftAt, notFinishedAt, goneAt, queriedAt, completedAt, located?.since, status?.at]
         guard moments.allSatisfy({ $0?.isPlausible ?? true }) else { throw SessionColumns.Unreadable() }
     }
 

@@ -143,12 +143,12 @@ struct Bench {
     }
 
     func mint() async throws -> ConnectSession {
-        try await sessions.mint(Array("{}".utf8), as: nil, for: try #require(Self.subject)).session
+        try await sessions.minter.mint(Array("{}".utf8), as: nil, for: try #require(Self.subject)).session
     }
 
     /// What is known of a session.
     func facts(of session: ConnectSession) async throws -> SessionFacts {
-        try await sessions.session(session.id, of: session.subject).facts
+        try await sessions.outcomes.session(session.id, of: session.subject).facts
     }
 
     func client() async throws -> RawClient {

@@ -14,7 +14,7 @@ import Testing
 /// One bad client beside good ones, on real sockets; time is the test's.
 @Suite struct IsolationTests {
     private func mint(_ bench: Bench, as name: String) async throws -> ConnectSession {
-        try await bench.sessions.mint(Array("{}".utf8), as: nil, for: try #require(Subject(name))).session
+        try await bench.sessions.minter.mint(Array("{}".utf8), as: nil, for: try #require(Subject(name))).session
     }
 
     private static let largeBody = "[\"" + String(repeating: "0123456789abcdef", count: 250_000) + "\"]"

@@ -19,7 +19,7 @@ import Testing
             answer: isAnswered ? .init(session: session, connectURL: "a://b", expiresAt: start + 600) : nil)
     }
 
-    @Test func `a key is released and answered by its holder alone (I19)`() throws {
+    @Test func `only its holder releases or answers a key (I19)`() throws {
         var keys = IdempotencyKeys(capacity: 10, share: 10)
         let key = try key(1)
         #expect(keys.begin(mint("late"), as: key, of: alice, at: start) == nil)
@@ -32,7 +32,7 @@ import Testing
         #expect(keys.begin(mint("twin"), as: key, of: alice, at: start + 62)?.answer != nil)
     }
 
-    @Test func `a subject with many keys evicts its own, and no key under way (I18)`() throws {
+    @Test func `a subject with many keys evicts its own, and none in progress (I18)`() throws {
         var keys = IdempotencyKeys(capacity: 100, share: 10)
         #expect(keys.begin(mint("bob"), as: try key(1), of: bob, at: start) == nil)
         keys.end(try key(1), of: bob, heldBy: "bob", as: mint("bob", isAnswered: true))
@@ -47,7 +47,9 @@ import Testing
         #expect(keys.begin(mint("x"), as: try key(0), of: alice, at: start + 1) == mint("first"))
     }
 
-    @Test func `memory is bounded, be all mints under way or answered, and is free again when they are over`() throws {
+    @Test func `memory is bounded for mints in progress and answered ones, and is free again when they are over`()
+        throws
+    {
         for isAnswered in [false, true] {
             var keys = IdempotencyKeys(capacity: 100, share: 10)
             for number in 0..<1000 {

@@ -32,7 +32,7 @@ import Testing
         String(decoding: try await reads.status(of: location, for: subject).body, as: UTF8.self)
     }
 
-    @Test("R25: 100 who read at the same time are one call upstream")
+    @Test("100 concurrent reads are one call to Flatpeak (R25)")
     func R25() async throws {
         let (gate, open) = AsyncStream<Void>.makeStream()
         upstream.on(
@@ -49,7 +49,7 @@ import Testing
         #expect(upstream.requests("status").count == 1)
     }
 
-    @Test("R25: what is kept is kept for one user alone")
+    @Test("an answer is cached for one user alone (R25)")
     func R25isolation() async throws {
         _ = try await status(alice)
         await #expect(throws: BFFError.notFound) { try await status(bob) }
@@ -58,7 +58,7 @@ import Testing
         #expect(upstream.requests("status").count == 2)
     }
 
-    @Test("R25: an answer is kept for a moment, and not after something happened there")
+    @Test("an answer is cached briefly, and not beyond a change at the location (R25)")
     func R25life() async throws {
         #expect(try await status(alice).contains(#""n":1"#))
         clock.advance(by: 4.9)
@@ -66,11 +66,11 @@ import Testing
         clock.advance(by: 0.1)
         #expect(try await status(alice).contains(#""n":2"#))
         upstream.on("status", .json(#"{"tariff_status":{},"n":3}"#))
-        reads.forget(location)
+        reads.invalidate(location)
         #expect(try await status(alice).contains(#""n":3"#))
     }
 
-    @Test("R25: while Flatpeak is down the last answer is shown with its age, for ten minutes")
+    @Test("the last answer is served with its age during an outage, for ten minutes (R25)")
     func R25stale() async throws {
         #expect(try await reads.status(of: location, for: alice).age == nil)
         upstream.on("status", .json("{}", status: 500))
@@ -82,7 +82,7 @@ import Testing
         await #expect(throws: BFFError.self) { try await reads.status(of: location, for: alice) }
     }
 
-    @Test("R25: that something does not exist any more is no outage")
+    @Test("an answer that the location does not exist is no outage (R25)")
     func R25gone() async throws {
         _ = try await status(alice)
         upstream.on("status", .json("{}", status: 404))
@@ -90,7 +90,7 @@ import Testing
         await #expect(throws: BFFError.notFound) { try await status(alice) }
     }
 
-    @Test("R25: prices are kept until Flatpeak means to have new ones")
+    @Test("prices are cached until Flatpeak announces new ones (R25)")
     func R25prices() async throws {
         let next = clock.wall.addingTimeInterval(600).formatted(.iso8601)
         upstream.on("prices", .json(#"{"next_update":"\#(next)"}"#))

@@ -15,13 +15,13 @@ import Testing
         try MintRequest.read(Array(body.utf8)).order(under: Self.settings)
     }
 
-    @Test func `addresses come from settings`() throws {
+    @Test func `URLs come from settings`() throws {
         let (order, returnURL) = try order("{}")
         #expect(order == MintOrder(connectURL: "https://connect.example", callbackURL: Self.settings.callbackURL))
         #expect(returnURL == "https://app.example/done")
     }
 
-    @Test func `every field of the mint`() throws {
+    @Test func `decodes every field of the mint`() throws {
         let (order, returnURL) = try order(
             #"{"direction":"EXPORT","type":"NON_COMMODITY","location_id":"loc_1","action":"edit","app":"ios","#
                 + #""return_url":"myapp://tariff/done?x=1","options":{"contract_term_capture":true},"#

@@ -25,24 +25,24 @@ import Testing
         case connected, notConnected, error, strange
     }
 
-    /// Facts get their moment from their place in a history, one minute apart.
+    /// Facts get their instant from their place in a history, one minute apart.
     static func facts(_ fact: Fact, minute: Int) throws -> SessionFacts {
-        let moment = start.addingTimeInterval(Double(minute) * 60)
+        let instant = start.addingTimeInterval(Double(minute) * 60)
         var facts = SessionFacts()
         let location = try #require(LocationID("loc_1"))
         switch fact {
-        case .stay, .comeBack: (facts.relayed, facts.stayedAt) = (true, moment)
-        case .leave: facts.leftAt = moment
-        case .disconnect: (facts.relayed, facts.disconnectAsked, facts.leftAt) = (true, true, moment)
-        case .pendingPage: (facts.relayed, facts.pendingShown, facts.stayedAt) = (true, true, moment)
-        case .notFinished: facts.notFinishedAt = moment
-        case .gone: facts.goneAt = moment
-        case .located: facts.located = .init(location: location, pricesAvailable: false, since: moment)
-        case .locatedWithPrices: facts.located = .init(location: location, pricesAvailable: true, since: moment)
-        case .connected: facts.status = .init(value: .connected, at: moment)
-        case .notConnected: facts.status = .init(value: .notConnected, at: moment)
-        case .error: facts.status = .init(value: .error, at: moment)
-        case .strange: facts.status = .init(value: .other, at: moment)
+        case .stay, .comeBack: (facts.relayed, facts.stayedAt) = (true, instant)
+        case .leave: facts.leftAt = instant
+        case .disconnect: (facts.relayed, facts.disconnectAsked, facts.leftAt) = (true, true, instant)
+        case .pendingPage: (facts.relayed, facts.pendingShown, facts.stayedAt) = (true, true, instant)
+        case .notFinished: facts.notFinishedAt = instant
+        case .gone: facts.goneAt = instant
+        case .located: facts.located = .init(location: location, pricesAvailable: false, since: instant)
+        case .locatedWithPrices: facts.located = .init(location: location, pricesAvailable: true, since: instant)
+        case .connected: facts.status = .init(value: .connected, at: instant)
+        case .notConnected: facts.status = .init(value: .notConnected, at: instant)
+        case .error: facts.status = .init(value: .error, at: instant)
+        case .strange: facts.status = .init(value: .other, at: instant)
         }
         return facts
     }
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    @Test("R21: facts that come twice, late or in any order end in the same state")
+    @Test("facts that come twice, late or in any order give the same state (R21)")
     func R21() throws {
         let seed = UInt64.random(in: .min ... .max)
         print("shuffled histories from seed \(seed)")
@@ -146,7 +146,7 @@ import Testing
         }
     }
 
-    @Test func `the end is when the customer left, or the token's life was over`() throws {
+    @Test func `a session ends when the customer leaves or the token expires`() throws {
         var session = try Self.session()
         session.facts.merge(try Self.facts(.stay, minute: 1))
         session.facts.merge(try Self.facts(.leave, minute: 2))

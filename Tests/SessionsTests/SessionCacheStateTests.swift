@@ -5,7 +5,7 @@ import Testing
 
 @testable import Sessions
 
-/// The memory in front of the store, without a store.
+/// The state of the cache, without a store.
 @Suite struct SessionCacheStateTests {
     static let start = Date(timeIntervalSince1970: 1_700_000_000)
 
@@ -25,7 +25,15 @@ import Testing
         return facts
     }
 
-    /// Writes to a store that takes everything.
+    /// The handle of an admitted session; `nil` when its store has to be read first.
+    private func handle(of session: ConnectSession, in cache: inout SessionCacheState) -> CacheHandle? {
+        guard case .admit(let admitted) = cache.relayDecision(on: session.connectToken, at: Self.start) else {
+            return nil
+        }
+        return admitted.handle
+    }
+
+    /// Flushes to a store that accepts everything.
     private func flush(_ cache: inout SessionCacheState) {
         let batch = cache.takeDirty(100)
         cache.saved(batch, as: batch.map(\.write.session))
@@ -46,7 +54,7 @@ import Testing
         #expect(found?.id == session.id)
     }
 
-    @Test func `a location is its subject's from the claim on, while the store is being told of it and after`() throws {
+    @Test func `a location is its subject's from the claim on, before, during and after the write`() throws {
         var cache = SessionCacheState(capacity: 10)
         let session = try Self.session(1)
         let location = try #require(LocationID("loc_1"))
@@ -55,7 +63,7 @@ import Testing
         #expect(!cache.hasPendingBinding(session.subject, location))
         var facts = SessionFacts()
         facts.located = .init(location: location, pricesAvailable: true, since: Self.start)
-        _ = cache.note(facts, of: session.connectToken)
+        _ = cache.record(facts, of: session.connectToken)
         #expect(cache.hasPendingBinding(session.subject, location))
         let batch = cache.takeDirty(10)
         #expect(cache.hasPendingBinding(session.subject, location))
@@ -63,15 +71,15 @@ import Testing
         cache.notSaved(batch)
         #expect(cache.hasPendingBinding(session.subject, location))
         flush(&cache)
-        #expect(!cache.hasPendingBinding(session.subject, location), "the store knows now")
+        #expect(!cache.hasPendingBinding(session.subject, location), "the write is complete")
     }
 
-    @Test func `what is noted while a write is under way is written afterwards`() throws {
+    @Test func `facts recorded during a write are in the next one`() throws {
         var cache = SessionCacheState(capacity: 10)
         let session = try Self.session(1)
         _ = cache.add(session, key: nil)
         let batch = cache.takeDirty(10)
-        _ = cache.note(Self.seen(at: 1), of: session.connectToken)
+        _ = cache.record(Self.seen(at: 1), of: session.connectToken)
         let more = cache.takeDirty(10)
         #expect(more.isEmpty, "one write of a session at a time")
         cache.saved(batch, as: batch.map(\.write.session))
@@ -80,38 +88,38 @@ import Testing
         #expect(next.map(\.write.isNew) == [false])
     }
 
-    @Test func `a customer who taps along is a write a minute; one who leaves or comes back is one at once`() throws {
+    @Test func `progress is written once a minute, leaving and coming back at once`() throws {
         var cache = SessionCacheState(capacity: 10)
         let session = try Self.session(1)
         _ = cache.add(session, key: nil)
         flush(&cache)
-        let moments = [1.0] + (2...60).map(Double.init) + [61]
+        let instants = [1.0] + (2...60).map(Double.init) + [61]
         var flushed: [Double] = []
-        for seconds in moments {
-            if cache.note(Self.seen(at: seconds), of: session.connectToken) { flushed.append(seconds) }
+        for seconds in instants {
+            if cache.record(Self.seen(at: seconds), of: session.connectToken) { flushed.append(seconds) }
             flush(&cache)
         }
         #expect(flushed == [1, 61])
         let seen = cache.session(session.id)?.facts.stayedAt
-        #expect(seen == Self.start + 61, "every tap is cache all the same")
+        #expect(seen == Self.start + 61, "every tap is cached all the same")
         var left = SessionFacts()
         left.leftAt = Self.start + 62
-        let leaving = cache.note(left, of: session.connectToken)
+        let leaving = cache.record(left, of: session.connectToken)
         flush(&cache)
-        let comingBack = cache.note(Self.seen(at: 63), of: session.connectToken)
+        let comingBack = cache.record(Self.seen(at: 63), of: session.connectToken)
         #expect(leaving && comingBack)
     }
 
-    @Test func `a session is found where it was, where it has moved, and not where another one is by now`() throws {
+    @Test func `a stale handle finds the moved session, and never another one`() throws {
         var cache = SessionCacheState(capacity: 10)
         let sessions = try (1...3).map(Self.session)
         for session in sessions { _ = cache.add(session, key: nil) }
         flush(&cache)
-        let handles = sessions.map { session in cache.inspect(session.connectToken) { _, handle in handle } ?? nil }
+        let handles = sessions.map { handle(of: $0, in: &cache) }
         // The last one takes the place of the first.
         cache.drop(sessions[0].id)
         for (session, handle) in zip(sessions, handles) {
-            _ = cache.note(Self.seen(at: 1), of: session.connectToken, at: handle)
+            _ = cache.record(Self.seen(at: 1), of: session.connectToken, at: handle)
         }
         let seen = sessions.map { cache.session($0.id)?.facts.stayedAt }
         #expect(seen == [nil, Self.start + 1, Self.start + 1])
@@ -122,25 +130,25 @@ import Testing
         #expect(found?.id == sessions[2].id && cache.count == 2)
     }
 
-    @Test func `what another process changed is asked for before it is believed`() throws {
+    @Test func `a session that another process changed is not current until it was read again`() throws {
         var cache = SessionCacheState(capacity: 10)
         let session = try Self.session(1), other = try Self.session(2)
         let isCurrent = { (cache: inout SessionCacheState, session: ConnectSession) in
-            let isJudged = cache.inspect(session.connectToken) { _, _ in true } ?? false
-            #expect(cache.session(token: session.connectToken)?.isCurrent == isJudged)
-            return isJudged
+            let isDecided = handle(of: session, in: &cache) != nil
+            #expect(cache.session(token: session.connectToken)?.isCurrent == isDecided)
+            return isDecided
         }
         for new in [session, other] { _ = cache.add(new, key: nil) }
         cache.changed([session.id])
         cache.subscriptionChanged(isActive: false)
-        #expect(isCurrent(&cache, session), "nobody else can know what the store does not")
+        #expect(isCurrent(&cache, session), "no other process knows a session that is not stored")
         cache.subscriptionChanged(isActive: true)
         flush(&cache)
         #expect(isCurrent(&cache, session) && isCurrent(&cache, other))
 
         // A read or a write that was in flight when the notification came says nothing.
         let early = cache.generation
-        _ = cache.note(Self.seen(at: 1), of: session.connectToken)
+        _ = cache.record(Self.seen(at: 1), of: session.connectToken)
         let batch = cache.takeDirty(10)
         cache.changed([session.id])
         #expect(!isCurrent(&cache, session) && isCurrent(&cache, other))
@@ -161,42 +169,42 @@ import Testing
         #expect(isCurrent(&cache, session) && !isCurrent(&cache, other))
     }
 
-    @Test func `a session that the store has no more is dropped`() throws {
+    @Test func `drops a session that was removed from the store`() throws {
         var cache = SessionCacheState(capacity: 10)
         let session = try Self.session(1)
         _ = cache.add(session, key: nil)
         flush(&cache)
-        _ = cache.note(Self.seen(at: 1), of: session.connectToken)
+        _ = cache.record(Self.seen(at: 1), of: session.connectToken)
         cache.saved(cache.takeDirty(10), as: [])
         let found = [cache.session(session.id), cache.session(token: session.connectToken)?.session]
         #expect(found.allSatisfy { $0 == nil })
         #expect(cache.pendingCount == 0)
     }
 
-    @Test func `facts about a session that is not cache wait for the store to tell of it`() throws {
+    @Test func `facts of a session that is not cached wait until it was read from the store`() throws {
         var cache = SessionCacheState(capacity: 10)
         let session = try Self.session(1)
-        let isDirty = cache.note(Self.seen(at: 1), of: session.connectToken)
+        let isDirty = cache.record(Self.seen(at: 1), of: session.connectToken)
         #expect(isDirty && Array(cache.orphanedFacts.keys) == [session.connectToken])
-        let learnt = cache.refresh(session, readGeneration: 0)
-        #expect(learnt.facts.stayedAt == Self.start + 1)
+        let merged = cache.refresh(session, readGeneration: 0)
+        #expect(merged.facts.stayedAt == Self.start + 1)
         #expect(cache.orphanedFacts.isEmpty)
         let batch = cache.takeDirty(10)
         #expect(batch.map(\.write.session.facts.relayed) == [true])
     }
 
-    @Test func `when all cached sessions are dirty no new one is taken, and no step is forgotten`() throws {
+    @Test func `rejects new sessions while all cached ones are dirty, and loses no step`() throws {
         var cache = SessionCacheState(capacity: 4)
         let sessions = try (0..<4).map { try Self.session($0) }
         for session in sessions { _ = cache.add(session, key: nil) }
         #expect(cache.isFull)
-        for session in sessions { _ = cache.note(Self.seen(at: 1), of: session.connectToken) }
+        for session in sessions { _ = cache.record(Self.seen(at: 1), of: session.connectToken) }
         #expect(cache.pendingCount == 4 && cache.orphanedFacts.isEmpty)
         flush(&cache)
         #expect(!cache.isFull)
     }
 
-    @Test func `memory is bounded; what is used stays, what is dirty stays longest`() throws {
+    @Test func `evicts sessions that are not used, and never dirty ones`() throws {
         var cache = SessionCacheState(capacity: 100)
         let pending = try Self.session(0), used = try Self.session(1)
         _ = cache.add(used, key: nil)
@@ -213,7 +221,7 @@ import Testing
         #expect(late != nil && cache.pendingCount == 1)
     }
 
-    @Test func `reads make us ask once an interval, and at once when something happened`() throws {
+    @Test func `reads cause one poll in an interval, and another one after a step`() throws {
         var cache = SessionCacheState(capacity: 10)
         let session = try Self.session(1)
         _ = cache.add(session, key: nil)
@@ -222,14 +230,14 @@ import Testing
             answers.append(cache.shouldPoll(session.id, at: Self.start + seconds, interval: 1))
         }
         #expect(answers == [true, false, true, false])
-        _ = cache.note(Self.seen(at: 1.5), of: session.connectToken)
+        _ = cache.record(Self.seen(at: 1.5), of: session.connectToken)
         let afterwards = cache.shouldPoll(session.id, at: Self.start + 1.6, interval: 1)
         #expect(afterwards)
     }
 
-    /// Any order of mints, steps, writes that succeed, fail or are lost, and reads ends with a store that knows as
-    /// much as a plain set of facts does.
-    @Test func `whatever happens, the store ends up with every fact`() throws {
+    /// After any order of mints, steps, reads, and writes that succeed, fail or lose their answer, the store has the same
+    /// facts as a plain set.
+    @Test func `the store ends up with every fact, in any order of events`() throws {
         let seed = UInt64.random(in: .min ... .max)
         var random = SeededRandom(state: seed)
         for _ in 0..<300 {
@@ -266,7 +274,7 @@ import Testing
                     var facts = Self.seen(at: Double(step) * 100)
                     if Bool.random(using: &random) { facts.leftAt = Self.start + Double(step) * 100 + 1 }
                     all[id]?.merge(facts)
-                    _ = cache.note(facts, of: try #require(tokens[id]))
+                    _ = cache.record(facts, of: try #require(tokens[id]))
                 case 3 where inFlight.isEmpty:
                     inFlight = cache.takeDirty(Int.random(in: 1...4, using: &random))
                 case 4:

@@ -1,4 +1,5 @@
 import Core
+import Flatpeak
 import Foundation
 import Testing
 
@@ -22,7 +23,7 @@ import Testing
         try SessionChange.merging(SessionWrite(session, isNew: isNew), into: stored, at: start + 3600)
     }
 
-    @Test func `inserts a new session without an event of a state that the backend knows of`() throws {
+    @Test func `inserts a new session without an event`() throws {
         let change = try #require(try merge(try session(), isNew: true, into: nil))
         #expect(change.write == .insert)
         #expect(change.event == nil)
@@ -30,11 +31,11 @@ import Testing
         #expect(change.changesAt == start + 86400)
     }
 
-    @Test func `does not make a removed session again`() throws {
+    @Test func `does not create a removed session again`() throws {
         #expect(try merge(try session([.stay]), into: nil) == nil)
     }
 
-    @Test func `a write that knows nothing new changes nothing`() throws {
+    @Test func `a write without new facts changes nothing`() throws {
         let first = try #require(try merge(try session([.stay, .located]), isNew: true, into: nil))
         let second = try #require(try merge(try session([.stay]), into: first.stored))
         #expect(second.write == .none)
@@ -44,7 +45,7 @@ import Testing
         #expect(second.stored == first.stored)
     }
 
-    @Test func `binds the location with the first write that knows it, and with no other`() throws {
+    @Test func `binds the location with the first write that has it, and with no other`() throws {
         let first = try #require(try merge(try session([.stay]), isNew: true, into: nil))
         let second = try #require(try merge(try session([.stay, .located]), into: first.stored))
         #expect(second.location?.text == "loc_1")
@@ -62,10 +63,10 @@ import Testing
         #expect(again.write == .none)
     }
 
-    @Test func `a poll that came back ends its lease`() throws {
+    @Test func `the result of a poll ends its lease`() throws {
         let stored = try #require(try merge(try session([.stay]), isNew: true, into: nil)).stored
         var polled = try session([.stay])
-        polled.facts.askedAt = start + 600
+        polled.facts.queriedAt = start + 600
         let change = try #require(try merge(polled, into: stored))
         #expect(change.endsLease)
         #expect(change.write == .update)
@@ -87,5 +88,19 @@ import Testing
             return try #require(try merge(writes[1], into: first.stored)).session.facts
         }
         #expect(results[0] == results[1])
+    }
+
+    @Test func `stored facts keep the names of their JSON keys`() throws {
+        var facts = SessionFacts()
+        (facts.stayedAt, facts.leftAt, facts.notFinishedAt) = (start, start, start)
+        (facts.goneAt, facts.queriedAt, facts.completedAt) = (start, start, start)
+        facts.located = .init(location: try #require(LocationID("loc_1")), pricesAvailable: true, since: start)
+        facts.status = .init(value: .connected, at: start)
+        let object = try JSONSerialization.jsonObject(with: JSONEncoder().encode(facts)) as? [String: Any]
+        #expect(
+            object?.keys.sorted() == [
+                "askedAt", "completedAt", "disconnectAsked", "goneAt", "leftAt", "located", "notFinishedAt",
+                "pendingShown", "relayed", "status", "stayedAt",
+            ])
     }
 }

@@ -74,11 +74,11 @@ extension SessionStoreContract {
         let unseen = try session(1)
         var pending = try session(2), left = try session(3), ended = try session(4)
         pending.facts.merge(try located("loc_1", since: start + 60))
-        pending.facts.askedAt = start + 60 + ConnectSession.pendingLimit
+        pending.facts.queriedAt = start + 60 + ConnectSession.pendingLimit
         left.facts.merge(relayedAt(start + 10))
         left.facts.leftAt = start + 20
         left.facts.notFinishedAt = start + 21
-        left.facts.askedAt = start + 86400 - 60
+        left.facts.queriedAt = start + 86400 - 60
         ended.facts.merge(try located("loc_2", since: start + 60))
         ended.facts.status = .init(value: .connected, at: start + 60)
         _ = try await store.save([unseen, pending, left, ended].map { SessionWrite($0, isNew: true) }, at: start + 60)
@@ -103,7 +103,7 @@ extension SessionStoreContract {
         _ = try await store.save([SessionWrite(session, isNew: true)], at: start + 10)
         // The process was away when the token ended; the look that it missed finds a location.
         #expect(try await store.publishTimedChanges(at: start + 90000, limit: 99) == 0)
-        session.facts.askedAt = start + 90000
+        session.facts.queriedAt = start + 90000
         session.facts.merge(try located("loc_1", since: start + 90000))
         session.facts.status = .init(value: .connected, at: start + 90000)
         _ = try await store.save([SessionWrite(session, isNew: false)], at: start + 90000)

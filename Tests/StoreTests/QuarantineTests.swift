@@ -151,7 +151,7 @@ import Testing
         let writes = all.map { session in
             var session = session
             session.facts.leftAt = start + 10
-            session.facts.askedAt = start + 86390
+            session.facts.queriedAt = start + 86390
             return SessionWrite(session, isNew: false)
         }
         let saved = try await store.save(writes, at: start + 200)

@@ -87,7 +87,7 @@ import Testing
         // It goes on: a session of then becomes one of now, with its event.
         var left = active
         left.facts.leftAt = start + 100
-        left.facts.askedAt = start + 101
+        left.facts.queriedAt = start + 101
         left.facts.notFinishedAt = start + 101
         #expect(try await store.save([SessionWrite(left, isNew: false)], at: start + 102).kept.count == 1)
         #expect(try await store.events(limit: 1).first?.event.event.type == "session.abandoned")

@@ -188,7 +188,7 @@ import Testing
         late.facts.merge(relayedAt(start + 500))
         ended.facts.merge(relayedAt(start + 10))
         ended.facts.leftAt = start + 20
-        ended.facts.askedAt = start + 21
+        ended.facts.queriedAt = start + 21
         ended.facts.merge(try located("loc_1", since: start + 21))
         ended.facts.status = .init(value: .connected, at: start + 21)
         unseen.facts = SessionFacts()
@@ -200,7 +200,7 @@ import Testing
         #expect(try await take(70, 9) == [early.id])
         #expect(try await take(600, 9) == [early.id, late.id])
         #expect(try await take(600, 1) == [early.id])
-        early.facts.askedAt = start + 600
+        early.facts.queriedAt = start + 600
         _ = try await store.save([SessionWrite(early, isNew: false)], at: start)
         #expect(try await take(600, 9) == [late.id])
     }
@@ -231,7 +231,7 @@ import Testing
         _ = try await store.save([SessionWrite(seen, isNew: false)], at: start)
         #expect(try await take(179, 99).isEmpty)
         // Whoever took it has asked, and it is due again before the others are given up.
-        seen.facts.askedAt = start + 70
+        seen.facts.queriedAt = start + 70
         _ = try await store.save([SessionWrite(seen, isNew: false)], at: start)
         #expect(try await take(139, 99).isEmpty)
         #expect(try await take(140, 99) == [seen.id])

@@ -148,7 +148,7 @@ class Service:
 
     def log_lines(self, count=30):
         lines = self.log_file.read_text(errors="replace").splitlines() if self.log_file.exists() else []
-        usual = ('"message":"minted"', '"message":"session moved"')
+        usual = ('"message":"minted"', '"message":"session state changed"')
         lines = [line[:500] for line in lines if not any(message in line for message in usual)]
         crash = next((index for index, line in enumerate(lines) if any(word in line for word in CRASHES)), None)
         return lines[-count:] if crash is None else lines[max(0, crash - 5):crash + count]

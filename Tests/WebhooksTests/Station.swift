@@ -148,13 +148,13 @@ final class Station: Sendable {
 
     /// What the user has to do at the location.
     var action: RequiredAction? {
-        get async throws { try await sessions.locations(of: alice).first { $0.id == location }?.action }
+        get async throws { try await sessions.locations.list(of: alice).first { $0.id == location }?.action }
     }
 
     /// A session of alice's that was relayed.
     func session(_ token: String) async throws -> ConnectSession {
         upstream.on("mint", .json(#"{"connect_token":"\#(token)","expires_in":86400,"live_mode":false}"#))
-        let session = try await sessions.mint(Array("{}".utf8), as: nil, for: alice).session
+        let session = try await sessions.minter.mint(Array("{}".utf8), as: nil, for: alice).session
         var facts = SessionFacts()
         facts.relayed = true
         facts.stayedAt = clock.wall

@@ -10,7 +10,7 @@ extension Route {
         Route(
             .get, "/v1/locations", .read,
             .user { (_, subject) throws(BFFError) in
-                try .json(LocationList(try await sessions.locations(of: subject)))
+                try .json(LocationList(try await sessions.locations.list(of: subject)))
             })
     }
 
@@ -19,7 +19,7 @@ extension Route {
         Route(
             .delete, "/v1/locations/{id}", .change,
             .user { (exchange, subject) throws(BFFError) in
-                try await sessions.forget(try exchange.identifier("id"), of: subject)
+                try await sessions.locations.unbind(try exchange.identifier("id"), from: subject)
                 return Reply(.noContent)
             })
     }
@@ -60,7 +60,7 @@ extension Route {
 
 extension Reply {
     /// What was read; `Age` says when it is not from now.
-    fileprivate init(_ found: LocationReads.Found) {
+    fileprivate init(_ found: LocationReads.Response) {
         self = .json(found.action.map { found.body.adding("action_required", $0.rawValue) } ?? found.body)
         if let age = found.age { headers[.age] = String(age.saturatingWholeSeconds) }
     }

@@ -15,7 +15,7 @@ extension Route {
         return Route(
             .get, "/v1/connect/sessions/{id}/events", .read,
             .user { (exchange, subject) throws(BFFError) in
-                let session = try await sessions.session(try exchange.identifier("id"), of: subject)
+                let session = try await sessions.outcomes.session(try exchange.identifier("id"), of: subject)
                 var reply = Reply(.ok, contentType: "text/event-stream; charset=utf-8")
                 // nginx would otherwise hold events back until its buffer is full.
                 reply.headers[.xAccelBuffering] = "no"
@@ -55,7 +55,7 @@ private struct SessionEvents {
         try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
         while ContinuousClock.now < end, !Task.isShuttingDownGracefully {
             // Gone, or the store is away: the listener asks again and is told by a status.
-            guard let session = try? await sessions.session(session, of: subject) else { return }
+            guard let session = try? await sessions.outcomes.session(session, of: subject) else { return }
             let outcome = session.outcome(at: now())
             let json = try Reply.json(SessionView(session, outcome)).body
             // The same state has the same id, on every node and after every restart.
@@ -69,7 +69,7 @@ private struct SessionEvents {
             }
             if outcome.isFinal { return }
             let wait = min(session.liveWait(at: now()), Self.heartbeat)
-            await cancelWhenGracefulShutdown { await sessions.change(of: self.session, upTo: wait) }
+            await cancelWhenGracefulShutdown { await sessions.outcomes.waitForChange(of: self.session, timeout: wait) }
         }
     }
 }

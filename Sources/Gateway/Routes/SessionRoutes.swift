@@ -10,7 +10,7 @@ extension Route {
         Route(
             .post, "/v1/connect/sessions", .mint,
             .user { (exchange, subject) throws(BFFError) in
-                let (session, launchURL) = try await sessions.mint(
+                let (session, launchURL) = try await sessions.minter.mint(
                     exchange.body, as: try exchange.idempotencyKey(), for: subject)
                 return try .json(MintedSession(session, launchURL: launchURL), status: .created)
             })
@@ -21,7 +21,7 @@ extension Route {
         Route(
             .get, "/v1/connect/sessions/{id}", .read,
             .user { (exchange, subject) throws(BFFError) in
-                let session = try await sessions.session(try exchange.identifier("id"), of: subject)
+                let session = try await sessions.outcomes.session(try exchange.identifier("id"), of: subject)
                 return try .json(SessionView(session, session.outcome(at: now())))
             })
     }
@@ -38,7 +38,7 @@ extension Route {
                 guard let token = try exchange.queryItem("fp_cot").flatMap({ ConnectToken($0) }) else {
                     throw .connectTokenMissing
                 }
-                let result = try await sessions.callback(token)
+                let result = try await sessions.outcomes.handleCallback(token)
                 guard let url = result.url else {
                     return .page("You can go back to the app", "The session is \(result.state.rawValue).")
                 }

@@ -10,18 +10,18 @@ import Synchronization
 /// The write-behind cache of sessions, in front of a store that may be slow or away: the driver of
 /// ``SessionCacheState``.
 ///
-/// Reads come from memory where they can. Writes are queued and flushed together, so that a relayed call waits for none,
-/// a mint for its own a moment, and what a failing store missed is written when it is back.
+/// Reads come from memory where they can. Writes are queued and flushed together: a relayed call waits for none, a mint
+/// waits briefly for its own, and a store that failed gets the pending writes once it is available again.
 package final class SessionCache: Sendable {
     /// Sessions in one write.
     private static let batch = 500
     private static let shortestPause = Duration.milliseconds(100)
     private static let longestPause = Duration.seconds(2)
-    private static let lastEffort = Duration.seconds(5)
+    private static let finalFlushTimeout = Duration.seconds(5)
 
     private struct State {
         var sessions: SessionCacheState
-        /// Callers of ``SessionCache/change(of:upTo:)``.
+        /// Callers of ``SessionCache/waitForChange(of:timeout:)``.
         var waiting: [SessionID: [Int: AsyncStream<Void>.Continuation]] = [:]
         var number = 0
         /// Whether the store took the last write.
@@ -31,7 +31,7 @@ package final class SessionCache: Sendable {
         func wake(_ id: SessionID) { waiting[id]?.values.forEach { $0.yield() } }
     }
 
-    /// What the store has, and the cache's generation before it was read.
+    /// The result of a read of the store, and the cache's generation before the read.
     private struct Reading {
         let session: ConnectSession?
         let readGeneration: Int
@@ -40,28 +40,33 @@ package final class SessionCache: Sendable {
     private let store: any SessionStore
     private let now: @Sendable () -> Date
     private let time: UpstreamTime
+    private let clock: any Clock<Duration>
     private let timeout: Duration
     private let logger: Logger
     private let state: Mutex<State>
     private let work: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
-    /// A crowd that asks for one session asks the store once.
+    /// Concurrent reads of one session are one read of the store.
     private let tokenReads = SingleFlight<ConnectToken, Result<Reading, BFFError>>()
     private let sessionReads = SingleFlight<SessionID, Result<Reading, BFFError>>()
     private let flushes = CoalescedTask<FlushResult>()
-    /// An outage is logged once a minute.
+    /// An outage is logged as an error once a minute.
     private let alarm = Mutex(Throttle(interval: .seconds(60)))
 
     /// - Parameters:
     ///   - now: The wall clock, by which the store publishes states.
+    ///   - time: A monotonic clock, for pauses between flushes.
+    ///   - clock: Times callers out.
     ///   - timeout: How long a caller waits for the store.
     ///   - capacity: Sessions that are cached, and that may be dirty.
     package init(
         store: any SessionStore, now: @escaping @Sendable () -> Date = { Date() }, time: UpstreamTime = .real,
-        timeout: Duration = .milliseconds(250), logger: Logger, capacity: Int = 100_000
+        clock: any Clock<Duration> = ContinuousClock(), timeout: Duration = .milliseconds(250), logger: Logger,
+        capacity: Int = 100_000
     ) {
         self.store = store
         self.now = now
         self.time = time
+        self.clock = clock
         self.timeout = timeout
         self.logger = logger
         state = Mutex(State(sessions: SessionCacheState(capacity: capacity)))
@@ -74,14 +79,14 @@ package final class SessionCache: Sendable {
     }
 
     /// Counts the cached sessions by state; a few at a time, so that no relayed call waits for all.
-    func stateCounts(at moment: Date) -> [SessionState: Int] {
+    func stateCounts(at now: Date) -> [SessionState: Int] {
         var counts: [SessionState: Int] = [:]
         var ids = state.withLock { $0.sessions.ids }[...]
         while !ids.isEmpty {
             let some = ids.prefix(256)
             ids = ids.dropFirst(some.count)
             let states = state.withLock { state in
-                some.compactMap { state.sessions.peek($0)?.outcome(at: moment).state }
+                some.compactMap { state.sessions.peek($0)?.outcome(at: now).state }
             }
             for state in states { counts[state, default: 0] += 1 }
         }
@@ -90,14 +95,12 @@ package final class SessionCache: Sendable {
 
     // MARK: - Reads
 
-    /// Applies `body` to a cached session, without waiting; nil when it is not cached or not current.
-    func inspect<Value: Sendable>(
-        _ token: ConnectToken, _ body: (_ session: inout ConnectSession, _ handle: CacheHandle?) -> Value
-    ) -> Value? {
-        state.withLock { $0.sessions.inspect(token, body) }
+    /// Decides on a relayed call without waiting; `nil` when the session is not cached or not current.
+    func relayDecision(on token: ConnectToken, at now: Date) -> RelayDecision? {
+        state.withLock { $0.sessions.relayDecision(on: token, at: now) }
     }
 
-    /// The session of a token, from memory or from the store; from memory alone when the store is away.
+    /// Reads the session of a token from memory or from the store; from memory alone while the store is unavailable.
     func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? {
         let cached = state.withLock { $0.sessions.session(token: token) }
         if let cached, cached.isCurrent { return cached.session }
@@ -117,7 +120,7 @@ package final class SessionCache: Sendable {
         return nil
     }
 
-    /// A session as the store has it, with what is not persisted yet; from memory when the store is away.
+    /// Reads a session from the store and merges its pending writes; from memory while the store is unavailable.
     func session(_ id: SessionID) async throws(BFFError) -> ConnectSession? {
         let found: Reading
         let wasNew = state.withLock { $0.sessions.isNew(id) }
@@ -133,7 +136,7 @@ package final class SessionCache: Sendable {
         }
         guard let session = found.session else {
             return state.withLock { state in
-                // Removed by another process, unless it was so new that it was not written yet.
+                // Removed by another process, unless it was too new to be in the store.
                 if !wasNew { state.sessions.drop(id) }
                 return state.sessions.session(id)
             }
@@ -150,25 +153,25 @@ package final class SessionCache: Sendable {
         }
     }
 
-    /// The cache's generation; what the store is asked for afterwards is at least as new.
+    /// The cache's generation; a read of the store that begins afterwards is at least as new.
     var generation: Int { state.withLock { $0.sessions.generation } }
 
     /// Whether the location is the subject's, or a pending write makes it so.
     func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool {
         if state.withLock({ $0.sessions.hasPendingBinding(subject, location) }) { return true }
-        return try await ask { store throws(BFFError) in try await store.owns(subject, location) }
+        return try await withStore { store throws(BFFError) in try await store.owns(subject, location) }
     }
 
-    /// Asks the store something else, and waits no longer for it than for anything.
-    func ask<Value: Sendable>(
-        _ question: @escaping @Sendable (any SessionStore) async throws(BFFError) -> Value
+    /// Calls the store past the cache, and waits until the timeout; the call itself goes on.
+    func withStore<Value: Sendable>(
+        _ body: @escaping @Sendable (any SessionStore) async throws(BFFError) -> Value
     ) async throws(BFFError) -> Value {
         try await bounded { [store] in
-            await runDetached { await Self.result { () throws(BFFError) in try await question(store) } }
+            await runDetached { await Self.result { () throws(BFFError) in try await body(store) } }
         }
     }
 
-    /// Whether a read may make us ask Flatpeak about a session again.
+    /// Whether a read may cause another poll of Flatpeak; counts that poll if so.
     func shouldPoll(_ id: SessionID, at now: Date, interval: TimeInterval) -> Bool {
         state.withLock { $0.sessions.shouldPoll(id, at: now, interval: interval) }
     }
@@ -189,13 +192,13 @@ package final class SessionCache: Sendable {
         do throws(BFFError) { return .success(try await work()) } catch { return .failure(error) }
     }
 
-    /// Waits for `read` until the timeout; the read itself goes on, and belongs to its flight.
+    /// Waits for `read` until the timeout; `read` must leave work that is to go on to a task of its own.
     private func bounded<Value: Sendable>(
         _ read: @escaping @Sendable () async -> Result<Value, BFFError>?
     ) async throws(BFFError) -> Value {
         let result: Result<Value, BFFError>?
         do {
-            result = try await withDeadline(timeout, clock: ContinuousClock()) { await read() }
+            result = try await withDeadline(timeout, clock: clock) { await read() }
         } catch {
             Counter(label: "connect_bff_store_reads_late_total").increment()
             throw .storeUnavailable
@@ -206,7 +209,7 @@ package final class SessionCache: Sendable {
 
     // MARK: - Writes
 
-    /// Keeps a new session, and waits a moment for the store to have it.
+    /// Adds a new session, and waits until it is persisted or the timeout is over.
     /// - Throws: `storeUnavailable` when so many sessions are dirty that nothing more fits.
     func add(_ session: ConnectSession, key: MintKey?) async throws(BFFError) {
         let version = state.withLock { state in
@@ -217,20 +220,20 @@ package final class SessionCache: Sendable {
     }
 
     /// Merges facts, which are flushed soon; never waits.
-    /// - Parameter handle: See ``SessionCacheState/note(_:of:at:)``.
-    func note(_ facts: SessionFacts, of token: ConnectToken, at handle: CacheHandle? = nil) {
+    /// - Parameter handle: See ``SessionCacheState/record(_:of:at:)``.
+    func record(_ facts: SessionFacts, of token: ConnectToken, at handle: CacheHandle? = nil) {
         let isDirty = state.withLock { state in
-            // Nearly always there are none, and a look-up takes its time.
+            // There are hardly ever any, and a look-up takes time.
             if !state.waiting.isEmpty, let id = state.sessions.id(of: token) { state.wake(id) }
-            return state.sessions.note(facts, of: token, at: handle)
+            return state.sessions.record(facts, of: token, at: handle)
         }
         if isDirty { work.continuation.yield() }
     }
 
-    /// Merges facts and waits a moment for the store to have them.
-    /// - Returns: The session as it is cached now; nil when there is no such session.
+    /// Merges facts, and waits until they are persisted or the timeout is over.
+    /// - Returns: The session as it is cached now; `nil` when there is no such session.
     func merge(_ facts: SessionFacts, into session: ConnectSession) async -> ConnectSession? {
-        note(facts, of: session.connectToken)
+        record(facts, of: session.connectToken)
         let (merged, version) = state.withLock { state in
             (state.sessions.session(session.id), state.sessions.pendingVersion(of: session.id))
         }
@@ -238,18 +241,18 @@ package final class SessionCache: Sendable {
         return merged
     }
 
-    /// Whether all that is known of a session is persisted, after a moment's wait where it was not.
+    /// Whether all facts of a session are persisted; waits for pending ones until the timeout.
     func isPersisted(_ id: SessionID) async -> Bool {
         guard let version = state.withLock({ $0.sessions.pendingVersion(of: id) }) else { return true }
         await waitUntilSaved(id, version)
         return state.withLock { $0.sessions.isSaved(id, version: version) }
     }
 
-    /// Waits until a version is persisted, or until the timeout: then it is written later.
+    /// Waits until a version is persisted or the timeout is over; in that case it is written later.
     private func waitUntilSaved(_ id: SessionID, _ version: Int) async {
-        let isSaved = try? await withDeadline(timeout, clock: ContinuousClock()) { [self] in
+        let isSaved = try? await withDeadline(timeout, clock: clock) { [self] in
             while state.withLock({ !$0.sessions.isSaved(id, version: version) }) {
-                // One that was under way before may have left this one out; the next has it.
+                // A flush that was in progress before may lack this version; the next one has it.
                 guard await flushOnce() != .failed else { return false }
             }
             return true
@@ -261,8 +264,8 @@ package final class SessionCache: Sendable {
 
     // MARK: - Listeners
 
-    /// Waits for anything new about a session.
-    func change(of id: SessionID, upTo limit: Duration) async {
+    /// Waits until a session changes, at most `timeout`.
+    func waitForChange(of id: SessionID, timeout: Duration) async {
         let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let number = state.withLock { state in
             state.number += 1
@@ -275,15 +278,15 @@ package final class SessionCache: Sendable {
                 if state.waiting[id]?.isEmpty == true { state.waiting[id] = nil }
             }
         }
-        _ = try? await withDeadline(limit, clock: ContinuousClock()) { for await _ in stream { break } }
+        _ = try? await withDeadline(timeout, clock: clock) { for await _ in stream { break } }
     }
 
-    /// Whether a caller waits in ``change(of:upTo:)``.
+    /// Whether a caller waits in ``waitForChange(of:timeout:)``.
     func isWaiting(for id: SessionID) -> Bool {
         state.withLock { $0.waiting[id] != nil }
     }
 
-    /// Invalidates what other processes change, until cancelled.
+    /// Invalidates the sessions that other processes change, until cancelled.
     func watch() async {
         await store.watch { [self] change in
             state.withLock { state in
@@ -293,7 +296,7 @@ package final class SessionCache: Sendable {
                     for id in ids { state.wake(id) }
                 case .subscribed:
                     state.sessions.subscriptionChanged(isActive: true)
-                    // They may have missed what they wait for.
+                    // Listeners may have missed a change.
                     for id in state.waiting.keys { state.wake(id) }
                 case .unsubscribed: state.sessions.subscriptionChanged(isActive: false)
                 }
@@ -314,21 +317,21 @@ package final class SessionCache: Sendable {
         }
     }
 
-    /// Flushes what is still pending, when everything else has ended.
+    /// Flushes pending writes, for at most five seconds; called once everything else has ended.
     func finish() async {
-        _ = try? await withDeadline(Self.lastEffort, clock: ContinuousClock()) { [self] in
+        _ = try? await withDeadline(Self.finalFlushTimeout, clock: clock) { [self] in
             while await flushOnce() == .some {}
         }
     }
 
-    /// One write at a time: changes that come meanwhile are in the next one together.
+    /// Flushes one batch, or joins the flush in progress: one write at a time, and changes that come meanwhile are
+    /// together in the next one.
     private func flushOnce() async -> FlushResult {
         await flushes.value { [self] in await flush() } ?? .failed
     }
 
     private enum FlushResult { case nothing, some, failed }
 
-    /// Flushes one batch.
     private func flush() async -> FlushResult {
         let (batch, orphans) = state.withLock {
             ($0.sessions.takeDirty(Self.batch), Array($0.sessions.orphanedFacts.keys))
@@ -368,7 +371,7 @@ package final class SessionCache: Sendable {
         Counter(label: "connect_bff_store_write_failures_total").increment()
         logger.log(
             level: alarm.withLock { $0.isDue(at: time.now()) } ? .error : .debug,
-            "the store does not take writes; they are kept and tried again",
+            "store does not accept writes; they stay pending and are retried",
             metadata: ["bff.pending": "\(status.pendingWrites)"])
     }
 }

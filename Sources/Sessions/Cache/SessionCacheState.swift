@@ -1,12 +1,13 @@
 import Core
 import FoundationEssentials
+import Resilience
 
-/// Where the cache has a session; it may be somewhere else by the time that it is used, and is looked up again then.
+/// A hint where a session is cached: it saves a look-up as long as the session is still there.
 package struct CacheHandle: Sendable {
     fileprivate let index: Int
 }
 
-/// The state of the write-behind cache: which sessions are known, how fresh each is, and what is not persisted yet.
+/// The state of the write-behind cache: the cached sessions, how fresh each is, and what is not persisted yet.
 ///
 /// Pure: the driver is ``SessionCache``. Memory is bounded by two segments: when the young one is full, the old one is
 /// dropped except for dirty sessions, so that recently used ones stay.
@@ -14,49 +15,51 @@ struct SessionCacheState {
     private struct Entry {
         /// Persisted with the first write.
         var key: MintKey?
-        // From here to the end of its facts stands what a relayed call reads.
+        // A relayed call reads from here to the end of the session's facts.
         /// The generation of the last read of the store, and that of the last change by another process.
         var readGeneration = 0
         var changedGeneration = 0
-        /// Grows with each change that is to be persisted.
+        /// Grows with each change that has to be persisted.
         var version = 0
         var savedVersion = 0
         var session: ConnectSession
-        /// The facts in the store; nil before the first write.
+        /// The facts in the store; `nil` before the first write.
         var persisted: SessionFacts?
-        /// When a read last made us ask Flatpeak; nil once something new happened in the session.
+        /// When a read last caused a poll of Flatpeak; `nil` once something new happened in the session.
         var polledAt: Date?
 
         var isDirty: Bool { savedVersion < version }
 
         /// Whether the store need not be read: no other process knows the session, or none has changed it since.
         /// - Parameter required: The generation that a read must have at least.
-        // Inlined, since what is called is handed a copy; for the same reason `persisted` is looked at last, and not compared.
-        @inline(__always) func isCurrent(since required: Int) -> Bool {
+        func isCurrent(since required: Int) -> Bool {
             if readGeneration >= max(changedGeneration, required) { return true }
             if case nil = persisted { return true }
             return false
         }
 
-        /// Applies `body` to the session; nil when the store has to be read first.
+        /// Decides on a relayed call.
         ///
-        /// Mutating, since a copy of all this would cost a relayed call more than `body`.
-        mutating func inspect<Value>(since required: Int, _ body: (inout ConnectSession) -> Value) -> Value? {
-            isCurrent(since: required) ? body(&session) : nil
+        /// `mutating` although nothing changes: a mutating call works on the entry in place. For a call that only reads, the
+        /// compiler copies the session out of the array, with a retain for each of its strings, which costs a relayed call
+        /// more than the decision.
+        mutating func relayDecision(at now: Date, _ handle: CacheHandle) -> RelayDecision {
+            if let error = session.relayRejection(at: now) { return .reject(error) }
+            return .admit(AdmittedSession(caller: CallerKey(session.subject), handle: handle))
         }
 
         /// Merges facts.
-        /// - Returns: Whether the session is to be queued, and whether it is dirty.
-        mutating func note(_ facts: SessionFacts) -> (isNewlyDirty: Bool, isDirty: Bool) {
+        /// - Returns: Whether the session has to be queued, and whether it is dirty.
+        mutating func record(_ facts: SessionFacts) -> (isNewlyDirty: Bool, isDirty: Bool) {
             session.facts.merge(facts)
             if facts.relayed || facts.leftAt != nil { polledAt = nil }
             return (markDirty(), isDirty)
         }
 
-        /// Marks what the store does not have yet.
-        /// - Returns: Whether the session is to be queued. While a write of it is in flight, the end of that queues it.
+        /// Marks the session as dirty if the store lacks some of its facts.
+        /// - Returns: Whether the session has to be queued; one whose write is in flight is queued when that ends.
         mutating func markDirty() -> Bool {
-            guard persisted.map({ session.facts.areNews(since: $0) }) ?? true else { return false }
+            if let persisted, !session.facts.needPersisting(over: persisted) { return false }
             defer { version += 1 }
             return !isDirty
         }
@@ -64,14 +67,15 @@ struct SessionCacheState {
 
     /// Sessions, found by their id and by their token.
     private struct Segment {
-        /// Side by side: a dictionary's elements are changed by way of a copy, and every relayed call comes by here.
+        /// An array beside the two indexes: a dictionary's values are changed by way of a copy, and every relayed call
+        /// changes one.
         var entries: ContiguousArray<Entry> = []
         private var ids: [SessionID: Int] = [:]
         private var tokens: [ConnectToken: Int] = [:]
 
         subscript(id: SessionID) -> Entry? { index(of: id).map { entries[$0] } }
 
-        /// Where an entry is, until one is removed.
+        /// The index of an entry, valid until one is removed.
         func index(of id: SessionID) -> Int? { ids[id] }
         func index(of token: ConnectToken) -> Int? { tokens[token] }
 
@@ -80,7 +84,7 @@ struct SessionCacheState {
         }
 
         /// Adds an entry, or replaces that of the same session.
-        /// - Returns: Where it is.
+        /// - Returns: Its index.
         mutating func put(_ entry: Entry) -> Int {
             let index = ids[entry.session.id] ?? entries.count
             if index == entries.count { entries.append(entry) } else { entries[index] = entry }
@@ -93,7 +97,7 @@ struct SessionCacheState {
             guard let index = ids.removeValue(forKey: id) else { return }
             let token = entries[index].session.connectToken
             if tokens[token] == index { tokens[token] = nil }
-            // The last one moves into the gap.
+            // The last entry moves into the gap.
             let last = entries.removeLast()
             guard index < entries.count else { return }
             entries[index] = last
@@ -109,23 +113,23 @@ struct SessionCacheState {
     private var dirty: [SessionID] = []
     /// Sessions of the write in flight.
     private var inFlight: [SessionID] = []
-    /// Facts about sessions that are not cached; the rest of each has to be read from the store.
+    /// Facts of sessions that are not cached; each session still has to be read from the store.
     private(set) var orphanedFacts: [ConnectToken: SessionFacts] = [:]
     /// Grows with each notification of another process.
     private(set) var generation = 0
-    /// The generation in which anything may have been changed.
+    /// The last generation in which any session may have been changed.
     private var allChangedGeneration = 0
-    /// Whether changes by other processes may be missed.
+    /// Whether changes by other processes may be missed, as there is no subscription.
     private var mayMissChanges = false
 
-    /// - Parameter capacity: Sessions that are cached, as far as no more are dirty.
+    /// - Parameter capacity: Cached sessions; there are more while more are dirty.
     init(capacity: Int) {
         self.capacity = capacity
     }
 
     var pendingCount: Int { dirty.count }
     var count: Int { ids.count }
-    /// More sessions are dirty than may be cached; no new one is taken.
+    /// Whether so many sessions are dirty that no new one is accepted.
     var isFull: Bool { dirty.count >= capacity }
 
     // MARK: - Changes by other processes
@@ -147,21 +151,22 @@ struct SessionCacheState {
         allChangedGeneration = generation
     }
 
-    /// What a read of the store must have been at least; without a subscription none is recent enough.
+    /// The generation that a read must have to be current; without a subscription none is recent enough.
     private var requiredGeneration: Int { mayMissChanges ? .max : allChangedGeneration }
 
     // MARK: - Reads
 
-    /// All that are cached.
+    /// The cached sessions.
     var ids: [SessionID] {
         young.entries.map(\.session.id) + old.entries.map(\.session.id).filter { young.index(of: $0) == nil }
     }
 
-    /// A session, which is not marked as used.
+    /// Reads a session without marking it as used.
     func peek(_ id: SessionID) -> ConnectSession? {
         entry(id)?.session
     }
 
+    /// Reads a session and marks it as used; like all look-ups below.
     mutating func session(_ id: SessionID) -> ConnectSession? {
         index(of: id).map { young.entries[$0].session }
     }
@@ -170,21 +175,20 @@ struct SessionCacheState {
         index(of: token).map { young.entries[$0].session.id }
     }
 
-    /// Applies `body` to a token's session, which it must not change; nil when the store has to be read.
-    mutating func inspect<Value>(
-        _ token: ConnectToken, _ body: (_ session: inout ConnectSession, _ handle: CacheHandle?) -> Value
-    ) -> Value? {
-        guard let index = index(of: token) else { return nil }
-        let required = requiredGeneration
-        return young.entries[index].inspect(since: required) { body(&$0, CacheHandle(index: index)) }
+    /// Decides on a relayed call; `nil` when the store has to be read first.
+    mutating func relayDecision(on token: ConnectToken, at now: Date) -> RelayDecision? {
+        guard let index = index(of: token), young.entries[index].isCurrent(since: requiredGeneration) else {
+            return nil
+        }
+        return young.entries[index].relayDecision(at: now, CacheHandle(index: index))
     }
 
-    /// A token's session, and whether the store need not be read for what other processes wrote.
+    /// Reads a token's session, and whether it has all that other processes wrote.
     mutating func session(token: ConnectToken) -> (session: ConnectSession, isCurrent: Bool)? {
         index(of: token).map { (young.entries[$0].session, young.entries[$0].isCurrent(since: requiredGeneration)) }
     }
 
-    /// Whether a pending write makes `location` the subject's.
+    /// Whether a pending write binds `location` to the subject.
     func hasPendingBinding(_ subject: Subject, _ location: LocationID) -> Bool {
         (dirty + inFlight).contains { id in
             guard let session = peek(id) else { return false }
@@ -192,9 +196,9 @@ struct SessionCacheState {
         }
     }
 
-    /// Merges what the store has.
+    /// Merges a session as it was read from the store.
     /// - Parameter readGeneration: What ``generation`` was before the read.
-    /// - Returns: The session with what is not persisted yet.
+    /// - Returns: The session with its pending facts.
     mutating func refresh(_ session: ConnectSession, readGeneration: Int) -> ConnectSession {
         var entry = entry(session.id) ?? Entry(session: session)
         entry.readGeneration = max(entry.readGeneration, readGeneration)
@@ -206,14 +210,14 @@ struct SessionCacheState {
         return entry.session
     }
 
-    /// Removes a session that the store does not have any more.
+    /// Removes a session that was removed from the store.
     mutating func drop(_ id: SessionID) {
         young.remove(id)
         old.remove(id)
         dirty.removeAll { $0 == id }
     }
 
-    /// Removes the facts of a token that the store does not know either.
+    /// Removes the facts of a token that the store does not know.
     mutating func dropOrphan(_ token: ConnectToken) {
         orphanedFacts[token] = nil
     }
@@ -221,7 +225,7 @@ struct SessionCacheState {
     // MARK: - Writes
 
     /// Adds a new session.
-    /// - Returns: What ``isSaved(_:version:)`` takes.
+    /// - Returns: Its version, for ``isSaved(_:version:)``.
     mutating func add(_ session: ConnectSession, key: MintKey?) -> Int {
         var entry = Entry(key: key, session: session)
         if entry.markDirty() { dirty.append(session.id) }
@@ -230,20 +234,20 @@ struct SessionCacheState {
     }
 
     /// Merges facts into a token's session.
-    /// - Parameter handle: Spares the look-up where the session has not moved.
+    /// - Parameter handle: Saves the look-up where the session has not moved.
     /// - Returns: Whether there is something to flush.
-    mutating func note(_ facts: SessionFacts, of token: ConnectToken, at handle: CacheHandle? = nil) -> Bool {
+    mutating func record(_ facts: SessionFacts, of token: ConnectToken, at handle: CacheHandle? = nil) -> Bool {
         let cached = handle.flatMap { young.has(token, at: $0) ? $0.index : nil }
         guard let index = cached ?? index(of: token) else {
             if orphanedFacts.count < capacity { orphanedFacts[token, default: SessionFacts()].merge(facts) }
             return true
         }
-        let (isNewlyDirty, isDirty) = young.entries[index].note(facts)
+        let (isNewlyDirty, isDirty) = young.entries[index].record(facts)
         if isNewlyDirty { dirty.append(young.entries[index].session.id) }
         return isDirty
     }
 
-    /// Whether a read may make us ask Flatpeak, which is counted then.
+    /// Whether a read may cause a poll of Flatpeak; counts that poll if so.
     mutating func shouldPoll(_ id: SessionID, at now: Date, interval: TimeInterval) -> Bool {
         guard let index = index(of: id) else { return false }
         if let polledAt = young.entries[index].polledAt, now < polledAt + interval { return false }
@@ -251,17 +255,17 @@ struct SessionCacheState {
         return true
     }
 
-    /// Whether the store was never written a session.
+    /// Whether a session was never written to the store.
     func isNew(_ id: SessionID) -> Bool {
         entry(id).map { $0.persisted == nil } ?? false
     }
 
-    /// The version of a session that is not persisted yet; nil when all of it is.
+    /// The version of a session that is not persisted yet; `nil` when it is clean.
     func pendingVersion(of id: SessionID) -> Int? {
         entry(id).flatMap { $0.isDirty ? $0.version : nil }
     }
 
-    /// Whether the store has this version, or the session is gone.
+    /// Whether this version is persisted, or the session was removed.
     func isSaved(_ id: SessionID, version: Int) -> Bool {
         guard let entry = entry(id) else { return true }
         return entry.savedVersion >= version
@@ -289,7 +293,8 @@ struct SessionCacheState {
         var id: SessionID { write.session.id }
     }
 
-    /// The store took `batch` and has `sessions` now.
+    /// Completes the write of `batch`.
+    /// - Parameter sessions: The sessions of the batch as they are stored now; others were removed from the store.
     mutating func saved(_ batch: [PendingWrite], as sessions: [ConnectSession]) {
         inFlight = []
         let persisted = Dictionary(sessions.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
@@ -309,7 +314,8 @@ struct SessionCacheState {
         }
     }
 
-    /// The store cannot keep these versions: they stay in memory alone until there is something new to write.
+    /// Completes the write of sessions that the store refused: these versions stay in memory alone, and the next one is
+    /// written again.
     mutating func refused(_ batch: [PendingWrite]) {
         for pending in batch {
             guard var entry = entry(pending.id) else { continue }
@@ -319,7 +325,7 @@ struct SessionCacheState {
         }
     }
 
-    /// The store failed; `batch` is dirty still.
+    /// Queues `batch` again after a failed write.
     mutating func notSaved(_ batch: [PendingWrite]) {
         dirty = batch.map(\.id) + dirty
         inFlight = []
@@ -331,7 +337,7 @@ struct SessionCacheState {
         young[id] ?? old[id]
     }
 
-    /// Where an entry is in the young segment, into which use moves it.
+    /// The index of an entry in the young segment, into which use moves it.
     private mutating func index(of id: SessionID) -> Int? {
         young.index(of: id) ?? old[id].map { put($0) }
     }

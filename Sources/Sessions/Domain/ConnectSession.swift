@@ -2,14 +2,14 @@ package import Core
 package import Flatpeak
 package import FoundationEssentials
 
-/// Our record of one mint.
+/// One mint, and the facts of its session.
 package struct ConnectSession: Sendable {
     package let id: SessionID
-    /// Who minted it; nobody else ever sees it, and its location becomes this subject's.
+    /// The user who minted it: the only reader, and the owner of its location.
     package let subject: Subject
     package let connectToken: ConnectToken
     package let slot: TariffSlot
-    /// The location that the mint named; nil when the session is to find a new one.
+    /// The location that the mint named; `nil` for a session that creates one.
     package let mintedLocation: LocationID?
     package let mintedAction: TariffAction?
     /// Where the customer goes after the callback.

@@ -2,14 +2,12 @@ package import Core
 import Flatpeak
 package import FoundationEssentials
 
-/// Where a session stands.
-///
-/// `openapi.yaml` tells clients what each state means.
+/// The state of a session, as clients read it; `openapi.yaml` describes each.
 package enum SessionState: String, Sendable, CaseIterable {
     case created, active, abandoned, pending, connected, failed, disconnected, expired
 }
 
-/// How a session stands or ended, decided from facts alone.
+/// The state and the result of a session, a function of its facts and the time.
 package struct Outcome: Equatable, Sendable {
     package var state: SessionState
     /// When the customer left, or the token's life was over.
@@ -18,7 +16,7 @@ package struct Outcome: Equatable, Sendable {
     /// Whether Flatpeak has prices of the tariff; false once it is disconnected.
     package var pricesAvailable: Bool
 
-    /// Whether nothing can change any more, so that Flatpeak need not be asked again.
+    /// Whether the outcome cannot change any more, so that Flatpeak need not be polled again.
     package var isFinal: Bool {
         guard endedAt != nil else { return false }
         return switch state {
@@ -32,22 +30,25 @@ extension ConnectSession {
     /// How long a provider may take before a pending connection counts as failed (upstream.md §4.4).
     package static let pendingLimit: TimeInterval = 48 * 3600
 
-    /// How long a session that Flatpeak called complete stays open after the customer was last seen, in seconds: Connect
+    /// How long a session that Flatpeak reported complete stays open after the customer was last seen, in seconds: Connect
     /// completes it when it shows the summary, from which the customer still goes back, closes or disconnects.
     static let lingerLimit: TimeInterval = 15 * 60
 
     /// The outcome at `now`: a function of the facts, not of the order in which they came.
-    // Inlined, and what it nearly always calls, as each relayed call asks: what is called is handed a copy of it all.
-    @inline(__always) package func outcome(at now: Date) -> Outcome {
+    package func outcome(at now: Date) -> Outcome {
         let isOver = now >= expiresAt || facts.goneAt != nil
         var endedAt = left ?? completed(by: now)
         if endedAt == nil, isOver { endedAt = min(expiresAt, facts.goneAt ?? expiresAt) }
-        let state =
-            facts.located.map { self.state(with: $0, at: now, isOver: isOver) } ?? stateWithoutLocation(isOver: isOver)
+        // Not `map`: each relayed call comes here, and a closure would take copies of the facts along.
+        guard let located = facts.located else {
+            return Outcome(
+                state: stateWithoutLocation(isOver: isOver), endedAt: endedAt, location: nil, pricesAvailable: false)
+        }
+        let state = state(with: located, at: now, isOver: isOver)
         return Outcome(
-            state: state, endedAt: endedAt, location: facts.located?.location,
-            // What a claim said before the customer disconnected holds no longer; facts only grow.
-            pricesAvailable: state != .disconnected && facts.located?.pricesAvailable ?? false)
+            state: state, endedAt: endedAt, location: located.location,
+            // A claim before the customer disconnected may have had prices; facts only grow.
+            pricesAvailable: state != .disconnected && located.pricesAvailable)
     }
 
     /// When the customer left, unless they came back afterwards.
@@ -55,18 +56,18 @@ extension ConnectSession {
         facts.cameBack ? nil : facts.leftAt
     }
 
-    /// When the session was over for Flatpeak, once the customer is not seen any more.
+    /// When Flatpeak completed the session, once the customer has not been seen for a while since.
     private func completed(by now: Date) -> Date? {
         guard let completedAt = facts.completedAt else { return nil }
         let end = max(completedAt, facts.stayedAt ?? completedAt)
         return now >= end + Self.lingerLimit ? end : nil
     }
 
-    /// Whether Flatpeak was last asked before the customer left: what it said then may be over, as a tariff is that was
-    /// disconnected by the last step.
-    var wasAskedBeforeLeaving: Bool {
-        guard let left, let askedAt = facts.askedAt else { return false }
-        return askedAt < left
+    /// Whether the last poll of Flatpeak began before the customer left: its answer may be outdated, since the last step
+    /// may have disconnected the tariff.
+    var wasQueriedBeforeLeaving: Bool {
+        guard let left, let queriedAt = facts.queriedAt else { return false }
+        return queriedAt < left
     }
 
     private func state(with located: SessionFacts.Located, at now: Date, isOver: Bool) -> SessionState {
@@ -79,14 +80,14 @@ extension ConnectSession {
         if mintedLocation == nil {
             if located.pricesAvailable { return .connected }
         } else if facts.status?.value == .notConnected, !facts.pendingShown {
-            // The location was there before this session, and so may be its prices: they say nothing about a slot
-            // that is still empty. Adding an export tariff and closing half-way must not read as connected.
+            // The location is older than this session, and so may be its prices: they say nothing about a slot that is
+            // still empty. Adding an export tariff and closing half-way must not read as connected.
             return isOver ? .expired : left != nil ? .abandoned : facts.relayed ? .active : .created
         }
         return now >= located.since + Self.pendingLimit ? .failed : .pending
     }
 
-    @inline(__always) private func stateWithoutLocation(isOver: Bool) -> SessionState {
+    private func stateWithoutLocation(isOver: Bool) -> SessionState {
         if isOver { return .expired }
         if let left, let notFinishedAt = facts.notFinishedAt, notFinishedAt >= left { return .abandoned }
         return facts.relayed || left != nil ? .active : .created

@@ -1,11 +1,11 @@
 package import Core
 package import FoundationEssentials
 
-/// What a write makes of a session: the one rule by which every store changes what it keeps.
+/// The change that a write makes to a stored session: one rule for every store.
 ///
-/// Pure: a store reads what it has of the session, asks for the change, and keeps all of it in one transaction.
+/// Pure: a store reads the stored session, computes the change, and persists all of it in one transaction.
 package struct SessionChange: Sendable {
-    /// What a store has of a session beside what was fixed when it was minted.
+    /// The stored parts of a session that change after its mint.
     package struct Stored: Equatable, Sendable {
         package let facts: SessionFacts
         package let cursor: OutboxCursor
@@ -19,26 +19,26 @@ package struct SessionChange: Sendable {
     package enum Write: Equatable, Sendable {
         case insert
         case update
-        /// The store has all of it.
+        /// The row is up to date.
         case none
     }
 
-    /// The session as it is kept from now on.
+    /// The session as it is stored from now on.
     package let session: ConnectSession
     package let cursor: OutboxCursor
     package let write: Write
-    /// Goes into the outbox.
+    /// The event to put into the outbox.
     package let event: NewEvent?
-    /// Becomes the subject's own.
+    /// The location to bind to the subject.
     ///
-    /// Only the first write that knows it binds it, so that a later one does not undo ``SessionStore/unbind(_:from:)``.
+    /// Only the first write that has it binds it: a later one does not undo ``SessionStore/unbind(_:from:)``.
     package let location: LocationID?
-    /// Whether Flatpeak was asked since: whoever took the session to ask has done so.
+    /// Whether Flatpeak was polled since, so that the lease holder has done its poll.
     package let endsLease: Bool
     /// When the state changes next by time alone.
     package let changesAt: Date?
 
-    /// What is read back for the next write of the same session.
+    /// The stored parts for the next write of the same session.
     package var stored: Stored { Stored(facts: session.facts, cursor: cursor) }
 
     private init(
@@ -51,12 +51,12 @@ package struct SessionChange: Sendable {
         let isChanged = facts != session.facts || event != nil || isForced
         write = facts == nil ? .insert : isChanged ? .update : .none
         location = facts?.located == nil ? session.facts.located?.location : nil
-        endsLease = facts?.askedAt != session.facts.askedAt
+        endsLease = facts?.queriedAt != session.facts.queriedAt
         changesAt = session.nextChange(after: now)
     }
 
-    /// Merges what a write knows into what is stored.
-    /// - Returns: Nil for a session that was removed since it was written first; it is not made again.
+    /// Merges a write into the stored facts.
+    /// - Returns: `nil` for a session that was removed since its first write; it is not created again.
     package static func merging(
         _ write: SessionWrite, into stored: Stored?, at now: Date
     ) throws(BFFError) -> SessionChange? {
@@ -69,7 +69,7 @@ package struct SessionChange: Sendable {
         return try SessionChange(session, since: stored.facts, stored.cursor, isForced: false, at: now)
     }
 
-    /// Publishes what became of a stored session by time alone; the next such time is kept even where that is nothing.
+    /// Computes the change that time alone makes to a stored session; the next such time is persisted in any case.
     package static func timed(
         _ session: ConnectSession, _ cursor: OutboxCursor, at now: Date
     ) throws(BFFError) -> SessionChange {

@@ -2,10 +2,12 @@ package import Core
 package import Flatpeak
 package import FoundationEssentials
 
-/// Everything that was learnt about one session since it was minted.
+/// Everything that is known of one session since its mint.
 ///
-/// It is a set: ``merge(_:)`` may be told the same thing twice, late, or in any order and ends in the same value.
-/// Every field therefore only grows: a flag is set, a moment moves to the later one, a stamped value to the newer.
+/// A join-semilattice: ``merge(_:)`` gives the same value when facts come twice, late, or in another order. Every field
+/// therefore only grows: a flag is set, an instant moves to the later one, a stamped value to the newer one.
+///
+/// Stores keep facts as JSON: the names in ``CodingKeys`` never change.
 package struct SessionFacts: Codable, Equatable, Sendable {
     /// Something was relayed.
     package var relayed = false
@@ -24,10 +26,16 @@ package struct SessionFacts: Codable, Equatable, Sendable {
     package var located: Located?
     /// The status of the session's slot, as last read.
     package var status: StampedStatus?
-    /// When Flatpeak was last asked about the session, whether it answered or not.
-    package var askedAt: Date?
+    /// When Flatpeak was last polled about the session, whether it answered or not.
+    package var queriedAt: Date?
     /// When Flatpeak's event said that the session is complete.
     package var completedAt: Date?
+
+    private enum CodingKeys: String, CodingKey {
+        case relayed, stayedAt, leftAt, disconnectAsked, pendingShown, notFinishedAt, goneAt, located, status
+        case queriedAt = "askedAt"
+        case completedAt
+    }
 
     /// The claim that gave a location.
     package struct Located: Codable, Equatable, Sendable {
@@ -43,7 +51,7 @@ package struct SessionFacts: Codable, Equatable, Sendable {
         }
     }
 
-    /// A status and when it was asked for.
+    /// A status, and when it was queried.
     package struct StampedStatus: Codable, Equatable, Sendable {
         package var value: TariffStatus
         package var at: Date
@@ -56,7 +64,7 @@ package struct SessionFacts: Codable, Equatable, Sendable {
 
     package init() {}
 
-    /// Adds what `other` knows.
+    /// Adds the facts of `other`.
     package mutating func merge(_ other: SessionFacts) {
         relayed = relayed || other.relayed
         stayedAt = later(stayedAt, other.stayedAt)
@@ -65,7 +73,7 @@ package struct SessionFacts: Codable, Equatable, Sendable {
         pendingShown = pendingShown || other.pendingShown
         notFinishedAt = later(notFinishedAt, other.notFinishedAt)
         goneAt = later(goneAt, other.goneAt)
-        askedAt = later(askedAt, other.askedAt)
+        queriedAt = later(queriedAt, other.queriedAt)
         completedAt = later(completedAt, other.completedAt)
         if let theirs = other.located {
             guard let ours = located else {
@@ -73,27 +81,27 @@ package struct SessionFacts: Codable, Equatable, Sendable {
                 merge(status: other.status)
                 return
             }
-            // A location is permanent; should two claims ever disagree, the first one stays.
+            // A location is permanent; if two claims ever disagree, the first one stays.
             located = (theirs.since, theirs.location.text) < (ours.since, ours.location.text) ? theirs : ours
             located?.pricesAvailable = ours.pricesAvailable || theirs.pricesAvailable
         }
         merge(status: other.status)
     }
 
-    /// How far the store may lag behind in knowing when a customer was last seen, in seconds.
+    /// How far the stored ``stayedAt`` may lag behind, in seconds.
     private static let coarseness: TimeInterval = 60
 
-    /// Whether the store should be told, when it was last told `kept`.
+    /// Whether these facts have to be written over `persisted`.
     ///
-    /// That a customer taps along is told once a minute; a busy session would otherwise be a write for each tap.
-    func areNews(since kept: SessionFacts) -> Bool {
+    /// A customer's progress alone is written once a minute, not at each tap.
+    func needPersisting(over persisted: SessionFacts) -> Bool {
         var coarse = self
-        if let seen = stayedAt, let keptSeen = kept.stayedAt, seen.timeIntervalSince(keptSeen) < Self.coarseness,
-            cameBack == kept.cameBack
+        if let seen = stayedAt, let persistedSeen = persisted.stayedAt,
+            seen.timeIntervalSince(persistedSeen) < Self.coarseness, cameBack == persisted.cameBack
         {
-            coarse.stayedAt = keptSeen
+            coarse.stayedAt = persistedSeen
         }
-        return coarse != kept
+        return coarse != persisted
     }
 
     /// Whether the customer left and was seen again afterwards.
@@ -118,7 +126,7 @@ package struct SessionFacts: Codable, Equatable, Sendable {
 }
 
 extension TariffStatus {
-    /// Decides between two statuses of the very same moment, so that a merge has one result.
+    /// Orders statuses of the same instant, so that a merge has one result.
     fileprivate var rank: Int {
         switch self {
         case .other: 0

@@ -2,7 +2,7 @@ import Core
 import Flatpeak
 import FoundationEssentials
 
-/// A session as its owner reads it; the token is told once, at the mint.
+/// A session as its owner reads it: without the token, which only the mint returns.
 package struct SessionView: Encodable {
     let id: String
     let object = "connect_session"

@@ -2,12 +2,12 @@ import Core
 import FoundationEssentials
 import Wire
 
-/// A type whose JSON may hold its own fields and no others.
+/// A type whose JSON may have its own fields and no others.
 package protocol StrictlyDecodable: Decodable {
     associatedtype CodingKeys: CodingKey & CaseIterable
 }
 
-/// Reads a ``StrictlyDecodable`` and refuses what `Decodable` lets through: a field it does not have, and null.
+/// Decodes a ``StrictlyDecodable`` and rejects what `Decodable` accepts: unknown fields, and null.
 struct Strict<Value: StrictlyDecodable>: Decodable {
     let value: Value
 

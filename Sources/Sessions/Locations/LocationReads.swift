@@ -5,38 +5,38 @@ package import Networking
 package import Resilience
 import Synchronization
 
-/// What users read of their own locations: asked of Flatpeak once for all who read at the same time, kept for a
-/// moment, and shown a little longer when Flatpeak cannot answer.
+/// Reads of users' own locations: concurrent reads are one call to Flatpeak, its answer is cached briefly, and served
+/// stale while Flatpeak is unavailable.
 package final class LocationReads: Sendable {
     private let flatpeak: FlatpeakClient
     private let sessionCache: SessionCache
     private let time: UpstreamTime
     private let now: @Sendable () -> Date
     private let state = Mutex(State())
-    /// Reads change nothing, so one that nobody waits for any more is given up.
+    /// Reads change nothing, so one without callers is cancelled.
     private let flights = SingleFlight<Key, Answer>(cancelsAbandonedWork: true)
 
     private typealias Answer = Result<[UInt8], BFFError>
 
     private struct State {
         var cache = ReadCache<Key, Answer>(budget: LocationReads.cacheBudget, share: LocationReads.cacheShare)
-        /// The last change at a location, by its number and time: a read that began before it is not kept.
+        /// The last change at each location, by its number and time: a read that began before it is not cached.
         var changes: [LocationID: (number: Int, at: ContinuousClock.Instant)] = [:]
         var changeCount = 0
     }
 
-    /// Bytes of answers that are kept, of all users and of one.
+    /// Bytes of cached answers, of all users and of one.
     private static let cacheBudget = 32 << 20
     private static let cacheShare = 2 << 20
     private static let ninetyDays: TimeInterval = 90 * 86_400
-    /// 90 days of a calendar, of which one has 25 hours where the clocks are put back (upstream.md §6.3).
+    /// 90 calendar days, one of which may have 25 hours where clocks are put back (upstream.md §6.3).
     ///
-    /// Two times in UTC do not show whether they are.
+    /// Two instants in UTC do not show whether it has.
     package static let longestPeriod = ninetyDays + 3600
-    /// No read takes as long; until then it is remembered that something happened at a location.
+    /// How long a change at a location is remembered; no read takes as long.
     private static let longestRead = Duration.seconds(30)
 
-    /// The subject is part of every key: what one user reads is never another one's answer.
+    /// The subject is part of every key: an answer to one user is never served to another one.
     private struct Key: ReadCacheKey {
         let subject: Subject
         let location: LocationID
@@ -51,18 +51,18 @@ package final class LocationReads: Sendable {
         case prices(from: Date?, to: Date, TariffDirection?)
     }
 
-    /// How long an answer may be shown after it stopped being fresh, while Flatpeak cannot be asked.
+    /// How long an answer may be served after it stopped being fresh, while Flatpeak is unavailable.
     private static let staleLimit = Duration.seconds(600)
     private static let statusLife = Duration.seconds(5)
     private static let tariffsLife = Duration.seconds(30)
     private static let pricesLife = Duration.seconds(60)
     private static let longestPricesLife = Duration.seconds(3600)
-    /// Flatpeak asks not to repeat a request that had no prices sooner (upstream.md §6.3).
+    /// The shortest time after which Flatpeak accepts a repeated request that had no prices (upstream.md §6.3).
     private static let noPricesLife = Duration.seconds(15 * 60)
 
     /// - Parameters:
-    ///   - time: Ages what is kept, by a monotonic clock.
-    ///   - now: The wall clock, in which Flatpeak says when prices change.
+    ///   - time: A monotonic clock, by which cached answers age.
+    ///   - now: The wall clock, by which Flatpeak announces new prices.
     package init(
         flatpeak: FlatpeakClient, cache sessionCache: SessionCache, time: UpstreamTime = .real,
         now: @escaping @Sendable () -> Date
@@ -74,76 +74,77 @@ package final class LocationReads: Sendable {
     }
 
     /// An answer of Flatpeak's as clients may read it.
-    package struct Found: Sendable {
+    package struct Response: Sendable {
         package let body: [UInt8]
-        /// How long ago it was read, when Flatpeak could not be asked again; else nil.
+        /// How long ago a stale answer was read; `nil` for a fresh one.
         package let age: Duration?
-        /// What the user has to do at the location; told with its status alone.
+        /// What the user has to do at the location; part of its status alone.
         package var action: RequiredAction?
     }
 
-    /// How the tariffs of a location stand.
-    /// - Throws: `notFound` for a location that is not the subject's, whether it exists or not; here and below.
-    package func status(of location: LocationID, for subject: Subject) async throws(BFFError) -> Found {
-        var found = try await read(.status, of: location, for: subject) { [self] () throws(BFFError) in
-            (try await ask(location, for: CallerKey(subject)).status.body, Self.statusLife)
+    /// Reads the state of a location's tariffs.
+    /// - Throws: `notFound` for a location that is not the subject's, whether it exists or not.
+    package func status(of location: LocationID, for subject: Subject) async throws(BFFError) -> Response {
+        var response = try await read(.status, of: location, for: subject) { [self] () throws(BFFError) in
+            (try await fetchStatus(of: location, for: CallerKey(subject)).status.body, Self.statusLife)
         }
-        found.action = try await sessionCache.ask { store throws(BFFError) in
+        response.action = try await sessionCache.withStore { store throws(BFFError) in
             try await store.actions(at: [location])[location]?.required
         }
-        return found
+        return response
     }
 
-    /// How the tariffs of a location stand now, whoever owns it: something happened there, and what was read of it
-    /// before is not shown any more.
-    /// - Parameter caller: Who the look is for.
-    /// - Returns: The status, and the moment at which it was asked for.
-    package func look(
-        at location: LocationID, for caller: CallerKey
-    ) async throws(BFFError) -> (status: LocationStatus, askedAt: Date) {
-        forget(location)
-        return try await ask(location, for: caller)
+    /// Invalidates a location's answers and reads the state of its tariffs, regardless of its owner.
+    /// - Parameter caller: The principal on whose behalf Flatpeak is called.
+    /// - Returns: The status, and when the query began.
+    package func refreshStatus(
+        of location: LocationID, for caller: CallerKey
+    ) async throws(BFFError) -> (status: LocationStatus, queriedAt: Date) {
+        invalidate(location)
+        return try await fetchStatus(of: location, for: caller)
     }
 
-    /// Something happened at a location: what was read of it is not shown any more, and what its user had to do is looked
-    /// into, if there was anything.
-    /// - Parameter owner: Whose location it is, as far as that is known; calls for it count as theirs.
-    package func changed(at location: LocationID, of owner: Subject) async throws(BFFError) {
-        forget(location)
-        let hasAction = try await sessionCache.ask { store throws(BFFError) in
+    /// Invalidates a location's answers after a change there, and clears its required action if that is done.
+    /// - Parameter owner: The principal on whose behalf Flatpeak is called.
+    package func handleChange(at location: LocationID, of owner: Subject) async throws(BFFError) {
+        invalidate(location)
+        let hasAction = try await sessionCache.withStore { store throws(BFFError) in
             try await !store.actions(at: [location]).isEmpty
         }
-        if hasAction { _ = try await ask(location, for: CallerKey(owner)) }
+        if hasAction { _ = try await fetchStatus(of: location, for: CallerKey(owner)) }
     }
 
-    /// Asks for a status, and takes back what the user had to do when that is done.
-    private func ask(
-        _ location: LocationID, for caller: CallerKey
-    ) async throws(BFFError) -> (status: LocationStatus, askedAt: Date) {
-        let askedAt = now()
+    /// Reads a status from Flatpeak, and clears the location's required action if that is done.
+    private func fetchStatus(
+        of location: LocationID, for caller: CallerKey
+    ) async throws(BFFError) -> (status: LocationStatus, queriedAt: Date) {
+        let queriedAt = now()
         let status = try await flatpeak.status(of: location, for: caller)
-        try await sessionCache.ask { store throws(BFFError) in
+        try await sessionCache.withStore { store throws(BFFError) in
             guard let action = try await store.actions(at: [location])[location],
                 !status.needsReconnection(of: action.tariff)
             else { return }
-            try await store.clearAction(at: location, knownBefore: askedAt)
+            try await store.clearAction(at: location, knownBefore: queriedAt)
         }
-        return (status, askedAt)
+        return (status, queriedAt)
     }
 
-    /// The tariffs of a location.
-    package func tariffs(_ query: TariffQuery, for subject: Subject) async throws(BFFError) -> Found {
+    /// Reads the tariffs of a location.
+    /// - Throws: `notFound` for a location that is not the subject's, whether it exists or not.
+    package func tariffs(_ query: TariffQuery, for subject: Subject) async throws(BFFError) -> Response {
         try await read(.tariffs(query), of: query.location, for: subject) { [flatpeak] () throws(BFFError) in
             (try await flatpeak.tariffs(query, for: CallerKey(subject)), Self.tariffsLife)
         }
     }
 
-    /// The prices of a location between two moments, in whole minutes: down for the first, up for the second.
+    /// Reads the prices of a location between two instants, in whole minutes: rounded down for the first, up for the
+    /// second.
     ///
-    /// No tariff changes within a minute, and a client that asks for "now" each time asks for the same minute then.
+    /// No tariff changes within a minute, and clients that ask for "now" share the answer of a minute.
+    /// - Throws: `notFound` for a location that is not the subject's, whether it exists or not.
     package func prices(
         of location: LocationID, from start: Date?, to end: Date, direction: TariffDirection?, for subject: Subject
-    ) async throws(BFFError) -> Found {
+    ) async throws(BFFError) -> Response {
         let (start, end) = Self.minutes(from: start, to: end)
         return try await read(.prices(from: start, to: end, direction), of: location, for: subject) {
             [flatpeak, now] () throws(BFFError) in
@@ -154,8 +155,8 @@ package final class LocationReads: Sendable {
         }
     }
 
-    /// Whole minutes, at least one and still within 90 days (upstream.md §6.3) where that was asked for; with
-    /// ``longestPeriod`` it is the same.
+    /// Rounds a period to whole minutes, at least one; one of at most 90 days (upstream.md §6.3), or of at most
+    /// ``longestPeriod``, does not get longer than that.
     static func minutes(from start: Date?, to end: Date) -> (start: Date?, end: Date) {
         let last = end.minute(.up)
         guard let first = start?.minute(.down) else { return (nil, last) }
@@ -166,8 +167,8 @@ package final class LocationReads: Sendable {
         return (length > longest ? first + 60 : first, last)
     }
 
-    /// Something happened at a location: what was read of it is not shown any more.
-    package func forget(_ location: LocationID) {
+    /// Invalidates all cached answers about a location, and those of reads in progress.
+    package func invalidate(_ location: LocationID) {
         state.withLock { state in
             let now = time.now()
             if state.changes.count >= 10_000 {
@@ -182,11 +183,11 @@ package final class LocationReads: Sendable {
     private func read(
         _ read: Read, of location: LocationID, for subject: Subject,
         _ fetch: @escaping @Sendable () async throws(BFFError) -> (body: [UInt8], life: Duration)
-    ) async throws(BFFError) -> Found {
+    ) async throws(BFFError) -> Response {
         guard try await sessionCache.owns(subject, location) else { throw .notFound }
         let key = Key(subject: subject, location: location, read: read)
         if let found = state.withLock({ $0.cache.fresh(key, at: time.now()) }) {
-            return Found(body: try found.value.get(), age: nil)
+            return Response(body: try found.value.get(), age: nil)
         }
         let answer = await flights.value(for: key) { [self] in
             let began = state.withLock(\.changeCount)
@@ -204,12 +205,12 @@ package final class LocationReads: Sendable {
             }
         }
         switch answer {
-        case .success(let body): return Found(body: body, age: nil)
+        case .success(let body): return Response(body: body, age: nil)
         case .failure(let error):
             guard error.isUpstreamOutage, let found = state.withLock({ $0.cache.stale(key, at: time.now()) }),
                 let body = try? found.value.get()
             else { throw error }
-            return Found(body: body, age: found.age)
+            return Response(body: body, age: found.age)
         case nil: throw .clientClosed
         }
     }

@@ -1,12 +1,12 @@
 package import Core
 package import FoundationEssentials
 
-/// What a client calls one mint, so that a double tap or a retry on a bad network gives one token and not two
+/// A client's name for one mint, so that a double tap or a retry on a bad network gives one token and not two
 /// (draft-ietf-httpapi-idempotency-key-header).
 package struct IdempotencyKey: Hashable, Sendable {
     package let text: String
 
-    /// Accepts 1 to 128 printable ASCII characters, in the quotes of a structured field or without.
+    /// Accepts 1 to 128 printable ASCII characters, with or without the quotes of a structured field.
     package init?(_ text: String) {
         let text = text.withoutQuotes
         guard (1...128).contains(text.utf8.count), text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x22 }) else {
@@ -16,23 +16,23 @@ package struct IdempotencyKey: Hashable, Sendable {
     }
 }
 
-/// One mint that was given a key: what was asked, and what came of it.
+/// One mint with an idempotency key: its request and its answer.
 package struct IdempotentMint: Equatable, Sendable {
     /// SHA-256 of the request's body.
     package let body: [UInt8]
     package let startedAt: Date
-    /// A random value of the call that took the key, that distinguishes it from every other call.
+    /// A random value that identifies the call that took the key.
     package let owner: String
-    /// Nil while it is under way.
+    /// `nil` while the mint is in progress.
     package var answer: Answer?
 
     package struct Answer: Equatable, Sendable {
         package let session: SessionID
-        /// The frontend that was minted for.
+        /// The URL of the frontend that the mint was for.
         ///
-        /// The launch URL is this and the token, which is kept sealed elsewhere.
+        /// The launch URL adds the token, which is stored sealed elsewhere.
         package let connectURL: String
-        /// From here on the key is free.
+        /// When the key expires.
         package let expiresAt: Date
 
         package init(session: SessionID, connectURL: String, expiresAt: Date) {
@@ -49,22 +49,22 @@ package struct IdempotentMint: Equatable, Sendable {
         self.answer = answer
     }
 
-    /// Who holds the key: the call while it is under way, then the session that it minted.
+    /// The holder of the key: the call while it is in progress, then the session that it minted.
     ///
-    /// A key is released or replaced only by its holder: a call that outlived its lease must not release the key of the
+    /// A key is released or replaced only by its holder: a call that outlives its lease must not release the key of the
     /// call that took it over.
     package var holder: String { answer?.session.text ?? owner }
 
-    /// How long a mint can be under way; one that is longer died with its process.
+    /// How long a mint can be in progress, in seconds; one that takes longer died with its process.
     private static let longestMint: TimeInterval = 60
 
-    /// From here on it says nothing any more.
+    /// When the mint's key is free again.
     package var endsAt: Date { answer?.expiresAt ?? startedAt + Self.longestMint }
 
-    /// Whether its key is free.
+    /// Whether the mint's key is free.
     package func isOver(at now: Date) -> Bool { now >= endsAt }
 
-    /// Whether the answer of `mint` may take its place: its key is free, or still held by the call that minted.
+    /// Whether the answer of `mint` may replace this mint: the key is free, or still held by the call that minted.
     package func yields(to mint: IdempotentMint, at now: Date) -> Bool {
         isOver(at: now) || holder == mint.owner
     }

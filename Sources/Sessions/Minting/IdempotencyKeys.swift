@@ -1,10 +1,10 @@
 import Core
 import FoundationEssentials
 
-/// The idempotency keys that this process gave to mints, so that two taps are one mint while the store is away, too.
+/// A cache of the idempotency keys of recent mints, so that two taps are one mint while the store is unavailable, too.
 ///
-/// Bounded in total and per subject: a subject that uses many keys evicts its own, never those of others. The store has
-/// those that are evicted here.
+/// Bounded in total and per subject: a subject that uses many keys evicts its own, never those of others. Evicted keys
+/// stay in the store.
 struct IdempotencyKeys {
     private var mints: [Subject: [IdempotencyKey: IdempotentMint]] = [:]
     private(set) var count = 0
@@ -28,7 +28,7 @@ struct IdempotencyKeys {
         set(nil, as: key, of: subject)
         if mints[subject]?.count ?? 0 >= share { evictOldest(of: subject, at: now) }
         if count >= capacity { evictOldest(at: now) }
-        // Where nothing could be evicted, the store alone decides.
+        // If nothing could be evicted, the store alone decides.
         if mints[subject]?.count ?? 0 < share, count < capacity { set(mint, as: key, of: subject) }
         return nil
     }
@@ -48,15 +48,15 @@ struct IdempotencyKeys {
         if mints[subject]?.isEmpty == true { mints[subject] = nil }
     }
 
-    /// Evicts the subject's oldest mint that is answered or over; one under way is not evicted.
+    /// Evicts the subject's oldest mint that is answered or over; a mint in progress is not evicted.
     private mutating func evictOldest(of subject: Subject, at now: Date) {
         let evictable = mints[subject]?.filter { $0.value.answer != nil || $0.value.isOver(at: now) }
         guard let oldest = evictable?.min(by: { $0.value.startedAt < $1.value.startedAt }) else { return }
         set(nil, as: oldest.key, of: subject)
     }
 
-    /// Evicts what is over; where that is not enough, the oldest answered tenth, so that a full cache is not searched
-    /// at each mint.
+    /// Evicts mints that are over, and if that is not enough the oldest answered tenth, so that a full cache is not
+    /// searched at each mint.
     private mutating func evictOldest(at now: Date) {
         let all = mints.flatMap { subject, keys in keys.map { (subject, $0.key, $0.value) } }
         for (subject, key, mint) in all where mint.isOver(at: now) { set(nil, as: key, of: subject) }

@@ -2,9 +2,9 @@ package import Core
 package import Flatpeak
 import FoundationEssentials
 
-/// What a client may ask for when it mints.
+/// The body of a mint request: the parameters that a client may choose.
 ///
-/// Everything else that Flatpeak would take comes from settings alone.
+/// All other parameters of Flatpeak's mint come from settings alone.
 package struct MintRequest: StrictlyDecodable, Sendable {
     package var direction: TariffDirection?
     package var type: TariffType?
@@ -31,12 +31,12 @@ package struct MintRequest: StrictlyDecodable, Sendable {
         options = try fields.decodeIfPresent(Strict<RouteOptions>.self, forKey: .options)?.value
     }
 
-    /// Reads a body of strict JSON that holds these fields and no others.
+    /// Decodes a body of strict JSON with these fields and no others.
     package static func read(_ body: [UInt8]) throws(BFFError) -> MintRequest {
         try Strict.read(body)
     }
 
-    /// The mint that this request amounts to under `settings`, and where the customer returns to.
+    /// Makes the order for Flatpeak under `settings`, and picks the customer's return URL.
     func order(under settings: SessionSettings) throws(BFFError) -> (order: MintOrder, returnURL: String?) {
         let app = try settings.app(named: app)
         let location = try location()

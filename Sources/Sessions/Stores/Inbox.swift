@@ -1,46 +1,47 @@
 package import Core
 package import FoundationEssentials
 
-/// What Flatpeak told this service, from the moment it was acknowledged until it had its effect; and which events those
-/// were, for so long that none has its effect a second time.
+/// Events of Flatpeak's, from their acknowledgement until they are processed; and the ids of processed events, so that
+/// none is processed twice.
 ///
-/// Several processes may take from one inbox: what a process took and did not settle before its lease was over is taken
-/// again. Every call either answers or throws `storeUnavailable`.
+/// Several processes may lease from one inbox: an event that is not settled before the end of its lease is leased again.
+/// Every call either answers or throws `storeUnavailable`.
 package protocol Inbox: Sendable {
-    /// Keeps events that are new: all of them, durably, or nothing.
-    /// - Returns: What each of them was, in the same order.
+    /// Persists the events that are new, all or none.
+    /// - Returns: A receipt for each event, in the same order.
     func receive(_ events: [ReceivedEvent]) async throws(BFFError) -> [Receipt]
+    /// Whether an event was received before, processed or not.
     func hasReceived(_ id: EventID) async throws(BFFError) -> Bool
 
-    /// Takes at most `limit` events that are due, the longest due first, and leases them until `lease`: nobody is given
-    /// them again before that.
-    func takeReceived(dueAt moment: Date, leasedUntil lease: Date, limit: Int) async throws(BFFError) -> [TakenEvent]
-    /// Ends an event together with what came of it: all of it or nothing.
-    /// - Returns: False when another process has ended it; then nothing is changed.
+    /// Leases at most `limit` due events until `lease`, the longest due first; no other call gets them before that.
+    func takeReceived(dueAt now: Date, leasedUntil lease: Date, limit: Int) async throws(BFFError) -> [TakenEvent]
+    /// Completes an event and stores its effect, both or neither.
+    /// - Returns: False when another process has completed it; then nothing changes.
     func settle(_ id: EventID, _ effect: EventEffect) async throws(BFFError) -> Bool
-    /// Makes an event that was taken due at another moment, unless the lease was lost.
-    func postpone(_ event: TakenEvent, until moment: Date) async throws(BFFError)
+    /// Makes a leased event due at another time, unless the lease was lost.
+    func postpone(_ event: TakenEvent, until instant: Date) async throws(BFFError)
 
-    /// How many events wait for their effect, and since when the oldest does.
+    /// Counts the events that are not processed yet, and returns when the oldest of them was received.
     func waiting() async throws(BFFError) -> (count: Int, since: Date?)
-    /// Forgets that events were received before `moment`, other than those that wait.
-    func removeReceived(before moment: Date) async throws(BFFError)
+    /// Removes the ids of processed events that were received before `instant`.
+    func removeReceived(before instant: Date) async throws(BFFError)
 
-    /// A text of the caller's own, such as how far Flatpeak's list of events was read.
+    /// Reads the cursor of the backfill: how far Flatpeak's list of events was read, in the caller's format.
     func bookmark() async throws(BFFError) -> String?
+    /// Stores the cursor of the backfill.
     func keep(bookmark: String) async throws(BFFError)
 
-    /// At most `limit` subjects who own a location.
+    /// Lists at most `limit` subjects that own a location.
     func owners(of location: LocationID, limit: Int) async throws(BFFError) -> [Subject]
 }
 
-/// An event as Flatpeak sent it, or as it stands in Flatpeak's list.
+/// An event as Flatpeak sent it, or as Flatpeak's list has it.
 package struct ReceivedEvent: Equatable, Sendable {
     package let id: EventID
     package let type: String
-    /// The event as JSON, to the byte.
+    /// The event as JSON, byte for byte.
     package let body: [UInt8]
-    /// SHA-256 of a body that was signed; nil for an event from the list, which is written differently.
+    /// SHA-256 of a signed body; `nil` for an event from the list, whose JSON differs.
     package let digest: [UInt8]?
     package let receivedAt: Date
 
@@ -53,21 +54,21 @@ package struct ReceivedEvent: Equatable, Sendable {
     }
 }
 
-/// What an event was to the inbox.
+/// How an event compares with those in the inbox.
 package enum Receipt: String, Sendable, CaseIterable {
     case new
-    /// It was received before.
+    /// Received before.
     case known
-    /// It was received before and said something else then, which counts.
+    /// Received before with another body; the first one stays valid.
     case altered
 }
 
-/// An event that was taken to have its effect.
+/// An event that is leased for processing.
 package struct TakenEvent: Equatable, Sendable {
     package let event: ReceivedEvent
-    /// How often it was taken, this time included.
+    /// How often it was leased, this time included.
     package let attempts: Int
-    /// Until when it is ours.
+    /// The end of the lease.
     package let lease: Date
 
     package init(_ event: ReceivedEvent, attempts: Int, lease: Date) {
@@ -77,11 +78,11 @@ package struct TakenEvent: Equatable, Sendable {
     }
 }
 
-/// What comes of an event, besides what is asked of Flatpeak.
+/// The changes that an event makes to the store.
 package struct EventEffect: Equatable, Sendable {
-    /// The user has to do something at a location.
+    /// An action that the user has to take at a location.
     package var action: LocationAction?
-    /// What the integrator's backend hears of it, for the ``Outbox``.
+    /// Events for the integrator's backend, to put into the ``Outbox``.
     package var events: [NewEvent]
 
     package init(action: LocationAction? = nil, events: [NewEvent] = []) {
@@ -90,11 +91,11 @@ package struct EventEffect: Equatable, Sendable {
     }
 }
 
-/// What the user has to do about a tariff at a location.
+/// An action that the user has to take about a tariff at a location.
 package struct LocationAction: Equatable, Sendable {
     package let location: LocationID
     package let required: RequiredAction
-    /// The tariff that Flatpeak's event was about; nil when it did not say.
+    /// The tariff that Flatpeak's event names; `nil` when it names none.
     package let tariff: String?
     /// When Flatpeak's API confirmed it.
     package let since: Date
@@ -107,8 +108,8 @@ package struct LocationAction: Equatable, Sendable {
     }
 }
 
-/// Something that only the user can mend.
+/// An action that only the user can take.
 package enum RequiredAction: String, Sendable, CaseIterable {
-    /// Connect the tariff again: it expired, or its provider does not let Flatpeak read it any more.
+    /// Connect the tariff again: it expired, or its provider denies Flatpeak access.
     case reconnect
 }

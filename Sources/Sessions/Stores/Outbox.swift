@@ -1,86 +1,85 @@
 package import Core
 package import FoundationEssentials
 
-/// Events for the integrator's backend, from their birth until they are delivered and for as long as sessions are kept.
+/// Events for the integrator's backend, from their creation until delivery, and then as long as sessions are kept.
 ///
-/// At least once: several processes may take from one outbox, and what a process took and did not settle before its
-/// lease was over is taken again. Every call either answers or throws `storeUnavailable`.
+/// Delivery is at least once: several processes may lease from one outbox, and an event that is not settled before the
+/// end of its lease is leased again. Every call either answers or throws `storeUnavailable`.
 package protocol Outbox: Sendable {
-    /// Keeps events, all or none; one whose id is there already is not kept a second time.
+    /// Stores events, all or none; an event whose id is stored already is skipped.
     ///
-    /// One that names a session gets the next number of that session's sequence, as long as the session is kept.
+    /// An event that names a session gets the next number of that session's sequence, as long as the session is kept.
     func put(_ events: [NewEvent]) async throws(BFFError)
 
-    /// Takes at most `limit` events that are due, the longest due first, and leases them until `lease`: nobody is given
-    /// them again before that.
+    /// Leases at most `limit` due events until `lease`, the longest due first; no other call gets them before that.
     ///
     /// An event waits for the earlier ones of its session, until these have failed ``OutgoingEvent/headStart`` times.
-    /// - Parameter underWay: The subjects of events that the caller has under way, one for each: with these, none has more
-    ///   than ``OutgoingEvent/share``.
+    /// - Parameter underWay: The subjects of the caller's deliveries in flight, one for each: together with these, no
+    ///   subject has more than ``OutgoingEvent/share``.
     func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
+        dueAt now: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
     ) async throws(BFFError) -> [OutgoingEvent]
 
-    /// Keeps what became of events that were taken: all of it or nothing.
+    /// Stores the results of delivery attempts, all or none.
     ///
-    /// A failure counts only while the lease is ours; a delivery counts whoever made it.
+    /// A failure counts only while the caller holds the lease; a delivery always counts.
     func settle(_ deliveries: [Delivery]) async throws(BFFError)
 
-    /// Makes every event that was born at `moment` or later due at `now`, as if it had never been tried.
+    /// Makes every event that was created at `instant` or later due at `now`, as if it had never been tried.
     /// - Returns: How many.
-    func replay(since moment: Date, at now: Date) async throws(BFFError) -> Int
+    func replay(since instant: Date, at now: Date) async throws(BFFError) -> Int
 
-    /// The youngest events, youngest first.
+    /// The latest events, the latest first.
     func events(limit: Int) async throws(BFFError) -> [KeptEvent]
 
-    /// How many events wait, and how many were given up.
+    /// Counts the events that are pending, and those that were given up.
     func eventCounts() async throws(BFFError) -> EventCounts
 }
 
 extension Outbox {
-    /// Takes events for a caller that has none under way.
+    /// Leases events for a caller with no deliveries in flight.
     package func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+        dueAt now: Date, leasedUntil lease: Date, limit: Int
     ) async throws(BFFError) -> [OutgoingEvent] {
-        try await take(dueAt: moment, leasedUntil: lease, limit: limit, besides: [])
+        try await take(dueAt: now, leasedUntil: lease, limit: limit, besides: [])
     }
 }
 
-/// Something that the integrator's backend is to hear of.
+/// An event for the integrator's backend.
 package struct NewEvent: Equatable, Sendable {
-    /// `evt_…`: the `webhook-id` by which a receiver knows an event again; an event of Flatpeak's keeps its own.
+    /// `evt_…`: the `webhook-id` by which a receiver detects duplicates; an event of Flatpeak's keeps its own.
     package let id: EventID
-    /// What happened, such as `session.connected`.
+    /// Such as `session.connected`.
     package let type: String
-    /// The session in whose sequence it stands.
+    /// The session whose sequence it is part of.
     package let session: SessionID?
-    /// With whom it is forgotten.
+    /// The subject with which it is removed.
     package let subject: Subject?
     package let at: Date
     /// A JSON value.
     package let data: [UInt8]
 
-    /// - Parameter data: A JSON value; nobody checks it again.
+    /// - Parameter data: A JSON value; it is not checked again.
     package init(
-        id: EventID, type: String, session: SessionID? = nil, subject: Subject? = nil, at moment: Date, data: [UInt8]
+        id: EventID, type: String, session: SessionID? = nil, subject: Subject? = nil, at now: Date, data: [UInt8]
     ) {
         self.id = id
         self.type = type
         self.session = session
         self.subject = subject
-        at = moment
+        at = now
         self.data = data
     }
 }
 
-/// An event that was taken to be delivered.
+/// An event that is leased for delivery.
 package struct OutgoingEvent: Equatable, Sendable {
     package let event: NewEvent
-    /// Its place among the events of its session, from 1; nil for one of no session.
+    /// Its number among the events of its session, from 1; `nil` for an event without a session.
     package let sequence: Int?
-    /// How often it was tried and failed.
+    /// Failed attempts so far.
     package let attempts: Int
-    /// Until when it is ours.
+    /// The end of the lease.
     package let lease: Date
 
     package init(_ event: NewEvent, sequence: Int?, attempts: Int, lease: Date) {
@@ -92,25 +91,25 @@ package struct OutgoingEvent: Equatable, Sendable {
 
     /// How often an event is tried before later ones of its session overtake it.
     package static let headStart = 2
-    /// How many events of one subject one process delivers at once, so that the slow answers of one user leave room for
+    /// How many events of one subject one process delivers at once, so that slow deliveries for one user leave slots for
     /// the events of others.
     package static let share = 8
-    /// How long an event that nobody took yet is kept at least, in seconds: longer than all its tries take.
+    /// How long a pending event is kept at least, in seconds: longer than all its attempts take.
     package static let leastLife: TimeInterval = 7 * 86400
 }
 
-/// What became of one try.
+/// The result of one delivery attempt.
 package struct Delivery: Equatable, Sendable {
     package enum Result: Equatable, Sendable {
         case delivered(at: Date)
         case failed(nextAt: Date)
-        /// It is not tried again unless somebody replays it.
+        /// Given up: not tried again unless an operator replays it.
         case dead
     }
     package let id: EventID
     package let lease: Date
     package let result: Result
-    /// The status that was answered, or why there was none, in a word.
+    /// The status of the answer, or in a word why there was none.
     package let answer: String
 
     package init(of event: OutgoingEvent, _ result: Result, answer: String) {
@@ -121,12 +120,12 @@ package struct Delivery: Equatable, Sendable {
     }
 }
 
-/// An event as the operator sees it.
+/// A stored event as the operator sees it.
 package struct KeptEvent: Equatable, Sendable {
     package enum State: String, Sendable { case pending, delivered, dead }
     package let event: OutgoingEvent
     package let state: State
-    /// What the last try came to; nil before the first.
+    /// The result of the last attempt; `nil` before the first.
     package let answer: String?
 
     package init(_ event: OutgoingEvent, state: State, answer: String?) {
@@ -136,7 +135,7 @@ package struct KeptEvent: Equatable, Sendable {
     }
 }
 
-/// The state of an outbox.
+/// How many events of an outbox are in which state.
 package struct EventCounts: Equatable, Sendable {
     package var pending: Int
     package var dead: Int

@@ -2,9 +2,9 @@ package import Core
 package import FoundationEssentials
 import Networking
 
-/// How far the events of a session are published: the store keeps it beside the facts and changes both together.
+/// How far the events of a session are published; stored beside its facts and changed together with them.
 package struct OutboxCursor: Equatable, Sendable {
-    /// The state of the last event; nil before the first.
+    /// The state of the last event; `nil` before the first.
     package var state: SessionState?
     /// The number of the session's last event.
     package var sequence: Int
@@ -14,10 +14,10 @@ package struct OutboxCursor: Equatable, Sendable {
         self.sequence = sequence
     }
 
-    /// Makes the event of a session whose state differs from that of the last event, and moves past it.
+    /// Creates the event of a session whose state differs from that of the last event, and advances past it.
     ///
-    /// A function of the facts that are kept and the time: facts that come twice, late or in another order make no
-    /// second event, and a process that was killed leaves either facts and event or neither.
+    /// A function of the stored facts and the time: facts that come twice, late or in another order create no second event,
+    /// and a process that is killed leaves both facts and event or neither.
     package mutating func event(of session: ConnectSession, at now: Date) throws(BFFError) -> NewEvent? {
         let outcome = session.outcome(at: now)
         guard outcome.state.isPublished, outcome.state != state,
@@ -32,8 +32,7 @@ package struct OutboxCursor: Equatable, Sendable {
 }
 
 extension SessionState {
-    /// Whether the state has an event: the integrator's backend knows itself of what it minted, and sees its own app at
-    /// work.
+    /// Whether the state has an event: the integrator's backend needs none for its own mints and for the use of its app.
     package var isPublished: Bool {
         switch self {
         case .created, .active: false
@@ -43,8 +42,7 @@ extension SessionState {
 }
 
 extension ConnectSession {
-    /// When the state changes next by time alone; nil when it does not, or when Flatpeak is asked before that
-    /// (``nextPoll``), whose answer then decides.
+    /// When the state changes next by time alone; `nil` when it does not, or when an earlier poll (``nextPoll``) decides.
     package func nextChange(after now: Date) -> Date? {
         let state = outcome(at: now).state
         let change = [expiresAt, facts.located.map { $0.since + Self.pendingLimit }].compactMap(\.self).sorted()

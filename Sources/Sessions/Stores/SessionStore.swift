@@ -1,22 +1,22 @@
 package import Core
 package import FoundationEssentials
 
-/// Where sessions are kept for good.
+/// The durable store of sessions.
 ///
-/// Every call either answers or throws `storeUnavailable`; a store that cannot be asked never says "unknown". Calls may
-/// take as long as the disk does; ``SessionCache`` stands between them and whoever cannot wait.
+/// Every call either answers or throws `storeUnavailable`; a store that is unavailable never answers "unknown". Calls may
+/// take as long as the disk does; ``SessionCache`` bounds the wait of its callers.
 package protocol SessionStore: Sendable {
-    /// Keeps what is new about sessions, durably: all of it or nothing, but for single sessions that it refuses.
+    /// Persists writes in one transaction, all or none apart from single sessions that the store refuses.
     ///
-    /// A session whose row cannot be read, or that the engine does not take, is refused alone, counted and logged.
+    /// A session whose row cannot be read, or that the engine rejects, is refused alone, counted and logged.
     ///
-    /// Facts are merged with those that are kept. A location that a session gave becomes its subject's own, once:
-    /// a later write does not undo ``unbind(_:from:)``. When the state at `now` differs from the last published one, its
-    /// event is put into the ``Outbox`` together with the facts. ``SessionChange`` is that rule.
+    /// Facts are merged with the stored ones. A location that a session gave is bound to its subject, once: a later write
+    /// does not undo ``unbind(_:from:)``. When the state at `now` differs from the last published one, its event is put
+    /// into the ``Outbox`` together with the facts. ``SessionChange`` is that rule.
     func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions
     /// Publishes the events of at most `limit` sessions whose state changed by time alone
     /// (``ConnectSession/nextChange(after:)``).
-    /// - Returns: How many sessions that were.
+    /// - Returns: How many sessions there were.
     func publishTimedChanges(at now: Date, limit: Int) async throws(BFFError) -> Int
     /// Finds a session; `nil` also for one whose row cannot be read.
     func session(_ id: SessionID) async throws(BFFError) -> ConnectSession?
@@ -24,12 +24,12 @@ package protocol SessionStore: Sendable {
     func session(token: ConnectToken) async throws(BFFError) -> ConnectSession?
     /// Leases sessions whose ``ConnectSession/nextPoll`` has come, the longest due first.
     ///
-    /// No process is given them again before the answer of a later poll is kept, or before `end`, when the lease holder
-    /// is taken for dead.
-    func leaseDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession]
+    /// No process gets them again before the result of a later poll is stored, or before `end`, when the lease holder is
+    /// assumed dead.
+    func leaseDue(at now: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession]
 
-    /// Takes a key for a mint, unless it is taken.
-    /// - Returns: The mint that has the key already; nil when it is now `mint`'s.
+    /// Takes a key for a mint, unless another mint holds it.
+    /// - Returns: The mint that holds the key already; `nil` when it is now held by `mint`.
     func begin(
         _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject, at now: Date
     ) async throws(BFFError) -> IdempotentMint?
@@ -39,38 +39,38 @@ package protocol SessionStore: Sendable {
     /// Takes a location from the subject.
     /// - Returns: False when it was not the subject's.
     func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool
-    /// The subject's own locations, sorted.
+    /// Lists the subject's own locations, sorted.
     func locations(of subject: Subject) async throws(BFFError) -> [LocationID]
+    /// Whether a location is the subject's own.
     func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool
-    /// What users have to do at these locations; those at which nothing is to be done are missing.
+    /// Reads the required actions at these locations; a location without one has no element.
     func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction]
-    /// Nothing is to be done at a location any more, as far as it was known before `moment`.
-    func clearAction(at location: LocationID, knownBefore moment: Date) async throws(BFFError)
+    /// Removes the required action at a location, if it was known before `instant`.
+    func clearAction(at location: LocationID, knownBefore instant: Date) async throws(BFFError)
 
-    /// Seals tokens under the first of `stateKeys` from now on, and anew what is sealed under an older key; those that
-    /// were known before still open.
+    /// Seals connect tokens under the first of `stateKeys` from now on, and reseals those under an older key; keys that
+    /// were adopted before still open tokens.
     func adopt(stateKeys: [[UInt8]]) async throws(BFFError)
 
-    /// Notifies of what other processes change in the store, until cancelled; a store of a single process has no such
-    /// changes.
+    /// Notifies of changes that other processes make to the store, until cancelled; a store of a single process has none.
     func watch(_ notify: @escaping @Sendable (StoreChange) -> Void) async
 
-    /// Removes everything of a subject, its events among it.
+    /// Removes everything of a subject, including its events.
     func forget(_ subject: Subject) async throws(BFFError) -> Forgotten
-    /// Removes sessions minted and events born before `moment`, and idempotency keys that are over at `now`.
+    /// Removes sessions minted and events created before `instant`, and idempotency keys that are over at `now`.
     ///
-    /// Events that are still to be delivered stay for ``OutgoingEvent/leastLife``.
-    /// - Returns: How many sessions.
-    func removeSessions(before moment: Date, at now: Date) async throws(BFFError) -> Int
+    /// Pending events stay for ``OutgoingEvent/leastLife``.
+    /// - Returns: How many sessions were removed.
+    func removeSessions(before instant: Date, at now: Date) async throws(BFFError) -> Int
 }
 
 extension SessionStore {
     package func watch(_ notify: @escaping @Sendable (StoreChange) -> Void) async {}
 }
 
-/// What a store made of some writes.
+/// The result of ``SessionStore/save(_:at:)``.
 package struct SavedSessions: Sendable {
-    /// The sessions as they are kept now; one that was removed meanwhile is not made again and is missing.
+    /// The sessions as they are stored now, without those that were removed meanwhile.
     package var kept: [ConnectSession] = []
     /// Sessions that the store cannot keep, though it keeps others.
     package var refused: Set<SessionID> = []
@@ -78,9 +78,9 @@ package struct SavedSessions: Sendable {
     package init() {}
 }
 
-/// A notification about other processes.
+/// A notification of a store that several processes share.
 package enum StoreChange: Equatable, Sendable {
-    /// These sessions were changed or removed.
+    /// Another process changed or removed these sessions.
     case changed([SessionID])
     /// From here on changes are notified; earlier ones may have been missed.
     case subscribed
@@ -88,12 +88,12 @@ package enum StoreChange: Equatable, Sendable {
     case unsubscribed
 }
 
-/// What is new about a session.
+/// A pending write of one session.
 package struct SessionWrite: Sendable {
     package var session: ConnectSession
-    /// Whether the store was never written it.
+    /// Whether the session was never written to the store.
     package var isNew: Bool
-    /// The key that the session was minted under, to be kept together with it.
+    /// The idempotency key of the session's mint, to be stored together with it.
     package var key: MintKey?
 
     package init(_ session: ConnectSession, isNew: Bool, key: MintKey? = nil) {
@@ -114,7 +114,7 @@ package struct MintKey: Sendable {
     }
 }
 
-/// How much was removed of a subject.
+/// What was removed with a subject.
 package struct Forgotten: Equatable, Sendable {
     package var sessions: Int
     package var locations: Int

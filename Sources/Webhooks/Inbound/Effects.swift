@@ -131,7 +131,7 @@ final class Effects: Sendable {
         // One page of the documents spells it the second way, and another one misspells the third (upstream.md §5.1).
         case "connect_session.complete", "connect.session.complete":
             if let token = event.object.flatMap({ ConnectToken($0) }) {
-                subject = try await sessions.completed(token)
+                subject = try await sessions.outcomes.handleCompletion(of: token)
             }
             if subject == nil { record.knewNothing() }
         case let type where type.hasBytePrefix("tariff.") || type == "location.update" || type == "locaiton.update":
@@ -160,12 +160,12 @@ final class Effects: Sendable {
         at location: LocationID, of owner: Subject, _ event: FlatpeakEvent
     ) async throws(BFFError) -> LocationAction? {
         guard event.type == "tariff.expired" || event.type == "tariff.fetch.failed" else {
-            try await reads.changed(at: location, of: owner)
+            try await reads.handleChange(at: location, of: owner)
             return nil
         }
-        let (status, askedAt) = try await reads.look(at: location, for: CallerKey(owner))
+        let (status, queriedAt) = try await reads.refreshStatus(of: location, for: CallerKey(owner))
         guard status.needsReconnection(of: event.tariff) else { return nil }
-        return LocationAction(location: location, required: .reconnect, tariff: event.tariff, since: askedAt)
+        return LocationAction(location: location, required: .reconnect, tariff: event.tariff, since: queriedAt)
     }
 
     // MARK: - For the integrator's backend

@@ -2,13 +2,13 @@ import Core
 import FoundationEssentials
 package import Wire
 
-/// One relayed call as far as it says where the customer is.
+/// The parts of one relayed call that show where the customer is in Connect.
 package struct RelayedStep: Sendable {
     /// The page that was answered and the button that was pressed, from the request.
     package var envelope: Envelope
-    /// The page that Connect answered with; nil for an error object.
+    /// The page that Connect answered with; `nil` for an error object.
     package var answeredRoute: String?
-    /// Where a `session_redirect` leads: a provider's login, or the callback.
+    /// The target of a `session_redirect`: a provider's login, or the callback.
     package var redirectURL: String?
 
     // Inlined, as each relayed call makes one.
@@ -18,10 +18,10 @@ package struct RelayedStep: Sendable {
         self.redirectURL = redirectURL
     }
 
-    /// What this step says.
+    /// Derives the facts of this step.
     ///
-    /// Closing and finishing look the same here (upstream.md §8): both only mean "left".
-    func facts(callbackURL: String, at moment: Date) -> SessionFacts {
+    /// Closing and finishing look alike here (upstream.md §8): both mean "left".
+    func facts(callbackURL: String, at now: Date) -> SessionFacts {
         var facts = SessionFacts()
         facts.relayed = true
         facts.disconnectAsked = envelope.action == "DISCONNECT"
@@ -30,9 +30,9 @@ package struct RelayedStep: Sendable {
         case nil: break
         case "session_redirect" where redirectURL?.hasBytePrefix(callbackURL) == true, "session_complete",
             "complete_tariff":
-            facts.leftAt = moment
+            facts.leftAt = now
         default:
-            facts.stayedAt = moment
+            facts.stayedAt = now
         }
         return facts
     }

@@ -1,0 +1,40 @@
+package import Core
+import Logging
+
+/// Locations and the subjects that may read them.
+package struct LocationOwnership: Sendable {
+    private let cache: SessionCache
+    private let reads: LocationReads
+    private let logger: Logger
+
+    init(cache: SessionCache, reads: LocationReads, logger: Logger) {
+        self.cache = cache
+        self.reads = reads
+        self.logger = logger
+    }
+
+    /// Lists the locations that sessions of `subject` gave, with what the user has to do there.
+    package func list(of subject: Subject) async throws(BFFError) -> [(id: LocationID, action: RequiredAction?)] {
+        try await cache.withStore { store throws(BFFError) in
+            let locations = try await store.locations(of: subject)
+            let actions = try await store.actions(at: locations)
+            return locations.map { ($0, actions[$0]?.required) }
+        }
+    }
+
+    /// Takes `location` from the subject; Flatpeak keeps its data.
+    /// - Throws: `notFound` for a location that is not the subject's.
+    package func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) {
+        let wasOwned = try await cache.withStore { store throws(BFFError) in
+            try await store.unbind(location, from: subject)
+        }
+        guard wasOwned else { throw .notFound }
+        reads.invalidate(location)
+        logger.info("location unbound", metadata: ["bff.location": "\(location)"])
+    }
+
+    /// - Throws: `notFound` for a location that is not the subject's, whether it exists or not.
+    package func require(_ location: LocationID, ownedBy subject: Subject) async throws(BFFError) {
+        guard try await cache.owns(subject, location) else { throw .notFound }
+    }
+}

@@ -1,0 +1,124 @@
+package import Core
+import Flatpeak
+import FoundationEssentials
+import Keys
+import Logging
+import Metrics
+import Networking
+import Resilience
+import Synchronization
+
+/// Mints connect tokens, and for an idempotency key the same one again.
+package final class SessionMinter: Sendable {
+    private let flatpeak: FlatpeakClient
+    private let cache: SessionCache
+    private let locations: LocationOwnership
+    private let settings: SessionSettings
+    private let now: @Sendable () -> Date
+    private let randomBytes: @Sendable (Int) -> [UInt8]
+    private let logger: Logger
+
+    private let keys = Mutex(IdempotencyKeys(capacity: 10_000, share: 100))
+
+    /// - Parameter randomBytes: A cryptographically secure source.
+    init(
+        flatpeak: FlatpeakClient, cache: SessionCache, locations: LocationOwnership, settings: SessionSettings,
+        now: @escaping @Sendable () -> Date, randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger
+    ) {
+        self.flatpeak = flatpeak
+        self.cache = cache
+        self.locations = locations
+        self.settings = settings
+        self.now = now
+        self.randomBytes = randomBytes
+        self.logger = logger
+    }
+
+    /// Creates a connect token for `subject`; returns the same one again for the same key and body.
+    ///
+    /// - Parameters:
+    ///   - body: The JSON of a ``MintRequest``.
+    ///   - key: Mints without a key are never merged: two tabs are two sessions.
+    /// - Returns: The session, and the URL that opens the Connect UI with its token.
+    package func mint(
+        _ body: [UInt8], as key: IdempotencyKey?, for subject: Subject
+    ) async throws(BFFError) -> (session: ConnectSession, launchURL: String) {
+        let request = try MintRequest.read(body)
+        guard let key else { return try await mint(request, for: subject) }
+        let mint = IdempotentMint(body: Digest.sha256(body), startedAt: now(), owner: randomBytes(12).hexadecimal)
+        if let taken = await begin(mint, as: key, of: subject) {
+            guard taken.body == mint.body else { throw .idempotencyKeyReused }
+            guard let answer = taken.answer else { throw .idempotencyInProgress }
+            if let session = try await cache.session(answer.session) {
+                return (session, Self.launchURL(answer.connectURL, session))
+            }
+            // The session was removed meanwhile: its key is free for one new mint.
+            await release(MintKey(key, taken), of: subject)
+            guard await begin(mint, as: key, of: subject) == nil else { throw .idempotencyInProgress }
+        }
+        do throws(BFFError) {
+            return try await self.mint(request, as: MintKey(key, mint), for: subject)
+        } catch {
+            // A failed mint may be retried under its key. If this release fails too, the key expires.
+            await release(MintKey(key, mint), of: subject)
+            throw error
+        }
+    }
+
+    /// Releases a key, in memory and in the store, unless another mint holds it by now.
+    private func release(_ key: MintKey, of subject: Subject) async {
+        keys.withLock { $0.end(key.key, of: subject, heldBy: key.mint.holder, as: nil) }
+        try? await cache.withStore { store throws(BFFError) in try await store.release(key, of: subject) }
+    }
+
+    /// Takes a key, in memory and in the store; memory alone decides while the store is unavailable.
+    /// - Returns: The mint that holds the key already; `nil` when it is now held by `mint`.
+    private func begin(
+        _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject
+    ) async -> IdempotentMint? {
+        let now = now()
+        if let taken = keys.withLock({ $0.begin(mint, as: key, of: subject, at: now) }) { return taken }
+        let taken = try? await cache.withStore { store throws(BFFError) in
+            try await store.begin(mint, as: key, of: subject, at: now)
+        }
+        // Only an answer is cached: a mint in progress in another process also ends there.
+        if let taken = taken ?? nil {
+            keys.withLock { $0.end(key, of: subject, heldBy: mint.holder, as: taken.answer == nil ? nil : taken) }
+        }
+        return taken ?? nil
+    }
+
+    private func mint(
+        _ request: MintRequest, as key: MintKey? = nil, for subject: Subject
+    ) async throws(BFFError) -> (session: ConnectSession, launchURL: String) {
+        let (order, returnURL) = try request.order(under: settings)
+        if let location = order.location { try await locations.require(location, ownedBy: subject) }
+        let startedAt = now()
+        let minted = try await flatpeak.mint(order, for: CallerKey(subject))
+        let session = ConnectSession(
+            id: SessionID(prefix: "cs", random: randomBytes(12)), subject: subject, connectToken: minted.token,
+            slot: TariffSlot(direction: order.direction ?? .importing, type: order.type ?? .commodity),
+            mintedLocation: order.location, mintedAction: order.action, returnURL: returnURL,
+            liveMode: minted.liveMode, createdAt: startedAt, expiresAt: startedAt.addingTimeInterval(minted.expiresIn))
+        let answered = key.map { key in
+            MintKey(
+                key.key,
+                IdempotentMint(
+                    body: key.mint.body, startedAt: key.mint.startedAt, owner: key.mint.owner,
+                    answer: .init(
+                        session: session.id, connectURL: order.connectURL,
+                        expiresAt: min(session.expiresAt, startedAt + settings.idempotencyLife))))
+        }
+        try await cache.add(session, key: answered)
+        if let answered {
+            keys.withLock { $0.end(answered.key, of: subject, heldBy: answered.mint.owner, as: answered.mint) }
+        }
+        Counter(label: "connect_bff_mints_total").increment()
+        logger.info("minted", metadata: ["bff.session": "\(session.id)"])
+        return (session, Self.launchURL(order.connectURL, session))
+    }
+
+    private static func launchURL(_ connectURL: String, _ session: ConnectSession) -> String {
+        URLQuery.adding([(name: "fp_cot", value: session.connectToken.exposed)], to: connectURL)
+    }
+}

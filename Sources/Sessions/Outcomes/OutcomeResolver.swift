@@ -1,0 +1,160 @@
+package import Core
+import Flatpeak
+import FoundationEssentials
+import Logging
+import Networking
+import Resilience
+
+/// Resolves the outcome of sessions: reads them for their owner, and polls Flatpeak while a session is open.
+package struct OutcomeResolver: Sendable {
+    private let flatpeak: FlatpeakClient
+    private let cache: SessionCache
+    private let reads: LocationReads
+    private let now: @Sendable () -> Date
+    private let clock: any Clock<Duration>
+    private let logger: Logger
+
+    /// Concurrent polls of one session are one call to Flatpeak.
+    private let polls = SingleFlight<SessionID, PollResult>()
+
+    /// The shortest time between two polls that reads of a session cause, in seconds, while nothing happens in it.
+    private static let readInterval: TimeInterval = 1
+    /// How long the customer's browser waits at the callback for the outcome.
+    private static let callbackTimeout: Duration = .seconds(2)
+
+    init(
+        flatpeak: FlatpeakClient, cache: SessionCache, reads: LocationReads, now: @escaping @Sendable () -> Date,
+        clock: any Clock<Duration>, logger: Logger
+    ) {
+        self.flatpeak = flatpeak
+        self.cache = cache
+        self.reads = reads
+        self.now = now
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// Reads a session of `subject`; polls Flatpeak first while its outcome is open.
+    package func session(_ id: SessionID, of subject: Subject) async throws(BFFError) -> ConnectSession {
+        guard let session = try await cache.session(id), session.subject == subject else { throw .notFound }
+        guard session.facts.relayed || session.facts.leftAt != nil, !session.outcome(at: now()).isFinal,
+            cache.shouldPoll(id, at: now(), interval: Self.readInterval)
+        else { return session }
+        return await resolveOutcome(of: session)
+    }
+
+    /// Waits until a session changes, at most `timeout`.
+    package func waitForChange(of id: SessionID, timeout: Duration) async {
+        await cache.waitForChange(of: id, timeout: timeout)
+    }
+
+    /// Handles the return of the customer's browser from Connect with `token`.
+    package func handleCallback(_ token: ConnectToken) async throws(BFFError) -> CallbackResult {
+        guard let session = try await cache.session(token: token) else { throw .connectTokenUnknown }
+        let known = session.outcome(at: now())
+        var state = known.state
+        if !known.isFinal || session.wasQueriedBeforeLeaving {
+            var facts = SessionFacts()
+            facts.leftAt = now()
+            let left = await cache.merge(facts, into: session) ?? session
+            // The poll goes on after the timeout; the next read finds its result.
+            let resolved = try? await withDeadline(Self.callbackTimeout, clock: clock) { [self] in
+                await resolveOutcome(of: left)
+            }
+            // While Flatpeak cannot be polled this is `active`, the state that a read of the session has, too.
+            state = (resolved ?? left).outcome(at: now()).state
+        }
+        let items = [(name: "session", value: session.id.text), (name: "status", value: state.rawValue)]
+        return CallbackResult(state: state, url: session.returnURL.map { URLQuery.adding(items, to: $0) })
+    }
+
+    /// Handles Flatpeak's event that the session of `token` is complete: polls for the outcome, which the event does not
+    /// prove.
+    ///
+    /// - Returns: The session's subject; `nil` for a token that was not minted here.
+    /// - Throws: Why Flatpeak or the store could not be asked, so that the event is retried.
+    package func handleCompletion(of token: ConnectToken) async throws(BFFError) -> Subject? {
+        guard let session = try await cache.session(token: token) else { return nil }
+        guard !session.outcome(at: now()).isFinal else { return session.subject }
+        let notifiedAt = now()
+        var facts = SessionFacts()
+        facts.completedAt = notifiedAt
+        guard let known = await cache.merge(facts, into: session) else { return session.subject }
+        guard let result = await poll(known, since: notifiedAt) else { throw .clientClosed }
+        if let failure = result.failure { throw failure }
+        // An event must not be settled before the store has its outcome.
+        guard await cache.isPersisted(known.id) else { throw .storeUnavailable }
+        return session.subject
+    }
+
+    // MARK: - Polling
+
+    private struct PollResult {
+        let session: ConnectSession
+        /// Why a call to Flatpeak failed; `nil` when none did.
+        let failure: BFFError?
+    }
+
+    /// Polls Flatpeak and keeps the answer.
+    ///
+    /// Never throws: after a failure the session is as it was, and a later poll resolves it.
+    func resolveOutcome(of session: ConnectSession) async -> ConnectSession {
+        await poll(session, since: session.left ?? .distantPast)?.session ?? session
+    }
+
+    /// Polls Flatpeak, or joins a poll in progress; polls again when that one began before `instant`, the time of the
+    /// customer's last step or of Flatpeak's notification.
+    /// - Returns: `nil` when the caller was cancelled.
+    private func poll(_ session: ConnectSession, since instant: Date) async -> PollResult? {
+        let result = await polls.value(for: session.id) { [self] in await query(session) }
+        guard let result, let queriedAt = result.session.facts.queriedAt, queriedAt < instant else { return result }
+        return await polls.value(for: session.id) { [self] in await query(result.session) }
+    }
+
+    /// Claims the token where that can still say something new, reads the tariff's status, and merges both.
+    private func query(_ session: ConnectSession) async -> PollResult {
+        var facts = SessionFacts()
+        let queriedAt = now()
+        facts.queriedAt = queriedAt
+        var failure: BFFError?
+        do throws(BFFError) {
+            var location = session.facts.located?.location
+            // A token that gave its location may be dead by now; the location lives on.
+            if location == nil || queriedAt < session.expiresAt {
+                switch try await flatpeak.claim(session.connectToken, for: CallerKey(session.subject)) {
+                case .notFinished: facts.notFinishedAt = queriedAt
+                case .gone: facts.goneAt = queriedAt
+                case .located(let found, let pricesAvailable):
+                    facts.located = .init(location: found, pricesAvailable: pricesAvailable, since: queriedAt)
+                    location = found
+                }
+            }
+            if let location {
+                let status = try await reads.refreshStatus(of: location, for: CallerKey(session.subject)).status
+                facts.status = status[slot: session.slot].map { .init(value: $0, at: queriedAt) }
+            }
+        } catch {
+            failure = error
+            logger.warning(
+                "outcome not resolved",
+                metadata: ["bff.session": "\(session.id)", "bff.code": "\(error.code)"])
+        }
+        let before = session.outcome(at: now()).state
+        guard let merged = await cache.merge(facts, into: session) else {
+            return PollResult(session: session, failure: failure)
+        }
+        let after = merged.outcome(at: now()).state
+        if after != before {
+            logger.info(
+                "session state changed", metadata: ["bff.session": "\(session.id)", "bff.state": "\(after.rawValue)"])
+        }
+        return PollResult(session: merged, failure: failure)
+    }
+}
+
+/// The answer to the customer's browser at the callback.
+package struct CallbackResult: Sendable {
+    package let state: SessionState
+    /// Where to send the browser; `nil` when the operator configured no return URL.
+    package let url: String?
+}

@@ -1,0 +1,63 @@
+package import Core
+import FoundationEssentials
+package import Resilience
+import Wire
+
+/// Decides whether a connect token may be relayed, and records what relayed calls say about their session.
+package final class RelayAdmission: Sendable {
+    private let cache: SessionCache
+    private let callbackURL: String
+    private let now: @Sendable () -> Date
+
+    init(cache: SessionCache, callbackURL: String, now: @escaping @Sendable () -> Date) {
+        self.cache = cache
+        self.callbackURL = callbackURL
+        self.now = now
+    }
+
+    /// Decides from memory alone; never waits.
+    /// - Returns: `nil` when the session is not cached, or may have been changed by another process: then
+    ///   ``admit(_:)`` asks the store.
+    package func cachedDecision(on token: ConnectToken) -> RelayDecision? {
+        cache.relayDecision(on: token, at: now())
+    }
+
+    /// Decides with the store's help, within a quarter of a second.
+    /// - Throws: `connectTokenUnknown`, `connectTokenUsed` or `connectTokenExpired`, without a call to Flatpeak, or
+    ///   `storeUnavailable`.
+    package func admit(_ token: ConnectToken) async throws(BFFError) -> AdmittedSession {
+        guard let session = try await cache.session(token: token) else { throw .connectTokenUnknown }
+        if let error = session.relayRejection(at: now()) { throw error }
+        return AdmittedSession(caller: CallerKey(session.subject), handle: nil)
+    }
+
+    /// Records what a relayed call and its answer said; never waits.
+    package func record(_ step: RelayedStep, in session: AdmittedSession) {
+        let facts = step.facts(callbackURL: callbackURL, at: now())
+        cache.record(facts, of: step.envelope.connectToken, at: session.handle)
+    }
+}
+
+/// Whether a call with a connect token is relayed.
+package enum RelayDecision: Sendable {
+    case admit(AdmittedSession)
+    /// `connectTokenUsed` or `connectTokenExpired`.
+    case reject(BFFError)
+}
+
+/// A session whose calls are relayed.
+package struct AdmittedSession: Sendable {
+    /// The session's subject: calls of one user share one allowance.
+    package let caller: CallerKey
+    /// Where the session is cached; `nil` when it was read from the store.
+    let handle: CacheHandle?
+}
+
+extension ConnectSession {
+    /// Why calls with the session's token are not relayed; `nil` when they are.
+    func relayRejection(at now: Date) -> BFFError? {
+        let outcome = outcome(at: now)
+        if outcome.state == .expired || now >= expiresAt { return .connectTokenExpired }
+        return outcome.isFinal ? .connectTokenUsed : nil
+    }
+}
