@@ -12,7 +12,7 @@ struct ServiceResources: Sendable {
     /// For the identity provider, the receiver of events and the collector of spans, to which `FLATPEAK_CA_FILE` does not
     /// apply.
     let others: HTTPTransport
-    let store: any SessionStore & Inbox & Outbox
+    let store: any ServiceStore
     let log: ServiceLog
     let metrics: PrometheusRegistry
 

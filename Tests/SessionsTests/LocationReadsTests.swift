@@ -127,7 +127,7 @@ import Testing
     }
 
     @Test(
-        "periods in whole minutes hold what was asked for, at least a minute, at most 90 days",
+        "periods are rounded to whole minutes, at least one, at most 90 days",
         arguments: [
             (0.0, 3600.0, 0.0, 3600.0), (30, 3630, 0, 3660), (0.2, 0.8, 0, 60), (61, 119, 60, 120),
             (30, 90 * 86400 + 30, 60, 90 * 86400 + 60),

@@ -192,7 +192,7 @@ import Wire
 }
 
 /// A disk that hangs.
-private struct StuckStore: SessionStore {
+private struct StuckStore: SessionStore, IdempotencyKeyStore, LocationStore {
     private func hang() async throws(BFFError) -> Never {
         while true {
             guard (try? await Task.sleep(for: .seconds(3600))) != nil else { throw .storeUnavailable }
@@ -212,12 +212,11 @@ private struct StuckStore: SessionStore {
     func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool { try await hang() }
     func locations(of subject: Subject) async throws(BFFError) -> [LocationID] { try await hang() }
     func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool { try await hang() }
-    func adopt(stateKeys: [[UInt8]]) async throws(BFFError) { try await hang() }
+    func owners(of location: LocationID, limit: Int) async throws(BFFError) -> [Subject] { try await hang() }
     func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction] {
         try await hang()
     }
     func clearAction(at location: LocationID, knownBefore instant: Date) async throws(BFFError) { try await hang() }
-    func forget(_ subject: Subject) async throws(BFFError) -> Forgotten { try await hang() }
     func removeSessions(before instant: Date, at now: Date) async throws(BFFError) -> Int { try await hang() }
 }
 

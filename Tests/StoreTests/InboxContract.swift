@@ -15,7 +15,7 @@ import Testing
     let location = LocationID("loc_1")!
     let start = Date(timeIntervalSince1970: 1_700_000_000)
 
-    private func store(_ engine: SessionStoreContract.Engine) async throws -> any SessionStore & Inbox & Outbox {
+    private func store(_ engine: SessionStoreContract.Engine) async throws -> any ServiceStore {
         switch engine {
         case .memory: InMemoryStore()
         case .sqlite: try SQLiteStore.temporary(in: folder)

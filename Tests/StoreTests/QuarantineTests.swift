@@ -82,7 +82,7 @@ import Testing
 
     /// A store, and a way around it.
     struct Database {
-        let store: any SessionStore & Inbox & Outbox
+        let store: any ServiceStore
         let run: (String) async throws -> String
     }
 
@@ -334,7 +334,7 @@ import Testing
         let other = [UInt8](repeating: 8, count: 32)
         let all = try sessions()
         let url = engine == .postgres ? try await PostgresServer.shared.newDatabase() : ""
-        let open = { (keys: [[UInt8]]) async throws -> any SessionStore in
+        let open = { (keys: [[UInt8]]) async throws -> any ServiceStore in
             guard engine == .postgres else { return try SQLiteStore.temporary(in: folder, keys: keys) }
             let store = try PostgresStore.connected(to: url, keys: keys)
             try await store.open()

@@ -55,7 +55,7 @@ import Testing
     }
 
     /// Reads back all that a fixture has, and writes on.
-    private func reads(_ store: any SessionStore & Inbox & Outbox, _ steps: [String]) async throws {
+    private func reads(_ store: any ServiceStore, _ steps: [String]) async throws {
         let ids = try (1...2).map { try #require(SessionID("cs_\(String(repeating: "0", count: 23))\($0)")) }
         let active = try #require(try await store.session(ids[0]))
         #expect(active.subject == alice && active.connectToken.exposed == "cot_fixture1")

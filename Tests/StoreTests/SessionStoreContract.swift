@@ -17,7 +17,7 @@ import Testing
     let bob = Subject("bob")!
     let start = Date(timeIntervalSince1970: 1_700_000_000)
 
-    func store(_ engine: Engine) async throws -> any SessionStore & Outbox {
+    func store(_ engine: Engine) async throws -> any ServiceStore {
         switch engine {
         case .memory: InMemoryStore()
         case .sqlite: try SQLiteStore.temporary(in: folder)

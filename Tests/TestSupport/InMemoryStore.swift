@@ -4,7 +4,7 @@ package import Sessions
 import Synchronization
 
 /// A store in memory, which fails when a test says so.
-package final class InMemoryStore: SessionStore, Inbox, Outbox {
+package final class InMemoryStore: ServiceStore {
     fileprivate struct Binding: Hashable {
         let subject: Subject
         let location: LocationID

@@ -13,6 +13,9 @@ import Synchronization
 /// Reads come from memory where they can. Writes are queued and flushed together: a relayed call waits for none, a mint
 /// waits briefly for its own, and a store that failed gets the pending writes once it is available again.
 package final class SessionCache: Sendable {
+    /// The stores that are slow or unavailable together.
+    package typealias Store = SessionStore & IdempotencyKeyStore & LocationStore
+
     /// Sessions in one write.
     private static let batch = 500
     private static let shortestPause = Duration.milliseconds(100)
@@ -37,7 +40,7 @@ package final class SessionCache: Sendable {
         let readGeneration: Int
     }
 
-    private let store: any SessionStore
+    private let store: any Store
     private let now: @Sendable () -> Date
     private let time: UpstreamTime
     private let clock: any Clock<Duration>
@@ -59,7 +62,7 @@ package final class SessionCache: Sendable {
     ///   - timeout: How long a caller waits for the store.
     ///   - capacity: Sessions that are cached, and that may be dirty.
     package init(
-        store: any SessionStore, now: @escaping @Sendable () -> Date = { Date() }, time: UpstreamTime = .real,
+        store: any Store, now: @escaping @Sendable () -> Date = { Date() }, time: UpstreamTime = .real,
         clock: any Clock<Duration> = ContinuousClock(), timeout: Duration = .milliseconds(250), logger: Logger,
         capacity: Int = 100_000
     ) {
@@ -145,7 +148,7 @@ package final class SessionCache: Sendable {
     }
 
     private func read(
-        _ read: (any SessionStore) async throws(BFFError) -> ConnectSession?
+        _ read: (any Store) async throws(BFFError) -> ConnectSession?
     ) async -> Result<Reading, BFFError> {
         let readGeneration = generation
         return await Self.result { () throws(BFFError) in
@@ -164,7 +167,7 @@ package final class SessionCache: Sendable {
 
     /// Calls the store past the cache, and waits until the timeout; the call itself goes on.
     func withStore<Value: Sendable>(
-        _ body: @escaping @Sendable (any SessionStore) async throws(BFFError) -> Value
+        _ body: @escaping @Sendable (any Store) async throws(BFFError) -> Value
     ) async throws(BFFError) -> Value {
         try await bounded { [store] in
             await runDetached { await Self.result { () throws(BFFError) in try await body(store) } }
@@ -176,7 +179,7 @@ package final class SessionCache: Sendable {
         state.withLock { $0.sessions.shouldPoll(id, at: now, interval: interval) }
     }
 
-    /// Merges what the store has of a session.
+    /// Merges a session as it was read from the store.
     /// - Parameter readGeneration: What ``generation`` was before the read.
     func refresh(_ session: ConnectSession, readGeneration: Int) -> ConnectSession {
         let (merged, isDirty) = state.withLock { state in

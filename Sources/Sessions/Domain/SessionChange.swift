@@ -31,7 +31,7 @@ package struct SessionChange: Sendable {
     package let event: NewEvent?
     /// The location to bind to the subject.
     ///
-    /// Only the first write that has it binds it: a later one does not undo ``SessionStore/unbind(_:from:)``.
+    /// Only the first write that has it binds it: a later one does not undo ``LocationStore/unbind(_:from:)``.
     package let location: LocationID?
     /// Whether Flatpeak was polled since, so that the lease holder has done its poll.
     package let endsLease: Bool

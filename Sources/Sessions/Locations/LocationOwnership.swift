@@ -13,7 +13,7 @@ package struct LocationOwnership: Sendable {
         self.logger = logger
     }
 
-    /// Lists the locations that sessions of `subject` gave, with what the user has to do there.
+    /// Lists the locations that sessions of `subject` gave, with the action that is required there.
     package func list(of subject: Subject) async throws(BFFError) -> [(id: LocationID, action: RequiredAction?)] {
         try await cache.withStore { store throws(BFFError) in
             let locations = try await store.locations(of: subject)

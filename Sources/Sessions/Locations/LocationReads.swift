@@ -78,7 +78,7 @@ package final class LocationReads: Sendable {
         package let body: [UInt8]
         /// How long ago a stale answer was read; `nil` for a fresh one.
         package let age: Duration?
-        /// What the user has to do at the location; part of its status alone.
+        /// The action that is required at the location; part of its status alone.
         package var action: RequiredAction?
     }
 

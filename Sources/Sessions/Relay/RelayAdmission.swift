@@ -3,7 +3,7 @@ import FoundationEssentials
 package import Resilience
 import Wire
 
-/// Decides whether a connect token may be relayed, and records what relayed calls say about their session.
+/// Decides whether a connect token may be relayed, and records the facts of relayed calls.
 package final class RelayAdmission: Sendable {
     private let cache: SessionCache
     private let callbackURL: String
@@ -31,7 +31,7 @@ package final class RelayAdmission: Sendable {
         return AdmittedSession(caller: CallerKey(session.subject), handle: nil)
     }
 
-    /// Records what a relayed call and its answer said; never waits.
+    /// Records the facts of a relayed call and its answer; never waits.
     package func record(_ step: RelayedStep, in session: AdmittedSession) {
         let facts = step.facts(callbackURL: callbackURL, at: now())
         cache.record(facts, of: step.envelope.connectToken, at: session.handle)

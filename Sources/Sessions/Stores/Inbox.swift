@@ -30,9 +30,6 @@ package protocol Inbox: Sendable {
     func bookmark() async throws(BFFError) -> String?
     /// Stores the cursor of the backfill.
     func keep(bookmark: String) async throws(BFFError)
-
-    /// Lists at most `limit` subjects that own a location.
-    func owners(of location: LocationID, limit: Int) async throws(BFFError) -> [Subject]
 }
 
 /// An event as Flatpeak sent it, or as Flatpeak's list has it.
@@ -89,27 +86,4 @@ package struct EventEffect: Equatable, Sendable {
         self.action = action
         self.events = events
     }
-}
-
-/// An action that the user has to take about a tariff at a location.
-package struct LocationAction: Equatable, Sendable {
-    package let location: LocationID
-    package let required: RequiredAction
-    /// The tariff that Flatpeak's event names; `nil` when it names none.
-    package let tariff: String?
-    /// When Flatpeak's API confirmed it.
-    package let since: Date
-
-    package init(location: LocationID, required: RequiredAction, tariff: String?, since: Date) {
-        self.location = location
-        self.required = required
-        self.tariff = tariff
-        self.since = since
-    }
-}
-
-/// An action that only the user can take.
-package enum RequiredAction: String, Sendable, CaseIterable {
-    /// Connect the tariff again: it expired, or its provider denies Flatpeak access.
-    case reconnect
 }

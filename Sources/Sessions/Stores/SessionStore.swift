@@ -11,8 +11,8 @@ package protocol SessionStore: Sendable {
     /// A session whose row cannot be read, or that the engine rejects, is refused alone, counted and logged.
     ///
     /// Facts are merged with the stored ones. A location that a session gave is bound to its subject, once: a later write
-    /// does not undo ``unbind(_:from:)``. When the state at `now` differs from the last published one, its event is put
-    /// into the ``Outbox`` together with the facts. ``SessionChange`` is that rule.
+    /// does not undo ``LocationStore/unbind(_:from:)``. When the state at `now` differs from the last published one, its
+    /// event is put into the ``Outbox`` together with the facts. ``SessionChange`` is that rule.
     func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions
     /// Publishes the events of at most `limit` sessions whose state changed by time alone
     /// (``ConnectSession/nextChange(after:)``).
@@ -28,35 +28,9 @@ package protocol SessionStore: Sendable {
     /// assumed dead.
     func leaseDue(at now: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession]
 
-    /// Takes a key for a mint, unless another mint holds it.
-    /// - Returns: The mint that holds the key already; `nil` when it is now held by `mint`.
-    func begin(
-        _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject, at now: Date
-    ) async throws(BFFError) -> IdempotentMint?
-    /// Releases a key whose mint failed, unless another mint holds it by now (``IdempotentMint/holder``).
-    func release(_ key: MintKey, of subject: Subject) async throws(BFFError)
-
-    /// Takes a location from the subject.
-    /// - Returns: False when it was not the subject's.
-    func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool
-    /// Lists the subject's own locations, sorted.
-    func locations(of subject: Subject) async throws(BFFError) -> [LocationID]
-    /// Whether a location is the subject's own.
-    func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool
-    /// Reads the required actions at these locations; a location without one has no element.
-    func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction]
-    /// Removes the required action at a location, if it was known before `instant`.
-    func clearAction(at location: LocationID, knownBefore instant: Date) async throws(BFFError)
-
-    /// Seals connect tokens under the first of `stateKeys` from now on, and reseals those under an older key; keys that
-    /// were adopted before still open tokens.
-    func adopt(stateKeys: [[UInt8]]) async throws(BFFError)
-
     /// Notifies of changes that other processes make to the store, until cancelled; a store of a single process has none.
     func watch(_ notify: @escaping @Sendable (StoreChange) -> Void) async
 
-    /// Removes everything of a subject, including its events.
-    func forget(_ subject: Subject) async throws(BFFError) -> Forgotten
     /// Removes sessions minted and events created before `instant`, and idempotency keys that are over at `now`.
     ///
     /// Pending events stay for ``OutgoingEvent/leastLife``.
@@ -100,27 +74,5 @@ package struct SessionWrite: Sendable {
         self.session = session
         self.isNew = isNew
         self.key = key
-    }
-}
-
-/// An idempotency key and its mint.
-package struct MintKey: Sendable {
-    package let key: IdempotencyKey
-    package let mint: IdempotentMint
-
-    package init(_ key: IdempotencyKey, _ mint: IdempotentMint) {
-        self.key = key
-        self.mint = mint
-    }
-}
-
-/// What was removed with a subject.
-package struct Forgotten: Equatable, Sendable {
-    package var sessions: Int
-    package var locations: Int
-
-    package init(sessions: Int, locations: Int) {
-        self.sessions = sessions
-        self.locations = locations
     }
 }

@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// It connects when it is first asked something, and whenever a connection was lost: a server that is away is found
 /// again without a restart. docs/decisions/0007-postgres.md tells why it is as it is.
-package final class PostgresStore: SessionStore {
+package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationStore, StateKeyStore, SubjectStore {
     let keys: SealingKeys
     let quarantine: Quarantine
     let logger: Logger

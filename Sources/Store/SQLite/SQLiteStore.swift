@@ -11,7 +11,7 @@ import Synchronization
 
 /// Sessions in one SQLite file: written ahead (WAL) by one writer, and on the disk before a write is over
 /// (`synchronous=FULL`), so that neither `kill -9` nor a power cut takes what was acknowledged.
-package final class SQLiteStore: SessionStore {
+package final class SQLiteStore: SessionStore, IdempotencyKeyStore, LocationStore, StateKeyStore, SubjectStore {
     private let path: String
     let keys: SealingKeys
     private let logger: Logger

@@ -29,7 +29,7 @@ final class Effects: Sendable {
 
     private let sessions: Sessions
     private let reads: LocationReads
-    private let inbox: any Inbox
+    private let inbox: any Inbox & LocationStore
     private let now: @Sendable () -> Date
     private let time: UpstreamTime
     private let record: WebhookRecord
@@ -37,7 +37,7 @@ final class Effects: Sendable {
     private let news = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
     init(
-        sessions: Sessions, reads: LocationReads, inbox: any Inbox, now: @escaping @Sendable () -> Date,
+        sessions: Sessions, reads: LocationReads, inbox: any Inbox & LocationStore, now: @escaping @Sendable () -> Date,
         time: UpstreamTime, record: WebhookRecord, logger: Logger
     ) {
         self.sessions = sessions

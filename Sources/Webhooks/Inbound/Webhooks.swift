@@ -31,7 +31,7 @@ package final class Webhooks: Sendable {
     ///   - time: A monotonic clock, for waits.
     ///   - patience: How long a sender waits for the disk; Flatpeak waits 10 seconds in all.
     package init(
-        sessions: Sessions, reads: LocationReads, flatpeak: FlatpeakClient, inbox: any Inbox,
+        sessions: Sessions, reads: LocationReads, flatpeak: FlatpeakClient, inbox: any Inbox & LocationStore,
         fetchKeys: @escaping @Sendable () async throws(DocumentFailure) -> [UInt8]?, mode: FlatpeakMode? = nil,
         now: @escaping @Sendable () -> Date, time: UpstreamTime = .real, patience: Duration = .seconds(3),
         logger: Logger

@@ -82,7 +82,7 @@ struct StoreSettings: Sendable {
 
     /// Opens the database.
     /// - Throws: An exit code, once standard error has the reason.
-    func open(_ logger: Logger) async throws -> any SessionStore & Inbox & Outbox {
+    func open(_ logger: Logger) async throws -> any ServiceStore {
         do throws(CannotOpen) {
             return try await opened(logger)
         } catch {
@@ -93,7 +93,7 @@ struct StoreSettings: Sendable {
     /// Queries the database that the settings name, for a command beside the running service.
     /// - Throws: An exit code, once standard error has the reason.
     static func query<Value>(
-        _ config: String?, _ query: (any SessionStore & Outbox) async throws(BFFError) -> Value
+        _ config: String?, _ query: (any ServiceStore) async throws(BFFError) -> Value
     ) async throws -> Value {
         let source = SettingsSource(environment: ProcessInfo.processInfo.environment, file: config)
         let settings: StoreSettings
@@ -114,7 +114,7 @@ struct StoreSettings: Sendable {
     }
 
     /// Opens the database, for callers that report the reason themselves.
-    func opened(_ logger: Logger) async throws(CannotOpen) -> any SessionStore & Inbox & Outbox {
+    func opened(_ logger: Logger) async throws(CannotOpen) -> any ServiceStore {
         switch database {
         case .sqlite(let path): try openSQLite(path, logger)
         case .postgres(let url): try await openPostgres(url, logger)

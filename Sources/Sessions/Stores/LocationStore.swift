@@ -1,0 +1,45 @@
+package import Core
+package import FoundationEssentials
+
+/// The durable store of the locations that sessions gave: the subjects that own each, and the actions required there.
+///
+/// Every call either answers or throws `storeUnavailable`.
+package protocol LocationStore: Sendable {
+    /// Takes a location from the subject.
+    /// - Returns: False when it was not the subject's.
+    func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool
+    /// Lists the subject's own locations, sorted.
+    func locations(of subject: Subject) async throws(BFFError) -> [LocationID]
+    /// Whether a location is the subject's own.
+    func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool
+    /// Lists at most `limit` subjects that own a location.
+    func owners(of location: LocationID, limit: Int) async throws(BFFError) -> [Subject]
+
+    /// Reads the required actions at these locations; a location without one has no element.
+    func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction]
+    /// Removes the required action at a location, if it was known before `instant`.
+    func clearAction(at location: LocationID, knownBefore instant: Date) async throws(BFFError)
+}
+
+/// An action that the user has to take about a tariff at a location.
+package struct LocationAction: Equatable, Sendable {
+    package let location: LocationID
+    package let required: RequiredAction
+    /// The tariff that Flatpeak's event names; `nil` when it names none.
+    package let tariff: String?
+    /// When Flatpeak's API confirmed it.
+    package let since: Date
+
+    package init(location: LocationID, required: RequiredAction, tariff: String?, since: Date) {
+        self.location = location
+        self.required = required
+        self.tariff = tariff
+        self.since = since
+    }
+}
+
+/// An action that only the user can take.
+package enum RequiredAction: String, Sendable, CaseIterable {
+    /// Connect the tariff again: it expired, or its provider denies Flatpeak access.
+    case reconnect
+}
