@@ -133,7 +133,8 @@ let package = Package(
                 "CBuild", "Core", "Edge", "Flatpeak", "Gateway", "Keys", "Networking", "Relay", "Resilience", "Sandbox",
                 "Sessions", "Store", "Telemetry",
                 "Webhooks", "Wire",
-                .argumentParser, .configuration, .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle,
+                .argumentParser, .asyncAlgorithms, .configuration, .httpTypes, .logging, .metrics, .nioCore,
+                .serviceLifecycle,
                 .systemPackage, .tracing, .unixSignals, .yams,
             ],
             resources: [
@@ -169,17 +170,16 @@ let package = Package(
             name: "WebhooksTests",
             dependencies: [
                 "Core", "Networking", "Flatpeak", "Keys", "Resilience", "Sessions", "Store", "TestSupport", "Webhooks",
-                .cryptoExtras,
-                .crypto, .logging,
+                .cryptoExtras, .logging,
             ]),
-        .testTarget(name: "EdgeTests", dependencies: ["Core", "Edge", "Wire", .nioCore]),
+        .testTarget(name: "EdgeTests", dependencies: ["Core", "Edge", .nioCore]),
         .testTarget(
             name: "RelayTests",
             dependencies: [
                 "Core", "Edge", "Networking", "Wire", "Flatpeak", "Gateway", "Keys", "Relay", "Resilience", "Sessions",
                 "Telemetry", "TestSupport",
                 "Webhooks",
-                .httpTypes, .inMemoryLogging, .logging, .nioCore, .nioSSL, .serviceLifecycle,
+                .httpTypes, .logging, .nioCore, .nioPosix, .nioSSL, .serviceLifecycle,
             ]),
         .testTarget(
             name: "GatewayTests",
@@ -188,7 +188,7 @@ let package = Package(
                 "TestSupport", "Webhooks", .httpTypes,
                 .hummingbird, .hummingbirdCore, .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
             ]),
-        .testTarget(name: "SandboxTests", dependencies: ["Sandbox", .logging, .nioCore, .nioHTTP1, .nioPosix]),
+        .testTarget(name: "SandboxTests", dependencies: ["Sandbox", .logging, .nioCore, .nioPosix]),
         .testTarget(
             name: "EndToEnd",
             dependencies: [
@@ -198,9 +198,8 @@ let package = Package(
         .testTarget(
             name: "ContractTests",
             dependencies: [
-                "Core", "Edge", "Wire", "Flatpeak", "Gateway", "Relay", "Sessions", "TestSupport", "Webhooks",
-                .httpTypes,
-                .hummingbird, .hummingbirdTesting, .logging, .yams,
+                "Core", "Edge", "Wire", "Flatpeak", "Gateway", "Sessions", "TestSupport", "Webhooks",
+                .httpTypes, .hummingbird, .hummingbirdTesting, .logging, .yams,
             ]),
         .testTarget(
             name: "ProgramTests",

@@ -1,6 +1,6 @@
 /// Everything that can go wrong in answering a request, with nothing in it that must not be told.
 ///
-/// Rooms translate foreign errors into one of these at their edge; no upstream text, header value or token ever
+/// Modules translate foreign errors into one of these at their edge; no upstream text, header value or token ever
 /// enters. `BFFError+Answer.swift` derives status, code and wording from it.
 package enum BFFError: Error, Hashable, Sendable {
     // The caller's doing.

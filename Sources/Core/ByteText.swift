@@ -2,7 +2,7 @@
 ///
 /// Swift's own rules for strings are about what people see: the Kelvin sign equals `K`, a comma with an accent behind it
 /// is no comma, and `lowercased()` turns letters of other alphabets into ASCII. Two readers of one header must not
-/// disagree like that, so that whatever decides about a request goes through these. `scripts/check-rooms` holds it.
+/// disagree like that, so that whatever decides about a request goes through these. `scripts/check-modules` holds it.
 extension StringProtocol {
     /// Whether both are the same bytes.
     package func equalsBytes(of other: some StringProtocol) -> Bool { utf8.elementsEqual(other.utf8) }
