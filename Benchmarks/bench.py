@@ -24,8 +24,8 @@ import nodes
 import peers
 import service
 import webhooks
-from service import Service
 from measure import HERE, HeapCount, load, settled
+from service import Service
 
 OURS = "connect-bff"
 # Of a relayed call. The writes of the log, one for some hundred calls, are no change of thread.
@@ -320,25 +320,38 @@ def summary(result):
 def relay_table(done, counted):
     results = done.results
     lines = [
-        "| proxy | requests/s | CPU s per 100 000 | to nginx, log off: median (range) | to nginx with log | p50 / p99 ms"
-        " | MiB | threads | system calls | heap calls |",
-        "|---|---|---|---|---|---|---|---|---|---|"]
+        "| proxy | requests/s | CPU s per 100 000 | to nginx, log off: median (range) | to nginx with log "
+        "| p50 / p99 ms | MiB | threads | system calls | heap calls |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
     for name, loads in results.items():
         system_calls, heap_calls = counted.get(name, (None, None))
-        lines.append("| " + " | ".join([
-            f"**{name}**" if name == OURS else name, f"{median(map(rate, loads)):.0f}", with_range(list(map(cpu, loads))),
-            with_range(ratios(results, name, "nginx", cpu)), f"{median(ratios(results, name, 'nginx-log', cpu)):.2f}",
-            f"{median(each.p50 for each in loads):.2f} / {median(each.p99 for each in loads):.2f}",
-            f"{done.memory[name] / 1024:.0f}", str(done.threads[name]),
-            "-" if system_calls is None else f"{sum(system_calls.values()):.2f}", "-" if heap_calls is None else f"{heap_calls:.1f}",
-        ]) + " |")
+        lines.append(
+            "| "
+            + " | ".join(
+                [
+                    f"**{name}**" if name == OURS else name,
+                    f"{median(map(rate, loads)):.0f}",
+                    with_range(list(map(cpu, loads))),
+                    with_range(ratios(results, name, "nginx", cpu)),
+                    f"{median(ratios(results, name, 'nginx-log', cpu)):.2f}",
+                    f"{median(each.p50 for each in loads):.2f} / {median(each.p99 for each in loads):.2f}",
+                    f"{done.memory[name] / 1024:.0f}",
+                    str(done.threads[name]),
+                    "-" if system_calls is None else f"{sum(system_calls.values()):.2f}",
+                    "-" if heap_calls is None else f"{heap_calls:.1f}",
+                ]
+            )
+            + " |"
+        )
     return lines
 
 
 def closing_line(results):
     """What is given out last."""
     parts = [
-        (f"cpu/{short}", ratios(results, OURS, name, cpu)) for short, name in (("nginx", "nginx"), ("nginx-log", "nginx-log"))
+        (f"cpu/{short}", ratios(results, OURS, name, cpu))
+        for short, name in (("nginx", "nginx"), ("nginx-log", "nginx-log"))
     ] + [(f"rps/{name}", ratios(results, OURS, name, rate)) for name in ("go", "caddy")]
     return "relay: " + " ".join(
         f"{name} {median(values):.2f}" if name.startswith("cpu") else f"{name} {median(values):.1f}"
@@ -347,7 +360,9 @@ def closing_line(results):
 
 def machine():
     model = next(
-        (line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown CPU")
+        (line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
+        "unknown CPU",
+    )
     debian = pathlib.Path("/etc/debian_version").read_text().strip()
     return f"{model}, {os.cpu_count()} CPUs, Linux {platform.release()}, Debian {debian}"
 
@@ -359,7 +374,11 @@ def arguments():
         f"count alone, and fail above {MOST_SYSTEM_CALLS} system calls or {MOST_HEAP_CALLS} heap calls a relayed call"))
     parser.add_argument("--debug", action="store_true", help="with --counts: the program is a debug build")
     parser.add_argument("--profile", action="store_true", help="where the CPU time of a relayed call goes, and no more")
-    parser.add_argument("--nodes", action="store_true", help="several nodes on PostgreSQL, and no more; its table in the file is replaced")
+    parser.add_argument(
+        "--nodes",
+        action="store_true",
+        help="several nodes on PostgreSQL, and no more; its table in the file is replaced",
+    )
     parser.add_argument("--peers", help="these alone, as in nginx,connect-bff; nothing but the rounds is run")
     parser.add_argument("--rounds", type=int, help="6, or 2 with --quick")
     parser.add_argument("--seconds", type=int, default=3, help="of each load (3)")
@@ -416,7 +435,11 @@ def report(bench, options, done):
     if shares:
         lines += ["", "| where connect-bff's CPU time goes | per cent |", "|---|---|"]
         lines += [f"| {name} | {share:.1f} |" for name, share in shares.items()]
-    lines += ["", "| connections | proxy | requests/s | CPU s per 100 000 | p50 / p99 ms | not answered |", "|---|---|---|---|---|---|"]
+    lines += [
+        "",
+        "| connections | proxy | requests/s | CPU s per 100 000 | p50 / p99 ms | not answered |",
+        "|---|---|---|---|---|---|",
+    ]
     lines += [
         f"| {connections} | {name} | {median(map(rate, each)):.0f} | {median(map(cpu, each)):.2f} |"
         f" {median(load.p50 for load in each):.3f} / {median(load.p99 for load in each):.2f} |"
@@ -456,7 +479,8 @@ Written by `scripts/bench`; [README.md](README.md) says what the columns are and
 - {time.strftime("%Y-%m-%d")}, checkout at {commit}
 - {machine()}
 - {versions}
-- {len(results[OURS])} rounds of {options.seconds} s, 64 connections, {service.BODY_BYTES}-byte calls, {peers.ANSWER_BYTES}-byte answers, {service.TOKENS} tokens
+- {len(results[OURS])} rounds of {options.seconds} s, 64 connections, {service.BODY_BYTES}-byte calls, \
+{peers.ANSWER_BYTES}-byte answers, {service.TOKENS} tokens
 
 {chr(10).join(lines)}
 """
@@ -472,9 +496,10 @@ def write_nodes(lines, seconds):
 
 {heading}
 
-{time.strftime("%Y-%m-%d")}. All nodes share one CPU, and PostgreSQL shares the other one with the load and the stub: the
-sum says little, the cost of a call is what grows or does not. One round of {seconds} s each, 64 connections in all. Sessions
-that are relayed were minted on the first node. What livez takes is nobody's store: wrk and the sharing of CPUs.
+{time.strftime("%Y-%m-%d")}. All nodes share one CPU, and PostgreSQL shares the other one with the load and the
+stub: the sum says little, the cost of a call is what grows or does not. One round of {seconds} s each, 64 connections
+in all. Sessions that are relayed were minted on the first node. What livez takes is not the store: it is wrk and the
+sharing of CPUs.
 
 {chr(10).join(lines)}
 """)

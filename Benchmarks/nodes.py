@@ -46,8 +46,22 @@ class Postgres:
 
     def _psql(self, sql):
         return subprocess.run(
-            [self._binaries / "psql", "-h", self._folder, "-p", str(self.port), "-U", "bff", "-d", "postgres", "-qc", sql],
-            capture_output=True, cwd="/")
+            [
+                self._binaries / "psql",
+                "-h",
+                self._folder,
+                "-p",
+                str(self.port),
+                "-U",
+                "bff",
+                "-d",
+                "postgres",
+                "-qc",
+                sql,
+            ],
+            capture_output=True,
+            cwd="/",
+        )
 
     def new_database(self, name):
         self._psql(f"CREATE DATABASE {name}").check_returncode()
@@ -67,8 +81,10 @@ def run(bench, seconds):
     """The lines of two tables."""
     postgres = bench.kept(Postgres(bench.work))
     lines = [
-        "| nodes | mints/s | CPU s per 100 000 mints, nodes + PostgreSQL | relays/s | CPU s per 100 000 relays | PostgreSQL's |",
-        "|---|---|---|---|---|---|"]
+        "| nodes | mints/s | CPU s per 100 000 mints, nodes + PostgreSQL "
+        "| relays/s | CPU s per 100 000 relays | PostgreSQL's |",
+        "|---|---|---|---|---|---|",
+    ]
     for count in NODES:
         database = postgres.new_database(f"nodes{count}")
         nodes = [bench.service(environment=database) for _ in range(count)]

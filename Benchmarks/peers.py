@@ -1,7 +1,6 @@
 """The stub upstream and the proxies before it, each with one worker."""
 
 import os
-import pathlib
 import subprocess
 
 from measure import HERE, LOAD_CPU, PROXY_CPU, Process, free_port, wait_for_port

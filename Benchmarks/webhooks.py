@@ -28,9 +28,22 @@ def verifications(work):
     program = work / "verify"
     sources = HERE.parent / "Sources"
     subprocess.run(
-        ["swiftc", "-swift-version", "6", "-package-name", "connect-bff", "-O", "-I", sources / "COpenSSL", "-o", program,
-         *(sources / "Keys" / f"{name}.swift" for name in ("Digest", "JWSAlgorithm", "VerificationKey")),
-         HERE / "signature" / "main.swift"], check=True)
+        [
+            "swiftc",
+            "-swift-version",
+            "6",
+            "-package-name",
+            "connect-bff",
+            "-O",
+            "-I",
+            sources / "COpenSSL",
+            "-o",
+            program,
+            *(sources / "Keys" / f"{name}.swift" for name in ("Digest", "JWSAlgorithm", "VerificationKey")),
+            HERE / "signature" / "main.swift",
+        ],
+        check=True,
+    )
     return float(subprocess.run(
         ["taskset", "-c", str(measure.PROXY_CPU), program, "modulus", "delivery", "signature"], cwd=work, check=True,
         capture_output=True, text=True).stdout)

@@ -8,13 +8,12 @@ import re
 import urllib.parse
 
 import axe_core_python
+import webapp
 from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
-
-import webapp
 
 SCREENSHOTS = pathlib.Path(__file__).parent.parent.parent / ".build/screenshots"
 AXE = (pathlib.Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
@@ -170,10 +169,16 @@ class Browser:
         for name, value in fields.items():
             element = self.find(f"[name={name}]")
             if element.tag_name == "select" or element.get_attribute("type") in ("time", "date"):
-                self.js("""
+                self.js(
+                    """
                     arguments[0].value = arguments[1];
-                    for (const kind of ['input', 'change']) arguments[0].dispatchEvent(new Event(kind, {bubbles: true}));
-                """, element, value)
+                    for (const kind of ['input', 'change']) {
+                        arguments[0].dispatchEvent(new Event(kind, {bubbles: true}));
+                    }
+                """,
+                    element,
+                    value,
+                )
             else:
                 element.clear()
                 element.send_keys(value)
@@ -248,7 +253,9 @@ class Browser:
         """What axe-core finds serious or critical on this screen."""
         self.js(AXE)
         found = self.driver.execute_async_script(
-            "axe.run(document, {resultTypes: ['violations']}).then(arguments[0], (error) => arguments[0](String(error)))")
+            "axe.run(document, {resultTypes: ['violations']})"
+            ".then(arguments[0], (error) => arguments[0](String(error)))"
+        )
         assert isinstance(found, dict), found
         assert len(found["passes"]) > 5, "axe-core looked at nothing"
         return [

@@ -1,4 +1,3 @@
-import os
 import pathlib
 import sys
 
@@ -6,9 +5,9 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-import webapp as web  # noqa: E402
-from browser import DESKTOP, PHONE, Browser  # noqa: E402
-from service import Service  # noqa: E402
+import webapp as web
+from browser import DESKTOP, PHONE, Browser
+from service import Service
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,9 @@ class Customer:
 
     def sessions(self):
         """What the service says about the sessions of this user, the newest first."""
-        known = self.browser.js("return JSON.parse(localStorage.getItem('sessions:' + arguments[0]) ?? '[]')", self.user)
+        known = self.browser.js(
+            "return JSON.parse(localStorage.getItem('sessions:' + arguments[0]) ?? '[]')", self.user
+        )
         return [self.service.get(f"/v1/connect/sessions/{each['id']}", self.user) for each in known]
 
     def tariffs(self):
@@ -219,7 +221,7 @@ class OnTheWebApp(Customer):
         return self.picks("tariff_summary", "EDIT")
 
     def sees_failure(self, is_named=True):
-        """The red page names the request, if it has an answer; its button goes back in history, to the page as it was."""
+        """The red page names the request, if it has an answer; its button goes back in history, to the same page."""
         self.at("error")
         assert self.browser.find("#request").text.startswith("req_") == is_named
         self.browser.press("Try again")

@@ -1,7 +1,6 @@
 """What a customer sees on the Connect page when Flatpeak, the service, or the proxy in front of it fails."""
 
 import pytest
-
 import webapp
 from front import Front
 from service import end
@@ -44,7 +43,7 @@ def test_no_token(phone, web_app):
 
 
 def test_a_proxy_in_front(phone, web_app, front, logos):  # noqa: F811
-    """Down, too much and too often, a page of another origin reads why; a page of an origin that is not listed does not."""
+    """Down, too much and too often: a page of a listed origin reads why, a page of another origin does not."""
     phone.expect(r"status of (413|429|502)|CORS policy|net::ERR_FAILED|404")
     phone.hosts |= {front.url.removeprefix("http://"), logos}
     web_app.relay = front.url

@@ -1,7 +1,8 @@
 """The browser's own buttons, on every screen."""
 
-import pytest
+import itertools
 
+import pytest
 import webapp
 from customer import AJACCIO, LONDON, OnThePage, OnTheWebApp
 
@@ -23,7 +24,7 @@ def walk(customer, steps):
     browser = customer.browser
     customer.at(steps[0][0])
     length = browser.history
-    for (route, answer), (following, _) in zip(steps, steps[1:]):
+    for (route, answer), (following, _) in itertools.pairwise(steps):
         customer.at(route)
         browser.look(route)
         browser.renewed(browser.reload)
@@ -197,7 +198,7 @@ def test_web_app_on_every_screen(phone, options, address, steps):
     minted = phone.service.mint("amira", return_url=phone.service.url + "/", **request)
     customer = OnTheWebApp(phone)
     phone.open(minted["launch_url"])
-    for (route, answer), (following, _) in zip(steps, steps[1:]):
+    for (route, answer), (following, _) in itertools.pairwise(steps):
         customer.at(route)
         before = phone.service.count("connect")
         phone.renewed(phone.reload)

@@ -3,7 +3,6 @@
 import urllib.parse
 
 import pytest
-
 import webapp
 from customer import AJACCIO, LONDON, OnThePage, OnTheWebApp
 

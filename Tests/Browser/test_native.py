@@ -4,7 +4,6 @@ import json
 import urllib.parse
 
 import pytest
-
 import webapp
 from customer import LONDON
 

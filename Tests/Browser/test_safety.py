@@ -5,7 +5,6 @@ import json
 import threading
 
 import pytest
-
 import webapp
 from customer import OnThePage
 
@@ -23,7 +22,8 @@ class Logos(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         content_type, body = self.answers.get(self.path, (None, None))
         if content_type is None:
-            return self.send_error(404)
+            self.send_error(404)
+            return
         self.send_response(200)
         self.send_header("Content-Type", content_type)
         self.end_headers()
@@ -49,9 +49,15 @@ def test_errors_in_logos(phone, logos):
     phone.expect(r"/gone\.png - Failed to load resource: the server responded with a status of 404")
     customer = OnThePage(phone).starts().at("postal_address_capture")
     hostile = [
-        f"http://{logos}/script.svg", f"http://{logos}/page.png", f"http://{logos}/code.png",
-        f"http://{logos}/gone.png", "javascript:throw new Error('from a logo')", "data:text/html,<script>throw 1</script>",
-        '"><img src=x onerror="throw new Error(1)">', "", None,
+        f"http://{logos}/script.svg",
+        f"http://{logos}/page.png",
+        f"http://{logos}/code.png",
+        f"http://{logos}/gone.png",
+        "javascript:throw new Error('from a logo')",
+        "data:text/html,<script>throw 1</script>",
+        '"><img src=x onerror="throw new Error(1)">',
+        "",
+        None,
     ]
     names = ["<b onclick=throw>Bold & Co</b>", *(f"Provider {index}" for index in range(1, len(hostile)))]
     page = {
@@ -156,7 +162,9 @@ def test_the_checks_see(phone, logos):
     assert any("a token in Referer" in each for each in seen), seen
 
     OnThePage(phone).browser.open(phone.service.url + "/").screen("home")
-    phone.js("document.querySelector('h1').insertAdjacentHTML('afterend', '<img src=\"/page/icon.svg\"><button></button>')")
+    phone.js(
+        "document.querySelector('h1').insertAdjacentHTML('afterend', '<img src=\"/page/icon.svg\"><button></button>')"
+    )
     assert [each for each in phone.faults() if "button-name" in each]
     assert [each for each in phone.faults() if "image-alt" in each]
     # What was provoked here is dealt with.

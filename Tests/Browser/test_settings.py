@@ -2,9 +2,8 @@
 
 import json
 
-from selenium.webdriver.common.keys import Keys
-
 from customer import LONDON, OnThePage, OnTheWebApp
+from selenium.webdriver.common.keys import Keys
 
 
 def test_users_see_their_own(phone):
@@ -49,7 +48,7 @@ def test_live_state_of_a_session_in_another_tab(phone):
     settings = phone.driver.current_window_handle
     customer.asks("Connect your tariff")
     web_app = phone.driver.current_window_handle
-    state = lambda: phone.find("[data-session]").get_attribute("data-state")  # noqa: E731
+    state = lambda: phone.find("[data-session]").get_attribute("data-state")
 
     customer.at("postal_address_capture")
     phone.switch(settings).until(lambda: state() == "active")
@@ -203,7 +202,9 @@ def test_with_the_keyboard_alone(desktop):
         for _ in range(30):
             desktop.driver.switch_to.active_element.send_keys(Keys.TAB)
             if focused().accessible_name.startswith(name):
-                style = desktop.js("const s = getComputedStyle(document.activeElement); return [s.outlineStyle, s.outlineWidth]")
+                style = desktop.js(
+                    "const s = getComputedStyle(document.activeElement); return [s.outlineStyle, s.outlineWidth]"
+                )
                 assert style[0] != "none" and style[1] != "0px", f"no focus is seen on {name}"
                 return focused()
         raise AssertionError(f"{name} cannot be reached with the keyboard")

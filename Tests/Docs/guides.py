@@ -1,4 +1,4 @@
-"""The guides, read by a reader who does exactly what they say; scripts/check-docs starts this on a network of its own."""
+"""Follows the guides word by word; scripts/check-docs starts this in a network of its own."""
 
 import contextlib
 import json
@@ -41,8 +41,14 @@ class Reader:
 
     def __init__(self, folder, **environment):
         self.bash = subprocess.Popen(
-            ["bash", "-euo", "pipefail"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            cwd=folder, env={"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(folder), **environment})
+            ["bash", "-euo", "pipefail"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=folder,
+            env={"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(folder), **environment},
+        )
 
     def do(self, text):
         """What the block printed."""
@@ -154,7 +160,10 @@ def operate():
                 load.over.set()
             reader.do("kill %1; wait %1 || true")
             reader.close()
-            for kind, file in [("log", "/var/log/connect-bff.log"), ("database", "/var/lib/connect-bff/connect-bff.sqlite")]:
+            for kind, file in [
+                ("log", "/var/log/connect-bff.log"),
+                ("database", "/var/lib/connect-bff/connect-bff.sqlite"),
+            ]:
                 if pathlib.Path(file).exists():
                     keep(kind, pathlib.Path(file).read_bytes())
 
@@ -228,8 +237,18 @@ def compiled(page, folder):
     if files["swift"]:
         client = folder / "client"
         subprocess.run(
-            ["swiftc", "-swift-version", "6", "-parse-as-library", *files["swift"], beside / "customer.swift", "-o", client],
-            check=True)
+            [
+                "swiftc",
+                "-swift-version",
+                "6",
+                "-parse-as-library",
+                *files["swift"],
+                beside / "customer.swift",
+                "-o",
+                client,
+            ],
+            check=True,
+        )
         yield [client]
     if files["kotlin"]:
         classes = folder / "classes"

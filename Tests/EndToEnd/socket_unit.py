@@ -32,10 +32,7 @@ def hold(port):
 sockets = [hold(port) for port in sys.argv[1].split(",")]
 
 
-def start():
-    child = os.fork()
-    if child:
-        return child
+def become_the_program():
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     # From above the places where they go, so that none takes another's.
     above = [fcntl.fcntl(held, fcntl.F_DUPFD_CLOEXEC, 3 + len(sockets)) for held in sockets]
@@ -43,6 +40,13 @@ def start():
         os.dup2(descriptor, place)
     os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(sockets)))
     os.execv(sys.argv[2], sys.argv[2:])
+
+
+def start():
+    child = os.fork()
+    if not child:
+        become_the_program()
+    return child
 
 
 child = start()

@@ -109,7 +109,10 @@ def rubbish_in_the_store(service):
 
 def change(service, statement):
     """How many rows of the service's database were changed."""
-    with contextlib.closing(sqlite3.connect(service.folder / "state/connect-bff.sqlite", timeout=10)) as database, database:
+    with (
+        contextlib.closing(sqlite3.connect(service.folder / "state/connect-bff.sqlite", timeout=10)) as database,
+        database,
+    ):
         return database.execute(statement).rowcount
 
 

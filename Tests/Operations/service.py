@@ -60,7 +60,9 @@ class Service:
         sandbox = self._start("flatpeak-sandbox", ["--port", "0", "--account", ACCOUNT, "--key", KEY], {}, "Provider")
         address = lambda label: re.search(rf"{label} +(http://\S+)", self.log(sandbox))[1]
         self.control = address("Control")
-        made = subprocess.run([BIN / "connect-bff", "key", "new", "backend"], capture_output=True, text=True, check=True)
+        made = subprocess.run(
+            [BIN / "connect-bff", "key", "new", "backend"], capture_output=True, text=True, check=True
+        )
         words = made.stdout.split()
         self.service_key = next(word for word in words if word.startswith("sbk_"))
         line = next(line for line in made.stdout.splitlines() if line.strip().startswith("backend "))

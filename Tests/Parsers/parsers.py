@@ -16,8 +16,8 @@ import sys
 import urllib.parse
 
 HERE = pathlib.Path(__file__).parent
-GENERATED = int(os.environ.get("PARSERS_GENERATED", 20_000))
-SEED = int(os.environ.get("PARSERS_SEED", 20261124))
+GENERATED = int(os.environ.get("PARSERS_GENERATED", "20000"))
+SEED = int(os.environ.get("PARSERS_SEED", "20261124"))
 FIELDS = ["connect_token", "route", "action"]
 DEEPEST = 32
 
@@ -132,7 +132,9 @@ def page(document):
     data = [inner for name, inner in value if name == "data" and isinstance(inner, Pairs)]
     if any(len(names) != len(set(names)) for names in ([name for name, _ in part] for part in [value, *data])):
         return None
-    if any(token.startswith(b'"') and b"\\" in token for token in re.findall(rb'("(?:[^"\\]|\\.)*")\s*:', document, re.S)):
+    if any(
+        token.startswith(b'"') and b"\\" in token for token in re.findall(rb'("(?:[^"\\]|\\.)*")\s*:', document, re.S)
+    ):
         return None
     written = list(members_as_written(document))
     route = dict(value).get("route") if is_text(written, "route") else None
@@ -157,14 +159,79 @@ def by_hand():
 class Maker:
     """Makes documents up: envelopes of all kinds, and then some harm."""
 
-    NAMES = FIELDS * 2 + ["data", "data", "redirect_url", "redirect_url", "type", "a", "", "Route", "rout\\u0065", "conn\\u0065ct_token", "\u00e9", "a\\n", "x" * 40]
-    TEXTS = ["cot_1", "cot_" + "0" * 32, "session_start", "session_redirect", "https:\\/\\/a.example", "BACK", "", "a b", "\\u0041", "\\n", "\u00e9", "\U0001f600", "x" * 129]
+    NAMES = FIELDS * 2 + [
+        "data",
+        "data",
+        "redirect_url",
+        "redirect_url",
+        "type",
+        "a",
+        "",
+        "Route",
+        "rout\\u0065",
+        "conn\\u0065ct_token",
+        "\u00e9",
+        "a\\n",
+        "x" * 40,
+    ]
+    TEXTS = [
+        "cot_1",
+        "cot_" + "0" * 32,
+        "session_start",
+        "session_redirect",
+        "https:\\/\\/a.example",
+        "BACK",
+        "",
+        "a b",
+        "\\u0041",
+        "\\n",
+        "\u00e9",
+        "\U0001f600",
+        "x" * 129,
+    ]
     NUMBERS = ["0", "-0", "1", "-1.5", "1e5", "1E+05", "12345678901234567890", "0.1e-7"]
     PIECES = [
-        b'"', b"\\", b"{", b"}", b"[", b"]", b":", b",", b" ", b"\n", b"\t", b"\0", b"\x0b", b"\x1f", b"\x7f", b"0", b"-",
-        b"+", b".", b"e", b"true", b"null", b"NaN", b"\\u", b"\\u00", b"\\ud800", b"\\x", b"\x80", b"\xc0\xaf",
-        b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xef\xbb\xbf", b"\xe2\x80\xa8", b"//", b"/**/", b"'",
-        b'"connect_token":"cot_2"', b'"route":1', b"[" * 33, b"]" * 33]
+        b'"',
+        b"\\",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b":",
+        b",",
+        b" ",
+        b"\n",
+        b"\t",
+        b"\0",
+        b"\x0b",
+        b"\x1f",
+        b"\x7f",
+        b"0",
+        b"-",
+        b"+",
+        b".",
+        b"e",
+        b"true",
+        b"null",
+        b"NaN",
+        b"\\u",
+        b"\\u00",
+        b"\\ud800",
+        b"\\x",
+        b"\x80",
+        b"\xc0\xaf",
+        b"\xed\xa0\x80",
+        b"\xf4\x90\x80\x80",
+        b"\xef\xbb\xbf",
+        b"\xe2\x80\xa8",
+        b"//",
+        b"/**/",
+        b"'",
+        b'"connect_token":"cot_2"',
+        b'"route":1',
+        b"[" * 33,
+        b"]" * 33,
+    ]
 
     def __init__(self, seed):
         self._random = random.Random(seed)

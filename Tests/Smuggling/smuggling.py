@@ -216,10 +216,13 @@ class Connection:
                 continue
             length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
             if length and not to_head:
-                self._until(lambda: len(self._unread) >= int(length[1]))
-                self._unread = self._unread[int(length[1]):]
+                self._skip(int(length[1]))
             return status
         return None
+
+    def _skip(self, count):
+        self._until(lambda: len(self._unread) >= count)
+        self._unread = self._unread[count:]
 
     def ends(self, seconds=PATIENCE):
         return self._until(lambda: self.is_over, seconds)
@@ -248,17 +251,31 @@ class Service:
         self.log = work / "service.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [program, "serve"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=home,
+                [program, "serve"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=home,
                 env={
-                    "PATH": os.environ["PATH"], "HOME": str(home), "FLATPEAK_ACCOUNT_ID": "acc_0123456789abcdef01234567",
-                    "FLATPEAK_API_KEY": "sk_test_corpus0123456789", "FLATPEAK_API_URL": f"http://{upstream.authority}",
-                    "FLATPEAK_CONNECT_URL": f"http://{upstream.authority}", "FLATPEAK_MODE": "test",
-                    "BFF_LISTEN": f"127.0.0.1:{self.port}", "BFF_ADMIN_LISTEN": f"127.0.0.1:{free_port()}",
-                    "BFF_PUBLIC_URL": f"http://{self.authority}", "BFF_AUTH": "service",
+                    "PATH": os.environ["PATH"],
+                    "HOME": str(home),
+                    "FLATPEAK_ACCOUNT_ID": "acc_0123456789abcdef01234567",
+                    "FLATPEAK_API_KEY": "sk_test_corpus0123456789",
+                    "FLATPEAK_API_URL": f"http://{upstream.authority}",
+                    "FLATPEAK_CONNECT_URL": f"http://{upstream.authority}",
+                    "FLATPEAK_MODE": "test",
+                    "BFF_LISTEN": f"127.0.0.1:{self.port}",
+                    "BFF_ADMIN_LISTEN": f"127.0.0.1:{free_port()}",
+                    "BFF_PUBLIC_URL": f"http://{self.authority}",
+                    "BFF_AUTH": "service",
                     "BFF_ALLOWED_HOSTS": "localhost",
-                    "BFF_SERVICE_KEYS_FILE": str(keys), "BFF_LIMIT_MINT": "1000000/s", "BFF_LIMIT_RELAY": "1000000/s",
+                    "BFF_SERVICE_KEYS_FILE": str(keys),
+                    "BFF_LIMIT_MINT": "1000000/s",
+                    "BFF_LIMIT_RELAY": "1000000/s",
                     "BFF_LIMIT_ADDRESS": "1000000/s",
-                    "BFF_RELAY_READER": os.environ.get("BFF_RELAY_READER", "plain")})
+                    "BFF_RELAY_READER": os.environ.get("BFF_RELAY_READER", "plain"),
+                },
+            )
 
     def wait(self):
         for _ in range(300):
@@ -306,7 +323,8 @@ class Front:
             self.process = subprocess.Popen([*command, str(file)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         for _ in range(200):
             try:
-                return socket.create_connection(("127.0.0.1", self.port), 1).close()
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
             except OSError:
                 time.sleep(0.02)
         raise SystemExit(f"check-smuggling: {kind} does not listen\n{(work / 'front.log').read_text()}")
@@ -421,10 +439,7 @@ class Run:
                 self.problems.append(f"{self.successes} answers of success, but upstream got {at_first} and {behind}")
             return
         passed = self.case.passed if self.status is not None and 200 <= self.status < 300 else 0
-        if self.route == "livez":
-            wanted = 0, max(0, passed - 1)
-        else:
-            wanted = min(1, passed), max(0, passed - 1)
+        wanted = 0 if self.route == "livez" else min(1, passed), max(0, passed - 1)
         if (at_first, behind) != wanted:
             self.problems.append(f"upstream got it {at_first} times and what hides in it {behind} times, not {wanted}")
 

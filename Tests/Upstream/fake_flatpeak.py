@@ -284,9 +284,18 @@ class FakeFlatpeak:
         if self.sabotage == "mixed" and whose == "good" and not self.is_calm:
             location = "loc_badx0x0"
         return whose, {
-            "id": token, "object": "connect_token", "live_mode": False, "location_id": location,
-            "location_reference_id": "", "price_available": True, "time_created": time_text(),
-            "time_expiry": time_text(86400), "customer_id": "cus_fuzz", "complete_action": "SAVE", "account_id": ACCOUNT}
+            "id": token,
+            "object": "connect_token",
+            "live_mode": False,
+            "location_id": location,
+            "location_reference_id": "",
+            "price_available": True,
+            "time_created": time_text(),
+            "time_expiry": time_text(86400),
+            "customer_id": "cus_fuzz",
+            "complete_action": "SAVE",
+            "account_id": ACCOUNT,
+        }
 
     def _status(self, location):
         slot = {
@@ -303,13 +312,43 @@ class FakeFlatpeak:
 
     def _tariffs(self, location):
         return _whose(location), {
-            "object": "list", "url": "/tariffs", "has_more": False, "data": [{
-                "id": "trf_fuzz", "object": "tariff", "location_id": location, "live_mode": False, "status": "CONNECTED",
-                "direction": "IMPORT", "timezone": "Europe/London", "display_name": "Power",
-                "contract_start_date": None, "contract_end_date": None,
-                "schedule": [{"months": ["All"], "days_and_hours": [{"days": ["All"], "hours": [{
-                    "valid_from": "00:00:00", "valid_to": "00:00:00", "rate": [{"fixed": 0.2345, "to_kwh": None}]}]}]}],
-                "time_created": time_text(), "account_id": ACCOUNT}]}
+            "object": "list",
+            "url": "/tariffs",
+            "has_more": False,
+            "data": [
+                {
+                    "id": "trf_fuzz",
+                    "object": "tariff",
+                    "location_id": location,
+                    "live_mode": False,
+                    "status": "CONNECTED",
+                    "direction": "IMPORT",
+                    "timezone": "Europe/London",
+                    "display_name": "Power",
+                    "contract_start_date": None,
+                    "contract_end_date": None,
+                    "schedule": [
+                        {
+                            "months": ["All"],
+                            "days_and_hours": [
+                                {
+                                    "days": ["All"],
+                                    "hours": [
+                                        {
+                                            "valid_from": "00:00:00",
+                                            "valid_to": "00:00:00",
+                                            "rate": [{"fixed": 0.2345, "to_kwh": None}],
+                                        }
+                                    ],
+                                }
+                            ],
+                        }
+                    ],
+                    "time_created": time_text(),
+                    "account_id": ACCOUNT,
+                }
+            ],
+        }
 
     def _prices(self, location, body):
         return _whose(location), {

@@ -209,8 +209,18 @@ def mutated_document(rng, document):
             container[index] = [escaped.encode(), container[index][1]]
             done.append(f"{name} with an escaped name")
         else:
-            odd = rng.choice([
-                b'""', b'"\\ud800"', b'"a\\u0000"', b'"\xff"', b'"%s"' % (b"k" * 70_000), b"1", b"null", b'"__proto__"'])
+            odd = rng.choice(
+                [
+                    b'""',
+                    b'"\\ud800"',
+                    b'"a\\u0000"',
+                    b'"\xff"',
+                    b'"%s"' % (b"k" * 70_000),
+                    b"1",
+                    b"null",
+                    b'"__proto__"',
+                ]
+            )
             container.insert(index, [odd, Raw(value)])
             done.append(f"a member {odd[:20]!r}")
     return encoded(tree), "; ".join(done)
@@ -301,10 +311,24 @@ _CHUNK_SIZES = [
     b"FFFFFFFFFFFFFFFF\r\n", b"8000000000000000\r\n", b"-1\r\n", b"\r\n", b"0x5\r\n", b"g\r\n", b"5" * 5000 + b"\r\n",
     b" 5\r\n", b"5 \r\n", b"5\n"]
 _STATUS_LINES = [
-    b"HTTP/2.0 200 OK", b"HTTP/1.1 200", b"HTTP/1.1 200 ", b"HTTP/1.1  200 OK", b"HTTP/1.1 99 Low", b"HTTP/1.1 1000 High",
-    b"HTTP/1.1 -200 OK", b"HTTP/1.1 20 OK", b"HTTP/9.9 200 OK", b"ICY 200 OK", b"HTTP/1.1 200 " + b"O" * 70_000,
-    b"HTTP/1.1 abc OK", b"HTTP/1.1 200 \xff\xfe", b"HTTP/1.1\t200\tOK", b"", b"HTTP/1.1 18446744073709551816 OK",
-    b"GET / HTTP/1.1"]
+    b"HTTP/2.0 200 OK",
+    b"HTTP/1.1 200",
+    b"HTTP/1.1 200 ",
+    b"HTTP/1.1  200 OK",
+    b"HTTP/1.1 99 Low",
+    b"HTTP/1.1 1000 High",
+    b"HTTP/1.1 -200 OK",
+    b"HTTP/1.1 20 OK",
+    b"HTTP/9.9 200 OK",
+    b"ICY 200 OK",
+    b"HTTP/1.1 200 " + b"O" * 70_000,
+    b"HTTP/1.1 abc OK",
+    b"HTTP/1.1 200 \xff\xfe",
+    b"HTTP/1.1\t200\tOK",
+    b"",
+    b"HTTP/1.1 18446744073709551816 OK",
+    b"GET / HTTP/1.1",
+]
 _FIELDS = [
     b"X-Long: " + b"a" * 100_000, b"\r\n".join(b"X-%d: 1" % number for number in range(5000)), b"X Nul: \0", b"X: a\0b",
     b" X: folded", b"X: a\r\n folded", b"X : blank", b": no name", b"no colon", b"X: a\nY: b", b"X: a\rY: b",
@@ -322,7 +346,13 @@ _INTERIM = [
     b"HTTP/1.1 199 Other\r\nContent-Length: 5\r\n\r\n",
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"]
 _OTHER_PROTOCOLS = [
-    b"\x16\x03\x01\x02\0", b"SSH-2.0-x\r\n", b"\0" * 1000, b"<html>", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\r\n" * 1000]
+    b"\x16\x03\x01\x02\0",
+    b"SSH-2.0-x\r\n",
+    b"\0" * 1000,
+    b"<html>",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"\r\n" * 1000,
+]
 
 
 def _odd_framing(rng, body):
@@ -363,7 +393,7 @@ def _odd_framing(rng, body):
         "length too long": lambda: sized(b"%d" % (length + 10)),
         "odd length": lambda: sized(rng.choice(_LENGTHS)),
         "huge length": lambda: sized(b"9223372036854775807"),
-        "no length": lambda: sized(),
+        "no length": sized,
         "chunk sizes": lambda: chunked + rng.choice(_CHUNK_SIZES) + body,
         "chunked, cut": lambda: chunked + chunk[:-7],
         "HTTP/1.0": lambda: b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + body,
@@ -401,16 +431,19 @@ def _slow(rng, body, longest):
 def odd_answer(rng, document, *, statuses=None, longest=30, may_be_valid=True, without=(), only=()):
     """A mutated answer.
 
-    `longest` bounds what is slow, in seconds. Kinds that have a word of `without` among their tags or in their label do
-    not occur, and only those that have a word of `only`, where that is possible. With `may_be_valid` false the answer is
-    one that no reader may accept, whatever it was about.
+    `longest` bounds what is slow, in seconds. Kinds that have a word of `without` among their tags or in their label
+    do not occur, and only those that have a word of `only`, where that is possible. With `may_be_valid` false no reader
+    may accept the answer.
     """
     for _ in range(3000):
         answer = _odd_answer(rng, document, statuses, longest, may_be_valid)
-        has = lambda words: bool(answer.tags & set(words)) or any(word in answer.label for word in words)
-        if not has(without) and (not only or has(only)):
+        if not _has(answer, without) and (not only or _has(answer, only)):
             return answer
     return plain(document)
+
+
+def _has(answer, words):
+    return bool(answer.tags & set(words)) or any(word in answer.label for word in words)
 
 
 def _odd_answer(rng, document, statuses, longest, may_be_valid):

@@ -121,7 +121,7 @@ class Service:
         end = time.monotonic() + 20
         while time.monotonic() < end and self.process.poll() is None:
             with contextlib.suppress(OSError):
-                reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
                 writer.close()
                 self.is_up = True
                 return
@@ -246,7 +246,11 @@ class Client:
         if body is not None:
             headers.setdefault("content-type", "application/json")
             headers["content-length"] = str(len(body))
-        lines = [f"{method} {target} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [
+            f"{method} {target} HTTP/1.1",
+            "Host: localhost",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
         head = "\r\n".join(lines) + "\r\n\r\n"
         try:
             return await asyncio.wait_for(self._exchange(method, head.encode() + (body or b"")), CALL_LIMIT)
@@ -469,7 +473,9 @@ class Traffic:
             client = Client(self.service.port)
             for location in range(BAD_LOCATIONS):
                 body = json.dumps({"postal_address": {"city": f"bad-{user}-{location}"}}).encode()
-                status, _, answer = await client.request("POST", "/v1/connect/sessions", self._user(f"bad-{user}"), body)
+                status, _, answer = await client.request(
+                    "POST", "/v1/connect/sessions", self._user(f"bad-{user}"), body
+                )
                 if status != 201:
                     raise RuntimeError(f"a mint in the setup: {status} {answer!r}")
                 token = json.loads(answer)["connect_token"]
@@ -541,7 +547,9 @@ class Traffic:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.service.port)
             fields = "".join(f"{name}: {value}\r\n" for name, value in self._user(owner).items())
-            writer.write(f"GET /v1/connect/sessions/{session}/events HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n".encode())
+            writer.write(
+                f"GET /v1/connect/sessions/{session}/events HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n".encode()
+            )
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(reader.read(1 << 16), 1)
                 await asyncio.wait_for(reader.readexactly(1 << 16), 4)
@@ -699,7 +707,6 @@ async def run(options, seconds, sabotage=None):
         return time.monotonic() - began
 
     async def until(moment):
-        last = elapsed()
         while elapsed() < moment and not verdict.is_over:
             await asyncio.sleep(0.1)
             if elapsed() - until.printed >= 10:
@@ -707,8 +714,11 @@ async def run(options, seconds, sabotage=None):
                 p50, p99, _ = traffic.quantiles(traffic.phase)
                 print(
                     f"{elapsed():5.0f} s  {traffic.phase}: good {traffic.good_calls}, bad {traffic.bad_calls}, "
-                    f"mutated {sum(fake.mutated.values())}, good p50 {p50:.1f} ms, p99 {p99:.1f} ms, memory {service.peak_memory >> 20} MiB, "
-                    f"{sum(count for count, _ in verdict.failures.values())} failures", flush=True)
+                    f"mutated {sum(fake.mutated.values())}, good p50 {p50:.1f} ms, p99 {p99:.1f} ms, "
+                    f"memory {service.peak_memory >> 20} MiB, "
+                    f"{sum(count for count, _ in verdict.failures.values())} failures",
+                    flush=True,
+                )
 
     until.printed = 0
     tasks = []
@@ -808,9 +818,15 @@ async def run(options, seconds, sabotage=None):
 
 
 SELF_TESTS = {
-    "kill": "a service ended by itself", "stop": "/livez is slow", "log": "a crash in the log",
-    "memory": "a service takes too much memory", "errors": "a good user's", "mixed": "a good user's session read has other data", "events": "events of good users",
-    "slow": "good users' 99th percentile"}
+    "kill": "a service ended by itself",
+    "stop": "/livez is slow",
+    "log": "a crash in the log",
+    "memory": "a service takes too much memory",
+    "errors": "a good user's",
+    "mixed": "a good user's session read has other data",
+    "events": "events of good users",
+    "slow": "good users' 99th percentile",
+}
 
 
 def self_test(options):
