@@ -12,7 +12,7 @@ import Testing
         }
     }
 
-    @Test("S4: a credential with a line end, blank, NUL or no characters is refused")
+    @Test("a credential with a line end, blank, NUL or no characters is refused (S4)")
     func S4() {
         for text in ["", "a b", "a\r\nb", "a\nb", "a\0b", "ä", String(repeating: "a", count: 8193)] {
             #expect(!Secret.isToken68(text))
@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    @Test("S2: whatever looks like a connect token is masked")
+    @Test("whatever looks like a connect token is masked (S2)")
     func S2() {
         #expect(ConnectToken.masked("GET /?fp_cot=cot_6587fa&x=1 cot_ab-c_D.") == "GET /?fp_cot=cot_***&x=1 cot_***.")
         #expect(ConnectToken.masked("cot") == "cot")

@@ -9,7 +9,7 @@ import Testing
     }
 
     @Test(
-        "S36: the walk goes from the nearest hop to the first that is not ours",
+        "the walk goes from the nearest hop to the first that is not ours (S36)",
         arguments: [
             ("198.51.100.7", nil, "203.0.113.1", "198.51.100.7"), ("10.0.0.1", nil, "203.0.113.1", "203.0.113.1"),
             ("10.0.0.1", nil, "6.6.6.6, 203.0.113.1", "203.0.113.1"),

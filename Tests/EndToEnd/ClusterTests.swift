@@ -85,7 +85,7 @@ import Testing
 
     // MARK: - Idempotency
 
-    @Test("S16: a key is one mint on all nodes together")
+    @Test("a key is one mint on all nodes together (S16)")
     func S16() async throws {
         try await Cluster.run(nodes: 3) { cluster in
             for round in 0..<20 {
@@ -193,7 +193,7 @@ import Testing
 
     enum Trouble: CaseIterable { case stopped, hangs }
 
-    @Test("R23: while PostgreSQL is away known sessions are relayed, mints go on from memory, and all is repaired")
+    @Test("while PostgreSQL is away known sessions are relayed, mints go on from memory, and all is repaired (R23)")
     func R23() async throws {
         // One after the other: they wait most of the time, and one server is enough.
         for trouble in Trouble.allCases { try await outage(trouble) }

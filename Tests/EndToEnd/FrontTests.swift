@@ -6,7 +6,7 @@ import Testing
 @Suite(.serialized) struct FrontTests {
     private static let json = [("content-type", "application/json")]
 
-    private static func settings(_ layout: Front.Layout) -> [String: String] {
+    static func settings(_ layout: Front.Layout) -> [String: String] {
         let host = layout == .sameOrigin ? "app.example.com" : "api.example.com"
         let web = layout == .sameOrigin ? "app.example.com" : "connect.example.com"
         return [
@@ -271,7 +271,7 @@ import Testing
         #expect(plain.headers["location"]?.hasPrefix("https://") == true)
     }
 
-    @Test("S15: nginx and HAProxy hold off who calls far too often", arguments: [Front.Kind.nginx, .haproxy])
+    @Test("nginx and HAProxy hold off who calls far too often (S15)", arguments: [Front.Kind.nginx, .haproxy])
     func limits(kind: Front.Kind) async throws {
         try await ServeProcess.run(Self.settings(.sameOrigin)) { serve in
             try await Front.run(kind, .sameOrigin, before: serve.port) { front in
@@ -283,41 +283,6 @@ import Testing
                 }
                 #expect(statuses[200] ?? 0 >= 60 && statuses[429] ?? 0 >= 50, "\(statuses)")
                 #expect(statuses.count == 2)
-            }
-        }
-    }
-
-    @Test(
-        "R17, R18: restarts under load lose no request, through nginx, HAProxy and Caddy",
-        arguments: Front.Kind.allCases)
-    func R17(kind: Front.Kind) async throws {
-        let isLong = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1"
-        let restarts = isLong ? 20 : 5
-        let settings = Self.settings(.sameOrigin).merging([
-            "BFF_DRAIN": isLong ? "5s" : "1s", "BFF_LOG_LEVEL": "info", "BFF_LIMIT_RELAY": "off",
-        ]
-        ) { $1 }
-        // One client makes all the load, so that what is meant for floods must not hold it off.
-        let changes = ["rate=20r/s": "rate=9000r/s", "gt 300 }": "gt 99999 }"]
-        try await ServeProcess.run(settings, holdingSocket: true) { serve in
-            try await Front.run(kind, .sameOrigin, before: serve.port, changes: changes, isHTTP1: true) { front in
-                let load = Load(front, serve, base: front.service(.sameOrigin))
-                try await load.run(perSecond: 200) {
-                    for number in 1...restarts {
-                        serve.send(.userDefinedOne)
-                        try await eventually(
-                            within: .seconds(40), "it did not restart: \(serve.log.suffix(2000))"
-                        ) { serve.log.components(separatedBy: "\"listening\"").count >= number + 2 }
-                        // Long enough for some to arrive at the new one.
-                        try await Task.sleep(for: .milliseconds(300))
-                    }
-                }
-                let counts = load.counts
-                #expect(
-                    counts.failed.isEmpty, "\(counts.failed.count): \(counts.failed.prefix(5)) beside \(counts.good)")
-                #expect(counts.good > restarts * 200)
-                let restarted = serve.log.components(separatedBy: "restarts after exit code 0, while 1024 may wait")
-                #expect(restarted.count == restarts + 1, "\(serve.log.suffix(2000))")
             }
         }
     }

@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(
-        "R16: calls at the edge of the idle limits are all answered, and the proxy is the one to close",
+        "calls at the edge of the idle limits are all answered, and the proxy is the one to close (R16)",
         arguments: [Front.Kind.nginx, .haproxy])
     func R16(kind: Front.Kind) async throws {
         let (service, changes, waits) = Self.shortened(kind)
@@ -39,14 +39,14 @@ import Testing
         }
     }
 
-    @Test("R16: a service that closes first would be seen") func R16seen() async throws {
+    @Test("a service that closes first would be seen (R16)") func R16seen() async throws {
         try await Self.run(.nginx, "1s", [:]) { front, serve, token in
             try await Self.burst(front, token)
             try await eventually(within: .seconds(10)) { try Self.closedFirst(at: serve.port) > 0 }
         }
     }
 
-    @Test("R16: the files of deploy/ keep connections for less long than the service") func R16files() throws {
+    @Test("the files of deploy/ keep connections for less long than the service (R16)") func R16files() throws {
         let text = { (path: String) in
             try String(contentsOf: Program.source("../../\(path)"), encoding: .utf8)
         }

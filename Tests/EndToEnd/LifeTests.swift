@@ -4,7 +4,7 @@ import Testing
 
 /// How the service starts, is probed and ends, as a service manager and a reverse proxy see it.
 @Suite(.serialized) struct LifeTests {
-    @Test("S17: what is for operators is on their listener alone, and the public one does not know of it")
+    @Test("what is for operators is on their listener alone, and the public one does not know of it (S17)")
     func S17() async throws {
         try await ServeProcess.run { serve in
             #expect(try await HTTP.send("GET", "\(serve.adminURL)/livez").text == "ok\n")
@@ -27,7 +27,7 @@ import Testing
         }
     }
 
-    @Test("R17: told to end, it says so at once, goes on for the window, and exits with 0")
+    @Test("told to end, it says so at once, goes on for the window, and exits with 0 (R17)")
     func R17() async throws {
         try await ServeProcess.run(["BFF_DRAIN": "2s"]) { serve in
             let known = try await serve.mint(as: "alice", ServeProcess.address).json
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test("R17: a second signal ends it now")
+    @Test("a second signal ends it now (R17)")
     func R17second() async throws {
         try await ServeProcess.run(["BFF_DRAIN": "30s"]) { serve in
             serve.send(.terminate)

@@ -3,7 +3,7 @@ import Testing
 
 /// Behind a real nginx.
 @Suite(.serialized) struct NginxTests {
-    @Test("S7: a shared cache that keeps whatever it may keeps nothing that users read")
+    @Test("a shared cache that keeps whatever it may keeps nothing that users read (S7)")
     func S7() async throws {
         try await ServeProcess.run { serve in
             try await Nginx.run(

@@ -43,7 +43,8 @@ import Testing
         }
     }
 
-    @Test("S40: a trace of the backend's goes through the program to Flatpeak and the collector, a stranger's does not")
+    @Test(
+        "a trace of the backend's goes through the program to Flatpeak and the collector, a stranger's does not (S40)")
     func S40() async throws {
         try await ServeProcess.run { serve in
             let theirs = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -149,7 +150,7 @@ import Testing
         }
     }
 
-    @Test("S8: whatever a stranger sends, a line of the log is one line, and commands no terminal")
+    @Test("whatever a stranger sends, a line of the log is one line, and commands no terminal (S8)")
     func S8() async throws {
         try await ServeProcess.run { serve in
             let evil = #"\u000d\u000a{\"level\":\"critical\"}\u001b[2J"#
@@ -257,7 +258,7 @@ import Testing
         }
     }
 
-    @Test("S16: over a restart, a key is one mint and one answer")
+    @Test("over a restart, a key is one mint and one answer (S16)")
     func S16() async throws {
         try await ServeProcess.run { serve in
             let first = try await serve.mint(as: "alice", key: "k")
@@ -292,7 +293,7 @@ import Testing
         }
     }
 
-    @Test("R23: with its database damaged the service relays, mints, ends sessions, and says so")
+    @Test("with its database damaged the service relays, mints, ends sessions, and says so (R23)")
     func R23() async throws {
         try await ServeProcess.run { serve in
             let known = try await serve.mint(as: "alice", ServeProcess.address).json

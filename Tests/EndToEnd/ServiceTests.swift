@@ -3,7 +3,7 @@ import Testing
 
 /// The program from outside: what it prints, how it refuses, and that it never falls over.
 @Suite(.serialized) struct ServiceTests {
-    @Test("S1: the scan finds a planted credential in each spelling")
+    @Test("the scan finds a planted credential in each spelling (S1)")
     func S1() {
         let planted: Set = ["sk_test_planted/key"]
         for text in [

@@ -4,7 +4,7 @@ import Testing
 
 /// Deliveries of the sandbox's to the real service, over sockets.
 @Suite(.serialized) struct WebhookTests {
-    @Test("R21: a session ends, and a tariff breaks and is mended, as Flatpeak's deliveries tell")
+    @Test("a session ends, and a tariff breaks and is mended, as Flatpeak's deliveries tell (R21)")
     func R21() async throws {
         try await ServeProcess.run { serve in
             try await serve.takeDeliveries()
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test("S47: a flood of forged deliveries is refused, and users are served meanwhile")
+    @Test("a flood of forged deliveries is refused, and users are served meanwhile (S47)")
     func S47() async throws {
         try await ServeProcess.run { serve in
             let forged = [
@@ -95,7 +95,7 @@ import Testing
     }
 
     @Test(
-        "R20: what was acknowledged has its effect exactly once, wherever SIGKILL strikes; what was not is found in the list"
+        "what was acknowledged has its effect exactly once, wherever SIGKILL strikes; what was not is found in the list (R20)"
     )
     func R20() async throws {
         let isLong = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1"

@@ -22,7 +22,8 @@ import Testing
         if case .fail(let error) = answer { error } else { nil }
     }
 
-    @Test("R2: renewal is due at 75 to 85 % of life; 60 s before the end it is waited for", arguments: [0, 0.5, 0.999])
+    @Test(
+        "renewal is due at 75 to 85 % of life; 60 s before the end it is waited for (R2)", arguments: [0, 0.5, 0.999])
     func R2(jitter: Double) {
         var state = BearerState()
         state.loggedIn(bearer(at: 0, jitter: jitter), at: at(0))
@@ -36,7 +37,7 @@ import Testing
         }
     }
 
-    @Test("R2: over 24 h of constant load nobody waits for a login after the first")
+    @Test("over 24 h of constant load nobody waits for a login after the first (R2)")
     func R2day() {
         var state = BearerState()
         var random = SystemRandomNumberGenerator()
@@ -61,7 +62,7 @@ import Testing
         #expect((28...33).contains(logins))
     }
 
-    @Test("R3: a token that ends no later than the old one is not asked for again at once")
+    @Test("a token that ends no later than the old one is not asked for again at once (R3)")
     func R3() {
         var state = BearerState()
         state.loggedIn(bearer(at: 0, jitter: 0), at: at(0))
@@ -84,7 +85,7 @@ import Testing
         }
     }
 
-    @Test("R4: while the login is down the bearer serves until its end")
+    @Test("while the login is down the bearer serves until its end (R4)")
     func R4() {
         var state = BearerState()
         state.loggedIn(bearer(at: 0), at: at(0))
@@ -96,7 +97,7 @@ import Testing
         #expect(failed(state.requested(at: at(3600))) == .upstreamUnreachable)
     }
 
-    @Test("R5: a key that is refused for an hour is tried at most 67 times")
+    @Test("a key that is refused for an hour is tried at most 67 times (R5)")
     func R5hour() {
         var state = BearerState()
         var logins = 0
@@ -108,7 +109,7 @@ import Testing
         #expect(logins > 60)
     }
 
-    @Test("R5: bearers that are handed out and refused are not a reason for a storm either")
+    @Test("bearers that are handed out and refused are not a reason for a storm either (R5)")
     func R5unproven() {
         var state = BearerState()
         var logins = 0
@@ -123,7 +124,7 @@ import Testing
         #expect(logins <= 67)
     }
 
-    @Test("R5: a bearer that worked and was revoked is renewed at once, and only by the first who noticed")
+    @Test("a bearer that worked and was revoked is renewed at once, and only by the first who noticed (R5)")
     func R5revoked() {
         var state = BearerState()
         state.loggedIn(bearer("one", at: 0), at: at(0))
@@ -195,7 +196,7 @@ import Testing
     let clock = TestClock()
     let token = ConnectToken("cot_1")
 
-    @Test("R1: a crowd of 1000 logs in once; who leaves takes nothing along")
+    @Test("a crowd of 1000 logs in once; who leaves takes nothing along (R1)")
     func R1() async throws {
         let (gate, open) = AsyncStream<Void>.makeStream()
         upstream.on(
@@ -218,7 +219,7 @@ import Testing
         #expect(upstream.requests("login").count == 1)
     }
 
-    @Test("R1: a failed login is everybody's error, and is not tried again before its time")
+    @Test("a failed login is everybody's error, and is not tried again before its time (R1)")
     func R1failed() async throws {
         upstream.on("login", .json("{}", status: 403))
         let client = FlatpeakClient.scripted(upstream, clock: clock)
@@ -231,7 +232,7 @@ import Testing
         #expect(upstream.requests("login").count == 2)
     }
 
-    @Test("R5: a crowd whose bearer was revoked renews it once", arguments: [401, 403])
+    @Test("a crowd whose bearer was revoked renews it once (R5)", arguments: [401, 403])
     func R5(status: Int) async throws {
         let logins = Mutex(0)
         let isRevoked = Mutex(false)
@@ -266,7 +267,7 @@ import Testing
         #expect(upstream.requests("claim").count <= 101)
     }
 
-    @Test("S6: the second key is tried when the first is refused, and then first")
+    @Test("the second key is tried when the first is refused, and then first (S6)")
     func S6keys() async throws {
         upstream.on(
             "login",
@@ -285,7 +286,7 @@ import Testing
         #expect(upstream.requests("login").count == 3)
     }
 
-    @Test("S6: new credentials replace the old only when they work, and no call fails meanwhile")
+    @Test("new credentials replace the old only when they work, and no call fails meanwhile (S6)")
     func S6() async throws {
         upstream.on(
             "login",
@@ -342,7 +343,7 @@ import Testing
         #expect(client.status.login.key == 1)
     }
 
-    @Test("S5: a login of the other mode: not ready, nothing minted")
+    @Test("a login of the other mode: not ready, nothing minted (S5)")
     func S5() async throws {
         upstream.on("login", .json(#"{"bearer_token":"b","expires_in":60,"live_mode":false}"#))
         let client = FlatpeakClient.scripted(upstream, mode: .live, clock: clock)
@@ -354,7 +355,7 @@ import Testing
         #expect(upstream.requests("mint").isEmpty)
     }
 
-    @Test("R19: the first login is tried in the background until it works")
+    @Test("the first login is tried in the background until it works (R19)")
     func R19() async throws {
         upstream.on(
             "login", .json("{}", status: 500), .json("{}", status: 500), .json("{}", status: 500),

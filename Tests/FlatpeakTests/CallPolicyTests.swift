@@ -12,7 +12,7 @@ import Testing
     private func at(_ seconds: Double) -> ContinuousClock.Instant { start + .seconds(seconds) }
 
     @Test(
-        "R7: what is made again, by class",
+        "what is made again, by class (R7)",
         arguments: [
             (Operation.claim, CallPolicy.Result.notConnected, true), (.claim, .broken, true),
             (.claim, .answered, false),
@@ -31,7 +31,7 @@ import Testing
         #expect(policy.finish(operation, attempt: 3, result, at: start, jitter: 0.5, left: .seconds(10)) == .done)
     }
 
-    @Test("R11: no try begins that the deadline leaves no time for")
+    @Test("no try begins that the deadline leaves no time for (R11)")
     func R11() throws {
         var policy = CallPolicy(epoch: start)
         try policy.start(.claim, attempt: 1, at: start)
@@ -39,7 +39,7 @@ import Testing
             policy.finish(.claim, attempt: 1, .broken, at: start, jitter: 0.5, left: .milliseconds(40)) == .done)
     }
 
-    @Test("R10: a stuck connect host takes no place of a read, and its breaker is its own")
+    @Test("a stuck connect host takes no place of a read, and its breaker is its own (R10)")
     func R10() throws {
         var policy = CallPolicy(epoch: start)
         // By users enough, since one alone cannot take them all.
@@ -59,7 +59,7 @@ import Testing
         try policy.start(.claim, attempt: 1, at: at(1))
     }
 
-    @Test("R9: a 429 slows down and is no failure")
+    @Test("a 429 slows down and is no failure (R9)")
     func R9() throws {
         var policy = CallPolicy(epoch: start)
         for _ in 0..<10 {
@@ -299,14 +299,14 @@ import Testing
         return run
     }
 
-    @Test("R8: upstream failing all calls at 500/s for a minute gets at most 1.1 times the load, and nobody hangs")
+    @Test("upstream failing all calls at 500/s for a minute gets at most 1.1 times the load, and nobody hangs (R8)")
     func R8() {
         let run = simulate(perSecond: 500, seconds: 60) { _ in .broken }
         #expect(Double(run.sent) <= 1.1 * Double(run.offered))
         #expect(run.failedSlowly == 0)
     }
 
-    @Test("R7, R8, R10: one failure in ten is hidden from at least 99 % of reads")
+    @Test("one failure in ten is hidden from at least 99 % of reads (R7, R8, R10)")
     func oneInTen() {
         let run = simulate(perSecond: 25, seconds: 400) { $0.isMultiple(of: 10) ? .broken : .answered }
         #expect(Double(run.succeeded) >= 0.99 * Double(run.offered))
@@ -350,7 +350,7 @@ import Testing
     let now = Date(timeIntervalSince1970: 784_111_777)  // Sun, 06 Nov 1994 08:49:37 GMT
 
     @Test(
-        "R9: seconds or a date",
+        "seconds or a date (R9)",
         arguments: [
             ("0", 0), ("120", 120), ("Sun, 06 Nov 1994 08:50:07 GMT", 30), ("Sun, 06 Nov 1994 08:49:00 GMT", 0),
             ("-1", nil), ("soon", nil), ("Sun, 06 Nov 1994 08:50 GMT", nil), ("1.5", nil), ("", nil), ("+5", nil),

@@ -116,7 +116,7 @@ import Testing
         #expect(upstream.requests("login").count == 1)
     }
 
-    @Test("R6: a bearer ages by the monotonic clock, whatever the wall clock says")
+    @Test("a bearer ages by the monotonic clock, whatever the wall clock says (R6)")
     func R6() async throws {
         let clock = TestClock()
         upstream.on("login", .json(#"{"bearer_token":"b","expires_in":"3600","live_mode":false}"#))
@@ -272,7 +272,7 @@ import Testing
         #expect(upstream.requests("mint").isEmpty)
     }
 
-    @Test("S4: a bearer that cannot be a credential is not kept", arguments: ["", "a b", "a\\r\\nX: y", "a\\u0000"])
+    @Test("a bearer that cannot be a credential is not kept (S4)", arguments: ["", "a b", "a\\r\\nX: y", "a\\u0000"])
     func S4(bearer: String) async throws {
         upstream.on("login", .json(#"{"bearer_token":"\#(bearer)","expires_in":3600,"live_mode":false}"#))
         await #expect(throws: BFFError.upstreamInvalidAnswer) {
@@ -416,7 +416,7 @@ import Testing
     }
 
     @Test(
-        "S39: an answer that is nonsense is a typed error",
+        "an answer that is nonsense is a typed error (S39)",
         arguments: [
             "[]", "null", #"{"tariff_status":7}"#, #"{"tariff_status":{"commodity_import":{"status":1}}}"#,
             "{\"tariff_status\":{}",

@@ -43,7 +43,7 @@ import Wire
         return result
     }
 
-    @Test("R11: an upstream that accepts and never answers is given up at the deadline")
+    @Test("an upstream that accepts and never answers is given up at the deadline (R11)")
     func R11() async throws {
         let started = ContinuousClock.now
         #expect(try await against(.silence, limit: .milliseconds(200)) == .failure(.timedOut))
@@ -51,7 +51,7 @@ import Wire
     }
 
     @Test(
-        "R12: a slow drip is cut at the deadline, in the head and in the body",
+        "a slow drip is cut at the deadline, in the head and in the body (R12)",
         arguments: [
             "HTTP/1.1 200 OK\r\nX-Slow:", "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n{",
         ])
@@ -60,7 +60,7 @@ import Wire
     }
 
     @Test(
-        "R29: an answer that ends early is never a short 200",
+        "an answer that ends early is never a short 200 (R29)",
         arguments: [
             "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
@@ -74,7 +74,7 @@ import Wire
         #expect([.broken, .unreadable].contains(failure))
     }
 
-    @Test("S28: a redirect is an answer, and the other host sees nobody", arguments: [301, 302, 303, 307, 308])
+    @Test("a redirect is an answer, and the other host sees nobody (S28)", arguments: [301, 302, 303, 307, 308])
     func S28(status: Int) async throws {
         let other = try await RawServer { _ in .says(Self.ok, closes: false) }
         let answer =
@@ -84,7 +84,7 @@ import Wire
         await other.stop()
     }
 
-    @Test("S35: an answer longer than the operation allows is not read on")
+    @Test("an answer longer than the operation allows is not read on (S35)")
     func S35() async throws {
         let body = String(repeating: "x", count: 70_000)
         let answer = "HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n\(body)"
@@ -92,14 +92,14 @@ import Wire
         #expect(try await against(.says(answer, closes: false), operation: .tariffs) == .success(200))
     }
 
-    @Test("R7: nothing was sent when there is nobody")
+    @Test("nothing was sent when there is nobody (R7)")
     func refused() async throws {
         let server = try await RawServer { _ in .silence }
         await server.stop()
         #expect(await send(port: server.port) == [.failure(.notConnected)])
     }
 
-    @Test("R15: connections that upstream closes while idle break no read in ten thousand")
+    @Test("connections that upstream closes while idle break no read in ten thousand (R15)")
     func R15() async throws {
         // Every twentieth connection ends together with an answer that still promised to keep it.
         let server = try await RawServer { .says(Self.ok, closes: $0.isMultiple(of: 20)) }
@@ -125,7 +125,7 @@ import Wire
     // MARK: - S37
 
     @Test(
-        "S37: only a certificate that is trusted, valid and for this host is taken",
+        "only a certificate that is trusted, valid and for this host is taken (S37)",
         arguments: [
             ("good", true), ("unknown-authority", false), ("expired", false), ("wrong-host", false), ("tls-1.1", false),
         ])

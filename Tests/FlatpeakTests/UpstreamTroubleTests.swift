@@ -13,7 +13,7 @@ import Testing
 /// The client and the sandbox over real sockets, with upstream in trouble.
 @Suite(.serialized) struct UpstreamTroubleTests {
     /// Runs `body` with a sandbox, and a client of it whose bearer loop runs.
-    private func withUpstream(
+    fileprivate func withUpstream(
         bearerLife: TimeInterval = 3600, keys: [String] = ["sk_test_sandbox"], version: FlatpeakVersion = .anode,
         logger: Logger = .silent, _ body: (Sandbox, FlatpeakClient) async throws -> Void
     ) async throws {
@@ -38,37 +38,12 @@ import Testing
         try result.get()
     }
 
-    private func mint(_ client: FlatpeakClient) async throws(BFFError) -> ConnectToken {
+    fileprivate func mint(_ client: FlatpeakClient) async throws(BFFError) -> ConnectToken {
         try await client.mint(MintOrder(connectURL: "http://localhost:7070", callbackURL: "http://localhost/done"))
             .token
     }
 
-    @Test(
-        "R2, R4: bearers of two seconds under constant calls: not one fails, also while the login is down for a while")
-    func shortLives() async throws {
-        try await withUpstream(bearerLife: 2) { sandbox, client in
-            let token = try await mint(client)
-            let start = ContinuousClock.now
-            let middle = start + .seconds(1), end = start + .seconds(4)
-            var calls = 0
-            var isScripted = false
-            // However slow the machine is: both the time and the calls.
-            while ContinuousClock.now < end || calls <= 500 {
-                #expect(try await client.claim(token) == .notFinished)
-                calls += 1
-                // One login in the middle fails; the bearer is still good when it is tried again.
-                if !isScripted, ContinuousClock.now > middle {
-                    sandbox.script(.init(.status, on: .login, count: 1, status: 500))
-                    isScripted = true
-                }
-            }
-            #expect(isScripted)
-            #expect(sandbox.requestCount(.login) >= 3)
-            #expect(sandbox.requests(.claim).allSatisfy { $0.status == 422 })
-        }
-    }
-
-    @Test("R5: a revoked bearer under a crowd is renewed once, and nobody notices")
+    @Test("a revoked bearer under a crowd is renewed once, and nobody notices (R5)")
     func R5() async throws {
         try await withUpstream { sandbox, client in
             let token = try await mint(client)
@@ -82,7 +57,7 @@ import Testing
         }
     }
 
-    @Test("S6: a refused key hands over to the second one without a failed call")
+    @Test("a refused key hands over to the second one without a failed call (S6)")
     func S6() async throws {
         try await withUpstream(keys: ["sk_test_sandbox", "sk_test_second"]) { sandbox, client in
             let token = try await mint(client)
@@ -92,7 +67,7 @@ import Testing
         }
     }
 
-    @Test("R8, R10: an upstream that fails all calls is soon left alone, and callers hear so at once")
+    @Test("an upstream that fails all calls is soon left alone, and callers hear so at once (R8, R10)")
     func R8() async throws {
         try await withUpstream { sandbox, client in
             let token = try await mint(client)
@@ -107,7 +82,7 @@ import Testing
         }
     }
 
-    @Test("R10: a stuck Connect host leaves reads at their pace")
+    @Test("a stuck Connect host leaves reads at their pace (R10)")
     func R10() async throws {
         try await withUpstream { _, client in
             let token = try await mint(client)
@@ -118,7 +93,7 @@ import Testing
         }
     }
 
-    @Test("R7: a mint whose answer was lost is not minted again; a read is made again")
+    @Test("a mint whose answer was lost is not minted again; a read is made again (R7)")
     func R7() async throws {
         try await withUpstream { sandbox, client in
             let token = try await mint(client)
@@ -163,5 +138,35 @@ private struct CollectingLogHandler: LogHandler {
 
     func log(event: LogEvent) {
         collect("\(event.message) \(event.metadata ?? [:])")
+    }
+}
+
+/// Bearers that live for seconds, on the clock of the machine.
+@Suite struct BearerTimingTests {
+    private let trouble = UpstreamTroubleTests()
+
+    @Test(
+        "bearers of two seconds under constant calls: not one fails, also while the login is down for a while (R2, R4)")
+    func shortLives() async throws {
+        try await trouble.withUpstream(bearerLife: 2) { sandbox, client in
+            let token = try await trouble.mint(client)
+            let start = ContinuousClock.now
+            let middle = start + .seconds(1), end = start + .seconds(4)
+            var calls = 0
+            var isScripted = false
+            // However slow the machine is: both the time and the calls.
+            while ContinuousClock.now < end || calls <= 500 {
+                #expect(try await client.claim(token) == .notFinished)
+                calls += 1
+                // One login in the middle fails; the bearer is still good when it is tried again.
+                if !isScripted, ContinuousClock.now > middle {
+                    sandbox.script(.init(.status, on: .login, count: 1, status: 500))
+                    isScripted = true
+                }
+            }
+            #expect(isScripted)
+            #expect(sandbox.requestCount(.login) >= 3)
+            #expect(sandbox.requests(.claim).allSatisfy { $0.status == 422 })
+        }
     }
 }

@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test("S23: two identities in one request are refused")
+    @Test("two identities in one request are refused (S23)")
     func S23() async throws {
         let fields: HTTPFields = [
             .authorization: "Bearer \(made.key)", Self.subject: "alice", Self.user: "alice",

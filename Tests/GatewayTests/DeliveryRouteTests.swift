@@ -71,7 +71,7 @@ import Webhooks
             }
     }
 
-    @Test("S47: POST and JSON alone, of 256 KiB; no cookies, no CORS")
+    @Test("POST and JSON alone, of 256 KiB; no cookies, no CORS (S47)")
     func S47() async throws {
         defer { signer.remove() }
         let table = try table()
@@ -114,7 +114,7 @@ import Webhooks
         #expect(try await send(table, doubled, event).status == .unauthorized)
     }
 
-    @Test("S47: it has places of its own: users who fill theirs do not shut Flatpeak out")
+    @Test("it has places of its own: users who fill theirs do not shut Flatpeak out (S47)")
     func S47places() async throws {
         defer { signer.remove() }
         let table = try table(capacity: 0)
@@ -123,7 +123,7 @@ import Webhooks
         #expect(try await send(table, try signed("{}")).status == .noContent)
     }
 
-    @Test("S47: an address that forges is refused before its body is read; others, and users, are not")
+    @Test("an address that forges is refused before its body is read; others, and users, are not (S47)")
     func S47flood() async throws {
         defer { signer.remove() }
         let table = try table(addressLimit: RateLimit(count: 5, period: .seconds(60)))

@@ -81,7 +81,7 @@ import Webhooks
 
     // MARK: - Policy
 
-    @Test("S26: every route has a policy, and only those with a body limit read one")
+    @Test("every route has a policy, and only those with a body limit read one (S26)")
     func S26() {
         for route in table.routes {
             #expect(route.template.hasPrefix("/"))
@@ -92,7 +92,8 @@ import Webhooks
     }
 
     @Test(
-        "S24: every answer carries the security headers", arguments: ["/livez", "/nope", "/v1/connect/sessions/x", "/"])
+        "every answer carries the security headers (S24)",
+        arguments: ["/livez", "/nope", "/v1/connect/sessions/x", "/"])
     func S24(path: String) async throws {
         let response = try await send(.get, path)
         #expect(response.headers[.xContentTypeOptions] == "nosniff")
@@ -104,7 +105,7 @@ import Webhooks
     }
 
     @Test(
-        "S24: HSTS when a proxy of ours says that the client used https, and not on anybody else's word",
+        "HSTS when a proxy of ours says that the client used https, and not on anybody else's word (S24)",
         arguments: [true, false])
     func S24hsts(isTrusted: Bool) async throws {
         let behindProxy = RouteTable(
@@ -123,7 +124,7 @@ import Webhooks
         }
     }
 
-    @Test("S25: a method that is not on the route is 405 with Allow, and does nothing")
+    @Test("a method that is not on the route is 405 with Allow, and does nothing (S25)")
     func S25() async throws {
         for (path, method, allow) in [
             ("/v1/connect/sessions", HTTPRequest.Method.get, "OPTIONS, POST"),
@@ -148,7 +149,7 @@ import Webhooks
         #expect(try await send(.get, path).status == .notFound)
     }
 
-    @Test("R13: beyond the capacity a request waits for its place, more are refused at once, and probes answer")
+    @Test("beyond the capacity a request waits for its place, more are refused at once, and probes answer (R13)")
     func R13() async throws {
         let (gate, open) = AsyncStream<Void>.makeStream()
         upstream.on(
@@ -189,7 +190,7 @@ import Webhooks
         }
     }
 
-    @Test("R14: a read that nobody waits for is given up at once; a mint runs to its end")
+    @Test("a read that nobody waits for is given up at once; a mint runs to its end (R14)")
     func R14() async throws {
         let (ended, end) = AsyncStream<Bool>.makeStream()
         let (started, start) = AsyncStream<Void>.makeStream()
@@ -229,7 +230,7 @@ import Webhooks
         }
     }
 
-    @Test("R18: liveness asks nobody, readiness is about this process")
+    @Test("liveness asks nobody, readiness is about this process (R18)")
     func R18() async throws {
         #expect(try await send(.get, "/livez").status == .ok)
         let before = try await send(.get, "/readyz")
@@ -264,7 +265,7 @@ import Webhooks
     // MARK: - CORS
 
     @Test(
-        "S21, S22: a listed origin may read, any other learns nothing",
+        "a listed origin may read, any other learns nothing (S21, S22)",
         arguments: [
             ("http://localhost:7070", true), ("http://localhost:7071", false), ("https://localhost:7070", false),
             ("http://localhost:7070.evil.example", false), ("http://LOCALHOST:7070", false), ("null", false),
@@ -323,7 +324,7 @@ import Webhooks
     }
 
     @Test(
-        "S20: pages of other sites are refused; these headers only ever deny",
+        "pages of other sites are refused; these headers only ever deny (S20)",
         arguments: [
             ([:], true), ([.origin: "http://localhost:7070"], true), ([.origin: "https://evil.example"], false),
             ([.origin: "null"], false), ([.secFetchSite: "same-origin"], true), ([.secFetchSite: "none"], true),
@@ -346,7 +347,7 @@ import Webhooks
         #expect(try await send(.get, "/v1/connect/callback?fp_cot=cot_x", fields).status == .notFound)
     }
 
-    @Test("S20: with a proxy's identity, which is a cookie to the browser, a bare request changes nothing")
+    @Test("with a proxy's identity, which is a cookie to the browser, a bare request changes nothing (S20)")
     func S20proxy() {
         let rules = CrossOrigin(origins: [Self.origin], headers: [])
         #expect(!rules.admits(RequestHeadFacts(), carriesItsCredential: false, isSafe: false))
@@ -354,7 +355,7 @@ import Webhooks
         #expect(rules.admits(RequestHeadFacts(), carriesItsCredential: true, isSafe: false))
     }
 
-    @Test("S15: mint N+1 is refused with Retry-After and RateLimit, per subject, before Flatpeak is asked")
+    @Test("mint N+1 is refused with Retry-After and RateLimit, per subject, before Flatpeak is asked (S15)")
     func S15() async throws {
         let limited = RouteTable(
             table.routes, authenticator: DevAuthenticator(), origins: [],
@@ -412,7 +413,7 @@ import Webhooks
         #expect(upstream.requests().isEmpty)
     }
 
-    @Test("S12: whatever is read of others is not told from what does not exist; generated from the route table")
+    @Test("whatever is read of others is not told from what does not exist; generated from the route table (S12)")
     func S12() async throws {
         let mine: HTTPFields = [Self.subject: "alice"], theirs: HTTPFields = [Self.subject: "bob"]
         // Over at once, so that its events come to an end.
@@ -460,7 +461,7 @@ import Webhooks
     }
 
     @Test(
-        "S9, S19: what is no JSON, or nobody's, mints nothing",
+        "what is no JSON, or nobody's, mints nothing (S9, S19)",
         arguments: [
             "application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x", "application/jsonp",
             "",
@@ -475,7 +476,7 @@ import Webhooks
         #expect(upstream.requests().isEmpty)
     }
 
-    @Test("S16: the key is a header, and the second answer is the first")
+    @Test("the key is a header, and the second answer is the first (S16)")
     func S16() async throws {
         let key = try #require(HTTPField.Name("Idempotency-Key"))
         let fields: HTTPFields = [.contentType: "application/json", key: "8e03978e-40d5-43dd-bc93-6894a57f9324"]
@@ -584,7 +585,7 @@ import Webhooks
 
     // MARK: - Logs
 
-    @Test("S2: the log has the route's template and no token")
+    @Test("the log has the route's template and no token (S2)")
     func S2() async throws {
         _ = try await send(.post, "/v1/connect/sessions", Self.json, "{}")
         _ = try await send(.get, "/v1/connect/callback?fp_cot=cot_a")

@@ -318,7 +318,7 @@ struct IdentityProvider {
         #expect(try subject(provider.token(claims(#","nbf":1800000030"#))) == .success(try #require(Subject("alice"))))
     }
 
-    @Test("S38: ten thousand unknown key ids in a minute are one fetch, and the last good keys stay")
+    @Test("ten thousand unknown key ids in a minute are one fetch, and the last good keys stay (S38)")
     func S38() async throws {
         defer { provider.openssl.remove() }
         let clock = TestClock()

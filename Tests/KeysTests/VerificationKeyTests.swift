@@ -17,7 +17,7 @@ import Testing
         try #require(VerificationKey(modulus: try signer.modulus(), exponent: [1, 0, 1], algorithm: .ps256))
     }
 
-    @Test("S42: a signature of PS256 is good, over the message whole or in parts, and often")
+    @Test("a signature of PS256 is good, over the message whole or in parts, and often (S42)")
     func S42good() throws {
         defer { signer.remove() }
         let key = try key()
@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(
-        "S42: PKCS#1 v1.5, another salt length, another hash or mask: none is a signature",
+        "PKCS#1 v1.5, another salt length, another hash or mask: none is a signature (S42)",
         arguments: [
             OpenSSLSigner.Recipe(padding: "pkcs1"), .init(salt: 0), .init(salt: 20), .init(salt: 31), .init(salt: 33),
             .init(salt: 64), .init(salt: 222), .init(digest: "sha1", mask: "sha1", salt: 32),
@@ -42,7 +42,7 @@ import Testing
         #expect(try key().verifies(signature, of: Self.message) == false)
     }
 
-    @Test("S41, S42: an altered bit, a byte too many, another key: none is a signature")
+    @Test("an altered bit, a byte too many, another key: none is a signature (S41, S42)")
     func S42altered() throws {
         defer { signer.remove() }
         let key = try key()

@@ -39,7 +39,7 @@ import Testing
         "authorization", "accept", "content-type", "flatpeak-version", "user-agent", "accept-encoding",
     ]
 
-    @Test("S27, S29, S30, S40: nothing of a client's headers reaches upstream, whichever route it calls")
+    @Test("nothing of a client's headers reaches upstream, whichever route it calls (S27, S29, S30, S40)")
     func S29() async throws {
         try await Bench.run { bench in
             bench.api.on("prices", .json(#"{"data":[]}"#))
@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test(
-        "S32, S34, S35: upgrades to anything but HTTP/2, odd heads and heads that are too large are refused on every route"
+        "upgrades to anything but HTTP/2, odd heads and heads that are too large are refused on every route (S32, S34, S35)"
     )
     func S34() async throws {
         try await Bench.run { bench in
@@ -104,7 +104,7 @@ import Testing
         }
     }
 
-    @Test("S35: a refusal before the body is whole ends the connection, on every route and for every reason")
+    @Test("a refusal before the body is whole ends the connection, on every route and for every reason (S35)")
     func S35() async throws {
         var setup = Bench.Setup()
         setup.hosts = ["bff.test"]
@@ -129,7 +129,7 @@ import Testing
         }
     }
 
-    @Test("S49: no HTTP/2 is spoken, whatever a client begins with")
+    @Test("no HTTP/2 is spoken, whatever a client begins with (S49)")
     func S49() async throws {
         try await Bench.run { bench in
             let client = try await bench.client()
@@ -137,176 +137,6 @@ import Testing
             let answer = try await client.answer()
             #expect(answer.status == 400 && answer.field("connection") == "close")
             #expect(await client.rest().text.isEmpty)
-        }
-    }
-
-    // MARK: - Too many requests
-
-    private typealias Busy = (client: RawClient, call: StagedServer.Call)
-
-    /// Calls `count` times, and leaves all of them without an answer.
-    private static func fill(_ bench: Bench, _ session: ConnectSession, _ count: Int) async throws -> [Busy] {
-        var all: [Busy] = []
-        for _ in 0..<count {
-            let client = try await bench.client()
-            try await client.send(Bench.call(session))
-            all.append((client, try #require(await bench.upstream.next())))
-        }
-        return all
-    }
-
-    @Test("R13: beyond the capacity relayed calls wait, and the oldest gets the next place")
-    func R13oldestFirst() async throws {
-        var setup = Bench.Setup()
-        setup.capacity.relays = 16
-        setup.patience = .seconds(30)
-        try await Bench.run(setup) { bench in
-            let session = try await bench.mint()
-            let busy = try await Self.fill(bench, session, 16)
-            var waiting: [RawClient] = []
-            let routes = ["first", "second", "third", "fourth"]
-            for route in routes {
-                let client = try await bench.client()
-                try await client.send(Bench.call(session, route: route))
-                waiting.append(client)
-                try await until { bench.load() == (16, waiting.count) }
-            }
-            // No more than a quarter of those under way may wait; others have places of their own.
-            let late = try await bench.client()
-            try await late.send(Bench.call(session) + Bench.get("/v1/locations"))
-            let refused = try await late.answer()
-            #expect(refused.status == 503 && refused.field("retry-after") == "1")
-            #expect(try await late.answer().status == 200)
-            #expect(bench.load() == (16, 4))
-
-            // One place is passed on from each to the next.
-            try await busy[0].call.answer("{}")
-            for (index, route) in routes.enumerated() {
-                let call = try #require(await bench.upstream.next())
-                #expect(call.body.contains(route))
-                #expect(bench.load() == (16, 3 - index))
-                try await call.answer("{}")
-                #expect(try await waiting[index].answer().status == 200)
-            }
-
-            // Who leaves while it waits takes no place along.
-            let again = try await Self.fill(bench, session, 1)
-            let gone = try await bench.client(), next = try await bench.client()
-            try await gone.send(Bench.call(session, route: "gone"))
-            try await until { bench.load() == (16, 1) }
-            try await next.send(Bench.call(session, route: "next"))
-            try await until { bench.load() == (16, 2) }
-            try await gone.reset()
-            try await until { bench.lines.all.contains { $0.status == 499 } }
-            try await again[0].call.answer("{}")
-            let last = try #require(await bench.upstream.next())
-            #expect(last.body.contains("next"))
-            try await last.answer("{}")
-            #expect(try await next.answer().status == 200)
-            for (client, call) in busy.dropFirst() {
-                try await call.answer("{}")
-                #expect(try await client.answer().status == 200)
-            }
-            try await until { bench.load() == (0, 0) }
-        }
-    }
-
-    @Test("R13: a call that has waited for 100 ms is refused, and those after it at once, until there is a place")
-    func R13patience() async throws {
-        var setup = Bench.Setup()
-        setup.capacity.relays = 1
-        try await Bench.run(setup) { bench in
-            let session = try await bench.mint()
-            var waits: [Duration] = [], times: [Duration] = [], calm: [Duration] = []
-            let unread = Bench.call(session).replacing("application/json", with: "text/plain")
-            for _ in 0..<6 {
-                let busy = try await Self.fill(bench, session, 1)[0]
-                let client = try await bench.client()
-                let started = ContinuousClock.now
-                try await client.send(Bench.call(session))
-                let shed = try await client.answer()
-                waits.append(started.duration(to: .now))
-                #expect(shed.status == 503 && shed.field("retry-after") == "1")
-                let timed = { (request: String, status: Int) in
-                    let started = ContinuousClock.now
-                    try await client.send(request)
-                    #expect(try await client.answer().status == status)
-                    return started.duration(to: .now)
-                }
-                for _ in 0..<50 {
-                    times.append(try await timed(Bench.call(session), 503))
-                    // Nothing ever waits for this one: it tells what the machine itself takes.
-                    calm.append(try await timed(unread, 415))
-                }
-                // Those who watch the process are served meanwhile, and what Flatpeak delivers is looked at.
-                try await client.send(Bench.get())
-                #expect(try await client.answer().status == 200)
-                try await client.send(Bench.post("{}", path: "/v1/webhooks/flatpeak"))
-                #expect(try await client.answer().status == 401)
-                try await busy.call.answer("{}")
-                #expect(try await busy.client.answer().status == 200)
-                try await until { bench.load() == (0, 0) }
-            }
-            #expect(waits.allSatisfy { $0 >= .milliseconds(100) }, "\(waits)")
-            #expect(waits.sorted()[3] < .milliseconds(150), "\(waits)")
-            let worst = times.sorted()[297], least = calm.sorted()[297]
-            #expect(worst < max(.milliseconds(5), least * 2), "99 % of refusals took up to \(worst), others \(least)")
-        }
-    }
-
-    @Test("R13: who is accepted keeps the pace while far too many come")
-    func R13pace() async throws {
-        var setup = Bench.Setup()
-        setup.capacity.relays = 8
-        try await Bench.run(setup) { bench in
-            let session = try await bench.mint()
-            let upstream = Task {
-                await withDiscardingTaskGroup { group in
-                    while let call = await bench.upstream.next() {
-                        group.addTask {
-                            try? await Task.sleep(for: .milliseconds(20))
-                            try? await call.answer("{}")
-                        }
-                    }
-                }
-            }
-            let alone = try await Self.pace(bench, session, clients: 8)
-            #expect(alone.refused == 0)
-            let crowded = try await Self.pace(bench, session, clients: 32)
-            upstream.cancel()
-            print("R13: 99 % within \(alone.p99) alone and \(crowded.p99) beside \(crowded.refused) refusals")
-            #expect(crowded.refused > 100)
-            // The longest wait for a place is all that a crowd may cost.
-            #expect(crowded.p99 < alone.p99 + .milliseconds(100))
-        }
-    }
-
-    /// How long calls take that are accepted, by clients that call again and again.
-    private static func pace(
-        _ bench: Bench, _ session: ConnectSession, clients: Int
-    ) async throws -> (p99: Duration, refused: Int) {
-        let end = ContinuousClock.now + .seconds(1)
-        return try await withThrowingTaskGroup(of: ([Duration], Int).self) { group in
-            for _ in 0..<clients {
-                group.addTask {
-                    let client = try await bench.client()
-                    var times: [Duration] = [], refused = 0
-                    while ContinuousClock.now < end {
-                        let started = ContinuousClock.now
-                        try await client.send(Bench.call(session))
-                        if try await client.answer().status == 200 {
-                            times.append(started.duration(to: .now))
-                        } else {
-                            refused += 1
-                            try await Task.sleep(for: .milliseconds(20))
-                        }
-                    }
-                    return (times, refused)
-                }
-            }
-            let all = try await group.reduce(into: ([Duration](), 0)) { $0 = ($0.0 + $1.0, $0.1 + $1.1) }
-            let times = all.0.sorted()
-            return (try #require(times.isEmpty ? nil : times[times.count * 99 / 100]), all.1)
         }
     }
 }

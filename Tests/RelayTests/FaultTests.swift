@@ -18,7 +18,7 @@ import Testing
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"rou\r\nb\r\nte\":\"page\"}\r\n0\r\n\r\n"
 
     @Test(
-        "R29: an answer torn at any byte is never a short 200: an error object, or a torn connection",
+        "an answer torn at any byte is never a short 200: an error object, or a torn connection (R29)",
         arguments: [lengthAnswer.replacing("15", with: "16"), chunkedAnswer], ["1.1", "1.0"])
     func R29(whole: String, version: String) async throws {
         try await Bench.run { bench in
@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test(
-        "R29: what came of an answer before it tore reaches the client, which would repeat the call otherwise",
+        "what came of an answer before it tore reaches the client, which would repeat the call otherwise (R29)",
         arguments: [lengthAnswer, chunkedAnswer])
     func R29begun(whole: String) async throws {
         try await Bench.run { bench in
@@ -121,7 +121,7 @@ import Testing
 
     // MARK: - Deadlines
 
-    @Test("R11: an upstream that accepts and never answers is given up at the deadline")
+    @Test("an upstream that accepts and never answers is given up at the deadline (R11)")
     func R11() async throws {
         try await Bench.run { bench in
             let session = try await bench.mint()
@@ -141,7 +141,7 @@ import Testing
         }
     }
 
-    @Test("R12: a slow drip is cut at the deadline, and its connection is not used again", arguments: ["1.1", "1.0"])
+    @Test("a slow drip is cut at the deadline, and its connection is not used again (R12)", arguments: ["1.1", "1.0"])
     func R12(version: String) async throws {
         try await Bench.run { bench in
             let session = try await bench.mint()
@@ -186,7 +186,7 @@ import Testing
 
     // MARK: - Stale connections
 
-    @Test("R15: connections that upstream closed while idle are not used; no call is lost, none is made twice")
+    @Test("connections that upstream closed while idle are not used; no call is lost, none is made twice (R15)")
     func R15() async throws {
         try await Bench.run { bench in
             let session = try await bench.mint()
@@ -206,7 +206,7 @@ import Testing
         }
     }
 
-    @Test("R15: a call that upstream took and did not answer is never made again")
+    @Test("a call that upstream took and did not answer is never made again (R15)")
     func R15taken() async throws {
         try await Bench.run { bench in
             let session = try await bench.mint()
@@ -242,7 +242,7 @@ import Testing
 
     // MARK: - Clients that leave
 
-    @Test("R14: a client that leaves loses its answer; the call is read to its end and its route is known")
+    @Test("a client that leaves loses its answer; the call is read to its end and its route is known (R14)")
     func R14() async throws {
         try await Bench.run { bench in
             let session = try await bench.mint()
@@ -263,7 +263,7 @@ import Testing
         }
     }
 
-    @Test("R14: the same in the middle of an answer")
+    @Test("the same in the middle of an answer (R14)")
     func R14inAnswer() async throws {
         try await Bench.run { bench in
             let session = try await bench.mint()
@@ -302,7 +302,7 @@ import Testing
 
     // MARK: - TLS
 
-    @Test("S37: upstream's certificate is checked, and nothing is sent to a stranger")
+    @Test("upstream's certificate is checked, and nothing is sent to a stranger (S37)")
     func S37() async throws {
         let openssl = try OpenSSLProgram()
         defer { openssl.remove() }

@@ -9,7 +9,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(2))) struct PassingTests {
     static let page = #" {"route" : "some_new_route", "data":{"é":1.50}} "#
 
-    @Test("S29, S31: the body passes byte for byte both ways, and no header that is not on the lists")
+    @Test("the body passes byte for byte both ways, and no header that is not on the lists (S29, S31)")
     func S29() async throws {
         try await Bench.run(.init(origins: ["http://web.test"])) { bench in
             let session = try await bench.mint()
@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test(
-        "S30: no Connection header takes away what we add",
+        "no Connection header takes away what we add (S30)",
         arguments: [
             "via", ", Via, Content-Length", "HOST, accept, content-type", "close, via", "keep-alive, x-request-id",
         ])
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test("S27: whatever the target and the hosts say, upstream sees one path on one host, or nothing")
+    @Test("whatever the target and the hosts say, upstream sees one path on one host, or nothing (S27)")
     func S27() async throws {
         try await Bench.run { bench in
             let session = try await bench.mint()
@@ -119,7 +119,7 @@ import Testing
     }
 
     @Test(
-        "S32: an upgrade to anything but h2c is refused, on every route, goes nowhere, and ends the connection",
+        "an upgrade to anything but h2c is refused, on every route, goes nowhere, and ends the connection (S32)",
         arguments: [
             "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c, TLS/1.0\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n",
             "Connection: Upgrade\r\nUpgrade: h2\r\n", "Upgrade: h2c\r\nUpgrade: websocket\r\n",
@@ -141,7 +141,7 @@ import Testing
     }
 
     @Test(
-        "S28: a redirect, or a good answer that is no JSON, becomes an error object, and the other host sees nobody",
+        "a redirect, or a good answer that is no JSON, becomes an error object, and the other host sees nobody (S28)",
         arguments: [
             ("302 Found", "application/json", "Location: http://127.0.0.1:PORT/\r\n"), ("200 OK", "text/html", ""),
             ("206 Partial Content", "text/html", ""), ("200 OK", "application/jsonp", ""), ("304 Not Modified", "", ""),

@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test(
-        "S19: what is not declared as JSON is 415",
+        "what is not declared as JSON is 415 (S19)",
         arguments: ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", nil])
     func S19(type: String?) async throws {
         let line = type.map { "Content-Type: \($0)\r\n" } ?? ""
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test(
-        "S20, S21: pages of other sites are refused; a listed origin may read, any other learns nothing",
+        "pages of other sites are refused; a listed origin may read, any other learns nothing (S20, S21)",
         arguments: [
             ("", true), ("Origin: http://web.test\r\n", true), ("Origin: https://web.test\r\n", false),
             ("Origin: http://web.test:80\r\n", false), ("Origin: http://WEB.test\r\n", false),
@@ -74,7 +74,7 @@ import Testing
         #expect(answer.field("vary") == "Origin, Sec-Fetch-Site")
     }
 
-    @Test("S24: HSTS when a proxy of ours says that the client used https", arguments: [true, false])
+    @Test("HSTS when a proxy of ours says that the client used https (S24)", arguments: [true, false])
     func S24(isTrusted: Bool) async throws {
         let range = try #require(AddressRange("127.0.0.1/32"))
         let setup = Bench.Setup(proxies: TrustedProxies(isTrusted ? [range] : [], unix: false))
@@ -85,7 +85,7 @@ import Testing
     // MARK: - Heads
 
     @Test(
-        "S34: heads that two readers could take for two requests are refused, on every route, and the connection ends")
+        "heads that two readers could take for two requests are refused, on every route, and the connection ends (S34)")
     func S34() async throws {
         try await Bench.run { bench in
             for line in ["POST /", "POST /v1/connect", "GET /livez", "POST /v1/connect/sessions", "PROPFIND /x"] {
@@ -111,7 +111,7 @@ import Testing
         }
     }
 
-    @Test("S34: with a list of hosts every other Host is refused, on every route but the probes")
+    @Test("with a list of hosts every other Host is refused, on every route but the probes (S34)")
     func S34hosts() async throws {
         try await Bench.run(.init(hosts: ["bff.example", "[::1]"])) { bench in
             for (host, isOurs) in [
@@ -136,7 +136,7 @@ import Testing
     }
 
     @Test(
-        "S35: heads have limits, on every route",
+        "heads have limits, on every route (S35)",
         arguments: [
             "X: \(String(repeating: "x", count: 17_000))\r\n", String(repeating: "X: y\r\n", count: 101),
             String(repeating: "X: \(String(repeating: "y", count: 300))\r\n", count: 60),
@@ -152,7 +152,7 @@ import Testing
         }
     }
 
-    @Test("S35: a target has at most 8 KiB", arguments: ["GET /livez?", "POST /?"])
+    @Test("a target has at most 8 KiB (S35)", arguments: ["GET /livez?", "POST /?"])
     func S35target(start: String) async throws {
         try await Bench.run { bench in
             let client = try await bench.client()
@@ -164,7 +164,7 @@ import Testing
     }
 
     @Test(
-        "S35: a body that is too large is refused at once, and the rest of it is not read",
+        "a body that is too large is refused at once, and the rest of it is not read (S35)",
         arguments: ["/", "/v1/connect", "/v1/connect/sessions"], [true, false])
     func S35bodies(path: String, isDeclared: Bool) async throws {
         try await Bench.run { bench in
@@ -188,7 +188,7 @@ import Testing
     // MARK: - Slow clients
 
     @Test(
-        "S35: a head that takes too long is 408, and so is a body",
+        "a head that takes too long is 408, and so is a body (S35)",
         arguments: [
             "POST / HTTP/1.1\r\nHo", String(Bench.post("{}").dropLast()),
             String(Bench.post("{}", path: "/v1/connect/sessions").dropLast()),
@@ -206,7 +206,7 @@ import Testing
         }
     }
 
-    @Test("R16: an idle connection lives longer than a reverse proxy's, and not for ever")
+    @Test("an idle connection lives longer than a reverse proxy's, and not for ever (R16)")
     func R16() async throws {
         try await Bench.run { bench in
             let client = try await bench.client()
@@ -224,7 +224,7 @@ import Testing
 
     // MARK: - Limits
 
-    @Test("R13: beyond the capacity a call is refused at once, and probes answer")
+    @Test("beyond the capacity a call is refused at once, and probes answer (R13)")
     func R13() async throws {
         var setup = Bench.Setup()
         setup.capacity.relays = 2
@@ -255,7 +255,7 @@ import Testing
         }
     }
 
-    @Test("S15: calls per token, over all connections together")
+    @Test("calls per token, over all connections together (S15)")
     func callLimit() async throws {
         var setup = Bench.Setup()
         setup.callLimit = RateLimit(count: 3, period: .seconds(60))
@@ -274,7 +274,7 @@ import Testing
         }
     }
 
-    @Test("S15, S36: calls per address, one budget for relay and router, whatever a client claims to be")
+    @Test("calls per address, one budget for relay and router, whatever a client claims to be (S15, S36)")
     func addressLimit() async throws {
         for isTrusted in [true, false] {
             let range = try #require(AddressRange("127.0.0.1/32"))

@@ -82,7 +82,7 @@ import Testing
         }
     }
 
-    @Test("S40: a relayed call has a trace of its own; nothing that its client says of one travels")
+    @Test("a relayed call has a trace of its own; nothing that its client says of one travels (S40)")
     func S40lane() async throws {
         try await Self.run { bench, spans, backend in
             for fields in [
@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test("S40: on the router's routes the trace of a proven backend goes on, and no baggage")
+    @Test("on the router's routes the trace of a proven backend goes on, and no baggage (S40)")
     func S40backend() async throws {
         try await Self.run { bench, spans, backend in
             let outcome = try await Self.mint(
@@ -109,7 +109,7 @@ import Testing
         }
     }
 
-    @Test("S40: a traceparent that is malformed, oversized or given twice begins a new trace, also for the backend")
+    @Test("a traceparent that is malformed, oversized or given twice begins a new trace, also for the backend (S40)")
     func S40restarts() async throws {
         try await Self.run { bench, spans, backend in
             for parent in [
@@ -128,7 +128,8 @@ import Testing
         }
     }
 
-    @Test("S40: a tracestate that is too long, has too many members or holds a token is dropped, and the trace goes on")
+    @Test(
+        "a tracestate that is too long, has too many members or holds a token is dropped, and the trace goes on (S40)")
     func S40state() async throws {
         try await Self.run { bench, spans, backend in
             for (state, isKept) in [
@@ -147,7 +148,7 @@ import Testing
         }
     }
 
-    @Test("S40: whoever is not proven gets a new trace")
+    @Test("whoever is not proven gets a new trace (S40)")
     func S40public() async throws {
         try await Self.run { bench, spans, backend in
             for fields in ["", "Authorization: Bearer sbk_wrong\r\nConnect-Subject: alice\r\n"] {
@@ -163,7 +164,7 @@ import Testing
         }
     }
 
-    @Test("S2: no span has a token or a path that came, and a failed call is told as such")
+    @Test("no span has a token or a path that came, and a failed call is told as such (S2)")
     func S2() async throws {
         try await Self.run { bench, spans, backend in
             let minted = try await Self.mint(bench, spans, backend)
@@ -181,7 +182,7 @@ import Testing
         }
     }
 
-    @Test("S40: where nobody looks at traces, upstream is told of none and the log has none")
+    @Test("where nobody looks at traces, upstream is told of none and the log has none (S40)")
     func S40off() async throws {
         try await Bench.run { bench in
             let session = try await bench.mint()

@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test(
-        "S10: fields of Flatpeak's that are not the client's to set do not exist",
+        "fields of Flatpeak's that are not the client's to set do not exist (S10)",
         arguments: [
             "callback_url", "connect_url", "customer_id", "customer_reference_id", "location_reference_id", "tariff_id",
             "anything", "postal_address.line3", "options.x",
@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test(
-        "S11: only listed values, lengths and shapes",
+        "only listed values, lengths and shapes (S11)",
         arguments: [
             (#"{"direction":"import"}"#, "direction", BFFError.Reason.notListed),
             (#"{"direction":"LOCAL"}"#, "direction", .notListed), (#"{"direction":1}"#, "direction", .wrongType),

@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test(
-        "S44: an event is new once; told again it is known, and altered when it says something else",
+        "an event is new once; told again it is known, and altered when it says something else (S44)",
         arguments: SessionStoreContract.Engine.allCases)
     func S44(engine: SessionStoreContract.Engine) async throws {
         let store = try await store(engine)
@@ -90,7 +90,7 @@ import Testing
         #expect(Set(again.map(\.event.id.text)) == ["evt_1", "evt_2"] && again.allSatisfy { $0.attempts == 2 })
     }
 
-    @Test("R20: many who take at once never get the same event", arguments: SessionStoreContract.Engine.allCases)
+    @Test("many who take at once never get the same event (R20)", arguments: SessionStoreContract.Engine.allCases)
     func R20(engine: SessionStoreContract.Engine) async throws {
         let store = try await store(engine)
         _ = try await store.receive(try (0..<100).map { try event($0) })
@@ -106,7 +106,7 @@ import Testing
         #expect(taken.count == 100 && Set(taken).count == 100)
     }
 
-    @Test("R20: an event ends once, together with what came of it", arguments: SessionStoreContract.Engine.allCases)
+    @Test("an event ends once, together with what came of it (R20)", arguments: SessionStoreContract.Engine.allCases)
     func R20once(engine: SessionStoreContract.Engine) async throws {
         let store = try await store(engine)
         try await bind(location, to: alice, 1, in: store)
@@ -191,7 +191,7 @@ import Testing
 
     // MARK: - On disk
 
-    @Test("S2: what waits is sealed, since a connect token may stand in it, and is sealed anew under a new key")
+    @Test("what waits is sealed, since a connect token may stand in it, and is sealed anew under a new key (S2)")
     func sealed() async throws {
         let store = try SQLiteStore.temporary(in: folder)
         let body = #"{"id":"evt_1","data":{"id":"cot_thisOneIsEasyToFind"}}"#

@@ -163,7 +163,7 @@ import Testing
 
     // MARK: - R23
 
-    @Test("R23: a server that was stopped is no answer, at once, and works again when it is back")
+    @Test("a server that was stopped is no answer, at once, and works again when it is back (R23)")
     func R23stopped() async throws {
         let server = PostgresServer()
         defer { server.stop() }
@@ -181,7 +181,7 @@ import Testing
         for number in [UInt8(1), 2] { #expect(try await store.session(try session(number).id) != nil) }
     }
 
-    @Test("R23: a server that hangs is given up soon, nothing piles up behind it, and it works again afterwards")
+    @Test("a server that hangs is given up soon, nothing piles up behind it, and it works again afterwards (R23)")
     func R23hangs() async throws {
         let server = PostgresServer()
         defer { server.stop() }
@@ -211,7 +211,7 @@ import Testing
         for number in [UInt8(1), 2] { #expect(try await store.session(try session(number).id) != nil) }
     }
 
-    @Test("R23: a row that another one has locked is no answer, soon, and other rows go on")
+    @Test("a row that another one has locked is no answer, soon, and other rows go on (R23)")
     func R23locked() async throws {
         let url = try await PostgresServer.shared.newDatabase()
         let store = try PostgresStore.connected(to: url)

@@ -93,7 +93,7 @@ import Testing
 
     // MARK: - Restarts
 
-    @Test("S16: a key and its answer outlive the process")
+    @Test("a key and its answer outlive the process (S16)")
     func S16() async throws {
         let key = try #require(IdempotencyKey("k"))
         let mint = IdempotentMint(
@@ -118,7 +118,7 @@ import Testing
 
     // MARK: - R23
 
-    @Test("R23: a file that another process has locked is no answer, soon, and works again afterwards")
+    @Test("a file that another process has locked is no answer, soon, and works again afterwards (R23)")
     func R23locked() async throws {
         let store = try SQLiteStore.temporary(in: folder)
         try await kept(store, 1)
@@ -136,7 +136,7 @@ import Testing
         #expect(try await store.session(try session(2).id) != nil)
     }
 
-    @Test("R23: a file that was taken away is waited for; another one in its place is not written to")
+    @Test("a file that was taken away is waited for; another one in its place is not written to (R23)")
     func R23replaced() async throws {
         let path = "\(folder.path)/store.sqlite"
         let store = try SQLiteStore.temporary(in: folder)
@@ -155,7 +155,7 @@ import Testing
         for number in [UInt8(1), 2] { #expect(try await store.session(try session(number).id) != nil) }
     }
 
-    @Test("R23: what is no database, or not ours to write, is no start", arguments: ["rubbish", "folder", "nothing"])
+    @Test("what is no database, or not ours to write, is no start (R23)", arguments: ["rubbish", "folder", "nothing"])
     func R23start(kind: String) throws {
         let path = "\(folder.path)/store.sqlite"
         switch kind {
@@ -170,7 +170,7 @@ import Testing
         }
     }
 
-    @Test("R23: what may only be read is no start", .enabled(if: SmallDisk.isPossible))
+    @Test("what may only be read is no start (R23)", .enabled(if: SmallDisk.isPossible))
     func R23readOnly() async throws {
         let disk = try SmallDisk(in: folder.path, kilobytes: 4096)
         defer { disk.remove() }
@@ -189,7 +189,7 @@ import Testing
         }
     }
 
-    @Test("R23: a full disk takes no write and loses none that it took", .enabled(if: SmallDisk.isPossible))
+    @Test("a full disk takes no write and loses none that it took (R23)", .enabled(if: SmallDisk.isPossible))
     func R23full() async throws {
         let disk = try SmallDisk(in: folder.path, kilobytes: 512)
         defer { disk.remove() }

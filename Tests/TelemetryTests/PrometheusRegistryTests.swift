@@ -96,7 +96,7 @@ import Testing
         #expect(text.contains("connect_bff_metric_series_refused_total 10\n"))
     }
 
-    @Test("S2: no token and no line end comes out of a label")
+    @Test("no token and no line end comes out of a label (S2)")
     func S2() {
         counter("connect_bff_errors_total", [("code", "cot_6587fa4362341be5\n\"\\")]).increment()
         #expect(registry.text().contains(#"connect_bff_errors_total{code="cot_***\n\"\\"} 1"# + "\n"))

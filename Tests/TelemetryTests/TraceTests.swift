@@ -17,7 +17,7 @@ import Tracing
     }
 
     @Test(
-        "S40: a traceparent that is not of version 00 to the letter is none",
+        "a traceparent that is not of version 00 to the letter is none (S40)",
         arguments: [
             "", "00", "\(good.dropLast())", "\(good)0", "\(good)-extra", "ff\(good.dropFirst(2))",
             "01\(good.dropFirst(2))", good.uppercased(), good.replacing("-", with: "_"),
@@ -29,7 +29,7 @@ import Tracing
         #expect(TraceContext(traceparent: text) == nil)
     }
 
-    @Test("S40: a tracestate of more than 512 letters is dropped, and so is one with control characters")
+    @Test("a tracestate of more than 512 letters is dropped, and so is one with control characters (S40)")
     func S40state() {
         for (state, isKept) in [
             (String(repeating: "x", count: 512), true), (String(repeating: "x", count: 513), false), ("a=\r\nb", false),
@@ -67,7 +67,7 @@ import Tracing
         #expect(ended.withLock(\.count) == 2)
     }
 
-    @Test("S1, S2: what goes to a collector is OTLP, and shows no token and no error's text")
+    @Test("what goes to a collector is OTLP, and shows no token and no error's text (S1, S2)")
     func document() async throws {
         struct Leaky: Error { let key = "sk_test_planted" }
         let sent = Mutex<[[UInt8]]>([])

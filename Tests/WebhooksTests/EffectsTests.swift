@@ -13,7 +13,7 @@ import Testing
     // MARK: - Sessions
 
     @Test(
-        "R21: a completed session is claimed, in either spelling, and ends when its customer is not seen any more",
+        "a completed session is claimed, in either spelling, and ends when its customer is not seen any more (R21)",
         arguments: ["connect_session.complete", "connect.session.complete"])
     func complete(type: String) async throws {
         let station = try Station()
@@ -177,7 +177,7 @@ import Testing
         }
     }
 
-    @Test("S48: an event about a location or a token that is not known here is acknowledged, counted, and asks nobody")
+    @Test("an event about a location or a token that is not known here is acknowledged, counted, and asks nobody (S48)")
     func S48() async throws {
         let station = try Station()
         let events = [
@@ -262,7 +262,7 @@ import Testing
 
     // MARK: - Order
 
-    @Test("R21: events reversed and doubled end in the state of those that came in order", arguments: 0..<12)
+    @Test("events reversed and doubled end in the state of those that came in order (R21)", arguments: 0..<12)
     func R21(seed: Int) async throws {
         // The tariff broke and was connected again before any of this arrives; and the other way round.
         for (statuses, expected) in [("CONNECTED", nil), ("ERROR", .reconnect)] as [(String, RequiredAction?)] {

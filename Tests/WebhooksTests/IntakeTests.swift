@@ -11,7 +11,7 @@ import Testing
 @Suite struct IntakeTests {
     // MARK: - Keys
 
-    @Test("S38: whatever key ids come, the keys are asked for once in thirty seconds; then it is 401")
+    @Test("whatever key ids come, the keys are asked for once in thirty seconds; then it is 401 (S38)")
     func S38() async throws {
         let station = try Station()
         #expect(try await station.deliver(Station.event("evt_1")) == nil)
@@ -38,7 +38,7 @@ import Testing
         #expect(station.webhooks.status.lastRefusal == "unknown_key")
     }
 
-    @Test("S38: without any key it is 503, so that the delivery comes again; the last good ones last for a day")
+    @Test("without any key it is 503, so that the delivery comes again; the last good ones last for a day (S38)")
     func S38down() async throws {
         let station = try Station(keys: nil)
         #expect(try await station.deliver(Station.event("evt_1")) == .deliveryUncheckable)
@@ -54,7 +54,7 @@ import Testing
         #expect(try await station.deliver(Station.event("evt_1")) == .deliveryUncheckable)
     }
 
-    @Test("S38: a delivery that no key could save is refused even then")
+    @Test("a delivery that no key could save is refused even then (S38)")
     func S38unsigned() async throws {
         let station = try Station(keys: nil)
         let unsigned = SignedDelivery(signatures: ["none"], timestamps: [], keyIDs: [], body: [])
@@ -62,7 +62,7 @@ import Testing
         #expect(station.keyServer.reads == 0)
     }
 
-    @Test("S38: a key for test data never verifies a live event, and none where live ones are expected")
+    @Test("a key for test data never verifies a live event, and none where live ones are expected (S38)")
     func S38mode() async throws {
         let live = #"{"id":"loc_1","live_mode":true}"#, test = #"{"id":"loc_1","live_mode":false}"#
         let station = try Station(keys: [.first, .live])
@@ -78,7 +78,7 @@ import Testing
         #expect(try await strict.deliver(Station.event("evt_1"), by: .live) == nil)
     }
 
-    @Test("S45: keys roll: the new one verifies at once, the old one until it is taken away")
+    @Test("keys roll: the new one verifies at once, the old one until it is taken away (S45)")
     func S45() async throws {
         let station = try Station()
         #expect(try await station.deliver(Station.event("evt_1")) == nil)
@@ -94,7 +94,7 @@ import Testing
         #expect(try await station.deliver(Station.event("evt_4"), by: .second) == nil)
     }
 
-    @Test("S45: keys are read anew by themselves before they are old")
+    @Test("keys are read anew by themselves before they are old (S45)")
     func S45alone() async throws {
         let station = try Station()
         let keys = Task { await station.webhooks.keys.run() }
@@ -122,7 +122,7 @@ import Testing
 
     // MARK: - Late
 
-    @Test("S43: what is late is taken when Flatpeak's API confirms it, or when it was acknowledged before")
+    @Test("what is late is taken when Flatpeak's API confirms it, or when it was acknowledged before (S43)")
     func S43() async throws {
         let station = try Station()
         let event = Station.event("evt_1")
@@ -149,7 +149,7 @@ import Testing
 
     // MARK: - Once
 
-    @Test("S44: the same event twice is one event; the id inside the signed body decides")
+    @Test("the same event twice is one event; the id inside the signed body decides (S44)")
     func S44() async throws {
         let station = try Station()
         let event = Station.event("evt_1", "customer.update", #"{"id":"cus_1"}"#)
@@ -162,7 +162,7 @@ import Testing
         #expect(try await station.store.waiting().count == 0, "its effect is had once")
     }
 
-    @Test("S44: the same id with other content is an alert, and changes nothing")
+    @Test("the same id with other content is an alert, and changes nothing (S44)")
     func S44altered() async throws {
         let station = try Station()
         #expect(try await station.deliver(Station.event("evt_1", "customer.update", #"{"id":"cus_1"}"#)) == nil)
@@ -173,7 +173,7 @@ import Testing
         #expect(kept.map(\.event.type) == ["customer.update"])
     }
 
-    @Test("S44: an event without an id is known by the bytes that were signed")
+    @Test("an event without an id is known by the bytes that were signed (S44)")
     func S44nameless() async throws {
         let station = try Station()
         let event = Station.event(nil)
@@ -191,7 +191,7 @@ import Testing
 
     // MARK: - Kept first
 
-    @Test("R20: acknowledged is what is kept; a store that is away makes the sender come again")
+    @Test("acknowledged is what is kept; a store that is away makes the sender come again (R20)")
     func R20() async throws {
         let station = try Station()
         station.store.isAway = true
@@ -202,7 +202,7 @@ import Testing
         #expect(station.webhooks.status.received == 1)
     }
 
-    @Test("R20: a burst is kept in a few writes, and every one of it")
+    @Test("a burst is kept in a few writes, and every one of it (R20)")
     func R20burst() async throws {
         let station = try Station()
         let deliveries = try (0..<200).map {
@@ -217,7 +217,7 @@ import Testing
         #expect(station.store.receipts < 200, "\(station.store.receipts) writes")
     }
 
-    @Test("R20: what is not JSON is refused after its signature was found good; ids are remembered for 100 days")
+    @Test("what is not JSON is refused after its signature was found good; ids are remembered for 100 days (R20)")
     func R20memory() async throws {
         let station = try Station()
         for text in ["", "null", "[]", "{", #"{"id":"evt_1"}x"#, #"{"a":NaN}"#] {
@@ -230,7 +230,7 @@ import Testing
         #expect(try await station.store.hasReceived(#require(EventID("evt_1"))) == false)
     }
 
-    @Test("S46: nothing in the message chooses the way of signing")
+    @Test("nothing in the message chooses the way of signing (S46)")
     func S46() async throws {
         let station = try Station()
         let event = #"{"id":"evt_1","alg":"none","signature":"none","scheme":"v0"}"#

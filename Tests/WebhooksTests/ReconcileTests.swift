@@ -71,7 +71,7 @@ final class EventList: Sendable {
         return count
     }
 
-    @Test("R22: a receiver that was away for an hour finds every gap in the list, and nothing twice")
+    @Test("a receiver that was away for an hour finds every gap in the list, and nothing twice (R22)")
     func R22() async throws {
         let station = try Station(), list = EventList()
         list.serve(station.upstream)
@@ -103,7 +103,7 @@ final class EventList: Sendable {
         #expect(station.webhooks.status.altered == 0, "the list writes events in its own way")
     }
 
-    @Test("R22: reading goes on where it stopped, whatever came meanwhile")
+    @Test("reading goes on where it stopped, whatever came meanwhile (R22)")
     func R22resumes() async throws {
         let store = InMemoryStore(), list = EventList()
         let station = try Station(store: store)
@@ -135,7 +135,7 @@ final class EventList: Sendable {
         #expect(try await received(station, list.ids) == list.ids.count)
     }
 
-    @Test("R22: a place that the list does not know any more makes it be read from the newest")
+    @Test("a place that the list does not know any more makes it be read from the newest (R22)")
     func R22forgotten() async throws {
         let station = try Station(), list = EventList()
         var walk = EventWalk(at: station.clock.wall)
@@ -150,7 +150,7 @@ final class EventList: Sendable {
         #expect(try await received(station, ["evt_1"]) == 1)
     }
 
-    @Test("R22: it is read at the start and every hour, and a minute after it could not be")
+    @Test("it is read at the start and every hour, and a minute after it could not be (R22)")
     func R22hourly() async throws {
         let station = try Station(), list = EventList()
         let start = station.clock.wall

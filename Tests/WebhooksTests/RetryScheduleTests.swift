@@ -39,7 +39,7 @@ import Testing
     }
 
     @Test(
-        "S43, R20: whatever is wrong, and whichever attempt is the first to get through, no event is lost",
+        "whatever is wrong, and whichever attempt is the first to get through, no event is lost (S43, R20)",
         arguments: Reading.all)
     func R20(reading: Reading) async throws {
         for trouble in Trouble.allCases {
@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test(
-        "S43, R20: an acknowledgement that is lost on its way back makes retries, and one effect",
+        "an acknowledgement that is lost on its way back makes retries, and one effect (S43, R20)",
         arguments: Reading.all)
     func R20lost(reading: Reading) async throws {
         let station = try Station(), list = EventList()
@@ -96,7 +96,7 @@ import Testing
         #expect(station.webhooks.status.received == 6 && station.webhooks.status.repeated == 5)
     }
 
-    @Test("R20, R22: an event whose every attempt failed is found in the list")
+    @Test("an event whose every attempt failed is found in the list (R20, R22)")
     func R20reconciled() async throws {
         let station = try Station(), list = EventList()
         list.serve(station.upstream)

@@ -16,7 +16,7 @@ import Testing
         Array(#"{"keys":[\#(keys.joined(separator: ","))]}"#.utf8)
     }
 
-    @Test("S38: of a key set only RSA keys of 2048 bits and more, of one id each, are taken")
+    @Test("of a key set only RSA keys of 2048 bits and more, of one id each, are taken (S38)")
     func S38() throws {
         defer { signer.remove() }
         let short = try OpenSSLSigner(bits: 1024), other = try OpenSSLSigner()
@@ -43,7 +43,7 @@ import Testing
         #expect(keys["bare"]?.verifies(signature, of: message) == true)
     }
 
-    @Test("S38: an id that an unusable key has too is nobody's")
+    @Test("an id that an unusable key has too is nobody's (S38)")
     func S38twice() throws {
         defer { signer.remove() }
         let keys = try WebhookKeySet(jwks: set(try signer.jwk("a"), #"{"kty":"oct","kid":"a","k":"AAAA"}"#))
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test("S38: an oversized set is none")
+    @Test("an oversized set is none (S38)")
     func S38oversized() throws {
         defer { signer.remove() }
         let good = try signer.jwk("good")

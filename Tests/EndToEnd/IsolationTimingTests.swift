@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// One bad actor and several good users, on the real program: the good ones get no error, and keep their pace.
-@Suite(.serialized) struct IsolationTests {
+@Suite(.serialized) struct IsolationTimingTests {
     /// What good users saw.
     private final class Record: Sendable {
         private let state = Mutex((failures: [String](), times: [Duration]()))
