@@ -51,7 +51,7 @@ package struct Metric: Sendable {
             "From the head of a request to the end of its answer, by route template."),
         Metric(
             .counter, "connect_bff_errors_total", ["code"],
-            "Errors that clients were told, by their public code; overloaded is a request that was shed."),
+            "Errors answered to clients, by public code; overloaded is a request that was shed."),
         Metric(
             .counter, "connect_bff_untrusted_forwarding_total",
             "Requests that named another client in a header, from an address that is not in BFF_TRUSTED_PROXIES."),
@@ -128,7 +128,7 @@ package struct Metric: Sendable {
         Metric(.delay, "connect_bff_webhook_lag_seconds", "From an event to its first delivery."),
         Metric(
             .counter, "connect_bff_webhook_gaps_total",
-            "Events that no delivery told of; they were found in Flatpeak's list."),
+            "Events that no delivery brought and Flatpeak's list had."),
         Metric(
             .counter, "connect_bff_webhooks_unknown_total", "Events about tokens and locations that are not known here."
         ),

@@ -210,7 +210,7 @@ import Testing
         let client = FlatpeakClient.scripted(upstream, clock: clock)
         let token = try #require(token)
         let first = Task { try await client.claim(token) }
-        while upstream.requests("login").isEmpty { await Task.yield() }
+        try await until { !upstream.requests("login").isEmpty }
         let others = (0..<999).map { _ in Task { try await client.claim(token) } }
         first.cancel()
         await #expect(throws: BFFError.clientClosed) { try await first.value }
@@ -333,7 +333,7 @@ import Testing
         let client = FlatpeakClient.scripted(upstream, keys: ["old"], clock: clock)
         let token = try #require(token)
         let early = Task { try await client.claim(token) }
-        while upstream.requests("login").isEmpty { await Task.yield() }
+        try await until { !upstream.requests("login").isEmpty }
         try await client.adopt(Credentials(account: Secret("acc_1"), keys: [Secret("new")]))
         open.finish()
         _ = try await early.value
@@ -362,7 +362,7 @@ import Testing
             .json(#"{"bearer_token":"b","expires_in":3600}"#))
         let client = FlatpeakClient.scripted(upstream, clock: clock)
         let loop = Task { await client.run() }
-        while upstream.requests("login").count < 4 { await Task.yield() }
+        try await until { upstream.requests("login").count >= 4 }
         loop.cancel()
         await loop.value
         #expect(client.isReady)

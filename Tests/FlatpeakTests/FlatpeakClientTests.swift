@@ -245,9 +245,7 @@ import Testing
         }
         #expect(client.status.openBreakers == [.reads])
         isDown.withLock { $0 = false }
-        let end = ContinuousClock.now + .seconds(10)
-        while client.status.openBreakers != [], ContinuousClock.now < end { await Task.yield() }
-        #expect(client.status.openBreakers == [])
+        try await until { client.status.openBreakers == [] }
         for _ in 0..<50 {
             await #expect(throws: BFFError.upstreamFailed(status: 500)) {
                 try await client.status(of: bad, for: CallerKey("mallory"))

@@ -417,7 +417,7 @@ struct IdentityProvider {
 
         func fetch() async -> [UInt8]? {
             fetches.withLock { $0 += 1 }
-            while !isOpen.withLock(\.self) { await Task.yield() }
+            for _ in 0..<10_000 where !isOpen.withLock(\.self) { try? await Task.sleep(for: .milliseconds(1)) }
             return document.withLock(\.self)
         }
     }
@@ -454,7 +454,7 @@ struct IdentityProvider {
             source.open(false)
             let outcomes = await withTaskGroup(of: Result<Subject, BFFError>.self) { group in
                 for _ in 0..<60 { group.addTask { await outcome(authenticator, token) } }
-                while source.fetches.withLock({ $0 }) <= index { await Task.yield() }
+                try? await until { source.fetches.withLock { $0 } > index }
                 for _ in 0..<2000 { await Task.yield() }
                 source.open(true)
                 return await group.reduce(into: []) { $0.append($1) }
@@ -516,12 +516,12 @@ struct IdentityProvider {
         let authenticator = authenticator(source, clock)
         let background = try #require(AnyOf([authenticator]).background)
         let running = Task { await background() }
-        while source.fetches.withLock({ $0 }) < 3 { await Task.yield() }
+        try await until { source.fetches.withLock { $0 } >= 3 }
         #expect(!AnyOf([authenticator]).isReady)
         source.document.withLock { $0 = try? provider.keySet() }
-        while !AnyOf([authenticator]).isReady { await Task.yield() }
+        try await until { AnyOf([authenticator]).isReady }
         let fetched = source.fetches.withLock { $0 }
-        while source.fetches.withLock({ $0 }) < fetched + 3 { await Task.yield() }
+        try await until { source.fetches.withLock { $0 } >= fetched + 3 }
         running.cancel()
         await running.value
     }

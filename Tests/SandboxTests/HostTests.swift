@@ -66,7 +66,9 @@ import Testing
         try await RunningSandbox.run { running async throws in
             running.sandbox.script(Sandbox.Fault(.delay, on: .login, seconds: 60))
             async let waiting = running.login()
-            while running.sandbox.requestCount(.login) == 0 { await Task.yield() }
+            for _ in 0..<10_000 where running.sandbox.requestCount(.login) == 0 {
+                try await Task.sleep(for: .milliseconds(1))
+            }
             await running.sandbox.stop()
             #expect(try await waiting.status == 0)
         }

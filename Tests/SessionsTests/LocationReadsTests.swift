@@ -43,7 +43,7 @@ import Testing
                 }
             ])
         let readers = (0..<100).map { _ in Task { try await reads.status(of: location, for: alice) } }
-        while upstream.requests("status").isEmpty { await Task.yield() }
+        try await until { !upstream.requests("status").isEmpty }
         open.finish()
         for reader in readers { _ = try await reader.value }
         #expect(upstream.requests("status").count == 1)

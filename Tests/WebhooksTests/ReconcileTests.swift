@@ -160,7 +160,7 @@ final class EventList: Sendable {
             return page == 3 ? .json("{}", status: 400) : nil
         }
         let running = Task { await station.webhooks.reconcile.run() }
-        while moments.withLock({ $0.count < 5 }) { await Task.yield() }
+        try await until { moments.withLock { $0.count >= 5 } }
         running.cancel()
         await running.value
         #expect(moments.withLock { Array($0.prefix(5)) } == [0, 3600, 7200, 7260, 10860])
