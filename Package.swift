@@ -172,7 +172,7 @@ let package = Package(
                 "Core", "Networking", "Flatpeak", "Keys", "Resilience", "Sessions", "Store", "TestSupport", "Webhooks",
                 .cryptoExtras, .logging,
             ]),
-        .testTarget(name: "EdgeTests", dependencies: ["Core", "Edge", .nioCore]),
+        .testTarget(name: "EdgeTests", dependencies: ["Core", "Edge", .httpTypes, .nioCore]),
         .testTarget(
             name: "RelayTests",
             dependencies: [

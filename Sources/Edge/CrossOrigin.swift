@@ -55,7 +55,3 @@ package struct CrossOrigin: Sendable {
         ]
     }
 }
-
-extension HTTPField.Name {
-    package static let secFetchSite = HTTPField.Name("Sec-Fetch-Site") ?? .via
-}

@@ -90,8 +90,3 @@ package final class RequestLimits: Sendable {
             wait: decision.wait.wholeSeconds)
     }
 }
-
-extension HTTPField.Name {
-    package static let rateLimit = HTTPField.Name("RateLimit") ?? .via
-    package static let rateLimitPolicy = HTTPField.Name("RateLimit-Policy") ?? .via
-}

@@ -15,7 +15,3 @@ package enum SecurityHeaders {
     /// Keeps a browser on https.
     package static let strictTransport: HTTPFields = [.strictTransportSecurity: "max-age=31536000"]
 }
-
-extension HTTPField.Name {
-    package static let referrerPolicy = HTTPField.Name("Referrer-Policy") ?? .via
-}

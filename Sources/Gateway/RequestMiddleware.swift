@@ -114,10 +114,6 @@ extension Reply {
     }
 }
 
-extension HTTPField.Name {
-    static let xRequestID = HTTPField.Name("X-Request-Id") ?? .via
-}
-
 extension RequestLine {
     /// The line as an event of a logger.
     package func write(to logger: Logger) {

@@ -13,7 +13,7 @@ struct RequestTracing: Sendable {
     /// section 3.4: restart).
     func begin(_ request: Request, _ context: GatewayContext) -> any Tracing.Span {
         var parent = InstrumentationContext.topLevel
-        if request.headers[.traceparent] != nil,
+        if request.headers[.traceParent] != nil,
             authenticator.isOwnBackend(Caller(head: request.head, peer: Peer(context.channel)))
         {
             tracer.extract(request.headers, into: &parent, using: FieldExtractor())
@@ -39,8 +39,4 @@ struct RequestTracing: Sendable {
             return values.count == 1 ? values.first : nil
         }
     }
-}
-
-extension HTTPField.Name {
-    fileprivate static let traceparent = HTTPField.Name("traceparent") ?? .via
 }

@@ -319,12 +319,6 @@ extension RequestHeadFacts {
     }
 }
 
-extension HTTPField.Name {
-    static let forwarded = HTTPField.Name("Forwarded") ?? .via
-    static let xForwardedFor = HTTPField.Name("X-Forwarded-For") ?? .via
-    static let xForwardedProto = HTTPField.Name("X-Forwarded-Proto") ?? .via
-}
-
 extension String {
     /// A path in its one plain spelling: no empty segment, no slash at the end, nothing percent-encoded, nothing but
     /// ASCII, since the router finds a route by Swift's rules for text.

@@ -1,4 +1,5 @@
 import Core
+import Edge
 import HTTPTypes
 import Webhooks
 
@@ -23,10 +24,4 @@ extension SignedDelivery {
             signatures: fields[values: .flatpeakSignature], timestamps: fields[values: .flatpeakTimestamp],
             keyIDs: fields[values: .flatpeakKeyID], body: body)
     }
-}
-
-extension HTTPField.Name {
-    fileprivate static let flatpeakSignature = HTTPField.Name("Flatpeak-Signature") ?? .via
-    fileprivate static let flatpeakTimestamp = HTTPField.Name("Flatpeak-Timestamp") ?? .via
-    fileprivate static let flatpeakKeyID = HTTPField.Name("Flatpeak-Key-ID") ?? .via
 }

@@ -1,4 +1,5 @@
 import Core
+import Edge
 import HTTPTypes
 
 extension Reply {
@@ -111,9 +112,4 @@ enum CustomerLanguage: String, CaseIterable {
         case .dutch: "Als de app niet vanzelf opent, gebruik dan deze link."
         }
     }
-}
-
-extension HTTPField.Name {
-    static let refresh = HTTPField.Name("Refresh") ?? .via
-    static let secFetchDest = HTTPField.Name("Sec-Fetch-Dest") ?? .via
 }

@@ -1,4 +1,5 @@
 import Core
+import Edge
 import FoundationEssentials
 import HTTPTypes
 import HummingbirdCore
@@ -115,9 +116,4 @@ private final class Listeners: Sendable {
             listening[subject] = left > 0 ? left : nil
         }
     }
-}
-
-extension HTTPField.Name {
-    static let lastEventID = HTTPField.Name("Last-Event-ID") ?? .via
-    static let xAccelBuffering = HTTPField.Name("X-Accel-Buffering") ?? .via
 }

@@ -1,4 +1,5 @@
 import Core
+import Edge
 import HTTPTypes
 import Flatpeak
 import FoundationEssentials
@@ -56,10 +57,6 @@ extension Exchange {
         }
         return key
     }
-}
-
-extension HTTPField.Name {
-    static let idempotencyKey = HTTPField.Name("Idempotency-Key") ?? .via
 }
 
 /// The answer to a mint.
