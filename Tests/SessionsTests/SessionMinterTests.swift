@@ -46,7 +46,7 @@ extension SessionsTests {
         let sessions = sessions, alice = alice
         let key = IdempotencyKey("k")
         let first = Task { try await sessions.minter.mint(Array("{}".utf8), as: key, for: alice) }
-        while upstream.requests("mint").isEmpty { await Task.yield() }
+        try await until { !upstream.requests("mint").isEmpty }
         await #expect(throws: BFFError.idempotencyInProgress) {
             try await sessions.minter.mint(Array("{}".utf8), as: key, for: alice)
         }

@@ -60,7 +60,7 @@ import Wire
         for session: ConnectSession, at cache: SessionCache, while happen: () async throws -> Void
     ) async throws -> Duration {
         let waiter = Task { await cache.waitForChange(of: session.id, timeout: .seconds(60)) }
-        while !cache.isWaiting(for: session.id) { await Task.yield() }
+        try await until { cache.isWaiting(for: session.id) }
         let began = ContinuousClock.now
         try await happen()
         await waiter.value
@@ -185,7 +185,7 @@ import Wire
         clock.advance(by: 91 * 86400)
         let sessions = sessions
         let work = Task { await sessions.run() }
-        while try await store.session(session.id) != nil { await Task.yield() }
+        try await until { try await store.session(session.id) == nil }
         work.cancel()
         await work.value
     }
