@@ -145,7 +145,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Core", "Networking", "Wire", "Flatpeak", "Sessions", .logging, .nioCore, .nioPosix, .nioSSL, .tracing,
+                "Core", "Edge", "Gateway", "Networking", "Wire", "Flatpeak", "Sessions", .hummingbird, .logging, .nioCore, .nioPosix, .nioSSL, .tracing,
             ],
             path: "Tests/TestSupport"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),

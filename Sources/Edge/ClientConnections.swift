@@ -38,7 +38,8 @@ package final class ClientConnections: Sendable {
     }
 
     /// Puts the edge on a connection.
-    func install(on channel: any Channel) throws {
+    /// - Returns: Where the router finds what was learnt of its request.
+    func install(on channel: any Channel) throws -> RoutedRequest {
         if let options = channel.syncOptions {
             // `RawSocketHandler` asks for more.
             try options.setOption(.autoRead, value: false)
@@ -48,9 +49,11 @@ package final class ClientConnections: Sendable {
             try options.setOption(.writeBufferWaterMark, value: .init(low: 16 << 10, high: 32 << 10))
         }
         let loop = loop(of: channel.eventLoop)
-        let port = RawSocketHandler(loop.flushes)
-        let handler = ClientConnectionHandler(loop, port, peer: Peer(channel))
-        try channel.pipeline.syncOperations.addHandlers(port, handler)
+        let routed = RoutedRequest()
+        let socket = RawSocketHandler(loop.flushes)
+        let handler = ClientConnectionHandler(loop, socket, routed, peer: Peer(channel))
+        try channel.pipeline.syncOperations.addHandlers(socket, handler)
+        return routed
     }
 
     /// Must be called on `eventLoop`.

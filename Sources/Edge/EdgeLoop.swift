@@ -9,8 +9,6 @@ final class EdgeLoop {
     let flushes: FlushCoalescer
     let fastPath: (any FastPathLoop)?
     var buffers = BufferPool()
-    /// Of a connection whose request is not known, or over.
-    let noHead = RequestHeadFacts()
     private var numbers: RequestNumbers
     private var connections: [ClientConnectionHandler] = []
     private var timer: RepeatedTask?

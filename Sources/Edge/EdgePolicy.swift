@@ -48,9 +48,9 @@ package final class EdgePolicy: Sendable {
     }
 
     /// Whether the request is meant for this service, as far as its `Host` tells.
-    func isAddressed(by head: RequestHeadFacts, on path: Substring) -> Bool {
+    func isAddressed(by request: ReceivedRequest) -> Bool {
         guard !hosts.isEmpty else { return true }
-        let host = head.host?.utf8 ?? "".utf8
+        let host = request.head.host?.utf8 ?? "".utf8
         var name = host[...]
         // The port says how the client came here, which the proxy in front may have changed.
         if name.last != UInt8(ascii: "]"), let colon = name.lastIndex(of: UInt8(ascii: ":")) { name = name[..<colon] }
@@ -58,49 +58,51 @@ package final class EdgePolicy: Sendable {
         if name.last == UInt8(ascii: ".") { name = name.dropLast() }
         if hosts.contains(where: { $0.equalsIgnoringASCIICase(Substring(name)) }) { return true }
         // Probes come to an address, and learn nothing that is anybody's.
-        return routes.contains { $0.isProbe && $0.template.equalsBytes(of: path) }
+        return routes.contains { $0.isProbe && $0.template.equalsBytes(of: request.path) }
     }
 
     /// The client whose memory an arriving body counts as.
-    package func client(_ head: RequestHeadFacts, from peer: Peer) -> CallerKey {
-        address(head, from: peer).map { CallerKey(RequestLimits.key(of: $0)) } ?? CallerKey(peer)
+    package func client(of request: ReceivedRequest) -> CallerKey {
+        address(of: request).map { CallerKey(RequestLimits.key(of: $0)) } ?? CallerKey(request.peer)
     }
 
     /// Admits a request of a fast path, whose body proves its sender.
     /// - Throws: `rateLimited` or `originNotAllowed`.
-    func admit(_ head: RequestHeadFacts, from peer: Peer, at now: ContinuousClock.Instant) throws(BFFError) {
-        try admitAddress(head, from: peer, at: now)
-        guard crossOrigin.admits(head, carriesItsCredential: true, isSafe: false) else { throw .originNotAllowed }
+    func admit(_ request: ReceivedRequest, at now: ContinuousClock.Instant) throws(BFFError) {
+        try admitAddress(of: request, at: now)
+        guard crossOrigin.admits(request.head, carriesItsCredential: true, isSafe: false) else {
+            throw .originNotAllowed
+        }
     }
 
     /// - Throws: `rateLimited`.
-    package func admitAddress(_ head: RequestHeadFacts, from peer: Peer, at now: ContinuousClock.Instant)
+    package func admitAddress(of request: ReceivedRequest, at now: ContinuousClock.Instant)
         throws(BFFError)
     {
-        let forwarded = proxies.header == .forwarded ? head.forwarded : head.forwardedFor
-        if !forwarded.isEmpty, !proxies.contains(peer) { untrustedForwarding.increment() }
-        guard limits.countsAddresses, let address = address(head, from: peer) else { return }
+        let forwarded = proxies.header == .forwarded ? request.head.forwarded : request.head.forwardedFor
+        if !forwarded.isEmpty, !proxies.contains(request.peer) { untrustedForwarding.increment() }
+        guard limits.countsAddresses, let address = address(of: request) else { return }
         try limits.takeAddress(address, at: now)?.pass()
     }
 
-    package func address(_ head: RequestHeadFacts, from peer: Peer) -> IPAddress? {
-        ClientAddress(head, from: peer, behind: proxies).address
+    package func address(of request: ReceivedRequest) -> IPAddress? {
+        ClientAddress(request.head, from: request.peer, behind: proxies).address
     }
 
     /// Keeps a browser on https, when a trusted proxy says that it used https.
-    package func strictTransport(for head: RequestHeadFacts, from peer: Peer) -> HTTPFields {
-        isSecure(head, from: peer) ? SecurityHeaders.strictTransport : [:]
+    package func strictTransport(for request: ReceivedRequest) -> HTTPFields {
+        isSecure(request) ? SecurityHeaders.strictTransport : [:]
     }
 
-    private func isSecure(_ head: RequestHeadFacts, from peer: Peer) -> Bool {
-        head.forwardedProto?.equalsBytes(of: "https") == true && proxies.contains(peer)
+    private func isSecure(_ request: ReceivedRequest) -> Bool {
+        request.head.forwardedProto?.equalsBytes(of: "https") == true && proxies.contains(request.peer)
     }
 
     /// Writes the header lines that every response to such a request carries, each with its end.
-    func writeLines(for head: RequestHeadFacts, from peer: Peer, into answer: inout ByteBuffer) {
-        let place = head.origin.flatMap { crossOrigin.place(of: $0) }
+    func writeLines(for request: ReceivedRequest, into answer: inout ByteBuffer) {
+        let place = request.head.origin.flatMap { crossOrigin.place(of: $0) }
         answer.writeImmutableBuffer(place.map { lines[$0] } ?? otherLines)
-        if isSecure(head, from: peer) { answer.writeImmutableBuffer(strictTransportLine) }
+        if isSecure(request) { answer.writeImmutableBuffer(strictTransportLine) }
     }
 
     /// The response to a request that is refused before its route is asked.

@@ -14,27 +14,17 @@ package protocol FastPath: AnyObject, Sendable {
 
 /// What a fast path has on one event loop; it is touched there alone.
 package protocol FastPathLoop: AnyObject {
-    /// Answers a request that was admitted.
+    /// Answers a whole request that was admitted.
     ///
     /// The request has a slot of ``EdgePolicy/fastPathSlots``, which is released when the work for it is over, also when
     /// the client has left before.
-    func respond(to request: FastPathRequest, for client: any FastPathClient)
+    /// - Parameter now: When it got its slot.
+    func respond(
+        to request: ReceivedRequest, _ body: ByteBuffer, for client: any FastPathClient,
+        at now: ContinuousClock.Instant)
     /// Looks for what has taken too long.
     func tick(at now: ContinuousClock.Instant)
     func shutDown()
-}
-
-/// A whole request of a fast path.
-package struct FastPathRequest {
-    package let number: RequestNumber
-    package let method: String
-    package let route: String
-    package let head: RequestHeadFacts
-    package let body: ByteBuffer
-    /// When its head was read.
-    package let receivedAt: ContinuousClock.Instant
-    /// When it got its slot.
-    package let admittedAt: ContinuousClock.Instant
 }
 
 /// The client of a fast path, which takes one response: its head, pieces of its body, its end; or one whole response; or

@@ -28,7 +28,7 @@ struct PartialHead {
 
     /// What the lines that arrived whole say: the path, and a head with nothing but the origin in it.
     static func read(_ bytes: Span<UInt8>) -> (path: String, head: RequestHeadFacts) {
-        let head = RequestHeadFacts()
+        var head = RequestHeadFacts()
         var path = ""
         var start = 0
         var isFirst = true

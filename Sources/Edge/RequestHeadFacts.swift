@@ -1,10 +1,8 @@
 import Core
-import Wire
+package import Wire
 
 /// The fields of a request that decide about it, read in one pass; what is not here is not looked at.
-///
-/// A class, since it is handed around for each call, and a copy would cost a count for each field.
-package final class RequestHeadFacts {
+package struct RequestHeadFacts: Sendable {
     // By these the policy of the edge judges every request.
     package var origin: String?
     package var fetchSite: String?
@@ -18,9 +16,9 @@ package final class RequestHeadFacts {
     private(set) var isJSON = false
     package private(set) var acceptLanguage: String?
     private(set) var via: String?
-    private(set) var contentLength: Int?
+    package private(set) var contentLength: Int?
     /// Whether the client waits for a word before it sends its body.
-    private(set) var expectsContinue = false
+    package private(set) var expectsContinue = false
     /// Whether the client offers another protocol than HTTP/2 for this connection.
     private(set) var asksForUpgrade = false
     private var contentTypes = 0
@@ -33,7 +31,7 @@ package final class RequestHeadFacts {
 
     package init() {}
 
-    init(_ head: RequestHead, in bytes: Span<UInt8>) {
+    package init(_ head: RequestHead, in bytes: Span<UInt8>) {
         mustHaveHost = !head.isVersion10
         for field in head.fields {
             for index in field.name where bytes[index] == UInt8(ascii: "_") { hasUnderscore = true }
@@ -66,7 +64,7 @@ package final class RequestHeadFacts {
     }
 
     /// Notes a field; of a plain request, which has a host and sound framing, no more has to be known.
-    func note(_ name: Range<Int>, _ value: Range<Int>, in bytes: Span<UInt8>) {
+    mutating func note(_ name: Range<Int>, _ value: Range<Int>, in bytes: Span<UInt8>) {
         let name = bytes.extracting(name)
         switch name.count {
         case 3 where name.says("via"): Self.join(&via, bytes.text(in: value))

@@ -24,7 +24,7 @@ package struct AdminServer: Service, CustomStringConvertible {
         // Scrapes and probes come every few seconds and say nothing of users: they have no line in the log.
         let table = RouteTable(
             routes, authenticator: AnyOf([]), origins: [], limits: RequestLimits(mint: nil, address: nil),
-            proxies: TrustedProxies([], unix: false), randomBytes: randomBytes, logger: logger, log: { _ in })
+            proxies: TrustedProxies([], unix: false), logger: logger, log: { _ in })
         let connections = ClientConnections(
             table.edge, fastPath: nil, times: times, readsPlain: readsPlain, now: now,
             secondsSince1970: secondsSince1970, randomBytes: randomBytes)

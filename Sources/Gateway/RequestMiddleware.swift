@@ -1,24 +1,28 @@
 package import Core
-import Edge
+package import Edge
 import HTTPTypes
-import Hummingbird
+package import Hummingbird
 package import Logging
-import NIOCore
+package import NIOCore
 import Synchronization
 import Telemetry
 import Tracing
 
 /// What the router's layers know of a request.
-struct GatewayContext: RequestContext {
-    var coreContext: CoreRequestContextStorage
-    var id = RequestID(RequestNumber(high: 0, low: 0))
-
-    let channel: any Channel
+package struct GatewayContext: RequestContext {
+    package var coreContext: CoreRequestContextStorage
+    package let channel: any Channel
+    /// What the edge learnt of the request.
+    package var received: ReceivedRequest
     let outcome = RequestOutcome()
+    var id: Core.RequestID { .init(received.number) }
 
-    init(source: ApplicationRequestContextSource) {
+    package init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         channel = source.channel
+        received = ReceivedRequest(
+            number: RequestNumber(high: 0, low: 0), method: "", path: "", head: RequestHeadFacts(), from: .unknown,
+            at: .now)
     }
 }
 
@@ -31,7 +35,6 @@ final class RequestOutcome: Sendable {
 
 /// The outermost layer: names the request, puts the headers on that every answer carries, and writes its log line.
 struct RequestMiddleware: RouterMiddleware {
-    let randomBytes: @Sendable (Int) -> [UInt8]
     let logger: Logger
     /// What `OPTIONS *` is answered.
     let allowed: String
@@ -44,14 +47,11 @@ struct RequestMiddleware: RouterMiddleware {
         _ request: Request, context: GatewayContext,
         next: @concurrent (Request, GatewayContext) async throws -> Response
     ) async throws -> Response {
-        var context = context
-        let number = RequestNumber(random: randomBytes(12))
-        context.id = RequestID(number)
         let started = ContinuousClock.now
         let span = tracing?.begin(request, context)
         var response: Response
         do {
-            response = try await InstrumentationContext.$current.withValue(span?.context) { [context] in
+            response = try await InstrumentationContext.$current.withValue(span?.context) {
                 try await next(request, context)
             }
         } catch let error as HTTPError where error.status == .notFound && Self.isAboutServer(request) {
@@ -71,7 +71,8 @@ struct RequestMiddleware: RouterMiddleware {
         for field in SecurityHeaders.fields where response.headers[field.name] == nil { response.headers.append(field) }
         response.headers[.xRequestID] = context.id.text
         let line = RequestLine(
-            number: number, method: request.method.rawValue, route: context.endpointPath ?? EdgeRoute.none,
+            number: context.received.number, method: request.method.rawValue,
+            route: context.endpointPath ?? EdgeRoute.none,
             status: response.status.code, code: context.outcome.code, duration: started.duration(to: .now),
             trace: span?.context.trace?.traceID)
         if let span { tracing?.end(span, line) }

@@ -14,7 +14,7 @@ struct RequestTracing: Sendable {
     func begin(_ request: Request, _ context: GatewayContext) -> any Tracing.Span {
         var parent = InstrumentationContext.topLevel
         if request.headers[.traceParent] != nil,
-            authenticator.isOwnBackend(Caller(head: request.head, peer: Peer(context.channel)))
+            authenticator.isOwnBackend(Caller(head: request.head, peer: context.received.peer))
         {
             tracer.extract(request.headers, into: &parent, using: FieldExtractor())
         }

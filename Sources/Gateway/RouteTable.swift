@@ -1,7 +1,7 @@
 package import Core
 package import Edge
 import HTTPTypes
-import Hummingbird
+package import Hummingbird
 import HummingbirdCore
 import NIOCore
 import Resilience
@@ -12,7 +12,6 @@ import Wire
 /// Every route there is, and the one way in which a request reaches a handler.
 package struct RouteTable: Sendable {
     package let routes: [Route]
-    private let randomBytes: @Sendable (Int) -> [UInt8]
     private let logger: Logger
     private let authenticator: any Authenticator
     /// What is decided about a request before its route is asked.
@@ -41,7 +40,6 @@ package struct RouteTable: Sendable {
     ///   - limits: How often a subject may mint, and an address may call.
     ///   - proxies: Whose word about a client's address is taken.
     ///   - hosts: The names under which the service is reached, in lower case and without a port; empty for any.
-    ///   - randomBytes: Makes request ids.
     ///   - log: Takes a line for each request; nil for the logger's own form.
     ///   - tracer: Nil where nobody looks at traces.
     ///   - capacity: Requests that may be under way at a time. A quarter as many may wait for a place; more are refused
@@ -51,12 +49,10 @@ package struct RouteTable: Sendable {
         _ routes: [Route], authenticator: any Authenticator, origins: Set<String>, limits: RequestLimits,
         proxies: TrustedProxies, hosts: Set<String> = [], capacity: Capacity = Capacity(),
         timeout: Duration = .milliseconds(100),
-        randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger,
-        log: (@Sendable (RequestLine) -> Void)? = nil, tracer: (any Tracer)? = nil
+        logger: Logger, log: (@Sendable (RequestLine) -> Void)? = nil, tracer: (any Tracer)? = nil
     ) {
         self.routes = routes
         self.authenticator = authenticator
-        self.randomBytes = randomBytes
         self.logger = logger
         tracing = tracer.map { RequestTracing(tracer: $0, authenticator: authenticator) }
         slots = AdmissionControl(capacity.others, shares: Self.userShares, timeout: timeout)
@@ -97,8 +93,9 @@ package struct RouteTable: Sendable {
         var quiet = logger
         quiet.logLevel = max(quiet.logLevel, .warning)
         let router = router().buildResponder()
-        return { [quiet] request, writer, channel in
-            let context = GatewayContext(source: .init(channel: channel, logger: quiet))
+        return { [quiet] request, received, writer, channel in
+            var context = GatewayContext(source: .init(channel: channel, logger: quiet))
+            context.received = received
             var response = try await router.respond(to: request, context: context)
             response.headers[.date] = CivilTime(secondsSince1970: secondsSince1970()).httpDate
             try await writer.write(response: response.head, body: response.body)
@@ -106,11 +103,11 @@ package struct RouteTable: Sendable {
     }
 
     /// Hummingbird's router with this table in it.
-    func router() -> Router<GatewayContext> {
+    package func router() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self)
         router.add(
             middleware: RequestMiddleware(
-                randomBytes: randomBytes, logger: logger, allowed: Self.allowed(routes.map(\.method)), log: edge.write,
+                logger: logger, allowed: Self.allowed(routes.map(\.method)), log: edge.write,
                 crossOrigin: edge.crossOrigin,
                 tracing: tracing))
         for (template, routes) in Dictionary(grouping: routes, by: \.template) {
@@ -159,20 +156,20 @@ package struct RouteTable: Sendable {
     }
 
     private func reply(of route: Route, to request: Request, _ context: GatewayContext) async -> Reply {
-        let caller = Caller(head: request.head, peer: Peer(context.channel))
-        let judged = RequestHeadFacts(request.headers)
-        let client = edge.client(judged, from: caller.peer)
+        let received = context.received
+        let caller = Caller(head: request.head, peer: received.peer)
+        let client = edge.client(of: received)
         var mintVerdict: RequestLimits.Verdict?
         var reply: Reply
         do throws(BFFError) {
             if route.policy.isShed {
                 // Before anything is done for a request that could only be refused in the end.
                 if slots.isFull { throw .overloaded }
-                try edge.admitAddress(judged, from: caller.peer, at: edge.limits.now())
+                try edge.admitAddress(of: received, at: edge.limits.now())
             }
             switch route.handler {
             case .user(let handle):
-                try admit(route, judged, provesSender: authenticator.provesSender(caller))
+                try admit(route, received, provesSender: authenticator.provesSender(caller))
                 // Before the body is read: a stranger gets nothing done.
                 let subject = try await authenticator.subject(of: caller)
                 if route.policy.limit == .mint {
@@ -184,11 +181,11 @@ package struct RouteTable: Sendable {
                     try await answer(to: exchange, of: subject, route, handle, context)
                 }
             case .connectTokenHolder:
-                try admit(route, judged, provesSender: true)
-                // The lane takes every spelling of its paths that means them.
+                try admit(route, received, provesSender: true)
+                // The fast path takes every spelling of its paths that means them.
                 throw .notFound
             case .flatpeak(let check, let handle):
-                reply = try await delivery(from: edge.address(judged, from: caller.peer)) { () throws(BFFError) in
+                reply = try await delivery(from: edge.address(of: received)) { () throws(BFFError) in
                     try check(request.head)
                     let exchange = try await exchange(route, request, context, from: client)
                     guard deliverySlots.tryAcquire() else { throw .overloaded }
@@ -204,7 +201,7 @@ package struct RouteTable: Sendable {
             if error.status == 401 { reply.challenge(challenges(of: route, to: caller)) }
         }
         if let mintVerdict { reply.mark(mintVerdict) }
-        for field in edge.strictTransport(for: judged, from: caller.peer) { reply.headers.append(field) }
+        for field in edge.strictTransport(for: received) { reply.headers.append(field) }
         return reply
     }
 
@@ -241,11 +238,11 @@ package struct RouteTable: Sendable {
         }
     }
 
-    private func admit(_ route: Route, _ head: RequestHeadFacts, provesSender: Bool) throws(BFFError) {
+    private func admit(_ route: Route, _ received: ReceivedRequest, provesSender: Bool) throws(BFFError) {
         guard
             route.policy.origins != .listed
                 || edge.crossOrigin.admits(
-                    head, carriesItsCredential: provesSender, isSafe: route.method == .get)
+                    received.head, carriesItsCredential: provesSender, isSafe: route.method == .get)
         else { throw .originNotAllowed }
     }
 
@@ -304,18 +301,6 @@ extension Request {
             // The client went away; the answer reaches no one.
             throw .malformedJSON
         }
-    }
-}
-
-extension RequestHeadFacts {
-    /// The same fields, as the router has them.
-    convenience init(_ fields: HTTPFields) {
-        self.init()
-        origin = fields[.origin]
-        fetchSite = fields[.secFetchSite]
-        forwarded = fields[values: .forwarded]
-        forwardedFor = fields[values: .xForwardedFor]
-        forwardedProto = fields[.xForwardedProto]
     }
 }
 

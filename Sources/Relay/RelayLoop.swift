@@ -18,16 +18,19 @@ final class RelayLoop: FastPathLoop {
         self.pool = pool
     }
 
-    func respond(to request: FastPathRequest, for client: any FastPathClient) {
+    func respond(
+        to request: ReceivedRequest, _ body: ByteBuffer, for client: any FastPathClient,
+        at now: ContinuousClock.Instant
+    ) {
         var connectToken: ConnectToken?
         do throws(BFFError) {
-            let envelope = try Envelope(request.body.readableBytesUInt8Span)
+            let envelope = try Envelope(body.readableBytesUInt8Span)
             connectToken = envelope.connectToken
             if request.head.names(relay.via) { throw .loopDetected }
             switch relay.admission.cachedDecision(on: envelope.connectToken) {
-            case .admit(let session): try send(request, envelope, in: session, for: client, at: request.admittedAt)
+            case .admit(let session): try send(request, body, envelope, in: session, for: client, at: now)
             case .reject(let error): throw error
-            case nil: admit(request, envelope, for: client)
+            case nil: admit(request, body, envelope, for: client)
             }
         } catch {
             relay.slots.release()
@@ -36,7 +39,9 @@ final class RelayLoop: FastPathLoop {
     }
 
     /// The slow path: the store is read, off this thread, while the connection waits.
-    private func admit(_ request: FastPathRequest, _ envelope: Envelope, for client: any FastPathClient) {
+    private func admit(
+        _ request: ReceivedRequest, _ body: ByteBuffer, _ envelope: Envelope, for client: any FastPathClient
+    ) {
         let admission = relay.admission
         let token = envelope.connectToken
         // The task ends within the time that the read is given.
@@ -48,7 +53,7 @@ final class RelayLoop: FastPathLoop {
             do throws(BFFError) {
                 let session = try admitted.get()
                 guard client.isWaiting(for: request.number) else { throw .clientClosed }
-                try self.send(request, envelope, in: session, for: client, at: self.relay.calls.now())
+                try self.send(request, body, envelope, in: session, for: client, at: self.relay.calls.now())
             } catch {
                 self.relay.slots.release()
                 guard client.isWaiting(for: request.number) else { return }
@@ -58,12 +63,12 @@ final class RelayLoop: FastPathLoop {
     }
 
     private func send(
-        _ request: FastPathRequest, _ envelope: Envelope, in session: AdmittedSession,
+        _ request: ReceivedRequest, _ body: ByteBuffer, _ envelope: Envelope, in session: AdmittedSession,
         for client: any FastPathClient, at now: ContinuousClock.Instant
     ) throws(BFFError) {
         // After the gate: tokens that this service did not mint take no memory.
         try relay.take(envelope.connectToken, at: request.receivedAt)
-        var message = buffers.take(512 + request.body.readableBytes)
+        var message = buffers.take(512 + body.readableBytes)
         message.writeImmutableBuffer(relay.requestStart)
         if let acceptLanguage = request.head.acceptLanguage {
             message.writeStaticString("Accept-Language: ")
@@ -72,13 +77,13 @@ final class RelayLoop: FastPathLoop {
         }
         var trace: CallTrace?
         if let tracer = relay.tracer {
-            trace = CallTrace(tracer, request.method, request.route, request.number)
+            trace = CallTrace(tracer, request.method, request.path, request.number)
             trace?.write(into: &message)
         }
         message.writeStaticString("Content-Length: ")
-        message.writeDecimal(request.body.readableBytes)
+        message.writeDecimal(body.readableBytes)
         message.writeStaticString("\r\n\r\n")
-        message.writeImmutableBuffer(request.body)
+        message.writeImmutableBuffer(body)
         let call = RelayCall(
             envelope, in: session, as: message, number: request.number, for: client, on: self, in: trace, at: now)
         client.exchangeBegan(call)

@@ -49,7 +49,7 @@ struct ConnectService: Sendable {
             authenticator: authenticator, origins: edge.origins,
             limits: RequestLimits(mint: edge.rateLimits.mint, address: edge.rateLimits.address),
             proxies: edge.trustedProxies, hosts: edge.hosts, capacity: .init(relays: RelayCalls.places),
-            randomBytes: randomBytes, logger: logger, log: resources.log.addRequest, tracer: graph.tracer)
+            logger: logger, log: resources.log.addRequest, tracer: graph.tracer)
         let connections = ClientConnections(
             table.edge, fastPath: try relay(configuration, graph, table.edge.fastPathSlots), times: edge.times,
             readsPlain: edge.readsPlainCalls, secondsSince1970: secondsSince1970, randomBytes: randomBytes)

@@ -44,7 +44,7 @@ import Yams
                     sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
                     now: { Date() }, logger: logger), now: { Date() }),
             authenticator: DevAuthenticator(), origins: [], limits: RequestLimits(mint: nil, address: nil),
-            proxies: TrustedProxies([], unix: false), randomBytes: countingBytes(), logger: logger)
+            proxies: TrustedProxies([], unix: false), logger: logger)
     }
 
     // MARK: - Routes
@@ -91,7 +91,7 @@ import Yams
     /// Calls a path with something in the place of what varies.
     private func send(_ method: String, _ path: String) async throws -> TestResponse {
         let method = try #require(HTTPRequest.Method(method))
-        return try await Application(router: table.router()).test(.router) { client in
+        return try await Application(responder: InProcessRouter(table)).test(.router) { client in
             try await client.execute(uri: path.replacing(/{[a-z]+}/, with: "x_1"), method: method)
         }
     }

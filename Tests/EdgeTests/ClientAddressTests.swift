@@ -51,7 +51,7 @@ import Testing
         _ expected: String?, from peer: String, _ forwarded: String?, _ forwardedFor: String?,
         reading header: ForwardedHeader
     ) throws {
-        let head = RequestHeadFacts()
+        var head = RequestHeadFacts()
         head.forwarded = forwarded.map { [$0] } ?? []
         head.forwardedFor = forwardedFor.map { [$0] } ?? []
         let peers: [String: Peer] = ["unix": .unix, "unknown": .unknown]

@@ -62,7 +62,7 @@ import Webhooks
                     sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
                     now: { Date() }, logger: .silent), now: { Date() }),
             authenticator: authenticator, origins: [], limits: RequestLimits(mint: nil, address: nil),
-            proxies: TrustedProxies([], unix: false), randomBytes: countingBytes(), logger: .silent)
+            proxies: TrustedProxies([], unix: false), logger: .silent)
     }
 
     /// What a caller sends, and the challenges that a service with `kinds` answers with.
@@ -110,7 +110,7 @@ import Webhooks
     ])
     func `every 401 says how to authenticate, on every route and method, and nothing else does`(row: Row) async throws {
         let table = table(try Self.authenticator(row.kinds))
-        let refused = try await Application(router: table.router()).test(.router) { client in
+        let refused = try await Application(responder: InProcessRouter(table)).test(.router) { client in
             var refused: Set<String> = []
             for route in table.routes {
                 let path = route.template.replacing(/{[a-z]+}/, with: "x_1")

@@ -47,7 +47,7 @@ import Webhooks
             authenticator: DevAuthenticator(), origins: ["http://web.test"],
             limits: RequestLimits(mint: nil, address: addressLimit, now: { [clock] in clock.monotonic }),
             proxies: TrustedProxies([try #require(AddressRange("127.0.0.1"))], unix: false),
-            capacity: .init(others: capacity), randomBytes: countingBytes(),
+            capacity: .init(others: capacity),
             logger: .silent)
     }
 
@@ -64,11 +64,13 @@ import Webhooks
         _ table: RouteTable, method: HTTPRequest.Method = .post, _ fields: HTTPFields, _ body: String = "{}",
         path: String = path
     ) async throws -> TestResponse {
-        try await Application(router: table.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0)))
-            .test(.live) {
-                client in
-                try await client.execute(uri: path, method: method, headers: fields, body: ByteBuffer(string: body))
-            }
+        try await Application(
+            responder: InProcessRouter(table), configuration: .init(address: .hostname("127.0.0.1", port: 0))
+        )
+        .test(.live) {
+            client in
+            try await client.execute(uri: path, method: method, headers: fields, body: ByteBuffer(string: body))
+        }
     }
 
     @Test("POST and JSON alone, of 256 KiB; no cookies, no CORS (S47)")

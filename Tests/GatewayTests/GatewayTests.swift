@@ -53,7 +53,7 @@ import Webhooks
                     sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
                     now: { Date() }, logger: logger), now: { Date() }),
             authenticator: DevAuthenticator(), origins: [Self.origin], limits: RequestLimits(mint: nil, address: nil),
-            proxies: TrustedProxies([], unix: false), randomBytes: countingBytes(), logger: logger)
+            proxies: TrustedProxies([], unix: false), logger: logger)
         connections = ClientConnections(
             table.edge,
             fastPath: try SessionRelay(
@@ -66,7 +66,7 @@ import Webhooks
     private func send(
         _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], _ body: String? = nil
     ) async throws -> TestResponse {
-        try await Application(router: table.router()).test(.router) { client in
+        try await Application(responder: InProcessRouter(table)).test(.router) { client in
             try await client.execute(
                 uri: path, method: method, headers: headers, body: body.map { ByteBuffer(string: $0) })
         }
@@ -112,9 +112,9 @@ import Webhooks
             table.routes, authenticator: DevAuthenticator(), origins: [],
             limits: RequestLimits(mint: nil, address: nil),
             proxies: TrustedProxies(isTrusted ? [try #require(AddressRange("127.0.0.1"))] : [], unix: false),
-            randomBytes: countingBytes(), logger: .silent)
+            logger: .silent)
         try await Application(
-            router: behindProxy.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0))
+            responder: InProcessRouter(behindProxy), configuration: .init(address: .hostname("127.0.0.1", port: 0))
         ).test(.live) { client in
             for (value, isSet) in [("https", isTrusted), ("http", false)] {
                 let fields: HTTPFields = [try #require(HTTPField.Name("X-Forwarded-Proto")): value]
@@ -162,9 +162,9 @@ import Webhooks
         let small = RouteTable(
             table.routes, authenticator: DevAuthenticator(), origins: [],
             limits: RequestLimits(mint: nil, address: nil),
-            proxies: TrustedProxies([], unix: false), capacity: .init(others: 2), timeout: .seconds(30),
-            randomBytes: countingBytes(), logger: .silent)
-        try await Application(router: small.router()).test(.router) { client in
+            proxies: TrustedProxies([], unix: false), capacity: .init(others: 2), timeout: .seconds(30), logger: .silent
+        )
+        try await Application(responder: InProcessRouter(small)).test(.router) { client in
             // Of as many users, since one alone has a share of the slots.
             let send = { @Sendable (method: HTTPRequest.Method, path: String, user: String) in
                 var fields = Self.json
@@ -205,7 +205,10 @@ import Webhooks
         upstream.on("mint", [slow])
         store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
         try await Application(
-            router: table.router(), server: HTTPServerBuilder { EdgeChannel(responder: $0, connections: connections) }
+            responder: InProcessRouter(table),
+            server: HTTPServerBuilder { [table, connections] _ in
+                EdgeChannel(responder: table.responder(secondsSince1970: { 0 }), connections: connections)
+            }
         ).test(.live) { client in
             for (request, isRead) in [
                 ("GET /v1/locations/loc_1/status HTTP/1.1\r\nHost: a\r\n\r\n", true),
@@ -360,8 +363,8 @@ import Webhooks
         let limited = RouteTable(
             table.routes, authenticator: DevAuthenticator(), origins: [],
             limits: RequestLimits(mint: RateLimit(count: 2, period: .seconds(60)), address: nil),
-            proxies: TrustedProxies([], unix: false), randomBytes: countingBytes(), logger: .silent)
-        try await Application(router: limited.router()).test(.router) { client in
+            proxies: TrustedProxies([], unix: false), logger: .silent)
+        try await Application(responder: InProcessRouter(limited)).test(.router) { client in
             let mint = { @Sendable (subject: String) in
                 try await client.execute(
                     uri: "/v1/connect/sessions", method: .post,

@@ -97,7 +97,7 @@ struct Bench {
             authenticator: setup.authenticator, origins: setup.origins,
             limits: RequestLimits(mint: nil, address: setup.addressLimit, now: { clock.monotonic }),
             proxies: setup.proxies,
-            hosts: setup.hosts, capacity: setup.capacity, timeout: setup.patience, randomBytes: countingBytes(),
+            hosts: setup.hosts, capacity: setup.capacity, timeout: setup.patience,
             logger: .silent, log: lines.append, tracer: setup.tracer)
         var times = ConnectionTimes()
         // The clock is the test's; this is only how soon its moves are noticed.

@@ -1,0 +1,47 @@
+package import Core
+import Synchronization
+
+/// A request whose head was read: what was learnt from it, once, for everything that decides about it later.
+package final class ReceivedRequest: Sendable {
+    package let number: RequestNumber
+    package let method: String
+    /// The template of a fast path, or the path as it came.
+    package let path: String
+    package let head: RequestHeadFacts
+    package let isVersion10: Bool
+    /// Whether the client may send another request on the connection.
+    package let keepsAlive: Bool
+    package let peer: Peer
+    /// When its head was read.
+    package let receivedAt: ContinuousClock.Instant
+
+    package init(
+        number: RequestNumber, method: String, path: String, head: RequestHeadFacts, isVersion10: Bool = false,
+        keepsAlive: Bool = true, from peer: Peer, at receivedAt: ContinuousClock.Instant
+    ) {
+        self.number = number
+        self.method = method
+        self.path = path
+        self.head = head
+        self.isVersion10 = isVersion10
+        self.keepsAlive = keepsAlive
+        self.peer = peer
+        self.receivedAt = receivedAt
+    }
+}
+
+/// The request of a connection that the router has, handed from the event loop to the router's task.
+///
+/// HTTP/1.1 answers one request at a time, so that one place is enough.
+final class RoutedRequest: Sendable {
+    private let request = Mutex<ReceivedRequest?>(nil)
+
+    func put(_ received: ReceivedRequest) { request.withLock { $0 = received } }
+
+    func take() -> ReceivedRequest? {
+        request.withLock { request in
+            defer { request = nil }
+            return request
+        }
+    }
+}
