@@ -38,11 +38,7 @@ struct ServiceGraph: Sendable {
         delivery = EventDelivery(outbox: store, receiver: receiver, now: now, logger: logger)
         webhooks = Webhooks(
             sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store,
-            fetchKeys: {
-                [transport = resources.flatpeak, url = "\(configuration.flatpeak.apiURL)/jwks.json"]
-                () throws(DocumentFailure) in
-                try await transport.document(at: url)
-            },
+            fetchKeys: { [flatpeak] () throws(DocumentFailure) in try await flatpeak.keySet() },
             mode: configuration.flatpeak.mode, now: now, logger: logger)
     }
 
