@@ -1,4 +1,4 @@
-/// Everything that can go wrong in answering a request, with nothing in it that must not be told.
+/// Everything that can go wrong in answering a request, with nothing in it that must stay secret.
 ///
 /// Modules translate foreign errors into one of these at their edge; no upstream text, header value or token ever
 /// enters. `BFFError+Answer.swift` derives status, code and wording from it.

@@ -51,7 +51,7 @@ package typealias SessionID = Identifier<SessionKind>
 package typealias LocationID = Identifier<LocationKind>
 /// `evt_…`: something that happened, at Flatpeak or here.
 package typealias EventID = Identifier<EventKind>
-/// `req_…`: one request, told to the client and written to the log.
+/// `req_…`: one request, in its response and in the log.
 package typealias RequestID = Identifier<RequestKind>
 
 /// The authenticated end user: an opaque text of the identity provider, at most 255 bytes, no control characters.

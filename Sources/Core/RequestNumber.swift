@@ -65,11 +65,11 @@ package struct RequestLine: Sendable {
     /// The route's template, never the path that came.
     package var route: String
     package var status: Int
-    /// The public code of the error that was told, if one was.
+    /// The public code of the error that was answered, if one was.
     package var code: String?
     /// From its head to the end of its answer.
     package var duration: Duration
-    /// The id of its trace, in 32 hexadecimal digits; nil where nobody looks at traces.
+    /// The id of its trace, in 32 hexadecimal digits; `nil` when tracing is disabled.
     package var trace: String?
     /// Flatpeak's own id of a relayed call, where that is what the client reads: `[A-Za-z0-9_.:-]`.
     package var upstreamRequest: String?

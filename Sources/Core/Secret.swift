@@ -9,7 +9,7 @@ package struct Secret: Sendable {
         self.text = text
     }
 
-    /// Hands the text to `use` and to nobody else.
+    /// Lends the text to `use` alone.
     package func expose<Result>(_ use: (String) throws -> Result) rethrows -> Result {
         try use(text)
     }

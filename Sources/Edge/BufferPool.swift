@@ -18,7 +18,7 @@ package struct BufferPool {
         return buffer
     }
 
-    /// Keeps a buffer to which nobody writes any more.
+    /// Keeps a buffer that is not written any more.
     package mutating func keep(_ buffer: ByteBuffer) {
         if spare.count < Self.most, 1...Self.largest ~= buffer.capacity { spare.append(buffer) }
     }

@@ -52,7 +52,7 @@ extension ClientConnectionStateMachine {
     /// Changes what of the response is not handed to the socket yet, in place.
     mutating func withPending<Result>(_ body: (inout ByteBuffer?, _ isChunked: Bool) -> Result) -> Result? {
         guard case .answering(var answering) = state else { return nil }
-        // In place: nobody else holds the buffer then.
+        // In place: the buffer has no other owner then.
         state = .closed
         defer { state = .answering(answering) }
         return body(&answering.pending, answering.isChunked)

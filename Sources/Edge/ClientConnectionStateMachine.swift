@@ -232,7 +232,7 @@ struct ClientConnectionStateMachine {
         case .routed: return .forward
         case .reading(var reading):
             guard reading.refusal == nil else { return .none }
-            // In place: nobody else holds the buffer then.
+            // In place: the buffer has no other owner then.
             state = .closed
             guard reserve(bytes.readableBytes, reading.request) else { return refuse(reading, .overloaded) }
             reading.reserved += bytes.readableBytes

@@ -41,7 +41,7 @@ package final class DisconnectMonitor: ChannelInboundHandler, RemovableChannelHa
         let (left, continuation) = AsyncStream<Never>.makeStream()
         channel.eventLoop.execute {
             guard let watch = try? channel.pipeline.syncOperations.handler(type: DisconnectMonitor.self) else {
-                // Who has left took the watch along. Without one, as in tests without sockets, nobody ever leaves.
+                // A client that has left took the monitor along. Without one, as in tests without sockets, no client leaves.
                 return channel.closeFuture.whenComplete { _ in continuation.finish() }
             }
             watch.waiting = continuation

@@ -47,7 +47,7 @@ package final class EdgePolicy: Sendable {
         strictTransportLine = ByteBuffer(string: SecurityHeaders.strictTransport.lines)
     }
 
-    /// Whether the request is meant for this service, as far as its `Host` tells.
+    /// Whether the request is meant for this service, as far as its `Host` says.
     func isAddressed(by request: ReceivedRequest) -> Bool {
         guard !hosts.isEmpty else { return true }
         let host = request.head.host?.utf8 ?? "".utf8

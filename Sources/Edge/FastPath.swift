@@ -32,7 +32,7 @@ package protocol FastPathLoop: AnyObject {
 package protocol FastPathClient: AnyObject {
     /// Whether the request's response is still wanted and has not begun.
     func isWaiting(for number: RequestNumber) -> Bool
-    /// The work that belongs to the request has begun; it is told what becomes of the client.
+    /// The work for the request has begun; from now on it learns of back-pressure and of the client's end.
     func exchangeBegan(_ exchange: any FastPathExchange)
     func responseBegan(_ status: Int, _ framing: AnswerHead.Framing, retryAfter: Int?)
     func responseContinued(_ bytes: ByteBuffer, in range: Range<Int>)

@@ -31,7 +31,7 @@ package struct Listener {
         self.logger = logger
     }
 
-    /// Serves until the task is told to shut down, then until the requests under way are answered.
+    /// Serves until the task is shut down gracefully, then until the requests under way are answered.
     ///
     /// - Parameters:
     ///   - responder: Answers what the connections' fast path does not.

@@ -66,7 +66,7 @@ package final class RequestLimits: Sendable {
 
     /// Refuses an address that sent too many deliveries that were not Flatpeak's.
     ///
-    /// - Parameter client: Nil for clients that cannot be told apart.
+    /// - Parameter client: `nil` for clients whose address is unknown; they share one count.
     package func admitDelivery(from client: IPAddress?) throws(BFFError) {
         let isExhausted = forgeries.withLock { $0.isExhausted(client.map(Self.key) ?? [], at: now()) }
         if isExhausted { throw .rateLimited(retryAfter: 1) }

@@ -9,7 +9,7 @@ struct SocketFile {
     let mode: UInt16
 
     /// Removes what a process left behind that did not end well.
-    /// - Throws: When somebody listens on it, or when it is something else than a socket.
+    /// - Throws: When another process listens on it, or when it is something else than a socket.
     func makeRoom() async throws(CannotListen) {
         guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else { return }
         guard attributes[.type] as? FileAttributeType == .typeSocket else {

@@ -41,7 +41,7 @@ extension FlatpeakClient.Settings {
             }
         }
         if let bearer {
-            // A token that nobody minted: "not found" is what a login in the right version reads.
+            // A token that was never minted: "not found" is what a login in the right version reads.
             let authorization = bearer.expose { "Bearer \($0)" }
             let answer = await ask(
                 .claim, query: "?connect_token=cot_doctor", in: version.rawValue, authorization: authorization,

@@ -43,7 +43,7 @@ package final class FlatpeakClient: Sendable {
     private let gate: VersionGate
     private let blockAlarm = Mutex(Throttle(interval: .seconds(60)))
 
-    /// - Parameter tracer: Nil where nobody looks at traces.
+    /// - Parameter tracer: `nil` when tracing is disabled.
     package init(
         _ settings: Settings, transport: any UpstreamTransport, time: UpstreamTime = .real,
         tracer: (any Tracer)? = nil, logger: Logger

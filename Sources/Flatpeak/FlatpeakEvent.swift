@@ -3,10 +3,10 @@ package import FoundationEssentials
 import Networking
 import Wire
 
-/// Something that happened at Flatpeak (upstream.md §5.2), as a webhook or the list of events tells it.
+/// Something that happened at Flatpeak (upstream.md §5.2), as a webhook or the list of events has it.
 ///
 /// Only what decides something is read, and leniently: a field of an unexpected type is as good as missing, since an
-/// event of a kind that nobody knows has to be kept all the same.
+/// event of an unknown kind has to be kept all the same.
 package struct FlatpeakEvent: Sendable {
     /// `evt_…`; nil when the event has none that could be one.
     package let id: EventID?

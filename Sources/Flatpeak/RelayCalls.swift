@@ -5,7 +5,7 @@ package import Resilience
 
 /// Relayed calls as the table and the policy of all upstream calls see them.
 ///
-/// The relay makes them on connections of its own; it asks here before each try and tells how each one ended.
+/// The relay makes them on connections of its own; it asks here before each try and reports how each one ended.
 package final class RelayCalls: Sendable {
     /// How many there may be at a time; whoever lets calls in lets in no more, so that they wait their turn there.
     package static let places = 1024

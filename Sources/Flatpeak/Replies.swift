@@ -38,7 +38,7 @@ struct LocationStatusReply: Decodable {
 
     struct Slot: Decodable {
         let status: String
-        /// Of the tariff in the slot; nil as well when it stands there in a form that nobody knows.
+        /// Of the tariff in the slot; nil as well when it stands there in an unknown form.
         let tariffID: String?
 
         private struct Tariff: Decodable { let id: String? }

@@ -54,7 +54,7 @@ final class Upstream: Sendable {
         }
     }
 
-    /// One try in a span of its own, of which upstream is told; the trace is ours, whoever asked us.
+    /// One try in a span of its own, which upstream receives; the trace is ours, whoever called.
     private func tracedAnswer(to request: UpstreamRequest) async -> Result<HTTPAnswer, TransportFailure> {
         guard let tracer else { return await answer(to: request) }
         let span = tracer.startSpan("flatpeak.\(request.operation.name)", ofKind: .client)
@@ -117,7 +117,7 @@ final class Upstream: Sendable {
         }
     }
 
-    /// Tells the policy, and operators, how a try ended.
+    /// Records with the policy, and for operators, how a try ended.
     func finish(
         _ operation: Operation, for caller: CallerKey?, attempt: Int,
         _ answer: Result<(status: Int, retryAfter: Int?), TransportFailure>, started: ContinuousClock.Instant,
@@ -196,7 +196,7 @@ extension CallPolicy.Result {
 }
 
 extension TransportFailure {
-    /// The failure as the caller of a call hears it.
+    /// The failure as the call's error.
     package var bffError: BFFError {
         switch self {
         case .notConnected, .broken: .upstreamUnreachable

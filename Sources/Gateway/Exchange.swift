@@ -13,7 +13,7 @@ package struct Exchange: Sendable {
 
     /// An identifier from the path.
     ///
-    /// One that could not exist is not told from one that does not.
+    /// One that could not exist answers as one that does not.
     package func identifier<Kind>(_ name: String, of kind: Kind.Type = Kind.self) throws(BFFError) -> Identifier<Kind> {
         guard let id = parameters[name].flatMap({ Identifier<Kind>($0) }) else { throw .notFound }
         return id
@@ -51,7 +51,7 @@ package struct Reply: Sendable {
     package var status: HTTPResponse.Status
     package var headers: HTTPFields
     package var body: [UInt8]
-    /// The error that it tells, if it tells one.
+    /// The error that it reports, if any.
     var failure: BFFError?
     /// Sends the body piece by piece, as it comes about, instead of ``body``.
     var stream: ResponseBody?

@@ -26,7 +26,7 @@ package struct GatewayContext: RequestContext {
     }
 }
 
-/// What a handler told the client was wrong, on its way to the outermost layer: a response has no place for it.
+/// The error of a handler's reply, on its way to the outermost layer: a response has no place for it.
 final class RequestOutcome: Sendable {
     private let error = Mutex<BFFError?>(nil)
     var code: String? { error.withLock { $0?.code } }
@@ -40,7 +40,7 @@ struct RequestMiddleware: RouterMiddleware {
     let allowed: String
     let log: @Sendable (RequestLine) -> Void
     let crossOrigin: CrossOrigin
-    /// Nil where nobody looks at traces.
+    /// `nil` when tracing is disabled.
     let tracing: RequestTracing?
 
     func handle(

@@ -9,7 +9,7 @@ struct RequestTracing: Sendable {
     let tracer: any Tracer
     let authenticator: any Authenticator
 
-    /// Begins a trace, or goes on with that of a proven backend; nobody else's word is taken (W3C Trace Context,
+    /// Begins a trace, or goes on with that of a proven backend; no other word is taken (W3C Trace Context,
     /// section 3.4: restart).
     func begin(_ request: Request, _ context: GatewayContext) -> any Tracing.Span {
         var parent = InstrumentationContext.topLevel
@@ -31,7 +31,7 @@ struct RequestTracing: Sendable {
         span.end(answering: line)
     }
 
-    /// One value is a value; two are nobody's.
+    /// Takes a field that has one value; two could be read in two ways.
     private struct FieldExtractor: Extractor {
         func extract(key: String, from fields: HTTPFields) -> String? {
             guard let name = HTTPField.Name(key) else { return nil }

@@ -14,7 +14,7 @@ package struct Route: Sendable {
     package let policy: RoutePolicy
     let handler: Handler
 
-    /// Who may call, told by what the handler is given.
+    /// Who may call; the handler's parameters say it.
     package enum Handler: Sendable {
         /// A signed-in user, for data that is the subject's own.
         case user(@Sendable (Exchange, Subject) async throws(BFFError) -> Reply)

@@ -41,7 +41,7 @@ package struct RouteTable: Sendable {
     ///   - proxies: Whose word about a client's address is taken.
     ///   - hosts: The names under which the service is reached, in lower case and without a port; empty for any.
     ///   - log: Takes a line for each request; nil for the logger's own form.
-    ///   - tracer: Nil where nobody looks at traces.
+    ///   - tracer: `nil` when tracing is disabled.
     ///   - capacity: Requests that may be under way at a time. A quarter as many may wait for a place; more are refused
     ///     at once.
     ///   - timeout: How long a request may wait for a slot.
@@ -246,7 +246,7 @@ package struct RouteTable: Sendable {
         else { throw .originNotAllowed }
     }
 
-    /// A read that nobody waits for is given up; what changes something runs to its end.
+    /// Gives up a read whose client has left; what changes something runs to its end.
     private func answer(
         to exchange: Exchange, of subject: Subject, _ route: Route,
         _ handle: @escaping @Sendable (Exchange, Subject) async throws(BFFError) -> Reply, _ context: GatewayContext

@@ -25,9 +25,9 @@ package enum Digest {
         }
     }
 
-    /// A short name by which people tell secrets apart: the first eight hexadecimal digits of the SHA-256 of a text.
+    /// A short name that distinguishes secrets: the first eight hexadecimal digits of the SHA-256 of a text.
     ///
-    /// `printf %s SECRET | sha256sum` shows the same. It tells nothing of a secret that cannot be guessed.
+    /// `printf %s SECRET | sha256sum` shows the same. It reveals nothing of a secret that cannot be guessed.
     package static func fingerprint(_ text: String) -> String {
         sha256(text.utf8).prefix(4).map { byte in
             let digits = String(byte, radix: 16)

@@ -101,7 +101,7 @@ package struct SealingKeys: Sendable, CustomStringConvertible, CustomReflectable
             Array(rest.prefix(Self.nonceLength)), tag: Array(rest.suffix(Self.tagLength)))?.output
     }
 
-    /// Tells keys apart without telling a key.
+    /// Distinguishes keys without revealing one.
     private static func id(of key: [UInt8]) -> [UInt8] {
         Array(Digest.sha256(Array("connect-bff state key ".utf8) + key).prefix(idLength))
     }

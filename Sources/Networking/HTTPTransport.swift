@@ -117,9 +117,9 @@ extension HTTPTransport {
 }
 
 extension HTTPTransport {
-    /// Sends a body to somebody who is not Flatpeak, within `limit`.
+    /// Sends a body to an event receiver or span collector, within `limit`.
     ///
-    /// What is said in return matters to nobody, beyond 64 KiB not even to its end.
+    /// The response's body is dropped, and read up to 64 KiB.
     /// - Returns: The status, and `Retry-After` in seconds from now.
     package func post(
         _ body: [UInt8], to url: String, headers: [(name: String, value: String)],

@@ -6,7 +6,7 @@ import Tracing
 
 /// The spans of one relayed call: the client's request, and in it the call to Flatpeak, which may outlive it.
 ///
-/// There is one only where somebody looks at traces; a call costs nothing for them elsewhere.
+/// There is none when tracing is disabled; a call costs nothing for it then.
 final class CallTrace {
     /// As log lines have it.
     let id: String?
@@ -23,7 +23,7 @@ final class CallTrace {
         id = request.context.trace?.traceID
     }
 
-    /// Tells upstream, in the head of the call.
+    /// Writes the trace's header field into the head of the call.
     func write(into head: inout ByteBuffer) {
         tracer.inject(call.context, into: &head, using: LineInjector())
     }

@@ -6,7 +6,7 @@ import NIOTLS
 import Networking
 import Wire
 
-/// Who hears the answer to one call, in this order: its head, pieces of its body, its end; or at any point its failure.
+/// Receives the answer to one call: its head, pieces of its body, its end; or at any point its failure.
 ///
 /// With ``UpstreamPool/send(_:for:until:)`` this is all that the relay knows of how calls travel; HTTP/2 would come in
 /// behind the two.
@@ -33,7 +33,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         case idle
         /// Goes to `idle`, `unheard` or `closed`.
         case busy
-        /// The answer is read to its end, but nobody hears it: a connection costs more. Goes to `idle` or `closed`.
+        /// The answer is read to its end and dropped: a connection costs more. Goes to `idle` or `closed`.
         case unheard
         case closed
     }
@@ -51,7 +51,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     private var state = State.connecting
     /// What a connection that is being made is for.
     private var waiting: Call?
-    /// Who hears the answer under way.
+    /// The receiver of the answer under way.
     private var receiver: (any AnswerReceiver)?
     private var idleSince: ContinuousClock.Instant
     /// When a connection that is being made, or a call on it, is given up.
@@ -150,7 +150,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
             switch state {
             case .busy, .unheard: break
             case .idle, .connecting:
-                // Nobody asked for anything: whatever this is, the next call must not take it for its answer.
+                // No call is under way: whatever this is, the next call must not take it for its answer.
                 return close()
             case .closed: return
             }
@@ -176,7 +176,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         }
     }
 
-    /// The receiver hears last, since its next call may want this connection.
+    /// The receiver is called last, since its next call may want this connection.
     private func ended(isClean: Bool) {
         let receiver = receiver
         self.receiver = nil
@@ -202,7 +202,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         context?.close(promise: nil)
     }
 
-    /// Nobody hears the rest of the answer.
+    /// Drops the rest of the answer.
     func leaveUnheard() {
         guard state == .busy else { return }
         state = .unheard
@@ -242,7 +242,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         context.fireChannelInactive()
     }
 
-    /// Its text may hold what must not be told; that the connection broke is all that matters.
+    /// Its text may hold what must stay secret; that the connection broke is all that matters.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         fail(.broken)
     }

@@ -94,7 +94,7 @@ final class UpstreamPool {
     var count: Int { connections.count }
     var heldBackCount: Int { connections.count { $0.isHeldBack } }
 
-    // MARK: - What connections tell
+    // MARK: - Connections
 
     func gotIdle(_ connection: UpstreamConnection) {
         idle.append(connection)

@@ -5,7 +5,7 @@ extension Sandbox {
     package enum Mode: String, CaseIterable, Sendable {
         /// As documented.
         case plain
-        /// Every documented contradiction and a page that nobody knows, for clients that must survive them.
+        /// Every documented contradiction and an unknown page, for clients that must survive them.
         case odd
         /// Refuses whatever the documents do not allow.
         case strict

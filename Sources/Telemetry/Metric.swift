@@ -1,6 +1,6 @@
 /// One name under which something is measured, with everything that is fixed about it.
 ///
-/// What is not in ``all`` cannot be measured: a label that somebody makes up would be a series that nobody bounds, and
+/// What is not in ``all`` cannot be measured: a label that is made up would be a series without a bound, and
 /// docs/metrics.md would not know it.
 package struct Metric: Sendable {
     package enum Kind: String, Sendable {

@@ -14,7 +14,7 @@ package struct ProcessUsage: Sendable {
     /// In seconds since 1970.
     package var startedAt: Double
 
-    /// As the kernel tells now (proc_pid_stat(5)); nil where there is no `/proc`.
+    /// As the kernel has it now (proc_pid_stat(5)); nil where there is no `/proc`.
     package static func now() -> ProcessUsage? {
         guard let stat = contents("/proc/self/stat"), let close = stat.lastIndex(of: ")"),
             let boot = contents("/proc/stat")?.split(separator: "\n").first(where: { $0.hasPrefix("btime ") }),
@@ -41,7 +41,7 @@ package struct ProcessUsage: Sendable {
         FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// Tells swift-metrics.
+    /// Records the gauges.
     package func record() {
         Gauge(label: "process_cpu_seconds_total").record(cpuSeconds)
         Gauge(label: "process_resident_memory_bytes").record(residentBytes)

@@ -102,7 +102,7 @@ package final class OpenSpan: Tracing.Span {
         state.withLock { $0?.isFailed = status.code == .error }
     }
 
-    /// An error is told by its type: its text may hold what must not be told.
+    /// An error is named by its type: its text may hold what must stay secret.
     package func recordError<Instant: TracerInstant>(
         _ error: any Error, attributes: SpanAttributes, at instant: @autoclosure () -> Instant
     ) {

@@ -36,7 +36,7 @@ package struct TraceContext: Hashable, Sendable {
         state = tracestate.flatMap { Self.isFit($0) ? $0 : nil }
     }
 
-    /// Whether somebody else's list may travel on: within bounds, of printable letters, and without a connect token.
+    /// Whether a foreign list may travel on: within bounds, of printable letters, and without a connect token.
     private static func isFit(_ state: String) -> Bool {
         !state.isEmpty && state.utf8.count <= longestState
             && state.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F }

@@ -3,7 +3,7 @@ import Core
 /// The head of an upstream answer, as far as the relay needs it.
 ///
 /// One unambiguous spelling of HTTP/1.1 is accepted and anything else is refused: of two lengths, or of a length and
-/// chunks, nobody can say which one counts, and without either a torn answer cannot be told from a whole one.
+/// chunks, which one counts is undefined, and without either a torn answer looks like a whole one.
 package struct AnswerHead: Equatable, Sendable {
     /// How the end of the body is known.
     package enum Framing: Equatable, Sendable {

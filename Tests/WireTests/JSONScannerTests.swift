@@ -61,9 +61,11 @@ import Wire
                 }
             }
             let theirs = (try? JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)) != nil
-            // One way only: Foundation also takes lone surrogates, huge exponents it cannot hold, and more.
-            if scans(bytes) {
-                #expect(theirs, "seed \(seed): \(String(decoding: bytes, as: UTF8.self))")
+            // One way only: Foundation also takes lone surrogates and more. It refuses numbers that no `Double` holds, which
+            // are JSON all the same (seed 9119778054421194682 made -2E513).
+            let text = String(decoding: bytes, as: UTF8.self)
+            if scans(bytes), !text.contains(/[eE][+]?[0-9]{3}/) {
+                #expect(theirs, "seed \(seed): \(text)")
             }
         }
     }

@@ -15,7 +15,7 @@ package protocol Authenticator: Sendable {
     func isAddressed(by caller: Caller) -> Bool
     /// Whether the caller is proven to be the integrator's own backend, whose word about a trace is taken.
     func isOwnBackend(_ caller: Caller) -> Bool
-    /// Whether callers can be told apart at all now; once true it stays true.
+    /// Whether callers can be authenticated at all now; once true it stays true.
     var isReady: Bool { get }
     /// What keeps it going as long as the service runs; it ends when cancelled. Nil when there is nothing to do.
     var background: (@Sendable () async -> Void)? { get }
@@ -87,7 +87,7 @@ package struct AnyOf: Authenticator {
 
     package func subject(of caller: Caller) async throws(BFFError) -> Subject {
         let addressed = authenticators.filter { $0.isAddressed(by: caller) }
-        // Two identities in one request: one of them was put there by somebody else.
+        // Two identities in one request: one of them was put there by another party.
         guard addressed.count == 1, let authenticator = addressed.first else { throw .unauthenticated }
         return try await authenticator.subject(of: caller)
     }

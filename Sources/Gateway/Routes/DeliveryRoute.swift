@@ -4,7 +4,7 @@ import HTTPTypes
 import Webhooks
 
 extension Route {
-    /// `POST /v1/webhooks/flatpeak`: Flatpeak tells what happened (upstream.md §5.4).
+    /// `POST /v1/webhooks/flatpeak`: Flatpeak's deliveries (upstream.md §5.4).
     static func delivery(_ webhooks: Webhooks) -> Route {
         Route(
             .post, "/v1/webhooks/flatpeak", .delivery,

@@ -8,7 +8,7 @@ extension Route {
     ///
     /// - Parameters:
     ///   - isReady: About this process, not about Flatpeak's health: a process that leaves the pool because Flatpeak
-    ///     is down helps nobody.
+    ///     is down does not help.
     ///   - storeStatus: Sessions not yet persisted, and whether the store takes them. A process whose store is away
     ///     serves what it can and says so.
     static func probes(

@@ -55,7 +55,7 @@ private struct SessionEvents {
         var lastSeen = lastSeen
         try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
         while ContinuousClock.now < end, !Task.isShuttingDownGracefully {
-            // Gone, or the store is away: the listener asks again and is told by a status.
+            // Gone, or the store is away: the listener asks again and gets a status.
             guard let session = try? await sessions.outcomes.session(session, of: subject) else { return }
             let outcome = session.outcome(at: now())
             let json = try Reply.json(SessionView(session, outcome)).body

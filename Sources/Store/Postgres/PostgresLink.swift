@@ -9,7 +9,7 @@ import Glibc
 
     /// What holds unless the URL says otherwise.
     ///
-    /// Of several hosts each is given its own time to answer. The kernel tells us of a peer that vanished: 10 s of silence and three probes, or 15 s of bytes that nobody took.
+    /// Of several hosts each is given its own time to answer. The kernel reports a peer that vanished: 10 s of silence and three probes, or 15 s of bytes that were not taken.
     private static let defaults = [
         ("fallback_application_name", "connect-bff"), ("connect_timeout", "3"), ("keepalives_idle", "10"),
         ("keepalives_interval", "5"), ("keepalives_count", "3"), ("tcp_user_timeout", "15000"),
@@ -190,7 +190,7 @@ import Glibc
         return count == 0 ? 0 : count < 0 ? events : Int32(socket.revents)
     }
 
-    /// Whether the other end is there, as far as its kernel has told ours.
+    /// Whether the other end is there, as far as the kernel knows.
     var isAlive: Bool {
         while poll(for: POLLIN, atMost: .zero) != 0 {
             guard unsafe PQconsumeInput(connection) == 1 else { return false }

@@ -88,7 +88,7 @@ struct PostgresRow {
 ///
 /// It holds no text of the server but a SQLSTATE: messages may hold values.
 enum PostgresError: Error, Equatable {
-    /// Nobody answers, or we are not let in.
+    /// No answer, or no access.
     case cannotConnect(String)
     /// The connection broke.
     case lost

@@ -9,7 +9,7 @@ import Synchronization
 /// Sessions in PostgreSQL, 12 or later, for several nodes.
 ///
 /// It connects when it is first asked something, and whenever a connection was lost: a server that is away is found
-/// again without a restart. docs/decisions/0007-postgres.md tells why it is as it is.
+/// again without a restart. See docs/decisions/0007-postgres.md.
 package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationStore, StateKeyStore, SubjectStore {
     let keys: SealingKeys
     let quarantine: Quarantine
@@ -17,9 +17,9 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
     let pool: PostgresPool
     /// The connection that listens.
     let listener: PostgresConnection
-    /// Tells our own notifications from those of others.
+    /// Distinguishes our own notifications from those of others.
     let node: String
-    /// An outage is told once a minute.
+    /// An outage is logged once a minute.
     private let alarm = Mutex(Throttle(interval: .seconds(60)))
 
     static let channel = "connect_bff"
@@ -43,7 +43,7 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
     /// What to do about ``CannotOpen/pooled``.
     package static let pooler = PostgresError.pooler
 
-    /// Asks nobody yet; ``open()`` does.
+    /// Does not connect; ``open()`` does.
     package init(url: PostgresURL, keys: SealingKeys, logger: Logger, randomBytes: (Int) -> [UInt8]) {
         self.keys = keys
         self.logger = logger

@@ -19,7 +19,7 @@ package final class SQLiteStore: SessionStore, IdempotencyKeyStore, LocationStor
     private let pool: DatabasePool
     /// The file that was opened.
     private let identity: FileIdentity
-    /// An outage is told once a minute.
+    /// An outage is logged once a minute.
     private let alarm = Mutex(Throttle(interval: .seconds(60)))
 
     /// Why a store cannot be opened.
@@ -136,7 +136,7 @@ package final class SQLiteStore: SessionStore, IdempotencyKeyStore, LocationStor
 
     /// The database, as long as its file is in its place.
     ///
-    /// One that was moved away or replaced would take writes that nobody finds again. Another one in its place is not
+    /// One that was moved away or replaced would take writes that are lost. Another one in its place is not
     /// opened: the side files of the first would be played into it.
     func database() throws -> DatabasePool {
         guard FileIdentity(path) == identity else {
@@ -192,7 +192,7 @@ package final class SQLiteStore: SessionStore, IdempotencyKeyStore, LocationStor
     }
 
     package func publishTimedChanges(at now: Date, limit: Int) async throws(BFFError) -> Int {
-        // Most of the time nobody is, and then the writer is left alone.
+        // Most of the time there is none, and then the writer is left alone.
         guard try await read({ try SessionRow.isAnyChanging($0, by: now) }) else { return 0 }
         return try await write { [keys, quarantine] db in
             try SessionRow.publishTimedChanges(at: now, limit: limit, keys, quarantine, db)
@@ -217,7 +217,7 @@ package final class SQLiteStore: SessionStore, IdempotencyKeyStore, LocationStor
     package func leaseDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
         let isDue = "WHERE next_look_at <= ?1 AND (taken_until IS NULL OR taken_until <= ?1)"
         let now = moment.timeIntervalSince1970
-        // Nearly always nobody is due, and who only reads waits for no writer.
+        // Nearly always none is due, and a read waits for no writer.
         let isNeeded = try await read { db in
             try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM session \(isDue))", arguments: [now]) ?? false
         }

@@ -58,9 +58,9 @@ enum Schema {
         }
         migrator.registerMigration("3 events") { db in
             // How far the events of a session are published, and when its state changes by time alone (Sessions/OutboxCursor.swift). Sessions that
-            // are over were never to be told.
+            // are over were never to be published.
             //
-            // An event is due at `due_at`, which is the end of a lease while somebody delivers it; one without is
+            // An event is due at `due_at`, which is the end of a lease while it is being delivered; one without is
             // delivered, or dead when `delivered_at` is missing, too. `data` is sealed as a token is: Flatpeak's events
             // hold tokens.
             try db.execute(
@@ -94,7 +94,7 @@ enum Schema {
                     """)
         }
         migrator.registerMigration("4 inbox, actions, bookmark") { db in
-            // `received` tells for months what was received; `inbox` holds what has still to have its effect, sealed as
+            // `received` has for months what was received; `inbox` holds what has still to have its effect, sealed as
             // `session.token` is, since a connect token may stand in it. Who takes an event moves its `due_at` to the
             // end of the lease.
             try db.execute(

@@ -3,13 +3,13 @@ import Resilience
 import Sessions
 import Synchronization
 
-/// Events on their way into the inbox: those who come while one write is under way are in the next one together, so that
+/// Events on their way into the inbox: those that come while one write is under way are in the next one together, so that
 /// a burst costs a few syncs of the disk and not one each.
 final class Arrivals: Sendable {
     private struct State {
         var line: [(number: Int, event: ReceivedEvent)] = []
         var number = 0
-        /// What came of those who still wait.
+        /// The outcome for callers that still wait.
         var waiting: [Int: Result<Receipt, BFFError>?] = [:]
     }
 

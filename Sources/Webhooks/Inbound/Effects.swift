@@ -13,7 +13,7 @@ import Synchronization
 final class Effects: Sendable {
     /// Events that are looked into at once: few, so that users find Flatpeak's places free.
     private static let batch = 4
-    /// How long one may take, and how long those taken are nobody else's, in seconds: what a process leaves that is
+    /// How long one may take, and how long those claimed are leased, in seconds: what a process leaves that is
     /// killed waits no longer.
     private static let patience = Duration.seconds(15)
     private static let lease: TimeInterval = 20
@@ -122,7 +122,7 @@ final class Effects: Sendable {
 
     /// Looks where an event points, and says what is to be kept of it.
     ///
-    /// Whatever it is, known here or not, the integrator's backend hears of it.
+    /// Known here or not, it is published to the integrator's backend.
     private func effect(of received: ReceivedEvent) async throws(BFFError) -> EventEffect {
         let event = try FlatpeakEvent(received.body)
         var subject: Subject?
@@ -151,7 +151,7 @@ final class Effects: Sendable {
         default: break
         }
         var events = [Self.passedOn(received, subject: subject)]
-        if let action, let told = Self.told(action, by: received.id, subject: subject) { events.append(told) }
+        if let action, let event = Self.actionEvent(action, by: received.id, subject: subject) { events.append(event) }
         return EventEffect(action: action, events: events)
     }
 
@@ -177,7 +177,7 @@ final class Effects: Sendable {
     }
 
     /// That a user has to do something; its id follows from the event's, so that it is put once.
-    private static func told(_ action: LocationAction, by event: EventID, subject: Subject?) -> NewEvent? {
+    private static func actionEvent(_ action: LocationAction, by event: EventID, subject: Subject?) -> NewEvent? {
         let data = ToldAction(
             location_id: action.location.text, action_required: action.required.rawValue, tariff_id: action.tariff,
             subject: subject?.text)
@@ -189,7 +189,7 @@ final class Effects: Sendable {
     }
 }
 
-/// What the user has to do, as the integrator's backend hears of it; the subject is missing when it is several people's.
+/// What the user has to do, as the integrator's backend receives it; the subject is missing when it is several people's.
 private struct ToldAction: Encodable {
     let location_id: String
     let action_required: String

@@ -5,7 +5,7 @@ import Logging
 import Networking
 import Sessions
 
-/// Finds in Flatpeak's list of events what no delivery told: at the start, and once an hour.
+/// Finds in Flatpeak's list of events what no delivery brought: at the start, and once an hour.
 ///
 /// What is found goes into the same inbox, which knows what it has. The driver of ``EventWalk``.
 final class Reconcile: Sendable {

@@ -18,7 +18,7 @@ package struct WebhookStatus: Encodable, Equatable, Sendable {
     package var lastReceivedAt: Date?
     /// From an event to its first delivery, as of the last one that was new.
     package var lagSeconds: TimeInterval?
-    /// Events that no delivery told of: they were found in Flatpeak's list.
+    /// Events that no delivery brought: they were found in Flatpeak's list.
     package var gaps = 0
     /// When the list was last read to the end of what was missing.
     package var reconciledAt: Date?

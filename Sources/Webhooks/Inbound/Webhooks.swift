@@ -6,8 +6,8 @@ package import Logging
 package import Networking
 package import Sessions
 
-/// What Flatpeak tells of its own accord: signatures are checked, events kept before they are acknowledged, their effect
-/// is had afterwards, and what no delivery told is found in Flatpeak's list.
+/// Inbound webhooks: signatures are verified, events persisted before they are acknowledged, their effect
+/// is processed afterwards, and what no delivery brought is found in Flatpeak's list.
 package final class Webhooks: Sendable {
     let keys: SigningKeys
     private let inbox: any Inbox

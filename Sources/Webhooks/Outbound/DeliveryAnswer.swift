@@ -19,7 +19,7 @@ enum DeliveryAnswer: Equatable, Sendable {
 
     /// What it means for the event.
     ///
-    /// Only a 2xx is a delivery: a redirect leads to nobody who was asked for.
+    /// Only a 2xx is a delivery: a redirect leads to another receiver.
     /// - Parameter jitter: From 0 up to, not including, 1.
     func result(of event: OutgoingEvent, at now: Date, jitter: Double) -> Delivery.Result {
         if case .status(200...299, _) = self { return .delivered(at: now) }
@@ -47,7 +47,7 @@ enum DeliveryAnswer: Equatable, Sendable {
         }
     }
 
-    /// Whether it says that nobody is there who could take another event.
+    /// Whether it says that the receiver could take no other event either.
     ///
     /// A refusal of this one says nothing about the others: a receiver that cannot stand one kind of event must not keep
     /// the other kinds waiting.

@@ -45,7 +45,7 @@ package final class EventDelivery: Sendable {
         var pace = DeliveryPace()
         /// Events that the receiver has not answered yet.
         var underWay: [EventID: NewEvent] = [:]
-        /// What the store has still to hear.
+        /// Results that the store does not have yet.
         var unsettled: [Delivery] = []
         var counts: EventCounts?
         var alarm = Throttle(interval: .seconds(60))
@@ -54,7 +54,7 @@ package final class EventDelivery: Sendable {
     /// How often it is looked what is due, and counted what there is.
     private static let interval = Duration.seconds(1)
     private static let countInterval = Duration.seconds(15)
-    /// How long events that were taken are nobody else's, in seconds: longer than a delivery may take.
+    /// How long claimed events are leased, in seconds: longer than a delivery may take.
     private static let lease: TimeInterval = 30
 
     private let outbox: any Outbox
@@ -184,7 +184,7 @@ package final class EventDelivery: Sendable {
         guard let message = try? event.message else {
             // It will never be one.
             let delivery = Delivery(of: event, .dead, answer: "unwritable")
-            tell(delivery, of: event)
+            record(delivery, of: event)
             return delivery
         }
         let answer: DeliveryAnswer
@@ -202,11 +202,11 @@ package final class EventDelivery: Sendable {
         state.withLock { $0.pace.answered(answer, to: key, at: time.now(), jitter: time.jitter()) }
         let delivery = Delivery(
             of: event, answer.result(of: event, at: now(), jitter: time.jitter()), answer: answer.text)
-        tell(delivery, of: event)
+        record(delivery, of: event)
         return delivery
     }
 
-    private func tell(_ delivery: Delivery, of event: OutgoingEvent) {
+    private func record(_ delivery: Delivery, of event: OutgoingEvent) {
         let result: String
         let metadata: Logger.Metadata = [
             "bff.event": "\(event.event.id)", "bff.answer": "\(delivery.answer)",

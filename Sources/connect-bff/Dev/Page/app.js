@@ -5,7 +5,7 @@ import { Home, SignIn } from '/page/home.js';
 import { button, h } from '/page/kit.js';
 import * as memory from '/page/memory.js';
 
-// Connect comes back to one address, the one that the service was told.
+// Connect comes back to one address, the one of the service's settings.
 if (location.hostname === '127.0.0.1') location.hostname = 'localhost';
 
 const root = document.getElementById('screen');

@@ -1,4 +1,4 @@
-// The rates of a day as bars, with a table of the same for those who prefer one.
+// The rates of a day as bars, with a table of the same.
 import { h, perKWh, rateText } from '/page/kit.js';
 
 const slot = 30 * 60_000;

@@ -272,7 +272,7 @@ export class Home {
 
   // MARK: - Live state of sessions
 
-  /** Asks how the open sessions stand, and again as long as one is open and somebody looks. */
+  /** Asks how the open sessions stand, and again as long as one is open and the page is visible. */
   async poll() {
     clearTimeout(this.timer);
     const round = this.round = (this.round ?? 0) + 1;

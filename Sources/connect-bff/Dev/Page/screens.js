@@ -117,7 +117,7 @@ function postalAddress(page, go) {
     content: form((inputs) => {
       const given = Object.fromEntries(['address_line1', 'city', 'post_code', 'country_code']
         .map((name) => [name, inputs[name].value.trim()]));
-      // An empty state is left out: nobody says whether it would be accepted.
+      // An empty state is left out: whether it would be accepted is unknown.
       if (!state.disabled) given.state = state.value;
       go.submit({ postal_address: given });
     },
