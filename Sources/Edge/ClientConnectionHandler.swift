@@ -396,15 +396,3 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         perform(machine.tick(at: now, shared.times))
     }
 }
-
-extension BFFError {
-    fileprivate init(_ fault: RequestHead.Fault) {
-        self =
-            switch fault {
-            case .malformed: .malformedHeader
-            case .tooLarge: .headersTooLarge
-            case .targetTooLong: .targetTooLong
-            case .methodUnknown: .methodUnknown
-            }
-    }
-}
