@@ -173,7 +173,7 @@ let package = Package(
                 "Core", "Networking", "Flatpeak", "Keys", "Resilience", "Sessions", "Store", "TestSupport", "Webhooks",
                 .cryptoExtras, .logging,
             ]),
-        .testTarget(name: "EdgeTests", dependencies: ["Core", "Edge", .httpTypes, .nioCore]),
+        .testTarget(name: "EdgeTests", dependencies: ["Core", "Edge", "Resilience", .httpTypes, .nioCore]),
         .testTarget(
             name: "RelayTests",
             dependencies: [

@@ -166,7 +166,9 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         }
         if text.utf8.count > Self.longestTarget { return perform(machine.headRefused(request, .targetTooLong)) }
         if fastPath != nil {
-            return perform(machine.fastPathHeadRead(request, refusal: refusal(of: request)))
+            return perform(
+                machine.fastPathHeadRead(
+                    request, refusal: refusal(of: request), from: policy.client(of: request)))
         }
         let action = machine.routedHeadRead(request)
         routed.put(request)
@@ -201,8 +203,8 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     }
 
     private func bodyRead(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
-        let action = machine.bodyRead(bytes, limit: policy.fastPathBodyLimit) { [policy] count, request in
-            policy.bodies.reserve(count, for: policy.client(of: request))
+        let action = machine.bodyRead(bytes, limit: policy.fastPathBodyLimit) { [policy] count, client in
+            policy.bodies.reserve(count, for: client)
         }
         if case .forward = action { forward(.body(bytes), context) } else { perform(action) }
     }

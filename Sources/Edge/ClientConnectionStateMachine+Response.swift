@@ -223,16 +223,11 @@ extension ClientConnectionStateMachine {
             }
             return isOver(idle.since, times.idle) ? .close : .none
         case .reading(let reading):
-            guard isOver(reading.request.receivedAt, times.body) else { return .none }
-            state = .working(Working(request: reading.request, isLast: true))
-            return .respond(.requestTimedOut, releasing: reading.reserved)
+            return isOver(reading.request.receivedAt, times.body) ? failed(.requestTimedOut, at: now) : .none
         case .routed(let routed):
             guard routed.request != .read, isOver(routed.since, times.body) else { return .none }
             // For the second time: the router has not answered, or does not end.
-            guard case .abandon(let error, let notifiesRouter) = failed(.requestTimedOut, at: now) else {
-                return .close
-            }
-            return .abandon(error, notifiesRouter: notifiesRouter)
+            return routed.request == .abandoned ? .close : failed(.requestTimedOut, at: now)
         case .answering(let answering): return isOver(answering.request.receivedAt, times.answer) ? .close : .none
         case .closing(let closing):
             return isOver(closing.since, closing.isSent ? times.linger : times.write) ? .close : .none

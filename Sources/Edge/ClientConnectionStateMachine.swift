@@ -1,5 +1,6 @@
 import Core
 import NIOCore
+import Resilience
 
 /// Decides everything about a client's connection: whose request owns it, what is read, how it is answered and when the
 /// connection ends.
@@ -48,6 +49,8 @@ struct ClientConnectionStateMachine {
         var body: ByteBuffer?
         /// Bytes of ``EdgePolicy/bodies`` that are taken for the body.
         var reserved = 0
+        /// Whose share of that memory it is.
+        let client: CallerKey
         /// Why the request is refused as soon as its body was read, or more of it is to come.
         var refusal: BFFError?
         /// Bytes besides the head and the body: those of chunks' frames.
@@ -191,8 +194,10 @@ struct ClientConnectionStateMachine {
 
     /// A head of a fast path's request was read.
     /// - Parameter refusal: What is wrong with the request, as far as its head says.
-    mutating func fastPathHeadRead(_ request: ReceivedRequest, refusal: BFFError?) -> HeadAction {
-        state = .reading(Reading(request: request, refusal: refusal, isLast: !request.keepsAlive))
+    mutating func fastPathHeadRead(
+        _ request: ReceivedRequest, refusal: BFFError?, from client: CallerKey
+    ) -> HeadAction {
+        state = .reading(Reading(request: request, client: client, refusal: refusal, isLast: !request.keepsAlive))
         return .readBody(sendsContinue: request.head.expectsContinue && refusal == nil)
     }
 
@@ -227,14 +232,14 @@ struct ClientConnectionStateMachine {
     /// - Parameters:
     ///   - limit: The longest body of a fast path's request.
     ///   - reserve: Takes memory for bytes of a body that has not arrived whole.
-    mutating func bodyRead(_ bytes: ByteBuffer, limit: Int, reserve: (Int, ReceivedRequest) -> Bool) -> BodyAction {
+    mutating func bodyRead(_ bytes: ByteBuffer, limit: Int, reserve: (Int, CallerKey) -> Bool) -> BodyAction {
         switch state {
         case .routed: return .forward
         case .reading(var reading):
             guard reading.refusal == nil else { return .none }
             // In place: the buffer has no other owner then.
             state = .closed
-            guard reserve(bytes.readableBytes, reading.request) else { return refuse(reading, .overloaded) }
+            guard reserve(bytes.readableBytes, reading.client) else { return refuse(reading, .overloaded) }
             reading.reserved += bytes.readableBytes
             if reading.body?.writeImmutableBuffer(bytes) == nil { reading.body = bytes }
             guard reading.reserved <= limit else { return refuse(reading, .bodyTooLarge(limit: limit)) }

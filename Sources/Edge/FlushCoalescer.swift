@@ -14,7 +14,7 @@ package final class FlushCoalescer {
         self.loop = loop
     }
 
-    /// FlushCoalescer the connection at the end of this turn of the loop.
+    /// Flushes the connection at the end of this turn of the loop.
     package func soon(_ context: ChannelHandlerContext) {
         if waiting.isEmpty { loop.assumeIsolated().execute { self.flush() } }
         waiting.append(context)

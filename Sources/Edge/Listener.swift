@@ -25,10 +25,7 @@ package struct Listener {
     package init(_ address: ListenAddress, mostConnections: Int, _ logger: Logger) {
         self.address = address
         self.mostConnections = mostConnections
-        // Hummingbird logs whole errors at debug; our own lines say what may be said.
-        var logger = logger
-        logger.logLevel = max(logger.logLevel, .warning)
-        self.logger = logger
+        self.logger = logger.forHummingbird
     }
 
     /// Serves until the task is shut down gracefully, then until the requests under way are answered.
@@ -78,14 +75,12 @@ package struct Listener {
     }
 
     /// One listening socket.
-    private struct Server<Client: Sendable>: Sendable {
-        let channel: NIOAsyncChannel<Client, Never>
+    private struct Server: Sendable {
+        let channel: NIOAsyncChannel<EdgeChannel.Value, Never>
         let quiescing: ServerQuiescingHelper
     }
 
-    private func serve<Connection: ServerChildChannel>(
-        _ server: NIOAsyncChannel<Connection.Value, Never>, _ connection: Connection
-    ) async {
+    private func serve(_ server: NIOAsyncChannel<EdgeChannel.Value, Never>, _ connection: EdgeChannel) async {
         await withDiscardingTaskGroup { group in
             do {
                 try await server.executeThenClose { clients in
@@ -104,11 +99,9 @@ package struct Listener {
     /// How long connections that were just taken need to find their place.
     private static let settling = TimeAmount.milliseconds(100)
 
-    private func open<Connection: ServerChildChannel>(
-        _ connection: Connection
-    ) async throws(CannotListen) -> [Server<Connection.Value>] {
+    private func open(_ connection: EdgeChannel) async throws(CannotListen) -> [Server] {
         guard case .inherited(let sockets) = address else { return [try await open(connection, nil, mostConnections)] }
-        var servers: [Server<Connection.Value>] = []
+        var servers: [Server] = []
         do throws(CannotListen) {
             for offset in 0..<Int32(clamping: sockets) {
                 servers.append(
@@ -123,9 +116,9 @@ package struct Listener {
     }
 
     /// - Parameter descriptor: The socket; `nil` to make one.
-    private func open<Connection: ServerChildChannel>(
-        _ connection: Connection, _ descriptor: Int32?, _ mostConnections: Int
-    ) async throws(CannotListen) -> Server<Connection.Value> {
+    private func open(
+        _ connection: EdgeChannel, _ descriptor: Int32?, _ mostConnections: Int
+    ) async throws(CannotListen) -> Server {
         let quiescing = ServerQuiescingHelper(group: MultiThreadedEventLoopGroup.singleton)
         let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.backlog, value: Self.backlog)
@@ -140,11 +133,11 @@ package struct Listener {
                     try pipeline.addHandler(quiescing.makeServerChannelHandler(channel: channel))
                 }
             }
-        let setUp: @Sendable (any Channel) -> EventLoopFuture<Connection.Value> = { [logger] channel in
+        let setUp: @Sendable (any Channel) -> EventLoopFuture<EdgeChannel.Value> = { [logger] channel in
             connection.setup(channel: channel, logger: logger)
         }
         do {
-            let channel: NIOAsyncChannel<Connection.Value, Never>
+            let channel: NIOAsyncChannel<EdgeChannel.Value, Never>
             switch (address, descriptor) {
             case (.inherited, let descriptor?):
                 channel = try await bootstrap.bind(descriptor, childChannelInitializer: setUp)
@@ -163,5 +156,14 @@ package struct Listener {
         } catch {
             throw CannotListen(address: address, why: "\(error)")
         }
+    }
+}
+
+extension Logger {
+    /// A copy for Hummingbird, which logs whole errors at debug; our own lines say what may be said.
+    package var forHummingbird: Logger {
+        var quiet = self
+        quiet.logLevel = max(logLevel, .warning)
+        return quiet
     }
 }

@@ -89,11 +89,9 @@ package struct RouteTable: Sendable {
     /// Answers requests of a connection by way of ``router()``.
     /// - Parameter secondsSince1970: The wall clock, for the `Date` of responses.
     func responder(secondsSince1970: @escaping @Sendable () -> Int) -> RequestResponder {
-        // Hummingbird logs whole errors at debug; our own lines say what may be said.
-        var quiet = logger
-        quiet.logLevel = max(quiet.logLevel, .warning)
+        let quiet = logger.forHummingbird
         let router = router().buildResponder()
-        return { [quiet] request, received, writer, channel in
+        return { request, received, writer, channel in
             var context = GatewayContext(source: .init(channel: channel, logger: quiet))
             context.received = received
             var response = try await router.respond(to: request, context: context)

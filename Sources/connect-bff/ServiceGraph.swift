@@ -1,7 +1,7 @@
-import Networking
 import Core
 import Flatpeak
 import FoundationEssentials
+import Networking
 import ServiceLifecycle
 import Sessions
 import Telemetry

@@ -1,6 +1,6 @@
-import Networking
 import Core
 import Flatpeak
+import Networking
 import Sessions
 import Telemetry
 import Webhooks

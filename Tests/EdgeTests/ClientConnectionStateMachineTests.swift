@@ -1,5 +1,6 @@
 import Core
 import NIOCore
+import Resilience
 import Testing
 
 @testable import Edge
@@ -32,7 +33,8 @@ import Testing
         if cameWhole {
             #expect(machine.wholeRequestRead(request, refusal: nil) == .acquireSlot)
         } else {
-            #expect(machine.fastPathHeadRead(request, refusal: nil) == .readBody(sendsContinue: false))
+            #expect(
+                machine.fastPathHeadRead(request, refusal: nil, from: CallerKey(1)) == .readBody(sendsContinue: false))
             #expect(machine.readsRequests)
             guard case .none = machine.bodyRead(piece, limit: 10, reserve: { _, _ in true }) else {
                 Issue.record("the body is kept")
@@ -70,13 +72,13 @@ import Testing
 
     @Test func `a refusal waits for the end of a small body, and for no more of a large one`() {
         var small = machine(), large = machine()
-        _ = small.fastPathHeadRead(request(), refusal: .originNotAllowed)
+        _ = small.fastPathHeadRead(request(), refusal: .originNotAllowed, from: CallerKey(1))
         guard case .respond(.originNotAllowed, releasing: 0) = small.requestEnded(at: at(0)) else {
             Issue.record("not refused")
             return
         }
         #expect(small.responseHeadWritten() == true)
-        _ = large.fastPathHeadRead(request(), refusal: .originNotAllowed)
+        _ = large.fastPathHeadRead(request(), refusal: .originNotAllowed, from: CallerKey(1))
         guard case .respond(.originNotAllowed, releasing: 0) = large.readCompleted() else {
             Issue.record("not refused")
             return
@@ -86,7 +88,7 @@ import Testing
 
     @Test(arguments: [true, false]) func `memory of a body is given back when the request is refused`(isFull: Bool) {
         var machine = machine()
-        _ = machine.fastPathHeadRead(request(), refusal: nil)
+        _ = machine.fastPathHeadRead(request(), refusal: nil, from: CallerKey(1))
         _ = machine.bodyRead(piece, limit: 3, reserve: { _, _ in true })
         let action = machine.bodyRead(piece, limit: 3, reserve: { _, _ in !isFull })
         guard case .respond(let error, let releasing) = action else {
@@ -208,7 +210,7 @@ import Testing
             }
             limit = times.head
         case .body:
-            _ = machine.fastPathHeadRead(request(), refusal: nil)
+            _ = machine.fastPathHeadRead(request(), refusal: nil, from: CallerKey(1))
             limit = times.body
         case .routedBody:
             _ = machine.routedHeadRead(request())
@@ -308,7 +310,7 @@ private struct Model {
             return machine.holdsUnread
         case .fastHead where machine.isIdle:
             begun += 1
-            _ = machine.fastPathHeadRead(request, refusal: refusal)
+            _ = machine.fastPathHeadRead(request, refusal: refusal, from: CallerKey(1))
             return machine.readsRequests
         case .routedHead where machine.isIdle:
             _ = machine.routedHeadRead(request)

@@ -25,8 +25,9 @@ import Testing
                         try await eventually(
                             within: .seconds(40), "it did not restart: \(serve.log.suffix(2000))"
                         ) { serve.log.components(separatedBy: "\"listening\"").count >= number + 2 }
-                        // Long enough for some to arrive at the new one.
-                        try await Task.sleep(for: .milliseconds(300))
+                        // Some must arrive at the new one: as many as come in 300 ms.
+                        let good = load.counts.good
+                        try await eventually { load.counts.good >= good + 60 }
                     }
                 }
                 let counts = load.counts

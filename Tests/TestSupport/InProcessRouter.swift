@@ -1,7 +1,7 @@
-package import Gateway
-package import Hummingbird
 import Core
 import Edge
+package import Gateway
+package import Hummingbird
 import NIOCore
 import Wire
 

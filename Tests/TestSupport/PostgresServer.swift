@@ -51,7 +51,7 @@ package final class PostgresServer: Sendable {
                     "max_connections=400",
                 ] + listening
                 + settings.flatMap { ["-c", $0] }
-            // RequestOutcome nothing, it is the end of the tests.
+            // Told nothing, it is the end of the tests.
             let script = """
                 "$@" >"\(folder)/log" 2>&1 & read -r last; kill -QUIT $!; kill -CONT $!; wait
                 [ "$last" = keep ] || rm -rf "\(folder)"

@@ -1,6 +1,6 @@
-import Networking
 import Core
 import Flatpeak
+import Networking
 
 extension FlatpeakClient.Settings {
     /// Reads the settings for calls to Flatpeak.
