@@ -23,7 +23,7 @@ package final class AdmissionControl: Sendable {
             AdmissionQueue(capacity: capacity, length: (capacity + 3) / 4, shares: shares, timeout: timeout))
     }
 
-    package var load: (underWay: Int, waiting: Int) { queue.withLock { ($0.inUse, $0.waiting) } }
+    package var load: (inFlight: Int, waiting: Int) { queue.withLock { ($0.inUse, $0.waiting) } }
 
     /// Whether a request that arrives now is refused whoever sends it.
     package var isFull: Bool { queue.withLock { $0.isFull } }

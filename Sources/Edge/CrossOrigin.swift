@@ -19,8 +19,8 @@ package struct CrossOrigin: Sendable {
     private static let responseHeaders =
         "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Allow, WWW-Authenticate"
 
-    /// Where an origin stands in the list; nil when it is not on it.
-    package func place(of origin: String) -> Int? { origins.firstIndex { $0.equalsBytes(of: origin) } }
+    /// The index of an origin in the list; `nil` when it is not listed.
+    package func index(of origin: String) -> Int? { origins.firstIndex { $0.equalsBytes(of: origin) } }
 
     /// Whether a browser's page may make this call at all; these headers only ever deny.
     ///
@@ -29,7 +29,7 @@ package struct CrossOrigin: Sendable {
     ///     proxy's cookie does not: every page can make a browser send it.
     ///   - isSafe: The request changes nothing.
     package func admits(_ head: RequestHeadFacts, carriesItsCredential: Bool, isSafe: Bool) -> Bool {
-        if let origin = head.origin { return place(of: origin) != nil }
+        if let origin = head.origin { return index(of: origin) != nil }
         switch head.fetchSite {
         case "same-origin", "none": return true
         case nil: return carriesItsCredential || isSafe
@@ -40,15 +40,15 @@ package struct CrossOrigin: Sendable {
     /// The fields of an answer to a page of `origin`, which is named when it is on the list; never a wildcard.
     package func fields(for origin: String?) -> HTTPFields {
         var fields: HTTPFields = [.vary: "Origin, Sec-Fetch-Site"]
-        guard let place = origin.flatMap(place) else { return fields }
-        fields[.accessControlAllowOrigin] = origins[place]
+        guard let index = origin.flatMap(index) else { return fields }
+        fields[.accessControlAllowOrigin] = origins[index]
         fields[.accessControlExposeHeaders] = Self.responseHeaders
         return fields
     }
 
     /// The fields of the answer to a preflight; none for an origin that is not listed.
     package func preflightFields(for origin: String?, methods: [HTTPRequest.Method]) -> HTTPFields {
-        guard origin.flatMap(place) != nil else { return [:] }
+        guard origin.flatMap(index) != nil else { return [:] }
         return [
             .accessControlAllowMethods: methods.map(\.rawValue).joined(separator: ", "),
             .accessControlAllowHeaders: requestHeaders, .accessControlMaxAge: "600",

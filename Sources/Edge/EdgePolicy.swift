@@ -100,8 +100,8 @@ package final class EdgePolicy: Sendable {
 
     /// Writes the header lines that every response to such a request carries, each with its end.
     func writeLines(for request: ReceivedRequest, into answer: inout ByteBuffer) {
-        let place = request.head.origin.flatMap { crossOrigin.place(of: $0) }
-        answer.writeImmutableBuffer(place.map { lines[$0] } ?? otherLines)
+        let index = request.head.origin.flatMap { crossOrigin.index(of: $0) }
+        answer.writeImmutableBuffer(index.map { lines[$0] } ?? otherLines)
         if isSecure(request) { answer.writeImmutableBuffer(strictTransportLine) }
     }
 

@@ -42,7 +42,7 @@ struct PartialHead {
                 isFirst = false
                 let parts = bytes.text(in: start..<end).splitBytes(at: " ")
                 path = parts.count == 3 ? RequestTarget(String(parts[1])).map { String($0.path) } ?? "" : ""
-            } else if end - start > 7, bytes.says("origin:", in: start..<start + 7) {
+            } else if end - start > 7, bytes.equalsIgnoringCase("origin:", in: start..<start + 7) {
                 let value = bytes.text(in: bytes.trimmed(start + 7..<end))
                 // Given twice it is a list, and no list is an origin of ours.
                 head.origin = head.origin.map { "\($0), \(value)" } ?? value

@@ -67,28 +67,29 @@ package struct RequestHeadFacts: Sendable {
     mutating func note(_ name: Range<Int>, _ value: Range<Int>, in bytes: Span<UInt8>) {
         let name = bytes.extracting(name)
         switch name.count {
-        case 3 where name.says("via"): Self.join(&via, bytes.text(in: value))
-        case 4 where name.says("host"):
+        case 3 where name.equalsIgnoringCase("via"): Self.join(&via, bytes.text(in: value))
+        case 4 where name.equalsIgnoringCase("host"):
             hosts += 1
             host = bytes.text(in: value)
             if !RequestTarget.isAuthority(bytes.extracting(value)) { hasOddHost = true }
-        case 6 where name.says("origin"): Self.join(&origin, bytes.text(in: value))
+        case 6 where name.equalsIgnoringCase("origin"): Self.join(&origin, bytes.text(in: value))
         // What else a client may expect is not known to this server, and ignored (RFC 9110 section 10.1.1).
-        case 6 where name.says("expect"): if bytes.lists("100-continue", in: value) { expectsContinue = true }
-        case 7 where name.says("upgrade"):
+        case 6 where name.equalsIgnoringCase("expect"):
+            if bytes.lists("100-continue", in: value) { expectsContinue = true }
+        case 7 where name.equalsIgnoringCase("upgrade"):
             // Clients of HTTP/2 offer it on plain calls; a server may ignore that (RFC 9110 section 7.8). Who offers
             // something else speaks it next, where a proxy has believed in the answer.
-            bytes.forEachElement(of: value) { if !bytes.says("h2c", in: $0) { asksForUpgrade = true } }
-        case 9 where name.says("forwarded"): forwarded.append(bytes.text(in: value))
-        case 12 where name.says("content-type"):
+            bytes.forEachElement(of: value) { if !bytes.equalsIgnoringCase("h2c", in: $0) { asksForUpgrade = true } }
+        case 9 where name.equalsIgnoringCase("forwarded"): forwarded.append(bytes.text(in: value))
+        case 12 where name.equalsIgnoringCase("content-type"):
             // Given twice it is a list, and no list is a type.
             isJSON = contentTypes == 0 && bytes.extracting(value).isJSONType
             contentTypes += 1
-        case 14 where name.says("content-length"): contentLength = bytes.decimal(in: value)
-        case 14 where name.says("sec-fetch-site"): Self.join(&fetchSite, bytes.text(in: value))
-        case 15 where name.says("accept-language"): Self.join(&acceptLanguage, bytes.text(in: value))
-        case 15 where name.says("x-forwarded-for"): forwardedFor.append(bytes.text(in: value))
-        case 17 where name.says("x-forwarded-proto"): Self.join(&forwardedProto, bytes.text(in: value))
+        case 14 where name.equalsIgnoringCase("content-length"): contentLength = bytes.decimal(in: value)
+        case 14 where name.equalsIgnoringCase("sec-fetch-site"): Self.join(&fetchSite, bytes.text(in: value))
+        case 15 where name.equalsIgnoringCase("accept-language"): Self.join(&acceptLanguage, bytes.text(in: value))
+        case 15 where name.equalsIgnoringCase("x-forwarded-for"): forwardedFor.append(bytes.text(in: value))
+        case 17 where name.equalsIgnoringCase("x-forwarded-proto"): Self.join(&forwardedProto, bytes.text(in: value))
         default: break
         }
     }

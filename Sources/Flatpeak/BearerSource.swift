@@ -46,13 +46,13 @@ final class BearerSource: Sendable {
     }
     private let state: Mutex<State>
     private let login: Login
-    private let time: UpstreamTime
+    private let time: ServiceClock
     private let flight = CoalescedTask<Void>()
     private let logger: Logger
     /// An outage is logged as an error once a minute, however often the login is tried.
     private let alarm = Mutex(Throttle(interval: .seconds(60)))
 
-    init(_ credentials: Credentials, time: UpstreamTime, logger: Logger, login: @escaping Login) {
+    init(_ credentials: Credentials, time: ServiceClock, logger: Logger, login: @escaping Login) {
         state = Mutex(State(credentials: credentials))
         self.time = time
         self.logger = logger
@@ -124,7 +124,7 @@ final class BearerSource: Sendable {
         return state.withLock { state in
             let held = state.bearer.held?.bearer
             return LoginStatus(
-                age: held.map { $0.askedAt.duration(to: now) },
+                age: held.map { $0.requestedAt.duration(to: now) },
                 left: held.map { max(.zero, now.duration(to: $0.endsAt)) },
                 key: state.hasLoggedIn ? state.key + 1 : 0,
                 fingerprint: state.hasLoggedIn

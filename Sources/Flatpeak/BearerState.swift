@@ -10,20 +10,20 @@ struct Bearer: Sendable {
     /// From here on a new one is waited for, unless the login is down.
     let staleAt: ContinuousClock.Instant
     let endsAt: ContinuousClock.Instant
-    let askedAt: ContinuousClock.Instant
+    let requestedAt: ContinuousClock.Instant
     /// Distinguishes two tokens.
     let digest: [UInt8]
 
     /// - Parameters:
     ///   - expiresIn: Seconds, from the moment the login was asked for.
     ///   - jitter: From 0 up to, not including, 1; processes that started together do not renew together.
-    init(token: Secret, expiresIn: Double, askedAt: ContinuousClock.Instant, jitter: Double) {
+    init(token: Secret, expiresIn: Double, requestedAt: ContinuousClock.Instant, jitter: Double) {
         self.token = token
         digest = token.expose { Digest.sha256($0.utf8) }
-        self.askedAt = askedAt
-        endsAt = askedAt + Duration(saturatingSeconds: expiresIn)
+        self.requestedAt = requestedAt
+        endsAt = requestedAt + Duration(saturatingSeconds: expiresIn)
         staleAt = endsAt - Duration(saturatingSeconds: min(60, expiresIn / 10))
-        renewAt = askedAt + Duration(saturatingSeconds: expiresIn * (0.75 + jitter / 10))
+        renewAt = requestedAt + Duration(saturatingSeconds: expiresIn * (0.75 + jitter / 10))
     }
 }
 

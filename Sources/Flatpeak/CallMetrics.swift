@@ -11,7 +11,7 @@ struct CallMetrics: Sendable {
         case failed(TransportFailure)
     }
 
-    private let noPlace: Counter
+    private let noSlot: Counter
     private let breakerOpen: Counter
     private let throttled: Counter
     private let classes: [Counter]
@@ -24,7 +24,7 @@ struct CallMetrics: Sendable {
                 label: "connect_bff_upstream_calls_total",
                 dimensions: [("operation", operation.name), ("result", result)])
         }
-        noPlace = counter("no_place")
+        noSlot = counter("no_slot")
         breakerOpen = counter("breaker_open")
         throttled = counter("throttled")
         classes = (1...5).map { counter("\($0)xx") }
@@ -34,7 +34,7 @@ struct CallMetrics: Sendable {
 
     func count(_ outcome: Outcome) {
         switch outcome {
-        case .notSent(.overloaded), .notSent(.rateLimited): noPlace.increment()
+        case .notSent(.overloaded), .notSent(.rateLimited): noSlot.increment()
         case .notSent(.upstreamLimited): throttled.increment()
         case .notSent: breakerOpen.increment()
         case .answered(let status): classes[min(max(status / 100, 1), 5) - 1].increment()

@@ -22,7 +22,7 @@ struct CallPolicy: Sendable {
     init(epoch: ContinuousClock.Instant) {
         breakers = Operation.Breaker.allCases.map { _ in CircuitBreaker() }
         limiters = Operation.Host.allCases.map { _ in AdaptiveRateLimiter(epoch: epoch) }
-        bulkheads = Operation.Lane.allCases.map { Bulkhead(limit: $0.places, share: $0.share) }
+        bulkheads = Operation.BulkheadKind.allCases.map { Bulkhead(limit: $0.limit, share: $0.share) }
         budget = RetryBudget(epoch: epoch)
     }
 
@@ -54,8 +54,8 @@ struct CallPolicy: Sendable {
     mutating func start(
         _ operation: Operation, for caller: CallerKey? = nil, attempt: Int, at now: ContinuousClock.Instant
     ) throws(BFFError) {
-        let lane = operation.lane.index
-        switch bulkheads[lane].tryAcquire(caller) {
+        let bulkhead = operation.bulkhead.index
+        switch bulkheads[bulkhead].tryAcquire(caller) {
         case .acquired: break
         case .full: throw .overloaded
         case .shareTaken: throw .rateLimited(retryAfter: 1)
@@ -63,7 +63,7 @@ struct CallPolicy: Sendable {
         do throws(BFFError) {
             try admit(operation, for: caller, isRetry: attempt > 1, at: now)
         } catch {
-            bulkheads[lane].release(caller)
+            bulkheads[bulkhead].release(caller)
             // The try before failed, and is the call's last one.
             if attempt > 1 { fail(operation, for: caller, isCallersDoing: true, at: now, jitter: 0.5) }
             throw error
@@ -101,7 +101,7 @@ struct CallPolicy: Sendable {
         _ operation: Operation, for caller: CallerKey? = nil, attempt: Int, _ result: Result,
         at now: ContinuousClock.Instant, jitter: Double, left: Duration
     ) -> Next {
-        bulkheads[operation.lane.index].release(caller)
+        bulkheads[operation.bulkhead.index].release(caller)
         if case .limited(let retryAfter) = result {
             limiters[operation.host.index].upstreamLimited(retryAfter: retryAfter, at: now, by: caller)
         }
@@ -199,7 +199,7 @@ extension Operation.Breaker {
     }
 }
 
-extension Operation.Lane {
+extension Operation.BulkheadKind {
     /// The position in `allCases`.
     fileprivate var index: Int {
         switch self {

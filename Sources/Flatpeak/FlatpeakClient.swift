@@ -36,7 +36,7 @@ package final class FlatpeakClient: Sendable {
     private let settings: Settings
     private let upstream: Upstream
     private let bearers: BearerSource
-    private let time: UpstreamTime
+    private let time: ServiceClock
     private let logger: Logger
     /// The spelling under which this account's tariffs were found; the documents name two (upstream.md §6.1).
     private let tariffList = Mutex<Operation?>(nil)
@@ -45,7 +45,7 @@ package final class FlatpeakClient: Sendable {
 
     /// - Parameter tracer: `nil` when tracing is disabled.
     package init(
-        _ settings: Settings, transport: any UpstreamTransport, time: UpstreamTime = .real,
+        _ settings: Settings, transport: any UpstreamTransport, time: ServiceClock = .real,
         tracer: (any Tracer)? = nil, logger: Logger
     ) {
         self.settings = settings
@@ -308,9 +308,9 @@ package final class FlatpeakClient: Sendable {
 
     private static func login(
         _ account: Secret, _ key: Secret, _ settings: Settings, _ upstream: Upstream, _ gate: VersionGate,
-        _ time: UpstreamTime
+        _ time: ServiceClock
     ) async throws(BFFError) -> Bearer {
-        let askedAt = time.now()
+        let requestedAt = time.now()
         let pair = account.expose { account in key.expose { "\(account):\($0)" } }
         let authorization = (name: "authorization", value: "Basic " + Data(pair.utf8).base64EncodedString())
         let answer = try await upstream.send(
@@ -324,7 +324,7 @@ package final class FlatpeakClient: Sendable {
         guard Secret.isToken68(reply.bearer_token) else { throw .upstreamInvalidAnswer }
         if let mode = settings.mode, reply.live_mode != (mode == .live) { throw .upstreamModeDiffers }
         return Bearer(
-            token: Secret(reply.bearer_token), expiresIn: reply.expires_in.value, askedAt: askedAt,
+            token: Secret(reply.bearer_token), expiresIn: reply.expires_in.value, requestedAt: requestedAt,
             jitter: time.jitter())
     }
 

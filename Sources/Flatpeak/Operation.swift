@@ -15,7 +15,7 @@ package struct Operation: Sendable {
     /// From the first try's first byte to the last try's last.
     let deadline: Duration
     let retries: RetryClass
-    let lane: Lane
+    let bulkhead: BulkheadKind
     /// Whose health its failures speak of; nil for probes, which ask although it is open, and for what the service asks
     /// at a pace of its own.
     let breaker: Breaker?
@@ -51,32 +51,33 @@ package struct Operation: Sendable {
         case unsent
     }
 
-    /// Kinds of calls that must not use up each other's places, and how many places each has.
-    package enum Lane: String, Sendable, CaseIterable {
+    /// The bulkheads of Flatpeak's calls: groups of calls that cannot use up each other's slots.
+    package enum BulkheadKind: String, Sendable, CaseIterable {
         case login, mint, relay, reads, probe
 
-        var places: Int {
+        /// The most calls in flight.
+        var limit: Int {
             switch self {
             case .login: 2
             case .mint: 64
-            case .relay: RelayCalls.places
+            case .relay: RelayCalls.limit
             case .reads: 64
             case .probe: Breaker.allCases.count
             }
         }
 
-        /// The most that one user has of them.
-        var share: Int { max(1, places / 8) }
+        /// The most calls in flight of one user.
+        var share: Int { max(1, limit / 8) }
     }
 
     private init(
-        _ name: String, _ lane: Lane, _ breaker: Breaker?, _ method: HTTPMethod,
+        _ name: String, _ bulkhead: BulkheadKind, _ breaker: Breaker?, _ method: HTTPMethod,
         _ path: @escaping @Sendable (FlatpeakVersion) -> String, host: Host = .api, credential: Credential = .bearer,
         deadline: Duration = .seconds(10),
         retries: RetryClass = .always, answerLimit: Int = 4 << 20
     ) {
         self.name = name
-        self.lane = lane
+        self.bulkhead = bulkhead
         self.breaker = breaker
         self.method = method
         self.path = path

@@ -11,7 +11,7 @@ package final class RefreshedKeys<Keys: Sendable>: Sendable {
     private let flight = CoalescedTask<Void>()
     private let read: @Sendable () async throws(DocumentFailure) -> Keys?
     private let failed: @Sendable (_ isAlarm: Bool, _ why: DocumentFailure?) -> Void
-    private let time: UpstreamTime
+    private let time: ServiceClock
     private let alarm = Mutex(Throttle(interval: .seconds(600)))
 
     /// Callers that wait for a read at a time: they hold slots meanwhile, and anybody can name a key that is unknown.
@@ -25,7 +25,7 @@ package final class RefreshedKeys<Keys: Sendable>: Sendable {
     ///   - failed: Called after each read that failed, with the reason where it is known; it is an alarm once in ten
     ///     minutes.
     package init(
-        _ rules: RefreshAhead<Keys>.Rules, time: UpstreamTime,
+        _ rules: RefreshAhead<Keys>.Rules, time: ServiceClock,
         read: @escaping @Sendable () async throws(DocumentFailure) -> Keys?,
         failed: @escaping @Sendable (_ isAlarm: Bool, _ why: DocumentFailure?) -> Void
     ) {

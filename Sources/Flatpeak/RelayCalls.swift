@@ -8,7 +8,7 @@ package import Resilience
 /// The relay makes them on connections of its own; it asks here before each try and reports how each one ended.
 package final class RelayCalls: Sendable {
     /// How many there may be at a time; whoever lets calls in lets in no more, so that they wait their turn there.
-    package static let places = 1024
+    package static let limit = 1024
 
     private let upstream: Upstream
     private let metrics: CallMetrics

@@ -8,14 +8,14 @@ import Tracing
 /// The driver of ``CallPolicy``: makes calls within their deadline and again where that is allowed.
 final class Upstream: Sendable {
     private let transport: any UpstreamTransport
-    private let time: UpstreamTime
+    private let time: ServiceClock
     private let tracer: (any Tracer)?
     private let policy: Mutex<CallPolicy>
     private let kept = Mutex<[String: CallMetrics]>([:])
     /// Breakers that have just opened and are to be probed.
     private let openings = AsyncStream<Operation.Breaker>.makeStream()
 
-    init(_ transport: any UpstreamTransport, time: UpstreamTime, tracer: (any Tracer)? = nil) {
+    init(_ transport: any UpstreamTransport, time: ServiceClock, tracer: (any Tracer)? = nil) {
         self.transport = transport
         self.time = time
         self.tracer = tracer

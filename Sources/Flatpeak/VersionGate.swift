@@ -40,14 +40,14 @@ struct VersionState: Sendable {
 final class VersionGate: Sendable {
     private let state = Mutex(VersionState())
     private let version: FlatpeakVersion
-    private let time: UpstreamTime
+    private let time: ServiceClock
     private let logger: Logger
     /// The version is in doubt, or refused.
     private let doubts = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
     static let probeInterval = Duration.seconds(60)
 
-    init(_ version: FlatpeakVersion, time: UpstreamTime, logger: Logger) {
+    init(_ version: FlatpeakVersion, time: ServiceClock, logger: Logger) {
         self.version = version
         self.time = time
         self.logger = logger

@@ -90,7 +90,7 @@ struct RequestMiddleware: RouterMiddleware {
     /// A page of a listed origin can read it only if its preflight was answered well.
     private func noRoute(_ request: Request, _ context: GatewayContext) -> Response {
         if request.method == .options, request.headers[.accessControlRequestMethod] != nil,
-            request.headers[.origin].flatMap(crossOrigin.place) != nil
+            request.headers[.origin].flatMap(crossOrigin.index) != nil
         {
             var reply = Reply.preflight(crossOrigin, from: request.headers[.origin], methods: [.get, .post, .delete])
             reply.mark(crossOrigin, for: request.head)

@@ -76,9 +76,9 @@ package struct RouteTable: Sendable {
     private static let userShares = 8
 
     /// Requests that have a place at this moment, and those that wait for one.
-    package var load: (underWay: Int, waiting: Int) {
+    package var load: (inFlight: Int, waiting: Int) {
         let relays = edge.fastPathSlots.load, others = slots.load
-        return (relays.underWay + others.underWay, relays.waiting + others.waiting)
+        return (relays.inFlight + others.inFlight, relays.waiting + others.waiting)
     }
 
     /// Methods that get an answer of ours on every path, so that an unused one is a 405 and not a 404.

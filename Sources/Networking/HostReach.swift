@@ -10,8 +10,8 @@ import Resilience
 package enum HostReach: Sendable {
     /// - Parameters:
     ///   - date: The host's clock, as its `Date` header has it.
-    ///   - askedAt: Ours, half-way between question and answer.
-    case answers(date: Date?, askedAt: Date)
+    ///   - requestedAt: Ours, half-way between question and answer.
+    case answers(date: Date?, requestedAt: Date)
     case fails(Obstacle)
 
     /// What stands between us and a host.
@@ -32,7 +32,7 @@ extension HTTPTransport {
         do {
             let date = try await head(of: url)
             let took = now().timeIntervalSince(asked)
-            return .answers(date: date.flatMap(RetryAfter.date), askedAt: asked.addingTimeInterval(took / 2))
+            return .answers(date: date.flatMap(RetryAfter.date), requestedAt: asked.addingTimeInterval(took / 2))
         } catch {
             return .fails(HostReach.Obstacle(error))
         }

@@ -85,7 +85,7 @@ final class RelayCall: AnswerReceiver, FastPathExchange {
             return
         }
         guard head.isJSON, status < 300 else {
-            connection.leaveUnheard()
+            connection.abandonResponse()
             tried(at: relay.calls.now())
             return over { $0.fail(.upstreamInvalidAnswer, connectToken: envelope.connectToken, hasBegun: false) }
         }
@@ -132,7 +132,7 @@ final class RelayCall: AnswerReceiver, FastPathExchange {
 
     /// Ends the call with an error of which no more is read.
     private func refused() {
-        connection?.leaveUnheard()
+        connection?.abandonResponse()
         tried(at: relay.calls.now())
         refuse(with: nil)
     }

@@ -31,10 +31,10 @@ final class UpstreamConnection: ChannelDuplexHandler {
         case connecting
         /// Goes to `busy` or `closed`.
         case idle
-        /// Goes to `idle`, `unheard` or `closed`.
+        /// Goes to `idle`, `abandoned` or `closed`.
         case busy
         /// The answer is read to its end and dropped: a connection costs more. Goes to `idle` or `closed`.
-        case unheard
+        case abandoned
         case closed
     }
     struct Call {
@@ -148,7 +148,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         received += bytes.readableBytes
         while true {
             switch state {
-            case .busy, .unheard: break
+            case .busy, .abandoned: break
             case .idle, .connecting:
                 // No call is under way: whatever this is, the next call must not take it for its answer.
                 return close()
@@ -203,9 +203,9 @@ final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     /// Drops the rest of the answer.
-    func leaveUnheard() {
+    func abandonResponse() {
         guard state == .busy else { return }
-        state = .unheard
+        state = .abandoned
         receiver = nil
         holdBack(false)
     }
@@ -249,7 +249,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     func tick(at now: ContinuousClock.Instant) {
         switch state {
-        case .connecting, .busy, .unheard:
+        case .connecting, .busy, .abandoned:
             if now >= end, !isHeldBack { fail(.timedOut) }
         case .idle:
             if idleSince.duration(to: now) > pool.times.idle || pool.isTooOld(openedAt, at: now) {

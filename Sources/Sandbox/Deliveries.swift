@@ -65,7 +65,7 @@ struct Deliveries: Sendable {
 
     var settings: Sandbox.DeliverySettings
     private(set) var all: [Delivery] = []
-    private var underWay = 0
+    private var inFlight = 0
     /// Those before this one are over.
     private var firstOpen = 0
 
@@ -96,9 +96,9 @@ struct Deliveries: Sendable {
         var due = all.indices[firstOpen...].filter { all[$0].dueAt.map { $0 <= now } ?? false }
         due.sort { (all[$0].dueAt ?? now, $0) < (all[$1].dueAt ?? now, $1) }
         if settings.isReordered { due.reverse() }
-        let taken = due.prefix(Self.most - underWay)
+        let taken = due.prefix(Self.most - inFlight)
         for number in taken { all[number].dueAt = nil }
-        underWay += taken.count
+        inFlight += taken.count
         return taken.map { ($0, all[$0]) }
     }
 
@@ -107,7 +107,7 @@ struct Deliveries: Sendable {
     }
 
     mutating func ended(_ number: Int, _ attempt: Attempt) {
-        underWay = max(0, underWay - 1)
+        inFlight = max(0, inFlight - 1)
         guard all.indices.contains(number) else { return }
         all[number].attempts.append(attempt)
         guard !attempt.isGood, all[number].attempts.count < Self.schedule.count else { return }

@@ -25,7 +25,7 @@ enum DeliveryClient {
     }
 
     /// Flatpeak gives a receiver 10 seconds (upstream.md §5.3).
-    private static let patience = TimeAmount.seconds(10)
+    private static let timeout = TimeAmount.seconds(10)
 
     /// - Returns: The status that was answered; fails when there was none in time.
     static func post(
@@ -46,7 +46,7 @@ enum DeliveryClient {
             .whenComplete { result in
                 switch result {
                 case .success(let channel):
-                    loop.scheduleTask(in: patience) { channel.close(promise: nil) }
+                    loop.scheduleTask(in: timeout) { channel.close(promise: nil) }
                 case .failure(let error): answer.fail(error)
                 }
             }

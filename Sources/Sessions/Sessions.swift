@@ -16,7 +16,7 @@ package struct Sessions: Sendable {
     private let cache: SessionCache
     private let settings: SessionSettings
     private let now: @Sendable () -> Date
-    private let time: UpstreamTime
+    private let time: ServiceClock
     private let logger: Logger
 
     private static let pollInterval = Duration.seconds(1)
@@ -30,7 +30,7 @@ package struct Sessions: Sendable {
     ///   - randomBytes: A cryptographically secure source.
     package init(
         flatpeak: FlatpeakClient, cache: SessionCache, reads: LocationReads, settings: SessionSettings,
-        now: @escaping @Sendable () -> Date, time: UpstreamTime = .real,
+        now: @escaping @Sendable () -> Date, time: ServiceClock = .real,
         clock: any Clock<Duration> = ContinuousClock(),
         randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger
     ) {

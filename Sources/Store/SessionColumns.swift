@@ -63,8 +63,8 @@ extension SessionFacts {
         } catch {
             throw SessionColumns.Unreadable()
         }
-        let moments = [stayedAt, leftAt, notFinishedAt, goneAt, queriedAt, completedAt, located?.since, status?.at]
-        guard moments.allSatisfy({ $0?.isPlausible ?? true }) else { throw SessionColumns.Unreadable() }
+        let instants = [stayedAt, leftAt, notFinishedAt, goneAt, queriedAt, completedAt, located?.since, status?.at]
+        guard instants.allSatisfy({ $0?.isPlausible ?? true }) else { throw SessionColumns.Unreadable() }
     }
 
     var json: String {

@@ -55,8 +55,8 @@ package struct Metric: Sendable {
         Metric(
             .counter, "connect_bff_untrusted_forwarding_total",
             "Requests that named another client in a header, from an address that is not in BFF_TRUSTED_PROXIES."),
-        Metric(.gauge, "connect_bff_requests_under_way", "Requests that have a place at this moment."),
-        Metric(.gauge, "connect_bff_requests_waiting", "Requests that wait for a place at this moment."),
+        Metric(.gauge, "connect_bff_requests_in_flight", "Requests in flight."),
+        Metric(.gauge, "connect_bff_requests_waiting", "Requests that wait for a slot."),
     ]
 
     private static let upstream = [

@@ -98,23 +98,23 @@ private struct HeadReader {
 
     private mutating func note(_ name: Range<Int>, _ value: Range<Int>, _ bytes: Span<UInt8>) throws(Stop) {
         switch name.count {
-        case 10 where bytes.says("connection", in: name):
+        case 10 where bytes.equalsIgnoringCase("connection", in: name):
             // Of its options, `close` alone matters.
             if bytes.lists("close", in: value) { keepsAlive = false }
-        case 11 where bytes.says("retry-after", in: name):
+        case 11 where bytes.equalsIgnoringCase("retry-after", in: name):
             guard retryAfter == nil else { throw .refused }
             retryAfter = value
-        case 12 where bytes.says("content-type", in: name):
+        case 12 where bytes.equalsIgnoringCase("content-type", in: name):
             guard isJSON == nil else { throw .refused }
             isJSON = bytes.isJSONType(in: value)
-        case 14 where bytes.says("content-length", in: name):
+        case 14 where bytes.equalsIgnoringCase("content-length", in: name):
             guard length == nil, !isChunked, let number = bytes.decimal(in: value) else { throw .refused }
             length = number
-        case 16 where bytes.says("content-encoding", in: name):
+        case 16 where bytes.equalsIgnoringCase("content-encoding", in: name):
             // Identity was asked for; what is encoded all the same is nothing that a client said it can read.
-            guard bytes.says("identity", in: value) else { throw .refused }
-        case 17 where bytes.says("transfer-encoding", in: name):
-            guard length == nil, !isChunked, bytes.says("chunked", in: value) else { throw .refused }
+            guard bytes.equalsIgnoringCase("identity", in: value) else { throw .refused }
+        case 17 where bytes.equalsIgnoringCase("transfer-encoding", in: name):
+            guard length == nil, !isChunked, bytes.equalsIgnoringCase("chunked", in: value) else { throw .refused }
             isChunked = true
         default: break
         }
@@ -123,7 +123,7 @@ private struct HeadReader {
 
 extension Span<UInt8> {
     /// Whether the bytes of `range` are those of `word`, which is in lower case, in any case.
-    package func says(_ word: String, in range: Range<Int>) -> Bool {
+    package func equalsIgnoringCase(_ word: String, in range: Range<Int>) -> Bool {
         guard range.count == word.utf8.count else { return false }
         // A span: a string's own iterator takes twice the time, for each field of each call.
         let (letters, bytes) = (word.utf8.span, extracting(range))
@@ -135,7 +135,7 @@ extension Span<UInt8> {
     }
 
     /// The same for all of the bytes.
-    package func says(_ word: String) -> Bool { says(word, in: 0..<count) }
+    package func equalsIgnoringCase(_ word: String) -> Bool { equalsIgnoringCase(word, in: 0..<count) }
 
     /// A number of at most ten digits and nothing else: no sign, no list, no blank.
     package func decimal(in range: Range<Int>) -> Int? {

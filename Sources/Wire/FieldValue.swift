@@ -28,7 +28,7 @@ extension Span<UInt8> {
     /// Whether `word`, which is in lower case, is an element of the list in `range`, in any case.
     package func lists(_ word: String, in range: Range<Int>) -> Bool {
         var isListed = false
-        forEachElement(of: range) { if says(word, in: $0) { isListed = true } }
+        forEachElement(of: range) { if equalsIgnoringCase(word, in: $0) { isListed = true } }
         return isListed
     }
 }

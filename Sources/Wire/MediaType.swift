@@ -13,6 +13,6 @@ extension Span<UInt8> {
     func isJSONType(in range: Range<Int>) -> Bool {
         var end = range.lowerBound
         while end < range.upperBound, self[end] != UInt8(ascii: ";") { end += 1 }
-        return says("application/json", in: trimmed(range.lowerBound..<end))
+        return equalsIgnoringCase("application/json", in: trimmed(range.lowerBound..<end))
     }
 }

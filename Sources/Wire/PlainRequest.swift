@@ -81,18 +81,20 @@ private struct PlainReader {
     /// Looks at what decides where the request ends, and what happens on the connection then.
     private mutating func note(_ name: Range<Int>, _ value: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         switch name.count {
-        case 4 where bytes.says("host", in: name): hosts += 1
-        case 14 where bytes.says("content-length", in: name):
+        case 4 where bytes.equalsIgnoringCase("host", in: name): hosts += 1
+        case 14 where bytes.equalsIgnoringCase("content-length", in: name):
             // Not even zeros in front.
             guard length == nil, value.count < 8, bytes[value.lowerBound] != UInt8(ascii: "0") || value.count == 1,
                 let number = bytes.decimal(in: value)
             else { return false }
             length = number
-        case 10 where bytes.says("connection", in: name): return bytes.says("keep-alive", in: value)
-        case 2 where bytes.says("te", in: name), 6 where bytes.says("expect", in: name),
-            7 where bytes.says("upgrade", in: name), 7 where bytes.says("trailer", in: name),
-            16 where bytes.says("proxy-connection", in: name),
-            17 where bytes.says("transfer-encoding", in: name):
+        case 10 where bytes.equalsIgnoringCase("connection", in: name):
+            return bytes.equalsIgnoringCase("keep-alive", in: value)
+        case 2 where bytes.equalsIgnoringCase("te", in: name), 6 where bytes.equalsIgnoringCase("expect", in: name),
+            7 where bytes.equalsIgnoringCase("upgrade", in: name),
+            7 where bytes.equalsIgnoringCase("trailer", in: name),
+            16 where bytes.equalsIgnoringCase("proxy-connection", in: name),
+            17 where bytes.equalsIgnoringCase("transfer-encoding", in: name):
             return false
         default: break
         }

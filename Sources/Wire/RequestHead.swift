@@ -89,11 +89,12 @@ package struct RequestHead: Equatable, Sendable {
             guard size <= maximumFields, fields.count < maximumFieldCount else { throw Fault.tooLarge }
             fields.append(Field(name: name, value: value))
             switch name.count {
-            case 10 where bytes.says("connection", in: name):
+            case 10 where bytes.equalsIgnoringCase("connection", in: name):
                 if bytes.lists("close", in: value) { keepsAlive = false }
-            case 14 where bytes.says("content-length", in: name): framing.noteLength(bytes.decimal(in: value))
-            case 17 where bytes.says("transfer-encoding", in: name):
-                framing.noteCoding(isChunked: bytes.says("chunked", in: value))
+            case 14 where bytes.equalsIgnoringCase("content-length", in: name):
+                framing.noteLength(bytes.decimal(in: value))
+            case 17 where bytes.equalsIgnoringCase("transfer-encoding", in: name):
+                framing.noteCoding(isChunked: bytes.equalsIgnoringCase("chunked", in: value))
             default: break
             }
         }

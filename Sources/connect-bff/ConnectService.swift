@@ -48,7 +48,7 @@ struct ConnectService: Sendable {
                 webhooks: graph.webhooks, now: { Date() }, isReady: isReady) + pages,
             authenticator: authenticator, origins: edge.origins,
             limits: RequestLimits(mint: edge.rateLimits.mint, address: edge.rateLimits.address),
-            proxies: edge.trustedProxies, hosts: edge.hosts, capacity: .init(relays: RelayCalls.places),
+            proxies: edge.trustedProxies, hosts: edge.hosts, capacity: .init(relays: RelayCalls.limit),
             logger: logger, log: resources.log.addRequest, tracer: graph.tracer)
         let connections = ClientConnections(
             table.edge, fastPath: try relay(configuration, graph, table.edge.fastPathSlots), times: edge.times,

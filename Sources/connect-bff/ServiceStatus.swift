@@ -17,7 +17,7 @@ struct ServiceStatus: Sendable {
     /// The fingerprint of the key that seals connect tokens; `nil` for the key beside the database.
     let stateKey: String?
     let events: EventDelivery.Status
-    let requests: (underWay: Int, waiting: Int)
+    let requests: (inFlight: Int, waiting: Int)
     let process: ProcessUsage?
     let now: Date
 
@@ -28,7 +28,7 @@ struct ServiceStatus: Sendable {
         Gauge(label: "connect_bff_ready").record(isReady ? 1 : 0)
         Gauge(label: "connect_bff_store_pending_sessions").record(store.pendingWrites)
         Gauge(label: "connect_bff_store_healthy").record(store.isHealthy ? 1 : 0)
-        Gauge(label: "connect_bff_requests_under_way").record(requests.underWay)
+        Gauge(label: "connect_bff_requests_in_flight").record(requests.inFlight)
         Gauge(label: "connect_bff_requests_waiting").record(requests.waiting)
         process?.record()
     }
@@ -80,7 +80,7 @@ struct ServiceStatus: Sendable {
         let store: Store
         let webhooks: WebhookStatus
         let events: Events
-        let requestsUnderWay: Int
+        let requestsInFlight: Int
         let requestsWaiting: Int
         let residentBytes: Int?
         let openFiles: Int?
@@ -112,7 +112,7 @@ struct ServiceStatus: Sendable {
             events = Events(
                 delivered: status.events.hasReceiver, receiverSlowed: status.events.isSlowed,
                 pending: status.events.counts?.pending, dead: status.events.counts?.dead)
-            requestsUnderWay = status.requests.underWay
+            requestsInFlight = status.requests.inFlight
             requestsWaiting = status.requests.waiting
             residentBytes = status.process?.residentBytes
             openFiles = status.process?.openFiles

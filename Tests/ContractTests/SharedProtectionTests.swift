@@ -11,7 +11,7 @@ import Testing
     private static let values: Set = ["CallerKey", "Deadline", "RetrySchedule", "RunDetached"]
     /// Mechanisms that live beside what they protect.
     private static let others: Set = [
-        "AdmissionControl", "BodyMemory", "Listeners", "IdempotencyKeys", "SessionCacheState", "PostgresPlaces",
+        "AdmissionControl", "BodyMemory", "Listeners", "IdempotencyKeys", "SessionCacheState", "PostgresSlots",
         "LogWriter", "RefreshedKeys", "KeysFile", "VersionGate",
     ]
 

@@ -125,7 +125,7 @@ import Testing
                     Self.progress("\(text), \(round + 1) of \(kills) kills", since: start)
                 }
                 let sessions = seen.states
-                // Leases of a killed process last half a minute, and so may a breaker's patience.
+                // Leases of a killed process last half a minute, and so may a breaker's pause.
                 let lines = try await receiver.waits(isLong ? 240 : 120) { lines in
                     let over = lines.filter {
                         $0.isTaken && ["session.connected", "session.expired"].contains($0.type)

@@ -10,8 +10,8 @@ import Testing
     let start = ContinuousClock.now
     private func at(_ seconds: Double) -> ContinuousClock.Instant { start + .seconds(seconds) }
 
-    private func bearer(_ text: String = "b", at moment: Double, life: Double = 3600, jitter: Double = 0.5) -> Bearer {
-        Bearer(token: Secret(text), expiresIn: life, askedAt: at(moment), jitter: jitter)
+    private func bearer(_ text: String = "b", at instant: Double, life: Double = 3600, jitter: Double = 0.5) -> Bearer {
+        Bearer(token: Secret(text), expiresIn: life, requestedAt: at(instant), jitter: jitter)
     }
 
     private func used(_ answer: BearerState.Answer) -> Int? {

@@ -43,7 +43,7 @@ import Testing
     func R10() throws {
         var policy = CallPolicy(epoch: start)
         // By users enough, since one alone cannot take them all.
-        for call in 0..<Operation.Lane.relay.places {
+        for call in 0..<Operation.BulkheadKind.relay.limit {
             try policy.start(.relay, for: CallerKey(call % 8), attempt: 1, at: start)
         }
         #expect(throws: BFFError.overloaded) { try policy.start(.relay, attempt: 1, at: start) }
@@ -212,7 +212,7 @@ import Testing
     @Test("a caller has its share of the slots of reads (I18)")
     func shareOfReads() throws {
         var policy = CallPolicy(epoch: start)
-        let share = Operation.Lane.reads.share
+        let share = Operation.BulkheadKind.reads.share
         for _ in 0..<share { try policy.start(.tariffs, for: mallory, attempt: 1, at: start) }
         #expect(throws: BFFError.rateLimited(retryAfter: 1)) {
             try policy.start(.claim, for: mallory, attempt: 1, at: start)
@@ -252,8 +252,8 @@ import Testing
         var policy = CallPolicy(epoch: start)
         var run = Run()
         var events = (0..<(rate * seconds)).map { call in
-            let moment = Double(call) / Double(rate)
-            return Event(at: moment, first: moment, attempt: 1, isEnd: false)
+            let instant = Double(call) / Double(rate)
+            return Event(at: instant, first: instant, attempt: 1, isEnd: false)
         }
         run.offered = events.count
         var later: [Event] = []
@@ -337,7 +337,7 @@ import Testing
                 "`\(one.name)`", operation.map { "\($0.method)" }.joined(separator: ", "), "`\(one.path(.zero))`",
                 "`\(operation[operation.count - 1].path(.anode))`", one.host.rawValue,
                 "\(one.deadline.components.seconds) s", again, one.breaker.map { "`\($0.rawValue)`" } ?? "none",
-                "\(one.lane.rawValue): \(one.lane.places), \(one.lane.share)",
+                "\(one.bulkhead.rawValue): \(one.bulkhead.limit), \(one.bulkhead.share)",
                 "\(one.answerLimit >> 10) KiB",
             ]
             return "| \(cells.joined(separator: " | ")) |"

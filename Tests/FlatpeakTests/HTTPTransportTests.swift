@@ -67,7 +67,7 @@ import Wire
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{}", "HTTP/1.1 200 OK\r\nContent-Le", "",
         ])
     func R29(bytes: String) async throws {
-        guard case .failure(let failure) = try await against(.says(bytes, closes: true)) else {
+        guard case .failure(let failure) = try await against(.sends(bytes, closes: true)) else {
             Issue.record("a torn answer was taken for a whole one")
             return
         }
@@ -76,10 +76,10 @@ import Wire
 
     @Test("a redirect is an answer, and the other host sees nobody (S28)", arguments: [301, 302, 303, 307, 308])
     func S28(status: Int) async throws {
-        let other = try await RawServer { _ in .says(Self.ok, closes: false) }
+        let other = try await RawServer { _ in .sends(Self.ok, closes: false) }
         let answer =
             "HTTP/1.1 \(status) Moved\r\nLocation: http://127.0.0.1:\(other.port)/\r\nContent-Length: 0\r\n\r\n"
-        #expect(try await against(.says(answer, closes: false)) == .success(status))
+        #expect(try await against(.sends(answer, closes: false)) == .success(status))
         #expect(other.connections == 0)
         await other.stop()
     }
@@ -88,8 +88,8 @@ import Wire
     func S35() async throws {
         let body = String(repeating: "x", count: 70_000)
         let answer = "HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n\(body)"
-        #expect(try await against(.says(answer, closes: false)) == .failure(.unreadable))
-        #expect(try await against(.says(answer, closes: false), operation: .tariffs) == .success(200))
+        #expect(try await against(.sends(answer, closes: false)) == .failure(.unreadable))
+        #expect(try await against(.sends(answer, closes: false), operation: .tariffs) == .success(200))
     }
 
     @Test("nothing was sent when there is nobody (R7)")
@@ -102,7 +102,7 @@ import Wire
     @Test("connections that upstream closes while idle break no read in ten thousand (R15)")
     func R15() async throws {
         // Every twentieth connection ends together with an answer that still promised to keep it.
-        let server = try await RawServer { .says(Self.ok, closes: $0.isMultiple(of: 20)) }
+        let server = try await RawServer { .sends(Self.ok, closes: $0.isMultiple(of: 20)) }
         let transport = HTTPTransport()
         let upstream = Upstream(transport, time: .real)
         var failures: [BFFError] = []
@@ -148,7 +148,7 @@ import Wire
             configuration.maximumTLSVersion = .tlsv11
         }
         let server = try await RawServer(tls: try NIOSSLContext(configuration: configuration)) { _ in
-            .says(Self.ok, closes: false)
+            .sends(Self.ok, closes: false)
         }
         let results = await send(
             "https", host: "localhost", port: server.port,

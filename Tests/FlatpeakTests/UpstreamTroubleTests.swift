@@ -87,7 +87,7 @@ import Testing
         try await withUpstream { _, client in
             let token = try await mint(client)
             let calls = client.relayCalls
-            for call in 0..<RelayCalls.places { try calls.start(for: CallerKey(call % 8), attempt: 1, at: .now) }
+            for call in 0..<RelayCalls.limit { try calls.start(for: CallerKey(call % 8), attempt: 1, at: .now) }
             #expect(throws: BFFError.overloaded) { try calls.start(for: CallerKey(9), attempt: 1, at: .now) }
             for _ in 0..<20 { #expect(try await client.claim(token) == .notFinished) }
         }

@@ -52,9 +52,9 @@ import Testing
     }
 
     /// A time in which nothing sleeps longer or shorter than a test wants.
-    private static func steps() -> (time: UpstreamTime, step: @Sendable () -> Void) {
+    private static func steps() -> (time: ServiceClock, step: @Sendable () -> Void) {
         let (steps, step) = AsyncStream<Void>.makeStream()
-        let time = UpstreamTime(
+        let time = ServiceClock(
             now: { .now },
             sleep: { _ in
                 for await _ in steps { return }

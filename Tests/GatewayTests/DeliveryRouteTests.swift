@@ -40,7 +40,7 @@ import Webhooks
         let keys = Array(#"{"keys":[\#(try signer.jwk("wsk_test_1"))]}"#.utf8)
         let webhooks = Webhooks(
             sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { keys }, now: wall,
-            time: clock.time, patience: .seconds(60), logger: .silent)
+            time: clock.time, timeout: .seconds(60), logger: .silent)
         return RouteTable(
             Route.contract(
                 sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: wall),

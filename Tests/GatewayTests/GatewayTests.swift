@@ -323,7 +323,7 @@ import Webhooks
         ])
     func originBytes(origin: String) {
         let rules = CrossOrigin(origins: ["http://\u{212A}.test", Self.origin], headers: [])
-        #expect((rules.place(of: origin) != nil) == (origin.utf8.count == 15))
+        #expect((rules.index(of: origin) != nil) == (origin.utf8.count == 15))
     }
 
     @Test(
@@ -516,7 +516,7 @@ import Webhooks
             ("2026-01-01T00:00:00-23:59", "2026-01-01T23:59:00Z"),
             ("2026-01-01T00:00:00.250Z", "2026-01-01T00:00:00Z"), ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
         ])
-    func moments(text: String, expected: String) async throws {
+    func instants(text: String, expected: String) async throws {
         upstream.on("prices", .json("{}"))
         store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
         let response = try await send(.get, "/v1/locations/loc_1/prices?end_time=\(text)")

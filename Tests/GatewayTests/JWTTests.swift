@@ -241,7 +241,7 @@ struct IdentityProvider {
         defer { provider.openssl.remove() }
         let keySet = String(decoding: try provider.keySet(), as: UTF8.self)
         let server = try await RawServer { _ in
-            .says(
+            .sends(
                 "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: \(keySet.utf8.count)\r\n\r\n\(keySet)",
                 closes: false)
         }
@@ -364,11 +364,12 @@ struct IdentityProvider {
     @Test func `the key set is read over HTTP, from its one place, without following it elsewhere`() async throws {
         defer { provider.openssl.remove() }
         let keySet = String(decoding: try provider.keySet(), as: UTF8.self)
-        let elsewhere = try await RawServer { _ in .says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", closes: true)
+        let elsewhere = try await RawServer { _ in
+            .sends("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", closes: true)
         }
         let moved = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:\(elsewhere.port)/\r\nContent-Length: 0\r\n\r\n"
         let found = "HTTP/1.1 200 OK\r\nContent-Length: \(keySet.utf8.count)\r\n\r\n\(keySet)"
-        let server = try await RawServer { .says($0 <= 1 ? moved : found, closes: false) }
+        let server = try await RawServer { .sends($0 <= 1 ? moved : found, closes: false) }
         let network = HTTPTransport()
         let clock = TestClock()
         let authenticator = JWTAuthenticator(

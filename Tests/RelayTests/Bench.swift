@@ -25,7 +25,7 @@ struct Bench {
         var proxies = TrustedProxies([], unix: false)
         var hosts: Set<String> = []
         var capacity = RouteTable.Capacity()
-        var patience = Duration.milliseconds(100)
+        var timeout = Duration.milliseconds(100)
         var readsPlain = true
         /// Nil for that of the staged upstream.
         var connectURL: String?
@@ -45,7 +45,7 @@ struct Bench {
     let clock: TestClock
     let lines: Lines
     /// Requests that have a place, and those that wait for one.
-    let load: @Sendable () -> (underWay: Int, waiting: Int)
+    let load: @Sendable () -> (inFlight: Int, waiting: Int)
     private let group: ServiceGroup
     let relay: SessionRelay
 
@@ -97,7 +97,7 @@ struct Bench {
             authenticator: setup.authenticator, origins: setup.origins,
             limits: RequestLimits(mint: nil, address: setup.addressLimit, now: { clock.monotonic }),
             proxies: setup.proxies,
-            hosts: setup.hosts, capacity: setup.capacity, timeout: setup.patience,
+            hosts: setup.hosts, capacity: setup.capacity, timeout: setup.timeout,
             logger: .silent, log: lines.append, tracer: setup.tracer)
         var times = ConnectionTimes()
         // The clock is the test's; this is only how soon its moves are noticed.

@@ -163,7 +163,7 @@ import Testing
             #expect(answer.status == 500)
             #expect(try Self.object(answer).code == "upstream_failed")
             // Its place among the calls under way was given back each time.
-            #expect(bench.load().underWay == 0)
+            #expect(bench.load().inFlight == 0)
         }
     }
 
@@ -182,7 +182,7 @@ import Testing
             try await other.reset()
             try await until { bench.lines.all.contains { $0.status == 499 } }
             try await call.answer(#"{"message":"no"}"#, status: "500 X")
-            try await until { bench.load().underWay == 0 }
+            try await until { bench.load().inFlight == 0 }
         }
     }
 

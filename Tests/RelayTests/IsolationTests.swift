@@ -56,7 +56,7 @@ import Testing
                 await client.close()
                 _ = await sending.result
             }
-            try await until { bench.load().underWay == 0 }
+            try await until { bench.load().inFlight == 0 }
         }
     }
 
@@ -65,7 +65,7 @@ import Testing
         try await Bench.run { bench in
             let good = try await mint(bench, as: "alice"), bad = try await mint(bench, as: "mallory")
             var clients: [RawClient] = []
-            for _ in 0..<(RelayCalls.places / 8) {
+            for _ in 0..<(RelayCalls.limit / 8) {
                 let client = try await bench.client()
                 try await client.send(Bench.call(bad))
                 clients.append(client)
@@ -79,7 +79,7 @@ import Testing
             try await expectService(bench, good)
             for client in clients { await client.close() }
             await bench.upstream.closeConnections()
-            try await until { bench.load().underWay == 0 }
+            try await until { bench.load().inFlight == 0 }
         }
     }
 
@@ -196,7 +196,7 @@ import Testing
             let client = try await bench.client()
             try await client.send(Bench.post("{}", path: "/v1/connect/sessions"))
             #expect(try await client.answer().status == 201)
-            #expect(bench.load().underWay == 0)
+            #expect(bench.load().inFlight == 0)
             for client in slow { await client.close() }
         }
     }

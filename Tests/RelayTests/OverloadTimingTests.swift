@@ -24,7 +24,7 @@ import Testing
     func R13oldestFirst() async throws {
         var setup = Bench.Setup()
         setup.capacity.relays = 16
-        setup.patience = .seconds(30)
+        setup.timeout = .seconds(30)
         try await Bench.run(setup) { bench in
             let session = try await bench.mint()
             let busy = try await Self.fill(bench, session, 16)
@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test("a call that has waited for 100 ms is refused, and those after it at once, until there is a place (R13)")
-    func R13patience() async throws {
+    func R13timeout() async throws {
         var setup = Bench.Setup()
         setup.capacity.relays = 1
         try await Bench.run(setup) { bench in

@@ -215,9 +215,9 @@ extension SessionStoreContract {
         for number in 0..<100 { try await store.put([try event("a\(number)", for: odd, at: 0)]) }
         for number in 0..<5 { try await store.put([try event("b\(number)", for: bob, at: 1)]) }
         for number in 0..<10 { try await store.put([try event("n\(number)", at: 2)]) }
-        let take = { (limit: Int, underWay: [Subject]) in
+        let take = { (limit: Int, inFlight: [Subject]) in
             try await store.take(
-                dueAt: start + 9, leasedUntil: start + 39, limit: limit, besides: underWay
+                dueAt: start + 9, leasedUntil: start + 39, limit: limit, besides: inFlight
             ).map(\.event.subject)
         }
         #expect(try await take(4, []) == Array(repeating: odd, count: 4))

@@ -20,9 +20,9 @@ import Testing
             let store = try PostgresStore.connected(to: pooler.url)
             await #expect(throws: PostgresStore.CannotOpen.pooled) { try await store.open() }
             // One that runs already is told of each failure, and never that it listens.
-            let (news, heard) = AsyncStream<StoreChange>.makeStream()
-            let watching = Task { await store.watch { heard.yield($0) } }
-            var next = news.makeAsyncIterator()
+            let (changes, received) = AsyncStream<StoreChange>.makeStream()
+            let watching = Task { await store.watch { received.yield($0) } }
+            var next = changes.makeAsyncIterator()
             #expect(await next.next() == .unsubscribed)
             #expect(await next.next() == .unsubscribed)
             watching.cancel()
@@ -36,9 +36,9 @@ import Testing
         let here = try PostgresStore.connected(to: pooler.url), there = try PostgresStore.connected(to: pooler.url)
         try await here.open()
         try await there.open()
-        let (news, heard) = AsyncStream<StoreChange>.makeStream()
-        let watching = Task { await there.watch { heard.yield($0) } }
-        var next = news.makeAsyncIterator()
+        let (changes, received) = AsyncStream<StoreChange>.makeStream()
+        let watching = Task { await there.watch { received.yield($0) } }
+        var next = changes.makeAsyncIterator()
         #expect(await next.next() == .subscribed)
         var session = try ConnectSession.sample(1, of: alice, createdAt: start)
         _ = try await here.save([SessionWrite(session, isNew: true)], at: start)

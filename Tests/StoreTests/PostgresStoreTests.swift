@@ -105,9 +105,9 @@ import Testing
         let url = try await PostgresServer.shared.newDatabase()
         let here = try PostgresStore.connected(to: url), there = try PostgresStore.connected(to: url)
         try await kept(here, 1, 2)
-        let (news, heard) = AsyncStream<StoreChange>.makeStream()
-        let listening = Task { await there.watch { heard.yield($0) } }
-        var next = news.makeAsyncIterator()
+        let (changes, received) = AsyncStream<StoreChange>.makeStream()
+        let listening = Task { await there.watch { received.yield($0) } }
+        var next = changes.makeAsyncIterator()
         #expect(await next.next() == .subscribed)
         var session = try session(1)
         session.facts.relayed = true
@@ -249,44 +249,44 @@ import Testing
 @Suite struct PostgresPlacesTests {
     let start = ContinuousClock.now
 
-    @Test func `places are lent in turn, and more wait than there are, but not for ever more`() {
-        var places = PostgresPlaces<String>(count: 2, mostWaiting: 1)
-        #expect(places.ask("a", at: start) == .take(0))
-        #expect(places.ask("b", at: start) == .take(1))
-        #expect(places.ask("c", at: start) == .wait)
-        #expect(places.ask("d", at: start) == .refuse)
-        guard case .hand(0, to: "c") = places.giveBack(0, foundServer: true, at: start) else {
+    @Test func `connections are lent in turn, and more wait than there are, but not for ever more`() {
+        var slots = PostgresSlots<String>(count: 2, mostWaiting: 1)
+        #expect(slots.acquire("a", at: start) == .acquired(0))
+        #expect(slots.acquire("b", at: start) == .acquired(1))
+        #expect(slots.acquire("c", at: start) == .wait)
+        #expect(slots.acquire("d", at: start) == .refuse)
+        guard case .hand(0, to: "c") = slots.release(0, foundServer: true, at: start) else {
             Issue.record("the one that waits is next")
             return
         }
     }
 
     @Test func `a server that is away is asked by one at a time, at a falling rate, and nobody waits for it`() {
-        var places = PostgresPlaces<String>(count: 1, mostWaiting: 9)
-        #expect(places.ask("a", at: start) == .take(0))
-        #expect(places.ask("b", at: start) == .wait)
-        guard case .refuse(["b"]) = places.giveBack(0, foundServer: false, at: start) else {
+        var slots = PostgresSlots<String>(count: 1, mostWaiting: 9)
+        #expect(slots.acquire("a", at: start) == .acquired(0))
+        #expect(slots.acquire("b", at: start) == .wait)
+        guard case .refuse(["b"]) = slots.release(0, foundServer: false, at: start) else {
             Issue.record("who waited is told at once")
             return
         }
         var now = start
         for pause in [100, 200, 400, 800, 1600, 2000, 2000] {
-            #expect(places.ask("c", at: now + .milliseconds(pause - 1)) == .refuse)
+            #expect(slots.acquire("c", at: now + .milliseconds(pause - 1)) == .refuse)
             now += .milliseconds(pause)
-            #expect(places.ask("d", at: now) == .take(0))
-            #expect(places.ask("e", at: now) == .refuse)
-            _ = places.giveBack(0, foundServer: false, at: now)
+            #expect(slots.acquire("d", at: now) == .acquired(0))
+            #expect(slots.acquire("e", at: now) == .refuse)
+            _ = slots.release(0, foundServer: false, at: now)
         }
         now += .seconds(2)
-        #expect(places.ask("f", at: now) == .take(0))
-        _ = places.giveBack(0, foundServer: true, at: now)
-        #expect(places.health == .up)
+        #expect(slots.acquire("f", at: now) == .acquired(0))
+        _ = slots.release(0, foundServer: true, at: now)
+        #expect(slots.health == .up)
     }
 
     @Test func `several who find it out together are one failure`() {
-        var places = PostgresPlaces<String>(count: 4, mostWaiting: 9)
-        for _ in 0..<4 { _ = places.ask("a", at: start) }
-        for place in 0..<4 { _ = places.giveBack(place, foundServer: false, at: start) }
-        #expect(places.health == .down(until: start + .milliseconds(100), failures: 1))
+        var slots = PostgresSlots<String>(count: 4, mostWaiting: 9)
+        for _ in 0..<4 { _ = slots.acquire("a", at: start) }
+        for slot in 0..<4 { _ = slots.release(slot, foundServer: false, at: start) }
+        #expect(slots.health == .down(until: start + .milliseconds(100), failures: 1))
     }
 }

@@ -314,10 +314,10 @@ import Testing
     }
 
     /// Takes and delivers what is due, six times over.
-    private func deliverAll(_ store: any Outbox, from moment: Date) async throws -> [String] {
+    private func deliverAll(_ store: any Outbox, from instant: Date) async throws -> [String] {
         var ids: [String] = []
         for round in 0..<6 {
-            let now = moment + Double(round)
+            let now = instant + Double(round)
             let taken = try await store.take(dueAt: now, leasedUntil: now + 30, limit: 9)
             try await store.settle(taken.map { Delivery(of: $0, .delivered(at: now), answer: "204") })
             ids += taken.map(\.event.id.text)

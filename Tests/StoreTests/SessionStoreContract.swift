@@ -193,8 +193,8 @@ import Testing
         ended.facts.status = .init(value: .connected, at: start + 21)
         unseen.facts = SessionFacts()
         _ = try await store.save([late, early, unseen, ended].map { SessionWrite($0, isNew: true) }, at: start)
-        let take = { (moment: TimeInterval, limit: Int) in
-            try await store.leaseDue(at: start + moment, limit: limit, until: start + moment).map(\.id)
+        let take = { (instant: TimeInterval, limit: Int) in
+            try await store.leaseDue(at: start + instant, limit: limit, until: start + instant).map(\.id)
         }
         #expect(try await take(69, 9).isEmpty)
         #expect(try await take(70, 9) == [early.id])
@@ -214,8 +214,8 @@ import Testing
             return session
         }
         _ = try await store.save(sessions.map { SessionWrite($0, isNew: true) }, at: start)
-        let take = { @Sendable [start] (moment: TimeInterval, limit: Int) async throws in
-            try await store.leaseDue(at: start + moment, limit: limit, until: start + moment + 120).map(\.id)
+        let take = { @Sendable [start] (instant: TimeInterval, limit: Int) async throws in
+            try await store.leaseDue(at: start + instant, limit: limit, until: start + instant + 120).map(\.id)
         }
         let taken = try await withThrowingTaskGroup(of: [SessionID].self) { group in
             for _ in 0..<8 { group.addTask { try await take(60, 4) } }
@@ -238,10 +238,10 @@ import Testing
         #expect(try await take(180, 99).count == 19)
     }
 
-    func relayedAt(_ moment: Date) -> SessionFacts {
+    func relayedAt(_ instant: Date) -> SessionFacts {
         var facts = SessionFacts()
         facts.relayed = true
-        facts.stayedAt = moment
+        facts.stayedAt = instant
         return facts
     }
 

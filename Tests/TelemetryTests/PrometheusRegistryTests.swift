@@ -71,11 +71,11 @@ import Testing
         "a gauge takes any number (I1)",
         arguments: [Double.nan, .infinity, -.infinity, 1e308, -1e308, .leastNonzeroMagnitude, 0x1p63])
     func gauges(value: Double) {
-        let gauge = Meter(label: "connect_bff_requests_under_way", factory: registry)
+        let gauge = Meter(label: "connect_bff_requests_in_flight", factory: registry)
         gauge.set(value)
         gauge.increment(by: value)
         gauge.decrement(by: value)
-        #expect(line("connect_bff_requests_under_way ") != nil)
+        #expect(line("connect_bff_requests_in_flight ") != nil)
     }
 
     @Test func `a counter without labels is there before it counts`() {
@@ -104,7 +104,7 @@ import Testing
 
     @Test func `many threads count together`() async {
         let counter = counter("connect_bff_mints_total")
-        let gauge = Meter(label: "connect_bff_requests_under_way", factory: registry)
+        let gauge = Meter(label: "connect_bff_requests_in_flight", factory: registry)
         await withTaskGroup { group in
             for _ in 0..<8 {
                 group.addTask {
@@ -116,7 +116,7 @@ import Testing
             }
         }
         #expect(line("connect_bff_mints_total") == "connect_bff_mints_total 8000")
-        #expect(line("connect_bff_requests_under_way") == "connect_bff_requests_under_way 8000")
+        #expect(line("connect_bff_requests_in_flight") == "connect_bff_requests_in_flight 8000")
     }
 
     @Test func `a process knows what it takes`() throws {

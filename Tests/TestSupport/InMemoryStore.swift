@@ -105,11 +105,11 @@ package final class InMemoryStore: ServiceStore {
         try with { $0.sessions.values.first { $0.connectToken == token } }
     }
 
-    package func leaseDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
+    package func leaseDue(at instant: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
         try with { state in
-            let free = state.sessions.values.filter { state.taken[$0.id].map { $0 <= moment } ?? true }
+            let free = state.sessions.values.filter { state.taken[$0.id].map { $0 <= instant } ?? true }
             let due = free.compactMap { session in session.nextPoll.map { (session, $0) } }
-                .filter { $0.1 <= moment }.sorted { $0.1 < $1.1 }.prefix(limit).map(\.0)
+                .filter { $0.1 <= instant }.sorted { $0.1 < $1.1 }.prefix(limit).map(\.0)
             for session in due { state.taken[session.id] = end }
             return due
         }
@@ -167,13 +167,13 @@ package final class InMemoryStore: ServiceStore {
         }
     }
 
-    package func removeSessions(before moment: Date, at now: Date) async throws(BFFError) -> Int {
+    package func removeSessions(before instant: Date, at now: Date) async throws(BFFError) -> Int {
         try with { state in
             let before = state.sessions.count
-            state.sessions = state.sessions.filter { $0.value.createdAt >= moment }
+            state.sessions = state.sessions.filter { $0.value.createdAt >= instant }
             state.mints = state.mints.filter { !$0.value.isOver(at: now) }
             state.events.removeAll { event in
-                event.event.at < moment && (event.dueAt == nil || event.event.at < now - OutgoingEvent.leastLife)
+                event.event.at < instant && (event.dueAt == nil || event.event.at < now - OutgoingEvent.leastLife)
             }
             state.forgetStrays()
             return before - state.sessions.count
@@ -184,9 +184,9 @@ package final class InMemoryStore: ServiceStore {
         try with { state in state.actions.filter { locations.contains($0.key) } }
     }
 
-    package func clearAction(at location: LocationID, knownBefore moment: Date) async throws(BFFError) {
+    package func clearAction(at location: LocationID, knownBefore instant: Date) async throws(BFFError) {
         try with { state in
-            if let action = state.actions[location], action.since < moment { state.actions[location] = nil }
+            if let action = state.actions[location], action.since < instant { state.actions[location] = nil }
         }
     }
 
@@ -221,10 +221,10 @@ package final class InMemoryStore: ServiceStore {
     }
 
     package func takeReceived(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+        dueAt instant: Date, leasedUntil lease: Date, limit: Int
     ) async throws(BFFError) -> [TakenEvent] {
         try with { state in
-            let due = state.inbox.values.filter { $0.dueAt <= moment }.sorted {
+            let due = state.inbox.values.filter { $0.dueAt <= instant }.sorted {
                 ($0.dueAt, $0.event.receivedAt) < ($1.dueAt, $1.event.receivedAt)
             }
             return due.prefix(limit).map { entry in
@@ -247,9 +247,9 @@ package final class InMemoryStore: ServiceStore {
         }
     }
 
-    package func postpone(_ event: TakenEvent, until moment: Date) async throws(BFFError) {
+    package func postpone(_ event: TakenEvent, until instant: Date) async throws(BFFError) {
         try with { state in
-            if state.inbox[event.event.id]?.dueAt == event.lease { state.inbox[event.event.id]?.dueAt = moment }
+            if state.inbox[event.event.id]?.dueAt == event.lease { state.inbox[event.event.id]?.dueAt = instant }
         }
     }
 
@@ -257,9 +257,9 @@ package final class InMemoryStore: ServiceStore {
         try with { ($0.inbox.count, $0.inbox.values.map(\.event.receivedAt).min()) }
     }
 
-    package func removeReceived(before moment: Date) async throws(BFFError) {
+    package func removeReceived(before instant: Date) async throws(BFFError) {
         try with { state in
-            state.received = state.received.filter { $0.value.at >= moment || state.inbox[$0.key] != nil }
+            state.received = state.received.filter { $0.value.at >= instant || state.inbox[$0.key] != nil }
         }
     }
 
@@ -280,14 +280,14 @@ package final class InMemoryStore: ServiceStore {
     }
 
     package func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
+        dueAt instant: Date, leasedUntil lease: Date, limit: Int, besides inFlight: [Subject]
     ) async throws(BFFError) -> [OutgoingEvent] {
         try with { state in
             let due = state.events.indices.filter { index in
-                guard let dueAt = state.events[index].dueAt, dueAt <= moment else { return false }
+                guard let dueAt = state.events[index].dueAt, dueAt <= instant else { return false }
                 return !state.events.contains { $0.isWaitedFor(by: state.events[index]) }
             }
-            var held = Dictionary(underWay.map { ($0, 1) }, uniquingKeysWith: +)
+            var held = Dictionary(inFlight.map { ($0, 1) }, uniquingKeysWith: +)
             let taken = due.sorted { (state.events[$0].dueAt ?? lease, $0) < (state.events[$1].dueAt ?? lease, $1) }
                 .filter { index in
                     guard let subject = state.events[index].event.subject else { return true }
@@ -310,9 +310,9 @@ package final class InMemoryStore: ServiceStore {
         }
     }
 
-    package func replay(since moment: Date, at now: Date) async throws(BFFError) -> Int {
+    package func replay(since instant: Date, at now: Date) async throws(BFFError) -> Int {
         try with { state in
-            let replayed = state.events.indices.filter { state.events[$0].event.at >= moment }
+            let replayed = state.events.indices.filter { state.events[$0].event.at >= instant }
             for index in replayed {
                 state.events[index].dueAt = now
                 state.events[index].attempts = 0
@@ -398,12 +398,12 @@ extension InMemoryStore.Event {
     }
 
     fileprivate mutating func settle(_ delivery: Delivery) {
-        if case .delivered(let moment) = delivery.result {
-            (dueAt, deliveredAt, answer) = (nil, moment, delivery.answer)
+        if case .delivered(let instant) = delivery.result {
+            (dueAt, deliveredAt, answer) = (nil, instant, delivery.answer)
             return
         }
         guard dueAt == delivery.lease else { return }
-        if case .failed(let moment) = delivery.result { dueAt = moment } else { dueAt = nil }
+        if case .failed(let instant) = delivery.result { dueAt = instant } else { dueAt = nil }
         attempts += 1
         answer = delivery.answer
     }

@@ -10,7 +10,7 @@ package final class RawServer: Sendable {
     package enum Behaviour: Sendable {
         case silence
         /// Sends these bytes; `closes` ends the connection after them.
-        case says(String, closes: Bool)
+        case sends(String, closes: Bool)
         /// Sends the first bytes at once and then one byte each 20 ms, for ever.
         case drips(String)
     }
@@ -72,7 +72,7 @@ package final class RawServer: Sendable {
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             switch behaviour(counter.requested()) {
             case .silence: break
-            case .says(let text, let closes):
+            case .sends(let text, let closes):
                 context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
                 if closes { context.close(promise: nil) }
             case .drips(let text):

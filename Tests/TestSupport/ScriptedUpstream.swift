@@ -72,7 +72,7 @@ extension FlatpeakClient {
     package static func scripted(
         _ upstream: ScriptedUpstream, version: FlatpeakVersion = .anode, mode: FlatpeakMode? = nil,
         keys: [String] = ["key_1"], connectURL: String = "https://connect.test", clock: TestClock = TestClock(),
-        time: UpstreamTime? = nil, tracer: (any Tracer)? = nil, logger: Logger = .silent
+        time: ServiceClock? = nil, tracer: (any Tracer)? = nil, logger: Logger = .silent
     ) -> FlatpeakClient {
         FlatpeakClient(
             .init(
@@ -106,8 +106,8 @@ package final class TestClock: Sendable {
 
 extension TestClock {
     /// This clock as the client's time: a wait is over at once and moves the clock.
-    package var time: UpstreamTime {
-        UpstreamTime(
+    package var time: ServiceClock {
+        ServiceClock(
             now: { self.monotonic },
             sleep: { wait in
                 try Task.checkCancellation()

@@ -223,7 +223,7 @@ import Testing
         for text in ["", "null", "[]", "{", #"{"id":"evt_1"}x"#, #"{"a":NaN}"#] {
             #expect(try await station.deliver(text) == .malformedJSON, "\(text)")
         }
-        #expect(Effects.memory > 90 * 86400)
+        #expect(EventProcessor.memory > 90 * 86400)
         #expect(try await station.deliver(Station.event("evt_1", "a.b", "{}")) == nil)
         await station.work()
         try await station.store.removeReceived(before: station.clock.wall + 1)

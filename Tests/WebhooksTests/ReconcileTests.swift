@@ -17,9 +17,9 @@ final class EventList: Sendable {
     /// Pages that were read.
     var pages: Int { state.withLock(\.pages) }
 
-    func add(_ id: String, _ type: String = "customer.update", _ data: String = "{}", at moment: Date) {
+    func add(_ id: String, _ type: String = "customer.update", _ data: String = "{}", at instant: Date) {
         let json =
-            #"{"id":"\#(id)","object":"event","type":"\#(type)","data":\#(data),"time_created":"\#(moment.formatted(.iso8601))"}"#
+            #"{"id":"\#(id)","object":"event","type":"\#(type)","data":\#(data),"time_created":"\#(instant.formatted(.iso8601))"}"#
         state.withLock { $0.events.insert((id, json), at: 0) }
     }
 
@@ -138,7 +138,7 @@ final class EventList: Sendable {
     @Test("a place that the list does not know any more makes it be read from the newest (R22)")
     func R22forgotten() async throws {
         let station = try Station(), list = EventList()
-        var walk = EventWalk(at: station.clock.wall)
+        var walk = EventBackfill(at: station.clock.wall)
         let gone = try #require(EventID("evt_gone"))
         _ = walk.read([.init(id: gone, createdAt: nil)], hasMore: true, at: station.clock.wall)
         #expect(walk.cursor == gone)
@@ -154,16 +154,16 @@ final class EventList: Sendable {
     func R22hourly() async throws {
         let station = try Station(), list = EventList()
         let start = station.clock.wall
-        let moments = Mutex<[Double]>([])
+        let instants = Mutex<[Double]>([])
         list.serve(station.upstream) { [clock = station.clock] page in
-            moments.withLock { $0.append(clock.wall.timeIntervalSince(start).rounded()) }
+            instants.withLock { $0.append(clock.wall.timeIntervalSince(start).rounded()) }
             return page == 3 ? .json("{}", status: 400) : nil
         }
         let running = Task { await station.webhooks.reconcile.run() }
-        try await until { moments.withLock { $0.count >= 5 } }
+        try await until { instants.withLock { $0.count >= 5 } }
         running.cancel()
         await running.value
-        #expect(moments.withLock { Array($0.prefix(5)) } == [0, 3600, 7200, 7260, 10860])
+        #expect(instants.withLock { Array($0.prefix(5)) } == [0, 3600, 7200, 7260, 10860])
     }
 
     @Test("an event that nobody delivered has its effect like any other")
@@ -181,7 +181,7 @@ final class EventList: Sendable {
     @Test("whatever the pages and the interruptions, all that is newer than the last walk was read", arguments: 0..<50)
     func model(seed: Int) throws {
         var list: [Int] = [], read: Set<Int> = [], next = 0
-        var walk = EventWalk(at: Date(timeIntervalSince1970: 0))
+        var walk = EventBackfill(at: Date(timeIntervalSince1970: 0))
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<20 {
             for _ in 0..<Int.random(in: 0...30, using: &generator) {
@@ -189,7 +189,7 @@ final class EventList: Sendable {
                 next += 1
             }
             let top = list.first
-            var step = EventWalk.Step.next
+            var step = EventBackfill.Step.next
             while step == .next {
                 let start =
                     walk.cursor.flatMap { cursor in list.firstIndex { "e\($0)" == cursor.text } }.map { $0 + 1 } ?? 0
@@ -200,7 +200,7 @@ final class EventList: Sendable {
                     hasMore: start + page.count < list.count, at: Date(timeIntervalSince1970: 0))
                 if Int.random(in: 0..<4, using: &generator) == 0 {
                     // A restart, with new events before it goes on.
-                    walk = try JSONDecoder().decode(EventWalk.self, from: JSONEncoder().encode(walk))
+                    walk = try JSONDecoder().decode(EventBackfill.self, from: JSONEncoder().encode(walk))
                     list.insert(next, at: 0)
                     next += 1
                 }
@@ -211,7 +211,7 @@ final class EventList: Sendable {
             }
         }
         for _ in 0..<2 {
-            var step = EventWalk.Step.next
+            var step = EventBackfill.Step.next
             while step == .next {
                 let start =
                     walk.cursor.flatMap { cursor in list.firstIndex { "e\($0)" == cursor.text } }.map { $0 + 1 } ?? 0
@@ -229,7 +229,7 @@ final class EventList: Sendable {
 
     /// A list of events, newest first, and what is wrong with it.
     private struct BadList {
-        var events: [EventWalk.Seen]
+        var events: [EventBackfill.Seen]
         /// Events after which the list gives nothing.
         var refused: Set<EventID> = []
         /// Events after which it gives an empty page that has more.
@@ -240,15 +240,15 @@ final class EventList: Sendable {
 
         /// Walks until an end.
         /// - Returns: What was read, and how many pages were asked for.
-        func walk(_ walk: inout EventWalk, at now: Date, limit: Int = 10) throws -> (
-            read: Set<EventID>, asked: Int, end: EventWalk.Step
+        func walk(_ walk: inout EventBackfill, at now: Date, limit: Int = 10) throws -> (
+            read: Set<EventID>, asked: Int, end: EventBackfill.Step
         ) {
-            var read: Set<EventID> = [], asked = 0, step = EventWalk.Step.next
+            var read: Set<EventID> = [], asked = 0, step = EventBackfill.Step.next
             while step == .next {
                 asked += 1
                 try #require(asked < 10_000, "it never ends")
                 // The next process has what was kept.
-                walk = try JSONDecoder().decode(EventWalk.self, from: JSONEncoder().encode(walk))
+                walk = try JSONDecoder().decode(EventBackfill.self, from: JSONEncoder().encode(walk))
                 let cursor = ignoresCursor ? nil : walk.cursor
                 if let cursor, refused.contains(cursor) {
                     step = walk.refused()
@@ -270,7 +270,7 @@ final class EventList: Sendable {
 
     private static let now = Date(timeIntervalSince1970: 1_800_000_000)
 
-    private func events(_ count: Int, every seconds: TimeInterval = 60) -> [EventWalk.Seen] {
+    private func events(_ count: Int, every seconds: TimeInterval = 60) -> [EventBackfill.Seen] {
         (0..<count).map {
             .init(id: EventID("evt_\($0)"), createdAt: Self.now - Double($0) * seconds)
         }
@@ -286,14 +286,14 @@ final class EventList: Sendable {
         var list = BadList(events: events(350, every: 1))
         list.events[index] = .init(id: list.events[index].id, createdAt: date)
         for limit in [1, 10, 100] {
-            var walk = EventWalk(at: Self.now)
+            var walk = EventBackfill(at: Self.now)
             let (read, _, end) = try list.walk(&walk, at: Self.now, limit: limit)
             #expect(read.count == 350 && end == .done, "\(limit) a page")
         }
     }
 
     @Test("what was before the service is not read (I15)") func old() throws {
-        var walk = EventWalk(at: Self.now)
+        var walk = EventBackfill(at: Self.now)
         let list = BadList(events: events(10_000))
         let (read, asked, end) = try list.walk(&walk, at: Self.now)
         #expect(end == .done && asked == 8, "an hour is six pages, of which the last ends on the bound")
@@ -304,7 +304,7 @@ final class EventList: Sendable {
         var list = BadList(events: events(350, every: 1))
         let bad = Set([9, 10, 99, 200].map { list.events[$0].id }.compactMap(\.self))
         if isEmpty { list.empty = bad } else { list.refused = bad }
-        var walk = EventWalk(at: Self.now)
+        var walk = EventBackfill(at: Self.now)
         let (read, asked, end) = try list.walk(&walk, at: Self.now)
         #expect(read.count == 350 && end == .done)
         #expect(asked < 45)
@@ -313,11 +313,11 @@ final class EventList: Sendable {
     @Test("a list that cannot be read on is given up, tried again, and passed over at last (I15)") func stuck() throws {
         var list = BadList(events: events(100, every: 1))
         list.refused = Set(list.events[17...19].compactMap(\.id))
-        var walk = EventWalk(at: Self.now)
-        for round in 1...EventWalk.mostAbandoned {
+        var walk = EventBackfill(at: Self.now)
+        for round in 1...EventBackfill.mostAbandoned {
             let (read, asked, end) = try list.walk(&walk, at: Self.now)
             #expect(read.count == 20 && asked <= 10)
-            #expect(end == (round < EventWalk.mostAbandoned ? .abandon : .passedOver))
+            #expect(end == (round < EventBackfill.mostAbandoned ? .abandon : .passedOver))
             #expect((walk.done == list.events[0].id) == (end == .passedOver))
             #expect(walk.cursor == nil, "the next walk begins at the newest")
         }
@@ -330,36 +330,36 @@ final class EventList: Sendable {
     @Test("pages that come again, in a circle or without an end, end a walk (I15)") func circles() throws {
         var list = BadList(events: events(100, every: 1))
         list.ignoresCursor = true
-        var walk = EventWalk(at: Self.now)
+        var walk = EventBackfill(at: Self.now)
         #expect(try list.walk(&walk, at: Self.now).asked < 20)
 
         list.ignoresCursor = false
         list.saysMore = true
-        for _ in 0..<EventWalk.mostAbandoned { #expect(try list.walk(&walk, at: Self.now).asked < 60) }
+        for _ in 0..<EventBackfill.mostAbandoned { #expect(try list.walk(&walk, at: Self.now).asked < 60) }
         #expect(walk.done == list.events[0].id)
 
         // A circle of five pages.
-        walk = EventWalk(at: Self.now)
+        walk = EventBackfill(at: Self.now)
         let pages = (0..<5).map { page in
-            (0..<10).map { EventWalk.Seen(id: EventID("evt_\(page)_\($0)"), createdAt: nil) }
+            (0..<10).map { EventBackfill.Seen(id: EventID("evt_\(page)_\($0)"), createdAt: nil) }
         }
         var asked = 0
         while walk.read(pages[asked % 5], hasMore: true, at: Self.now) == .next { asked += 1 }
         #expect(asked < 100)
 
         // New events without an end.
-        walk = EventWalk(at: Self.now)
+        walk = EventBackfill(at: Self.now)
         asked = 0
-        var step = EventWalk.Step.next
+        var step = EventBackfill.Step.next
         while step == .next {
             step = walk.read([.init(id: EventID("evt_\(asked)"), createdAt: Self.now)], hasMore: true, at: Self.now)
             asked += 1
         }
-        #expect(asked == EventWalk.mostPages && step == .passedOver)
+        #expect(asked == EventBackfill.mostPages && step == .passedOver)
     }
 
     @Test("an empty list, and one that only says that it has more (I15)") func empty() {
-        var walk = EventWalk(at: Self.now)
+        var walk = EventBackfill(at: Self.now)
         #expect(walk.read([], hasMore: false, at: Self.now) == .done)
         for _ in 0..<10 { #expect(walk.read([], hasMore: true, at: Self.now) == .abandon) }
         #expect(walk.read([.init(id: nil, createdAt: Self.now)], hasMore: true, at: Self.now) == .abandon)
@@ -367,7 +367,7 @@ final class EventList: Sendable {
 
     @Test("the bookmark of an older release is read") func olderBookmark() throws {
         let text = #"{"done":"evt_1","since":1000,"walk":{"top":"evt_9","below":"evt_5"}}"#
-        var walk = try JSONDecoder().decode(EventWalk.self, from: Data(text.utf8))
+        var walk = try JSONDecoder().decode(EventBackfill.self, from: Data(text.utf8))
         #expect(walk.cursor?.text == "evt_5")
         #expect(walk.refused() == .next && walk.cursor == nil)
         let done = try #require(EventID("evt_1"))
@@ -389,7 +389,7 @@ final class EventList: Sendable {
             default: list.empty.formUnion([event.id].compactMap(\.self))
             }
         }
-        var walk = EventWalk(at: Self.now)
+        var walk = EventBackfill(at: Self.now)
         let (read, asked, end) = try list.walk(&walk, at: Self.now, limit: Int.random(in: 4...100, using: &generator))
         #expect(end == .done && read == Set(list.events.compactMap(\.id)))
         #expect(asked <= 2 + list.events.count)

@@ -107,7 +107,7 @@ import Testing
         for number in 0..<150 { list.add("evt_later_\(number)", at: station.clock.wall) }
         // It runs since before the event.
         let text = String(
-            decoding: try JSONEncoder().encode(EventWalk(at: station.clock.wall - 61 * 3600)), as: UTF8.self)
+            decoding: try JSONEncoder().encode(EventBackfill(at: station.clock.wall - 61 * 3600)), as: UTF8.self)
         try await station.store.keep(bookmark: text)
         try await station.webhooks.reconcile.walk()
         await station.work()

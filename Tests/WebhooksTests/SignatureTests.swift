@@ -31,7 +31,7 @@ import Testing
     ) -> String {
         let delivery = SignedDelivery(signatures: signatures, timestamps: timestamps, keyIDs: keyIDs, body: body)
         do throws(SignedDelivery.Flaw) {
-            let signed = try delivery.judged(at: arrival) { $0 == "k" ? key : nil }
+            let signed = try delivery.verify(at: arrival) { $0 == "k" ? key : nil }
             return signed.isLate ? "late" : "good"
         } catch {
             return error.rawValue

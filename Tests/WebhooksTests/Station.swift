@@ -33,8 +33,8 @@ final class FlatpeakKey: Sendable {
     }
 
     /// A delivery of `body`, signed at a moment.
-    func delivery(_ body: String, at moment: Date) throws -> SignedDelivery {
-        let timestamp = String(Int(moment.timeIntervalSince1970))
+    func delivery(_ body: String, at instant: Date) throws -> SignedDelivery {
+        let timestamp = String(Int(instant.timeIntervalSince1970))
         let signature = try key.withLock { try $0.signature(for: Data("\(timestamp).\(body)".utf8), padding: .PSS) }
         return SignedDelivery(
             signatures: ["v1=" + base64URL(signature.rawRepresentation)], timestamps: [timestamp], keyIDs: [id],
@@ -101,7 +101,7 @@ final class Station: Sendable {
             sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store,
             fetchKeys: { [keyServer] in keyServer.read() },
             mode: mode,
-            now: wall, time: clock.time, patience: .seconds(60), logger: .silent)
+            now: wall, time: clock.time, timeout: .seconds(60), logger: .silent)
     }
 
     // MARK: - What Flatpeak sends
@@ -131,7 +131,7 @@ final class Station: Sendable {
 
     /// Lets everything that is due have its effect.
     func work() async {
-        while await webhooks.effects.work() > 0 {}
+        while await webhooks.processor.work() > 0 {}
     }
 
     // MARK: - What Flatpeak's API says

@@ -29,7 +29,7 @@ package final class JWTAuthenticator: Authenticator {
     package init(
         issuer: String, audience: String, keysLife: Duration = remoteKeysLife,
         fetch: @escaping @Sendable () async throws(DocumentFailure) -> [UInt8]?,
-        now: @escaping @Sendable () -> Date, time: UpstreamTime = .real, logger: Logger
+        now: @escaping @Sendable () -> Date, time: ServiceClock = .real, logger: Logger
     ) {
         expected = .init(issuer: issuer, audience: audience)
         self.now = now
@@ -75,17 +75,17 @@ package final class JWTAuthenticator: Authenticator {
     package func subject(of caller: Caller) async throws(BFFError) -> Subject {
         guard let token = caller.bearer else { throw .unauthenticated }
         do throws(JSONWebToken.Flaw) {
-            return try judge(token)
+            return try validate(token)
         } catch .unknownKey, .ambiguousKey {
             // The provider may have rolled its keys.
             guard await known.refresh() else { throw .identityUnavailable(retryAfter: 1) }
         } catch {
             throw refusal(error)
         }
-        do throws(JSONWebToken.Flaw) { return try judge(token) } catch { throw refusal(error) }
+        do throws(JSONWebToken.Flaw) { return try validate(token) } catch { throw refusal(error) }
     }
 
-    private func judge(_ token: String) throws(JSONWebToken.Flaw) -> Subject {
+    private func validate(_ token: String) throws(JSONWebToken.Flaw) -> Subject {
         guard let keys = known.keys else { throw .unknownKey }
         return try JSONWebToken.subject(of: token, under: keys, expected, at: now())
     }

@@ -42,7 +42,7 @@ package final class SessionCache: Sendable {
 
     private let store: any Store
     private let now: @Sendable () -> Date
-    private let time: UpstreamTime
+    private let time: ServiceClock
     private let clock: any Clock<Duration>
     private let timeout: Duration
     private let logger: Logger
@@ -62,7 +62,7 @@ package final class SessionCache: Sendable {
     ///   - timeout: How long a caller waits for the store.
     ///   - capacity: Sessions that are cached, and that may be dirty.
     package init(
-        store: any Store, now: @escaping @Sendable () -> Date = { Date() }, time: UpstreamTime = .real,
+        store: any Store, now: @escaping @Sendable () -> Date = { Date() }, time: ServiceClock = .real,
         clock: any Clock<Duration> = ContinuousClock(), timeout: Duration = .milliseconds(250), logger: Logger,
         capacity: Int = 100_000
     ) {

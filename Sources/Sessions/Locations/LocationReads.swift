@@ -10,7 +10,7 @@ import Synchronization
 package final class LocationReads: Sendable {
     private let flatpeak: FlatpeakClient
     private let sessionCache: SessionCache
-    private let time: UpstreamTime
+    private let time: ServiceClock
     private let now: @Sendable () -> Date
     private let state = Mutex(State())
     /// Reads change nothing, so one without callers is cancelled.
@@ -64,7 +64,7 @@ package final class LocationReads: Sendable {
     ///   - time: A monotonic clock, by which cached answers age.
     ///   - now: The wall clock, by which Flatpeak announces new prices.
     package init(
-        flatpeak: FlatpeakClient, cache sessionCache: SessionCache, time: UpstreamTime = .real,
+        flatpeak: FlatpeakClient, cache sessionCache: SessionCache, time: ServiceClock = .real,
         now: @escaping @Sendable () -> Date
     ) {
         self.flatpeak = flatpeak

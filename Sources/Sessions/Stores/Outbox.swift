@@ -14,10 +14,10 @@ package protocol Outbox: Sendable {
     /// Leases at most `limit` due events until `lease`, the longest due first; no other call gets them before that.
     ///
     /// An event waits for the earlier ones of its session, until these have failed ``OutgoingEvent/headStart`` times.
-    /// - Parameter underWay: The subjects of the caller's deliveries in flight, one for each: together with these, no
+    /// - Parameter inFlight: The subjects of the caller's deliveries in flight, one for each: together with these, no
     ///   subject has more than ``OutgoingEvent/share``.
     func take(
-        dueAt now: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
+        dueAt now: Date, leasedUntil lease: Date, limit: Int, besides inFlight: [Subject]
     ) async throws(BFFError) -> [OutgoingEvent]
 
     /// Stores the results of delivery attempts, all or none.

@@ -59,19 +59,19 @@ actor PostgresConnection {
     /// - Parameters:
     ///   - probe: Must arrive before ``begun`` is called.
     ///   - begun: Called once nothing is missed any more.
-    ///   - heard: Takes what was notified.
+    ///   - received: Takes what was notified.
     func listen(
-        _ probe: Probe, begun: @Sendable () -> Void, heard: @Sendable (String) -> Void
+        _ probe: Probe, begun: @Sendable () -> Void, received: @Sendable (String) -> Void
     ) throws(PostgresError) {
-        let link = try listening(probe, heard)
+        let link = try listening(probe, received)
         begun()
-        var askedAt = ContinuousClock.now
+        var checkedAt = ContinuousClock.now
         while !Task.isCancelled {
-            for payload in try link.notifications(within: .milliseconds(200)) { heard(payload) }
+            for payload in try link.notifications(within: .milliseconds(200)) { received(payload) }
             // A server that hangs says nothing, as one does that has nothing to say.
-            if askedAt.duration(to: .now) >= .seconds(5) {
+            if checkedAt.duration(to: .now) >= .seconds(5) {
                 _ = try link.run([PostgresStatement("SELECT 1")])
-                askedAt = .now
+                checkedAt = .now
             }
         }
     }
@@ -81,17 +81,17 @@ actor PostgresConnection {
     /// A pooler in transaction mode takes LISTEN, and gives the server's connection that listens to another client. What a
     /// connection notifies itself would arrive all the same.
     private func listening(
-        _ probe: Probe, _ heard: @Sendable (String) -> Void
+        _ probe: Probe, _ received: @Sendable (String) -> Void
     ) throws(PostgresError) -> PostgresLink {
         // A connection that stalls looks the same; two in a row do so hardly ever.
-        if let link = try listeningOnce(probe, heard) { return link }
-        if let link = try listeningOnce(probe, heard) { return link }
+        if let link = try listeningOnce(probe, received) { return link }
+        if let link = try listeningOnce(probe, received) { return link }
         throw probe.isSent() ? .pooled : .late
     }
 
     /// - Returns: Nil when the probe does not arrive in time.
     private func listeningOnce(
-        _ probe: Probe, _ heard: @Sendable (String) -> Void
+        _ probe: Probe, _ received: @Sendable (String) -> Void
     ) throws(PostgresError) -> PostgresLink? {
         let link = try connect()
         _ = try link.run([PostgresStatement("LISTEN \(probe.channel)")])
@@ -101,7 +101,7 @@ actor PostgresConnection {
             var isHeard = false
             for payload in try link.notifications(within: .milliseconds(50)) {
                 isHeard = isHeard || payload == probe.payload
-                heard(payload)
+                received(payload)
             }
             if isHeard { return link }
         }

@@ -51,7 +51,7 @@ enum PostgresEvent {
     /// Of candidates, some times as many as are wanted, each subject gets what its share leaves; a subject whose share is
     /// used up has none, however many of its events come first.
     static func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
+        dueAt instant: Date, leasedUntil lease: Date, limit: Int, besides inFlight: [Subject]
     ) -> PostgresStatement {
         PostgresStatement(
             """
@@ -74,19 +74,19 @@ enum PostgresEvent {
             )
             UPDATE event SET due_at = $2 FROM due WHERE number = due_number
             RETURNING \(columns), was_due, number
-            """, .double(moment.timeIntervalSince1970), .double(lease.timeIntervalSince1970), .int(limit),
-            .int(OutgoingEvent.headStart), .texts(underWay.map(\.text)), .int(OutgoingEvent.share))
+            """, .double(instant.timeIntervalSince1970), .double(lease.timeIntervalSince1970), .int(limit),
+            .int(OutgoingEvent.headStart), .texts(inFlight.map(\.text)), .int(OutgoingEvent.share))
     }
 
     static func settle(_ delivery: Delivery) -> PostgresStatement {
         let id = PostgresValue.text(delivery.id.text), answer = PostgresValue.text(delivery.answer)
         let nextAt: Date?
         switch delivery.result {
-        case .delivered(let moment):
+        case .delivered(let instant):
             return PostgresStatement(
                 "UPDATE event SET due_at = NULL, delivered_at = $1, answer = $2 WHERE id = $3",
-                .double(moment.timeIntervalSince1970), answer, id)
-        case .failed(let moment): nextAt = moment
+                .double(instant.timeIntervalSince1970), answer, id)
+        case .failed(let instant): nextAt = instant
         case .dead: nextAt = nil
         }
         return PostgresStatement(
@@ -95,11 +95,11 @@ enum PostgresEvent {
     }
 
     /// Postpones an event under a key that another node may have.
-    static func setAside(_ number: Int?, until moment: Date) -> PostgresStatement {
+    static func setAside(_ number: Int?, until instant: Date) -> PostgresStatement {
         // The later ones of its session need not wait for it.
         PostgresStatement(
             "UPDATE event SET due_at = $1, attempts = greatest(attempts, $3) WHERE number = $2",
-            .double(moment.timeIntervalSince1970), .int(number), .int(OutgoingEvent.headStart))
+            .double(instant.timeIntervalSince1970), .int(number), .int(OutgoingEvent.headStart))
     }
 
     /// Makes an event that cannot be read a dead one.
@@ -110,14 +110,14 @@ enum PostgresEvent {
     }
 
     /// Answers with how many.
-    static func replay(since moment: Date, at now: Date) -> PostgresStatement {
+    static func replay(since instant: Date, at now: Date) -> PostgresStatement {
         PostgresStatement(
             """
             WITH again AS (
                 UPDATE event SET due_at = $1, attempts = 0, delivered_at = NULL WHERE born_at >= $2 RETURNING 1
             )
             SELECT count(*) AS count FROM again
-            """, .double(now.timeIntervalSince1970), .double(moment.timeIntervalSince1970))
+            """, .double(now.timeIntervalSince1970), .double(instant.timeIntervalSince1970))
     }
 
     /// With when it is due and was delivered, and what was answered.
@@ -134,14 +134,14 @@ enum PostgresEvent {
         """)
 
     /// Answers with a row for each that was removed.
-    static func remove(before moment: Date, at now: Date, limit: Int) -> PostgresStatement {
+    static func remove(before instant: Date, at now: Date, limit: Int) -> PostgresStatement {
         PostgresStatement(
             """
             DELETE FROM event WHERE number = ANY (ARRAY (
                 SELECT number FROM event WHERE born_at < $1 AND (due_at IS NULL OR born_at < $2)
                 LIMIT $3 FOR UPDATE SKIP LOCKED))
             RETURNING true
-            """, .double(moment.timeIntervalSince1970),
+            """, .double(instant.timeIntervalSince1970),
             .double((now - OutgoingEvent.leastLife).timeIntervalSince1970), .int(limit))
     }
 }

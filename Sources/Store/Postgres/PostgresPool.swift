@@ -1,47 +1,47 @@
 import Synchronization
 
-/// A few connections, lent to one at a time: the driver of ``PostgresPlaces``.
+/// A few connections, lent to one at a time: the driver of ``PostgresSlots``.
 final class PostgresPool: Sendable {
     /// The connections of a node, besides the one that listens.
     static let size = 4
     private static let mostWaiting = 512
 
     private let connections: [PostgresConnection]
-    private let places: Mutex<PostgresPlaces<CheckedContinuation<Int?, Never>>>
+    private let slots: Mutex<PostgresSlots<CheckedContinuation<Int?, Never>>>
 
     init(_ connect: @escaping @Sendable () throws(PostgresError) -> PostgresLink) {
         connections = (0..<Self.size).map { _ in PostgresConnection(connect) }
-        places = Mutex(PostgresPlaces(count: Self.size, mostWaiting: Self.mostWaiting))
+        slots = Mutex(PostgresSlots(count: Self.size, mostWaiting: Self.mostWaiting))
     }
 
     func use<Value: Sendable>(
         _ work: @Sendable (PostgresLink) throws(PostgresError) -> Value
     ) async throws(PostgresError) -> Value {
-        guard let place = await take() else { throw .noPlace }
+        guard let slot = await acquire() else { throw .noSlot }
         do throws(PostgresError) {
-            let value = try await connections[place].use(work)
-            giveBack(place, foundServer: true)
+            let value = try await connections[slot].use(work)
+            release(slot, foundServer: true)
             return value
         } catch {
-            giveBack(place, foundServer: !error.isOutage)
+            release(slot, foundServer: !error.isOutage)
             throw error
         }
     }
 
-    private func take() async -> Int? {
+    private func acquire() async -> Int? {
         await withCheckedContinuation { continuation in
-            switch places.withLock({ $0.ask(continuation, at: .now) }) {
-            case .take(let place): continuation.resume(returning: place)
+            switch slots.withLock({ $0.acquire(continuation, at: .now) }) {
+            case .acquired(let slot): continuation.resume(returning: slot)
             case .wait: break
             case .refuse: continuation.resume(returning: nil)
             }
         }
     }
 
-    private func giveBack(_ place: Int, foundServer: Bool) {
-        switch places.withLock({ $0.giveBack(place, foundServer: foundServer, at: .now) }) {
+    private func release(_ slot: Int, foundServer: Bool) {
+        switch slots.withLock({ $0.release(slot, foundServer: foundServer, at: .now) }) {
         case .nothing: break
-        case .hand(let place, let waiter): waiter.resume(returning: place)
+        case .hand(let slot, let waiter): waiter.resume(returning: slot)
         case .refuse(let waiters): waiters.forEach { $0.resume(returning: nil) }
         }
     }

@@ -131,7 +131,7 @@ enum PostgresSchema {
 
     /// Of all who start at once, one brings the tables up to date, and the others wait for it.
     private static let lock = 7_310_582_004_417_223
-    private static let patience = Duration.seconds(60)
+    private static let timeout = Duration.seconds(60)
 
     /// Brings the tables up to date, and checks that all nodes have the same keys.
     /// - Throws: ``PostgresError/unknownKey``, or what a connection throws.
@@ -147,7 +147,7 @@ enum PostgresSchema {
                 PostgresStatement("SELECT pg_advisory_xact_lock($1)", .int(lock)),
                 // Not CREATE IF NOT EXISTS, which a role that may not create anything is refused.
                 PostgresStatement("SELECT to_regclass('schema_step') IS NOT NULL AS is_there"),
-            ], within: patience)
+            ], within: timeout)
         var statements: [PostgresStatement] = []
         var done: Set<String> = []
         if known[3].first?.bool("is_there") == true {
@@ -166,14 +166,14 @@ enum PostgresSchema {
     }
 
     private static func checkKeys(_ link: PostgresLink, _ keys: SealingKeys) throws(PostgresError) {
-        let sealing = try link.run([PostgresStatement("SELECT id FROM sealing_key")], within: patience)[0].first
+        let sealing = try link.run([PostgresStatement("SELECT id FROM sealing_key")], within: timeout)[0].first
         var used: [[UInt8]: Int] = [:]
         if let id = sealing?.bytes("id") {
             guard keys.knows(id) else { throw .unknownKey }
             used[id] = 1
         }
         for (table, column) in Schema.sealed {
-            for id in try link.run([usedKeys(table, column)], within: patience)[0].compactMap({ $0.bytes("id") }) {
+            for id in try link.run([usedKeys(table, column)], within: timeout)[0].compactMap({ $0.bytes("id") }) {
                 used[id, default: 0] += keys.knows(id) ? 1 : try count(id, table, column, link)
             }
         }
@@ -187,7 +187,7 @@ enum PostgresSchema {
     ) throws(PostgresError) -> Int {
         let rows = PostgresStatement(
             "SELECT true FROM \(table) WHERE substr(\(column), 1, 8) = $1 LIMIT 2", .bytes(id))
-        return try link.run([rows], within: patience)[0].count
+        return try link.run([rows], within: timeout)[0].count
     }
 
     /// Writes down under which key is sealed from now on: a node that does not have it must not start.

@@ -103,7 +103,7 @@ enum PostgresError: Error, Equatable {
     /// A row that was altered by hand, or a token that was sealed for another row or under another key.
     case unreadable(String)
     /// Too many wait for a connection, or the last ones found no server a moment ago.
-    case noPlace
+    case noSlot
 
     /// What a server's refusal means, by its SQLSTATE.
     init(state: String) {
@@ -124,7 +124,7 @@ enum PostgresError: Error, Equatable {
     var isOutage: Bool {
         switch self {
         case .cannotConnect, .late, .pooled, .unknownKey: true
-        case .lost, .refused, .unreadable, .noPlace: false
+        case .lost, .refused, .unreadable, .noSlot: false
         }
     }
 
@@ -134,7 +134,7 @@ enum PostgresError: Error, Equatable {
         switch self {
         case .unreadable: true
         case .refused(let state): ["22", "23", "54"].contains(state.prefix(2))
-        case .cannotConnect, .lost, .late, .pooled, .unknownKey, .noPlace: false
+        case .cannotConnect, .lost, .late, .pooled, .unknownKey, .noSlot: false
         }
     }
 
@@ -147,7 +147,7 @@ enum PostgresError: Error, Equatable {
         case .pooled: Self.pooler
         case .unknownKey: "its nodes seal under a key that is not in this node's BFF_STATE_KEY"
         case .unreadable(let why): "a row cannot be read: \(why)"
-        case .noPlace: "no connection is free"
+        case .noSlot: "no connection is free"
         }
     }
 }

@@ -48,7 +48,7 @@ extension PostgresStore: Inbox {
     }
 
     package func takeReceived(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+        dueAt instant: Date, leasedUntil lease: Date, limit: Int
     ) async throws(BFFError) -> [TakenEvent] {
         try await ask { [keys, quarantine] (link) throws(PostgresError) in
             let rows = try link.run([
@@ -60,7 +60,7 @@ extension PostgresStore: Inbox {
                     )
                     UPDATE inbox SET due_at = $2, attempts = attempts + 1 FROM due WHERE id = due_id
                     RETURNING id, type, body, received_at, attempts, was_due_at
-                    """, .double(moment.timeIntervalSince1970), .double(lease.timeIntervalSince1970), .int(limit))
+                    """, .double(instant.timeIntervalSince1970), .double(lease.timeIntervalSince1970), .int(limit))
             ])[0]
             let ordered = rows.sorted {
                 ($0.double("was_due_at") ?? 0, $0.double("received_at") ?? 0)
@@ -114,12 +114,12 @@ extension PostgresStore: Inbox {
         }
     }
 
-    package func postpone(_ event: TakenEvent, until moment: Date) async throws(BFFError) {
+    package func postpone(_ event: TakenEvent, until instant: Date) async throws(BFFError) {
         try await ask { (link) throws(PostgresError) in
             _ = try link.run([
                 PostgresStatement(
                     "UPDATE inbox SET due_at = $3 WHERE id = $1 AND due_at = $2", .text(event.event.id.text),
-                    .double(event.lease.timeIntervalSince1970), .double(moment.timeIntervalSince1970))
+                    .double(event.lease.timeIntervalSince1970), .double(instant.timeIntervalSince1970))
             ])
         }
     }
@@ -132,7 +132,7 @@ extension PostgresStore: Inbox {
         }
     }
 
-    package func removeReceived(before moment: Date) async throws(BFFError) {
+    package func removeReceived(before instant: Date) async throws(BFFError) {
         while true {
             // A few at a time: others write meanwhile, and no statement takes longer than it may.
             let removed = try await ask { (link) throws(PostgresError) in
@@ -145,7 +145,7 @@ extension PostgresStore: Inbox {
                                     AND NOT EXISTS (SELECT 1 FROM inbox WHERE inbox.id = received.id)
                                 LIMIT 1000 FOR UPDATE SKIP LOCKED))
                             RETURNING true
-                            """, .double(moment.timeIntervalSince1970))
+                            """, .double(instant.timeIntervalSince1970))
                     ], within: Self.longLimit)[0].count
             }
             if removed < 1000 { return }

@@ -62,12 +62,12 @@ extension PostgresStore {
         }
     }
 
-    package func clearAction(at location: LocationID, knownBefore moment: Date) async throws(BFFError) {
+    package func clearAction(at location: LocationID, knownBefore instant: Date) async throws(BFFError) {
         try await ask { (link) throws(PostgresError) in
             _ = try link.run([
                 PostgresStatement(
                     "DELETE FROM location_action WHERE location = $1 AND since < $2", .text(location.text),
-                    .double(moment.timeIntervalSince1970))
+                    .double(instant.timeIntervalSince1970))
             ])
         }
     }

@@ -12,11 +12,11 @@ extension PostgresStore: Outbox {
     }
 
     package func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
+        dueAt instant: Date, leasedUntil lease: Date, limit: Int, besides inFlight: [Subject]
     ) async throws(BFFError) -> [OutgoingEvent] {
         try await ask { [keys, quarantine] (link) throws(PostgresError) in
             let rows = try link.run([
-                PostgresEvent.take(dueAt: moment, leasedUntil: lease, limit: limit, besides: underWay)
+                PostgresEvent.take(dueAt: instant, leasedUntil: lease, limit: limit, besides: inFlight)
             ])[0]
             let isBefore = { (one: PostgresRow, other: PostgresRow) in
                 (one.double("was_due") ?? 0, one.int("number") ?? 0)
@@ -49,9 +49,9 @@ extension PostgresStore: Outbox {
         }
     }
 
-    package func replay(since moment: Date, at now: Date) async throws(BFFError) -> Int {
+    package func replay(since instant: Date, at now: Date) async throws(BFFError) -> Int {
         try await ask { (link) throws(PostgresError) in
-            try link.run([PostgresEvent.replay(since: moment, at: now)], within: Self.longLimit)[0].first?.int("count")
+            try link.run([PostgresEvent.replay(since: instant, at: now)], within: Self.longLimit)[0].first?.int("count")
                 ?? 0
         }
     }

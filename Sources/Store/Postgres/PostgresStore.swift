@@ -84,7 +84,7 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
 
     func failed(_ error: PostgresError) -> BFFError {
         // Who found no place says nothing about why.
-        let isAlarm = error != .noPlace && alarm.withLock { $0.isDue(at: .now) }
+        let isAlarm = error != .noSlot && alarm.withLock { $0.isDue(at: .now) }
         logger.log(
             level: isAlarm ? .error : .debug, "the database cannot be used", metadata: ["bff.why": "\(error.why)"])
         return .storeUnavailable
@@ -150,11 +150,11 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
                 }
                 if let session { saved.kept.append(session) }
             }
-            let news = stride(from: 0, to: batch.changed.count, by: Self.mostNotified).map { start in
+            let notifications = stride(from: 0, to: batch.changed.count, by: Self.mostNotified).map { start in
                 let ids = batch.changed[start..<min(start + Self.mostNotified, batch.changed.count)]
                 return Self.notification(node, ids.joined(separator: ","))
             }
-            _ = try link.run(batch.statements + news + [PostgresStatement("COMMIT")], within: Self.longLimit)
+            _ = try link.run(batch.statements + notifications + [PostgresStatement("COMMIT")], within: Self.longLimit)
             return saved
         }
     }
@@ -176,7 +176,7 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
         ).first
     }
 
-    package func leaseDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
+    package func leaseDue(at instant: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
         let due = try await ask { [self] (link) throws(PostgresError) in
             let rows = try link.run([
                 PostgresStatement(
@@ -188,7 +188,7 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
                     )
                     UPDATE session SET taken_until = $2 FROM due WHERE id = due_id
                     RETURNING \(PostgresRow.session)
-                    """, .double(moment.timeIntervalSince1970), .double(end.timeIntervalSince1970), .int(limit))
+                    """, .double(instant.timeIntervalSince1970), .double(end.timeIntervalSince1970), .int(limit))
             ])[0]
             let (sessions, unreadable) = sessions(in: rows)
             if !unreadable.isEmpty { _ = try link.run(unreadable.map { Self.setAside($0, "taken_until", until: end) }) }
@@ -198,10 +198,10 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
     }
 
     /// Takes a row out of the line for ``Quarantine/pause``.
-    private static func setAside(_ id: String, _ column: String, until moment: Date) -> PostgresStatement {
+    private static func setAside(_ id: String, _ column: String, until instant: Date) -> PostgresStatement {
         PostgresStatement(
             "UPDATE session SET \(column) = $1 WHERE id = $2",
-            .double(moment.addingTimeInterval(Quarantine.pause).timeIntervalSince1970), .text(id))
+            .double(instant.addingTimeInterval(Quarantine.pause).timeIntervalSince1970), .text(id))
     }
 
     package func publishTimedChanges(at now: Date, limit: Int) async throws(BFFError) -> Int {
@@ -350,7 +350,7 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
         }
     }
 
-    package func removeSessions(before moment: Date, at now: Date) async throws(BFFError) -> Int {
+    package func removeSessions(before instant: Date, at now: Date) async throws(BFFError) -> Int {
         var removed = 0
         while true {
             // A few at a time: others write meanwhile, and no statement takes longer than it may.
@@ -362,14 +362,14 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
                             DELETE FROM session WHERE id = ANY (ARRAY (
                                 SELECT id FROM session WHERE created_at < $1 LIMIT 1000 FOR UPDATE SKIP LOCKED))
                             RETURNING true
-                            """, .double(moment.timeIntervalSince1970)),
+                            """, .double(instant.timeIntervalSince1970)),
                         PostgresStatement(
                             """
                             DELETE FROM mint WHERE ctid = ANY (ARRAY (
                                 SELECT ctid FROM mint WHERE expires_at <= $1 LIMIT 1000 FOR UPDATE SKIP LOCKED))
                             RETURNING true
                             """, .double(now.timeIntervalSince1970)),
-                        PostgresEvent.remove(before: moment, at: now, limit: 1000),
+                        PostgresEvent.remove(before: instant, at: now, limit: 1000),
                     ], within: Self.longLimit)
                 return (answers[0].count, max(answers[1].count, answers[2].count))
             }

@@ -32,20 +32,20 @@ enum EventRow {
         ])
     }
 
-    static func isAnyDue(_ db: Database, at moment: Date) throws -> Bool {
+    static func isAnyDue(_ db: Database, at instant: Date) throws -> Bool {
         try Bool.fetchOne(
             db, sql: "SELECT EXISTS (SELECT 1 FROM event WHERE due_at <= ?)",
-            arguments: [moment.timeIntervalSince1970]) ?? false
+            arguments: [instant.timeIntervalSince1970]) ?? false
     }
 
     /// - Parameters:
-    ///   - underWay: See ``Outbox/take(dueAt:leasedUntil:limit:besides:)``.
+    ///   - inFlight: See ``Outbox/take(dueAt:leasedUntil:limit:besides:)``.
     ///   - quarantine: Takes the events that cannot be read, which are dead from here on.
     static func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject], _ keys: SealingKeys,
+        dueAt instant: Date, leasedUntil lease: Date, limit: Int, besides inFlight: [Subject], _ keys: SealingKeys,
         _ quarantine: Quarantine, _ db: Database
     ) throws -> [OutgoingEvent] {
-        let numbers = try due(at: moment, limit: limit, besides: underWay, db)
+        let numbers = try due(at: instant, limit: limit, besides: inFlight, db)
         let select = try db.cachedStatement(sql: "SELECT * FROM event WHERE number = ?")
         let update = try db.cachedStatement(sql: "UPDATE event SET due_at = ? WHERE number = ?")
         return try numbers.compactMap { number in
@@ -74,9 +74,9 @@ enum EventRow {
 
     /// The events that may be taken, the longest due first.
     private static func due(
-        at moment: Date, limit: Int, besides underWay: [Subject], _ db: Database
+        at instant: Date, limit: Int, besides inFlight: [Subject], _ db: Database
     ) throws -> [Int64] {
-        var held = Dictionary(underWay.map { ($0.text, 1) }, uniquingKeysWith: +)
+        var held = Dictionary(inFlight.map { ($0.text, 1) }, uniquingKeysWith: +)
         // A backlog of a subject that has its share is not even looked at: the one writer is held meanwhile.
         let full = held.filter { $0.value >= OutgoingEvent.share }.map(\.key)
         let marks = databaseQuestionMarks(count: full.count)
@@ -90,7 +90,7 @@ enum EventRow {
                         AND earlier.due_at IS NOT NULL AND earlier.attempts < ?)
                 ORDER BY due_at, number LIMIT ?
                 """,
-            arguments: StatementArguments([moment.timeIntervalSince1970]) + StatementArguments(full)
+            arguments: StatementArguments([instant.timeIntervalSince1970]) + StatementArguments(full)
                 + StatementArguments([OutgoingEvent.headStart, 4 * limit]))
         var numbers: [Int64] = []
         while numbers.count < limit, let row = try rows.next() {
@@ -106,27 +106,27 @@ enum EventRow {
     static func settle(_ delivery: Delivery, _ db: Database) throws {
         let id = delivery.id.text, answer = delivery.answer
         switch delivery.result {
-        case .delivered(let moment):
+        case .delivered(let instant):
             try db.cachedStatement(
                 sql: "UPDATE event SET due_at = NULL, delivered_at = ?, answer = ? WHERE id = ?"
-            ).execute(arguments: [moment.timeIntervalSince1970, answer, id])
-        case .failed(let moment): try fail(delivery, nextAt: moment, db)
+            ).execute(arguments: [instant.timeIntervalSince1970, answer, id])
+        case .failed(let instant): try fail(delivery, nextAt: instant, db)
         case .dead: try fail(delivery, nextAt: nil, db)
         }
     }
 
-    private static func fail(_ delivery: Delivery, nextAt moment: Date?, _ db: Database) throws {
+    private static func fail(_ delivery: Delivery, nextAt instant: Date?, _ db: Database) throws {
         try db.cachedStatement(
             sql: "UPDATE event SET due_at = ?, attempts = attempts + 1, answer = ? WHERE id = ? AND due_at = ?"
         ).execute(arguments: [
-            moment?.timeIntervalSince1970, delivery.answer, delivery.id.text, delivery.lease.timeIntervalSince1970,
+            instant?.timeIntervalSince1970, delivery.answer, delivery.id.text, delivery.lease.timeIntervalSince1970,
         ])
     }
 
-    static func replay(since moment: Date, at now: Date, _ db: Database) throws -> Int {
+    static func replay(since instant: Date, at now: Date, _ db: Database) throws -> Int {
         try db.execute(
             sql: "UPDATE event SET due_at = ?, attempts = 0, delivered_at = NULL WHERE born_at >= ?",
-            arguments: [now.timeIntervalSince1970, moment.timeIntervalSince1970])
+            arguments: [now.timeIntervalSince1970, instant.timeIntervalSince1970])
         return db.changesCount
     }
 
@@ -150,11 +150,11 @@ enum EventRow {
                 db, sql: "SELECT count(*) FROM event WHERE due_at IS NULL AND delivered_at IS NULL") ?? 0)
     }
 
-    static func remove(before moment: Date, at now: Date, _ db: Database) throws {
+    static func remove(before instant: Date, at now: Date, _ db: Database) throws {
         try db.execute(
             sql: "DELETE FROM event WHERE born_at < ? AND (due_at IS NULL OR born_at < ?)",
             arguments: [
-                moment.timeIntervalSince1970, (now - OutgoingEvent.leastLife).timeIntervalSince1970,
+                instant.timeIntervalSince1970, (now - OutgoingEvent.leastLife).timeIntervalSince1970,
             ])
     }
 

@@ -28,21 +28,21 @@ enum ReceivedRow {
         return .known
     }
 
-    static func isAnyDue(at moment: Date, _ db: Database) throws -> Bool {
+    static func isAnyDue(at instant: Date, _ db: Database) throws -> Bool {
         try Bool.fetchOne(
             db, sql: "SELECT EXISTS (SELECT 1 FROM inbox WHERE due_at <= ?)",
-            arguments: [moment.timeIntervalSince1970]) ?? false
+            arguments: [instant.timeIntervalSince1970]) ?? false
     }
 
     /// - Parameter quarantine: Takes the events that cannot be read, which are set aside.
     static func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int, _ keys: SealingKeys, _ quarantine: Quarantine,
+        dueAt instant: Date, leasedUntil lease: Date, limit: Int, _ keys: SealingKeys, _ quarantine: Quarantine,
         _ db: Database
     ) throws -> [TakenEvent] {
         let select = try db.cachedStatement(
             sql: "SELECT *, rowid AS number FROM inbox WHERE due_at <= ? ORDER BY due_at, received_at LIMIT ?")
         let update = try db.cachedStatement(sql: "UPDATE inbox SET due_at = ?, attempts = ? WHERE rowid = ?")
-        return try Row.fetchAll(select, arguments: [moment.timeIntervalSince1970, limit]).compactMap { row in
+        return try Row.fetchAll(select, arguments: [instant.timeIntervalSince1970, limit]).compactMap { row in
             let text: String = row["id"], attempts: Int = row["attempts"], number: Int64 = row["number"]
             guard let id = EventID(text), let body = keys.open(Array(row["body"] as Data), context: text.utf8),
                 let receivedAt = try? Date(row: row["received_at"]), RowCount.range.contains(attempts)

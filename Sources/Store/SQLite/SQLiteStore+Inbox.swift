@@ -18,12 +18,12 @@ extension SQLiteStore: Inbox {
     }
 
     package func takeReceived(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int
+        dueAt instant: Date, leasedUntil lease: Date, limit: Int
     ) async throws(BFFError) -> [TakenEvent] {
         // Nearly always nothing is due, and who only reads waits for no writer.
-        guard try await read({ try ReceivedRow.isAnyDue(at: moment, $0) }) else { return [] }
+        guard try await read({ try ReceivedRow.isAnyDue(at: instant, $0) }) else { return [] }
         return try await write { [keys, quarantine] db in
-            try ReceivedRow.take(dueAt: moment, leasedUntil: lease, limit: limit, keys, quarantine, db)
+            try ReceivedRow.take(dueAt: instant, leasedUntil: lease, limit: limit, keys, quarantine, db)
         }
     }
 
@@ -31,12 +31,12 @@ extension SQLiteStore: Inbox {
         try await write { [keys] db in try ReceivedRow.settle(id, effect, keys, db) }
     }
 
-    package func postpone(_ event: TakenEvent, until moment: Date) async throws(BFFError) {
+    package func postpone(_ event: TakenEvent, until instant: Date) async throws(BFFError) {
         try await write { db in
             try db.execute(
                 sql: "UPDATE inbox SET due_at = ? WHERE id = ? AND due_at = ?",
                 arguments: [
-                    moment.timeIntervalSince1970, event.event.id.text, event.lease.timeIntervalSince1970,
+                    instant.timeIntervalSince1970, event.event.id.text, event.lease.timeIntervalSince1970,
                 ])
         }
     }
@@ -49,11 +49,11 @@ extension SQLiteStore: Inbox {
         }
     }
 
-    package func removeReceived(before moment: Date) async throws(BFFError) {
+    package func removeReceived(before instant: Date) async throws(BFFError) {
         try await write { db in
             try db.execute(
                 sql: "DELETE FROM received WHERE received_at < ? AND id NOT IN (SELECT id FROM inbox)",
-                arguments: [moment.timeIntervalSince1970])
+                arguments: [instant.timeIntervalSince1970])
         }
     }
 

@@ -11,12 +11,12 @@ extension SQLiteStore: Outbox {
     }
 
     package func take(
-        dueAt moment: Date, leasedUntil lease: Date, limit: Int, besides underWay: [Subject]
+        dueAt instant: Date, leasedUntil lease: Date, limit: Int, besides inFlight: [Subject]
     ) async throws(BFFError) -> [OutgoingEvent] {
-        guard try await read({ try EventRow.isAnyDue($0, at: moment) }) else { return [] }
+        guard try await read({ try EventRow.isAnyDue($0, at: instant) }) else { return [] }
         return try await write { [keys, quarantine] db in
             try EventRow.take(
-                dueAt: moment, leasedUntil: lease, limit: limit, besides: underWay, keys, quarantine, db)
+                dueAt: instant, leasedUntil: lease, limit: limit, besides: inFlight, keys, quarantine, db)
         }
     }
 
@@ -26,8 +26,8 @@ extension SQLiteStore: Outbox {
         }
     }
 
-    package func replay(since moment: Date, at now: Date) async throws(BFFError) -> Int {
-        try await write { db in try EventRow.replay(since: moment, at: now, db) }
+    package func replay(since instant: Date, at now: Date) async throws(BFFError) -> Int {
+        try await write { db in try EventRow.replay(since: instant, at: now, db) }
     }
 
     package func events(limit: Int) async throws(BFFError) -> [KeptEvent] {

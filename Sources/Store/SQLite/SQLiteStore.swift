@@ -214,9 +214,9 @@ package final class SQLiteStore: SessionStore, IdempotencyKeyStore, LocationStor
         }
     }
 
-    package func leaseDue(at moment: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
+    package func leaseDue(at instant: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
         let isDue = "WHERE next_look_at <= ?1 AND (taken_until IS NULL OR taken_until <= ?1)"
-        let now = moment.timeIntervalSince1970
+        let now = instant.timeIntervalSince1970
         // Nearly always none is due, and a read waits for no writer.
         let isNeeded = try await read { db in
             try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM session \(isDue))", arguments: [now]) ?? false
@@ -289,11 +289,11 @@ package final class SQLiteStore: SessionStore, IdempotencyKeyStore, LocationStor
         }
     }
 
-    package func clearAction(at location: LocationID, knownBefore moment: Date) async throws(BFFError) {
+    package func clearAction(at location: LocationID, knownBefore instant: Date) async throws(BFFError) {
         try await write { db in
             try db.execute(
                 sql: "DELETE FROM location_action WHERE location = ? AND since < ?",
-                arguments: [location.text, moment.timeIntervalSince1970])
+                arguments: [location.text, instant.timeIntervalSince1970])
         }
     }
 
@@ -321,13 +321,13 @@ package final class SQLiteStore: SessionStore, IdempotencyKeyStore, LocationStor
         }
     }
 
-    package func removeSessions(before moment: Date, at now: Date) async throws(BFFError) -> Int {
+    package func removeSessions(before instant: Date, at now: Date) async throws(BFFError) -> Int {
         try await write { db in
             try db.execute(
                 sql: "DELETE FROM mint WHERE expires_at <= ?", arguments: [now.timeIntervalSince1970])
-            try EventRow.remove(before: moment, at: now, db)
+            try EventRow.remove(before: instant, at: now, db)
             try db.execute(
-                sql: "DELETE FROM session WHERE created_at < ?", arguments: [moment.timeIntervalSince1970])
+                sql: "DELETE FROM session WHERE created_at < ?", arguments: [instant.timeIntervalSince1970])
             return db.changesCount
         }
     }

@@ -103,10 +103,10 @@ enum SessionRow {
     }
 
     /// Takes a row out of the line for ``Quarantine/pause``.
-    static func setAside(_ id: RowID, _ column: String, until moment: Date, _ db: Database) throws {
+    static func setAside(_ id: RowID, _ column: String, until instant: Date, _ db: Database) throws {
         try db.execute(
             sql: "UPDATE session SET \(column) = ? WHERE id = \(RowID.sql)",
-            arguments: [moment.addingTimeInterval(Quarantine.pause).timeIntervalSince1970, id.bytes])
+            arguments: [instant.addingTimeInterval(Quarantine.pause).timeIntervalSince1970, id.bytes])
     }
 
     /// Does what concerns one row, all of it or nothing.

@@ -7,7 +7,7 @@ import Sessions
 
 /// Finds in Flatpeak's list of events what no delivery brought: at the start, and once an hour.
 ///
-/// What is found goes into the same inbox, which knows what it has. The driver of ``EventWalk``.
+/// What is found goes into the same inbox, which knows what it has. The driver of ``EventBackfill``.
 final class Reconcile: Sendable {
     private static let interval = Duration.seconds(3600)
     /// Until the list is asked for again when it could not be read to the end.
@@ -17,14 +17,14 @@ final class Reconcile: Sendable {
     private let flatpeak: FlatpeakClient
     private let inbox: any Inbox
     private let now: @Sendable () -> Date
-    private let time: UpstreamTime
+    private let time: ServiceClock
     private let record: WebhookRecord
     private let logger: Logger
     private let found: @Sendable () -> Void
 
     /// - Parameter found: Called when something new is in the inbox.
     init(
-        flatpeak: FlatpeakClient, inbox: any Inbox, now: @escaping @Sendable () -> Date, time: UpstreamTime,
+        flatpeak: FlatpeakClient, inbox: any Inbox, now: @escaping @Sendable () -> Date, time: ServiceClock,
         record: WebhookRecord, logger: Logger, found: @escaping @Sendable () -> Void
     ) {
         self.flatpeak = flatpeak
@@ -52,13 +52,13 @@ final class Reconcile: Sendable {
     /// Reads the list from the newest, or from where it stopped, down to what was read before.
     func walk() async throws(BFFError) {
         var walk = try await kept()
-        var step = EventWalk.Step.next
+        var step = EventBackfill.Step.next
         while step == .next {
             if let page = try await page(after: walk.cursor) {
-                let moment = now()
-                try await receive(page.events, at: moment)
+                let instant = now()
+                try await receive(page.events, at: instant)
                 step = walk.read(
-                    page.events.map { .init(id: $0.id, createdAt: $0.createdAt) }, hasMore: page.hasMore, at: moment)
+                    page.events.map { .init(id: $0.id, createdAt: $0.createdAt) }, hasMore: page.hasMore, at: instant)
             } else {
                 step = walk.refused()
             }
@@ -84,10 +84,10 @@ final class Reconcile: Sendable {
         }
     }
 
-    private func receive(_ events: [FlatpeakEvent], at moment: Date) async throws(BFFError) {
+    private func receive(_ events: [FlatpeakEvent], at instant: Date) async throws(BFFError) {
         let received = events.compactMap { event in
             event.id.map {
-                ReceivedEvent(id: $0, type: event.type, body: event.body, digest: nil, receivedAt: moment)
+                ReceivedEvent(id: $0, type: event.type, body: event.body, digest: nil, receivedAt: instant)
             }
         }
         // Oldest first, as they happened.
@@ -99,18 +99,18 @@ final class Reconcile: Sendable {
         found()
     }
 
-    private func kept() async throws(BFFError) -> EventWalk {
+    private func kept() async throws(BFFError) -> EventBackfill {
         if let text = try await inbox.bookmark(),
-            let walk = try? JSONDecoder().decode(EventWalk.self, from: Data(text.utf8))
+            let walk = try? JSONDecoder().decode(EventBackfill.self, from: Data(text.utf8))
         {
             return walk
         }
-        let walk = EventWalk(at: now())
+        let walk = EventBackfill(at: now())
         try await keep(walk)
         return walk
     }
 
-    private func keep(_ walk: EventWalk) async throws(BFFError) {
+    private func keep(_ walk: EventBackfill) async throws(BFFError) {
         guard let text = try? JSONEncoder().encode(walk) else { throw .internalFailure }
         try await inbox.keep(bookmark: String(decoding: text, as: UTF8.self))
     }

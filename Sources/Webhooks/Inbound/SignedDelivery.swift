@@ -75,10 +75,10 @@ package struct SignedDelivery: Sendable {
         return Head(signature: signature, signedAt: signedAt, isLate: age > Self.window)
     }
 
-    /// Judges the bytes as they came, before they are read as JSON.
+    /// Verifies the signature over the bytes as received, before they are read as JSON.
     ///
     /// The way of signing is fixed; nothing in the message chooses it.
-    func judged(
+    func verify(
         at arrival: Date, under key: (_ id: String) -> VerificationKey?
     ) throws(Flaw) -> Signed {
         let head = try head(at: arrival)

@@ -11,7 +11,7 @@ final class SigningKeys: Sendable {
 
     /// - Parameter fetch: Reads the key set; throws, or returns nil, when that fails.
     init(
-        fetch: @escaping @Sendable () async throws(DocumentFailure) -> [UInt8]?, time: UpstreamTime, logger: Logger
+        fetch: @escaping @Sendable () async throws(DocumentFailure) -> [UInt8]?, time: ServiceClock, logger: Logger
     ) {
         known = RefreshedKeys(
             .init(life: .seconds(600), interval: .seconds(30)), time: time,

@@ -11,8 +11,8 @@ package import Sessions
 package final class Webhooks: Sendable {
     let keys: SigningKeys
     private let inbox: any Inbox
-    private let arrivals: Arrivals
-    let effects: Effects
+    private let intake: WebhookIntake
+    let processor: EventProcessor
     let reconcile: Reconcile
     private let flatpeak: FlatpeakClient
     private let mode: FlatpeakMode?
@@ -29,11 +29,11 @@ package final class Webhooks: Sendable {
     ///   - mode: `live` takes no event under a key for test data.
     ///   - now: The wall clock, in which deliveries are stamped.
     ///   - time: A monotonic clock, for waits.
-    ///   - patience: How long a sender waits for the disk; Flatpeak waits 10 seconds in all.
+    ///   - timeout: How long a sender waits for the disk; Flatpeak waits 10 seconds in all.
     package init(
         sessions: Sessions, reads: LocationReads, flatpeak: FlatpeakClient, inbox: any Inbox & LocationStore,
         fetchKeys: @escaping @Sendable () async throws(DocumentFailure) -> [UInt8]?, mode: FlatpeakMode? = nil,
-        now: @escaping @Sendable () -> Date, time: UpstreamTime = .real, patience: Duration = .seconds(3),
+        now: @escaping @Sendable () -> Date, time: ServiceClock = .real, timeout: Duration = .seconds(3),
         logger: Logger
     ) {
         self.inbox = inbox
@@ -42,19 +42,19 @@ package final class Webhooks: Sendable {
         self.now = now
         self.logger = logger
         keys = SigningKeys(fetch: fetchKeys, time: time, logger: logger)
-        arrivals = Arrivals(inbox: inbox, patience: patience)
-        effects = Effects(
+        intake = WebhookIntake(inbox: inbox, timeout: timeout)
+        processor = EventProcessor(
             sessions: sessions, reads: reads, inbox: inbox, now: now, time: time, record: record, logger: logger)
         reconcile = Reconcile(
             flatpeak: flatpeak, inbox: inbox, now: now, time: time, record: record, logger: logger,
-            found: { [effects] in effects.nudge() })
+            found: { [processor] in processor.nudge() })
     }
 
-    /// Keeps keys at hand, has effects and reads Flatpeak's list, until cancelled.
+    /// Keeps keys at hand, processes events and reads Flatpeak's list, until cancelled.
     package func run() async {
         await withTaskGroup { group in
             group.addTask { [keys] in await keys.run() }
-            group.addTask { [effects] in await effects.run() }
+            group.addTask { [processor] in await processor.run() }
             group.addTask { [reconcile] in await reconcile.run() }
         }
     }
@@ -84,12 +84,12 @@ package final class Webhooks: Sendable {
         let event = try FlatpeakEvent(delivery.body)
         if let flaw = try await flaw(of: event, signed) { throw refusal(flaw, at: arrival) }
         let id = event.id ?? Self.id(of: signed, delivery.body)
-        let receipt = try await arrivals.receive(
+        let receipt = try await intake.receive(
             ReceivedEvent(
                 id: id, type: event.type, body: delivery.body, digest: Digest.sha256(delivery.body),
                 receivedAt: arrival))
         switch receipt {
-        case .new: effects.nudge()
+        case .new: processor.nudge()
         case .known: break
         case .altered:
             logger.error(
@@ -102,14 +102,14 @@ package final class Webhooks: Sendable {
     /// Checks the signature, and reads the keys once more when its key is not known: Flatpeak may have rolled them.
     private func check(_ delivery: SignedDelivery, at arrival: Date) async throws(BFFError) -> SignedDelivery.Signed {
         do throws(SignedDelivery.Flaw) {
-            return try delivery.judged(at: arrival) { keys.key($0) }
+            return try delivery.verify(at: arrival) { keys.key($0) }
         } catch .unknownKey {
             guard await keys.refresh() else { throw .deliveryUncheckable }
         } catch {
             throw refusal(error, at: arrival)
         }
         do throws(SignedDelivery.Flaw) {
-            return try delivery.judged(at: arrival) { keys.key($0) }
+            return try delivery.verify(at: arrival) { keys.key($0) }
         } catch .unknownKey where keys.isUnknown {
             throw .deliveryUncheckable
         } catch {

@@ -8,7 +8,7 @@ import Resilience
 package import Sessions
 import Synchronization
 
-/// Delivers what is in the outbox to the integrator's backend: the driver of ``DeliveryPace`` and ``DeliveryAnswer``.
+/// Delivers what is in the outbox to the integrator's backend: the driver of ``DeliverySchedule`` and ``DeliveryAnswer``.
 package final class EventDelivery: Sendable {
     /// Where events go.
     package struct Receiver: Sendable {
@@ -28,7 +28,7 @@ package final class EventDelivery: Sendable {
         /// How long a receiver may take for one event.
         package static let timeLimit = Duration.seconds(15)
         /// Connections to it at once.
-        package static let connections = DeliveryPace.widest
+        package static let connections = DeliverySchedule.widest
     }
 
     /// The status of the deliveries, for operators.
@@ -42,9 +42,9 @@ package final class EventDelivery: Sendable {
     }
 
     private struct State {
-        var pace = DeliveryPace()
+        var pace = DeliverySchedule()
         /// Events that the receiver has not answered yet.
-        var underWay: [EventID: NewEvent] = [:]
+        var inFlight: [EventID: NewEvent] = [:]
         /// Results that the store does not have yet.
         var unsettled: [Delivery] = []
         var counts: EventCounts?
@@ -60,7 +60,7 @@ package final class EventDelivery: Sendable {
     private let outbox: any Outbox
     private let receiver: Receiver?
     private let now: @Sendable () -> Date
-    private let time: UpstreamTime
+    private let time: ServiceClock
     private let logger: Logger
     private let state = Mutex(State())
 
@@ -69,7 +69,7 @@ package final class EventDelivery: Sendable {
     ///   - now: The wall clock, by which events are due and tries are signed.
     ///   - time: A monotonic clock, for waits.
     package init(
-        outbox: any Outbox, receiver: Receiver?, now: @escaping @Sendable () -> Date, time: UpstreamTime = .real,
+        outbox: any Outbox, receiver: Receiver?, now: @escaping @Sendable () -> Date, time: ServiceClock = .real,
         logger: Logger
     ) {
         self.outbox = outbox
@@ -124,7 +124,7 @@ package final class EventDelivery: Sendable {
                         return .delivered
                     }
                 }
-                let (isIdle, isSettled) = state.withLock { ($0.underWay.isEmpty, $0.unsettled.isEmpty) }
+                let (isIdle, isSettled) = state.withLock { ($0.inFlight.isEmpty, $0.unsettled.isEmpty) }
                 if isIdle, isSettled || isAway {
                     group.cancelAll()
                     return wait
@@ -140,7 +140,7 @@ package final class EventDelivery: Sendable {
                 }
                 while let wake = await group.next() {
                     if wake == .tick { isTicking = false }
-                    if wake == .tick || state.withLock({ !$0.unsettled.isEmpty || $0.underWay.isEmpty }) { break }
+                    if wake == .tick || state.withLock({ !$0.unsettled.isEmpty || $0.inFlight.isEmpty }) { break }
                 }
             }
         }
@@ -152,19 +152,19 @@ package final class EventDelivery: Sendable {
         // What was delivered and is not settled would be taken again.
         guard await settle() else { return ([], Self.interval, true) }
         guard !Task.isCancelled else { return ([], Self.interval, false) }
-        let permit = state.withLock { $0.pace.permit(at: time.now(), underWay: $0.underWay.count) }
+        let permit = state.withLock { $0.pace.permit(at: time.now(), inFlight: $0.inFlight.count) }
         switch permit {
         case .wait(let wait): return ([], wait, false)
         case .take(0): return ([], Self.interval, false)
         case .take(let limit):
-            let moment = now(), subjects = state.withLock { $0.underWay.values.compactMap(\.subject) }
+            let instant = now(), subjects = state.withLock { $0.inFlight.values.compactMap(\.subject) }
             let taken = try? await outbox.take(
-                dueAt: moment, leasedUntil: moment + Self.lease, limit: limit, besides: subjects)
+                dueAt: instant, leasedUntil: instant + Self.lease, limit: limit, besides: subjects)
             guard let taken, !taken.isEmpty else {
                 state.withLock { $0.pace.tookNone(at: time.now()) }
                 return ([], Self.interval, false)
             }
-            state.withLock { state in for event in taken { state.underWay[event.event.id] = event.event } }
+            state.withLock { state in for event in taken { state.inFlight[event.event.id] = event.event } }
             return (taken, .zero, false)
         }
     }
@@ -173,7 +173,7 @@ package final class EventDelivery: Sendable {
     private func deliver(_ event: OutgoingEvent, to receiver: Receiver) async {
         let delivery = await tried(event, at: receiver)
         state.withLock { state in
-            state.underWay[event.event.id] = nil
+            state.inFlight[event.event.id] = nil
             if let delivery { state.unsettled.append(delivery) }
         }
     }

@@ -132,13 +132,13 @@ struct Diagnosis {
             fail(.reach, "\(name): \(url): \(Self.words(obstacle).meaning)", Self.words(obstacle).todo)
         }
         if isReached { pass(.reach, "both hosts of Flatpeak answer") }
-        guard case .answers(let date, let askedAt) = examination.api else {
+        guard case .answers(let date, let requestedAt) = examination.api else {
             for check in [Finding.Check.clock, .login, .mode, .version, .jwks] {
                 skip(check, "not checked, since Flatpeak's API is not reached")
             }
             return
         }
-        clock(date, askedAt)
+        clock(date, requestedAt)
         login(examination, known)
         if let trouble = examination.keySetTrouble {
             fail(

@@ -14,7 +14,7 @@ export class Failure extends Error {
 }
 
 /** A slow provider may take a while; a customer waits no longer than this. */
-const patience = 40_000;
+const timeout = 40_000;
 
 async function send(method, path, { user, body } = {}) {
   const headers = {};
@@ -24,7 +24,7 @@ async function send(method, path, { user, body } = {}) {
   let answer;
   try {
     answer = await fetch(path, {
-      method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(patience),
+      method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(timeout),
     });
     return { answer, json: await answer.json() };
   } catch {

@@ -2,7 +2,7 @@
 ///
 /// Pure: the driver is ``PostgresPool``. A server that does not answer is asked by one at a time, at a falling rate;
 /// everybody else is refused at once, so that nothing piles up behind a server that hangs.
-struct PostgresPlaces<Waiter> {
+struct PostgresSlots<Waiter> {
     enum Health: Equatable {
         /// Goes to `down` when a connection finds no server.
         case up
@@ -12,14 +12,14 @@ struct PostgresPlaces<Waiter> {
         case probing(failures: Int)
     }
 
-    enum Asked: Equatable {
-        case take(Int)
+    enum Acquisition: Equatable {
+        case acquired(Int)
         case wait
         case refuse
     }
 
-    /// What follows when a place is given back.
-    enum GaveBack {
+    /// What follows when a slot is released.
+    enum Release {
         case nothing
         case hand(Int, to: Waiter)
         case refuse([Waiter])
@@ -39,7 +39,7 @@ struct PostgresPlaces<Waiter> {
     }
 
     /// - Parameter waiter: Kept when the answer is `wait`.
-    mutating func ask(_ waiter: @autoclosure () -> Waiter, at now: ContinuousClock.Instant) -> Asked {
+    mutating func acquire(_ waiter: @autoclosure () -> Waiter, at now: ContinuousClock.Instant) -> Acquisition {
         switch health {
         case .up: break
         case .down(let until, let failures):
@@ -47,16 +47,16 @@ struct PostgresPlaces<Waiter> {
             health = .probing(failures: failures)
         case .probing: return .refuse
         }
-        if let place = free.popLast() { return .take(place) }
+        if let slot = free.popLast() { return .acquired(slot) }
         guard waiting.count < mostWaiting else { return .refuse }
         waiting.append(waiter())
         return .wait
     }
 
     /// - Parameter foundServer: False when there was none, or one that hangs.
-    mutating func giveBack(_ place: Int, foundServer: Bool, at now: ContinuousClock.Instant) -> GaveBack {
+    mutating func release(_ slot: Int, foundServer: Bool, at now: ContinuousClock.Instant) -> Release {
         guard foundServer else {
-            free.append(place)
+            free.append(slot)
             let failures =
                 switch health {
                 case .up: 0
@@ -70,9 +70,9 @@ struct PostgresPlaces<Waiter> {
         }
         health = .up
         guard !waiting.isEmpty else {
-            free.append(place)
+            free.append(slot)
             return .nothing
         }
-        return .hand(place, to: waiting.removeFirst())
+        return .hand(slot, to: waiting.removeFirst())
     }
 }

@@ -2,7 +2,7 @@ import Resilience
 
 /// How many events may go out now: many to a receiver that takes them, one at a time now and then to one that does not,
 /// so that a backlog does not beat on whoever just came back.
-struct DeliveryPace {
+struct DeliverySchedule {
     enum Permit: Equatable {
         /// At most so many, whose answers follow; none may be left out.
         case take(Int)
@@ -23,13 +23,13 @@ struct DeliveryPace {
     private var pausedUntil: ContinuousClock.Instant?
     private var failures: [String: ContinuousClock.Instant] = [:]
 
-    /// - Parameter underWay: Deliveries that are not answered yet.
-    mutating func permit(at now: ContinuousClock.Instant, underWay: Int = 0) -> Permit {
+    /// - Parameter inFlight: Deliveries that are not answered yet.
+    mutating func permit(at now: ContinuousClock.Instant, inFlight: Int = 0) -> Permit {
         if let pausedUntil, now < pausedUntil { return .wait(now.duration(to: pausedUntil)) }
         pausedUntil = nil
         switch breaker.admit(at: now) {
         case .refuse(let wait): return .wait(wait)
-        case .pass: return .take(breaker.state == .probing ? 1 : max(0, width - underWay))
+        case .pass: return .take(breaker.state == .probing ? 1 : max(0, width - inFlight))
         }
     }
 

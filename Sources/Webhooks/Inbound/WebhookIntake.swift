@@ -5,7 +5,7 @@ import Synchronization
 
 /// Events on their way into the inbox: those that come while one write is under way are in the next one together, so that
 /// a burst costs a few syncs of the disk and not one each.
-final class Arrivals: Sendable {
+final class WebhookIntake: Sendable {
     private struct State {
         var line: [(number: Int, event: ReceivedEvent)] = []
         var number = 0
@@ -17,14 +17,14 @@ final class Arrivals: Sendable {
     private static let batch = 500
 
     private let inbox: any Inbox
-    private let patience: Duration
+    private let timeout: Duration
     private let state = Mutex(State())
     private let writes = CoalescedTask<Void>()
 
-    /// - Parameter patience: How long a sender waits for the disk.
-    init(inbox: any Inbox, patience: Duration) {
+    /// - Parameter timeout: How long a sender waits for the disk.
+    init(inbox: any Inbox, timeout: Duration) {
         self.inbox = inbox
-        self.patience = patience
+        self.timeout = timeout
     }
 
     /// Keeps an event, and returns when it is durable.
@@ -44,7 +44,7 @@ final class Arrivals: Sendable {
         }
         let result: Result<Receipt, BFFError>?
         do {
-            result = try await withDeadline(patience, clock: ContinuousClock()) { [self] in
+            result = try await withDeadline(timeout, clock: ContinuousClock()) { [self] in
                 while true {
                     if let result = state.withLock({ $0.waiting[number] ?? nil }) { return result }
                     // One that was under way before may have left this one out; the next has it.

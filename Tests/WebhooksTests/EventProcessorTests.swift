@@ -9,7 +9,7 @@ import Testing
 @testable import Webhooks
 
 /// What comes of events: fetched, not believed.
-@Suite struct EffectsTests {
+@Suite struct EventProcessorTests {
     // MARK: - Sessions
 
     @Test(
@@ -41,14 +41,14 @@ import Testing
         let session = try await station.session("cot_a")
         let event = Station.event("evt_1", "connect_session.complete", #"{"id":"cot_a","location_id":"loc_1"}"#)
         #expect(try await station.deliver(event) == nil)
-        #expect(await station.webhooks.effects.work() == 1)
+        #expect(await station.webhooks.processor.work() == 1)
         #expect(try await station.store.waiting().count == 1, "Flatpeak cannot be reached")
         #expect(station.webhooks.status.failures == 1 && station.webhooks.status.waiting == 1)
-        #expect(await station.webhooks.effects.work() == 0, "not at once again")
+        #expect(await station.webhooks.processor.work() == 0, "not at once again")
         station.upstream.on("claim", .json(#"{"location_id":"loc_1","price_available":true}"#))
         station.statusIs("CONNECTED")
         station.clock.advance(by: 60)
-        #expect(await station.webhooks.effects.work() == 1)
+        #expect(await station.webhooks.processor.work() == 1)
         #expect(try await station.store.waiting().count == 0)
         #expect(try await station.store.session(session.id)?.facts.located?.location == station.location)
     }
@@ -67,12 +67,12 @@ import Testing
         station.statusIs("CONNECTED")
         let event = Station.event("evt_1", "connect_session.complete", #"{"id":"cot_a","location_id":"loc_1"}"#)
         #expect(try await station.deliver(event) == nil)
-        #expect(await station.webhooks.effects.work() == 1)
+        #expect(await station.webhooks.processor.work() == 1)
         station.store.isAway = false
         #expect(try await station.store.waiting().count == 1)
         station.upstream.on("claim", .json(#"{"location_id":"loc_1","price_available":true}"#))
         station.clock.advance(by: 200)
-        #expect(await station.webhooks.effects.work() == 1)
+        #expect(await station.webhooks.processor.work() == 1)
         #expect(try await station.store.waiting().count == 0)
         #expect(try await station.store.owns(station.alice, station.location))
     }
@@ -204,12 +204,12 @@ import Testing
         #expect(try await station.deliver(Station.event("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#)) == nil)
         station.upstream.on("status", .json("{}", status: 503))
         for _ in 0..<40 {
-            #expect(await station.webhooks.effects.work() == 1)
+            #expect(await station.webhooks.processor.work() == 1)
             station.clock.advance(by: 3700)
         }
         #expect(try await station.store.waiting().count == 1)
         station.upstream.on("status", .json("{}", status: 404))
-        _ = await station.webhooks.effects.work()
+        _ = await station.webhooks.processor.work()
         #expect(try await station.store.waiting().count == 0)
     }
 

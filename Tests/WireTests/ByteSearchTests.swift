@@ -3,7 +3,7 @@ import Testing
 
 @testable import Wire
 
-@Suite struct ByteRunsTests {
+@Suite struct ByteSearchTests {
     @Test func `the bytes of identifiers are letters, digits, underscores and dashes`() {
         let word = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-".utf8
         let isWord = (UInt8.min...UInt8.max).map(\.isWordByte)

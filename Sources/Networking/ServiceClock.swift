@@ -1,5 +1,5 @@
 /// Time and chance, handed in so that tests own them.
-package struct UpstreamTime: Sendable {
+package struct ServiceClock: Sendable {
     /// A monotonic clock: a changed wall clock ages nothing.
     package var now: @Sendable () -> ContinuousClock.Instant
     package var sleep: @Sendable (Duration) async throws -> Void
@@ -16,6 +16,6 @@ package struct UpstreamTime: Sendable {
     }
 
     /// The machine's.
-    package static let real = UpstreamTime(
+    package static let real = ServiceClock(
         now: { .now }, sleep: { try await ContinuousClock().sleep(for: $0) }, jitter: { .random(in: 0..<1) })
 }

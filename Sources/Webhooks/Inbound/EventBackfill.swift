@@ -7,7 +7,7 @@ import FoundationEssentials
 /// Pure; kept as the inbox's bookmark after each page. No single record decides (I15): neither a wrong date, nor an
 /// event that is no cursor, nor an empty page ends a walk early, skips events or makes it endless. `starting_after` alone
 /// is used: of the other cursor the documents do not say which end of what is newer it gives.
-struct EventWalk: Codable, Equatable {
+struct EventBackfill: Codable, Equatable {
     /// Everything up to and including this event was read.
     private(set) var done: EventID?
     /// Nothing older is of interest: this service did not exist.
@@ -65,7 +65,7 @@ struct EventWalk: Codable, Equatable {
 
     /// What to do after a page.
     enum Step: Equatable {
-        /// Ask for the page at ``EventWalk/cursor``.
+        /// Ask for the page at ``EventBackfill/cursor``.
         case next
         /// All was read.
         case done

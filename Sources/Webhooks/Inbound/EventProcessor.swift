@@ -10,12 +10,12 @@ import Synchronization
 /// Lets each event in the inbox have its effect, once, and again until it had it.
 ///
 /// State is fetched, not believed: an event says where to look, so that events may come late, twice or in any order.
-final class Effects: Sendable {
+final class EventProcessor: Sendable {
     /// Events that are looked into at once: few, so that users find Flatpeak's places free.
     private static let batch = 4
     /// How long one may take, and how long those claimed are leased, in seconds: what a process leaves that is
     /// killed waits no longer.
-    private static let patience = Duration.seconds(15)
+    private static let timeout = Duration.seconds(15)
     private static let lease: TimeInterval = 20
     private static let interval = Duration.seconds(1)
     private static let longestWait: TimeInterval = 3600
@@ -31,14 +31,14 @@ final class Effects: Sendable {
     private let reads: LocationReads
     private let inbox: any Inbox & LocationStore
     private let now: @Sendable () -> Date
-    private let time: UpstreamTime
+    private let time: ServiceClock
     private let record: WebhookRecord
     private let logger: Logger
-    private let news = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    private let wakeUps = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
     init(
         sessions: Sessions, reads: LocationReads, inbox: any Inbox & LocationStore, now: @escaping @Sendable () -> Date,
-        time: UpstreamTime, record: WebhookRecord, logger: Logger
+        time: ServiceClock, record: WebhookRecord, logger: Logger
     ) {
         self.sessions = sessions
         self.reads = reads
@@ -51,13 +51,13 @@ final class Effects: Sendable {
 
     /// There is something new in the inbox.
     func nudge() {
-        news.continuation.yield()
+        wakeUps.continuation.yield()
     }
 
     func run() async {
         await withTaskGroup { group in
             group.addTask { [self] in
-                for await _ in news.stream { while await work() == Self.batch, !Task.isCancelled {} }
+                for await _ in wakeUps.stream { while await work() == Self.batch, !Task.isCancelled {} }
             }
             // What another process left, and what is to be tried again.
             group.addTask { [self] in await every(Self.interval) { nudge() } }
@@ -77,9 +77,9 @@ final class Effects: Sendable {
     /// Takes some events and lets them have their effect.
     /// - Returns: How many were due.
     func work() async -> Int {
-        let moment = now()
+        let instant = now()
         let taken = try? await inbox.takeReceived(
-            dueAt: moment, leasedUntil: moment + Self.lease, limit: Self.batch)
+            dueAt: instant, leasedUntil: instant + Self.lease, limit: Self.batch)
         guard let taken, !taken.isEmpty else { return 0 }
         await withTaskGroup(of: Void.self) { group in
             for event in taken { group.addTask { [self] in await end(event) } }
@@ -112,7 +112,7 @@ final class Effects: Sendable {
 
     private func boundedEffect(of event: ReceivedEvent) async throws(BFFError) -> EventEffect {
         do {
-            return try await withDeadline(Self.patience, clock: ContinuousClock()) { [self] in
+            return try await withDeadline(Self.timeout, clock: ContinuousClock()) { [self] in
                 try await effect(of: event)
             }
         } catch {
@@ -178,7 +178,7 @@ final class Effects: Sendable {
 
     /// That a user has to do something; its id follows from the event's, so that it is put once.
     private static func actionEvent(_ action: LocationAction, by event: EventID, subject: Subject?) -> NewEvent? {
-        let data = ToldAction(
+        let data = NotifiedAction(
             location_id: action.location.text, action_required: action.required.rawValue, tariff_id: action.tariff,
             subject: subject?.text)
         guard let id = EventID("\(event.text.prefix(57))_action"), let json = try? JSONBody.encode(data) else {
@@ -190,7 +190,7 @@ final class Effects: Sendable {
 }
 
 /// What the user has to do, as the integrator's backend receives it; the subject is missing when it is several people's.
-private struct ToldAction: Encodable {
+private struct NotifiedAction: Encodable {
     let location_id: String
     let action_required: String
     let tariff_id: String?
