@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-import platform
 import resource
 import signal
 import socket
@@ -19,6 +18,7 @@ import sys
 import tempfile
 import time
 
+import instructions
 import measure
 import nodes
 import peers
@@ -267,12 +267,9 @@ def other_paths(bench, seconds):
     running = bench.service()
     with_tokens = bench.service(authentication="jwt")
     loads = [
-        ("mint", running, [
-            running.user_request("POST", "/v1/connect/sessions", f"user-{user}", b"{}")
-            for user in range(service.TOKENS)]),
-        ("own locations, service key", running, [
-            running.user_request("GET", "/v1/locations", f"user-{user}") for user in range(service.TOKENS)]),
-        ("own locations, JWT (RS256)", with_tokens, [with_tokens.user_request("GET", "/v1/locations")]),
+        ("mint", running, running.mint_requests(service.TOKENS)),
+        ("own locations, service key", running, running.read_requests(service.TOKENS)),
+        ("own locations, JWT (RS256)", with_tokens, with_tokens.read_requests(service.SUBJECTS)),
         ("livez", running, [running.user_request("GET", "/livez")]),
     ]
     table = {}
@@ -358,15 +355,6 @@ def closing_line(results):
         for name, values in parts)
 
 
-def machine():
-    model = next(
-        (line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
-        "unknown CPU",
-    )
-    debian = pathlib.Path("/etc/debian_version").read_text().strip()
-    return f"{model}, {os.cpu_count()} CPUs, Linux {platform.release()}, Debian {debian}"
-
-
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="under five minutes; writes no file")
@@ -374,6 +362,12 @@ def arguments():
         f"count alone, and fail above {MOST_SYSTEM_CALLS} system calls or {MOST_HEAP_CALLS} heap calls a relayed call"))
     parser.add_argument("--debug", action="store_true", help="with --counts: the program is a debug build")
     parser.add_argument("--profile", action="store_true", help="where the CPU time of a relayed call goes, and no more")
+    parser.add_argument(
+        "--instructions", action="store_true",
+        help="instructions in user space of each kind of request; their file and their table are replaced")
+    parser.add_argument("--check", action="store_true", help=(
+        f"with --instructions: fail when one differs by more than {instructions.TOLERANCE:.0%} from the file"))
+    parser.add_argument("--profiles", type=pathlib.Path, help="with --instructions: a folder to write profiles to")
     parser.add_argument(
         "--nodes",
         action="store_true",
@@ -396,6 +390,8 @@ def main():
         bench = Bench(os.environ["CONNECT_BFF"], stack)
         if options.counts:
             sys.exit(check_counts(bench, options.debug))
+        if options.instructions:
+            sys.exit(count_instructions(bench, options))
         if options.profile:
             profile(bench, lines=40)
             return
@@ -477,7 +473,7 @@ def write_results(lines, results, options):
 Written by `scripts/bench`; [README.md](README.md) says what the columns are and what they do not say.
 
 - {time.strftime("%Y-%m-%d")}, checkout at {commit}
-- {machine()}
+- {measure.machine()}
 - {versions}
 - {len(results[OURS])} rounds of {options.seconds} s, 64 connections, {service.BODY_BYTES}-byte calls, \
 {peers.ANSWER_BYTES}-byte answers, {service.TOKENS} tokens
@@ -503,6 +499,19 @@ sharing of CPUs.
 
 {chr(10).join(lines)}
 """)
+
+
+def count_instructions(bench, options):
+    """Writes the figures, or checks them."""
+    figures = instructions.run(bench, options.profiles)
+    if not options.check:
+        instructions.write(figures)
+        return 0
+    failed = instructions.check(figures)
+    say("\n".join([*failed, f"instructions: {len(figures) - len(failed)} passed, {len(failed)} failed"]))
+    if failed:
+        say("if this is meant, scripts/bench --instructions writes the new figures")
+    return 1 if failed else 0
 
 
 def check_counts(bench, is_debug):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import platform
 import re
 import signal
 import socket
@@ -44,6 +45,15 @@ def wait_for_port(port, process):
     raise RuntimeError(f"{process.name} does not listen")
 
 
+def machine():
+    model = next(
+        (line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
+        "unknown CPU",
+    )
+    debian = pathlib.Path("/etc/debian_version").read_text().strip()
+    return f"{model}, {os.cpu_count()} CPUs, Linux {platform.release()}, Debian {debian}"
+
+
 class Process:
     """A running program, its children included."""
 
@@ -54,6 +64,10 @@ class Process:
             self._popen = subprocess.Popen(
                 ["taskset", "-c", str(cpu), *map(str, command)],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, **options)
+
+    @property
+    def pid(self):
+        return self._popen.pid
 
     def check(self):
         if self._popen.poll() is not None:

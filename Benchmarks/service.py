@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import time
 
@@ -15,6 +16,8 @@ import peers
 # As many as a busy day has, so that no cache holds them all.
 TOKENS = 10_000
 BODY_BYTES = 300
+# With a JWT each.
+SUBJECTS = 100
 # High enough not to be reached, and counted all the same.
 LIMIT = "1000000/s"
 ISSUER, AUDIENCE = "https://id.example", "connect-bff"
@@ -45,10 +48,17 @@ def relay_request(token, host):
         relay_body(token))
 
 
-class Service(peers.Peer):
-    """A running connect-bff."""
+def subject_name(user):
+    return f"user-{user}"
 
-    def __init__(self, program, work, upstream, authentication="service", environment=None):
+
+class Service(peers.Peer):
+    """A running connect-bff.
+
+    `command` runs `program` some other way, such as under Valgrind.
+    """
+
+    def __init__(self, program, work, upstream, authentication="service", environment=None, command=None):
         self._home = work / f"connect-bff-{measure.free_port()}"
         self._home.mkdir(mode=0o700)
         port = measure.free_port()
@@ -62,6 +72,8 @@ class Service(peers.Peer):
             "BFF_ADMIN_LISTEN": f"127.0.0.1:{measure.free_port()}",
             "BFF_PUBLIC_URL": f"http://{self.host}", "BFF_AUTH": authentication, "BFF_LIMIT_MINT": LIMIT,
             "BFF_LIMIT_RELAY": LIMIT, "BFF_LIMIT_ADDRESS": LIMIT, **(environment or {})}
+        # How a subject calls: by a service key that names it, or by a token of its own.
+        self._subjects = {}
         self._headers = {"Host": self.host}
         if authentication == "service":
             settings["BFF_SERVICE_KEYS_FILE"], key = self._service_key(program)
@@ -69,10 +81,11 @@ class Service(peers.Peer):
         else:
             settings |= {
                 "BFF_JWT_ISSUER": ISSUER, "BFF_JWT_AUDIENCE": AUDIENCE, "BFF_JWT_JWKS_FILE": str(work / "jwks.json")}
-            self._headers["Authorization"] = f"Bearer {json_web_token(work)}"
+            self._subjects = json_web_tokens(work, map(subject_name, range(SUBJECTS)))
         self.started = time.monotonic()
         process = measure.Process(
-            "connect-bff", [program, "serve"], measure.PROXY_CPU, self._home / "log", env=settings, cwd=self._home)
+            "connect-bff", [*(command or [program]), "serve"], measure.PROXY_CPU, self._home / "log", env=settings,
+            cwd=self._home)
         super().__init__("connect-bff", port, process)
 
     def _service_key(self, program):
@@ -100,9 +113,26 @@ class Service(peers.Peer):
 
     def user_request(self, method, path, subject=None, body=b""):
         headers = {**self._headers, "Content-Type": "application/json"}
-        if subject:
+        if subject in self._subjects:
+            headers["Authorization"] = f"Bearer {self._subjects[subject]}"
+        elif subject:
             headers["Connect-Subject"] = subject
         return request(method, path, headers, body)
+
+    def mint_requests(self, number):
+        """Mints of so many users."""
+        return [
+            self.user_request("POST", "/v1/connect/sessions", subject_name(user), b"{}") for user in range(number)]
+
+    def read_requests(self, number):
+        """Reads of so many users of their own locations, after each has got one as a session would give it."""
+        store = sqlite3.connect(self._home / "state" / "connect-bff.sqlite", timeout=10)
+        with store:
+            store.executemany(
+                "INSERT OR IGNORE INTO location (subject, id) VALUES (?, ?)",
+                ((subject_name(user), f"loc_{user:024x}") for user in range(number)))
+        store.close()
+        return [self.user_request("GET", "/v1/locations", subject_name(user)) for user in range(number)]
 
     def mint(self, number=None):
         """Connect tokens, each of a user of its own."""
@@ -114,7 +144,7 @@ class Service(peers.Peer):
             for user in range(first, number, 4):
                 connection.request(
                     "POST", "/v1/connect/sessions", b"{}",
-                    {**self._headers, "Content-Type": "application/json", "Connect-Subject": f"user-{user}"})
+                    {**self._headers, "Content-Type": "application/json", "Connect-Subject": subject_name(user)})
                 answer = connection.getresponse()
                 text = answer.read()
                 if answer.status != 201:
@@ -140,8 +170,8 @@ def _base64url(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def json_web_token(work):
-    """A token of one hour; its key is made on the way, and published in `jwks.json`."""
+def json_web_tokens(work, subjects):
+    """Tokens of one hour by subject; their key is made on the way, and published in `jwks.json`."""
     def openssl(*arguments, data=b""):
         return subprocess.run(["openssl", *arguments], cwd=work, check=True, capture_output=True, input=data).stdout
 
@@ -151,7 +181,11 @@ def json_web_token(work):
            "e": "AQAB"}
     (work / "jwks.json").write_text(json.dumps({"keys": [key]}))
     (work / "jwks.json").chmod(0o600)
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "user-1", "exp": int(time.time()) + 3600}
-    signed = ".".join(
-        _base64url(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": "bench"}, claims))
-    return signed + "." + _base64url(openssl("dgst", "-sha256", "-sign", "jwt.key", data=signed.encode()))
+
+    def token(subject):
+        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "exp": int(time.time()) + 3600}
+        signed = ".".join(
+            _base64url(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": "bench"}, claims))
+        return signed + "." + _base64url(openssl("dgst", "-sha256", "-sign", "jwt.key", data=signed.encode()))
+
+    return {subject: token(subject) for subject in subjects}
