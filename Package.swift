@@ -145,8 +145,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Core", "Edge", "Gateway", "Networking", "Wire", "Flatpeak", "Sessions", .hummingbird, .logging,
-                .nioCore, .nioPosix, .nioSSL, .tracing,
+                "Core", "Edge", "Gateway", "Networking", "Wire", "Flatpeak", "Sessions", "Webhooks", .hummingbird,
+                .logging, .nioCore, .nioPosix, .nioSSL, .tracing,
             ],
             path: "Tests/TestSupport"),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),

@@ -25,26 +25,13 @@ import Yams
     init() throws {
         let text = String(decoding: PackageResources.openapi_yaml, as: UTF8.self)
         document = try #require(try Yams.load(yaml: text) as? Object)
-        let upstream = ScriptedUpstream()
-        let flatpeak = FlatpeakClient.scripted(upstream)
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let store = InMemoryStore()
-        let cache = SessionCache(store: store, timeout: .seconds(60), logger: logger)
-        let reads = LocationReads(flatpeak: flatpeak, cache: cache, now: { Date() })
-        let sessions = Sessions(
-            flatpeak: flatpeak, cache: cache, reads: reads,
-            settings: .init(
-                callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: "http://web.test")],
-                returnURLs: []),
-            now: { Date() }, randomBytes: countingBytes(), logger: logger)
+        let service = ServiceFixture(flatpeak: .scripted(ScriptedUpstream()), store: InMemoryStore())
         table = RouteTable(
             Route.contract(
-                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak,
-                webhooks: Webhooks(
-                    sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
-                    now: { Date() }, logger: logger), now: { Date() }),
+                sessions: service.sessions, cache: service.cache, reads: service.reads, flatpeak: service.flatpeak,
+                webhooks: service.webhooks, now: service.now),
             authenticator: DevAuthenticator(), origins: [], limits: RequestLimits(mint: nil, address: nil),
-            proxies: TrustedProxies([], unix: false), logger: logger)
+            proxies: TrustedProxies([], unix: false), logger: .silent)
     }
 
     // MARK: - Routes

@@ -45,22 +45,11 @@ import Webhooks
     }
 
     private func table(_ authenticator: any Authenticator) -> RouteTable {
-        let flatpeak = FlatpeakClient.scripted(ScriptedUpstream())
-        let store = InMemoryStore()
-        let cache = SessionCache(store: store, timeout: .seconds(60), logger: .silent)
-        let reads = LocationReads(flatpeak: flatpeak, cache: cache, now: { Date() })
-        let sessions = Sessions(
-            flatpeak: flatpeak, cache: cache, reads: reads,
-            settings: .init(
-                callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: "http://web.test")],
-                returnURLs: []),
-            now: { Date() }, randomBytes: countingBytes(), logger: .silent)
+        let service = ServiceFixture(flatpeak: .scripted(ScriptedUpstream()), store: InMemoryStore())
         return RouteTable(
             Route.contract(
-                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak,
-                webhooks: Webhooks(
-                    sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
-                    now: { Date() }, logger: .silent), now: { Date() }),
+                sessions: service.sessions, cache: service.cache, reads: service.reads, flatpeak: service.flatpeak,
+                webhooks: service.webhooks, now: service.now),
             authenticator: authenticator, origins: [], limits: RequestLimits(mint: nil, address: nil),
             proxies: TrustedProxies([], unix: false), logger: .silent)
     }

@@ -28,22 +28,14 @@ import Webhooks
 
     /// - Parameter capacity: Places for users' requests.
     private func table(capacity: Int = 256, addressLimit: RateLimit? = nil) throws -> RouteTable {
-        let flatpeak = FlatpeakClient.scripted(ScriptedUpstream(), clock: clock)
-        let cache = SessionCache(store: store, timeout: .seconds(60), logger: .silent)
-        let wall: @Sendable () -> Date = { [clock] in clock.wall }
-        let reads = LocationReads(flatpeak: flatpeak, cache: cache, now: wall)
-        let sessions = Sessions(
-            flatpeak: flatpeak, cache: cache, reads: reads,
-            settings: .init(
-                callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: "http://web.test")],
-                returnURLs: []), now: wall, randomBytes: countingBytes(), logger: .silent)
         let keys = Array(#"{"keys":[\#(try signer.jwk("wsk_test_1"))]}"#.utf8)
-        let webhooks = Webhooks(
-            sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { keys }, now: wall,
-            time: clock.time, timeout: .seconds(60), logger: .silent)
+        let service = ServiceFixture(
+            flatpeak: .scripted(ScriptedUpstream(), clock: clock), store: store, keySet: { keys },
+            now: { [clock] in clock.wall }, webhookTime: clock.time)
         return RouteTable(
             Route.contract(
-                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: wall),
+                sessions: service.sessions, cache: service.cache, reads: service.reads, flatpeak: service.flatpeak,
+                webhooks: service.webhooks, now: service.now),
             authenticator: DevAuthenticator(), origins: ["http://web.test"],
             limits: RequestLimits(mint: nil, address: addressLimit, now: { [clock] in clock.monotonic }),
             proxies: TrustedProxies([try #require(AddressRange("127.0.0.1"))], unix: false),

@@ -37,27 +37,19 @@ import Webhooks
         let logs = logs
         var logger = Logger(label: "test") { _ in logs }
         logger.logLevel = .trace
-        let flatpeak = FlatpeakClient.scripted(upstream)
-        let cache = SessionCache(store: store, timeout: .seconds(60), logger: logger)
-        let reads = LocationReads(flatpeak: flatpeak, cache: cache, now: { Date() })
-        let sessions = Sessions(
-            flatpeak: flatpeak, cache: cache, reads: reads,
-            settings: .init(
-                callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: Self.origin)],
-                returnURLs: []),
-            now: { Date() }, randomBytes: countingBytes(), logger: logger)
+        let service = ServiceFixture(
+            flatpeak: .scripted(upstream), store: store, app: Self.origin, logger: logger)
         table = RouteTable(
             Route.contract(
-                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak,
-                webhooks: Webhooks(
-                    sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
-                    now: { Date() }, logger: logger), now: { Date() }),
+                sessions: service.sessions, cache: service.cache, reads: service.reads, flatpeak: service.flatpeak,
+                webhooks: service.webhooks, now: service.now),
             authenticator: DevAuthenticator(), origins: [Self.origin], limits: RequestLimits(mint: nil, address: nil),
             proxies: TrustedProxies([], unix: false), logger: logger)
         connections = ClientConnections(
             table.edge,
             fastPath: try SessionRelay(
-                at: Route.relayPaths, sessions: sessions, calls: flatpeak.relayCalls, slots: table.edge.fastPathSlots,
+                at: Route.relayPaths, sessions: service.sessions, calls: service.flatpeak.relayCalls,
+                slots: table.edge.fastPathSlots,
                 instance: "self",
                 limit: nil), secondsSince1970: { 0 }, randomBytes: countingBytes())
         upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))

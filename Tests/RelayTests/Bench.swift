@@ -79,21 +79,13 @@ struct Bench {
         let flatpeak = FlatpeakClient.scripted(
             api, connectURL: setup.connectURL ?? "\(scheme)://127.0.0.1:\(upstream.port)", clock: clock,
             tracer: setup.tracer)
-        let store = InMemoryStore()
-        let cache = SessionCache(store: store, timeout: .seconds(60), logger: .silent)
-        let reads = LocationReads(flatpeak: flatpeak, cache: cache, now: { clock.wall })
-        let sessions = Sessions(
-            flatpeak: flatpeak, cache: cache, reads: reads,
-            settings: .init(
-                callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: "http://web.test")],
-                returnURLs: []),
-            now: { clock.wall }, randomBytes: countingBytes(), logger: .silent)
+        let service = ServiceFixture(
+            flatpeak: flatpeak, store: InMemoryStore(), now: { clock.wall }, webhookTime: clock.time)
+        let sessions = service.sessions
         let table = RouteTable(
             Route.contract(
-                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak,
-                webhooks: Webhooks(
-                    sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: { nil },
-                    now: { clock.wall }, time: clock.time, logger: .silent), now: { clock.wall }),
+                sessions: service.sessions, cache: service.cache, reads: service.reads, flatpeak: service.flatpeak,
+                webhooks: service.webhooks, now: service.now),
             authenticator: setup.authenticator, origins: setup.origins,
             limits: RequestLimits(mint: nil, address: setup.addressLimit, now: { clock.monotonic }),
             proxies: setup.proxies,
@@ -115,7 +107,8 @@ struct Bench {
         }
         let (adminPorts, adminPort) = AsyncStream<Int>.makeStream()
         let admin = AdminServer(
-            Route.probes(flatpeak: flatpeak, cache: cache, isReady: { true }), at: .tcp(host: "127.0.0.1", port: 0),
+            Route.probes(flatpeak: flatpeak, cache: service.cache, isReady: { true }),
+            at: .tcp(host: "127.0.0.1", port: 0),
             times: times, readsPlain: setup.readsPlain, now: { clock.monotonic },
             secondsSince1970: { Int(clock.wall.timeIntervalSince1970) }, randomBytes: countingBytes(), logger: .silent,
             listening: { adminPort.yield($0 ?? 0) })

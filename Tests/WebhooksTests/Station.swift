@@ -86,22 +86,13 @@ final class Station: Sendable {
         keyServer = KeyServer(keys)
         alice = try #require(Subject("alice"))
         location = try #require(LocationID("loc_1"))
-        let flatpeak = FlatpeakClient.scripted(upstream, clock: clock)
-        let cache = SessionCache(store: store, time: clock.time, timeout: .seconds(60), logger: .silent)
-        let wall: @Sendable () -> Date = { [clock] in clock.wall }
-        reads = LocationReads(flatpeak: flatpeak, cache: cache, time: clock.time, now: wall)
-        sessions = Sessions(
-            flatpeak: flatpeak, cache: cache, reads: reads,
-            settings: .init(
-                callbackURL: "https://bff.test/v1/connect/callback",
-                apps: [.init(name: "web", url: "https://web.test")],
-                returnURLs: []),
-            now: wall, time: clock.time, randomBytes: countingBytes(), logger: .silent)
-        webhooks = Webhooks(
-            sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store,
-            fetchKeys: { [keyServer] in keyServer.read() },
-            mode: mode,
-            now: wall, time: clock.time, timeout: .seconds(60), logger: .silent)
+        let service = ServiceFixture(
+            flatpeak: .scripted(upstream, clock: clock), store: store,
+            keySet: { [keyServer] in keyServer.read() }, mode: mode, now: { [clock] in clock.wall }, time: clock.time,
+            webhookTime: clock.time)
+        reads = service.reads
+        sessions = service.sessions
+        webhooks = service.webhooks
     }
 
     // MARK: - What Flatpeak sends

@@ -1,0 +1,43 @@
+package import Flatpeak
+package import FoundationEssentials
+package import Logging
+package import Networking
+package import Sessions
+package import Webhooks
+
+/// What answers requests, without routes: the domain and the webhooks on a store in memory, against a scripted Flatpeak.
+package struct ServiceFixture: Sendable {
+    package let flatpeak: FlatpeakClient
+    package let cache: SessionCache
+    package let reads: LocationReads
+    package let sessions: Sessions
+    package let webhooks: Webhooks
+    /// The wall clock of all parts.
+    package let now: @Sendable () -> Date
+
+    /// - Parameters:
+    ///   - app: Where the Connect web app is.
+    ///   - keySet: Flatpeak's key set; throws or nil where it cannot be read.
+    ///   - time: What the domain waits by.
+    ///   - webhookTime: What the webhooks wait by.
+    package init(
+        flatpeak: FlatpeakClient, store: InMemoryStore, app: String = "http://web.test",
+        keySet: @escaping @Sendable () async throws(DocumentFailure) -> [UInt8]? = { nil }, mode: FlatpeakMode? = nil,
+        now: @escaping @Sendable () -> Date = { Date() }, time: UpstreamTime = .real, webhookTime: UpstreamTime = .real,
+        logger: Logger = .silent
+    ) {
+        self.flatpeak = flatpeak
+        self.now = now
+        cache = SessionCache(store: store, time: time, timeout: .seconds(60), logger: logger)
+        reads = LocationReads(flatpeak: flatpeak, cache: cache, time: time, now: now)
+        sessions = Sessions(
+            flatpeak: flatpeak, cache: cache, reads: reads,
+            settings: SessionSettings(
+                callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: app)],
+                returnURLs: []),
+            now: now, time: time, randomBytes: countingBytes(), logger: logger)
+        webhooks = Webhooks(
+            sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: keySet, mode: mode, now: now,
+            time: webhookTime, patience: .seconds(60), logger: logger)
+    }
+}
