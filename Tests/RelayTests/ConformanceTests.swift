@@ -199,18 +199,18 @@ import Testing
 
     /// Runs `body` at each place, with both readers.
     private static func everywhere(
-        _ body: (Bench, Target, _ client: () async throws -> RawClient) async throws -> Void
+        _ body: (RelayFixture, Target, _ client: () async throws -> RawClient) async throws -> Void
     ) async throws {
         for readsPlain in [true, false] {
-            try await Bench.run(.init(readsPlain: readsPlain)) { bench in
-                let session = try await bench.mint()
-                let upstream = Task { while let call = await bench.upstream.next() { try? await call.answer("{}") } }
+            try await RelayFixture.run(.init(readsPlain: readsPlain)) { fixture in
+                let session = try await fixture.mint()
+                let upstream = Task { while let call = await fixture.upstream.next() { try? await call.answer("{}") } }
                 defer { upstream.cancel() }
                 for place in Place.allCases {
                     let call = #"{"connect_token":"\#(session.connectToken.exposed)","route":"session_start"}"#
                     let target = Target(place: place, body: place == .relay ? call : "{}")
-                    try await body(bench, target) {
-                        try await RawClient(port: place == .admin ? bench.adminPort : bench.port)
+                    try await body(fixture, target) {
+                        try await RawClient(port: place == .admin ? fixture.adminPort : fixture.port)
                     }
                 }
             }
@@ -218,7 +218,7 @@ import Testing
     }
 
     @Test func `relay, router and admin listener answer alike`() async throws {
-        try await Self.everywhere { bench, target, connect in
+        try await Self.everywhere { fixture, target, connect in
             for probe in Self.probes {
                 let client = try await connect()
                 let name = "\(probe.name) at \(target.place)"
@@ -249,7 +249,7 @@ import Testing
     }
 
     @Test func `a chunk extension of 64 KiB is refused, however it comes`() async throws {
-        try await Self.everywhere { bench, target, connect in
+        try await Self.everywhere { fixture, target, connect in
             // The admin listener's routes read no body, and answer before the extension ends.
             guard target.place != .admin else { return }
             let text = Array(target.chunked(extension: ";" + String(repeating: "a", count: 64 << 10)).utf8)
@@ -265,7 +265,7 @@ import Testing
     }
 
     @Test func `chunks of a byte are refused before their frames are many times the body`() async throws {
-        try await Self.everywhere { bench, target, connect in
+        try await Self.everywhere { fixture, target, connect in
             guard target.place != .admin else { return }
             let client = try await connect()
             let head = target.line() + target.host + target.type + "Transfer-Encoding: chunked\r\n\r\n"
@@ -276,10 +276,10 @@ import Testing
     }
 
     @Test func `the answer to HEAD ends with its head, also where it is a refusal (I9)`() async throws {
-        try await Self.everywhere { bench, target, connect in
+        try await Self.everywhere { fixture, target, connect in
             var paths = ["/livez", "/readyz", "/nowhere", target.place.path].map { ($0, "", 0) }
             if target.place != .admin {
-                let session = try await bench.mint()
+                let session = try await fixture.mint()
                 paths += [
                     ("/v1/connect/sessions/\(session.id)", "X-Dev-Subject: alice\r\n", 200),
                     ("/v1/connect/sessions/\(session.id)/events", "X-Dev-Subject: alice\r\n", 200),
@@ -312,7 +312,7 @@ import Testing
 
     @Test func `no state of a connection takes in more than a little`() async throws {
         let piece = String(repeating: "x", count: 8192)
-        try await Self.everywhere { bench, target, connect in
+        try await Self.everywhere { fixture, target, connect in
             for start in [
                 "CONNECT \(target.place.path) HTTP/1.1\r\n\(target.host)\r\n", target.request("Upgrade: h2c\r\n"),
                 target.request("Connection: close\r\n"), "GET /", target.line() + "X: ",
@@ -338,11 +338,11 @@ import Testing
     @Test func `a second head that began with the first request has the time of a head, not of an idle connection`()
         async throws
     {
-        try await Self.everywhere { bench, target, connect in
+        try await Self.everywhere { fixture, target, connect in
             let client = try await connect()
             try await client.send(target.request() + "GET /li")
             #expect(try await client.answer().status == target.place.success)
-            let passing = bench.passTime()
+            let passing = fixture.passTime()
             defer { passing.cancel() }
             // An idle connection is closed without a word.
             #expect(try await client.answer().status == 408, "\(target.place)")
@@ -354,48 +354,48 @@ import Testing
         "a body that is too slow is 408 on every route",
         arguments: ["/", "/v1/connect/sessions", "/v1/webhooks/flatpeak"])
     func slowBody(path: String) async throws {
-        try await Bench.run { bench in
-            let client = try await bench.client()
+        try await RelayFixture.run { fixture in
+            let client = try await fixture.client()
             try await client.send(
                 "POST \(path) HTTP/1.1\r\nHost: bff.test\r\nContent-Type: application/json\r\n"
                     + "Flatpeak-Signature: v1=AAAA\r\nFlatpeak-Key-ID: wsk_test_1\r\n"
-                    + "Flatpeak-Timestamp: \(Int(bench.clock.wall.timeIntervalSince1970))\r\nContent-Length: 9\r\n\r\n{"
+                    + "Flatpeak-Timestamp: \(Int(fixture.clock.wall.timeIntervalSince1970))\r\nContent-Length: 9\r\n\r\n{"
             )
-            let passing = bench.passTime()
+            let passing = fixture.passTime()
             defer { passing.cancel() }
             let answer = try await client.answer()
             #expect(answer.status == 408 && answer.body.contains("request_timeout"))
             #expect(answer.field("connection") == "close")
             #expect(await client.rest().text.isEmpty)
-            try await until { bench.lines.all.count == 1 }
+            try await until { fixture.lines.all.count == 1 }
         }
     }
 
     // MARK: - Streams
 
     @Test func `an empty line in two pieces begins no head`() async throws {
-        try await Bench.run { bench in
-            let client = try await bench.client()
+        try await RelayFixture.run { fixture in
+            let client = try await fixture.client()
             try await client.send("\r")
             try await Task.sleep(for: .milliseconds(5))
             try await client.send("\n")
             // Longer than a head may take, and not as long as a connection may be idle.
             for _ in 0..<8 {
-                bench.clock.advance(by: 5)
+                fixture.clock.advance(by: 5)
                 try await Task.sleep(for: .milliseconds(5))
-                _ = await bench.relay.upstreamConnections
+                _ = await fixture.relay.upstreamConnections
             }
-            try await client.send(Bench.get("/livez"))
+            try await client.send(RelayFixture.get("/livez"))
             #expect(try await client.answer().status == 200)
             await client.close()
         }
     }
 
     @Test func `a stream for an HTTP/1.0 client has no chunks, and ends with the connection`() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
             for version in ["1.0", "1.1"] {
-                let client = try await bench.client()
+                let client = try await fixture.client()
                 try await client.send(
                     "GET /v1/connect/sessions/\(session.id)/events HTTP/\(version)\r\nHost: bff.test\r\n"
                         + "X-Dev-Subject: alice\r\n\r\n")
@@ -412,15 +412,15 @@ import Testing
 
     @Test func `Origin and Forwarded are read without the white space around them`() async throws {
         let range = try #require(AddressRange("127.0.0.1/32"))
-        var setup = Bench.Setup(origins: ["https://app.test"])
+        var setup = RelayFixture.Setup(origins: ["https://app.test"])
         setup.proxies = TrustedProxies([range], unix: false, header: .forwarded)
         setup.addressLimit = RateLimit(count: 1, period: .seconds(60))
-        try await Bench.run(setup) { bench in
+        try await RelayFixture.run(setup) { fixture in
             for (number, path) in ["/", "/v1/connect", "/v1/connect/sessions"].enumerated() {
                 for isSecond in [false, true] {
-                    let client = try await bench.client()
+                    let client = try await fixture.client()
                     try await client.send(
-                        Bench.post(
+                        RelayFixture.post(
                             "{}", path: path,
                             fields:
                                 "Origin:\thttps://app.test\t\r\nForwarded: for=192.0.2.\(number)\t;\tproto=http \r\n"))

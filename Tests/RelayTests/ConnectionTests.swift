@@ -7,30 +7,31 @@ import Testing
 /// Requests of both kinds on one connection, in every shape that HTTP/1.1 lets them have.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct ConnectionTests {
     @Test func `both kinds take turns on one connection`() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
             for path in ["/", "/v1/connect", "/", "/v1/connect", "/", "/"] {
-                try await client.send(Bench.call(session, path: path))
-                try await #require(await bench.upstream.next()).answer(#"{"route":"\#(path)"}"#)
+                try await client.send(RelayFixture.call(session, path: path))
+                try await #require(await fixture.upstream.next()).answer(#"{"route":"\#(path)"}"#)
                 #expect(try await client.answer().body == #"{"route":"\#(path)"}"#)
-                try await client.send(Bench.get())
+                try await client.send(RelayFixture.get())
                 #expect(try await client.answer().body == "ok\n")
-                try await client.send(Bench.post("{}", path: "/v1/connect/sessions"))
+                try await client.send(RelayFixture.post("{}", path: "/v1/connect/sessions"))
                 #expect(try await client.answer().status == 201)
             }
-            #expect(bench.upstream.connections <= 5, "kept alive, besides four ahead, for which the first did not wait")
+            #expect(
+                fixture.upstream.connections <= 5, "kept alive, besides four ahead, for which the first did not wait")
         }
     }
 
     @Test func `a connection is not older than it is when the loop stood still before it`() async throws {
-        try await Bench.run { bench in
+        try await RelayFixture.run { fixture in
             for _ in 0..<20 {
                 // Longer than a connection may idle; its tick has not seen it yet.
-                bench.clock.advance(by: 200)
-                let client = try await bench.client()
+                fixture.clock.advance(by: 200)
+                let client = try await fixture.client()
                 try await Task.sleep(for: .milliseconds(8))
-                try await client.send(Bench.get())
+                try await client.send(RelayFixture.get())
                 #expect(try await client.answer().status == 200)
                 await client.close()
             }
@@ -41,21 +42,21 @@ import Testing
         "pipelined requests of both kinds are answered in their order, in one packet or byte by byte",
         arguments: ["RGRGGRR", "GRGR", "RRR", "GGG", "MRMR", "RMGM"], [false, true])
     func pipelined(kinds: String, inDrips: Bool) async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
             var text = ""
             for (number, kind) in kinds.enumerated() {
                 switch kind {
-                case "R": text += Bench.call(session, route: "page_\(number)")
-                case "M": text += Bench.post("{}", path: "/v1/connect/sessions")
-                default: text += Bench.get()
+                case "R": text += RelayFixture.call(session, route: "page_\(number)")
+                case "M": text += RelayFixture.post("{}", path: "/v1/connect/sessions")
+                default: text += RelayFixture.get()
                 }
             }
             async let sent: Void = inDrips ? client.drip(text) : client.send(text)
             for (number, kind) in kinds.enumerated() {
                 if kind == "R" {
-                    let call = try #require(await bench.upstream.next())
+                    let call = try #require(await fixture.upstream.next())
                     #expect(call.body.contains("page_\(number)"))
                     try await call.answer(#"{"route":"answer_\#(number)"}"#)
                 }
@@ -67,20 +68,20 @@ import Testing
                 }
             }
             try await sent
-            #expect(bench.upstream.requests == kinds.count { $0 == "R" })
+            #expect(fixture.upstream.requests == kinds.count { $0 == "R" })
         }
     }
 
     @Test func `a call that breaks off while the answer before it is written is refused as the call that it is`()
         async throws
     {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let next = Bench.call(session, path: "/v1/connect")
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let next = RelayFixture.call(session, path: "/v1/connect")
             for _ in 0..<200 {
-                let client = try await bench.client()
-                try await client.send(Bench.call(session) + next.dropLast(40))
-                let call = try #require(await bench.upstream.next())
+                let client = try await fixture.client()
+                try await client.send(RelayFixture.call(session) + next.dropLast(40))
+                let call = try #require(await fixture.upstream.next())
                 // At once: one turn of the loop may see the answer end, and the next one what the client did.
                 async let answered: Void = call.answer("{}")
                 try await client.closeSending()
@@ -94,13 +95,13 @@ import Testing
     }
 
     @Test func `two hundred pipelined requests`() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
-            let text = (0..<100).map { Bench.call(session, route: "page_\($0)") + Bench.get() }.joined()
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
+            let text = (0..<100).map { RelayFixture.call(session, route: "page_\($0)") + RelayFixture.get() }.joined()
             async let sent: Void = client.send(text)
             for number in 0..<100 {
-                let call = try #require(await bench.upstream.next())
+                let call = try #require(await fixture.upstream.next())
                 #expect(call.body.contains(#""page_\#(number)""#))
                 try await call.answer("{}")
                 #expect(try await client.answer().body == "{}")
@@ -111,12 +112,12 @@ import Testing
     }
 
     @Test func `HTTP/1.0 gets whole answers and the end of the connection`() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
             for isChunked in [false, true] {
-                let client = try await bench.client()
-                try await client.send(Bench.call(session, version: "1.0"))
-                let call = try #require(await bench.upstream.next())
+                let client = try await fixture.client()
+                try await client.send(RelayFixture.call(session, version: "1.0"))
+                let call = try #require(await fixture.upstream.next())
                 if isChunked {
                     try await call.send(
                         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"
@@ -134,11 +135,11 @@ import Testing
     }
 
     @Test func `chunks of upstream reach the client as they come, as chunks`() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
-            try await client.send(Bench.call(session))
-            let call = try #require(await bench.upstream.next())
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.call(session))
+            let call = try #require(await fixture.upstream.next())
             for byte
                 in "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n002\r\n1}\r\n0\r\n\r\n"
                 .utf8
@@ -152,11 +153,11 @@ import Testing
     }
 
     @Test func `an answer streams: its beginning is there before its end`() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
-            try await client.send(Bench.call(session))
-            let call = try #require(await bench.upstream.next())
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.call(session))
+            let call = try #require(await fixture.upstream.next())
             try await call.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\n[1")
             try await client.receives("[1")
             try await call.send("2]")
@@ -165,15 +166,15 @@ import Testing
     }
 
     @Test func `a client that waits for a word gets it, unless it is refused`() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
-            let whole = Bench.call(session, fields: "Expect: 100-continue\r\n")
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
+            let whole = RelayFixture.call(session, fields: "Expect: 100-continue\r\n")
             let gap = try #require(whole.firstRange(of: "\r\n\r\n")).upperBound
             try await client.send(String(whole[..<gap]))
             #expect(try await client.answer().status == 100)
             try await client.send(String(whole[gap...]))
-            let call = try #require(await bench.upstream.next())
+            let call = try #require(await fixture.upstream.next())
             #expect(!call.head.lowercased().contains("expect"))
             try await call.answer("{}")
             #expect(try await client.answer().status == 200)
@@ -185,13 +186,13 @@ import Testing
     }
 
     @Test func `a client that ends its side after a request gets the answer, then the end`() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
-            try await client.send(Bench.call(session) + Bench.call(session))
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.call(session) + RelayFixture.call(session))
             try await client.closeSending()
             for _ in 0..<2 {
-                try await #require(await bench.upstream.next()).answer("{}")
+                try await #require(await fixture.upstream.next()).answer("{}")
                 #expect(try await client.answer().body == "{}")
             }
             let rest = await client.rest()
@@ -200,59 +201,60 @@ import Testing
     }
 
     @Test func `a client that ends its side anywhere in a request harms nobody`() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let whole = Bench.call(session)
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let whole = RelayFixture.call(session)
             for length in stride(from: 0, to: whole.utf8.count, by: 7) {
-                let client = try await bench.client()
+                let client = try await fixture.client()
                 try await client.send(String(decoding: whole.utf8.prefix(length), as: UTF8.self))
                 try await client.closeSending()
                 let (text, _) = await client.rest()
                 #expect(text.isEmpty || text.hasPrefix("HTTP/1.1 400"), "\(length): \(text)")
             }
-            #expect(bench.upstream.requests == 0)
+            #expect(fixture.upstream.requests == 0)
         }
     }
 
     @Test(
         "Connection: close on either kind stops what was pipelined behind it", arguments: [false, true])
     func close(isRelay: Bool) async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
             let fields = "Connection: close\r\n"
             try await client.send(
-                (isRelay ? Bench.call(session, fields: fields) : Bench.get(fields: fields)) + Bench.call(session)
-                    + Bench.get())
-            if isRelay { try await #require(await bench.upstream.next()).answer("{}") }
+                (isRelay ? RelayFixture.call(session, fields: fields) : RelayFixture.get(fields: fields))
+                    + RelayFixture.call(session)
+                    + RelayFixture.get())
+            if isRelay { try await #require(await fixture.upstream.next()).answer("{}") }
             let answer = try await client.answer()
             #expect(answer.status == 200 && answer.field("connection") == "close")
             let rest = await client.rest()
             #expect(rest.text.isEmpty && !rest.isReset)
-            #expect(bench.upstream.requests == (isRelay ? 1 : 0))
+            #expect(fixture.upstream.requests == (isRelay ? 1 : 0))
         }
     }
 
     @Test func `a service that stops lets a call under way end, and tells the client`() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
             // So many that each event loop has some: when they have ended, every loop knows that the service stops.
             var idle: [RawClient] = []
             for _ in 0..<8 {
-                idle.append(try await bench.client())
-                try await idle.last?.send(Bench.get())
+                idle.append(try await fixture.client())
+                try await idle.last?.send(RelayFixture.get())
                 _ = try await idle.last?.answer()
             }
-            try await client.send(Bench.call(session))
-            let call = try #require(await bench.upstream.next())
-            await bench.stop()
+            try await client.send(RelayFixture.call(session))
+            let call = try #require(await fixture.upstream.next())
+            await fixture.stop()
             // Those that fell silent just now may be about to send something.
             try await Task.sleep(for: .milliseconds(200))
-            try await idle[0].send(Bench.get())
+            try await idle[0].send(RelayFixture.get())
             let last = try await idle[0].answer()
             #expect(last.status == 200 && last.field("connection") == "close")
-            bench.clock.advance(by: 1)
+            fixture.clock.advance(by: 1)
             for client in idle { #expect(await client.rest().text.isEmpty) }
             try await call.answer("{}")
             let answer = try await client.answer()

@@ -19,12 +19,12 @@ import Testing
 
     /// One answer of Flatpeak's, as the client gets it.
     private static func relayed(
-        _ bench: Bench, _ session: ConnectSession, _ head: String, _ body: String, isChunked: Bool = false
+        _ fixture: RelayFixture, _ session: ConnectSession, _ head: String, _ body: String, isChunked: Bool = false
     ) async throws -> RawClient.Answer {
-        let client = try await bench.client()
-        try await client.send(Bench.call(session, fields: "Origin: http://web.test\r\n"))
+        let client = try await fixture.client()
+        try await client.send(RelayFixture.call(session, fields: "Origin: http://web.test\r\n"))
         let length = body.utf8.count
-        try await #require(await bench.upstream.next()).send(
+        try await #require(await fixture.upstream.next()).send(
             "HTTP/1.1 \(head)\r\n"
                 + (isChunked
                     ? "Transfer-Encoding: chunked\r\n\r\n\(String(length, radix: 16))\r\n\(body)\r\n0\r\n\r\n"
@@ -32,31 +32,31 @@ import Testing
         let answer = try await client.answer()
         #expect(answer.field("access-control-allow-origin") == "http://web.test")
         // The connection goes on.
-        try await client.send(Bench.get())
+        try await client.send(RelayFixture.get())
         #expect(try await client.answer().status == 200)
         await client.close()
         return answer
     }
 
-    private static let setup = Bench.Setup(origins: ["http://web.test"])
+    private static let setup = RelayFixture.Setup(origins: ["http://web.test"])
 
     @Test func `an error object with Flatpeak's request_id passes byte for byte, and the log names that id`()
         async throws
     {
-        try await Bench.run(Self.setup) { bench in
-            let session = try await bench.mint()
+        try await RelayFixture.run(Self.setup) { fixture in
+            let session = try await fixture.mint()
             let body =
                 #" {"request_id" :"fp-7.A:b","object":"error","type":"invalid_request","code":"x","message":"é\u00e9","n":1.50} "#
             for isChunked in [false, true] {
                 let answer = try await Self.relayed(
-                    bench, session, "422 Unprocessable\r\nContent-Type: application/json\r\nRetry-After: 7", body,
+                    fixture, session, "422 Unprocessable\r\nContent-Type: application/json\r\nRetry-After: 7", body,
                     isChunked: isChunked)
                 #expect(answer.status == 422 && answer.body == body)
                 #expect(answer.field("retry-after") == "7")
             }
-            let line = try #require(bench.lines.all.first { $0.status == 422 })
+            let line = try #require(fixture.lines.all.first { $0.status == 422 })
             #expect(line.upstreamRequest == "fp-7.A:b" && line.code == nil)
-            #expect(bench.lines.all.allSatisfy { $0.status == 422 || $0.upstreamRequest == nil })
+            #expect(fixture.lines.all.allSatisfy { $0.status == 422 || $0.upstreamRequest == nil })
         }
     }
 
@@ -67,16 +67,16 @@ import Testing
             #""request_id":"cot_1","#, #""request_id":{"a":[1]},"#,
         ])
     func completed(member: String) async throws {
-        try await Bench.run(Self.setup) { bench in
-            let session = try await bench.mint()
+        try await RelayFixture.run(Self.setup) { fixture in
+            let session = try await fixture.mint()
             let rest =
                 #""object":"error","live_mode":false,"context":"connect.provider_select","type":"invalid_request","code":"country_code_missing","message":"Country code is required","time_created":"2022-01-24T14:15:22.003"}"#
             let answer = try await Self.relayed(
-                bench, session, "400 Bad Request\r\nContent-Type: application/json", "{\(member)\(rest)")
+                fixture, session, "400 Bad Request\r\nContent-Type: application/json", "{\(member)\(rest)")
             #expect(answer.status == 400)
             let id = try #require(answer.field("x-request-id"))
             #expect(answer.body == #"{"request_id":"\#(id)",\#(rest)"#)
-            let line = try #require(bench.lines.all.first { $0.status == 400 })
+            let line = try #require(fixture.lines.all.first { $0.status == 400 })
             #expect(RequestID(line.number).text == id && line.upstreamRequest == nil && line.code == nil)
         }
     }
@@ -103,10 +103,10 @@ import Testing
             ("418 X", #"{"route":"tariff_summary"}"#, "upstream_refused", nil),
         ] as [(String, String, String, String?)])
     func wrapped(status: String, body: String, code: String, message: String?) async throws {
-        try await Bench.run(Self.setup) { bench in
-            let session = try await bench.mint()
+        try await RelayFixture.run(Self.setup) { fixture in
+            let session = try await fixture.mint()
             let answer = try await Self.relayed(
-                bench, session, "\(status)\r\nContent-Type: application/json", body)
+                fixture, session, "\(status)\r\nContent-Type: application/json", body)
             let number = Int(status.prefix(3)) ?? 0
             #expect(answer.status == number)
             #expect((answer.field("www-authenticate") != nil) == (number == 401))
@@ -116,7 +116,7 @@ import Testing
             #expect(message == nil ? !object.message.isEmpty : object.message == message)
             #expect(object.request_id == answer.field("x-request-id"))
             #expect(object.connect_token == session.connectToken.exposed)
-            let line = try #require(bench.lines.all.first { $0.status == number })
+            let line = try #require(fixture.lines.all.first { $0.status == number })
             #expect(RequestID(line.number).text == object.request_id && line.code?.hasPrefix("upstream_") == true)
         }
     }
@@ -131,10 +131,10 @@ import Testing
             ("404 Not Found", "", "upstream_refused"), ("429 Too Many Requests", "text/html", "upstream_limited"),
         ])
     func pages(status: String, type: String, code: String) async throws {
-        try await Bench.run(Self.setup) { bench in
-            let session = try await bench.mint()
+        try await RelayFixture.run(Self.setup) { fixture in
+            let session = try await fixture.mint()
             let answer = try await Self.relayed(
-                bench, session, "\(status)\r\nContent-Type: \(type)\r\nRetry-After: 1", "<html>proxy.internal</html>")
+                fixture, session, "\(status)\r\nContent-Type: \(type)\r\nRetry-After: 1", "<html>proxy.internal</html>")
             #expect(
                 answer.status
                     == (["407", "408", "421", "425"].contains(status.prefix(3)) ? 502 : Int(status.prefix(3))))
@@ -146,16 +146,16 @@ import Testing
     }
 
     @Test func `an error that is too long, or breaks off, keeps its status`() async throws {
-        try await Bench.run(Self.setup) { bench in
-            let session = try await bench.mint()
+        try await RelayFixture.run(Self.setup) { fixture in
+            let session = try await fixture.mint()
             let long = #"{"message":"\#(String(repeating: "x", count: 70 << 10))"}"#
-            var answer = try await Self.relayed(bench, session, "400 X\r\nContent-Type: application/json", long)
+            var answer = try await Self.relayed(fixture, session, "400 X\r\nContent-Type: application/json", long)
             #expect(answer.status == 400)
             #expect(try Self.object(answer).code == "upstream_refused")
 
-            let client = try await bench.client()
-            try await client.send(Bench.call(session))
-            let call = try #require(await bench.upstream.next())
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.call(session))
+            let call = try #require(await fixture.upstream.next())
             try await call.send(
                 "HTTP/1.1 500 X\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{\"message\"")
             await call.close()
@@ -163,35 +163,35 @@ import Testing
             #expect(answer.status == 500)
             #expect(try Self.object(answer).code == "upstream_failed")
             // Its place among the calls under way was given back each time.
-            #expect(bench.load().inFlight == 0)
+            #expect(fixture.load().underWay == 0)
         }
     }
 
     @Test func `a client of HTTP/1.0 and one that left are no trouble`() async throws {
-        try await Bench.run(Self.setup) { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
-            try await client.send(Bench.call(session, version: "1.0"))
-            try await #require(await bench.upstream.next()).answer(#"{"message":"no"}"#, status: "500 X")
+        try await RelayFixture.run(Self.setup) { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.call(session, version: "1.0"))
+            try await #require(await fixture.upstream.next()).answer(#"{"message":"no"}"#, status: "500 X")
             let (text, isReset) = await client.rest()
             #expect(text.hasPrefix("HTTP/1.1 500 ") && text.contains(#""message":"no""#) && !isReset)
 
-            let other = try await bench.client()
-            try await other.send(Bench.call(session))
-            let call = try #require(await bench.upstream.next())
+            let other = try await fixture.client()
+            try await other.send(RelayFixture.call(session))
+            let call = try #require(await fixture.upstream.next())
             try await other.reset()
-            try await until { bench.lines.all.contains { $0.status == 499 } }
+            try await until { fixture.lines.all.contains { $0.status == 499 } }
             try await call.answer(#"{"message":"no"}"#, status: "500 X")
-            try await until { bench.load().inFlight == 0 }
+            try await until { fixture.load().underWay == 0 }
         }
     }
 
     // MARK: - What the service itself refuses
 
     @Test func `a customer without a token reads what to do`() async throws {
-        try await Bench.run(Self.setup) { bench in
-            let client = try await bench.client()
-            try await client.send(Bench.post(#"{"route":"session_start"}"#))
+        try await RelayFixture.run(Self.setup) { fixture in
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.post(#"{"route":"session_start"}"#))
             let object = try Self.object(try await client.answer())
             #expect(object.code == "connect_token_missing")
             #expect(object.message == "This page was opened without its link. Start again from the app.")
@@ -225,9 +225,9 @@ import Testing
     func unread(readsPlain: Bool) async throws {
         var setup = Self.setup
         setup.readsPlain = readsPlain
-        try await Bench.run(setup) { bench in
+        try await RelayFixture.run(setup) { fixture in
             for (request, status) in Self.unreadable {
-                let client = try await bench.client()
+                let client = try await fixture.client()
                 try await client.send(request)
                 let answer = try await client.answer()
                 let what = "\(request.prefix(60)) … \(request.suffix(60))"
@@ -242,7 +242,7 @@ import Testing
     }
 
     @Test func `a head that comes too slowly is answered so, too`() async throws {
-        try await Bench.run(Self.setup) { bench in
+        try await RelayFixture.run(Self.setup) { fixture in
             for (begun, origin) in [
                 ("POST / HTTP/1.1\r\nOrigin: http://web.test\r\nHost: b", "http://web.test"),
                 ("POST / HTTP/1.1\r\nOrigin: http://web.test", nil),
@@ -250,9 +250,9 @@ import Testing
                 ("POST / HTTP/1.1\r\nOrigin: http://evil.test\r\n", nil),
                 ("POST / HTTP/1.1\r\nHost: x\r\nX: Origin: http://web.test\r\n", nil),
             ] as [(String, String?)] {
-                let client = try await bench.client()
+                let client = try await fixture.client()
                 try await client.send(begun)
-                let time = bench.passTime()
+                let time = fixture.passTime()
                 let answer = try await client.answer()
                 time.cancel()
                 #expect(answer.status == 408)
@@ -264,16 +264,16 @@ import Testing
     }
 
     @Test func `the origin of a WebView is an origin`() async throws {
-        try await Bench.run(.init(origins: ["capacitor://localhost"])) { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
+        try await RelayFixture.run(.init(origins: ["capacitor://localhost"])) { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
             for (origin, isListed) in [
                 ("capacitor://localhost", true), ("Capacitor://localhost", false), ("capacitor://localhost:80", false),
                 ("ionic://localhost", false),
             ] {
                 try await client.send(
-                    Bench.call(session, fields: "Origin: \(origin)\r\nSec-Fetch-Site: cross-site\r\n"))
-                if isListed { try await #require(await bench.upstream.next()).answer("{}") }
+                    RelayFixture.call(session, fields: "Origin: \(origin)\r\nSec-Fetch-Site: cross-site\r\n"))
+                if isListed { try await #require(await fixture.upstream.next()).answer("{}") }
                 let answer = try await client.answer()
                 #expect(answer.status == (isListed ? 200 : 403), "\(origin)")
                 #expect(answer.field("access-control-allow-origin") == (isListed ? origin : nil), "\(origin)")
@@ -282,13 +282,13 @@ import Testing
     }
 
     @Test func `a host with a dot at its end is the same host`() async throws {
-        try await Bench.run(.init(hosts: ["bff.test", "[::1]"])) { bench in
+        try await RelayFixture.run(.init(hosts: ["bff.test", "[::1]"])) { fixture in
             for (host, isOurs) in [
                 ("bff.test", true), ("bff.test.", true), ("BFF.test.:8443", true), ("bff.test:8443", true),
                 ("[::1]:80", true), ("[::1]", true), ("bff.test..", false), ("bff.test.evil", false), (".", false),
                 ("x.bff.test.", false), ("bff.test.:", true),
             ] {
-                let client = try await bench.client()
+                let client = try await fixture.client()
                 try await client.send("GET /v1/locations HTTP/1.1\r\nHost: \(host)\r\n\r\n")
                 #expect(try await client.answer().status == (isOurs ? 200 : 400), "\(host)")
                 await client.close()
@@ -297,13 +297,13 @@ import Testing
     }
 
     @Test func `a name in Via is known by its bytes`() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
             for via in [
                 "1.1 a,1.1 connect-bff-self", "1.1 connect-bff-self,\u{301}", "HTTP/1.1 x (y), 1.1\tconnect-bff-self",
             ] {
-                let client = try await bench.client()
-                try await client.send(Bench.call(session, fields: "Via: \(via)\r\n"))
+                let client = try await fixture.client()
+                try await client.send(RelayFixture.call(session, fields: "Via: \(via)\r\n"))
                 let isASCII = via.utf8.allSatisfy { $0 < 0x80 }
                 let status = try await client.answer().status
                 #expect(status == 508 || (status == 400 && !isASCII), "\(via)")

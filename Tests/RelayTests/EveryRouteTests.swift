@@ -41,13 +41,13 @@ import Testing
 
     @Test("nothing of a client's headers reaches upstream, whichever route it calls (S27, S29, S30, S40)")
     func S29() async throws {
-        try await Bench.run { bench in
-            bench.api.on("prices", .json(#"{"data":[]}"#))
+        try await RelayFixture.run { fixture in
+            fixture.api.on("prices", .json(#"{"data":[]}"#))
             var sent = 0
-            for route in bench.routes {
+            for route in fixture.routes {
                 for fields in [Self.hostile, Self.traces] + Self.options.map({ [$0] }) {
                     for field in fields {
-                        let client = try await bench.client()
+                        let client = try await fixture.client()
                         try await client.send(Self.request(route, field + "\r\nAccept-Language: fr\r\n"))
                         let answer = try await client.answer()
                         #expect(answer.status < 600 && answer.field("x-request-id") != nil)
@@ -57,8 +57,8 @@ import Testing
                     }
                 }
             }
-            #expect(sent > bench.routes.count * 20)
-            let calls = bench.api.requests()
+            #expect(sent > fixture.routes.count * 20)
+            let calls = fixture.api.requests()
             #expect(calls.contains { $0.operation.name == "mint" }, "the mint passes, so there is something to see")
             for call in calls {
                 #expect(call.url.hasPrefix("https://api.test/"))
@@ -77,9 +77,9 @@ import Testing
         "upgrades to anything but HTTP/2, odd heads and heads that are too large are refused on every route (S32, S34, S35)"
     )
     func S34() async throws {
-        try await Bench.run { bench in
-            let calls = bench.api.requests().count
-            for route in bench.routes {
+        try await RelayFixture.run { fixture in
+            let calls = fixture.api.requests().count
+            for route in fixture.routes {
                 for (fields, status) in [
                     ("Connection: Upgrade\r\nUpgrade: h2c, websocket\r\n", 400),
                     ("Connection: Upgrade\r\nUpgrade: websocket\r\n", 400),
@@ -87,33 +87,33 @@ import Testing
                     ("X: \(String(repeating: "x", count: 17 << 10))\r\n", 431),
                     (String(repeating: "X: y\r\n", count: 101), 431),
                 ] {
-                    let client = try await bench.client()
+                    let client = try await fixture.client()
                     try await client.send(Self.request(route, fields))
                     let answer = try await client.answer()
                     #expect(answer.status == status, "\(route.method) \(route.template) \(fields.prefix(40))")
                     #expect(answer.field("connection") == "close")
                     #expect(await client.rest().text.isEmpty)
                 }
-                let client = try await bench.client()
+                let client = try await fixture.client()
                 let path = "\(route.template.replacing("{id}", with: "loc_1"))?\(String(repeating: "x", count: 9000))"
                 try await client.send(Self.request(route, "", path: path))
                 #expect(try await client.answer().status == 414, "\(route.template)")
                 #expect(await client.rest().text.isEmpty)
             }
-            #expect(bench.api.requests().count == calls)
+            #expect(fixture.api.requests().count == calls)
         }
     }
 
     @Test("a refusal before the body is whole ends the connection, on every route and for every reason (S35)")
     func S35() async throws {
-        var setup = Bench.Setup()
+        var setup = RelayFixture.Setup()
         setup.hosts = ["bff.test"]
-        try await Bench.run(setup) { bench in
-            for route in bench.routes {
+        try await RelayFixture.run(setup) { fixture in
+            for route in fixture.routes {
                 for fields in [
                     "Content-Type: text/plain\r\n", "Content-Type: application/json\r\nSec-Fetch-Site: cross-site\r\n",
                 ] {
-                    let client = try await bench.client()
+                    let client = try await fixture.client()
                     let path = route.template.replacing("{id}", with: "loc_1")
                     // It says that a megabyte will come, and sends a byte.
                     try await client.send(
@@ -131,8 +131,8 @@ import Testing
 
     @Test("no HTTP/2 is spoken, whatever a client begins with (S49)")
     func S49() async throws {
-        try await Bench.run { bench in
-            let client = try await bench.client()
+        try await RelayFixture.run { fixture in
+            let client = try await fixture.client()
             try await client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
             let answer = try await client.answer()
             #expect(answer.status == 400 && answer.field("connection") == "close")

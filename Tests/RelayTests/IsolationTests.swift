@@ -13,84 +13,84 @@ import Testing
 
 /// One bad client beside good ones, on real sockets; time is the test's.
 @Suite struct IsolationTests {
-    private func mint(_ bench: Bench, as name: String) async throws -> ConnectSession {
-        try await bench.sessions.minter.mint(Array("{}".utf8), as: nil, for: try #require(Subject(name))).session
+    private func mint(_ fixture: RelayFixture, as name: String) async throws -> ConnectSession {
+        try await fixture.sessions.minter.mint(Array("{}".utf8), as: nil, for: try #require(Subject(name))).session
     }
 
     private static let largeBody = "[\"" + String(repeating: "0123456789abcdef", count: 250_000) + "\"]"
 
     /// A good user's call goes through.
-    private func expectService(_ bench: Bench, _ session: ConnectSession) async throws {
-        let client = try await bench.client()
-        try await client.send(Bench.call(session))
-        try await #require(await bench.upstream.next()).answer("{}")
+    private func expectService(_ fixture: RelayFixture, _ session: ConnectSession) async throws {
+        let client = try await fixture.client()
+        try await client.send(RelayFixture.call(session))
+        try await #require(await fixture.upstream.next()).answer("{}")
         #expect(try await client.answer().status == 200)
         await client.close()
     }
 
     @Test("clients that read nothing are booked as theirs, not as Flatpeak's, and are closed in time (I6)")
     func I6() async throws {
-        try await Bench.run { bench in
-            let good = try await mint(bench, as: "alice")
+        try await RelayFixture.run { fixture in
+            let good = try await mint(fixture, as: "alice")
             var stalled: [(client: RawClient, sending: Task<Void, any Error>)] = []
             for number in 1...6 {
-                let session = try await mint(bench, as: "mallory")
-                let client = try await RawClient(port: bench.port, receiveBuffer: 16 << 10)
+                let session = try await mint(fixture, as: "mallory")
+                let client = try await RawClient(port: fixture.port, receiveBuffer: 16 << 10)
                 try await client.reads(false)
-                try await client.send(Bench.call(session) + Bench.call(session))
-                let call = try #require(await bench.upstream.next())
+                try await client.send(RelayFixture.call(session) + RelayFixture.call(session))
+                let call = try #require(await fixture.upstream.next())
                 stalled.append((client, Task { try await call.answer(Self.largeBody) }))
-                try await until { await bench.relay.heldBackConnections == number }
+                try await until { await fixture.relay.heldBackConnections == number }
             }
             // Past the deadline of a relayed call.
             for _ in 0..<4 {
-                bench.clock.advance(by: 5)
-                try await expectService(bench, good)
+                fixture.clock.advance(by: 5)
+                try await expectService(fixture, good)
             }
-            #expect(bench.lines.all.allSatisfy { $0.status == 200 })
-            let time = bench.passTime()
-            try await until { bench.lines.all.count { $0.status == 499 } == 6 }
+            #expect(fixture.lines.all.allSatisfy { $0.status == 200 })
+            let time = fixture.passTime()
+            try await until { fixture.lines.all.count { $0.status == 499 } == 6 }
             time.cancel()
-            try await expectService(bench, good)
+            try await expectService(fixture, good)
             for (client, sending) in stalled {
                 await client.close()
                 _ = await sending.result
             }
-            try await until { bench.load().inFlight == 0 }
+            try await until { fixture.load().underWay == 0 }
         }
     }
 
     @Test("one user has a share of the relay's slots, however many tokens it has (I18)")
     func I18() async throws {
-        try await Bench.run { bench in
-            let good = try await mint(bench, as: "alice"), bad = try await mint(bench, as: "mallory")
+        try await RelayFixture.run { fixture in
+            let good = try await mint(fixture, as: "alice"), bad = try await mint(fixture, as: "mallory")
             var clients: [RawClient] = []
-            for _ in 0..<(RelayCalls.limit / 8) {
-                let client = try await bench.client()
-                try await client.send(Bench.call(bad))
+            for _ in 0..<(RelayCalls.places / 8) {
+                let client = try await fixture.client()
+                try await client.send(RelayFixture.call(bad))
                 clients.append(client)
-                _ = await bench.upstream.next()
+                _ = await fixture.upstream.next()
             }
-            let more = try await bench.client()
-            try await more.send(Bench.call(bad))
+            let more = try await fixture.client()
+            try await more.send(RelayFixture.call(bad))
             let refused = try await more.answer()
             #expect(refused.status == 429)
             #expect(refused.body.contains("\"code\":\"rate_limited\""))
-            try await expectService(bench, good)
+            try await expectService(fixture, good)
             for client in clients { await client.close() }
-            await bench.upstream.closeConnections()
-            try await until { bench.load().inFlight == 0 }
+            await fixture.upstream.closeConnections()
+            try await until { fixture.load().underWay == 0 }
         }
     }
 
     @Test("a document's reader that reads nothing is closed in time (I6)")
     func documentReader() async throws {
-        try await Bench.run { bench in
-            let client = try await RawClient(port: bench.port, receiveBuffer: 4 << 10)
+        try await RelayFixture.run { fixture in
+            let client = try await RawClient(port: fixture.port, receiveBuffer: 4 << 10)
             try await client.reads(false)
             // More than the kernel takes for a client that does not read.
-            for _ in 0..<40 { try await client.send(Bench.get("/openapi.yaml")) }
-            let time = bench.passTime()
+            for _ in 0..<40 { try await client.send(RelayFixture.get("/openapi.yaml")) }
+            let time = fixture.passTime()
             defer { time.cancel() }
             try await client.reads(false)
             try await until {
@@ -103,16 +103,16 @@ import Testing
 
     @Test("a document's reader that reads slowly gets all of it (I6)")
     func slowReader() async throws {
-        try await Bench.run { bench in
-            let client = try await RawClient(port: bench.port, receiveBuffer: 4 << 10)
+        try await RelayFixture.run { fixture in
+            let client = try await RawClient(port: fixture.port, receiveBuffer: 4 << 10)
             try await client.reads(false)
-            for _ in 0..<5 { try await client.send(Bench.get("/openapi.yaml")) }
+            for _ in 0..<5 { try await client.send(RelayFixture.get("/openapi.yaml")) }
             // Three times as long as one may read nothing; never so much at a time that the server has caught up.
             for step in 1...18 {
                 try await client.takes(step * 20_000)
-                bench.clock.advance(by: 5)
+                fixture.clock.advance(by: 5)
                 try await Task.sleep(for: .milliseconds(5))
-                _ = await bench.relay.upstreamConnections
+                _ = await fixture.relay.upstreamConnections
             }
             try await client.reads(true)
             for _ in 0..<5 { #expect(try await client.answer().status == 200) }
@@ -122,11 +122,11 @@ import Testing
 
     @Test("HEAD, 404, 405 and refusals carry no body after a HEAD, and the connection goes on (I9)")
     func I9() async throws {
-        try await Bench.run { bench in
-            let paths = bench.routes.map(\.template) + ["/nowhere", "/v1/connect/sessions/cs_1"]
-            let client = try await bench.client()
+        try await RelayFixture.run { fixture in
+            let paths = fixture.routes.map(\.template) + ["/nowhere", "/v1/connect/sessions/cs_1"]
+            let client = try await fixture.client()
             for path in paths {
-                try await client.send("HEAD \(path) HTTP/1.1\r\nHost: bff.test\r\n\r\n" + Bench.get("/livez"))
+                try await client.send("HEAD \(path) HTTP/1.1\r\nHost: bff.test\r\n\r\n" + RelayFixture.get("/livez"))
                 try await client.receives("\r\n\r\n")
                 let head = try await client.head()
                 #expect(head.contains("HTTP/1.1 "), "\(path)")
@@ -134,7 +134,7 @@ import Testing
                 #expect(next.status == 200 && next.body == "ok\n", "\(path): \(head)")
             }
             // What ends the connection is answered without a body, too.
-            let refused = try await bench.client()
+            let refused = try await fixture.client()
             try await refused.send("HEAD /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
             let (text, _) = await refused.rest()
             #expect(text.hasPrefix("HTTP/1.1 400 "))
@@ -144,11 +144,11 @@ import Testing
 
     @Test("a relayed 204 has neither body nor length (I9)")
     func relayed204() async throws {
-        try await Bench.run { bench in
-            let session = try await mint(bench, as: "alice")
-            let client = try await bench.client()
-            try await client.send(Bench.call(session) + Bench.get("/livez"))
-            try await #require(await bench.upstream.next()).send(
+        try await RelayFixture.run { fixture in
+            let session = try await mint(fixture, as: "alice")
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.call(session) + RelayFixture.get("/livez"))
+            try await #require(await fixture.upstream.next()).send(
                 "HTTP/1.1 204 No Content\r\nContent-Type: application/json\r\n\r\n")
             try await client.receives("\r\n\r\n")
             let head = try await client.head()
@@ -164,39 +164,40 @@ import Testing
             #""Connect_Token":"cot_x""#, #""ROUTE":"x""#, #""Action":"x""#, #""connect_to\#u{212A}en":"cot_x""#,
         ])
     func I20(member: String) async throws {
-        try await Bench.run { bench in
-            let session = try await mint(bench, as: "alice")
-            let client = try await bench.client()
-            try await client.send(Bench.post(#"{"connect_token":"\#(session.connectToken.exposed)",\#(member)}"#))
+        try await RelayFixture.run { fixture in
+            let session = try await mint(fixture, as: "alice")
+            let client = try await fixture.client()
+            try await client.send(
+                RelayFixture.post(#"{"connect_token":"\#(session.connectToken.exposed)",\#(member)}"#))
             let answer = try await client.answer()
             #expect(answer.status == 400)
             #expect(answer.body.contains("json_malformed"))
-            #expect(bench.upstream.requests == 0)
+            #expect(fixture.upstream.requests == 0)
         }
     }
 
     @Test("slow bodies hold no slot, and no more memory than a share (I11, I4)")
     func I11() async throws {
-        var setup = Bench.Setup()
+        var setup = RelayFixture.Setup()
         setup.capacity = .init(relays: 8, others: 8)
-        try await Bench.run(setup) { bench in
-            let good = try await mint(bench, as: "alice")
+        try await RelayFixture.run(setup) { fixture in
+            let good = try await mint(fixture, as: "alice")
             var slow: [RawClient] = []
             for number in 0..<60 {
-                let client = try await bench.client()
+                let client = try await fixture.client()
                 let path = ["/v1/connect/sessions", "/", "/v1/webhooks/flatpeak"][number % 3]
                 try await client.send(
                     "POST \(path) HTTP/1.1\r\nHost: bff.test\r\nContent-Type: application/json\r\n"
                         + "Flatpeak-Signature: v1=AAAA\r\nFlatpeak-Key-ID: wsk_test_1\r\n"
-                        + "Flatpeak-Timestamp: \(Int(bench.clock.wall.timeIntervalSince1970))\r\n"
+                        + "Flatpeak-Timestamp: \(Int(fixture.clock.wall.timeIntervalSince1970))\r\n"
                         + "Content-Length: 5000\r\n\r\n{")
                 slow.append(client)
             }
-            try await expectService(bench, good)
-            let client = try await bench.client()
-            try await client.send(Bench.post("{}", path: "/v1/connect/sessions"))
+            try await expectService(fixture, good)
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.post("{}", path: "/v1/connect/sessions"))
             #expect(try await client.answer().status == 201)
-            #expect(bench.load().inFlight == 0)
+            #expect(fixture.load().underWay == 0)
             for client in slow { await client.close() }
         }
     }
@@ -205,10 +206,10 @@ import Testing
     func I10() async throws {
         let range = try #require(AddressRange("127.0.0.1/32"))
         for header in ForwardedHeader.allCases {
-            var setup = Bench.Setup(proxies: TrustedProxies([range], unix: false, header: header))
+            var setup = RelayFixture.Setup(proxies: TrustedProxies([range], unix: false, header: header))
             setup.addressLimit = .init(count: 2, period: .seconds(60))
-            try await Bench.run(setup) { bench in
-                let client = try await bench.client()
+            try await RelayFixture.run(setup) { fixture in
+                let client = try await fixture.client()
                 var statuses: [Int] = []
                 for number in 1...4 {
                     let (own, forged) = ("192.0.2.1", "192.0.2.\(10 + number)")
@@ -216,7 +217,7 @@ import Testing
                         header == .forwarded
                         ? "Forwarded: for=\(own)\r\nX-Forwarded-For: \(forged)\r\n"
                         : "Forwarded: for=\(forged)\r\nX-Forwarded-For: \(own)\r\n"
-                    try await client.send(Bench.get("/v1/locations", fields: fields))
+                    try await client.send(RelayFixture.get("/v1/locations", fields: fields))
                     statuses.append(try await client.answer().status)
                 }
                 #expect(statuses == [200, 200, 429, 429])
@@ -228,23 +229,23 @@ import Testing
     func resets() async throws {
         let header = try #require(HTTPField.Name("X-Auth-Request-User"))
         let proxies = TrustedProxies([], unix: true)
-        var setup = Bench.Setup(proxies: proxies)
+        var setup = RelayFixture.Setup(proxies: proxies)
         setup.authenticator = ProxyAuthenticator(header: header, proxies: proxies)
-        try await Bench.run(setup) { bench in
-            let minted = try await mint(bench, as: "alice")
+        try await RelayFixture.run(setup) { fixture in
+            let minted = try await mint(fixture, as: "alice")
             for _ in 0..<200 {
-                let client = try await bench.client()
+                let client = try await fixture.client()
                 try await client.send(
                     "POST /v1/connect/sessions HTTP/1.1\r\nHost: bff.test\r\nX-Auth-Request-User: alice\r\n"
                         + "Sec-Fetch-Site: same-origin\r\nContent-Type: application/json\r\n"
                         + "Content-Length: 2\r\n\r\n{}")
                 try await client.reset()
             }
-            let good = try await bench.client()
-            try await good.send(Bench.get())
+            let good = try await fixture.client()
+            try await good.send(RelayFixture.get())
             #expect(try await good.answer().status == 200)
-            #expect(bench.api.requests("mint").count == 1, "the one of this test itself")
-            #expect(bench.lines.all.allSatisfy { $0.status != 201 })
+            #expect(fixture.api.requests("mint").count == 1, "the one of this test itself")
+            #expect(fixture.lines.all.allSatisfy { $0.status != 201 })
             _ = minted
         }
     }

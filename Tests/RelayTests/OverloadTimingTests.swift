@@ -10,61 +10,61 @@ import Testing
     private typealias Busy = (client: RawClient, call: StagedServer.Call)
 
     /// Calls `count` times, and leaves all of them without an answer.
-    private static func fill(_ bench: Bench, _ session: ConnectSession, _ count: Int) async throws -> [Busy] {
+    private static func fill(_ fixture: RelayFixture, _ session: ConnectSession, _ count: Int) async throws -> [Busy] {
         var all: [Busy] = []
         for _ in 0..<count {
-            let client = try await bench.client()
-            try await client.send(Bench.call(session))
-            all.append((client, try #require(await bench.upstream.next())))
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.call(session))
+            all.append((client, try #require(await fixture.upstream.next())))
         }
         return all
     }
 
     @Test("beyond the capacity relayed calls wait, and the oldest gets the next place (R13)")
     func R13oldestFirst() async throws {
-        var setup = Bench.Setup()
+        var setup = RelayFixture.Setup()
         setup.capacity.relays = 16
-        setup.timeout = .seconds(30)
-        try await Bench.run(setup) { bench in
-            let session = try await bench.mint()
-            let busy = try await Self.fill(bench, session, 16)
+        setup.patience = .seconds(30)
+        try await RelayFixture.run(setup) { fixture in
+            let session = try await fixture.mint()
+            let busy = try await Self.fill(fixture, session, 16)
             var waiting: [RawClient] = []
             let routes = ["first", "second", "third", "fourth"]
             for route in routes {
-                let client = try await bench.client()
-                try await client.send(Bench.call(session, route: route))
+                let client = try await fixture.client()
+                try await client.send(RelayFixture.call(session, route: route))
                 waiting.append(client)
-                try await until { bench.load() == (16, waiting.count) }
+                try await until { fixture.load() == (16, waiting.count) }
             }
             // No more than a quarter of those under way may wait; others have places of their own.
-            let late = try await bench.client()
-            try await late.send(Bench.call(session) + Bench.get("/v1/locations"))
+            let late = try await fixture.client()
+            try await late.send(RelayFixture.call(session) + RelayFixture.get("/v1/locations"))
             let refused = try await late.answer()
             #expect(refused.status == 503 && refused.field("retry-after") == "1")
             #expect(try await late.answer().status == 200)
-            #expect(bench.load() == (16, 4))
+            #expect(fixture.load() == (16, 4))
 
             // One place is passed on from each to the next.
             try await busy[0].call.answer("{}")
             for (index, route) in routes.enumerated() {
-                let call = try #require(await bench.upstream.next())
+                let call = try #require(await fixture.upstream.next())
                 #expect(call.body.contains(route))
-                #expect(bench.load() == (16, 3 - index))
+                #expect(fixture.load() == (16, 3 - index))
                 try await call.answer("{}")
                 #expect(try await waiting[index].answer().status == 200)
             }
 
             // Who leaves while it waits takes no place along.
-            let again = try await Self.fill(bench, session, 1)
-            let gone = try await bench.client(), next = try await bench.client()
-            try await gone.send(Bench.call(session, route: "gone"))
-            try await until { bench.load() == (16, 1) }
-            try await next.send(Bench.call(session, route: "next"))
-            try await until { bench.load() == (16, 2) }
+            let again = try await Self.fill(fixture, session, 1)
+            let gone = try await fixture.client(), next = try await fixture.client()
+            try await gone.send(RelayFixture.call(session, route: "gone"))
+            try await until { fixture.load() == (16, 1) }
+            try await next.send(RelayFixture.call(session, route: "next"))
+            try await until { fixture.load() == (16, 2) }
             try await gone.reset()
-            try await until { bench.lines.all.contains { $0.status == 499 } }
+            try await until { fixture.lines.all.contains { $0.status == 499 } }
             try await again[0].call.answer("{}")
-            let last = try #require(await bench.upstream.next())
+            let last = try #require(await fixture.upstream.next())
             #expect(last.body.contains("next"))
             try await last.answer("{}")
             #expect(try await next.answer().status == 200)
@@ -72,23 +72,23 @@ import Testing
                 try await call.answer("{}")
                 #expect(try await client.answer().status == 200)
             }
-            try await until { bench.load() == (0, 0) }
+            try await until { fixture.load() == (0, 0) }
         }
     }
 
     @Test("a call that has waited for 100 ms is refused, and those after it at once, until there is a place (R13)")
-    func R13timeout() async throws {
-        var setup = Bench.Setup()
+    func R13patience() async throws {
+        var setup = RelayFixture.Setup()
         setup.capacity.relays = 1
-        try await Bench.run(setup) { bench in
-            let session = try await bench.mint()
+        try await RelayFixture.run(setup) { fixture in
+            let session = try await fixture.mint()
             var waits: [Duration] = [], times: [Duration] = [], calm: [Duration] = []
-            let unread = Bench.call(session).replacing("application/json", with: "text/plain")
+            let unread = RelayFixture.call(session).replacing("application/json", with: "text/plain")
             for _ in 0..<6 {
-                let busy = try await Self.fill(bench, session, 1)[0]
-                let client = try await bench.client()
+                let busy = try await Self.fill(fixture, session, 1)[0]
+                let client = try await fixture.client()
                 let started = ContinuousClock.now
-                try await client.send(Bench.call(session))
+                try await client.send(RelayFixture.call(session))
                 let shed = try await client.answer()
                 waits.append(started.duration(to: .now))
                 #expect(shed.status == 503 && shed.field("retry-after") == "1")
@@ -99,18 +99,18 @@ import Testing
                     return started.duration(to: .now)
                 }
                 for _ in 0..<50 {
-                    times.append(try await timed(Bench.call(session), 503))
+                    times.append(try await timed(RelayFixture.call(session), 503))
                     // Nothing ever waits for this one: it tells what the machine itself takes.
                     calm.append(try await timed(unread, 415))
                 }
                 // Those who watch the process are served meanwhile, and what Flatpeak delivers is looked at.
-                try await client.send(Bench.get())
+                try await client.send(RelayFixture.get())
                 #expect(try await client.answer().status == 200)
-                try await client.send(Bench.post("{}", path: "/v1/webhooks/flatpeak"))
+                try await client.send(RelayFixture.post("{}", path: "/v1/webhooks/flatpeak"))
                 #expect(try await client.answer().status == 401)
                 try await busy.call.answer("{}")
                 #expect(try await busy.client.answer().status == 200)
-                try await until { bench.load() == (0, 0) }
+                try await until { fixture.load() == (0, 0) }
             }
             #expect(waits.allSatisfy { $0 >= .milliseconds(100) }, "\(waits)")
             #expect(waits.sorted()[3] < .milliseconds(150), "\(waits)")
@@ -121,13 +121,13 @@ import Testing
 
     @Test("who is accepted keeps the pace while far too many come (R13)")
     func R13pace() async throws {
-        var setup = Bench.Setup()
+        var setup = RelayFixture.Setup()
         setup.capacity.relays = 8
-        try await Bench.run(setup) { bench in
-            let session = try await bench.mint()
+        try await RelayFixture.run(setup) { fixture in
+            let session = try await fixture.mint()
             let upstream = Task {
                 await withDiscardingTaskGroup { group in
-                    while let call = await bench.upstream.next() {
+                    while let call = await fixture.upstream.next() {
                         group.addTask {
                             try? await Task.sleep(for: .milliseconds(20))
                             try? await call.answer("{}")
@@ -135,9 +135,9 @@ import Testing
                     }
                 }
             }
-            let alone = try await Self.pace(bench, session, clients: 8)
+            let alone = try await Self.pace(fixture, session, clients: 8)
             #expect(alone.refused == 0)
-            let crowded = try await Self.pace(bench, session, clients: 32)
+            let crowded = try await Self.pace(fixture, session, clients: 32)
             upstream.cancel()
             print("R13: 99 % within \(alone.p99) alone and \(crowded.p99) beside \(crowded.refused) refusals")
             #expect(crowded.refused > 100)
@@ -148,17 +148,17 @@ import Testing
 
     /// How long calls take that are accepted, by clients that call again and again.
     private static func pace(
-        _ bench: Bench, _ session: ConnectSession, clients: Int
+        _ fixture: RelayFixture, _ session: ConnectSession, clients: Int
     ) async throws -> (p99: Duration, refused: Int) {
         let end = ContinuousClock.now + .seconds(1)
         return try await withThrowingTaskGroup(of: ([Duration], Int).self) { group in
             for _ in 0..<clients {
                 group.addTask {
-                    let client = try await bench.client()
+                    let client = try await fixture.client()
                     var times: [Duration] = [], refused = 0
                     while ContinuousClock.now < end {
                         let started = ContinuousClock.now
-                        try await client.send(Bench.call(session))
+                        try await client.send(RelayFixture.call(session))
                         if try await client.answer().status == 200 {
                             times.append(started.duration(to: .now))
                         } else {

@@ -11,22 +11,22 @@ import Testing
 
     @Test("the body passes byte for byte both ways, and no header that is not on the lists (S29, S31)")
     func S29() async throws {
-        try await Bench.run(.init(origins: ["http://web.test"])) { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
+        try await RelayFixture.run(.init(origins: ["http://web.test"])) { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
             let body = #"{"connect_token":"\#(session.connectToken.exposed)", "route":"session_start","type":"submit"}"#
             try await client.send(
-                Bench.post(
+                RelayFixture.post(
                     body,
                     fields:
                         "Accept-Language: fr\r\nCookie: a=b\r\nAuthorization: Bearer x\r\nForwarded: for=1.2.3.4\r\n"
                         + "X-Forwarded-For: 1.2.3.4\r\nX-HTTP-Method-Override: DELETE\r\nProxy-Authorization: x\r\n"
                         + "Origin: http://web.test\r\nTraceparent: 00-1-2-3\r\nAccept: text/html\r\n"))
-            let call = try #require(await bench.upstream.next())
+            let call = try #require(await fixture.upstream.next())
             #expect(
                 call.text == """
                     POST / HTTP/1.1\r
-                    Host: 127.0.0.1:\(bench.upstream.port)\r
+                    Host: 127.0.0.1:\(fixture.upstream.port)\r
                     Via: 1.1 connect-bff-self\r
                     Accept: application/json, */*;q=0.5\r
                     Accept-Encoding: identity\r
@@ -69,11 +69,11 @@ import Testing
             "via", ", Via, Content-Length", "HOST, accept, content-type", "close, via", "keep-alive, x-request-id",
         ])
     func S30(options: String) async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
-            try await client.send(Bench.call(session, fields: "Connection: \(options)\r\n"))
-            let call = try #require(await bench.upstream.next())
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.call(session, fields: "Connection: \(options)\r\n"))
+            let call = try #require(await fixture.upstream.next())
             for line in ["Host: 127.0.0.1", "Via: 1.1 connect-bff-self", "Content-Type: application/json", "Accept: "] {
                 #expect(call.head.contains("\r\n\(line)"))
             }
@@ -86,22 +86,22 @@ import Testing
 
     @Test("whatever the target and the hosts say, upstream sees one path on one host, or nothing (S27)")
     func S27() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
             let fields = "X-Forwarded-Host: evil.example\r\nX-Original-URL: /x\r\n"
             for target in [
                 "/", "/v1/connect", "/?a=//evil.example", "/v1/connect?x=%2e%2e", "http://bff.test/",
                 "http://bff.test", "https://BFF.test/v1/connect?a",
             ] {
-                try await client.send(Bench.call(session, path: target, fields: fields))
-                let call = try #require(await bench.upstream.next())
-                #expect(call.text.hasPrefix("POST / HTTP/1.1\r\nHost: 127.0.0.1:\(bench.upstream.port)\r\n"))
+                try await client.send(RelayFixture.call(session, path: target, fields: fields))
+                let call = try #require(await fixture.upstream.next())
+                #expect(call.text.hasPrefix("POST / HTTP/1.1\r\nHost: 127.0.0.1:\(fixture.upstream.port)\r\n"))
                 #expect(!call.text.contains("evil"))
                 try await call.answer("{}")
                 #expect(try await client.answer().status == 200)
             }
-            let relayed = bench.upstream.requests
+            let relayed = fixture.upstream.requests
             for target in [
                 "//evil.example", "//", "/@evil.example", "/..;/", "/%2e%2e", "/%2f", "/%5cevil.example",
                 "/v1/connect/",
@@ -109,12 +109,12 @@ import Testing
                 "http://bff.test//", "http://evil.example/", "https://evil.example/v1/connect", "http://bff.test@evil/",
                 "http://bff.test:80/", "ftp://bff.test/", "/#", "/v1/connect#/", "*", "@evil.example/",
             ] {
-                let client = try await bench.client()
-                try await client.send(Bench.call(session, path: target, fields: fields))
+                let client = try await fixture.client()
+                try await client.send(RelayFixture.call(session, path: target, fields: fields))
                 #expect([400, 404].contains(try await client.answer().status), "\(target)")
                 await client.close()
             }
-            #expect(bench.upstream.requests == relayed)
+            #expect(fixture.upstream.requests == relayed)
         }
     }
 
@@ -126,17 +126,17 @@ import Testing
             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n",
         ])
     func S32(fields: String) async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            for request in [Bench.call(session, fields: fields), Bench.get(fields: fields)] {
-                let client = try await bench.client()
-                try await client.send(request + Bench.get())
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            for request in [RelayFixture.call(session, fields: fields), RelayFixture.get(fields: fields)] {
+                let client = try await fixture.client()
+                try await client.send(request + RelayFixture.get())
                 let answer = try await client.answer()
                 #expect(answer.status == 400)
                 #expect(answer.field("connection") == "close")
                 #expect(await client.rest().text.isEmpty)
             }
-            #expect(bench.upstream.requests == 0)
+            #expect(fixture.upstream.requests == 0)
         }
     }
 
@@ -150,11 +150,11 @@ import Testing
         ])
     func S28(status: String, type: String, fields: String) async throws {
         let other = try await StagedServer()
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
-            try await client.send(Bench.call(session))
-            let call = try #require(await bench.upstream.next())
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.call(session))
+            let call = try #require(await fixture.upstream.next())
             let body = status.hasPrefix("3") || status.hasPrefix("204") ? "" : "<html>"
             try await call.send(
                 "HTTP/1.1 \(status)\r\nContent-Type: \(type)\r\n"
@@ -168,7 +168,7 @@ import Testing
             #expect(answer.field("x-request-id").map { answer.body.contains($0) } == true)
             #expect(answer.field("location") == nil)
             // The client's connection goes on.
-            try await client.send(Bench.get())
+            try await client.send(RelayFixture.get())
             #expect(try await client.answer().status == 200)
         }
         #expect(other.connections == 0)
@@ -176,11 +176,11 @@ import Testing
     }
 
     @Test func `interim answers of upstream do not reach the client`() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
-            try await client.send(Bench.call(session))
-            let call = try #require(await bench.upstream.next())
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.call(session))
+            let call = try #require(await fixture.upstream.next())
             try await call.send("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")
             try await call.answer("{}")
             #expect(try await client.answer().status == 200)
@@ -188,21 +188,21 @@ import Testing
     }
 
     @Test func `a call that comes back to us is refused`() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
-            try await client.send(Bench.call(session, fields: "Via: 1.1 proxy\r\nvia: 1.1 connect-bff-self\r\n"))
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.call(session, fields: "Via: 1.1 proxy\r\nvia: 1.1 connect-bff-self\r\n"))
             let answer = try await client.answer()
             #expect(answer.status == 508)
             #expect(answer.body.contains("loop_detected"))
-            #expect(bench.upstream.requests == 0)
+            #expect(fixture.upstream.requests == 0)
         }
     }
 
     @Test func `what is read and pressed is noted for the session`() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
             for (page, check) in [
                 (#"{"route":"tariff_connection_pending"}"#, \SessionFactsView.pendingShown),
                 (
@@ -210,11 +210,11 @@ import Testing
                     \.left
                 ),
             ] as [(String, KeyPath<SessionFactsView, Bool>)] {
-                try await client.send(Bench.call(session))
-                try await #require(await bench.upstream.next()).answer(page)
+                try await client.send(RelayFixture.call(session))
+                try await #require(await fixture.upstream.next()).answer(page)
                 #expect(try await client.answer().body == page)
                 try await until {
-                    SessionFactsView(try await bench.facts(of: session))[keyPath: check]
+                    SessionFactsView(try await fixture.facts(of: session))[keyPath: check]
                 }
             }
         }

@@ -9,15 +9,15 @@ import Testing
     static let streams = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1" ? 20_000 : 150
 
     @Test func `whatever a client sends is answered alike, whoever reads it`() async throws {
-        try await Bench.run { plain in
-            try await Bench.run(.init(readsPlain: false)) { decoded in
-                var sides: [(bench: Bench, token: String)] = []
-                for bench in [plain, decoded] {
-                    sides.append((bench, try await bench.mint().connectToken.exposed))
+        try await RelayFixture.run { plain in
+            try await RelayFixture.run(.init(readsPlain: false)) { decoded in
+                var sides: [(fixture: RelayFixture, token: String)] = []
+                for fixture in [plain, decoded] {
+                    sides.append((fixture, try await fixture.mint().connectToken.exposed))
                 }
                 #expect(sides[0].token == sides[1].token, "they would differ by it")
                 let answering = sides.map { side in
-                    Task { while let call = await side.bench.upstream.next() { try? await call.answer("{}") } }
+                    Task { while let call = await side.fixture.upstream.next() { try? await call.answer("{}") } }
                 }
                 defer { answering.forEach { $0.cancel() } }
                 var mutations = Mutations(seed: 20_261_124)
@@ -34,7 +34,7 @@ import Testing
     }
 }
 
-extension Bench {
+extension RelayFixture {
     /// Sends requests, waits for an answer to each but the last, and for the end of the connection after that.
     fileprivate func answers(to stream: Mutations.Stream) async throws -> [String] {
         let client = try await client()
@@ -111,8 +111,8 @@ private struct Mutations: RandomNumberGenerator {
 
     private mutating func request(_ token: String) -> String {
         switch Int.random(in: 0..<6, using: &self) {
-        case 0: Bench.get()
-        case 1: Bench.post("{}", path: "/v1/connect/sessions")
+        case 0: RelayFixture.get()
+        case 1: RelayFixture.post("{}", path: "/v1/connect/sessions")
         case 2:
             "POST / HTTP/1.1\r\nHost: bff.test\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
                 + "2\r\n{}\r\n0\r\n\r\n"
@@ -121,7 +121,7 @@ private struct Mutations: RandomNumberGenerator {
     }
 
     private mutating func call(_ token: String) -> String {
-        Bench.post(
+        RelayFixture.post(
             #"{"connect_token":"\#(token)","route":"session_start"}"#, path: "/v1/connect",
             fields: "Accept-Language: en\r\n")
     }

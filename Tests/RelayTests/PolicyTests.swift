@@ -10,15 +10,15 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(2))) struct PolicyTests {
     static let origin = "http://web.test"
 
-    private func refusal(_ text: String, _ setup: Bench.Setup = .init(origins: [origin])) async throws
+    private func refusal(_ text: String, _ setup: RelayFixture.Setup = .init(origins: [origin])) async throws
         -> RawClient.Answer
     {
         var found: RawClient.Answer?
-        try await Bench.run(setup) { bench in
-            let client = try await bench.client()
+        try await RelayFixture.run(setup) { fixture in
+            let client = try await fixture.client()
             try await client.send(text)
             found = try await client.answer()
-            #expect(bench.upstream.requests == 0)
+            #expect(fixture.upstream.requests == 0)
         }
         return try #require(found)
     }
@@ -32,7 +32,7 @@ import Testing
         ])
     func bodies(body: String, status: Int, code: String) async throws {
         for path in ["/", "/v1/connect"] {
-            let answer = try await refusal(Bench.post(body, path: path, fields: "Origin: \(Self.origin)\r\n"))
+            let answer = try await refusal(RelayFixture.post(body, path: path, fields: "Origin: \(Self.origin)\r\n"))
             #expect(answer.status == status)
             #expect(answer.body.contains(#""code":"\#(code)""#))
             #expect(answer.body.contains(#""object":"error""#))
@@ -66,7 +66,7 @@ import Testing
             ("Sec-Fetch-Site: same-origin\r\nOrigin: https://evil.example\r\n", false),
         ])
     func S20(fields: String, isAdmitted: Bool) async throws {
-        let answer = try await refusal(Bench.post("{}", fields: fields))
+        let answer = try await refusal(RelayFixture.post("{}", fields: fields))
         #expect((answer.status != 403) == isAdmitted)
         if !isAdmitted { #expect(answer.body.contains("origin_not_allowed")) }
         let names = isAdmitted && fields.contains("Origin")
@@ -77,8 +77,8 @@ import Testing
     @Test("HSTS when a proxy of ours says that the client used https (S24)", arguments: [true, false])
     func S24(isTrusted: Bool) async throws {
         let range = try #require(AddressRange("127.0.0.1/32"))
-        let setup = Bench.Setup(proxies: TrustedProxies(isTrusted ? [range] : [], unix: false))
-        let answer = try await refusal(Bench.post("{}", fields: "X-Forwarded-Proto: https\r\n"), setup)
+        let setup = RelayFixture.Setup(proxies: TrustedProxies(isTrusted ? [range] : [], unix: false))
+        let answer = try await refusal(RelayFixture.post("{}", fields: "X-Forwarded-Proto: https\r\n"), setup)
         #expect((answer.field("strict-transport-security") != nil) == isTrusted)
     }
 
@@ -87,7 +87,7 @@ import Testing
     @Test(
         "heads that two readers could take for two requests are refused, on every route, and the connection ends (S34)")
     func S34() async throws {
-        try await Bench.run { bench in
+        try await RelayFixture.run { fixture in
             for line in ["POST /", "POST /v1/connect", "GET /livez", "POST /v1/connect/sessions", "PROPFIND /x"] {
                 for fields in [
                     "Host: a\r\nHost: b\r\n", "Host: a\r\nhost: a\r\n", "", "Host: a\r\nX_Forwarded_User: root\r\n",
@@ -97,9 +97,9 @@ import Testing
                     "Host: a\r\nTransfer-Encoding: identity\r\n",
                     "Host: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
                 ] {
-                    let client = try await bench.client()
+                    let client = try await fixture.client()
                     try await client.send(
-                        "\(line) HTTP/1.1\r\n\(fields)Content-Type: application/json\r\n\r\n{}" + Bench.get())
+                        "\(line) HTTP/1.1\r\n\(fields)Content-Type: application/json\r\n\r\n{}" + RelayFixture.get())
                     let answer = try await client.answer()
                     #expect(answer.status == 400, "\(line) \(fields)")
                     #expect(answer.field("connection") == "close", "\(line) \(fields)")
@@ -107,13 +107,13 @@ import Testing
                     #expect(await client.rest().text.isEmpty, "\(line) \(fields)")
                 }
             }
-            #expect(bench.upstream.requests == 0)
+            #expect(fixture.upstream.requests == 0)
         }
     }
 
     @Test("with a list of hosts every other Host is refused, on every route but the probes (S34)")
     func S34hosts() async throws {
-        try await Bench.run(.init(hosts: ["bff.example", "[::1]"])) { bench in
+        try await RelayFixture.run(.init(hosts: ["bff.example", "[::1]"])) { fixture in
             for (host, isOurs) in [
                 ("bff.example", true), ("BFF.example:8443", true), ("[::1]", true), ("[::1]:8080", true),
                 ("evil.example", false), ("bff.example.evil.example", false), ("xbff.example", false),
@@ -123,7 +123,7 @@ import Testing
                     ("POST /", false), ("POST /v1/connect/sessions", false), ("GET /v1/locations", false),
                     ("GET /livez", true), ("GET /readyz", true), ("GET /nope", false),
                 ] {
-                    let client = try await bench.client()
+                    let client = try await fixture.client()
                     try await client.send(
                         "\(line) HTTP/1.1\r\nHost: \(host)\r\nContent-Type: application/json\r\n"
                             + "Content-Length: 2\r\n\r\n{}")
@@ -142,9 +142,9 @@ import Testing
             String(repeating: "X: \(String(repeating: "y", count: 300))\r\n", count: 60),
         ], ["POST / HTTP/1.1", "GET /livez HTTP/1.1"])
     func S35heads(fields: String, line: String) async throws {
-        try await Bench.run { bench in
-            let client = try await bench.client()
-            try await client.send("\(line)\r\nHost: a\r\n\(fields)\r\n" + Bench.get())
+        try await RelayFixture.run { fixture in
+            let client = try await fixture.client()
+            try await client.send("\(line)\r\nHost: a\r\n\(fields)\r\n" + RelayFixture.get())
             let answer = try await client.answer()
             #expect(answer.status == 431)
             #expect(answer.field("connection") == "close")
@@ -154,10 +154,10 @@ import Testing
 
     @Test("a target has at most 8 KiB (S35)", arguments: ["GET /livez?", "POST /?"])
     func S35target(start: String) async throws {
-        try await Bench.run { bench in
-            let client = try await bench.client()
+        try await RelayFixture.run { fixture in
+            let client = try await fixture.client()
             try await client.send(
-                "\(start)\(String(repeating: "x", count: 9000)) HTTP/1.1\r\nHost: a\r\n\r\n" + Bench.get())
+                "\(start)\(String(repeating: "x", count: 9000)) HTTP/1.1\r\nHost: a\r\n\r\n" + RelayFixture.get())
             #expect(try await client.answer().status == 414)
             #expect(await client.rest().text.isEmpty)
         }
@@ -167,8 +167,8 @@ import Testing
         "a body that is too large is refused at once, and the rest of it is not read (S35)",
         arguments: ["/", "/v1/connect", "/v1/connect/sessions"], [true, false])
     func S35bodies(path: String, isDeclared: Bool) async throws {
-        try await Bench.run { bench in
-            let client = try await bench.client()
+        try await RelayFixture.run { fixture in
+            let client = try await fixture.client()
             let framing = isDeclared ? "Content-Length: 100000000" : "Transfer-Encoding: chunked"
             try await client.send(
                 "POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\(framing)\r\n\r\n")
@@ -190,14 +190,14 @@ import Testing
     @Test(
         "a head that takes too long is 408, and so is a body (S35)",
         arguments: [
-            "POST / HTTP/1.1\r\nHo", String(Bench.post("{}").dropLast()),
-            String(Bench.post("{}", path: "/v1/connect/sessions").dropLast()),
+            "POST / HTTP/1.1\r\nHo", String(RelayFixture.post("{}").dropLast()),
+            String(RelayFixture.post("{}", path: "/v1/connect/sessions").dropLast()),
         ])
     func slow(start: String) async throws {
-        try await Bench.run { bench in
-            let client = try await bench.client()
+        try await RelayFixture.run { fixture in
+            let client = try await fixture.client()
             try await client.send(start)
-            let passing = bench.passTime()
+            let passing = fixture.passTime()
             defer { passing.cancel() }
             let answer = try await client.answer()
             #expect(answer.status == 408)
@@ -208,15 +208,15 @@ import Testing
 
     @Test("an idle connection lives longer than a reverse proxy's, and not for ever (R16)")
     func R16() async throws {
-        try await Bench.run { bench in
-            let client = try await bench.client()
+        try await RelayFixture.run { fixture in
+            let client = try await fixture.client()
             for wait in [80.0, 80] {
-                try await client.send(Bench.get())
+                try await client.send(RelayFixture.get())
                 #expect(try await client.answer().status == 200)
-                bench.clock.advance(by: wait)
+                fixture.clock.advance(by: wait)
                 try await Task.sleep(for: .milliseconds(50))
             }
-            let passing = bench.passTime()
+            let passing = fixture.passTime()
             defer { passing.cancel() }
             #expect(await client.rest().text.isEmpty)
         }
@@ -226,20 +226,20 @@ import Testing
 
     @Test("beyond the capacity a call is refused at once, and probes answer (R13)")
     func R13() async throws {
-        var setup = Bench.Setup()
+        var setup = RelayFixture.Setup()
         setup.capacity.relays = 2
-        try await Bench.run(setup) { bench in
-            let session = try await bench.mint()
+        try await RelayFixture.run(setup) { fixture in
+            let session = try await fixture.mint()
             var clients: [RawClient] = []
             var calls: [StagedServer.Call] = []
             for _ in 0..<2 {
-                let client = try await bench.client()
-                try await client.send(Bench.call(session))
+                let client = try await fixture.client()
+                try await client.send(RelayFixture.call(session))
                 clients.append(client)
-                calls.append(try #require(await bench.upstream.next()))
+                calls.append(try #require(await fixture.upstream.next()))
             }
-            let client = try await bench.client()
-            try await client.send(Bench.call(session) + Bench.get("/v1/locations") + Bench.get())
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.call(session) + RelayFixture.get("/v1/locations") + RelayFixture.get())
             let refused = try await client.answer()
             #expect(refused.status == 503 && refused.field("retry-after") == "1")
             #expect(refused.body.contains("overloaded"))
@@ -250,27 +250,27 @@ import Testing
                 try await call.answer("{}")
                 #expect(try await client.answer().status == 200)
             }
-            try await client.send(Bench.get("/v1/locations"))
+            try await client.send(RelayFixture.get("/v1/locations"))
             #expect(try await client.answer().status == 200)
         }
     }
 
     @Test("calls per token, over all connections together (S15)")
     func callLimit() async throws {
-        var setup = Bench.Setup()
+        var setup = RelayFixture.Setup()
         setup.callLimit = RateLimit(count: 3, period: .seconds(60))
-        try await Bench.run(setup) { bench in
-            let session = try await bench.mint()
+        try await RelayFixture.run(setup) { fixture in
+            let session = try await fixture.mint()
             for number in 1...4 {
-                let client = try await bench.client()
-                try await client.send(Bench.call(session))
-                if number <= 3 { try await #require(await bench.upstream.next()).answer("{}") }
+                let client = try await fixture.client()
+                try await client.send(RelayFixture.call(session))
+                if number <= 3 { try await #require(await fixture.upstream.next()).answer("{}") }
                 let answer = try await client.answer()
                 #expect(answer.status == (number <= 3 ? 200 : 429))
                 #expect((answer.field("retry-after") != nil) == (number > 3))
             }
-            #expect(bench.upstream.requests == 3)
-            bench.clock.advance(by: 60)
+            #expect(fixture.upstream.requests == 3)
+            fixture.clock.advance(by: 60)
         }
     }
 
@@ -278,16 +278,17 @@ import Testing
     func addressLimit() async throws {
         for isTrusted in [true, false] {
             let range = try #require(AddressRange("127.0.0.1/32"))
-            var setup = Bench.Setup(proxies: TrustedProxies(isTrusted ? [range] : [], unix: false))
+            var setup = RelayFixture.Setup(proxies: TrustedProxies(isTrusted ? [range] : [], unix: false))
             setup.addressLimit = RateLimit(count: 2, period: .seconds(60))
-            try await Bench.run(setup) { bench in
-                let client = try await bench.client()
+            try await RelayFixture.run(setup) { fixture in
+                let client = try await fixture.client()
                 var statuses: [Int] = []
                 for number in 1...4 {
                     let fields = "X-Forwarded-For: 10.0.0.\(number)\r\n"
                     try await client.send(
                         number.isMultiple(of: 2)
-                            ? Bench.post("{}", fields: fields) : Bench.get("/v1/locations", fields: fields))
+                            ? RelayFixture.post("{}", fields: fields)
+                            : RelayFixture.get("/v1/locations", fields: fields))
                     statuses.append(try await client.answer().status)
                 }
                 #expect(statuses == (isTrusted ? [200, 400, 200, 400] : [200, 400, 429, 429]))
@@ -296,18 +297,19 @@ import Testing
     }
 
     @Test func `each call has its line, with the template and without a token`() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
             try await client.send(
-                Bench.call(session, path: "/?fp_cot=cot_x") + Bench.post("{}", path: "/v1/connect") + Bench.get())
-            try await #require(await bench.upstream.next()).answer("{}")
+                RelayFixture.call(session, path: "/?fp_cot=cot_x") + RelayFixture.post("{}", path: "/v1/connect")
+                    + RelayFixture.get())
+            try await #require(await fixture.upstream.next()).answer("{}")
             for _ in 0..<3 { _ = try await client.answer() }
-            try await until { bench.lines.all.count == 3 }
-            #expect(bench.lines.all.map(\.route) == ["/", "/v1/connect", "/livez"])
-            #expect(bench.lines.all.map(\.status) == [200, 400, 200])
-            #expect(bench.lines.all.map(\.method) == ["POST", "POST", "GET"])
-            #expect(Set(bench.lines.all.map(\.number)).count == 3)
+            try await until { fixture.lines.all.count == 3 }
+            #expect(fixture.lines.all.map(\.route) == ["/", "/v1/connect", "/livez"])
+            #expect(fixture.lines.all.map(\.status) == [200, 400, 200])
+            #expect(fixture.lines.all.map(\.method) == ["POST", "POST", "GET"])
+            #expect(Set(fixture.lines.all.map(\.number)).count == 3)
         }
     }
 }

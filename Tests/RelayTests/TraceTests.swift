@@ -34,32 +34,32 @@ import Testing
     }
 
     /// Relays a call, on the lane.
-    private static func relay(_ bench: Bench, _ spans: Spans, _ fields: String) async throws -> Outcome {
-        let session = try await bench.mint()
+    private static func relay(_ fixture: RelayFixture, _ spans: Spans, _ fields: String) async throws -> Outcome {
+        let session = try await fixture.mint()
         _ = spans.take()
-        let client = try await bench.client()
-        try await client.send(Bench.call(session, fields: fields))
-        let call = try #require(await bench.upstream.next())
+        let client = try await fixture.client()
+        try await client.send(RelayFixture.call(session, fields: fields))
+        let call = try #require(await fixture.upstream.next())
         try await call.answer("{}")
         #expect(try await client.answer().status == 200)
         await client.close()
-        return try outcome(bench, spans, call.head.lowercased(), "POST /", "flatpeak.relay")
+        return try outcome(fixture, spans, call.head.lowercased(), "POST /", "flatpeak.relay")
     }
 
     /// Mints, by a route of the router's.
-    private static func mint(_ bench: Bench, _ spans: Spans, _ fields: String) async throws -> Outcome {
-        let client = try await bench.client()
-        try await client.send(Bench.post("{}", path: "/v1/connect/sessions?fp_cot=cot_1", fields: fields))
+    private static func mint(_ fixture: RelayFixture, _ spans: Spans, _ fields: String) async throws -> Outcome {
+        let client = try await fixture.client()
+        try await client.send(RelayFixture.post("{}", path: "/v1/connect/sessions?fp_cot=cot_1", fields: fields))
         #expect(try await client.answer().status == 201)
         await client.close()
-        let told = try #require(bench.api.requests("mint").last).headers
+        let told = try #require(fixture.api.requests("mint").last).headers
         return try outcome(
-            bench, spans, told.map { "\($0): \($1)\r\n" }.joined().lowercased(), "POST /v1/connect/sessions",
+            fixture, spans, told.map { "\($0): \($1)\r\n" }.joined().lowercased(), "POST /v1/connect/sessions",
             "flatpeak.mint")
     }
 
     private static func outcome(
-        _ bench: Bench, _ spans: Spans, _ told: String, _ server: String, _ call: String
+        _ fixture: RelayFixture, _ spans: Spans, _ told: String, _ server: String, _ call: String
     ) throws -> Outcome {
         let all = spans.take()
         let outcome = Outcome(
@@ -67,30 +67,30 @@ import Testing
             call: try #require(all.first { $0.name == call }))
         #expect(outcome.call.parent == outcome.server.trace.span)
         #expect(told.contains("traceparent: \(outcome.call.trace.traceparent)"))
-        #expect(bench.lines.all.last?.trace == outcome.server.trace.traceID)
+        #expect(fixture.lines.all.last?.trace == outcome.server.trace.traceID)
         #expect(!told.contains("baggage"))
         return outcome
     }
 
-    private static func run(_ body: (Bench, Spans, _ backend: String) async throws -> Void) async throws {
+    private static func run(_ body: (RelayFixture, Spans, _ backend: String) async throws -> Void) async throws {
         let spans = Spans()
         let (key, line) = ServiceKeys.make(named: "backend", randomBytes: countingBytes())
-        let setup = Bench.Setup(
+        let setup = RelayFixture.Setup(
             authenticator: AnyOf([ServiceKeyAuthenticator(try ServiceKeys(line))]), tracer: spans.tracer)
-        try await Bench.run(setup) { bench in
-            try await body(bench, spans, "Authorization: Bearer \(key)\r\nConnect-Subject: alice\r\n")
+        try await RelayFixture.run(setup) { fixture in
+            try await body(fixture, spans, "Authorization: Bearer \(key)\r\nConnect-Subject: alice\r\n")
         }
     }
 
     @Test("a relayed call has a trace of its own; nothing that its client says of one travels (S40)")
     func S40lane() async throws {
-        try await Self.run { bench, spans, backend in
+        try await Self.run { fixture, spans, backend in
             for fields in [
                 "", "traceparent: \(Self.parent)\r\ntracestate: vendor=1\r\nbaggage: user=alice\r\n",
                 // Whoever relays holds a connect token, and is no more than that.
                 "\(backend)traceparent: \(Self.parent)\r\ntracestate: vendor=1\r\n",
             ] {
-                let outcome = try await Self.relay(bench, spans, fields)
+                let outcome = try await Self.relay(fixture, spans, fields)
                 #expect(!outcome.goesOn && outcome.server.parent == nil)
                 #expect(!outcome.told.contains("tracestate") && !outcome.told.contains(Self.theirs))
             }
@@ -99,9 +99,9 @@ import Testing
 
     @Test("on the router's routes the trace of a proven backend goes on, and no baggage (S40)")
     func S40backend() async throws {
-        try await Self.run { bench, spans, backend in
+        try await Self.run { fixture, spans, backend in
             let outcome = try await Self.mint(
-                bench, spans,
+                fixture, spans,
                 "\(backend)traceparent: \(Self.parent)\r\ntracestate: vendor=1\r\nbaggage: user=alice\r\n")
             #expect(outcome.goesOn && outcome.server.parent == 0x00f0_67aa_0ba9_02b7)
             #expect(outcome.told.contains("tracestate: vendor=1"))
@@ -111,7 +111,7 @@ import Testing
 
     @Test("a traceparent that is malformed, oversized or given twice begins a new trace, also for the backend (S40)")
     func S40restarts() async throws {
-        try await Self.run { bench, spans, backend in
+        try await Self.run { fixture, spans, backend in
             for parent in [
                 "", "00", "00-\(Self.theirs)-00f067aa0ba902b7", "\(Self.parent)-extra", "\(Self.parent)0",
                 "ff-\(Self.theirs)-00f067aa0ba902b7-01", "01-\(Self.theirs)-00f067aa0ba902b7-01",
@@ -121,7 +121,7 @@ import Testing
                 "\u{e9}\(Self.parent.dropFirst())", String(repeating: Self.parent, count: 200),
             ] {
                 let outcome = try await Self.mint(
-                    bench, spans, "\(backend)traceparent: \(parent)\r\ntracestate: vendor=1\r\n")
+                    fixture, spans, "\(backend)traceparent: \(parent)\r\ntracestate: vendor=1\r\n")
                 #expect(!outcome.goesOn && outcome.server.parent == nil, "\(parent)")
                 #expect(!outcome.told.contains("tracestate"), "\(parent)")
             }
@@ -131,7 +131,7 @@ import Testing
     @Test(
         "a tracestate that is too long, has too many members or holds a token is dropped, and the trace goes on (S40)")
     func S40state() async throws {
-        try await Self.run { bench, spans, backend in
+        try await Self.run { fixture, spans, backend in
             for (state, isKept) in [
                 ("v=" + String(repeating: "x", count: 510), true), ("v=" + String(repeating: "x", count: 511), false),
                 ((1...32).map { "v\($0)=1" }.joined(separator: ","), true),
@@ -140,7 +140,7 @@ import Testing
                 ("v=1\r\ntracestate: w=2", false),
             ] {
                 let outcome = try await Self.mint(
-                    bench, spans, "\(backend)traceparent: \(Self.parent)\r\ntracestate: \(state)\r\n")
+                    fixture, spans, "\(backend)traceparent: \(Self.parent)\r\ntracestate: \(state)\r\n")
                 #expect(outcome.goesOn, "\(state)")
                 #expect(outcome.told.contains("tracestate: \(state)") == isKept, "\(state)")
                 #expect(outcome.told.contains("tracestate") == isKept, "\(state)")
@@ -150,11 +150,11 @@ import Testing
 
     @Test("whoever is not proven gets a new trace (S40)")
     func S40public() async throws {
-        try await Self.run { bench, spans, backend in
+        try await Self.run { fixture, spans, backend in
             for fields in ["", "Authorization: Bearer sbk_wrong\r\nConnect-Subject: alice\r\n"] {
-                let client = try await bench.client()
+                let client = try await fixture.client()
                 try await client.send(
-                    Bench.post(
+                    RelayFixture.post(
                         "{}", path: "/v1/connect/sessions", fields: "\(fields)traceparent: \(Self.parent)\r\n"))
                 #expect(try await client.answer().status == 401)
                 let server = try #require(spans.take().first)
@@ -166,12 +166,12 @@ import Testing
 
     @Test("no span has a token or a path that came, and a failed call is told as such (S2)")
     func S2() async throws {
-        try await Self.run { bench, spans, backend in
-            let minted = try await Self.mint(bench, spans, backend)
-            let session = try await bench.mint()
-            let client = try await bench.client()
-            try await client.send(Bench.call(session))
-            let call = try #require(await bench.upstream.next())
+        try await Self.run { fixture, spans, backend in
+            let minted = try await Self.mint(fixture, spans, backend)
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.call(session))
+            let call = try #require(await fixture.upstream.next())
             await call.close()
             #expect(try await client.answer().status == 502)
             let relayed = spans.take()
@@ -184,16 +184,17 @@ import Testing
 
     @Test("where nobody looks at traces, upstream is told of none and the log has none (S40)")
     func S40off() async throws {
-        try await Bench.run { bench in
-            let session = try await bench.mint()
-            let client = try await bench.client()
+        try await RelayFixture.run { fixture in
+            let session = try await fixture.mint()
+            let client = try await fixture.client()
             try await client.send(
-                Bench.call(session, fields: "traceparent: \(Self.parent)\r\ntracestate: vendor=1\r\nbaggage: a=b\r\n"))
-            let call = try #require(await bench.upstream.next())
+                RelayFixture.call(
+                    session, fields: "traceparent: \(Self.parent)\r\ntracestate: vendor=1\r\nbaggage: a=b\r\n"))
+            let call = try #require(await fixture.upstream.next())
             try await call.answer("{}")
             #expect(try await client.answer().status == 200)
             for name in ["traceparent", "tracestate", "baggage"] { #expect(!call.head.lowercased().contains(name)) }
-            #expect(bench.lines.all.last.map { $0.trace == nil } == true)
+            #expect(fixture.lines.all.last.map { $0.trace == nil } == true)
         }
     }
 }

@@ -65,56 +65,57 @@ final class EventList: Sendable {
 }
 
 @Suite struct ReconcileTests {
-    private func received(_ station: Station, _ ids: [String]) async throws -> Int {
+    private func received(_ fixture: WebhookFixture, _ ids: [String]) async throws -> Int {
         var count = 0
-        for id in ids where try await station.store.hasReceived(#require(EventID(id))) { count += 1 }
+        for id in ids where try await fixture.store.hasReceived(#require(EventID(id))) { count += 1 }
         return count
     }
 
     @Test("a receiver that was away for an hour finds every gap in the list, and nothing twice (R22)")
     func R22() async throws {
-        let station = try Station(), list = EventList()
-        list.serve(station.upstream)
-        for number in 0..<250 { list.add("evt_old_\(number)", at: station.clock.wall - 100_000 + Double(number)) }
-        try await station.webhooks.reconcile.walk()
-        #expect(station.webhooks.status.gaps == 100, "of what was before there was a receiver, a page at most")
-        await station.work()
+        let fixture = try WebhookFixture(), list = EventList()
+        list.serve(fixture.upstream)
+        for number in 0..<250 { list.add("evt_old_\(number)", at: fixture.clock.wall - 100_000 + Double(number)) }
+        try await fixture.webhooks.reconcile.walk()
+        #expect(fixture.webhooks.status.gaps == 100, "of what was before there was a receiver, a page at most")
+        await fixture.work()
 
         // An hour of events, of which the first and every tenth are delivered before and after.
         for number in 0..<360 {
-            station.clock.advance(by: 10)
-            list.add("evt_\(number)", at: station.clock.wall)
+            fixture.clock.advance(by: 10)
+            list.add("evt_\(number)", at: fixture.clock.wall)
             if number.isMultiple(of: 10) {
-                #expect(try await station.deliver(Station.event("evt_\(number)", "customer.update", "{}")) == nil)
+                #expect(
+                    try await fixture.deliver(WebhookFixture.event("evt_\(number)", "customer.update", "{}")) == nil)
             }
         }
-        let before = station.webhooks.status.gaps
-        try await station.webhooks.reconcile.walk()
-        #expect(station.webhooks.status.gaps - before == 360 - 36)
-        #expect(try await received(station, (0..<360).map { "evt_\($0)" }) == 360)
-        #expect(try await station.store.waiting().count == 360)
-        await station.work()
-        #expect(try await station.store.waiting().count == 0)
-        try await station.webhooks.reconcile.walk()
-        #expect(try await station.deliver(Station.event("evt_5", "customer.update", "{}")) == nil)
-        #expect(try await station.store.waiting().count == 0, "no doubles")
-        #expect(station.webhooks.status.gaps - before == 324)
-        #expect(station.webhooks.status.reconciledAt == station.clock.wall)
-        #expect(station.webhooks.status.altered == 0, "the list writes events in its own way")
+        let before = fixture.webhooks.status.gaps
+        try await fixture.webhooks.reconcile.walk()
+        #expect(fixture.webhooks.status.gaps - before == 360 - 36)
+        #expect(try await received(fixture, (0..<360).map { "evt_\($0)" }) == 360)
+        #expect(try await fixture.store.waiting().count == 360)
+        await fixture.work()
+        #expect(try await fixture.store.waiting().count == 0)
+        try await fixture.webhooks.reconcile.walk()
+        #expect(try await fixture.deliver(WebhookFixture.event("evt_5", "customer.update", "{}")) == nil)
+        #expect(try await fixture.store.waiting().count == 0, "no doubles")
+        #expect(fixture.webhooks.status.gaps - before == 324)
+        #expect(fixture.webhooks.status.reconciledAt == fixture.clock.wall)
+        #expect(fixture.webhooks.status.altered == 0, "the list writes events in its own way")
     }
 
     @Test("reading goes on where it stopped, whatever came meanwhile (R22)")
     func R22resumes() async throws {
         let store = InMemoryStore(), list = EventList()
-        let station = try Station(store: store)
-        list.serve(station.upstream)
-        try await station.webhooks.reconcile.walk()
-        for number in 0..<950 { list.add("evt_\(number)", at: station.clock.wall) }
+        let fixture = try WebhookFixture(store: store)
+        list.serve(fixture.upstream)
+        try await fixture.webhooks.reconcile.walk()
+        for number in 0..<950 { list.add("evt_\(number)", at: fixture.clock.wall) }
         // It dies after every third page; the next process has nothing but the store.
         var lives = 0
         while true {
             lives += 1
-            let next = try Station(store: store)
+            let next = try WebhookFixture(store: store)
             list.serve(next.upstream) { [started = list.pages] page in
                 page - started > 3 ? .json("{}", status: 500) : nil
             }
@@ -128,39 +129,39 @@ final class EventList: Sendable {
             try #require(lives < 10)
         }
         // Twelve pages, and a few tries of those that failed.
-        #expect(try await received(station, (0..<950).map { "evt_\($0)" }) == 950)
-        let last = try Station(store: store)
+        #expect(try await received(fixture, (0..<950).map { "evt_\($0)" }) == 950)
+        let last = try WebhookFixture(store: store)
         list.serve(last.upstream)
         try await last.webhooks.reconcile.walk()
-        #expect(try await received(station, list.ids) == list.ids.count)
+        #expect(try await received(fixture, list.ids) == list.ids.count)
     }
 
     @Test("a place that the list does not know any more makes it be read from the newest (R22)")
     func R22forgotten() async throws {
-        let station = try Station(), list = EventList()
-        var walk = EventBackfill(at: station.clock.wall)
+        let fixture = try WebhookFixture(), list = EventList()
+        var walk = EventWalk(at: fixture.clock.wall)
         let gone = try #require(EventID("evt_gone"))
-        _ = walk.read([.init(id: gone, createdAt: nil)], hasMore: true, at: station.clock.wall)
+        _ = walk.read([.init(id: gone, createdAt: nil)], hasMore: true, at: fixture.clock.wall)
         #expect(walk.cursor == gone)
         let text = String(decoding: try JSONEncoder().encode(walk), as: UTF8.self)
-        try await station.store.keep(bookmark: text)
-        list.serve(station.upstream)
-        list.add("evt_1", at: station.clock.wall)
-        try await station.webhooks.reconcile.walk()
-        #expect(try await received(station, ["evt_1"]) == 1)
+        try await fixture.store.keep(bookmark: text)
+        list.serve(fixture.upstream)
+        list.add("evt_1", at: fixture.clock.wall)
+        try await fixture.webhooks.reconcile.walk()
+        #expect(try await received(fixture, ["evt_1"]) == 1)
     }
 
     @Test("it is read at the start and every hour, and a minute after it could not be (R22)")
     func R22hourly() async throws {
-        let station = try Station(), list = EventList()
-        let start = station.clock.wall
-        let instants = Mutex<[Double]>([])
-        list.serve(station.upstream) { [clock = station.clock] page in
-            instants.withLock { $0.append(clock.wall.timeIntervalSince(start).rounded()) }
+        let fixture = try WebhookFixture(), list = EventList()
+        let start = fixture.clock.wall
+        let moments = Mutex<[Double]>([])
+        list.serve(fixture.upstream) { [clock = fixture.clock] page in
+            moments.withLock { $0.append(clock.wall.timeIntervalSince(start).rounded()) }
             return page == 3 ? .json("{}", status: 400) : nil
         }
-        let running = Task { await station.webhooks.reconcile.run() }
-        try await until { instants.withLock { $0.count >= 5 } }
+        let running = Task { await fixture.webhooks.reconcile.run() }
+        try await until { moments.withLock { $0.count >= 5 } }
         running.cancel()
         await running.value
         #expect(instants.withLock { Array($0.prefix(5)) } == [0, 3600, 7200, 7260, 10860])
@@ -168,14 +169,14 @@ final class EventList: Sendable {
 
     @Test("an event that nobody delivered has its effect like any other")
     func effect() async throws {
-        let station = try Station(), list = EventList()
-        station.store.bind(station.location, to: station.alice)
-        station.statusIs("ERROR")
-        list.serve(station.upstream)
-        list.add("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#, at: station.clock.wall)
-        try await station.webhooks.reconcile.walk()
-        await station.work()
-        #expect(try await station.action == .reconnect)
+        let fixture = try WebhookFixture(), list = EventList()
+        fixture.store.bind(fixture.location, to: fixture.alice)
+        fixture.statusIs("ERROR")
+        list.serve(fixture.upstream)
+        list.add("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#, at: fixture.clock.wall)
+        try await fixture.webhooks.reconcile.walk()
+        await fixture.work()
+        #expect(try await fixture.action == .reconnect)
     }
 
     @Test("whatever the pages and the interruptions, all that is newer than the last walk was read", arguments: 0..<50)
@@ -396,11 +397,11 @@ final class EventList: Sendable {
     }
 
     @Test("a cursor that is answered with 404 is asked for once (I15)") func cursorNotFound() async throws {
-        let station = try Station(), list = EventList()
-        list.serve(station.upstream) { page in page == 2 ? .json(#"{"message":"Not Found"}"#, status: 404) : nil }
-        for number in 0..<250 { list.add("evt_\(number)", at: station.clock.wall) }
-        try await station.webhooks.reconcile.walk()
-        #expect(try await received(station, (0..<250).map { "evt_\($0)" }) == 250)
+        let fixture = try WebhookFixture(), list = EventList()
+        list.serve(fixture.upstream) { page in page == 2 ? .json(#"{"message":"Not Found"}"#, status: 404) : nil }
+        for number in 0..<250 { list.add("evt_\(number)", at: fixture.clock.wall) }
+        try await fixture.webhooks.reconcile.walk()
+        #expect(try await received(fixture, (0..<250).map { "evt_\($0)" }) == 250)
         #expect(list.pages == 4)
     }
 }

@@ -44,34 +44,34 @@ import Testing
     func R20(reading: Reading) async throws {
         for trouble in Trouble.allCases {
             for first in reading.attempts.indices {
-                let station = try Station(), list = EventList()
-                list.serve(station.upstream)
-                station.store.bind(station.location, to: station.alice)
-                station.statusIs("ERROR")
-                let created = station.clock.wall
-                let event = Station.event("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#)
+                let fixture = try WebhookFixture(), list = EventList()
+                list.serve(fixture.upstream)
+                fixture.store.bind(fixture.location, to: fixture.alice)
+                fixture.statusIs("ERROR")
+                let created = fixture.clock.wall
+                let event = WebhookFixture.event("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#)
                 list.add("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#, at: created)
                 var isAcknowledged = false
                 for (number, offset) in reading.attempts.enumerated() where !isAcknowledged {
-                    station.clock.advance(by: created.addingTimeInterval(offset).timeIntervalSince(station.clock.wall))
+                    fixture.clock.advance(by: created.addingTimeInterval(offset).timeIntervalSince(fixture.clock.wall))
                     let isUp = number >= first
-                    station.store.isAway = trouble == .storeAway && !isUp
-                    station.keyServer.keys = trouble == .noKeys && !isUp ? nil : [.first]
+                    fixture.store.isAway = trouble == .storeAway && !isUp
+                    fixture.keyServer.keys = trouble == .noKeys && !isUp ? nil : [.first]
                     if trouble == .noAPI {
-                        list.serve(station.upstream) { _ in .json("{}", status: 500) }
+                        list.serve(fixture.upstream) { _ in .json("{}", status: 500) }
                         if !isUp {
-                            station.upstream.on("event", .json("{}", status: 500))
+                            fixture.upstream.on("event", .json("{}", status: 500))
                         }
                     }
                     if trouble == .notReached, !isUp { continue }
-                    let signedAt = reading.isResigned ? station.clock.wall : created
+                    let signedAt = reading.isResigned ? fixture.clock.wall : created
                     let delivery = try FlatpeakKey.first.delivery(event, at: signedAt)
-                    isAcknowledged = await station.take(delivery) == nil
+                    isAcknowledged = await fixture.take(delivery) == nil
                 }
                 #expect(isAcknowledged, "\(trouble), attempt \(first)")
-                await station.work()
-                #expect(try await station.action == .reconnect, "\(trouble), attempt \(first)")
-                #expect(try await station.store.waiting().count == 0)
+                await fixture.work()
+                #expect(try await fixture.action == .reconnect, "\(trouble), attempt \(first)")
+                #expect(try await fixture.store.waiting().count == 0)
             }
         }
     }
@@ -80,37 +80,37 @@ import Testing
         "an acknowledgement that is lost on its way back makes retries, and one effect (S43, R20)",
         arguments: Reading.all)
     func R20lost(reading: Reading) async throws {
-        let station = try Station(), list = EventList()
-        list.serve(station.upstream)
-        station.store.bind(station.location, to: station.alice)
-        station.statusIs("ERROR")
-        let created = station.clock.wall
-        let event = Station.event("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#)
+        let fixture = try WebhookFixture(), list = EventList()
+        list.serve(fixture.upstream)
+        fixture.store.bind(fixture.location, to: fixture.alice)
+        fixture.statusIs("ERROR")
+        let created = fixture.clock.wall
+        let event = WebhookFixture.event("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#)
         for offset in reading.attempts {
-            station.clock.advance(by: created.addingTimeInterval(offset).timeIntervalSince(station.clock.wall))
-            let delivery = try FlatpeakKey.first.delivery(event, at: reading.isResigned ? station.clock.wall : created)
-            #expect(await station.take(delivery) == nil)
-            await station.work()
+            fixture.clock.advance(by: created.addingTimeInterval(offset).timeIntervalSince(fixture.clock.wall))
+            let delivery = try FlatpeakKey.first.delivery(event, at: reading.isResigned ? fixture.clock.wall : created)
+            #expect(await fixture.take(delivery) == nil)
+            await fixture.work()
         }
-        #expect(station.upstream.requests("status").count == 1, "its effect was had once")
-        #expect(station.webhooks.status.received == 6 && station.webhooks.status.repeated == 5)
+        #expect(fixture.upstream.requests("status").count == 1, "its effect was had once")
+        #expect(fixture.webhooks.status.received == 6 && fixture.webhooks.status.repeated == 5)
     }
 
     @Test("an event whose every attempt failed is found in the list (R20, R22)")
     func R20reconciled() async throws {
-        let station = try Station(), list = EventList()
-        list.serve(station.upstream)
-        station.store.bind(station.location, to: station.alice)
-        station.statusIs("ERROR")
-        list.add("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#, at: station.clock.wall)
-        station.clock.advance(by: 60 * 3600)
-        for number in 0..<150 { list.add("evt_later_\(number)", at: station.clock.wall) }
+        let fixture = try WebhookFixture(), list = EventList()
+        list.serve(fixture.upstream)
+        fixture.store.bind(fixture.location, to: fixture.alice)
+        fixture.statusIs("ERROR")
+        list.add("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#, at: fixture.clock.wall)
+        fixture.clock.advance(by: 60 * 3600)
+        for number in 0..<150 { list.add("evt_later_\(number)", at: fixture.clock.wall) }
         // It runs since before the event.
         let text = String(
-            decoding: try JSONEncoder().encode(EventBackfill(at: station.clock.wall - 61 * 3600)), as: UTF8.self)
-        try await station.store.keep(bookmark: text)
-        try await station.webhooks.reconcile.walk()
-        await station.work()
-        #expect(try await station.action == .reconnect)
+            decoding: try JSONEncoder().encode(EventWalk(at: fixture.clock.wall - 61 * 3600)), as: UTF8.self)
+        try await fixture.store.keep(bookmark: text)
+        try await fixture.webhooks.reconcile.walk()
+        await fixture.work()
+        #expect(try await fixture.action == .reconnect)
     }
 }

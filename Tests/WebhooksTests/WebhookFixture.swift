@@ -69,7 +69,7 @@ final class KeyServer: Sendable {
 }
 
 /// Webhooks on a store in memory, against a scripted Flatpeak, at a time of the test's own.
-final class Station: Sendable {
+final class WebhookFixture: Sendable {
     let clock = TestClock()
     let upstream = ScriptedUpstream()
     let store: InMemoryStore

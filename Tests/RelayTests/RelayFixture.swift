@@ -16,7 +16,7 @@ import Testing
 import Webhooks
 
 /// The gateway on a real socket, between clients and an upstream whose bytes a test writes.
-struct Bench {
+struct RelayFixture {
     /// What a test may set before it starts.
     struct Setup {
         var origins: Set<String> = []
@@ -59,7 +59,7 @@ struct Bench {
     static let subject = Subject("alice")
 
     /// Runs `body` with a gateway that is stopped afterwards.
-    static func run(_ setup: Setup = Setup(), _ body: (Bench) async throws -> Void) async throws {
+    static func run(_ setup: Setup = Setup(), _ body: (RelayFixture) async throws -> Void) async throws {
         let upstream = try await StagedServer(tls: setup.upstreamTLS)
         let clock = TestClock()
         let lines = Lines()
@@ -115,13 +115,13 @@ struct Bench {
         let group = ServiceGroup(configuration: .init(services: [admin, server], logger: .silent))
         let running = Task { try await group.run() }
         var iterator = ports.makeAsyncIterator(), adminIterator = adminPorts.makeAsyncIterator()
-        let bench = Bench(
+        let fixture = RelayFixture(
             port: try #require(await iterator.next()), adminPort: try #require(await adminIterator.next()),
             routes: table.routes, upstream: upstream, api: api,
             sessions: sessions,
             clock: clock, lines: lines, load: { table.load }, group: group, relay: relay)
         let result: Result<Void, any Error>
-        do { result = .success(try await body(bench)) } catch { result = .failure(error) }
+        do { result = .success(try await body(fixture)) } catch { result = .failure(error) }
         await upstream.stop()
         // Ends what waits for its time, since the service waits for its clients.
         clock.advance(by: 200)
