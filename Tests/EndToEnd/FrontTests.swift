@@ -115,7 +115,8 @@ import Testing
                     named.allSatisfy { front.logs.contains($0) }
                 }
                 #expect(!front.logs.contains(token), "S2: the proxy's log holds a connect token")
-                #expect(!front.logs.contains("fp_cot=cot_") && !front.logs.contains("connect_token=cot_"))
+                #expect(!front.logs.contains("fp_cot=cot_"))
+                #expect(!front.logs.contains("connect_token=cot_"))
                 #expect(!serve.log.contains(token))
                 #expect(DevProcess.leaks(of: serve.credentials, in: front.logs).isEmpty, "S1")
             }
@@ -176,7 +177,8 @@ import Testing
                 }
                 // Other paths are nobody's error object.
                 answer = try await front.send("GET", "\(base)/v1/locations", headers: [("origin", origin)])
-                #expect([502, 503].contains(answer.status) && !answer.text.contains("\"object\""))
+                #expect([502, 503].contains(answer.status))
+                #expect(!answer.text.contains("\"object\""))
 
                 // Something is there, and does not answer.
                 let silent = """

@@ -27,9 +27,11 @@ import Testing
             ]
             for (settings, arguments, said) in cases {
                 let (code, text) = await serve.result(of: ["serve"] + arguments, with: settings)
-                #expect(code == 78 && text.contains(said), "\(settings): \(text)")
+                #expect(code == 78, "\(settings): \(text)")
+                #expect(text.contains(said), "\(settings): \(text)")
                 let doctor = await serve.result(of: ["doctor"] + arguments, with: settings)
-                #expect(doctor.code == 1 && doctor.text.contains(said), "\(settings): \(doctor.text)")
+                #expect(doctor.code == 1, "\(settings): \(doctor.text)")
+                #expect(doctor.text.contains(said), "\(settings): \(doctor.text)")
             }
             #expect(!FileManager.default.fileExists(atPath: "\(serve.folder)/state"), "no second database is made")
         }
@@ -62,7 +64,8 @@ import Testing
             let allAnswer = { () async throws in
                 for port in [serve.port, second, third] {
                     let answer = try await HTTP.send("GET", "http://127.0.0.1:\(port)/livez")
-                    #expect(answer.status == 200 && answer.text == "ok\n")
+                    #expect(answer.status == 200)
+                    #expect(answer.text == "ok\n")
                 }
             }
             try await allAnswer()
@@ -84,13 +87,15 @@ import Testing
                     try await serve.start()
                     Issue.record("it started with \(settings) and \(more)")
                 } catch let error as ServeProcess.DidNotStart {
-                    #expect(error.code == code && error.said.contains(said), "\(error.said)")
+                    #expect(error.code == code, "\(error.said)")
+                    #expect(error.said.contains(said), "\(error.said)")
                 }
             }
         }
         try await ServeProcess.run(["BFF_LISTEN": "systemd"], starting: false) { serve in
             let (code, text) = await serve.result(of: ["serve"])
-            #expect(code == 78 && text.contains("systemd passed no socket"), "\(text)")
+            #expect(code == 78, "\(text)")
+            #expect(text.contains("systemd passed no socket"), "\(text)")
         }
     }
 

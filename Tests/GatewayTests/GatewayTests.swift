@@ -445,7 +445,8 @@ import Webhooks
             let asked = upstream.requests().count
             let foreign = try await send(route.method, path, theirs)
             let unknown = try await send(route.method, nobodys, theirs)
-            #expect(foreign.status == .notFound && unknown.status == .notFound, "\(path)")
+            #expect(foreign.status == .notFound, "\(path)")
+            #expect(unknown.status == .notFound, "\(path)")
             let withoutID = { (response: TestResponse) in
                 String(buffer: response.body).replacing(/req_[0-9a-f]*/, with: "")
             }
@@ -477,7 +478,8 @@ import Webhooks
         let fields: HTTPFields = [.contentType: "application/json", key: "8e03978e-40d5-43dd-bc93-6894a57f9324"]
         let first = try await send(.post, "/v1/connect/sessions", fields, "{}")
         let second = try await send(.post, "/v1/connect/sessions", fields, "{}")
-        #expect(first.status == .created && second.status == .created)
+        #expect(first.status == .created)
+        #expect(second.status == .created)
         #expect(String(buffer: first.body) == String(buffer: second.body))
         #expect(upstream.requests("mint").count == 1)
         let other = try await send(.post, "/v1/connect/sessions", fields, #"{"direction":"EXPORT"}"#)
@@ -590,7 +592,8 @@ import Webhooks
         #expect(lines.contains { $0.contains("/v1/locations/{id}/status") })
         #expect(lines.contains { $0.contains("NotFound") })
         for line in lines {
-            #expect(!line.contains("cot_") && !line.contains("loc_secret"))
+            #expect(!line.contains("cot_"))
+            #expect(!line.contains("loc_secret"))
         }
     }
 }

@@ -57,9 +57,11 @@ import Testing
         let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
         let dropped = lines.compactMap { $0.hasPrefix("dropped ") ? Int($0.dropFirst(8)) : nil }
         let numbers = lines.compactMap { $0.hasPrefix("dropped ") ? nil : Int($0.prefix { $0 != " " }) }
-        #expect(numbers == numbers.sorted() && numbers.last == 20_000)
+        #expect(numbers == numbers.sorted())
+        #expect(numbers.last == 20_000)
         #expect(lines.allSatisfy { $0.hasPrefix("dropped ") || $0.hasSuffix(String(repeating: "x", count: 90)) })
-        #expect(!dropped.isEmpty && numbers.count + dropped.reduce(0, +) == 20_001)
+        #expect(!dropped.isEmpty)
+        #expect(numbers.count + dropped.reduce(0, +) == 20_001)
     }
 
     @Test("with a reader nothing is lost, up to the end (I7)") func complete() throws {

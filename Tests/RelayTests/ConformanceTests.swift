@@ -305,7 +305,8 @@ import Testing
                 let client = try await connect()
                 try await client.send("HEAD \(target) HTTP/1.1\r\n\(fields)\r\n")
                 let text = await client.rest().text
-                #expect(text.hasPrefix("HTTP/1.1 \(status) ") && text.hasSuffix("\r\n\r\n"), "\(status)")
+                #expect(text.hasPrefix("HTTP/1.1 \(status) "), "\(status)")
+                #expect(text.hasSuffix("\r\n\r\n"), "\(status)")
             }
         }
     }
@@ -364,7 +365,8 @@ import Testing
             let passing = fixture.passTime()
             defer { passing.cancel() }
             let answer = try await client.answer()
-            #expect(answer.status == 408 && answer.body.contains("request_timeout"))
+            #expect(answer.status == 408)
+            #expect(answer.body.contains("request_timeout"))
             #expect(answer.field("connection") == "close")
             #expect(await client.rest().text.isEmpty)
             try await until { fixture.lines.all.count == 1 }

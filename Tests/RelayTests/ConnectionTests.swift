@@ -88,7 +88,8 @@ import Testing
                 try await answered
                 let text = await client.rest().text
                 // The relay's dialect, not that of a request of which nothing is known.
-                #expect(text.contains(#""object":"error""#) && text.contains("header_malformed"), "\(text)")
+                #expect(text.contains(#""object":"error""#), "\(text)")
+                #expect(text.contains("header_malformed"), "\(text)")
                 await client.close()
             }
         }
@@ -127,8 +128,10 @@ import Testing
                     try await call.answer("{}")
                 }
                 let (text, isReset) = await client.rest()
-                #expect(text.hasPrefix("HTTP/1.1 200 OK\r\n") && text.hasSuffix("\r\n\r\n{}"))
-                #expect(text.contains("\r\nConnection: close\r\n") && !text.contains("chunked"))
+                #expect(text.hasPrefix("HTTP/1.1 200 OK\r\n"))
+                #expect(text.hasSuffix("\r\n\r\n{}"))
+                #expect(text.contains("\r\nConnection: close\r\n"))
+                #expect(!text.contains("chunked"))
                 #expect(!isReset)
             }
         }
@@ -148,7 +151,8 @@ import Testing
             }
             let answer = try await client.answer()
             #expect(answer.body == #"{"a":1}"#)
-            #expect(answer.field("transfer-encoding") == "chunked" && answer.field("content-length") == nil)
+            #expect(answer.field("transfer-encoding") == "chunked")
+            #expect(answer.field("content-length") == nil)
         }
     }
 
@@ -180,7 +184,8 @@ import Testing
             #expect(try await client.answer().status == 200)
             try await client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
             let refused = try await client.answer()
-            #expect(refused.status == 415 && refused.field("connection") == "close")
+            #expect(refused.status == 415)
+            #expect(refused.field("connection") == "close")
             #expect(await client.rest().text.isEmpty)
         }
     }
@@ -196,7 +201,8 @@ import Testing
                 #expect(try await client.answer().body == "{}")
             }
             let rest = await client.rest()
-            #expect(rest.text.isEmpty && !rest.isReset)
+            #expect(rest.text.isEmpty)
+            #expect(!rest.isReset)
         }
     }
 
@@ -228,9 +234,11 @@ import Testing
                     + RelayFixture.get())
             if isRelay { try await #require(await fixture.upstream.next()).answer("{}") }
             let answer = try await client.answer()
-            #expect(answer.status == 200 && answer.field("connection") == "close")
+            #expect(answer.status == 200)
+            #expect(answer.field("connection") == "close")
             let rest = await client.rest()
-            #expect(rest.text.isEmpty && !rest.isReset)
+            #expect(rest.text.isEmpty)
+            #expect(!rest.isReset)
             #expect(fixture.upstream.requests == (isRelay ? 1 : 0))
         }
     }
@@ -253,14 +261,17 @@ import Testing
             try await Task.sleep(for: .milliseconds(200))
             try await idle[0].send(RelayFixture.get())
             let last = try await idle[0].answer()
-            #expect(last.status == 200 && last.field("connection") == "close")
+            #expect(last.status == 200)
+            #expect(last.field("connection") == "close")
             fixture.clock.advance(by: 1)
             for client in idle { #expect(await client.rest().text.isEmpty) }
             try await call.answer("{}")
             let answer = try await client.answer()
-            #expect(answer.body == "{}" && answer.field("connection") == "close")
+            #expect(answer.body == "{}")
+            #expect(answer.field("connection") == "close")
             let rest = await client.rest()
-            #expect(rest.text.isEmpty && !rest.isReset)
+            #expect(rest.text.isEmpty)
+            #expect(!rest.isReset)
         }
     }
 }

@@ -50,7 +50,8 @@ import Testing
                         let client = try await fixture.client()
                         try await client.send(Self.request(route, field + "\r\nAccept-Language: fr\r\n"))
                         let answer = try await client.answer()
-                        #expect(answer.status < 600 && answer.field("x-request-id") != nil)
+                        #expect(answer.status < 600)
+                        #expect(answer.field("x-request-id") != nil)
                         #expect(!answer.head.contains("hostile"), "\(route.template) \(field)")
                         sent += 1
                         await client.close()
@@ -64,7 +65,8 @@ import Testing
                 #expect(call.url.hasPrefix("https://api.test/"))
                 for (name, value) in call.headers {
                     #expect(Self.allowed.contains(name.lowercased()), "\(name)")
-                    #expect(!value.lowercased().contains("hostile") && !value.contains("4bf92f35"), "\(name)")
+                    #expect(!value.lowercased().contains("hostile"), "\(name)")
+                    #expect(!value.contains("4bf92f35"), "\(name)")
                 }
                 // What we add is there, whatever Connection said.
                 #expect(call.header("authorization") != nil)
@@ -135,7 +137,8 @@ import Testing
             let client = try await fixture.client()
             try await client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
             let answer = try await client.answer()
-            #expect(answer.status == 400 && answer.field("connection") == "close")
+            #expect(answer.status == 400)
+            #expect(answer.field("connection") == "close")
             #expect(await client.rest().text.isEmpty)
         }
     }

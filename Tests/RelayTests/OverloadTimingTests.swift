@@ -40,7 +40,8 @@ import Testing
             let late = try await fixture.client()
             try await late.send(RelayFixture.call(session) + RelayFixture.get("/v1/locations"))
             let refused = try await late.answer()
-            #expect(refused.status == 503 && refused.field("retry-after") == "1")
+            #expect(refused.status == 503)
+            #expect(refused.field("retry-after") == "1")
             #expect(try await late.answer().status == 200)
             #expect(fixture.load() == (16, 4))
 
@@ -91,7 +92,8 @@ import Testing
                 try await client.send(RelayFixture.call(session))
                 let shed = try await client.answer()
                 waits.append(started.duration(to: .now))
-                #expect(shed.status == 503 && shed.field("retry-after") == "1")
+                #expect(shed.status == 503)
+                #expect(shed.field("retry-after") == "1")
                 let timed = { (request: String, status: Int) in
                     let started = ContinuousClock.now
                     try await client.send(request)

@@ -241,7 +241,8 @@ import Testing
             let client = try await fixture.client()
             try await client.send(RelayFixture.call(session) + RelayFixture.get("/v1/locations") + RelayFixture.get())
             let refused = try await client.answer()
-            #expect(refused.status == 503 && refused.field("retry-after") == "1")
+            #expect(refused.status == 503)
+            #expect(refused.field("retry-after") == "1")
             #expect(refused.body.contains("overloaded"))
             // Relays that fill their places shut nobody else out.
             #expect(try await client.answer().status == 200)

@@ -21,7 +21,9 @@ import Testing
         #expect(next == 1)
         // The released slot went to a waiter at once.
         let entered = queue.tryAcquire()
-        #expect(!entered && queue.inUse == 1 && queue.waiting == 2)
+        #expect(!entered)
+        #expect(queue.inUse == 1)
+        #expect(queue.waiting == 2)
         let rest = (0..<3).map { _ in queue.release() }
         #expect(rest == [2, 3, nil])
         #expect(queue.inUse == 0)
@@ -33,11 +35,14 @@ import Testing
         _ = queue.acquire(0, at: start)
         for number in 1...3 { _ = queue.acquire(number, at: start + .milliseconds(10 * number)) }
         let early = queue.expire(at: start + .milliseconds(109))
-        #expect(early.rejected.isEmpty && early.timer == start + .milliseconds(110))
+        #expect(early.rejected.isEmpty)
+        #expect(early.timer == start + .milliseconds(110))
         let first = queue.expire(at: start + .milliseconds(120))
-        #expect(first.rejected == [1, 2] && first.timer == start + .milliseconds(130))
+        #expect(first.rejected == [1, 2])
+        #expect(first.timer == start + .milliseconds(130))
         let second = queue.expire(at: start + .milliseconds(130))
-        #expect(second.rejected == [3] && second.timer == nil)
+        #expect(second.rejected == [3])
+        #expect(second.timer == nil)
     }
 
     @Test("new requests are rejected at once after a timeout, until a slot is free (R13)")
@@ -52,11 +57,13 @@ import Testing
         // It goes to a waiter, so no slot is free.
         let next = queue.release()
         let later = queue.acquire(4, at: start + .milliseconds(120))
-        #expect(next == 2 && later == .rejected)
+        #expect(next == 2)
+        #expect(later == .rejected)
         let none = queue.release()
         let arrivals = (5...6).map { queue.acquire($0, at: start + .milliseconds(130)) }
         // The earlier timer still runs.
-        #expect(none == nil && arrivals == [.acquired, .queued(timer: nil)])
+        #expect(none == nil)
+        #expect(arrivals == [.acquired, .queued(timer: nil)])
     }
 
     @Test func `no slot is lost or given twice, in any order of events`() {
@@ -96,8 +103,11 @@ import Testing
                         inside -= 1
                     }
                 }
-                #expect(inside <= 3 && waiting.count <= 4 && (waiting.isEmpty || timer != nil), "seed \(seed)")
-                #expect(queue.inUse == inside && queue.waiting == waiting.count, "seed \(seed)")
+                #expect(inside <= 3, "seed \(seed)")
+                #expect(waiting.count <= 4, "seed \(seed)")
+                #expect((waiting.isEmpty || timer != nil), "seed \(seed)")
+                #expect(queue.inUse == inside, "seed \(seed)")
+                #expect(queue.waiting == waiting.count, "seed \(seed)")
             }
         }
     }

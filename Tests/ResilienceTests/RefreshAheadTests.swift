@@ -30,15 +30,20 @@ import Testing
     }
 
     @Test("the first read is due at once, and all callers join it (I13)") func first() {
-        #expect(state.untilDue(at: at(0)) == .zero && !state.wasRead && state.current(at: at(0)) == nil)
+        #expect(state.untilDue(at: at(0)) == .zero)
+        #expect(!state.wasRead)
+        #expect(state.current(at: at(0)) == nil)
         #expect(state.claimDue(at: at(0)))
         #expect(!state.claimDue(at: at(0)), "it is claimed")
         #expect(state.claimOnDemand(at: at(0)))
         #expect(state.begin(at: at(0)))
         #expect(!state.begin(at: at(0)), "a second one would be another read")
-        #expect(state.claimOnDemand(at: at(1)) && !state.claimDue(at: at(1)) && !state.claimNow())
+        #expect(state.claimOnDemand(at: at(1)))
+        #expect(!state.claimDue(at: at(1)))
+        #expect(!state.claimNow())
         state.succeeded("a", at: at(1))
-        #expect(state.wasRead && state.current(at: at(1)) == "a")
+        #expect(state.wasRead)
+        #expect(state.current(at: at(1)) == "a")
         #expect(!state.begin(at: at(1)), "who waited and came late causes no read")
     }
 
@@ -50,7 +55,8 @@ import Testing
         #expect(state.claimDue(at: at(80)))
         read(nil, at: 80)
         #expect(state.current(at: at(1000)) == "a")
-        #expect(state.current(at: at(1001)) == nil && state.wasRead)
+        #expect(state.current(at: at(1001)) == nil)
+        #expect(state.wasRead)
         #expect(state.claimOnDemand(at: at(1001)))
         read("b", at: 1001)
         #expect(state.current(at: at(1001)) == "b")
@@ -75,7 +81,8 @@ import Testing
             #expect(state.claimDue(at: at(now)))
             read(nil, at: now)
             #expect(state.untilRetry(at: at(now)) == .seconds(pause) && state.untilDue(at: at(now)) == .seconds(pause))
-            #expect(!state.claimOnDemand(at: at(now + pause - 0.1)) && !state.claimDue(at: at(now + pause - 0.1)))
+            #expect(!state.claimOnDemand(at: at(now + pause - 0.1)))
+            #expect(!state.claimDue(at: at(now + pause - 0.1)))
             now += pause
         }
         #expect(state.claimOnDemand(at: at(now)))

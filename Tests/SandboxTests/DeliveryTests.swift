@@ -95,7 +95,8 @@ import Testing
         try keys.rotate(retiring: false)
         #expect(try ids().count == 4)
         let newest = try keys.sign([1], live: false).keyID
-        #expect(newest != "wsk_test_abc" && newest.hasPrefix("wsk_test_"))
+        #expect(newest != "wsk_test_abc")
+        #expect(newest.hasPrefix("wsk_test_"))
         try keys.rotate(retiring: true)
         #expect(try ids().count == 2 && !ids().contains(newest))
     }
@@ -107,7 +108,9 @@ import Testing
         ])
     func `an address is read`(url: String, host: String, port: Int, path: String) throws {
         let address = try #require(DeliveryClient.Address(url))
-        #expect(address.host == host && address.port == port && address.path == path)
+        #expect(address.host == host)
+        #expect(address.port == port)
+        #expect(address.path == path)
     }
 
     @Test(arguments: ["https://a/", "http://", "http://a:0/", "http://a:x/", "http://a:1:2/", "a", ""])

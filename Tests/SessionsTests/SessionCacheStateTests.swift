@@ -43,13 +43,16 @@ import Testing
         var cache = SessionCacheState(capacity: 10)
         let session = try Self.session(1)
         let version = cache.add(session, key: nil)
-        #expect(cache.isNew(session.id) && !cache.isSaved(session.id, version: version))
+        #expect(cache.isNew(session.id))
+        #expect(!cache.isSaved(session.id, version: version))
         let batch = cache.takeDirty(10)
-        #expect(batch.map(\.write.isNew) == [true] && cache.pendingCount == 0)
+        #expect(batch.map(\.write.isNew) == [true])
+        #expect(cache.pendingCount == 0)
         cache.notSaved(batch)
         #expect(cache.pendingCount == 1)
         flush(&cache)
-        #expect(!cache.isNew(session.id) && cache.isSaved(session.id, version: version))
+        #expect(!cache.isNew(session.id))
+        #expect(cache.isSaved(session.id, version: version))
         let found = cache.session(token: session.connectToken)?.session
         #expect(found?.id == session.id)
     }
@@ -107,7 +110,8 @@ import Testing
         let leaving = cache.record(left, of: session.connectToken)
         flush(&cache)
         let comingBack = cache.record(Self.seen(at: 63), of: session.connectToken)
-        #expect(leaving && comingBack)
+        #expect(leaving)
+        #expect(comingBack)
     }
 
     @Test func `a stale handle finds the moved session, and never another one`() throws {
@@ -127,7 +131,8 @@ import Testing
             cache.session(token: sessions[0].connectToken) == nil
                 && cache.orphanedFacts.keys.map(\.self) == [sessions[0].connectToken])
         let found = cache.session(token: sessions[2].connectToken)?.session
-        #expect(found?.id == sessions[2].id && cache.count == 2)
+        #expect(found?.id == sessions[2].id)
+        #expect(cache.count == 2)
     }
 
     @Test func `a session that another process changed is not current until it was read again`() throws {
@@ -144,14 +149,16 @@ import Testing
         #expect(isCurrent(&cache, session), "no other process knows a session that is not stored")
         cache.subscriptionChanged(isActive: true)
         flush(&cache)
-        #expect(isCurrent(&cache, session) && isCurrent(&cache, other))
+        #expect(isCurrent(&cache, session))
+        #expect(isCurrent(&cache, other))
 
         // A read or a write that was in flight when the notification came says nothing.
         let early = cache.generation
         _ = cache.record(Self.seen(at: 1), of: session.connectToken)
         let batch = cache.takeDirty(10)
         cache.changed([session.id])
-        #expect(!isCurrent(&cache, session) && isCurrent(&cache, other))
+        #expect(!isCurrent(&cache, session))
+        #expect(isCurrent(&cache, other))
         cache.saved(batch, as: batch.map(\.write.session))
         _ = cache.refresh(session, readGeneration: early)
         #expect(!isCurrent(&cache, session))
@@ -164,9 +171,11 @@ import Testing
         let late = cache.generation
         cache.subscriptionChanged(isActive: true)
         _ = cache.refresh(session, readGeneration: late)
-        #expect(!isCurrent(&cache, session) && !isCurrent(&cache, other))
+        #expect(!isCurrent(&cache, session))
+        #expect(!isCurrent(&cache, other))
         _ = cache.refresh(session, readGeneration: cache.generation)
-        #expect(isCurrent(&cache, session) && !isCurrent(&cache, other))
+        #expect(isCurrent(&cache, session))
+        #expect(!isCurrent(&cache, other))
     }
 
     @Test func `drops a session that was removed from the store`() throws {
@@ -199,7 +208,8 @@ import Testing
         for session in sessions { _ = cache.add(session, key: nil) }
         #expect(cache.isFull)
         for session in sessions { _ = cache.record(Self.seen(at: 1), of: session.connectToken) }
-        #expect(cache.pendingCount == 4 && cache.orphanedFacts.isEmpty)
+        #expect(cache.pendingCount == 4)
+        #expect(cache.orphanedFacts.isEmpty)
         flush(&cache)
         #expect(!cache.isFull)
     }
@@ -213,12 +223,15 @@ import Testing
             _ = cache.refresh(try Self.session(number), readGeneration: 0)
             if number == 500 { _ = cache.add(pending, key: nil) }
             let stays = cache.session(used.id)
-            #expect(stays != nil && cache.count <= 101)
+            #expect(stays != nil)
+            #expect(cache.count <= 101)
         }
         let first = cache.session(try Self.session(2).id), last = cache.session(try Self.session(999).id)
-        #expect(first == nil && last != nil)
+        #expect(first == nil)
+        #expect(last != nil)
         let late = cache.session(token: pending.connectToken)?.session
-        #expect(late != nil && cache.pendingCount == 1)
+        #expect(late != nil)
+        #expect(cache.pendingCount == 1)
     }
 
     @Test func `reads cause one poll in an interval, and another one after a step`() throws {

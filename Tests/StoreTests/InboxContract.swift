@@ -73,7 +73,8 @@ import Testing
         #expect(try await store.takeReceived(dueAt: start, leasedUntil: start + 9, limit: 9).isEmpty)
         let first = try await store.takeReceived(dueAt: start + 5, leasedUntil: start + 20, limit: 1)
         #expect(first.map(\.event.id.text) == ["evt_1"])
-        #expect(first.first?.attempts == 1 && first.first?.lease == start + 20)
+        #expect(first.first?.attempts == 1)
+        #expect(first.first?.lease == start + 20)
         let second = try #require(
             try await store.takeReceived(dueAt: start + 5, leasedUntil: start + 20, limit: 9).first)
         #expect(
@@ -83,11 +84,13 @@ import Testing
                     receivedAt: start + 2))
         #expect(try await store.takeReceived(dueAt: start + 19, leasedUntil: start + 40, limit: 9).isEmpty)
         let waiting = try await store.waiting()
-        #expect(waiting.count == 3 && waiting.since == start + 1)
+        #expect(waiting.count == 3)
+        #expect(waiting.since == start + 1)
 
         // Whoever took them died: they are due at the end of the lease.
         let again = try await store.takeReceived(dueAt: start + 20, leasedUntil: start + 40, limit: 9)
-        #expect(Set(again.map(\.event.id.text)) == ["evt_1", "evt_2"] && again.allSatisfy { $0.attempts == 2 })
+        #expect(Set(again.map(\.event.id.text)) == ["evt_1", "evt_2"])
+        #expect(again.allSatisfy { $0.attempts == 2 })
     }
 
     @Test("many who take at once never get the same event (R20)", arguments: SessionStoreContract.Engine.allCases)
@@ -103,7 +106,8 @@ import Testing
             }
             return try await group.reduce(into: []) { $0 += $1 }
         }
-        #expect(taken.count == 100 && Set(taken).count == 100)
+        #expect(taken.count == 100)
+        #expect(Set(taken).count == 100)
     }
 
     @Test("an event ends once, together with what came of it (R20)", arguments: SessionStoreContract.Engine.allCases)
@@ -124,7 +128,8 @@ import Testing
         #expect(kept == [told])
         #expect(try await store.actions(at: [location]) == [location: action])
         let waiting = try await store.waiting()
-        #expect(waiting.count == 0 && waiting.since == nil)
+        #expect(waiting.count == 0)
+        #expect(waiting.since == nil)
         #expect(try await store.receive([try event(1)]) == [.known])
         #expect(try await store.takeReceived(dueAt: start + 999, leasedUntil: start + 1060, limit: 9).isEmpty)
     }

@@ -58,11 +58,14 @@ import Testing
     private func reads(_ store: any ServiceStore, _ steps: [String]) async throws {
         let ids = try (1...2).map { try #require(SessionID("cs_\(String(repeating: "0", count: 23))\($0)")) }
         let active = try #require(try await store.session(ids[0]))
-        #expect(active.subject == alice && active.connectToken.exposed == "cot_fixture1")
-        #expect(active.facts.stayedAt == start + 10 && active.returnURL == "https://app.example")
+        #expect(active.subject == alice)
+        #expect(active.connectToken.exposed == "cot_fixture1")
+        #expect(active.facts.stayedAt == start + 10)
+        #expect(active.returnURL == "https://app.example")
         let token = try #require(ConnectToken("cot_fixture2"))
         let connected = try #require(try await store.session(token: token))
-        #expect(connected.id == ids[1] && connected.outcome(at: start + 60).state == .connected)
+        #expect(connected.id == ids[1])
+        #expect(connected.outcome(at: start + 60).state == .connected)
         let location = try #require(LocationID("loc_1"))
         #expect(connected.facts.located?.location == location)
         #expect(try await store.locations(of: alice) == [location])
@@ -74,7 +77,8 @@ import Testing
 
         if steps.contains(where: { $0.contains("events") }) {
             let event = try #require(try await store.take(dueAt: start + 60, leasedUntil: start + 90, limit: 9).first)
-            #expect(event.event.session == ids[1] && event.event.data == Array(#"{"id":"cs_2"}"#.utf8))
+            #expect(event.event.session == ids[1])
+            #expect(event.event.data == Array(#"{"id":"cs_2"}"#.utf8))
             try await store.settle([Delivery(of: event, .delivered(at: start + 61), answer: "204")])
             #expect(try await store.events(limit: 9).map(\.state) == [.delivered])
         }

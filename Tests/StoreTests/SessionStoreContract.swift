@@ -51,10 +51,16 @@ import Testing
         _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         for found in [try await store.session(session.id), try await store.session(token: session.connectToken)] {
             let found = try #require(found)
-            #expect(found.id == session.id && found.subject == alice && found.connectToken == session.connectToken)
-            #expect(found.slot == session.slot && found.mintedLocation == session.mintedLocation)
-            #expect(found.mintedAction == .edit && found.returnURL == "myapp://done" && found.liveMode)
-            #expect(found.createdAt == start && found.expiresAt == start + 86400)
+            #expect(found.id == session.id)
+            #expect(found.subject == alice)
+            #expect(found.connectToken == session.connectToken)
+            #expect(found.slot == session.slot)
+            #expect(found.mintedLocation == session.mintedLocation)
+            #expect(found.mintedAction == .edit)
+            #expect(found.returnURL == "myapp://done")
+            #expect(found.liveMode)
+            #expect(found.createdAt == start)
+            #expect(found.expiresAt == start + 86400)
             #expect(found.facts == session.facts)
         }
         #expect(try await store.session(SessionID(prefix: "cs", random: Array(repeating: 9, count: 12))) == nil)
@@ -71,7 +77,8 @@ import Testing
         relayed.facts.relayed = true
         _ = try await store.save([SessionWrite(left, isNew: false)], at: start)
         let kept = try #require(try await store.save([SessionWrite(relayed, isNew: false)], at: start).kept.first)
-        #expect(kept.facts.leftAt == start + 10 && kept.facts.relayed)
+        #expect(kept.facts.leftAt == start + 10)
+        #expect(kept.facts.relayed)
         #expect(try await store.session(session.id)?.facts == kept.facts)
     }
 
@@ -223,7 +230,8 @@ import Testing
         }
         #expect(Set(taken).count == taken.count, "nobody is given to two")
         let rest = try await take(60, 99)
-        #expect(Set(taken + rest).count == 20 && taken.count + rest.count == 20)
+        #expect(Set(taken + rest).count == 20)
+        #expect(taken.count + rest.count == 20)
         #expect(try await take(179, 99).isEmpty)
         // Something new is kept of one of them; that does not set it free.
         var seen = sessions[0]

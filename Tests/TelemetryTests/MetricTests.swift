@@ -36,7 +36,9 @@ import Testing
         for metric in Metric.all {
             #expect(metric.name.hasSuffix("_total") == (metric.kind.type == "counter"), "\(metric.name)")
             if metric.kind.type == "histogram" { #expect(metric.name.hasSuffix("_seconds")) }
-            #expect(metric.help.hasSuffix(".") && !metric.help.contains("\n") && !metric.help.contains("|"))
+            #expect(metric.help.hasSuffix("."))
+            #expect(!metric.help.contains("\n"))
+            #expect(!metric.help.contains("|"))
             #expect(metric.labels == metric.labels.sorted())
         }
         #expect(Set(Metric.all.map(\.name)).count == Metric.all.count)

@@ -103,7 +103,8 @@ import Testing
         let expected =
             #"{"id":"evt_1","sequence":1,"timestamp":"2023-11-14T22:13:20Z","type":"flatpeak.a\"b","data":\#(data)}"#
         #expect(String(decoding: first.body, as: UTF8.self) == expected)
-        #expect(second.body == first.body && second.id == first.id)
+        #expect(second.body == first.body)
+        #expect(second.id == first.id)
         #expect(first.headers["content-type"] == "application/json")
         #expect(first.headers["webhook-timestamp"] == "1700000000")
         #expect(second.headers["webhook-timestamp"] == "1700000005")
@@ -158,7 +159,8 @@ import Testing
         #expect(try await store.replay(since: start, at: clock.wall) == 1)
         try await run(delivery(), backend.receiver(), for: 60)
         #expect(try await states() == [.delivered])
-        #expect(Set(backend.messages.map(\.id)) == ["evt_1"] && Set(backend.messages.map(\.body)).count == 1)
+        #expect(Set(backend.messages.map(\.id)) == ["evt_1"])
+        #expect(Set(backend.messages.map(\.body)).count == 1)
     }
 
     @Test(arguments: [(200, true), (204, true), (299, true), (301, false), (307, false), (304, false), (400, false)])

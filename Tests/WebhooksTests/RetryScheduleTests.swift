@@ -93,7 +93,8 @@ import Testing
             await fixture.work()
         }
         #expect(fixture.upstream.requests("status").count == 1, "its effect was had once")
-        #expect(fixture.webhooks.status.received == 6 && fixture.webhooks.status.repeated == 5)
+        #expect(fixture.webhooks.status.received == 6)
+        #expect(fixture.webhooks.status.repeated == 5)
     }
 
     @Test("an event whose every attempt failed is found in the list (R20, R22)")

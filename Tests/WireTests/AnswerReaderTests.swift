@@ -65,7 +65,10 @@ import Wire
         ])
     func whole(text: String, body: String, surplus: Int) {
         let expected = read([text])
-        #expect(expected.body == body && expected.isWhole && !expected.isRefused && expected.surplus == surplus)
+        #expect(expected.body == body)
+        #expect(expected.isWhole)
+        #expect(!expected.isRefused)
+        #expect(expected.surplus == surplus)
         #expect(read(pieces(text)) == expected)
         for cut in 0..<text.utf8.count {
             let head = String(decoding: text.utf8.prefix(cut), as: UTF8.self)
@@ -147,7 +150,8 @@ import Wire
             return
         }
         #expect(head.isJSON == isJSON)
-        #expect(head.keepsAlive == keepsAlive && reader.keepsAlive == keepsAlive)
+        #expect(head.keepsAlive == keepsAlive)
+        #expect(reader.keepsAlive == keepsAlive)
         #expect(head.retryAfter.map { String(decoding: bytes[$0], as: UTF8.self) } == retryAfter)
     }
 }
@@ -183,7 +187,8 @@ import Wire
         }
         var page = AnsweredPage()
         for index in bytes.indices { page.read(bytes.span, in: index..<index + 1) }
-        #expect(page.route == route && page.redirectURL == redirectURL)
+        #expect(page.route == route)
+        #expect(page.redirectURL == redirectURL)
     }
 
     @Test func `it stops where nothing more is wanted, and keeps little of what is long`() {
@@ -225,7 +230,8 @@ import Wire
             let bytes = number.text
             let text = bytes.span.text
             #expect(text == RequestID(number).text)
-            #expect(text.utf8.count == 28 && text.hasPrefix("req_fafbfcfdfefffafb"))
+            #expect(text.utf8.count == 28)
+            #expect(text.hasPrefix("req_fafbfcfdfefffafb"))
         }
     }
 }
