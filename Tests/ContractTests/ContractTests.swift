@@ -25,13 +25,7 @@ import Yams
     init() throws {
         let text = String(decoding: PackageResources.openapi_yaml, as: UTF8.self)
         document = try #require(try Yams.load(yaml: text) as? Object)
-        let service = ServiceFixture(flatpeak: .scripted(ScriptedUpstream()), store: InMemoryStore())
-        table = RouteTable(
-            Route.contract(
-                sessions: service.sessions, cache: service.cache, reads: service.reads, flatpeak: service.flatpeak,
-                webhooks: service.webhooks, now: service.now),
-            authenticator: DevAuthenticator(), origins: [], limits: RequestLimits(mint: nil, address: nil),
-            proxies: TrustedProxies([], unix: false), logger: .silent)
+        table = ServiceFixture(flatpeak: .scripted(ScriptedUpstream()), store: InMemoryStore()).table()
     }
 
     // MARK: - Routes

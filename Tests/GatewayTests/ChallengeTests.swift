@@ -45,13 +45,8 @@ import Webhooks
     }
 
     private func table(_ authenticator: any Authenticator) -> RouteTable {
-        let service = ServiceFixture(flatpeak: .scripted(ScriptedUpstream()), store: InMemoryStore())
-        return RouteTable(
-            Route.contract(
-                sessions: service.sessions, cache: service.cache, reads: service.reads, flatpeak: service.flatpeak,
-                webhooks: service.webhooks, now: service.now),
-            authenticator: authenticator, origins: [], limits: RequestLimits(mint: nil, address: nil),
-            proxies: TrustedProxies([], unix: false), logger: .silent)
+        ServiceFixture(flatpeak: .scripted(ScriptedUpstream()), store: InMemoryStore())
+            .table(authenticator: authenticator)
     }
 
     /// What a caller sends, and the challenges that a service with `kinds` answers with.

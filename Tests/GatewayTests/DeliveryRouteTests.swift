@@ -32,15 +32,11 @@ import Webhooks
         let service = ServiceFixture(
             flatpeak: .scripted(ScriptedUpstream(), clock: clock), store: store, keySet: { keys },
             now: { [clock] in clock.wall }, webhookTime: clock.time)
-        return RouteTable(
-            Route.contract(
-                sessions: service.sessions, cache: service.cache, reads: service.reads, flatpeak: service.flatpeak,
-                webhooks: service.webhooks, now: service.now),
-            authenticator: DevAuthenticator(), origins: ["http://web.test"],
+        return service.table(
+            origins: ["http://web.test"],
             limits: RequestLimits(mint: nil, address: addressLimit, now: { [clock] in clock.monotonic }),
             proxies: TrustedProxies([try #require(AddressRange("127.0.0.1"))], unix: false),
-            capacity: .init(others: capacity),
-            logger: .silent)
+            capacity: .init(others: capacity))
     }
 
     private func signed(_ body: String) throws -> HTTPFields {

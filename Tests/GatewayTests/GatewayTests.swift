@@ -25,6 +25,7 @@ import Webhooks
     let upstream = ScriptedUpstream()
     let logs = InMemoryLogHandler()
     let store = InMemoryStore()
+    let service: ServiceFixture
     let table: RouteTable
     /// In front of the router where there are sockets.
     let connections: ClientConnections
@@ -37,14 +38,8 @@ import Webhooks
         let logs = logs
         var logger = Logger(label: "test") { _ in logs }
         logger.logLevel = .trace
-        let service = ServiceFixture(
-            flatpeak: .scripted(upstream), store: store, app: Self.origin, logger: logger)
-        table = RouteTable(
-            Route.contract(
-                sessions: service.sessions, cache: service.cache, reads: service.reads, flatpeak: service.flatpeak,
-                webhooks: service.webhooks, now: service.now),
-            authenticator: DevAuthenticator(), origins: [Self.origin], limits: RequestLimits(mint: nil, address: nil),
-            proxies: TrustedProxies([], unix: false), logger: logger)
+        service = ServiceFixture(flatpeak: .scripted(upstream), store: store, app: Self.origin, logger: logger)
+        table = service.table(origins: [Self.origin])
         connections = ClientConnections(
             table.edge,
             fastPath: try SessionRelay(
@@ -100,11 +95,8 @@ import Webhooks
         "HSTS when a proxy of ours says that the client used https, and not on anybody else's word (S24)",
         arguments: [true, false])
     func S24hsts(isTrusted: Bool) async throws {
-        let behindProxy = RouteTable(
-            table.routes, authenticator: DevAuthenticator(), origins: [],
-            limits: RequestLimits(mint: nil, address: nil),
-            proxies: TrustedProxies(isTrusted ? [try #require(AddressRange("127.0.0.1"))] : [], unix: false),
-            logger: .silent)
+        let behindProxy = service.table(
+            proxies: TrustedProxies(isTrusted ? [try #require(AddressRange("127.0.0.1"))] : [], unix: false))
         try await Application(
             responder: InProcessRouter(behindProxy), configuration: .init(address: .hostname("127.0.0.1", port: 0))
         ).test(.live) { client in
@@ -151,11 +143,7 @@ import Webhooks
                     for await _ in gate {}; return .success(.json("{}", status: 500))
                 }
             ])
-        let small = RouteTable(
-            table.routes, authenticator: DevAuthenticator(), origins: [],
-            limits: RequestLimits(mint: nil, address: nil),
-            proxies: TrustedProxies([], unix: false), capacity: .init(others: 2), timeout: .seconds(30), logger: .silent
-        )
+        let small = service.table(capacity: .init(others: 2), timeout: .seconds(30))
         try await Application(responder: InProcessRouter(small)).test(.router) { client in
             // Of as many users, since one alone has a share of the slots.
             let send = { @Sendable (method: HTTPRequest.Method, path: String, user: String) in
@@ -352,10 +340,8 @@ import Webhooks
 
     @Test("mint N+1 is refused with Retry-After and RateLimit, per subject, before Flatpeak is asked (S15)")
     func S15() async throws {
-        let limited = RouteTable(
-            table.routes, authenticator: DevAuthenticator(), origins: [],
-            limits: RequestLimits(mint: RateLimit(count: 2, period: .seconds(60)), address: nil),
-            proxies: TrustedProxies([], unix: false), logger: .silent)
+        let limited = service.table(
+            limits: RequestLimits(mint: RateLimit(count: 2, period: .seconds(60)), address: nil))
         try await Application(responder: InProcessRouter(limited)).test(.router) { client in
             let mint = { @Sendable (subject: String) in
                 try await client.execute(

@@ -82,15 +82,11 @@ struct RelayFixture {
         let service = ServiceFixture(
             flatpeak: flatpeak, store: InMemoryStore(), now: { clock.wall }, webhookTime: clock.time)
         let sessions = service.sessions
-        let table = RouteTable(
-            Route.contract(
-                sessions: service.sessions, cache: service.cache, reads: service.reads, flatpeak: service.flatpeak,
-                webhooks: service.webhooks, now: service.now),
+        let table = service.table(
             authenticator: setup.authenticator, origins: setup.origins,
             limits: RequestLimits(mint: nil, address: setup.addressLimit, now: { clock.monotonic }),
-            proxies: setup.proxies,
-            hosts: setup.hosts, capacity: setup.capacity, timeout: setup.timeout,
-            logger: .silent, log: lines.append, tracer: setup.tracer)
+            proxies: setup.proxies, hosts: setup.hosts, capacity: setup.capacity, timeout: setup.patience,
+            log: lines.append, tracer: setup.tracer)
         var times = ConnectionTimes()
         // The clock is the test's; this is only how soon its moves are noticed.
         times.tick = .milliseconds(5)

@@ -1,11 +1,15 @@
+package import Core
+package import Edge
 package import Flatpeak
 package import FoundationEssentials
+package import Gateway
 package import Logging
 package import Networking
 package import Sessions
+package import Tracing
 package import Webhooks
 
-/// What answers requests, without routes: the domain and the webhooks on a store in memory, against a scripted Flatpeak.
+/// The service without sockets: the domain, the webhooks and the routes on a store in memory, against a scripted Flatpeak.
 package struct ServiceFixture: Sendable {
     package let flatpeak: FlatpeakClient
     package let cache: SessionCache
@@ -14,6 +18,7 @@ package struct ServiceFixture: Sendable {
     package let webhooks: Webhooks
     /// The wall clock of all parts.
     package let now: @Sendable () -> Date
+    private let logger: Logger
 
     /// - Parameters:
     ///   - app: Where the Connect web app is.
@@ -28,6 +33,7 @@ package struct ServiceFixture: Sendable {
     ) {
         self.flatpeak = flatpeak
         self.now = now
+        self.logger = logger
         cache = SessionCache(store: store, time: time, timeout: .seconds(60), logger: logger)
         reads = LocationReads(flatpeak: flatpeak, cache: cache, time: time, now: now)
         sessions = Sessions(
@@ -39,5 +45,20 @@ package struct ServiceFixture: Sendable {
         webhooks = Webhooks(
             sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: keySet, mode: mode, now: now,
             time: webhookTime, patience: .seconds(60), logger: logger)
+    }
+
+    /// The table of every route of the contract.
+    package func table(
+        authenticator: any Authenticator = DevAuthenticator(), origins: Set<String> = [],
+        limits: RequestLimits = RequestLimits(mint: nil, address: nil),
+        proxies: TrustedProxies = TrustedProxies([], unix: false), hosts: Set<String> = [],
+        capacity: RouteTable.Capacity = RouteTable.Capacity(), timeout: Duration = .milliseconds(100),
+        log: (@Sendable (RequestLine) -> Void)? = nil, tracer: (any Tracer)? = nil
+    ) -> RouteTable {
+        RouteTable(
+            Route.contract(
+                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: now),
+            authenticator: authenticator, origins: origins, limits: limits, proxies: proxies, hosts: hosts,
+            capacity: capacity, timeout: timeout, logger: logger, log: log, tracer: tracer)
     }
 }
