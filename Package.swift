@@ -179,15 +179,14 @@ let package = Package(
             dependencies: [
                 "Core", "Edge", "Networking", "Wire", "Flatpeak", "Gateway", "Keys", "Relay", "Resilience", "Sessions",
                 "Telemetry", "TestSupport",
-                "Webhooks",
-                .httpTypes, .logging, .nioCore, .nioPosix, .nioSSL, .serviceLifecycle,
+                .httpTypes, .nioCore, .nioPosix, .nioSSL, .serviceLifecycle,
             ]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
                 "Core", "Edge", "Resilience", "Networking", "Wire", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions",
-                "TestSupport", "Webhooks", .httpTypes,
-                .hummingbird, .hummingbirdCore, .hummingbirdTesting, .inMemoryLogging, .logging, .nioCore, .nioPosix,
+                "TestSupport", .httpTypes, .hummingbird, .hummingbirdCore, .hummingbirdTesting, .inMemoryLogging,
+                .logging, .nioCore, .nioPosix,
             ]),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", .logging, .nioCore, .nioPosix]),
         .testTarget(
@@ -199,8 +198,8 @@ let package = Package(
         .testTarget(
             name: "ContractTests",
             dependencies: [
-                "Core", "Edge", "Wire", "Flatpeak", "Gateway", "Sessions", "TestSupport", "Webhooks",
-                .httpTypes, .hummingbird, .hummingbirdTesting, .logging, .yams,
+                "Core", "Edge", "Wire", "Flatpeak", "Gateway", "Sessions", "TestSupport",
+                .httpTypes, .hummingbird, .hummingbirdTesting, .yams,
             ]),
         .testTarget(
             name: "ProgramTests",

@@ -5,11 +5,9 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
-import Logging
 import Sessions
 import TestSupport
 import Testing
-import Webhooks
 import Wire
 import Yams
 

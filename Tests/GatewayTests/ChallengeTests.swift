@@ -1,15 +1,12 @@
 import Core
 import Edge
-import Flatpeak
 import Foundation
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import Keys
-import Sessions
 import TestSupport
 import Testing
-import Webhooks
 
 @testable import Gateway
 

@@ -1,16 +1,13 @@
 import Core
 import Edge
-import Flatpeak
 import Foundation
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import Relay
 import Resilience
-import Sessions
 import TestSupport
 import Testing
-import Webhooks
 
 @testable import Gateway
 

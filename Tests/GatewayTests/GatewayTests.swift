@@ -16,7 +16,6 @@ import Resilience
 import Sessions
 import TestSupport
 import Testing
-import Webhooks
 
 @testable import Gateway
 

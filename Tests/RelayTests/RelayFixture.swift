@@ -3,7 +3,6 @@ import Edge
 import Flatpeak
 import Foundation
 import Gateway
-import Logging
 import NIOSSL
 import Relay
 import Resilience
@@ -13,7 +12,6 @@ import Synchronization
 import Telemetry
 import TestSupport
 import Testing
-import Webhooks
 
 /// The gateway on a real socket, between clients and an upstream whose bytes a test writes.
 struct RelayFixture {

@@ -3,7 +3,6 @@ import CryptoExtras
 import Flatpeak
 import Foundation
 import Keys
-import Logging
 import Sessions
 import Synchronization
 import TestSupport
