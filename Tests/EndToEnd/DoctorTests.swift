@@ -99,9 +99,8 @@ import Testing
             let report = try await examine(serve)
             #expect(report.trouble.map(\.check) == ["version"], "\(report.trouble)")
             let finding = try #require(report.trouble.first)
-            #expect(
-                finding.meaning.contains("newer API version than \(ours)") && finding.meaning.contains(words),
-                "\(finding)")
+            #expect(finding.meaning.contains("newer API version than \(ours)"), "\(finding)")
+            #expect(finding.meaning.contains(words), "\(finding)")
             #expect(finding.todo?.hasPrefix(todo) == true, "\(finding)")
             // Reads alone: nothing was made.
             let counts = try await HTTP.send("GET", "\(serve.control)/requests/count").json
@@ -266,7 +265,8 @@ import Testing
         try await expect("settings", "BFF_LIMIT_MINT: must be a number and a period", ["BFF_LIMIT_MINT": "often"])
         try await ServeProcess.run(starting: false) { serve in
             let report = try await examine(serve, ["BFF_LIMIT_MINTS": "10/m"])
-            #expect(report.healthy && report.trouble.map(\.verdict) == ["warning"])
+            #expect(report.healthy)
+            #expect(report.trouble.map(\.verdict) == ["warning"])
             #expect(
                 report.trouble.first?.meaning.contains(
                     "BFF_LIMIT_MINTS is not a setting; the nearest is BFF_LIMIT_MINT") == true)

@@ -147,7 +147,8 @@ import Testing
                 }
                 // The service's own word passes as it is.
                 var answer = try await call("/", origin, "{}")
-                #expect(try answer.status == 400 && answer.json["code"]?.text == "connect_token_missing")
+                #expect(answer.status == 400)
+                #expect(try answer.json["code"]?.text == "connect_token_missing")
 
                 await serve.stop()
                 for path in ["/", "/v1/connect"] {
@@ -232,8 +233,10 @@ import Testing
         #expect(answer.headers["vary"]?.contains("Origin") == true)
         #expect(answer.headers["cache-control"]?.hasPrefix("no-store") == true)
         let object = try answer.json
-        #expect(object["object"]?.text == "error" && object["code"]?.text == code)
-        #expect(object["type"]?.text != nil && object["message"]?.text?.hasSuffix(".") == true)
+        #expect(object["object"]?.text == "error")
+        #expect(object["code"]?.text == code)
+        #expect(object["type"]?.text != nil)
+        #expect(object["message"]?.text?.hasSuffix(".") == true)
         let id = try #require(object["request_id"]?.text)
         #expect(answer.headers["x-request-id"] == id)
         // Proxies write the line after the answer.
@@ -249,7 +252,8 @@ import Testing
             #expect(try await front.send("POST", base + path, headers: user, body: big).status == 413, "\(path)")
         }
         let webhook = try await front.send("POST", "\(base)/v1/webhooks/flatpeak", headers: Self.json, body: big)
-        #expect(webhook.status != 413 && webhook.headers["x-request-id"] != nil, "it is the service's to judge")
+        #expect(webhook.status != 413, "it is the service's to judge")
+        #expect(webhook.headers["x-request-id"] != nil, "it is the service's to judge")
         // Caddy leaves it to the service.
         if front.kind != .caddy {
             let huge = String(repeating: "x", count: 300_000)
@@ -283,7 +287,8 @@ import Testing
                         "GET", "\(front.service(.sameOrigin))/v1/locations", headers: serve.user("alice"))
                     statuses[answer.status, default: 0] += 1
                 }
-                #expect(statuses[200] ?? 0 >= 60 && statuses[429] ?? 0 >= 50, "\(statuses)")
+                #expect(statuses[200] ?? 0 >= 60, "\(statuses)")
+                #expect(statuses[429] ?? 0 >= 50, "\(statuses)")
                 #expect(statuses.count == 2)
             }
         }

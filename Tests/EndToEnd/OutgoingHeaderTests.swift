@@ -32,11 +32,12 @@ import Testing
                 }
                 #expect(values[0] == ["application/json, */*;q=0.5"], "\(who): \(head)")
                 #expect(values[1] == ["identity"], "\(who): \(head)")
-                #expect(values[2].count == 1 && values[2][0].contains(/^connect-bff\/[0-9]+\.[0-9]/), "\(who): \(head)")
+                try #require(values[2].count == 1, "\(who): \(head)")
+                #expect(values[2][0].contains(/^connect-bff\/[0-9]+\.[0-9]/), "\(who): \(head)")
             }
             for (who, server) in [("provider", provider), ("receiver", receiver), ("collector", collector)] {
                 try await eventually(within: .seconds(10), "nothing came to the \(who)") { !server.requests.isEmpty }
-                for request in server.requests { seen(request, who) }
+                for request in server.requests { try seen(request, who) }
             }
             let operations: Set = [
                 "login", "mint", "claim", "status", "prices", "tariffs", "events", "jwks", "connect",
@@ -48,7 +49,7 @@ import Testing
                 let head = (request["headers"]?.items ?? []).map {
                     "\($0["name"]?.text ?? ""): \($0["value"]?.text ?? "")"
                 }
-                seen(head.joined(separator: "\r\n"), operation)
+                try seen(head.joined(separator: "\r\n"), operation)
             }
             #expect(found.isSuperset(of: operations), "\(operations.subtracting(found)) were not called")
         }

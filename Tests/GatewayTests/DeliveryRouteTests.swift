@@ -73,7 +73,8 @@ import Testing
             var asked = fields
             asked[.origin] = "http://web.test"
             let response = try await send(table, method: method, asked, event)
-            #expect(response.status == .methodNotAllowed && response.headers[.allow] == "OPTIONS, POST", "\(method)")
+            #expect(response.status == .methodNotAllowed, "\(method)")
+            #expect(response.headers[.allow] == "OPTIONS, POST", "\(method)")
             #expect(!response.headers.contains { $0.name.canonicalName.hasPrefix("access-control") })
         }
         for type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", nil] {
@@ -93,7 +94,8 @@ import Testing
         decorated[.authorization] = "Bearer x"
         let response = try await send(table, decorated, event)
         #expect(response.status == .noContent, "what a browser adds decides nothing; the signature does")
-        #expect(response.headers[.setCookie] == nil && response.headers[.accessControlAllowOrigin] == nil)
+        #expect(response.headers[.setCookie] == nil)
+        #expect(response.headers[.accessControlAllowOrigin] == nil)
         var unsigned = fields
         unsigned[HTTPField.Name("Flatpeak-Signature")!] = nil
         #expect(try await send(table, unsigned, event).status == .unauthorized)
@@ -120,7 +122,8 @@ import Testing
         forged[Self.forwardedFor] = "192.0.2.1"
         for _ in 0..<60 { #expect(try await send(table, forged).status == .unauthorized) }
         let refused = try await send(table, forged)
-        #expect(refused.status == .tooManyRequests && refused.headers[.retryAfter] == "1")
+        #expect(refused.status == .tooManyRequests)
+        #expect(refused.headers[.retryAfter] == "1")
         var good = try signed("{}")
         good[Self.forwardedFor] = "192.0.2.1"
         #expect(try await send(table, good).status == .tooManyRequests)

@@ -143,12 +143,13 @@ import Testing
             // The file's own mode counts, and that of a link, which everybody may write, does not.
             try volume.publish([name: bytes], mode: 0o442)
             let problems = await SettingsFixture.problems(environment)
-            #expect(
-                problems.count == 1 && problems[0].contains("may be written by anybody"), "\(variable): \(problems)")
+            try #require(problems.count == 1, "\(variable): \(problems)")
+            #expect(problems[0].contains("may be written by anybody"), "\(variable): \(problems)")
             // A link to nowhere.
             try volume.publish([:], mode: 0o440)
             let missing = await SettingsFixture.problems(environment)
-            #expect(missing.count == 1 && missing[0].contains("cannot be read"), "\(variable): \(missing)")
+            try #require(missing.count == 1, "\(variable): \(missing)")
+            #expect(missing[0].contains("cannot be read"), "\(variable): \(missing)")
         }
     }
 

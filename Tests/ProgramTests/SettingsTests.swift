@@ -265,7 +265,8 @@ import Testing
         let text = try #require(lines.all.first)
         #expect(lines.all.count == 1)
         #expect(text.hasSuffix("\n"))
-        #expect(text.dropLast().allSatisfy { !$0.isNewline && $0 != "\u{1B}" })
+        #expect(text.dropLast().allSatisfy { !$0.isNewline })
+        #expect(text.dropLast().allSatisfy { $0 != "\u{1B}" })
         let line = try JSONDecoder().decode([String: String].self, from: Data(text.utf8))
         #expect(line["message"] == "sent cot_***")
         #expect(line["bff.url"] == "/?fp_cot=cot_***")
@@ -328,7 +329,8 @@ import Testing
         log.flush()
         let text = lines.all.joined()
         #expect(text.split(separator: "\n").count == 102)
-        #expect(lines.all.allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}\n") })
+        #expect(lines.all.allSatisfy { $0.hasPrefix("{") })
+        #expect(lines.all.allSatisfy { $0.hasSuffix("}\n") })
     }
 }
 

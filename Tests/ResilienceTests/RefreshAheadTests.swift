@@ -80,7 +80,8 @@ import Testing
         for pause in [1.0, 2, 4, 8, 16, 32, 60, 60] {
             #expect(state.claimDue(at: at(now)))
             read(nil, at: now)
-            #expect(state.untilRetry(at: at(now)) == .seconds(pause) && state.untilDue(at: at(now)) == .seconds(pause))
+            #expect(state.untilRetry(at: at(now)) == .seconds(pause))
+            #expect(state.untilDue(at: at(now)) == .seconds(pause))
             #expect(!state.claimOnDemand(at: at(now + pause - 0.1)))
             #expect(!state.claimDue(at: at(now + pause - 0.1)))
             now += pause

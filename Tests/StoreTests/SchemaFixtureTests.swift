@@ -72,7 +72,8 @@ import Testing
         let key = try #require(IdempotencyKey("k"))
         let held = try await store.begin(
             IdempotentMint(body: [2], startedAt: start, owner: "x"), as: key, of: alice, at: start)
-        #expect(held?.body == [1] && held?.answer?.session == ids[0])
+        #expect(held?.body == [1])
+        #expect(held?.answer?.session == ids[0])
         #expect(try await store.leaseDue(at: start + 70, limit: 9, until: start + 90).map(\.id) == [ids[0]])
 
         if steps.contains(where: { $0.contains("events") }) {

@@ -118,7 +118,8 @@ import Wire
         let (all, some) = (bytes.span.trimmed(0..<bytes.count), bytes.span.trimmed(0..<9))
         #expect(all == 3..<bytes.count)
         #expect(some == 3..<7)
-        #expect(" \t a b\t "[...].withoutBlankEnds == "a b" && "\t "[...].withoutBlankEnds.isEmpty)
+        #expect(" \t a b\t "[...].withoutBlankEnds == "a b")
+        #expect("\t "[...].withoutBlankEnds.isEmpty)
         let list = Array(",a\t,,\tClose ,".utf8)
         for (word, isListed) in [("close", true), ("a", true), ("b", false), ("", false)] {
             let isFound = list.span.lists(word, in: 0..<list.count)
