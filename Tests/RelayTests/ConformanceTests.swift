@@ -379,13 +379,12 @@ import Testing
         try await RelayFixture.run { fixture in
             let client = try await fixture.client()
             try await client.send("\r")
-            try await Task.sleep(for: .milliseconds(5))
+            try await fixture.tick()
             try await client.send("\n")
             // Longer than a head may take, and not as long as a connection may be idle.
             for _ in 0..<8 {
                 fixture.clock.advance(by: 5)
-                try await Task.sleep(for: .milliseconds(5))
-                _ = await fixture.relay.upstreamConnections
+                try await fixture.tick()
             }
             try await client.send(RelayFixture.get("/livez"))
             #expect(try await client.answer().status == 200)

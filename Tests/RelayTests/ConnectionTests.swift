@@ -30,7 +30,7 @@ import Testing
                 // Longer than a connection may idle; its tick has not seen it yet.
                 fixture.clock.advance(by: 200)
                 let client = try await fixture.client()
-                try await Task.sleep(for: .milliseconds(8))
+                try await fixture.tick()
                 try await client.send(RelayFixture.get())
                 #expect(try await client.answer().status == 200)
                 await client.close()
@@ -257,8 +257,10 @@ import Testing
             try await client.send(RelayFixture.call(session))
             let call = try #require(await fixture.upstream.next())
             await fixture.stop()
+            // The listening socket closes when idle connections begin to end.
+            try await until { (try? await fixture.client()) == nil }
+            try await fixture.tick()
             // Those that fell silent just now may be about to send something.
-            try await Task.sleep(for: .milliseconds(200))
             try await idle[0].send(RelayFixture.get())
             let last = try await idle[0].answer()
             #expect(last.status == 200)

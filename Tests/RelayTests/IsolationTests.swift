@@ -111,8 +111,7 @@ import Testing
             for step in 1...18 {
                 try await client.takes(step * 20_000)
                 fixture.clock.advance(by: 5)
-                try await Task.sleep(for: .milliseconds(5))
-                _ = await fixture.relay.upstreamConnections
+                try await fixture.tick()
             }
             try await client.reads(true)
             for _ in 0..<5 { #expect(try await client.answer().status == 200) }

@@ -214,7 +214,7 @@ import Testing
                 try await client.send(RelayFixture.get())
                 #expect(try await client.answer().status == 200)
                 fixture.clock.advance(by: wait)
-                try await Task.sleep(for: .milliseconds(50))
+                try await fixture.tick()
             }
             let passing = fixture.passTime()
             defer { passing.cancel() }

@@ -46,6 +46,7 @@ struct RelayFixture {
     let load: @Sendable () -> (inFlight: Int, waiting: Int)
     private let group: ServiceGroup
     let relay: SessionRelay
+    private let ticks: TickCounter
 
     /// The request lines that were written.
     final class Lines: Sendable {
@@ -92,8 +93,9 @@ struct RelayFixture {
             at: Route.relayPaths, sessions: sessions, calls: flatpeak.relayCalls, slots: table.edge.fastPathSlots,
             certificateAuthorities: setup.certificateAuthorities, instance: "self", limit: setup.callLimit,
             tracer: setup.tracer)
+        let ticks = TickCounter(relay)
         let connections = ClientConnections(
-            table.edge, fastPath: relay, times: times, readsPlain: setup.readsPlain, now: { clock.monotonic },
+            table.edge, fastPath: ticks, times: times, readsPlain: setup.readsPlain, now: { clock.monotonic },
             secondsSince1970: { Int(clock.wall.timeIntervalSince1970) }, randomBytes: countingBytes())
         let (ports, port) = AsyncStream<Int>.makeStream()
         let server = GatewayServer(table, connections, at: .tcp(host: "127.0.0.1", port: 0), logger: .silent) {
@@ -113,7 +115,7 @@ struct RelayFixture {
             port: try #require(await iterator.next()), adminPort: try #require(await adminIterator.next()),
             routes: table.routes, upstream: upstream, api: api,
             sessions: sessions,
-            clock: clock, lines: lines, load: { table.load }, group: group, relay: relay)
+            clock: clock, lines: lines, load: { table.load }, group: group, relay: relay, ticks: ticks)
         let result: Result<Void, any Error>
         do { result = .success(try await body(fixture)) } catch { result = .failure(error) }
         await upstream.stop()
@@ -161,14 +163,17 @@ struct RelayFixture {
         "GET \(path) HTTP/1.1\r\nHost: bff.test\r\n\(fields)\r\n"
     }
 
-    /// Lets time pass, for as long as it takes until the server has noticed.
+    /// Waits until every event loop has looked at the time, and has read what had arrived before.
+    func tick() async throws {
+        try await ticks.next()
+    }
+
+    /// Lets time pass until the task is cancelled; what a client sent before is not older than it should be.
     func passTime() -> Task<Void, any Error> {
         Task {
             while true {
                 clock.advance(by: 5)
-                try await Task.sleep(for: .milliseconds(5))
-                // Each loop has had a turn by then, so that what a client sent before is not older than it should be.
-                _ = await relay.upstreamConnections
+                try await tick()
             }
         }
     }
