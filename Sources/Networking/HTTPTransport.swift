@@ -10,12 +10,17 @@ import Resilience
 /// The network through AsyncHTTPClient: TLS verified, redirects never followed, bodies capped.
 package struct HTTPTransport: Sendable {
     private let client: HTTPClient
+    private let clock: any Clock<Duration>
 
     /// Connects lazily; ``shutdown()`` must be called before the value goes away.
     /// - Parameters:
+    ///   - clock: Times calls out.
     ///   - certificateAuthorities: Certificates in PEM to trust instead of the system's roots.
     ///   - connectionsPerHost: Connections to one host at once.
-    package init(certificateAuthorities: [UInt8]? = nil, connectionsPerHost: Int = 64) {
+    package init(
+        clock: any Clock<Duration>, certificateAuthorities: [UInt8]? = nil, connectionsPerHost: Int = 64
+    ) {
+        self.clock = clock
         var configuration = HTTPClient.Configuration()
         // The default follows five redirects and carries x-api-key to other hosts (measured: another server received the key).
         configuration.redirectConfiguration = .disallow
@@ -51,7 +56,7 @@ package struct HTTPTransport: Sendable {
         message.method = method
         if let body { message.body = .bytes(ByteBuffer(bytes: body)) }
         do {
-            return try await withDeadline(limit, clock: ContinuousClock()) { [client, message] in
+            return try await withDeadline(limit, clock: clock) { [client, message] in
                 let answer = try await client.execute(message, timeout: TimeAmount(limit))
                 if ContentCoding(answer.headers["content-encoding"]) != nil { throw TransportFailure.encoded }
                 let body = try await answer.body.collect(upTo: answerLimit)
@@ -92,7 +97,7 @@ extension HTTPTransport {
     /// A document that is not Flatpeak's, such as an identity provider's keys: at most 1 MiB, within 5 seconds.
     package func document(at url: String) async throws(DocumentFailure) -> [UInt8] {
         do {
-            return try await withDeadline(.seconds(5), clock: ContinuousClock()) { [client] in
+            return try await withDeadline(.seconds(5), clock: clock) { [client] in
                 let answer = try await client.execute(HTTPClientRequest(to: url), timeout: .seconds(5))
                 guard answer.status == .ok else { throw DocumentFailure.status(Int(answer.status.code)) }
                 if let coding = ContentCoding(answer.headers["content-encoding"]) {
@@ -110,7 +115,7 @@ extension HTTPTransport {
     /// Asks for `url` within 5 seconds, for the sake of whether it answers at all.
     /// - Returns: Its `Date`.
     func head(of url: String) async throws -> String? {
-        try await withDeadline(.seconds(5), clock: ContinuousClock()) { [client] in
+        try await withDeadline(.seconds(5), clock: clock) { [client] in
             try await client.execute(HTTPClientRequest(to: url), timeout: .seconds(5)).headers.first(name: "date")
         }
     }
@@ -129,7 +134,7 @@ extension HTTPTransport {
         message.method = .POST
         message.body = .bytes(ByteBuffer(bytes: body))
         do {
-            return try await withDeadline(limit, clock: ContinuousClock()) { [client, message] in
+            return try await withDeadline(limit, clock: clock) { [client, message] in
                 let answer = try await client.execute(message, timeout: TimeAmount(limit))
                 _ = try? await answer.body.collect(upTo: 64 << 10)
                 return (

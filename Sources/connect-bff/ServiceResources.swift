@@ -23,10 +23,12 @@ struct ServiceResources: Sendable {
         _ use: (ServiceResources) async throws -> Void
     ) async throws {
         let store = try await configuration.store.open(log.logger)
+        let clock = ContinuousClock()
         let resources = ServiceResources(
-            flatpeak: HTTPTransport(certificateAuthorities: configuration.flatpeak.certificateAuthorities),
-            others: HTTPTransport(connectionsPerHost: EventDelivery.Receiver.connections), store: store, log: log,
-            metrics: metrics)
+            flatpeak: HTTPTransport(
+                clock: clock, certificateAuthorities: configuration.flatpeak.certificateAuthorities),
+            others: HTTPTransport(clock: clock, connectionsPerHost: EventDelivery.Receiver.connections), store: store,
+            log: log, metrics: metrics)
         do {
             try await use(resources)
         } catch {

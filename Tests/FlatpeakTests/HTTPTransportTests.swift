@@ -19,6 +19,7 @@ import Wire
         trusting authorities: String? = nil, operation: Flatpeak.Operation = .claim, tries: Int = 1
     ) async -> [Result<Int, TransportFailure>] {
         let transport = HTTPTransport(
+            clock: ContinuousClock(),
             certificateAuthorities: authorities.flatMap { FileManager.default.contents(atPath: $0) }.map(Array.init))
         var results: [Result<Int, TransportFailure>] = []
         for _ in 0..<tries {
@@ -102,8 +103,8 @@ import Wire
     @Test("connections that upstream closes while idle break no read in ten thousand (R15)")
     func R15() async throws {
         // Every twentieth connection ends together with an answer that still promised to keep it.
-        let server = try await RawServer { .sends(Self.ok, closes: $0.isMultiple(of: 20)) }
-        let transport = HTTPTransport()
+        let server = try await RawServer { .says(Self.ok, closes: $0.isMultiple(of: 20)) }
+        let transport = HTTPTransport(clock: ContinuousClock())
         let upstream = Upstream(transport, time: .real)
         var failures: [BFFError] = []
         for _ in 0..<10_000 {

@@ -14,7 +14,7 @@ import Testing
 
     @Test func `calls, documents, posts and probes have the one list of fixed headers, each once`() async throws {
         let recorder = try await RecordingServer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-        let transport = HTTPTransport()
+        let transport = HTTPTransport(clock: ContinuousClock())
         let calls: [@Sendable () async throws -> Void] = [
             { _ = try await transport.send(Self.request(recorder.url, .claim)) },
             { _ = try await transport.send(Self.request(recorder.url, .mint)) },
@@ -40,7 +40,7 @@ import Testing
         let recorder = try await RecordingServer(
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: \(coding)\r\nContent-Length: 2\r\n\r\n{}"
         )
-        let transport = HTTPTransport()
+        let transport = HTTPTransport(clock: ContinuousClock())
         do throws(TransportFailure) {
             _ = try await transport.send(Self.request(recorder.url, .claim))
             Issue.record("it was taken")
@@ -61,7 +61,7 @@ import Testing
     @Test func `identity is no coding`() async throws {
         let recorder = try await RecordingServer(
             "HTTP/1.1 200 OK\r\nContent-Encoding: Identity\r\nContent-Length: 2\r\n\r\n{}")
-        let transport = HTTPTransport()
+        let transport = HTTPTransport(clock: ContinuousClock())
         #expect(try await transport.document(at: recorder.url) == Array("{}".utf8))
         await transport.shutdown()
         await recorder.stop()

@@ -22,7 +22,7 @@ import Testing
         configuration.bearerLife = bearerLife
         configuration.keys = ["sk_test_sandbox", "sk_test_second"]
         let sandbox = try await Sandbox.start(configuration, logger: .silent)
-        let transport = HTTPTransport()
+        let transport = HTTPTransport(clock: ContinuousClock())
         let client = FlatpeakClient(
             .init(
                 apiURL: sandbox.addresses.api, connectURL: sandbox.addresses.connect,

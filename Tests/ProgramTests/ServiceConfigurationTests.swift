@@ -61,7 +61,8 @@ import TestSupport
     @Test func `assembles a service from every setting`() async throws {
         try await withService { service in
             let resources = ServiceResources(
-                flatpeak: HTTPTransport(), others: HTTPTransport(), store: InMemoryStore(),
+                flatpeak: HTTPTransport(clock: ContinuousClock()), others: HTTPTransport(clock: ContinuousClock()),
+                store: InMemoryStore(),
                 log: ServiceLog(service.telemetry), metrics: PrometheusRegistry())
             #expect(throws: Never.self) {
                 try ConnectService.assemble(

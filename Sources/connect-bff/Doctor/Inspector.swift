@@ -35,9 +35,10 @@ struct Inspector {
 
     private func known(_ settings: Settings) async -> Observations.Known {
         let service = settings.service, flatpeak = service.flatpeak
-        let transport = HTTPTransport(certificateAuthorities: flatpeak.certificateAuthorities)
+        let clock = ContinuousClock()
+        let transport = HTTPTransport(clock: clock, certificateAuthorities: flatpeak.certificateAuthorities)
         // FLATPEAK_CA_FILE does not apply to the identity provider and to the service's own proxy.
-        let others = HTTPTransport()
+        let others = HTTPTransport(clock: clock)
         let selfUpstream = SelfUpstream.problem(listen: service.listeners.address, flatpeak)
         let (listeners, ingress) = await listeners(settings, others)
         let known = Observations.Known(
