@@ -103,7 +103,7 @@ import Wire
     @Test("connections that upstream closes while idle break no read in ten thousand (R15)")
     func R15() async throws {
         // Every twentieth connection ends together with an answer that still promised to keep it.
-        let server = try await RawServer { .says(Self.ok, closes: $0.isMultiple(of: 20)) }
+        let server = try await RawServer { .sends(Self.ok, closes: $0.isMultiple(of: 20)) }
         let transport = HTTPTransport(clock: ContinuousClock())
         let upstream = Upstream(transport, time: .real)
         var failures: [BFFError] = []

@@ -369,7 +369,7 @@ struct IdentityProvider {
         }
         let moved = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:\(elsewhere.port)/\r\nContent-Length: 0\r\n\r\n"
         let found = "HTTP/1.1 200 OK\r\nContent-Length: \(keySet.utf8.count)\r\n\r\n\(keySet)"
-        let server = try await RawServer { .says($0 <= 1 ? moved : found, closes: false) }
+        let server = try await RawServer { .sends($0 <= 1 ? moved : found, closes: false) }
         let network = HTTPTransport(clock: ContinuousClock())
         let clock = TestClock()
         let authenticator = JWTAuthenticator(

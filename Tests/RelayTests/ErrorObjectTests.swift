@@ -170,7 +170,7 @@ import Testing
             #expect(answer.status == 500)
             #expect(try Self.object(answer).code == "upstream_failed")
             // Its place among the calls under way was given back each time.
-            #expect(fixture.load().underWay == 0)
+            #expect(fixture.load().inFlight == 0)
         }
     }
 
@@ -191,7 +191,7 @@ import Testing
             try await other.reset()
             try await until { fixture.lines.all.contains { $0.status == 499 } }
             try await call.answer(#"{"message":"no"}"#, status: "500 X")
-            try await until { fixture.load().underWay == 0 }
+            try await until { fixture.load().inFlight == 0 }
         }
     }
 

@@ -56,7 +56,7 @@ import Testing
                 await client.close()
                 _ = await sending.result
             }
-            try await until { fixture.load().underWay == 0 }
+            try await until { fixture.load().inFlight == 0 }
         }
     }
 
@@ -65,7 +65,7 @@ import Testing
         try await RelayFixture.run { fixture in
             let good = try await mint(fixture, as: "alice"), bad = try await mint(fixture, as: "mallory")
             var clients: [RawClient] = []
-            for _ in 0..<(RelayCalls.places / 8) {
+            for _ in 0..<(RelayCalls.limit / 8) {
                 let client = try await fixture.client()
                 try await client.send(RelayFixture.call(bad))
                 clients.append(client)
@@ -79,7 +79,7 @@ import Testing
             try await expectService(fixture, good)
             for client in clients { await client.close() }
             await fixture.upstream.closeConnections()
-            try await until { fixture.load().underWay == 0 }
+            try await until { fixture.load().inFlight == 0 }
         }
     }
 
@@ -197,7 +197,7 @@ import Testing
             let client = try await fixture.client()
             try await client.send(RelayFixture.post("{}", path: "/v1/connect/sessions"))
             #expect(try await client.answer().status == 201)
-            #expect(fixture.load().underWay == 0)
+            #expect(fixture.load().inFlight == 0)
             for client in slow { await client.close() }
         }
     }

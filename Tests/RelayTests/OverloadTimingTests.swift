@@ -24,7 +24,7 @@ import Testing
     func R13oldestFirst() async throws {
         var setup = RelayFixture.Setup()
         setup.capacity.relays = 16
-        setup.patience = .seconds(30)
+        setup.timeout = .seconds(30)
         try await RelayFixture.run(setup) { fixture in
             let session = try await fixture.mint()
             let busy = try await Self.fill(fixture, session, 16)
@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test("a call that has waited for 100 ms is refused, and those after it at once, until there is a place (R13)")
-    func R13patience() async throws {
+    func R13timeout() async throws {
         var setup = RelayFixture.Setup()
         setup.capacity.relays = 1
         try await RelayFixture.run(setup) { fixture in

@@ -84,7 +84,7 @@ struct RelayFixture {
         let table = service.table(
             authenticator: setup.authenticator, origins: setup.origins,
             limits: RequestLimits(mint: nil, address: setup.addressLimit, now: { clock.monotonic }),
-            proxies: setup.proxies, hosts: setup.hosts, capacity: setup.capacity, timeout: setup.patience,
+            proxies: setup.proxies, hosts: setup.hosts, capacity: setup.capacity, timeout: setup.timeout,
             log: lines.append, tracer: setup.tracer)
         var times = ConnectionTimes()
         // The clock is the test's; this is only how soon its moves are noticed.

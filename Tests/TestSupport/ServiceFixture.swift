@@ -28,7 +28,7 @@ package struct ServiceFixture: Sendable {
     package init(
         flatpeak: FlatpeakClient, store: InMemoryStore, app: String = "http://web.test",
         keySet: @escaping @Sendable () async throws(DocumentFailure) -> [UInt8]? = { nil }, mode: FlatpeakMode? = nil,
-        now: @escaping @Sendable () -> Date = { Date() }, time: UpstreamTime = .real, webhookTime: UpstreamTime = .real,
+        now: @escaping @Sendable () -> Date = { Date() }, time: ServiceClock = .real, webhookTime: ServiceClock = .real,
         logger: Logger = .silent
     ) {
         self.flatpeak = flatpeak
@@ -44,7 +44,7 @@ package struct ServiceFixture: Sendable {
             now: now, time: time, randomBytes: countingBytes(), logger: logger)
         webhooks = Webhooks(
             sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: keySet, mode: mode, now: now,
-            time: webhookTime, patience: .seconds(60), logger: logger)
+            time: webhookTime, timeout: .seconds(60), logger: logger)
     }
 
     /// The table of every route of the contract.

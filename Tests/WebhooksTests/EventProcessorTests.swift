@@ -42,15 +42,15 @@ import Testing
         let session = try await fixture.session("cot_a")
         let event = WebhookFixture.event("evt_1", "connect_session.complete", #"{"id":"cot_a","location_id":"loc_1"}"#)
         #expect(try await fixture.deliver(event) == nil)
-        #expect(await fixture.webhooks.effects.work() == 1)
+        #expect(await fixture.webhooks.processor.work() == 1)
         #expect(try await fixture.store.waiting().count == 1, "Flatpeak cannot be reached")
         #expect(fixture.webhooks.status.failures == 1)
         #expect(fixture.webhooks.status.waiting == 1)
-        #expect(await fixture.webhooks.effects.work() == 0, "not at once again")
+        #expect(await fixture.webhooks.processor.work() == 0, "not at once again")
         fixture.upstream.on("claim", .json(#"{"location_id":"loc_1","price_available":true}"#))
         fixture.statusIs("CONNECTED")
         fixture.clock.advance(by: 60)
-        #expect(await fixture.webhooks.effects.work() == 1)
+        #expect(await fixture.webhooks.processor.work() == 1)
         #expect(try await fixture.store.waiting().count == 0)
         #expect(try await fixture.store.session(session.id)?.facts.located?.location == fixture.location)
     }
@@ -69,12 +69,12 @@ import Testing
         fixture.statusIs("CONNECTED")
         let event = WebhookFixture.event("evt_1", "connect_session.complete", #"{"id":"cot_a","location_id":"loc_1"}"#)
         #expect(try await fixture.deliver(event) == nil)
-        #expect(await fixture.webhooks.effects.work() == 1)
+        #expect(await fixture.webhooks.processor.work() == 1)
         fixture.store.isAway = false
         #expect(try await fixture.store.waiting().count == 1)
         fixture.upstream.on("claim", .json(#"{"location_id":"loc_1","price_available":true}"#))
         fixture.clock.advance(by: 200)
-        #expect(await fixture.webhooks.effects.work() == 1)
+        #expect(await fixture.webhooks.processor.work() == 1)
         #expect(try await fixture.store.waiting().count == 0)
         #expect(try await fixture.store.owns(fixture.alice, fixture.location))
     }
@@ -214,12 +214,12 @@ import Testing
                 == nil)
         fixture.upstream.on("status", .json("{}", status: 503))
         for _ in 0..<40 {
-            #expect(await fixture.webhooks.effects.work() == 1)
+            #expect(await fixture.webhooks.processor.work() == 1)
             fixture.clock.advance(by: 3700)
         }
         #expect(try await fixture.store.waiting().count == 1)
         fixture.upstream.on("status", .json("{}", status: 404))
-        _ = await fixture.webhooks.effects.work()
+        _ = await fixture.webhooks.processor.work()
         #expect(try await fixture.store.waiting().count == 0)
     }
 

@@ -226,7 +226,7 @@ import Testing
         for text in ["", "null", "[]", "{", #"{"id":"evt_1"}x"#, #"{"a":NaN}"#] {
             #expect(try await fixture.deliver(text) == .malformedJSON, "\(text)")
         }
-        #expect(Effects.memory > 90 * 86400)
+        #expect(EventProcessor.memory > 90 * 86400)
         #expect(try await fixture.deliver(WebhookFixture.event("evt_1", "a.b", "{}")) == nil)
         await fixture.work()
         try await fixture.store.removeReceived(before: fixture.clock.wall + 1)

@@ -139,7 +139,7 @@ final class EventList: Sendable {
     @Test("a place that the list does not know any more makes it be read from the newest (R22)")
     func R22forgotten() async throws {
         let fixture = try WebhookFixture(), list = EventList()
-        var walk = EventWalk(at: fixture.clock.wall)
+        var walk = EventBackfill(at: fixture.clock.wall)
         let gone = try #require(EventID("evt_gone"))
         _ = walk.read([.init(id: gone, createdAt: nil)], hasMore: true, at: fixture.clock.wall)
         #expect(walk.cursor == gone)
@@ -155,13 +155,13 @@ final class EventList: Sendable {
     func R22hourly() async throws {
         let fixture = try WebhookFixture(), list = EventList()
         let start = fixture.clock.wall
-        let moments = Mutex<[Double]>([])
+        let instants = Mutex<[Double]>([])
         list.serve(fixture.upstream) { [clock = fixture.clock] page in
-            moments.withLock { $0.append(clock.wall.timeIntervalSince(start).rounded()) }
+            instants.withLock { $0.append(clock.wall.timeIntervalSince(start).rounded()) }
             return page == 3 ? .json("{}", status: 400) : nil
         }
         let running = Task { await fixture.webhooks.reconcile.run() }
-        try await until { moments.withLock { $0.count >= 5 } }
+        try await until { instants.withLock { $0.count >= 5 } }
         running.cancel()
         await running.value
         #expect(instants.withLock { Array($0.prefix(5)) } == [0, 3600, 7200, 7260, 10860])
@@ -322,7 +322,7 @@ final class EventList: Sendable {
             let (read, asked, end) = try list.walk(&walk, at: Self.now)
             #expect(read.count == 20)
             #expect(asked <= 10)
-            #expect(end == (round < EventWalk.mostAbandoned ? .abandon : .passedOver))
+            #expect(end == (round < EventBackfill.mostAbandoned ? .abandon : .passedOver))
             #expect((walk.done == list.events[0].id) == (end == .passedOver))
             #expect(walk.cursor == nil, "the next walk begins at the newest")
         }
@@ -362,7 +362,7 @@ final class EventList: Sendable {
             step = walk.read([.init(id: EventID("evt_\(asked)"), createdAt: Self.now)], hasMore: true, at: Self.now)
             asked += 1
         }
-        #expect(asked == EventWalk.mostPages)
+        #expect(asked == EventBackfill.mostPages)
         #expect(step == .passedOver)
     }
 

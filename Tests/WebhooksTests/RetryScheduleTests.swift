@@ -108,7 +108,7 @@ import Testing
         for number in 0..<150 { list.add("evt_later_\(number)", at: fixture.clock.wall) }
         // It runs since before the event.
         let text = String(
-            decoding: try JSONEncoder().encode(EventWalk(at: fixture.clock.wall - 61 * 3600)), as: UTF8.self)
+            decoding: try JSONEncoder().encode(EventBackfill(at: fixture.clock.wall - 61 * 3600)), as: UTF8.self)
         try await fixture.store.keep(bookmark: text)
         try await fixture.webhooks.reconcile.walk()
         await fixture.work()
