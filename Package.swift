@@ -38,6 +38,7 @@ extension Target.Dependency {
     static let coreMetrics = product(name: "CoreMetrics", package: "swift-metrics")
     static let metrics = product(name: "Metrics", package: "swift-metrics")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioExtras = product(name: "NIOExtras", package: "swift-nio-extras")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
@@ -173,7 +174,7 @@ let package = Package(
                 "Core", "Networking", "Flatpeak", "Keys", "Resilience", "Sessions", "Store", "TestSupport", "Webhooks",
                 .cryptoExtras, .logging,
             ]),
-        .testTarget(name: "EdgeTests", dependencies: ["Core", "Edge", "Resilience", .httpTypes, .nioCore]),
+        .testTarget(name: "EdgeTests", dependencies: ["Core", "Edge", "Resilience", .httpTypes, .nioCore, .nioEmbedded]),
         .testTarget(
             name: "RelayTests",
             dependencies: [

@@ -1,9 +1,13 @@
 /// A `cot_…` token: the only credential of one Connect session, and the only upstream secret a frontend may hold.
 ///
 /// It is opaque (upstream.md §0); only its alphabet and length are checked. It never prints itself.
-package struct ConnectToken: Hashable, Sendable {
-    /// The token as it goes to the frontend that minted it and to Connect, and nowhere else.
-    package let exposed: String
+package struct ConnectToken: Sendable {
+    /// The first 48 bytes, eight to a word, then zeros, which no token has; inline, since each relayed call makes one.
+    private var words = InlineArray<6, UInt64>(repeating: 0)
+    /// The bytes after those; tokens are shorter as a rule.
+    private var rest: [UInt8] = []
+
+    private static let inlineLength = 48
 
     /// The longest token that is accepted, in bytes.
     package static let maximumLength = 128
@@ -16,8 +20,23 @@ package struct ConnectToken: Hashable, Sendable {
     /// The same for bytes.
     package init?(_ bytes: Span<UInt8>) {
         guard !bytes.isEmpty, bytes.count <= Self.maximumLength else { return nil }
-        for index in bytes.indices where !bytes[index].isWordByte { return nil }
-        exposed = bytes.text
+        for index in bytes.indices {
+            guard bytes[index].isWordByte else { return nil }
+            if index < Self.inlineLength {
+                words[index / 8] |= UInt64(truncatingIfNeeded: bytes[index]) << (8 * (index % 8))
+            } else {
+                rest.append(bytes[index])
+            }
+        }
+    }
+
+    /// The token as it goes to the frontend that minted it and to Connect, and nowhere else.
+    package var exposed: String {
+        var bytes: [UInt8] = []
+        for index in words.indices {
+            for shift in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: words[index] >> (8 * shift))) }
+        }
+        return String(decoding: bytes.prefix { $0 != 0 } + rest, as: UTF8.self)
     }
 
     /// Replaces everything in `text` that looks like a connect token, so that the rest may be logged.
@@ -37,6 +56,18 @@ package struct ConnectToken: Hashable, Sendable {
             }
         }
         return String(decoding: out, as: UTF8.self)
+    }
+}
+
+extension ConnectToken: Hashable {
+    package static func == (one: ConnectToken, other: ConnectToken) -> Bool {
+        for index in one.words.indices where one.words[index] != other.words[index] { return false }
+        return one.rest == other.rest
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        for index in words.indices { hasher.combine(words[index]) }
+        hasher.combine(rest)
     }
 }
 

@@ -40,11 +40,11 @@ extension ClientConnectionHandler: FastPathClient {
     }
 
     func responseBegan(_ status: Int, _ framing: AnswerHead.Framing, retryAfter: Int?) {
-        guard context != nil, let request = machine.current?.request else { return }
+        guard context != nil, let request = machine.request else { return }
         var length: Int?
         if case .length(let known) = framing { length = known }
         let isChunked = length == nil && !request.isVersion10
-        var response = loop.buffers.take(1024 + min(length ?? 0, 8 << 10))
+        var response = loop.flushes.takeBuffer(1024 + min(length ?? 0, 8 << 10))
         writeHead(
             of: request, into: &response, status, contentType: "application/json; charset=utf-8",
             retryAfter: retryAfter, length: length, isChunked: isChunked)
@@ -54,7 +54,7 @@ extension ClientConnectionHandler: FastPathClient {
     func responseContinued(_ bytes: ByteBuffer, in range: Range<Int>) {
         let loop = loop
         machine.withPending { pending, isChunked in
-            if pending == nil { pending = loop.buffers.take(range.count + 16) }
+            if pending == nil { pending = loop.flushes.takeBuffer(range.count + 16) }
             let span = bytes.readableBytesSpan.extracting(range)
             if isChunked { pending?.writeChunk(span) } else { pending?.writeBytes(span) }
         }
@@ -70,7 +70,7 @@ extension ClientConnectionHandler: FastPathClient {
     func responsePaused() {
         guard let context, let pending = takePending() else { return }
         send(pending)
-        if !context.channel.isWritable { machine.current?.exchange?.holdBack(true) }
+        if !context.channel.isWritable { machine.exchange?.holdBack(true) }
     }
 
     func responseEnded(at now: ContinuousClock.Instant) {
@@ -81,8 +81,8 @@ extension ClientConnectionHandler: FastPathClient {
     }
 
     func respond(_ response: FastPathResponse) {
-        guard context != nil, let request = machine.current?.request else { return }
-        var bytes = loop.buffers.take(1024 + response.body.count)
+        guard context != nil, let request = machine.request else { return }
+        var bytes = loop.flushes.takeBuffer(1024 + response.body.count)
         writeHead(
             of: request, into: &bytes, response.status, contentType: "application/json; charset=utf-8",
             retryAfter: response.retryAfter, length: response.body.count)
@@ -112,10 +112,10 @@ extension ClientConnectionHandler: FastPathClient {
 
     /// Answers the owning request with an error, in the dialect of its route.
     func respond(with error: BFFError, _ connectToken: ConnectToken? = nil) {
-        guard context != nil, let request = machine.current?.request else { return }
+        guard context != nil, let request = machine.request else { return }
         let (route, refusal) = policy.refusal(
             of: request.path, error, id: RequestID(request.number), connectToken: connectToken)
-        var response = loop.buffers.take(1024 + refusal.body.count)
+        var response = loop.flushes.takeBuffer(1024 + refusal.body.count)
         writeHead(
             of: request, into: &response, error.status, contentType: refusal.contentType,
             retryAfter: error.retryAfter, length: refusal.body.count)
@@ -158,7 +158,7 @@ extension ClientConnectionHandler: FastPathClient {
 
     private func send(_ response: ByteBuffer) {
         socket.send(response)
-        loop.buffers.keep(response)
+        loop.flushes.keepBuffer(response)
     }
 
     /// Writes the access log line of a fast path's request.
@@ -180,7 +180,7 @@ extension ClientConnectionHandler: FastPathClient {
         switch unwrapOutboundIn(data) {
         case .head(var head):
             guard let isLast = machine.routedResponseBegan(isRefusal: head.status == .payloadTooLarge),
-                let request = machine.current?.request
+                let request = machine.request
             else { return refuseWrite(promise) }
             if isLast { head.headers.replaceOrAdd(name: "Connection", value: "close") }
             frame(&head, for: request)

@@ -84,7 +84,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     private func readWhole(_ bytes: ByteBuffer) -> Bool {
         let span = bytes.readableBytesUInt8Span
         var head = RequestHeadFacts()
-        guard let plain = PlainRequest.read(span, field: { head.note($0, $1, in: $2) }),
+        guard let plain = PlainRequest.read(span, field: { [loop] in head.note($0, $1, in: $2, &loop.texts) }),
             span.matches("POST", in: plain.method),
             let path = shared.fastPaths.first(where: { span.matches($0, in: plain.target) })
         else { return false }
@@ -153,7 +153,8 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         let fastPath = method == "POST" ? shared.fastPaths.first { $0.equalsBytes(of: path) } : nil
         let request = ReceivedRequest(
             number: loop.nextNumber(), method: method, path: fastPath ?? String(path),
-            head: RequestHeadFacts(head, in: span), isVersion10: head.isVersion10, keepsAlive: head.keepsAlive,
+            head: RequestHeadFacts(head, in: span, &loop.texts), isVersion10: head.isVersion10,
+            keepsAlive: head.keepsAlive,
             from: peer, at: shared.now())
         // It would make a tunnel of the connection.
         if method == "CONNECT" { return perform(machine.headRefused(request, .methodUnknown)) }
@@ -210,7 +211,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     }
 
     private func requestEnded(_ context: ChannelHandlerContext) {
-        let request = machine.current?.request
+        let request = machine.request
         switch machine.requestEnded(at: shared.now()) {
         case .none: break
         case .acquireSlot(let body, let reserved):
@@ -282,7 +283,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     }
 
     private func refuse(_ error: BFFError, releasing reserved: Int) {
-        if let request = machine.current?.request { release(reserved, of: request) }
+        if let request = machine.request { release(reserved, of: request) }
         respond(with: error)
     }
 
@@ -375,7 +376,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         let isStalled = !context.channel.isWritable
         progress = isStalled ? progress ?? WriteProgress(at: shared.now()) : nil
-        machine.current?.exchange?.holdBack(isStalled)
+        machine.exchange?.holdBack(isStalled)
         context.fireChannelWritabilityChanged()
     }
 

@@ -15,7 +15,7 @@ extension ClientConnectionStateMachine {
 
     /// Whether a request's response is still wanted and has not begun.
     func isWaiting(for number: RequestNumber) -> Bool {
-        if case .working(let working) = state { working.request.number == number } else { false }
+        if case .working = state { request?.number == number } else { false }
     }
 
     mutating func exchangeBegan(_ exchange: any FastPathExchange) {
@@ -45,8 +45,8 @@ extension ClientConnectionStateMachine {
         guard case .working(let working) = state else { return }
         state = .answering(
             Answering(
-                request: working.request, exchange: working.exchange, status: status, isChunked: isChunked,
-                pending: pending, isLast: working.isLast))
+                exchange: working.exchange, status: status, isChunked: isChunked, pending: pending,
+                isLast: working.isLast))
     }
 
     /// Changes what of the response is not handed to the socket yet, in place.
@@ -75,6 +75,7 @@ extension ClientConnectionStateMachine {
     }
 
     private mutating func finish(isLast: Bool, at now: Instant) -> FinishAction {
+        request = nil
         guard isLast else {
             state = .idle(Idle(since: now))
             return .readNext
@@ -85,6 +86,7 @@ extension ClientConnectionStateMachine {
 
     /// The response broke after its head was written; the connection is torn.
     mutating func responseBroke(at now: Instant) {
+        request = nil
         state = .closing(Closing(since: now))
     }
 
@@ -168,7 +170,7 @@ extension ClientConnectionStateMachine {
             guard unread > 0 else { return .forward(abandon: nil, notifiesRouter: false) }
             return .refuseHead(idle.head?.isOversized == true ? .headersTooLarge : .malformedHeader)
         case .reading(let reading):
-            state = .working(Working(request: reading.request, isLast: true))
+            state = .working(Working(isLast: true))
             return .respond(.malformedHeader, releasing: reading.reserved)
         case .routed:
             guard case .abandon(let error, let notifiesRouter) = failed(.malformedHeader, at: now) else {
@@ -199,13 +201,13 @@ extension ClientConnectionStateMachine {
     /// The connection is gone.
     /// - Returns: The fast path's request that is left unanswered, what works for it, and the memory of its body.
     mutating func connectionClosed() -> (request: ReceivedRequest, exchange: (any FastPathExchange)?, releasing: Int)? {
-        defer { state = .closed }
-        switch state {
-        case .reading(let reading): return (reading.request, nil, reading.reserved)
-        case .working(let working): return (working.request, working.exchange, 0)
-        case .answering(let answering): return (answering.request, answering.exchange, 0)
-        case .idle, .routed, .closing, .closed: return nil
+        defer {
+            state = .closed
+            request = nil
         }
+        guard let current, !isRouted else { return nil }
+        let reserved = if case .reading(let reading) = state { reading.reserved } else { 0 }
+        return (current.request, current.exchange, reserved)
     }
 
     // MARK: - Time
@@ -213,6 +215,7 @@ extension ClientConnectionStateMachine {
     /// Looks for what has taken too long.
     mutating func tick(at now: Instant, _ times: ConnectionTimes) -> FaultAction {
         func isOver(_ since: Instant, _ limit: Duration) -> Bool { since.duration(to: now) > limit }
+        let received = request?.receivedAt ?? now
         switch state {
         case .idle(let idle):
             guard let head = idle.head else {
@@ -222,13 +225,13 @@ extension ClientConnectionStateMachine {
                 return .refuseHead(head.isOversized ? .headersTooLarge : .requestTimedOut)
             }
             return isOver(idle.since, times.idle) ? .close : .none
-        case .reading(let reading):
-            return isOver(reading.request.receivedAt, times.body) ? failed(.requestTimedOut, at: now) : .none
+        case .reading:
+            return isOver(received, times.body) ? failed(.requestTimedOut, at: now) : .none
         case .routed(let routed):
             guard routed.request != .read, isOver(routed.since, times.body) else { return .none }
             // For the second time: the router has not answered, or does not end.
             return routed.request == .abandoned ? .close : failed(.requestTimedOut, at: now)
-        case .answering(let answering): return isOver(answering.request.receivedAt, times.answer) ? .close : .none
+        case .answering: return isOver(received, times.answer) ? .close : .none
         case .closing(let closing):
             return isOver(closing.since, closing.isSent ? times.linger : times.write) ? .close : .none
         case .working, .closed: return .none

@@ -45,7 +45,6 @@ struct ClientConnectionStateMachine {
     }
 
     struct Reading {
-        let request: ReceivedRequest
         var body: ByteBuffer?
         /// Bytes of ``EdgePolicy/bodies`` that are taken for the body.
         var reserved = 0
@@ -59,14 +58,12 @@ struct ClientConnectionStateMachine {
     }
 
     struct Working {
-        let request: ReceivedRequest
         var exchange: (any FastPathExchange)?
         /// Whether the connection ends with this response.
         var isLast: Bool
     }
 
     struct Answering {
-        let request: ReceivedRequest
         let exchange: (any FastPathExchange)?
         let status: Int
         let isChunked: Bool
@@ -79,7 +76,6 @@ struct ClientConnectionStateMachine {
         enum Request { case arriving, read, abandoned }
         enum Response { case none, begun, written }
 
-        let received: ReceivedRequest
         var request = Request.arriving
         var response = Response.none
         var framing = 0
@@ -101,6 +97,10 @@ struct ClientConnectionStateMachine {
     enum Input { case open, ended, reported }
 
     var state: State
+    /// The request that owns the connection, from `reading` to `routed`.
+    ///
+    /// Not a part of those states: each change of state would copy it.
+    var request: ReceivedRequest?
     var drain = Drain.none
     var input = Input.open
 
@@ -146,12 +146,15 @@ struct ClientConnectionStateMachine {
 
     /// The request that owns the connection, and what works for it.
     var current: (request: ReceivedRequest, exchange: (any FastPathExchange)?)? {
+        request.map { ($0, exchange) }
+    }
+
+    /// What works for the request that owns the connection.
+    var exchange: (any FastPathExchange)? {
         switch state {
-        case .reading(let reading): (reading.request, nil)
-        case .working(let working): (working.request, working.exchange)
-        case .answering(let answering): (answering.request, answering.exchange)
-        case .routed(let routed): (routed.received, nil)
-        case .idle, .closing, .closed: nil
+        case .working(let working): working.exchange
+        case .answering(let answering): answering.exchange
+        case .idle, .reading, .routed, .closing, .closed: nil
         }
     }
 
@@ -197,19 +200,22 @@ struct ClientConnectionStateMachine {
     mutating func fastPathHeadRead(
         _ request: ReceivedRequest, refusal: BFFError?, from client: CallerKey
     ) -> HeadAction {
-        state = .reading(Reading(request: request, client: client, refusal: refusal, isLast: !request.keepsAlive))
+        self.request = request
+        state = .reading(Reading(client: client, refusal: refusal, isLast: !request.keepsAlive))
         return .readBody(sendsContinue: request.head.expectsContinue && refusal == nil)
     }
 
     /// A head of a request for the router was read.
     mutating func routedHeadRead(_ request: ReceivedRequest) -> HeadAction {
-        state = .routed(Routed(received: request, isLast: !request.keepsAlive, since: request.receivedAt))
+        self.request = request
+        state = .routed(Routed(isLast: !request.keepsAlive, since: request.receivedAt))
         return .readBody(sendsContinue: request.head.expectsContinue)
     }
 
     /// A head was read, or given up, that is refused before its route is asked; no more of the request is read.
     mutating func headRefused(_ request: ReceivedRequest, _ error: BFFError) -> HeadAction {
-        state = .working(Working(request: request, isLast: true))
+        self.request = request
+        state = .working(Working(isLast: true))
         return .respond(error)
     }
 
@@ -217,7 +223,8 @@ struct ClientConnectionStateMachine {
 
     /// A fast path's request came whole.
     mutating func wholeRequestRead(_ request: ReceivedRequest, refusal: BFFError?) -> WholeAction {
-        state = .working(Working(request: request, isLast: !request.keepsAlive))
+        self.request = request
+        state = .working(Working(isLast: !request.keepsAlive))
         return refusal.map { .respond($0) } ?? .acquireSlot
     }
 
@@ -250,7 +257,7 @@ struct ClientConnectionStateMachine {
     }
 
     private mutating func refuse(_ reading: Reading, _ error: BFFError) -> BodyAction {
-        state = .working(Working(request: reading.request, isLast: true))
+        state = .working(Working(isLast: true))
         return .respond(error, releasing: reading.reserved)
     }
 
@@ -267,7 +274,7 @@ struct ClientConnectionStateMachine {
     mutating func requestEnded(at now: Instant) -> RequestEndAction {
         switch state {
         case .reading(let reading):
-            state = .working(Working(request: reading.request, isLast: reading.isLast))
+            state = .working(Working(isLast: reading.isLast))
             if let refusal = reading.refusal { return .respond(refusal, releasing: reading.reserved) }
             return .acquireSlot(body: reading.body ?? ByteBuffer(), releasing: reading.reserved)
         case .routed(var routed):
@@ -302,7 +309,7 @@ struct ClientConnectionStateMachine {
         switch state {
         case .idle: return .refuseHead(error)
         case .reading(let reading):
-            state = .working(Working(request: reading.request, isLast: true))
+            state = .working(Working(isLast: true))
             return .respond(error, releasing: reading.reserved)
         case .routed(var routed):
             guard routed.request == .arriving else { return .none }

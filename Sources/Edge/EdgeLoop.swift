@@ -8,7 +8,8 @@ final class EdgeLoop {
     let eventLoop: any EventLoop
     let flushes: FlushCoalescer
     let fastPath: (any FastPathLoop)?
-    var buffers = BufferPool()
+    /// Texts that requests of this loop repeat.
+    var texts = TextCache()
     private var numbers: RequestNumbers
     private var connections: [ClientConnectionHandler] = []
     private var timer: RepeatedTask?

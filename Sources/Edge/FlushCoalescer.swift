@@ -9,6 +9,9 @@ package final class FlushCoalescer {
     private var waiting: [ChannelHandlerContext] = []
     /// Those whose turn it is, or an empty array that is kept for its memory.
     private var flushing: [ChannelHandlerContext] = []
+    private var buffers = BufferPool()
+    /// Buffers that were written and are not flushed.
+    private var written: [ByteBuffer] = []
 
     package init(on loop: any EventLoop) {
         self.loop = loop
@@ -20,10 +23,22 @@ package final class FlushCoalescer {
         waiting.append(context)
     }
 
+    /// An empty buffer for at least `capacity` bytes.
+    package func takeBuffer(_ capacity: Int) -> ByteBuffer { buffers.take(capacity) }
+
+    /// Keeps a buffer that was written to a connection.
+    ///
+    /// Before the flush it is still being sent; taken then, it would have to be made anew, and the old one be lost.
+    package func keepBuffer(_ buffer: ByteBuffer) {
+        if waiting.isEmpty { buffers.keep(buffer) } else { written.append(buffer) }
+    }
+
     private func flush() {
         // What is written meanwhile asks anew.
         swap(&waiting, &flushing)
         for index in flushing.indices { flushing[index].flush() }
         flushing.removeAll(keepingCapacity: true)
+        for buffer in written { buffers.keep(buffer) }
+        written.removeAll(keepingCapacity: true)
     }
 }

@@ -2,7 +2,7 @@ package import Core
 import Synchronization
 
 /// A request whose head was read: what was learnt from it, once, for everything that decides about it later.
-package final class ReceivedRequest: Sendable {
+package struct ReceivedRequest: Sendable {
     package let number: RequestNumber
     package let method: String
     /// The template of a fast path, or the path as it came.

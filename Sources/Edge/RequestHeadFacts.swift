@@ -32,10 +32,15 @@ package struct RequestHeadFacts: Sendable {
     package init() {}
 
     package init(_ head: RequestHead, in bytes: Span<UInt8>) {
+        var texts = TextCache()
+        self.init(head, in: bytes, &texts)
+    }
+
+    init(_ head: RequestHead, in bytes: Span<UInt8>, _ texts: inout TextCache) {
         mustHaveHost = !head.isVersion10
         for field in head.fields {
             for index in field.name where bytes[index] == UInt8(ascii: "_") { hasUnderscore = true }
-            note(field.name, field.value, in: bytes)
+            note(field.name, field.value, in: bytes, &texts)
         }
         switch head.framing {
         // A client of HTTP/1.0 knows no interim answer (RFC 9110 section 15.2), and without a body none is due.
@@ -64,15 +69,17 @@ package struct RequestHeadFacts: Sendable {
     }
 
     /// Notes a field; of a plain request, which has a host and sound framing, no more has to be known.
-    mutating func note(_ name: Range<Int>, _ value: Range<Int>, in bytes: Span<UInt8>) {
+    mutating func note(
+        _ name: Range<Int>, _ value: Range<Int>, in bytes: Span<UInt8>, _ texts: inout TextCache
+    ) {
         let name = bytes.extracting(name)
         switch name.count {
         case 3 where name.equalsIgnoringCase("via"): Self.join(&via, bytes.text(in: value))
         case 4 where name.equalsIgnoringCase("host"):
             hosts += 1
-            host = bytes.text(in: value)
+            host = texts.text(bytes, in: value)
             if !RequestTarget.isAuthority(bytes.extracting(value)) { hasOddHost = true }
-        case 6 where name.equalsIgnoringCase("origin"): Self.join(&origin, bytes.text(in: value))
+        case 6 where name.equalsIgnoringCase("origin"): Self.join(&origin, texts.text(bytes, in: value))
         // What else a client may expect is not known to this server, and ignored (RFC 9110 section 10.1.1).
         case 6 where name.equalsIgnoringCase("expect"):
             if bytes.lists("100-continue", in: value) { expectsContinue = true }
@@ -87,7 +94,8 @@ package struct RequestHeadFacts: Sendable {
             contentTypes += 1
         case 14 where name.equalsIgnoringCase("content-length"): contentLength = bytes.decimal(in: value)
         case 14 where name.equalsIgnoringCase("sec-fetch-site"): Self.join(&fetchSite, bytes.text(in: value))
-        case 15 where name.equalsIgnoringCase("accept-language"): Self.join(&acceptLanguage, bytes.text(in: value))
+        case 15 where name.equalsIgnoringCase("accept-language"):
+            Self.join(&acceptLanguage, texts.text(bytes, in: value))
         case 15 where name.equalsIgnoringCase("x-forwarded-for"): forwardedFor.append(bytes.text(in: value))
         case 17 where name.equalsIgnoringCase("x-forwarded-proto"): Self.join(&forwardedProto, bytes.text(in: value))
         default: break

@@ -167,7 +167,7 @@ final class RelayCall: AnswerReceiver, FastPathExchange {
 
     private func over(_ notify: (any FastPathClient) -> Void) {
         relay.slots.release()
-        loop.buffers.keep(request)
+        loop.pool.flushes.keepBuffer(request)
         trace?.callEnded(status)
         connection = nil
         let client = client

@@ -10,7 +10,6 @@ final class RelayLoop: FastPathLoop {
     let relay: SessionRelay
     let eventLoop: any EventLoop
     let pool: UpstreamPool
-    var buffers = BufferPool()
 
     init(_ relay: SessionRelay, on eventLoop: any EventLoop, _ pool: UpstreamPool) {
         self.relay = relay
@@ -68,7 +67,7 @@ final class RelayLoop: FastPathLoop {
     ) throws(BFFError) {
         // After the gate: tokens that this service did not mint take no memory.
         try relay.take(envelope.connectToken, at: request.receivedAt)
-        var message = buffers.take(512 + body.readableBytes)
+        var message = pool.flushes.takeBuffer(512 + body.readableBytes)
         message.writeImmutableBuffer(relay.requestStart)
         if let acceptLanguage = request.head.acceptLanguage {
             message.writeStaticString("Accept-Language: ")

@@ -23,6 +23,16 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 7, 8, 47, 48, 49, 128]) func `a token is what it was read from`(length: Int) throws {
+        let text = String("cot_0123456789abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ".prefix(length))
+        let padded = text + String(repeating: "_", count: length - text.count)
+        let token = try #require(ConnectToken(padded))
+        #expect(token.exposed == padded && token == ConnectToken(padded.utf8.span))
+        let other = try #require(ConnectToken(padded.dropLast() + "0"))
+        #expect(token != other && token != ConnectToken(padded + "0"))
+        #expect(Set([token, other, token]).count == 2)
+    }
+
     @Test("whatever looks like a connect token is masked (S2)")
     func S2() {
         #expect(ConnectToken.masked("GET /?fp_cot=cot_6587fa&x=1 cot_ab-c_D.") == "GET /?fp_cot=cot_***&x=1 cot_***.")
