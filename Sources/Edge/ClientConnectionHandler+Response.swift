@@ -74,10 +74,10 @@ extension ClientConnectionHandler: FastPathClient {
     }
 
     func responseEnded(at now: ContinuousClock.Instant) {
-        guard case .answering(let answering) = machine.state else { return }
+        guard let (status, isChunked) = machine.begunResponse else { return }
         var response = takePending() ?? ByteBuffer()
-        if answering.isChunked { response.writeStaticString("0\r\n\r\n") }
-        finish(response, answering.status, at: now)
+        if isChunked { response.writeStaticString("0\r\n\r\n") }
+        finish(response, status, at: now)
     }
 
     func respond(_ response: FastPathResponse) {
@@ -158,7 +158,7 @@ extension ClientConnectionHandler: FastPathClient {
 
     private func send(_ response: ByteBuffer) {
         socket.send(response)
-        loop.flushes.keepBuffer(response)
+        loop.flushes.keepAfterFlush(response)
     }
 
     /// Writes the access log line of a fast path's request.

@@ -49,6 +49,11 @@ extension ClientConnectionStateMachine {
                 isLast: working.isLast))
     }
 
+    /// The head of the fast path's response that has begun.
+    var begunResponse: (status: Int, isChunked: Bool)? {
+        if case .answering(let answering) = state { (answering.status, answering.isChunked) } else { nil }
+    }
+
     /// Changes what of the response is not handed to the socket yet, in place.
     mutating func withPending<Result>(_ body: (inout ByteBuffer?, _ isChunked: Bool) -> Result) -> Result? {
         guard case .answering(var answering) = state else { return nil }

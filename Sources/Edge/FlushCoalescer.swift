@@ -26,11 +26,13 @@ package final class FlushCoalescer {
     /// An empty buffer for at least `capacity` bytes.
     package func takeBuffer(_ capacity: Int) -> ByteBuffer { buffers.take(capacity) }
 
-    /// Keeps a buffer that was written to a connection.
-    ///
-    /// Before the flush it is still being sent; taken then, it would have to be made anew, and the old one be lost.
-    package func keepBuffer(_ buffer: ByteBuffer) {
-        if waiting.isEmpty { buffers.keep(buffer) } else { written.append(buffer) }
+    /// Keeps a buffer that is not written any more.
+    package func keepBuffer(_ buffer: ByteBuffer) { buffers.keep(buffer) }
+
+    /// Keeps a buffer that was written to a connection, once it is flushed: until then its memory is still in use, and
+    /// whoever took it would get new memory.
+    func keepAfterFlush(_ buffer: ByteBuffer) {
+        if waiting.isEmpty { keepBuffer(buffer) } else { written.append(buffer) }
     }
 
     private func flush() {

@@ -19,7 +19,7 @@ import Testing
             buffer.writeString(text)
             context.write(wrapOutboundOut(buffer), promise: nil)
             flushes.soon(context)
-            flushes.keepBuffer(buffer)
+            flushes.keepAfterFlush(buffer)
         }
     }
 
