@@ -174,7 +174,8 @@ let package = Package(
                 "Core", "Networking", "Flatpeak", "Keys", "Resilience", "Sessions", "Store", "TestSupport", "Webhooks",
                 .cryptoExtras, .logging,
             ]),
-        .testTarget(name: "EdgeTests", dependencies: ["Core", "Edge", "Resilience", .httpTypes, .nioCore, .nioEmbedded]),
+        .testTarget(
+            name: "EdgeTests", dependencies: ["Core", "Edge", "Resilience", .httpTypes, .nioCore, .nioEmbedded]),
         .testTarget(
             name: "RelayTests",
             dependencies: [
