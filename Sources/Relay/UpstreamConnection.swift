@@ -28,19 +28,57 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     private enum State {
         /// Not usable yet; the call that waits is sent as soon as it is. Goes to `idle`, `busy` or `closed`.
-        case connecting
+        case connecting(Call?, until: ContinuousClock.Instant)
         /// Goes to `busy` or `closed`.
-        case idle
-        /// Goes to `idle`, `abandoned` or `closed`.
-        case busy
-        /// The answer is read to its end and dropped: a connection costs more. Goes to `idle` or `closed`.
-        case abandoned
+        case idle(since: ContinuousClock.Instant)
+        /// Goes to `idle` or `closed`.
+        case busy(Answer)
         case closed
     }
+
     struct Call {
         let request: ByteBuffer
         let receiver: any AnswerReceiver
         let end: ContinuousClock.Instant
+    }
+
+    /// The answer to a call, as far as it has arrived.
+    private struct Answer {
+        /// `nil` when the rest of the answer is read and dropped, since a new connection would cost more.
+        var receiver: (any AnswerReceiver)?
+        /// When the call is given up.
+        var end: ContinuousClock.Instant
+        var reader = AnswerReader()
+        /// The beginning of a head whose end has not arrived.
+        var begun: ByteBuffer?
+        /// Bytes that have arrived.
+        var received = 0
+        /// While it is not read, because its reader has fallen behind.
+        var heldBack: HeldBack?
+
+        struct HeldBack {
+            let since: ContinuousClock.Instant
+            var wantsToRead = false
+        }
+
+        /// Adds what has arrived.
+        /// - Returns: All bytes that are to be read.
+        mutating func add(_ bytes: ByteBuffer) -> ByteBuffer {
+            received += bytes.readableBytes
+            guard var begun else { return bytes }
+            self.begun = nil
+            begun.writeImmutableBuffer(bytes)
+            return begun
+        }
+
+        /// Ends a time of not being read; it is not upstream's delay, and the call's deadline moves by it.
+        /// - Returns: Whether something was to be read meanwhile.
+        mutating func release(at now: ContinuousClock.Instant) -> Bool {
+            guard let heldBack else { return false }
+            end += heldBack.since.duration(to: now)
+            self.heldBack = nil
+            return heldBack.wantsToRead
+        }
     }
 
     /// The two hold each other until the connection is closed, which it is at the latest with the relay.
@@ -48,21 +86,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     private let isSecure: Bool
     private let openedAt: ContinuousClock.Instant
     private var context: ChannelHandlerContext?
-    private var state = State.connecting
-    /// What a connection that is being made is for.
-    private var waiting: Call?
-    /// The receiver of the answer under way.
-    private var receiver: (any AnswerReceiver)?
-    private var idleSince: ContinuousClock.Instant
-    /// When a connection that is being made, or a call on it, is given up.
-    private var end: ContinuousClock.Instant
-    private var reader = AnswerReader()
-    /// The beginning of a head whose end has not arrived.
-    private var begun: ByteBuffer?
-    private var received = 0
-    /// Since when it is not read, because the answer's reader has fallen behind.
-    private var heldBackSince: ContinuousClock.Instant?
-    private var wantsToRead = false
+    private var state: State
     /// Where the pool keeps it.
     var index = 0
 
@@ -72,10 +96,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
     ) {
         self.pool = pool
         self.isSecure = isSecure
-        self.end = end
         openedAt = now
-        idleSince = now
-        waiting = call
+        state = .connecting(call, until: end)
     }
 
     /// The pool puts it on a channel that is open.
@@ -97,19 +119,16 @@ final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     private func becameUsable(_ context: ChannelHandlerContext) {
-        guard state == .connecting else { return }
-        guard let call = waiting else { return rest(at: pool.now()) }
-        waiting = nil
-        send(call, context)
+        guard case .connecting(let call, _) = state else { return }
+        if let call { send(call, context) } else { rest(at: pool.now()) }
     }
 
     /// Whether it has not been given up before it had a channel.
-    var isWanted: Bool { state != .closed }
+    var isWanted: Bool { if case .closed = state { false } else { true } }
 
     /// Waits for the next call.
     private func rest(at now: ContinuousClock.Instant) {
-        state = .idle
-        idleSince = now
+        state = .idle(since: now)
         pool.gotIdle(self)
     }
 
@@ -122,39 +141,42 @@ final class UpstreamConnection: ChannelDuplexHandler {
     /// Sends a call on an idle connection.
     /// - Returns: False when it was closed meanwhile; nothing was sent then.
     func send(_ call: Call) -> Bool {
-        guard state == .idle, let context else { return false }
+        guard case .idle = state, let context else { return false }
         send(call, context)
         return true
     }
 
     private func send(_ call: Call, _ context: ChannelHandlerContext) {
-        state = .busy
-        receiver = call.receiver
-        end = call.end
-        received = 0
-        reader = AnswerReader()
+        state = .busy(Answer(receiver: call.receiver, end: call.end))
         context.write(wrapOutboundOut(call.request), promise: nil)
         pool.flushes.soon(context)
     }
 
+    /// Changes the answer under way in place: its parts have no other owner meanwhile.
+    /// - Returns: `nil` when there is none.
+    private func withAnswer<Result>(_ body: (inout Answer) -> Result) -> Result? {
+        guard case .busy(var answer) = state else { return nil }
+        state = .closed
+        defer { state = .busy(answer) }
+        return body(&answer)
+    }
+
+    private var receiver: (any AnswerReceiver)? {
+        if case .busy(let answer) = state { answer.receiver } else { nil }
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
-        if begun != nil {
-            begun?.writeBuffer(&bytes)
-            bytes = begun ?? bytes
-            begun = nil
-        }
+        let arrived = unwrapInboundIn(data)
+        var bytes = withAnswer { $0.add(arrived) } ?? arrived
         var offset = 0
-        received += bytes.readableBytes
         while true {
-            switch state {
-            case .busy, .abandoned: break
-            case .idle, .connecting:
+            let next = withAnswer { ($0.reader.next(bytes.readableBytesUInt8Span, &offset), $0.received) }
+            guard let (event, received) = next else {
                 // No call is under way: whatever this is, the next call must not take it for its answer.
-                return close()
-            case .closed: return
+                if isWanted { close() }
+                return
             }
-            switch reader.next(bytes.readableBytesUInt8Span, &offset) {
+            switch event {
             case .head(let head):
                 if case .length(let length) = head.framing, length > pool.answerLimit { return fail(.unreadable) }
                 receiver?.answerBegan(head, bytes, on: self)
@@ -167,8 +189,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
             case .needsMore:
                 if offset < bytes.readableBytes {
                     bytes.moveReaderIndex(forwardBy: offset)
-                    received -= bytes.readableBytes
-                    begun = bytes
+                    withAnswer { $0.begun = bytes }
                 }
                 receiver?.answerPaused()
                 return
@@ -178,58 +199,53 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     /// The receiver is called last, since its next call may want this connection.
     private func ended(isClean: Bool) {
-        let receiver = receiver
-        self.receiver = nil
         holdBack(false)
+        guard case .busy(let answer) = state else { return }
         let now = pool.now()
-        if isClean, reader.keepsAlive, !pool.isTooOld(openedAt, at: now) { rest(at: now) } else { close() }
-        receiver?.answerEnded(at: now)
+        if isClean, answer.reader.keepsAlive, !pool.isTooOld(openedAt, at: now) { rest(at: now) } else { close() }
+        answer.receiver?.answerEnded(at: now)
     }
 
     private func fail(_ failure: TransportFailure) {
-        let (call, receiver) = (waiting, receiver)
+        let state = state
         close()
-        receiver?.answerFailed(failure)
-        if let call { call.receiver.answerFailed(pool.now() >= call.end ? .timedOut : .notConnected) }
+        switch state {
+        case .connecting(let call?, _): call.receiver.answerFailed(pool.now() >= call.end ? .timedOut : .notConnected)
+        case .busy(let answer): answer.receiver?.answerFailed(failure)
+        case .connecting(nil, _), .idle, .closed: break
+        }
     }
 
     private func close() {
         state = .closed
-        waiting = nil
-        receiver = nil
-        begun = nil
         pool.forget(self)
         context?.close(promise: nil)
     }
 
     /// Drops the rest of the answer.
     func abandonResponse() {
-        guard state == .busy else { return }
-        state = .abandoned
-        receiver = nil
         holdBack(false)
+        withAnswer { $0.receiver = nil }
     }
 
     // MARK: - Back-pressure
 
-    var isHeldBack: Bool { heldBackSince != nil }
+    var isHeldBack: Bool { if case .busy(let answer) = state { answer.heldBack != nil } else { false } }
 
     /// Stops reading, or goes on: the answer's reader has fallen behind, or has caught up.
-    ///
-    /// What the reader takes is not upstream's delay: the call's deadline moves by it.
     func holdBack(_ isHeldBack: Bool) {
         guard isHeldBack != self.isHeldBack else { return }
-        if let heldBackSince { end += heldBackSince.duration(to: pool.now()) }
-        heldBackSince = isHeldBack ? pool.now() : nil
-        if !isHeldBack, wantsToRead {
-            wantsToRead = false
+        let now = pool.now()
+        if isHeldBack {
+            withAnswer { $0.heldBack = Answer.HeldBack(since: now) }
+        } else if withAnswer({ $0.release(at: now) }) == true {
             context?.read()
         }
     }
 
     func read(context: ChannelHandlerContext) {
         if isHeldBack {
-            wantsToRead = true
+            withAnswer { $0.heldBack?.wantsToRead = true }
         } else {
             context.read()
         }
@@ -249,12 +265,10 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     func tick(at now: ContinuousClock.Instant) {
         switch state {
-        case .connecting, .busy, .abandoned:
-            if now >= end, !isHeldBack { fail(.timedOut) }
-        case .idle:
-            if idleSince.duration(to: now) > pool.times.idle || pool.isTooOld(openedAt, at: now) {
-                close()
-            }
+        case .connecting(_, let end): if now >= end { fail(.timedOut) }
+        case .busy(let answer): if now >= answer.end, answer.heldBack == nil { fail(.timedOut) }
+        case .idle(let since):
+            if since.duration(to: now) > pool.times.idle || pool.isTooOld(openedAt, at: now) { close() }
         case .closed: break
         }
     }
