@@ -30,7 +30,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     private var isReading = false
     private var wantsToRead = false
     /// While more was written than the connection holds.
-    private var progress: WriteProgress?
+    var progress: WriteProgress?
     /// Where the loop keeps it.
     var index = 0
 
@@ -90,11 +90,11 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         else { return false }
         let request = ReceivedRequest(
             number: loop.nextNumber(), method: "POST", path: path, head: head, from: peer, at: shared.now())
-        guard isSound(request, isForUs: true) else {
+        guard policy.isSound(request, isForUs: true) else {
             perform(machine.headRefused(request, .malformedHeader))
             return true
         }
-        switch machine.wholeRequestRead(request, refusal: refusal(of: request)) {
+        switch machine.wholeRequestRead(request, refusal: policy.headRefusal(of: request)) {
         case .acquireSlot:
             let body = bytes.getSlice(at: bytes.readerIndex + plain.body.lowerBound, length: plain.body.count)
             acquireSlot(for: request, body ?? ByteBuffer())
@@ -162,14 +162,14 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         let isForUs =
             target.map { $0.authority.map { request.head.host?.equalsIgnoringASCIICase($0) == true } ?? true }
             ?? (text == "*" && method == "OPTIONS")
-        guard isSound(request, isForUs: isForUs) else {
+        guard policy.isSound(request, isForUs: isForUs) else {
             return perform(machine.headRefused(request, .malformedHeader))
         }
         if text.utf8.count > Self.longestTarget { return perform(machine.headRefused(request, .targetTooLong)) }
         if fastPath != nil {
             return perform(
                 machine.fastPathHeadRead(
-                    request, refusal: refusal(of: request), from: policy.client(of: request)))
+                    request, refusal: policy.headRefusal(of: request), from: policy.client(of: request)))
         }
         let action = machine.routedHeadRead(request)
         routed.put(request)
@@ -182,25 +182,6 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
                     version: .http1_1, method: HTTPMethod(rawValue: method), uri: target?.origin ?? text,
                     headers: HTTPHeaders(fields))), context)
         perform(action)
-    }
-
-    /// Whether a request cannot be taken for another one, and is for this service.
-    private func isSound(_ request: ReceivedRequest, isForUs: Bool) -> Bool {
-        !request.head.isAmbiguous && !request.head.asksForUpgrade && isForUs && policy.isAddressed(by: request)
-    }
-
-    /// What is wrong with a fast path's request before its body was read.
-    private func refusal(of request: ReceivedRequest) -> BFFError? {
-        do throws(BFFError) {
-            try policy.admit(request, at: request.receivedAt)
-        } catch {
-            return error
-        }
-        if !request.head.isJSON { return .unsupportedContentType }
-        if let length = request.head.contentLength, length > policy.fastPathBodyLimit {
-            return .bodyTooLarge(limit: policy.fastPathBodyLimit)
-        }
-        return nil
     }
 
     private func bodyRead(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
@@ -262,7 +243,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         if case .respond(let error, let reserved) = action { refuse(error, releasing: reserved) }
     }
 
-    private func perform(_ action: ClientConnectionStateMachine.FaultAction) {
+    func perform(_ action: ClientConnectionStateMachine.FaultAction) {
         switch action {
         case .none: break
         case .close: context?.close(promise: nil)
@@ -274,7 +255,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
 
     /// Refuses a request whose head was not read; its page is answered in the form that it can read, and HEAD without a
     /// body.
-    private func refuseHead(_ error: BFFError) {
+    func refuseHead(_ error: BFFError) {
         let (path, head) = PartialHead.read(unread.readableBytesUInt8Span)
         let method = unread.readableBytesView.starts(with: "HEAD ".utf8) ? "HEAD" : "UNKNOWN"
         let request = ReceivedRequest(
@@ -282,12 +263,12 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         perform(machine.headRefused(request, error))
     }
 
-    private func refuse(_ error: BFFError, releasing reserved: Int) {
+    func refuse(_ error: BFFError, releasing reserved: Int) {
         if let request = machine.request { release(reserved, of: request) }
         respond(with: error)
     }
 
-    private func release(_ reserved: Int, of request: ReceivedRequest) {
+    func release(_ reserved: Int, of request: ReceivedRequest) {
         if reserved > 0 { policy.bodies.release(reserved, for: policy.client(of: request)) }
     }
 
@@ -298,104 +279,19 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         loop.eventLoop.assumeIsolated().execute { self.resume() }
     }
 
-    private func resume() {
+    func resume() {
         guard let context, !isReading else { return }
         readRequests()
         // Without it the router's channel delivers nothing of what it was passed.
         channelReadComplete(context: context)
         reportInputEnd(context)
-        if wantsToRead, !isHolding {
-            wantsToRead = false
-            context.read()
-        }
+        readIfWanted(context)
     }
 
-    // MARK: - Ends of the connection
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        // The connection may be closed now, and with it what was written but not sent.
-        context.flush()
-        switch event {
-        case ChannelEvent.inputClosed:
-            switch machine.inputEnded() {
-            case .readOn: resume()
-            case .close: context.close(promise: nil)
-            case .none: break
-            }
-            return
-        case is ChannelShouldQuiesceEvent:
-            machine.startEnding()
-            // The router would close a silent connection at once; `tick` does, with some grace.
-            if !machine.isRouted { return }
-        default: break
-        }
-        context.fireUserInboundEventTriggered(event)
-    }
-
-    /// Reports that the client has ended its side, once all that came before was read.
-    private func reportInputEnd(_ context: ChannelHandlerContext) {
-        switch machine.inputMayBeReported(unread: unread.readableBytes, at: shared.now()) {
-        case .none: return
-        case .refuseHead(let error): return refuseHead(error)
-        case .respond(let error, let reserved): return refuse(error, releasing: reserved)
-        case .forward(let error, let notifiesRouter):
-            if let error, notifiesRouter { context.fireErrorCaught(error) }
-            context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
-        }
-    }
-
-    func lastResponseSent() {
-        guard let context else { return }
-        switch machine.lastResponseSent(at: shared.now()) {
-        case .closeOutput: context.close(mode: .output, promise: nil)
-        case .close: context.close(promise: nil)
-        }
-        if wantsToRead {
-            wantsToRead = false
-            context.read()
-        }
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        connectionClosed()
-        context.fireChannelInactive()
-    }
-
-    private func connectionClosed() {
-        loop.remove(self)
-        unread = ByteBuffer()
-        guard let (request, exchange, reserved) = machine.connectionClosed() else { return }
-        release(reserved, of: request)
-        log(request, exchange, BFFError.clientClosed.status, BFFError.clientClosed.code, at: shared.now())
-        exchange?.clientLeft()
-    }
-
-    /// The service is about to stop.
-    func drain() { machine.startDraining() }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        let isStalled = !context.channel.isWritable
-        progress = isStalled ? progress ?? WriteProgress(at: shared.now()) : nil
-        machine.exchange?.holdBack(isStalled)
-        context.fireChannelWritabilityChanged()
-    }
-
-    /// Whether the client reads nothing, or too slowly to be waited for.
-    private func isStalled(at now: ContinuousClock.Instant) -> Bool {
-        guard progress != nil, let context else { return false }
-        let times = shared.times
-        let pending = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? .max
-        return progress?.isStalled(
-            pending: pending, at: now, still: shared.isEnding ? times.linger : times.write, behind: times.behind)
-            ?? false
-    }
-
-    func tick(at now: ContinuousClock.Instant) {
-        if shared.isEnding { machine.startEnding() }
-        if isStalled(at: now) {
-            context?.close(promise: nil)
-            return
-        }
-        perform(machine.tick(at: now, shared.times))
+    /// Makes up for a read that was asked for while nothing more was taken in.
+    func readIfWanted(_ context: ChannelHandlerContext) {
+        guard wantsToRead, !isHolding else { return }
+        wantsToRead = false
+        context.read()
     }
 }

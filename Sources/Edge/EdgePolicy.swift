@@ -66,6 +66,26 @@ package final class EdgePolicy: Sendable {
         address(of: request).map { CallerKey(RequestLimits.key(of: $0)) } ?? CallerKey(request.peer)
     }
 
+    /// Whether a request cannot be taken for another one, and is for this service.
+    /// - Parameter isForUs: Whether its target says so.
+    func isSound(_ request: ReceivedRequest, isForUs: Bool) -> Bool {
+        !request.head.isAmbiguous && !request.head.asksForUpgrade && isForUs && isAddressed(by: request)
+    }
+
+    /// What is wrong with a fast path's request, as far as its head says.
+    func headRefusal(of request: ReceivedRequest) -> BFFError? {
+        do throws(BFFError) {
+            try admit(request, at: request.receivedAt)
+        } catch {
+            return error
+        }
+        if !request.head.isJSON { return .unsupportedContentType }
+        if let length = request.head.contentLength, length > fastPathBodyLimit {
+            return .bodyTooLarge(limit: fastPathBodyLimit)
+        }
+        return nil
+    }
+
     /// Admits a request of a fast path, whose body proves its sender.
     /// - Throws: `rateLimited` or `originNotAllowed`.
     func admit(_ request: ReceivedRequest, at now: ContinuousClock.Instant) throws(BFFError) {
