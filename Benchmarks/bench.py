@@ -21,10 +21,12 @@ import time
 import instructions
 import measure
 import nodes
+import paths
 import peers
 import service
 import webhooks
-from measure import HERE, HeapCount, load, settled
+from measure import HERE, HeapCount, load, replace_section, settled
+from paths import with_range
 from service import Service
 
 OURS = "connect-bff"
@@ -54,11 +56,20 @@ class Bench:
             return self.service(environment=environment)
         return self.kept(peers.start(name, self.work, self.stub.port, environment))
 
+    def heap_library(self):
+        """What counts heap calls when it is preloaded."""
+        library = self.work / "heapcount.so"
+        if not library.exists():
+            subprocess.run(
+                ["gcc", "-O2", "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, HERE / "heapcount.c"], check=True)
+        return library
+
     def anonymous_requests(self):
-        """Relay calls for proxies that look at no token."""
+        """Relay calls of tokens that no service minted."""
         path = self.work / "anonymous.requests"
-        tokens = (f"cot_{number:032x}" for number in range(service.TOKENS))
+        tokens = [f"cot_{number:032x}" for number in range(service.TOKENS)]
         measure.write_requests(path, [service.relay_request(token, "localhost") for token in tokens])
+        peers.write_tokens(self.work, tokens)
         return path
 
 
@@ -81,8 +92,10 @@ class Rounds:
 
 def rounds(bench, names, number, seconds):
     """`number` loads of every proxy, in turn; each round begins with another one."""
-    running = {name: bench.peer(name) for name in names}
+    # Ours comes first: its tokens are those that others know.
+    running = {OURS: bench.peer(OURS)} if OURS in names else {}
     requests = running[OURS].relay_requests(bench.work) if OURS in names else bench.anonymous_requests()
+    running |= {name: bench.peer(name) for name in names if name != OURS}
     settling = {name: settled(peer, requests) for name, peer in running.items()}
     if OURS in names:
         lines = running[OURS].log_lines()
@@ -92,7 +105,7 @@ def rounds(bench, names, number, seconds):
         for name in names[first:] + names[:first]:
             result = load(running[name], requests, seconds=seconds, answer=peers.ANSWER_BYTES)
             results[name].append(result)
-            say(f"round {turn + 1} {name:12} {summary(result)}")
+            say(f"round {turn + 1} {name:12} {measure.summary(result)}")
     if OURS in names:
         wait_for_log_lines(running[OURS], lines + sum(result.requests for result in results[OURS]))
     memory = {name: peer.process.resident() for name, peer in running.items()}
@@ -132,18 +145,16 @@ def median(values):
     return statistics.median(values)
 
 
-def with_range(values, digits=2):
-    return f"{median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
-
-
 # MARK: - Counts per call
 
 
 def counts(bench, name):
     """System calls by name, and heap calls where they can be counted."""
-    heap = HeapCount(heap_library(bench.work), bench.work) if name in peers.HEAP_COUNTED else None
+    heap = HeapCount(bench.heap_library(), bench.work) if name in peers.HEAP_COUNTED else None
+    requests = bench.anonymous_requests()
     peer = bench.peer(name, heap.environment if heap else None)
-    requests = peer.relay_requests(bench.work) if name == OURS else bench.anonymous_requests()
+    if name == OURS:
+        requests = peer.relay_requests(bench.work)
     settled(peer, requests)
     heap_calls = heap.per_request(peer, requests) if heap else None
     system_calls = measure.system_calls(peer, requests)
@@ -152,14 +163,6 @@ def counts(bench, name):
         + ", ".join(f"{call} {count:.2f}" for call, count in system_calls.items()) + ")"
         + (f", {heap_calls:.1f} heap calls" if heap else ""))
     return system_calls, heap_calls
-
-
-def heap_library(work):
-    library = work / "heapcount.so"
-    if not library.exists():
-        subprocess.run(
-            ["gcc", "-O2", "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, HERE / "heapcount.c"], check=True)
-    return library
 
 
 def profile(bench, lines=0):
@@ -186,7 +189,7 @@ def at_connections(running, requests, levels, turns, seconds):
         for name in ["nginx", OURS] * turns:
             result = load(running[name], requests, connections=connections, seconds=seconds, strict=False)
             table.setdefault((connections, name), []).append(result)
-            say(f"{connections} connections {name:12} {summary(result)}")
+            say(f"{connections} connections {name:12} {measure.summary(result)}")
     return table
 
 
@@ -262,28 +265,6 @@ def forget_pages(file):
     os.close(opened)
 
 
-def other_paths(bench, seconds):
-    """What is not the relay, by name."""
-    running = bench.service()
-    with_tokens = bench.service(authentication="jwt")
-    loads = [
-        ("mint", running, running.mint_requests(service.TOKENS)),
-        ("own locations, service key", running, running.read_requests(service.TOKENS)),
-        ("own locations, JWT (RS256)", with_tokens, with_tokens.read_requests(service.SUBJECTS)),
-        ("livez", running, [running.user_request("GET", "/livez")]),
-    ]
-    table = {}
-    for name, peer, requests in loads:
-        path = bench.work / "other.requests"
-        measure.write_requests(path, requests)
-        settled(peer, path)
-        table[name] = load(peer, path, seconds=seconds, strict=False)
-        say(f"{name}: {summary(table[name])}")
-    running.process.stop()
-    with_tokens.process.stop()
-    return table
-
-
 def envelope_scan(bench):
     """Nanoseconds for a body of the relay, and MB/s."""
     program = bench.work / "envelope"
@@ -308,18 +289,12 @@ def say(text):
     print(text, flush=True)
 
 
-def summary(result):
-    refused = f", {result.refused + result.broken} not answered" if result.refused + result.broken else ""
-    return (f"{result.rate:8.0f} requests/s {result.cpu_per_100k:6.2f} CPU s/100k"
-            f"  p50 {result.p50:.3f} p99 {result.p99:.2f} ms{refused}")
-
-
 def relay_table(done, counted):
     results = done.results
     lines = [
         "| proxy | requests/s | CPU s per 100 000 | to nginx, log off: median (range) | to nginx with log "
-        "| p50 / p99 ms | MiB | threads | system calls | heap calls |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| to nginx with Lua | p50 / p99 ms | MiB | threads | system calls | heap calls |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, loads in results.items():
         system_calls, heap_calls = counted.get(name, (None, None))
@@ -331,7 +306,8 @@ def relay_table(done, counted):
                     f"{median(map(rate, loads)):.0f}",
                     with_range(list(map(cpu, loads))),
                     with_range(ratios(results, name, "nginx", cpu)),
-                    f"{median(ratios(results, name, 'nginx-log', cpu)):.2f}",
+                    with_range(ratios(results, name, "nginx-log", cpu)),
+                    with_range(ratios(results, name, "nginx-lua", cpu)),
                     f"{median(each.p50 for each in loads):.2f} / {median(each.p99 for each in loads):.2f}",
                     f"{done.memory[name] / 1024:.0f}",
                     str(done.threads[name]),
@@ -344,15 +320,22 @@ def relay_table(done, counted):
     return lines
 
 
-def closing_line(results):
+def closing_lines(results, path_results, at, idle):
     """What is given out last."""
     parts = [
         (f"cpu/{short}", ratios(results, OURS, name, cpu))
         for short, name in (("nginx", "nginx"), ("nginx-log", "nginx-log"))
     ] + [(f"rps/{name}", ratios(results, OURS, name, rate)) for name in ("go", "caddy")]
-    return "relay: " + " ".join(
+    relay = "relay: " + " ".join(
         f"{name} {median(values):.2f}" if name.startswith("cpu") else f"{name} {median(values):.1f}"
         for name, values in parts)
+    against_go, more = paths.closing_parts(path_results)
+    figures = [
+        *against_go, ("relay/nginx-lua", median(ratios(results, OURS, "nginx-lua", cpu))), ("idle-kib", idle),
+        ("p99-1000/nginx", median(
+            mine.p99 / other.p99 for mine, other in zip(at[1000, OURS], at[1000, "nginx"]))), *more]
+    return [relay, "service: " + " ".join(
+        f"{name} {value:.1f}" if name == "idle-kib" else f"{name} {value:.2f}" for name, value in figures)]
 
 
 def arguments():
@@ -366,8 +349,11 @@ def arguments():
         "--instructions", action="store_true",
         help="instructions in user space of each kind of request; their file and their table are replaced")
     parser.add_argument("--check", action="store_true", help=(
-        f"with --instructions: fail when one differs by more than {instructions.TOLERANCE:.0%} from the file"))
+        f"with --instructions: fail when one is not within {instructions.TOLERANCE * 100:.0f} %% of the file"))
     parser.add_argument("--profiles", type=pathlib.Path, help="with --instructions: a folder to write profiles to")
+    parser.add_argument(
+        "--paths", action="store_true",
+        help="mints, reads and probes beside the service in Go, and no more; their table in the file is replaced")
     parser.add_argument(
         "--nodes",
         action="store_true",
@@ -395,11 +381,17 @@ def main():
         if options.profile:
             profile(bench, lines=40)
             return
+        if options.paths:
+            number = options.rounds or 6
+            lines = paths.run(bench, number, options.seconds)[1]
+            say("\n".join(["", *lines]))
+            replace_section(paths.HEADING, paths.section(lines, number, options.seconds))
+            return
         if options.nodes:
             write_nodes(nodes.run(bench, options.seconds), options.seconds)
             return
         names = options.peers.split(",") if options.peers else [
-            "nginx", OURS, "nginx-log", "haproxy", "go", "caddy", "node"]
+            "nginx", OURS, "nginx-log", "nginx-lua", "haproxy", "go", "caddy", "node"]
         number = options.rounds or (2 if options.quick else 6)
         done = rounds(bench, names, number, options.seconds)
         if not options.peers:
@@ -411,11 +403,12 @@ def report(bench, options, done):
     results = done.results
     counted = {name: counts(bench, name) for name in ([OURS] if options.quick else results)}
     seconds = 1 if options.quick else options.seconds
-    levels = [8] if options.quick else [1, 8, 64, 256, 1000]
-    at = at_connections(done.running, done.requests, levels, 3, seconds)
+    levels = [8, 1000] if options.quick else [1, 8, 64, 256, 1000]
+    at = at_connections(done.running, done.requests, levels, 3 if options.quick else 6, seconds)
     for peer in done.running.values():
         peer.process.stop()
-    others = other_paths(bench, seconds)
+    path_rounds = options.rounds or (2 if options.quick else 6)
+    path_results, path_lines = paths.run(bench, path_rounds, seconds, options.quick)
     nanoseconds = envelope_scan(bench)
     verified = webhooks.verifications(bench.work)
     say(f"{verified:.0f} signatures verified a second by one CPU")
@@ -442,9 +435,6 @@ def report(bench, options, done):
         f" {sum(load.refused + load.broken for load in each)} |" for (connections, name), each in at.items()]
     lines += ["", "| connect-bff alone | |", "|---|---|"]
     lines += [
-        f"| {name} | {each.rate:.0f} requests/s, {each.cpu_per_100k:.2f} CPU s per 100 000, p50 {each.p50:.2f} ms,"
-        f" {each.refused + each.broken} not answered |" for name, each in others.items()]
-    lines += [
         f"| envelope scan, {service.BODY_BYTES} bytes | {nanoseconds:.0f} ns,"
         f" {service.BODY_BYTES / nanoseconds * 1000:.0f} MB/s |",
         f"| PS256 signatures that one CPU verifies | {verified:.0f} a second |",
@@ -456,12 +446,16 @@ def report(bench, options, done):
     lines += [
         f"| idle connections held by {name} | {held}, {each:.1f} KiB each, the kernel's share not counted |"
         for name, (each, held) in idle.items()]
-    say("\n".join(["", *lines, ""]))
+    closing = closing_lines(results, path_results, at, idle[OURS][0])
+    say("\n".join(["", *lines, "", *path_lines, ""]))
     if not options.quick:
         several = nodes.run(bench, seconds)
-        write_results(lines, results, options)
+        figures = instructions.run(bench)
+        write_results([*lines, "", "```text", *closing, "```"], results, options)
+        replace_section(paths.HEADING, paths.section(path_lines, path_rounds, seconds))
         write_nodes(several, seconds)
-    say(closing_line(results))
+        instructions.write(figures)
+    say("\n".join(closing))
 
 
 def write_results(lines, results, options):
@@ -484,31 +478,24 @@ Written by `scripts/bench`; [README.md](README.md) says what the columns are and
 
 
 def write_nodes(lines, seconds):
-    """Puts the tables of several nodes at the end, in place of those that were there."""
-    file = HERE / "RESULTS.md"
-    heading = "## Several nodes on one PostgreSQL"
-    text = file.read_text().partition(heading)[0].rstrip()
-    file.write_text(f"""{text}
-
-{heading}
-
-{time.strftime("%Y-%m-%d")}. All nodes share one CPU, and PostgreSQL shares the other one with the load and the
-stub: the sum says little, the cost of a call is what grows or does not. One round of {seconds} s each, 64 connections
-in all. Sessions that are relayed were minted on the first node. What livez takes is not the store: it is wrk and the
-sharing of CPUs.
+    text = f"""{time.strftime("%Y-%m-%d")}. All nodes share one CPU, and PostgreSQL shares the other one with the load
+and the stub: the sum says little, the cost of a call is what grows or does not. One round of {seconds} s each, 64
+connections in all. Sessions that are relayed were minted on the first node. What livez takes is not the store: it is
+wrk and the sharing of CPUs.
 
 {chr(10).join(lines)}
-""")
+"""
+    replace_section("## Several nodes on one PostgreSQL", text)
 
 
 def count_instructions(bench, options):
-    """Writes the figures, or checks them."""
-    figures = instructions.run(bench, options.profiles)
+    """Writes the figures, or checks those of ours."""
+    figures = instructions.run(bench, options.profiles, options.check)
     if not options.check:
         instructions.write(figures)
         return 0
-    failed = instructions.check(figures)
-    say("\n".join([*failed, f"instructions: {len(figures) - len(failed)} passed, {len(failed)} failed"]))
+    failed, number = instructions.check(figures), len(figures[OURS])
+    say("\n".join([*failed, f"instructions: {number - len(failed)} passed, {len(failed)} failed"]))
     if failed:
         say("if this is meant, scripts/bench --instructions writes the new figures")
     return 1 if failed else 0

@@ -14,6 +14,7 @@ import subprocess
 import time
 
 import measure
+import peers
 import service
 
 FIGURES = measure.HERE / "instructions.json"
@@ -81,10 +82,14 @@ class Path:
     name: str
     requests: int
 
+    def __mul__(self, factor):
+        return Path(self.name, self.requests * factor)
+
 
 # How often a session is relayed does not matter to it, but each mint is a new row in the store.
 PATHS = [Path("livez", 300), Path("read", 150), Path("read-jwt", 150), Path("mint", 150), Path("relay", 600)]
 SESSIONS = 100
+PROXIES = ["nginx", "nginx-log", "nginx-lua", "haproxy"]
 
 
 def count(peer, callgrind, path, requests):
@@ -107,29 +112,54 @@ def count(peer, callgrind, path, requests):
         client.close()
 
 
-def ours(bench, paths):
-    """Counts each path of ours: name and figures, and the profile."""
+def ours(bench):
+    """Counts each path of ours: name of the program and path, figures, and the profile."""
     # Valgrind cannot read what Swift's compiler writes for a debugger, but needs the symbols for a profile.
     program = bench.work / "connect-bff-symbols"
     subprocess.run(["strip", "--strip-debug", "-o", program, bench.program], check=True)
-    for authentication, names in (("service", ["livez", "read", "mint", "relay"]), ("jwt", ["read-jwt"])):
-        wanted = [path for path in paths if path.name in names]
-        if not wanted:
-            continue
+    for authentication in ("service", "jwt"):
         callgrind = Callgrind(bench.work, f"connect-bff-{authentication}")
         peer = bench.kept(service.Service(
-            bench.program, bench.work, bench.stub.port, authentication=authentication,
-            command=[*callgrind.prefix, program])).wait_for()
-        make = {
-            "livez": lambda peer=peer: itertools.cycle([peer.user_request("GET", "/livez")]),
-            "read": lambda peer=peer: itertools.cycle(peer.read_requests(service.SUBJECTS)),
-            "read-jwt": lambda peer=peer: itertools.cycle(peer.read_requests(service.SUBJECTS)),
-            "mint": lambda peer=peer: itertools.cycle(peer.mint_requests(service.TOKENS)),
-            "relay": lambda peer=peer: itertools.cycle([
-                service.relay_request(token, peer.host) for token in peer.mint(SESSIONS)]),
-        }
-        for path in wanted:
-            yield path, *count(peer, callgrind, path, make[path.name]())
+            program, bench.work, bench.stub.port, authentication=authentication, prefix=callgrind.prefix)).wait_for()
+        yield from service_paths(OURS, peer, callgrind, authentication)
+        if authentication == "service":
+            requests = [service.relay_request(token, peer.host) for token in peer.mint(SESSIONS)]
+            yield OURS, PATHS[-1], *count(peer, callgrind, PATHS[-1], itertools.cycle(requests))
+        peer.process.stop()
+
+
+def service_paths(name, peer, callgrind, authentication, factor=1):
+    """Counts the paths of a service that are not relayed, with `factor` times the requests but for mints."""
+    makers = {"read-jwt": (peer.read_requests, service.SUBJECTS)} if authentication == "jwt" else {
+        "livez": (peer.livez_requests, 1), "read": (peer.read_requests, service.SUBJECTS),
+        "mint": (peer.mint_requests, service.TOKENS)}
+    for path in PATHS:
+        if path.name in makers:
+            make, number = makers[path.name]
+            counted = path if path.name == "mint" else path * factor
+            yield name, counted, *count(peer, callgrind, counted, itertools.cycle(make(number)))
+
+
+def others(bench):
+    """Counts the same paths of the peers that Valgrind can run."""
+    for name, authentication, caches in (
+            ("go", "service", False), ("go", "jwt", False), ("go-cache", "jwt", True)):
+        callgrind = Callgrind(bench.work, f"{name}-{authentication}")
+        peer = bench.kept(service.GoService(
+            bench.work, bench.stub.port, authentication, caches, prefix=callgrind.prefix))
+        # So many that each stretch has several collections of garbage.
+        yield from service_paths(name, peer, callgrind, authentication, factor=10)
+        peer.process.stop()
+    tokens = [f"cot_{number:032x}" for number in range(SESSIONS)]
+    peers.write_tokens(bench.work, tokens)
+    for name in PROXIES:
+        callgrind = Callgrind(bench.work, name)
+        # In one process, which is the one that is counted.
+        arguments = ["-g", "master_process off;"] if name.startswith("nginx") else []
+        peer = bench.kept(peers.start(
+            name, bench.work, bench.stub.port, prefix=callgrind.prefix, arguments=arguments))
+        requests = itertools.cycle([service.relay_request(token, "localhost") for token in tokens])
+        yield name, PATHS[-1], *count(peer, callgrind, PATHS[-1], requests)
         peer.process.stop()
 
 
@@ -152,14 +182,15 @@ def summary(profile, requests, lines=150):
         timeout=60).stdout
 
 
-def run(bench, profiles=None):
-    """Figures by path: the median of its stretches; writes a profile of each to the folder `profiles`."""
+def run(bench, profiles=None, is_check=False):
+    """Figures by program and path: the median of its stretches; writes profiles of ours to the folder `profiles`."""
     figures = {}
-    for path, stretches, profile in ours(bench, PATHS):
-        figures[path.name] = round(statistics.median(stretches))
-        spread = (max(stretches) - min(stretches)) / figures[path.name]
-        print(f"{path.name:10} {figures[path.name]:9} instructions, range of the stretches {spread:.1%}", flush=True)
-        if profiles:
+    for name, path, stretches, profile in ours(bench) if is_check else itertools.chain(ours(bench), others(bench)):
+        figure = round(statistics.median(stretches))
+        figures.setdefault(name, {})[path.name] = figure
+        spread = (max(stretches) - min(stretches)) / figure
+        print(f"{name:12} {path.name:9} {figure:8} instructions, range of the stretches {spread:.1%}", flush=True)
+        if profiles and name == OURS:
             (profiles / f"profile-{path.name}.txt").write_text(summary(profile, path.requests))
     return figures
 
@@ -168,25 +199,20 @@ def check(figures):
     """What differs from the file by more than may be; a figure that fell is recorded, or it guards nothing."""
     kept = json.loads(FIGURES.read_text())[OURS]
     return [
-        f"{name}: {figures[name]} instructions, and {expected} are in {FIGURES.name}"
-        for name, expected in kept.items() if abs(figures[name] / expected - 1) > TOLERANCE]
+        f"{name}: {figures[OURS][name]} instructions, and {expected} are in {FIGURES.name}"
+        for name, expected in kept.items() if abs(figures[OURS][name] / expected - 1) > TOLERANCE]
 
 
 def write(figures):
     """Replaces the file, and the part of RESULTS.md."""
-    FIGURES.write_text(json.dumps({OURS: figures}, indent=2) + "\n")
-    lines = ["| path | instructions in user space |", "|---|---|"]
-    lines += [f"| {name} | {count} |" for name, count in figures.items()]
-    replace_section(HEADING, f"""{time.strftime("%Y-%m-%d")}, {measure.machine()}. Counted by Valgrind's callgrind; see
-[README.md](README.md).
+    FIGURES.write_text(json.dumps(figures, indent=2) + "\n")
+    names = [path.name for path in PATHS]
+    lines = [f"| instructions of a request | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    lines += [f"| {program} | {' | '.join(str(counts.get(name, '')) for name in names)} |"
+              for program, counts in figures.items()]
+    text = f"""{time.strftime("%Y-%m-%d")}, {measure.machine()}. In user space, counted by
+Valgrind's callgrind; [README.md](README.md) says how.
 
 {chr(10).join(lines)}
-""")
-
-
-def replace_section(heading, text):
-    """Puts a section of RESULTS.md in the place of the one with its heading, or at the end."""
-    file = measure.HERE / "RESULTS.md"
-    before, _, after = file.read_text().partition(f"{heading}\n")
-    _, next_heading, rest = after.partition("\n## ")
-    file.write_text(f"{before.rstrip()}\n\n{heading}\n\n{text}" + (next_heading + rest if next_heading else ""))
+"""
+    measure.replace_section(HEADING, text)

@@ -134,6 +134,12 @@ class Load:
         return self.cpu / self.requests * 100_000
 
 
+def summary(result):
+    refused = f", {result.refused + result.broken} not answered" if result.refused + result.broken else ""
+    return (f"{result.rate:8.0f} requests/s {result.cpu_per_100k:6.2f} CPU s/100k"
+            f"  p50 {result.p50:.3f} p99 {result.p99:.2f} ms{refused}")
+
+
 def write_requests(path, requests):
     with open(path, "wb") as file:
         for request in requests:
@@ -262,3 +268,11 @@ class HeapCount:
         before = self.read()
         result = load(peer, requests, seconds=3)
         return (self.read() - before) / result.requests
+
+
+def replace_section(heading, text):
+    """Puts a section of RESULTS.md in the place of the one with its heading, or at the end."""
+    file = HERE / "RESULTS.md"
+    before, _, after = file.read_text().partition(f"{heading}\n")
+    _, next_heading, rest = after.partition("\n## ")
+    file.write_text(f"{before.rstrip()}\n\n{heading}\n\n{text}" + (next_heading + rest if next_heading else ""))

@@ -2,6 +2,8 @@
 
 import base64
 import concurrent.futures
+import functools
+import hashlib
 import http.client
 import json
 import os
@@ -52,16 +54,70 @@ def subject_name(user):
     return f"user-{user}"
 
 
-class Service(peers.Peer):
+def location_name(user):
+    return f"loc_{user:024x}"
+
+
+class UserPeer(peers.Peer):
+    """A service that mints, and answers reads of locations; its users call by a service key or with JWTs."""
+
+    def __init__(self, name, port, store, headers, tokens=None):
+        """`store` is its SQLite file, `tokens` are JWTs by subject, and `headers` those of every request."""
+        super().__init__(name, port)
+        self._store, self._headers, self._tokens = store, headers, tokens or {}
+
+    def user_request(self, method, path, subject=None, body=b""):
+        headers = {**self._headers, "Content-Type": "application/json"}
+        if subject in self._tokens:
+            headers["Authorization"] = f"Bearer {self._tokens[subject]}"
+        elif subject:
+            headers["Connect-Subject"] = subject
+        return request(method, path, headers, body)
+
+    def livez_requests(self, _):
+        return [self.user_request("GET", "/livez")]
+
+    def mint_requests(self, number):
+        """Mints of so many users."""
+        return [
+            self.user_request("POST", "/v1/connect/sessions", subject_name(user), b"{}") for user in range(number)]
+
+    def read_requests(self, number):
+        """Reads of so many users of their own locations."""
+        self._give_locations(number)
+        return [self.user_request("GET", "/v1/locations", subject_name(user)) for user in range(number)]
+
+    def status_requests(self, number):
+        """Reads of the status of so many users' locations, for which Flatpeak is asked."""
+        self._give_locations(number)
+        return [
+            self.user_request("GET", f"/v1/locations/{location_name(user)}/status", subject_name(user))
+            for user in range(number)]
+
+    def _give_locations(self, number):
+        """Writes a location for each user, as a session would have given it."""
+        store = sqlite3.connect(self._store, timeout=10)
+        with store:
+            store.executemany(
+                "INSERT OR IGNORE INTO location (subject, id) VALUES (?, ?)",
+                ((subject_name(user), location_name(user)) for user in range(number)))
+        store.close()
+
+    def log_lines(self):
+        with open(self.process.log, "rb") as log:
+            return sum(1 for _ in log)
+
+
+class Service(UserPeer):
     """A running connect-bff.
 
-    `command` runs `program` some other way, such as under Valgrind.
+    `prefix` is put before its command, such as that of Valgrind.
     """
 
-    def __init__(self, program, work, upstream, authentication="service", environment=None, command=None):
-        self._home = work / f"connect-bff-{measure.free_port()}"
-        self._home.mkdir(mode=0o700)
+    def __init__(self, program, work, upstream, authentication="service", environment=None, prefix=()):
         port = measure.free_port()
+        self._home = work / f"connect-bff-{port}"
+        self._home.mkdir(mode=0o700)
         self.host = f"localhost:{port}"
         settings = {
             "PATH": os.environ["PATH"], "HOME": str(self._home),
@@ -72,21 +128,19 @@ class Service(peers.Peer):
             "BFF_ADMIN_LISTEN": f"127.0.0.1:{measure.free_port()}",
             "BFF_PUBLIC_URL": f"http://{self.host}", "BFF_AUTH": authentication, "BFF_LIMIT_MINT": LIMIT,
             "BFF_LIMIT_RELAY": LIMIT, "BFF_LIMIT_ADDRESS": LIMIT, **(environment or {})}
-        # How a subject calls: by a service key that names it, or by a token of its own.
-        self._subjects = {}
-        self._headers = {"Host": self.host}
+        headers, tokens = {"Host": self.host}, {}
         if authentication == "service":
             settings["BFF_SERVICE_KEYS_FILE"], key = self._service_key(program)
-            self._headers["Authorization"] = f"Bearer {key}"
+            headers["Authorization"] = f"Bearer {key}"
         else:
             settings |= {
                 "BFF_JWT_ISSUER": ISSUER, "BFF_JWT_AUDIENCE": AUDIENCE, "BFF_JWT_JWKS_FILE": str(work / "jwks.json")}
-            self._subjects = json_web_tokens(work, map(subject_name, range(SUBJECTS)))
+            tokens = json_web_tokens(work)
+        super().__init__("connect-bff", port, self._home / "state" / "connect-bff.sqlite", headers, tokens)
         self.started = time.monotonic()
-        process = measure.Process(
-            "connect-bff", [*(command or [program]), "serve"], measure.PROXY_CPU, self._home / "log", env=settings,
+        self.process = measure.Process(
+            "connect-bff", [*prefix, program, "serve"], measure.PROXY_CPU, self._home / "log", env=settings,
             cwd=self._home)
-        super().__init__("connect-bff", port, process)
 
     def _service_key(self, program):
         said = subprocess.run([program, "key", "new", "bench"], check=True, capture_output=True, text=True).stdout
@@ -111,29 +165,6 @@ class Service(peers.Peer):
             time.sleep(0.001)
         raise RuntimeError(f"connect-bff does not answer {path}")
 
-    def user_request(self, method, path, subject=None, body=b""):
-        headers = {**self._headers, "Content-Type": "application/json"}
-        if subject in self._subjects:
-            headers["Authorization"] = f"Bearer {self._subjects[subject]}"
-        elif subject:
-            headers["Connect-Subject"] = subject
-        return request(method, path, headers, body)
-
-    def mint_requests(self, number):
-        """Mints of so many users."""
-        return [
-            self.user_request("POST", "/v1/connect/sessions", subject_name(user), b"{}") for user in range(number)]
-
-    def read_requests(self, number):
-        """Reads of so many users of their own locations, after each has got one as a session would give it."""
-        store = sqlite3.connect(self._home / "state" / "connect-bff.sqlite", timeout=10)
-        with store:
-            store.executemany(
-                "INSERT OR IGNORE INTO location (subject, id) VALUES (?, ?)",
-                ((subject_name(user), f"loc_{user:024x}") for user in range(number)))
-        store.close()
-        return [self.user_request("GET", "/v1/locations", subject_name(user)) for user in range(number)]
-
     def mint(self, number=None):
         """Connect tokens, each of a user of its own."""
         number = number or TOKENS
@@ -157,20 +188,51 @@ class Service(peers.Peer):
 
     def relay_requests(self, work):
         """A file of relay calls, a token each."""
-        path = work / f"{self._home.name}.requests"
-        measure.write_requests(path, [relay_request(token, self.host) for token in self.mint()])
+        path, tokens = work / f"{self._home.name}.requests", self.mint()
+        measure.write_requests(path, [relay_request(token, self.host) for token in tokens])
+        peers.write_tokens(work, tokens)
         return path
 
-    def log_lines(self):
-        with open(self.process.log, "rb") as log:
-            return sum(1 for _ in log)
+
+class GoService(UserPeer):
+    """The same service as one writes it in Go; `caches` has it keep verified bearers."""
+
+    KEY = "sbk_" + "5e" * 32
+
+    def __init__(self, work, upstream, authentication="service", caches=False, prefix=()):
+        port = measure.free_port()
+        store = work / f"go-{port}.sqlite"
+        settings = {"PATH": os.environ["PATH"], "GOMAXPROCS": "1"}
+        if prefix:
+            # The signals of the scheduler confuse callgrind.
+            settings["GODEBUG"] = "asyncpreemptoff=1"
+        headers, tokens = {"Host": f"localhost:{port}"}, {}
+        if authentication == "service":
+            settings["SERVICE_KEY_SHA256"] = hashlib.sha256(self.KEY.encode()).hexdigest()
+            headers["Authorization"] = f"Bearer {self.KEY}"
+        else:
+            tokens = json_web_tokens(work)
+            settings |= {
+                "JWKS": str(work / "jwks.json"), "ISSUER": ISSUER, "AUDIENCE": AUDIENCE,
+                "CACHE_BEARERS": str(int(caches))}
+        super().__init__("go", port, store, headers, tokens)
+        program = peers.go_program(work, "service-go")
+        self.process = measure.Process(
+            "go", [*prefix, program, f"127.0.0.1:{port}", f"127.0.0.1:{upstream}", work / "ca.crt", store],
+            measure.PROXY_CPU, work / f"go-{port}.log", env=settings)
+        try:
+            measure.wait_for_port(port, self.process)
+        except BaseException:
+            self.process.stop()
+            raise
 
 
 def _base64url(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def json_web_tokens(work, subjects):
+@functools.cache
+def json_web_tokens(work):
     """Tokens of one hour by subject; their key is made on the way, and published in `jwks.json`."""
     def openssl(*arguments, data=b""):
         return subprocess.run(["openssl", *arguments], cwd=work, check=True, capture_output=True, input=data).stdout
@@ -188,4 +250,4 @@ def json_web_tokens(work, subjects):
             _base64url(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": "bench"}, claims))
         return signed + "." + _base64url(openssl("dgst", "-sha256", "-sign", "jwt.key", data=signed.encode()))
 
-    return {subject: token(subject) for subject in subjects}
+    return {subject: token(subject) for subject in map(subject_name, range(SUBJECTS))}
