@@ -31,7 +31,7 @@ package struct Sessions: Sendable {
     package init(
         flatpeak: FlatpeakClient, cache: SessionCache, reads: LocationReads, settings: SessionSettings,
         now: @escaping @Sendable () -> Date, time: ServiceClock = .real,
-        clock: any Clock<Duration> = ContinuousClock(),
+        clock: any Clock<Duration>,
         randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger
     ) {
         locations = LocationOwnership(cache: cache, reads: reads, logger: logger)

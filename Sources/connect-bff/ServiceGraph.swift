@@ -23,23 +23,23 @@ struct ServiceGraph: Sendable {
 
     init(_ configuration: ServiceConfiguration, _ resources: ServiceResources) {
         let logger = resources.log.logger, store = resources.store
-        let now: @Sendable () -> Date = { Date() }
+        let now: @Sendable () -> Date = { Date() }, clock = ContinuousClock()
         spans = configuration.telemetry.tracesURL.map { resources.spanExport(to: $0) }
         tracer = spans.map { spans in SpanTracer { spans.add($0) } }
         flatpeak = FlatpeakClient(
             configuration.flatpeak, transport: resources.flatpeak, tracer: tracer, logger: logger)
-        cache = SessionCache(store: store, now: now, logger: logger)
+        cache = SessionCache(store: store, now: now, clock: clock, logger: logger)
         reads = LocationReads(flatpeak: flatpeak, cache: cache, now: now)
         sessions = Sessions(
             flatpeak: flatpeak, cache: cache, reads: reads, settings: configuration.sessions, now: now,
-            randomBytes: ConnectService.randomBytes, logger: logger)
+            clock: clock, randomBytes: ConnectService.randomBytes, logger: logger)
         let receiver = configuration.events.map { resources.receiver($0) }
         signer = receiver?.signer
         delivery = EventDelivery(outbox: store, receiver: receiver, now: now, logger: logger)
         webhooks = Webhooks(
             sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store,
             fetchKeys: { [flatpeak] () throws(DocumentFailure) in try await flatpeak.keySet() },
-            mode: configuration.flatpeak.mode, now: now, logger: logger)
+            mode: configuration.flatpeak.mode, now: now, clock: clock, logger: logger)
     }
 
     /// What runs beside the listeners, in the order of their start.

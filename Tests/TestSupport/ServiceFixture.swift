@@ -25,26 +25,27 @@ package struct ServiceFixture: Sendable {
     ///   - keySet: Flatpeak's key set; throws or nil where it cannot be read.
     ///   - time: What the domain waits by.
     ///   - webhookTime: What the webhooks wait by.
+    ///   - clock: Times all parts out.
     package init(
         flatpeak: FlatpeakClient, store: InMemoryStore, app: String = "http://web.test",
         keySet: @escaping @Sendable () async throws(DocumentFailure) -> [UInt8]? = { nil }, mode: FlatpeakMode? = nil,
         now: @escaping @Sendable () -> Date = { Date() }, time: ServiceClock = .real, webhookTime: ServiceClock = .real,
-        logger: Logger = .silent
+        clock: any Clock<Duration> = ContinuousClock(), logger: Logger = .silent
     ) {
         self.flatpeak = flatpeak
         self.now = now
         self.logger = logger
-        cache = SessionCache(store: store, time: time, timeout: .seconds(60), logger: logger)
+        cache = SessionCache(store: store, now: now, time: time, clock: clock, timeout: .seconds(60), logger: logger)
         reads = LocationReads(flatpeak: flatpeak, cache: cache, time: time, now: now)
         sessions = Sessions(
             flatpeak: flatpeak, cache: cache, reads: reads,
             settings: SessionSettings(
                 callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: app)],
                 returnURLs: []),
-            now: now, time: time, randomBytes: countingBytes(), logger: logger)
+            now: now, time: time, clock: clock, randomBytes: countingBytes(), logger: logger)
         webhooks = Webhooks(
             sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: keySet, mode: mode, now: now,
-            time: webhookTime, timeout: .seconds(60), logger: logger)
+            time: webhookTime, clock: clock, timeout: .seconds(60), logger: logger)
     }
 
     /// The table of every route of the contract.

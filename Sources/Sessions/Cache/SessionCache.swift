@@ -63,7 +63,7 @@ package final class SessionCache: Sendable {
     ///   - capacity: Sessions that are cached, and that may be dirty.
     package init(
         store: any Store, now: @escaping @Sendable () -> Date = { Date() }, time: ServiceClock = .real,
-        clock: any Clock<Duration> = ContinuousClock(), timeout: Duration = .milliseconds(250), logger: Logger,
+        clock: any Clock<Duration>, timeout: Duration = .milliseconds(250), logger: Logger,
         capacity: Int = 100_000
     ) {
         self.store = store

@@ -32,19 +32,21 @@ final class EventProcessor: Sendable {
     private let inbox: any Inbox & LocationStore
     private let now: @Sendable () -> Date
     private let time: ServiceClock
+    private let clock: any Clock<Duration>
     private let record: WebhookRecord
     private let logger: Logger
     private let wakeUps = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
     init(
         sessions: Sessions, reads: LocationReads, inbox: any Inbox & LocationStore, now: @escaping @Sendable () -> Date,
-        time: ServiceClock, record: WebhookRecord, logger: Logger
+        time: ServiceClock, clock: any Clock<Duration>, record: WebhookRecord, logger: Logger
     ) {
         self.sessions = sessions
         self.reads = reads
         self.inbox = inbox
         self.now = now
         self.time = time
+        self.clock = clock
         self.record = record
         self.logger = logger
     }
@@ -112,7 +114,7 @@ final class EventProcessor: Sendable {
 
     private func boundedEffect(of event: ReceivedEvent) async throws(BFFError) -> EventEffect {
         do {
-            return try await withDeadline(Self.timeout, clock: ContinuousClock()) { [self] in
+            return try await withDeadline(Self.timeout, clock: clock) { [self] in
                 try await effect(of: event)
             }
         } catch {

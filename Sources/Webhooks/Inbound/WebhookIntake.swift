@@ -17,13 +17,17 @@ final class WebhookIntake: Sendable {
     private static let batch = 500
 
     private let inbox: any Inbox
+    private let clock: any Clock<Duration>
     private let timeout: Duration
     private let state = Mutex(State())
     private let writes = CoalescedTask<Void>()
 
-    /// - Parameter timeout: How long a sender waits for the disk.
-    init(inbox: any Inbox, timeout: Duration) {
+    /// - Parameters:
+    ///   - clock: Times senders out.
+    ///   - timeout: How long a sender waits for the disk.
+    init(inbox: any Inbox, clock: any Clock<Duration>, timeout: Duration) {
         self.inbox = inbox
+        self.clock = clock
         self.timeout = timeout
     }
 
@@ -44,7 +48,7 @@ final class WebhookIntake: Sendable {
         }
         let result: Result<Receipt, BFFError>?
         do {
-            result = try await withDeadline(timeout, clock: ContinuousClock()) { [self] in
+            result = try await withDeadline(timeout, clock: clock) { [self] in
                 while true {
                     if let result = state.withLock({ $0.waiting[number] ?? nil }) { return result }
                     // One that was under way before may have left this one out; the next has it.

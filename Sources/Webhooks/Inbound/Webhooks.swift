@@ -29,12 +29,13 @@ package final class Webhooks: Sendable {
     ///   - mode: `live` takes no event under a key for test data.
     ///   - now: The wall clock, in which deliveries are stamped.
     ///   - time: A monotonic clock, for waits.
+    ///   - clock: Times senders and processing out.
     ///   - timeout: How long a sender waits for the disk; Flatpeak waits 10 seconds in all.
     package init(
         sessions: Sessions, reads: LocationReads, flatpeak: FlatpeakClient, inbox: any Inbox & LocationStore,
         fetchKeys: @escaping @Sendable () async throws(DocumentFailure) -> [UInt8]?, mode: FlatpeakMode? = nil,
-        now: @escaping @Sendable () -> Date, time: ServiceClock = .real, timeout: Duration = .seconds(3),
-        logger: Logger
+        now: @escaping @Sendable () -> Date, time: ServiceClock = .real, clock: any Clock<Duration>,
+        timeout: Duration = .seconds(3), logger: Logger
     ) {
         self.inbox = inbox
         self.flatpeak = flatpeak
@@ -42,9 +43,10 @@ package final class Webhooks: Sendable {
         self.now = now
         self.logger = logger
         keys = SigningKeys(fetch: fetchKeys, time: time, logger: logger)
-        intake = WebhookIntake(inbox: inbox, timeout: timeout)
+        intake = WebhookIntake(inbox: inbox, clock: clock, timeout: timeout)
         processor = EventProcessor(
-            sessions: sessions, reads: reads, inbox: inbox, now: now, time: time, record: record, logger: logger)
+            sessions: sessions, reads: reads, inbox: inbox, now: now, time: time, clock: clock, record: record,
+            logger: logger)
         reconcile = Reconcile(
             flatpeak: flatpeak, inbox: inbox, now: now, time: time, record: record, logger: logger,
             found: { [processor] in processor.nudge() })
