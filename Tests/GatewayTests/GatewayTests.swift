@@ -37,7 +37,8 @@ import Testing
         let logs = logs
         var logger = Logger(label: "test") { _ in logs }
         logger.logLevel = .trace
-        service = ServiceFixture(flatpeak: .scripted(upstream), store: store, app: Self.origin, logger: logger)
+        service = ServiceFixture(
+            flatpeak: .scripted(upstream), store: store, settings: .test(app: Self.origin), logger: logger)
         table = service.table(origins: [Self.origin])
         connections = ClientConnections(
             table.edge,

@@ -22,7 +22,7 @@ import Testing
         let clock = clock
         reads = LocationReads(
             flatpeak: .scripted(upstream, clock: clock),
-            cache: SessionCache(store: store, timeout: .seconds(60), logger: .silent),
+            cache: SessionCache(store: store, clock: ContinuousClock(), timeout: .seconds(60), logger: .silent),
             time: clock.time, now: { clock.wall })
         store.bind(location, to: alice)
         upstream.on("status", .json(#"{"tariff_status":{},"n":1}"#), .json(#"{"tariff_status":{},"n":2}"#))

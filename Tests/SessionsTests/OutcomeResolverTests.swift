@@ -165,7 +165,8 @@ extension SessionsTests {
         let session = try await mint()
         let clock = clock
         let other = SessionCache(
-            store: store, now: { clock.wall }, time: clock.time, timeout: .seconds(60), logger: .silent)
+            store: store, now: { clock.wall }, time: clock.time, clock: ContinuousClock(), timeout: .seconds(60),
+            logger: .silent)
         let work = Task { await other.run() }
         let waited = try await wait(for: session, at: other) {
             var facts = SessionFacts()

@@ -1,8 +1,5 @@
 import Core
-import Flatpeak
 import Foundation
-import Logging
-import Networking
 import TestSupport
 import Testing
 
@@ -22,15 +19,7 @@ extension SessionsTests {
         #expect(upstream.requests("claim").isEmpty, "not yet")
 
         // Another process, with nothing but the store.
-        let clock = clock
-        let cache = SessionCache(
-            store: store, now: { clock.wall }, time: clock.time, timeout: .seconds(60), logger: .silent)
-        let flatpeak = FlatpeakClient.scripted(upstream)
-        let next = Sessions(
-            flatpeak: flatpeak, cache: cache,
-            reads: LocationReads(flatpeak: flatpeak, cache: cache, now: { clock.wall }),
-            settings: MintRequestTests.settings, now: { clock.wall }, time: clock.time, randomBytes: countingBytes(),
-            logger: .silent)
+        let next = SessionsTests.node(upstream, store, clock).sessions
         clock.advance(by: 61)
         await next.poller.pollDueSessions()
         #expect(upstream.requests("claim").count == 1)
@@ -50,15 +39,7 @@ extension SessionsTests {
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<4 {
                 group.addTask {
-                    let cache = SessionCache(
-                        store: store, time: clock.time, timeout: .seconds(60), logger: .silent)
-                    let flatpeak = FlatpeakClient.scripted(upstream)
-                    let node = Sessions(
-                        flatpeak: flatpeak, cache: cache,
-                        reads: LocationReads(flatpeak: flatpeak, cache: cache, now: { clock.wall }),
-                        settings: MintRequestTests.settings, now: { clock.wall }, time: clock.time,
-                        randomBytes: countingBytes(), logger: .silent)
-                    await node.poller.pollDueSessions()
+                    await SessionsTests.node(upstream, store, clock).sessions.poller.pollDueSessions()
                 }
             }
         }

@@ -1,7 +1,6 @@
 import Core
 import Flatpeak
 import Foundation
-import Logging
 import Networking
 import Resilience
 import Synchronization
@@ -26,15 +25,19 @@ import Wire
         alice = try #require(Subject("alice"))
         bob = try #require(Subject("bob"))
         upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))
-        let clock = clock
-        let flatpeak = FlatpeakClient.scripted(upstream)
-        cache = SessionCache(
-            store: store, now: { clock.wall }, time: clock.time, timeout: .seconds(60), logger: .silent)
-        sessions = Sessions(
-            flatpeak: flatpeak, cache: cache,
-            reads: LocationReads(flatpeak: flatpeak, cache: cache, now: { clock.wall }),
-            settings: MintRequestTests.settings, now: { clock.wall }, time: clock.time, randomBytes: countingBytes(),
-            logger: .silent)
+        let node = Self.node(upstream, store, clock)
+        cache = node.cache
+        sessions = node.sessions
+    }
+
+    /// One process of the service.
+    static func node(
+        _ upstream: ScriptedUpstream, _ store: InMemoryStore, _ clock: TestClock,
+        timeouts: any Clock<Duration> = ContinuousClock()
+    ) -> ServiceFixture {
+        ServiceFixture(
+            flatpeak: .scripted(upstream), store: store, settings: MintRequestTests.settings, now: { clock.wall },
+            time: clock.time, clock: timeouts)
     }
 
     func mint(_ body: String = "{}", for subject: Subject? = nil) async throws -> ConnectSession {
@@ -150,8 +153,8 @@ import Wire
         let sessions = Sessions(
             flatpeak: flatpeak, cache: stuck,
             reads: LocationReads(flatpeak: flatpeak, cache: stuck, now: { clock.wall }),
-            settings: MintRequestTests.settings, now: { clock.wall }, time: clock.time, randomBytes: countingBytes(),
-            logger: .silent)
+            settings: MintRequestTests.settings, now: { clock.wall }, time: clock.time, clock: timeouts,
+            randomBytes: countingBytes(), logger: .silent)
         let session = try await sessions.minter.mint(Array("{}".utf8), as: nil, for: alice).session
         #expect(timeouts.sleeps == [.milliseconds(250)])
         guard case .admit = sessions.relay.cachedDecision(on: session.connectToken) else {

@@ -21,13 +21,12 @@ package struct ServiceFixture: Sendable {
     private let logger: Logger
 
     /// - Parameters:
-    ///   - app: Where the Connect web app is.
     ///   - keySet: Flatpeak's key set; throws or nil where it cannot be read.
     ///   - time: What the domain waits by.
     ///   - webhookTime: What the webhooks wait by.
     ///   - clock: Times all parts out.
     package init(
-        flatpeak: FlatpeakClient, store: InMemoryStore, app: String = "http://web.test",
+        flatpeak: FlatpeakClient, store: InMemoryStore, settings: SessionSettings = .test(),
         keySet: @escaping @Sendable () async throws(DocumentFailure) -> [UInt8]? = { nil }, mode: FlatpeakMode? = nil,
         now: @escaping @Sendable () -> Date = { Date() }, time: ServiceClock = .real, webhookTime: ServiceClock = .real,
         clock: any Clock<Duration> = ContinuousClock(), logger: Logger = .silent
@@ -39,10 +38,7 @@ package struct ServiceFixture: Sendable {
         reads = LocationReads(flatpeak: flatpeak, cache: cache, time: time, now: now)
         sessions = Sessions(
             flatpeak: flatpeak, cache: cache, reads: reads,
-            settings: SessionSettings(
-                callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: app)],
-                returnURLs: []),
-            now: now, time: time, clock: clock, randomBytes: countingBytes(), logger: logger)
+            settings: settings, now: now, time: time, clock: clock, randomBytes: countingBytes(), logger: logger)
         webhooks = Webhooks(
             sessions: sessions, reads: reads, flatpeak: flatpeak, inbox: store, fetchKeys: keySet, mode: mode, now: now,
             time: webhookTime, clock: clock, timeout: .seconds(60), logger: logger)
@@ -61,5 +57,13 @@ package struct ServiceFixture: Sendable {
                 sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: now),
             authenticator: authenticator, origins: origins, limits: limits, proxies: proxies, hosts: hosts,
             capacity: capacity, timeout: timeout, logger: logger, log: log, tracer: tracer)
+    }
+}
+
+extension SessionSettings {
+    /// - Parameter app: Where the Connect web app is.
+    package static func test(app: String = "http://web.test") -> SessionSettings {
+        SessionSettings(
+            callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: app)], returnURLs: [])
     }
 }
