@@ -10,17 +10,17 @@ extension BFFError {
         case .connectTokenUnknown:
             ("This link is not valid", "Start again from the app to get a new one.")
         case .connectTokenUsed:
-            ("This link was used already", "Start again from the app to get a new one.")
+            ("This link was already used", "Start again from the app to get a new one.")
         case .connectTokenExpired:
             ("This link has expired", "Start again from the app to get a new one.")
         case .bodyTooLarge:
-            ("What was sent is too long", "Shorten it and try again.")
+            ("Your entry is too long", "Shorten it and try again.")
         case .requestTimedOut:
             ("The connection was too slow", "Try again.")
         case .rateLimited(let seconds):
-            ("That was too often", "Try again in \(seconds.counted("second")).")
+            ("Too many attempts", "Try again in \(seconds.counted("second")).")
         case .upstreamLimited(let seconds):
-            ("Too many people are doing this right now", "Try again \(Self.later(seconds)).")
+            ("The tariff service is busy right now", "Try again \(Self.later(seconds)).")
         case .overloaded, .storeUnavailable, .notReady, .identityUnavailable, .deliveryUncheckable,
             .idempotencyInProgress:
             ("This service is busy right now", "Try again in a moment.")
@@ -33,7 +33,7 @@ extension BFFError {
         case .upstreamFailed, .upstreamInvalidAnswer:
             ("The tariff service failed", "Try again in a moment. \(Self.support)")
         case .upstreamRefused:
-            ("The tariff service did not accept this", "Check what you entered and try again. \(Self.support)")
+            ("The tariff service did not accept your entry", "Check what you entered and try again. \(Self.support)")
         case .noPrices(.noTariffConnected):
             ("No tariff is connected", "Connect one first.")
         case .noPrices:
@@ -41,14 +41,14 @@ extension BFFError {
         case .malformedJSON, .unsupportedContentType, .unknownField, .invalidField, .unauthenticated, .signatureInvalid,
             .originNotAllowed, .notFound, .methodNotAllowed, .methodUnknown, .idempotencyKeyReused, .malformedHeader,
             .headersTooLarge, .targetTooLong:
-            ("This page cannot be used like this", "Start again from the app. \(Self.support)")
+            ("This page could not be opened", "Start again from the app. \(Self.support)")
         case .upstreamRefusedCredentials, .upstreamBlocked, .upstreamModeDiffers, .upstreamVersionNotSupported,
             .loopDetected, .clientClosed, .internalFailure:
             ("Something went wrong", "Try again. \(Self.support)")
         }
     }
 
-    private static let support = "If it happens again, tell the app's support the request id."
+    private static let support = "If it happens again, send the request id to the app's support."
 
     /// When to try again.
     static func later(_ seconds: Int?) -> String { seconds.map { "in \($0.counted("second"))" } ?? "later" }

@@ -56,10 +56,10 @@ package enum BFFError: Error, Hashable, Sendable {
         case missing = "is required"
         case wrongType = "has the wrong type"
         case tooLong = "is too long"
-        case notListed = "is not one of the values that are allowed here"
+        case notListed = "is not one of the allowed values"
         case malformed = "is malformed"
         case excluded = "cannot be combined with the other fields given"
-        case notTimestamp = "must be a date and time as in RFC 3339, such as 2026-01-31T00:00:00Z"
+        case notTimestamp = "must be an RFC 3339 date and time, such as 2026-01-31T00:00:00Z"
         case notAfterStart = "must be later than start_time"
         case tooFarFromStart = "must be at most 90 days after start_time"
     }

@@ -114,7 +114,7 @@ extension World {
     private func errorPage(_ session: Session) -> JSON {
         [
             "connect_token": .string(session.token), "route": "error", "live_mode": .bool(session.scope.live),
-            "error_code": "provider_unavailable", "error_message": "The provider is not available at present",
+            "error_code": "provider_unavailable", "error_message": "Provider temporarily unavailable",
         ]
     }
 

@@ -531,7 +531,7 @@ import Testing
     }
 
     private static func timestamp(_ field: String) -> String {
-        "\(field) must be a date and time as in RFC 3339, such as 2026-01-31T00:00:00Z."
+        "\(field) must be an RFC 3339 date and time, such as 2026-01-31T00:00:00Z."
     }
 
     @Test(
