@@ -170,7 +170,8 @@ extension BFFError {
         case .upstreamLimited(let seconds): "Try again \(Self.later(seconds))."
         case .upstreamUnavailable(let seconds):
             "Try again in \(seconds.counted("second")). Recent calls to Flatpeak failed."
-        case .upstreamInvalidAnswer: "Try again in a moment. If the error persists, report the request id to the operator."
+        case .upstreamInvalidAnswer:
+            "Try again in a moment. If the error persists, report the request id to the operator."
         case .upstreamModeDiffers: "The operator has to set FLATPEAK_MODE to the mode of the API key."
         case .upstreamVersionNotSupported:
             "The operator has to set FLATPEAK_VERSION to the account's API version, which connect-bff doctor shows, and to run "

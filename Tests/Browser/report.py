@@ -6,7 +6,7 @@ import xml.etree.ElementTree as tree
 suite = tree.parse(sys.argv[1]).getroot().find("testsuite")
 cases = {}
 for case in suite.iter("testcase"):
-    # A test that failed, and whose end failed too, is told of twice.
+    # A test that failed, and whose end failed too, is reported twice.
     name = case.get("classname", "") + case.get("name", "")
     cases[name] = cases.get(name, False) or case.find("failure") is not None or case.find("error") is not None
 failed = sum(cases.values())

@@ -252,6 +252,6 @@ def test_web_app_answers_an_older_page(phone, answer):
 
 
 def test_web_app_reads_only_the_token(phone):
-    """The relay's address is all it needs: not even a token, to be told what is wrong."""
+    """The relay's address is all it needs: not even a token, to learn what is wrong."""
     phone.expect(r"status of 40[04]")
     phone.open(webapp.ORIGIN + "/").screen("error").sees("without its link")

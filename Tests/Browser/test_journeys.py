@@ -93,7 +93,7 @@ def test_provider_that_is_slow(customer):
     customer.browser.until(lambda: customer.browser.all("[data-slot=commodity_import] .pill.busy"))
     token = customer.service.control("/sessions", method="GET")["data"][0]["connect_token"]
     customer.service.control("/pending/finish", {"connect_token": token})
-    # The page hears of it by itself.
+    # The page receives it without a reload.
     customer.browser.until(lambda: customer.browser.all("[data-slot=commodity_import][data-status=CONNECTED]"))
 
 
@@ -212,7 +212,7 @@ def test_upstream_failure_in_the_middle_and_try_again(customer, kind):
 
 
 def test_upstream_that_wants_to_be_left_alone(phone):
-    """*Try again* waits as long as the service was told to."""
+    """*Try again* waits as long as Retry-After says."""
     phone.expect(r"status of (429|503)")
     customer = OnThePage(phone).starts().at("postal_address_capture")
     customer.service.fault("rate_limit", retry_after="2")

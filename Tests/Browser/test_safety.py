@@ -107,7 +107,7 @@ def test_tokens_stay_in_their_tab(phone):
     assert "cs_" in everywhere and "cot_" not in everywhere
     assert "cot_" not in phone.driver.page_source
     customer.types_provider().picks_structure("FIXED").types_rate().finishes().is_told("connected")
-    # Once a session is over nobody needs its token.
+    # Once a session is over its token is not needed.
     phone.until(lambda: not phone.js(
         "return Object.values(sessionStorage).some((each) => each.startsWith('cot_'))"))
 

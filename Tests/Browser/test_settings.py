@@ -27,7 +27,7 @@ def test_prices_of_today_and_tomorrow(desktop):
     # Half-hours; a day in which the clocks change has two more or less.
     assert all(46 <= len(each.find_elements("css selector", "rect")) <= 50 for each in desktop.all(".chart svg"))
     assert len(desktop.all(".chart rect.now")) == 1
-    # The same as a table, for those who cannot see bars.
+    # The same as a table, for customers who cannot see bars.
     desktop.press("Today as a table")
     rows = [each.text for each in desktop.all(".chart table")[0].find_elements("css selector", "tbody tr")]
     assert rows == ["00:00 00:00 19.99"]
@@ -110,7 +110,7 @@ def test_a_session_that_flatpeak_has_closed(phone):
 
 
 def test_an_address_that_is_nowhere(phone):
-    """What Connect refuses is told on the form, which keeps what was typed."""
+    """What Connect refuses is shown on the form, which keeps what was typed."""
     phone.expect(r"status of 400")
     customer = OnThePage(phone).starts().at("postal_address_capture")
     phone.fill(**{**LONDON, "post_code": "0000"}).press("Continue").sees("could not be located").look("address_refused")

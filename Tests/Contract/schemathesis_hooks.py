@@ -169,7 +169,7 @@ def no_credential(context, response, case):
 
 @schemathesis.check
 def owned_by_one(context, response, case):
-    """What one user reads, another user is told nothing about."""
+    """What one user reads, another user learns nothing about."""
     is_owned = case.operation.definition.raw["operationId"] in OWNED
     if is_owned and response.request.method == "GET" and response.status_code == 200:
         try:

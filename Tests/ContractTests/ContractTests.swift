@@ -233,7 +233,7 @@ import Yams
                 }
             }
         }
-        // A method that nobody knows is on no path, a client that left gets no answer, and what never arrived whole was
+        // An unknown method is on no path, a client that left gets no answer, and what never arrived whole was
         // for no route in particular.
         let elsewhere = ["method_unknown", "client_closed", "headers_too_large", "target_too_long", "request_timeout"]
         #expect(seen == Set(statuses.keys).subtracting(elsewhere))
@@ -298,7 +298,7 @@ import Yams
 
     // MARK: - Examples
 
-    @Test func `every operation is told, and every answer has an example and the id of its request`() {
+    @Test func `every operation is documented, and every answer has an example and the id of its request`() {
         for operation in operations {
             for key in ["operationId", "summary", "description"] {
                 #expect((operation.object[key] as? String)?.isEmpty == false, "\(operation.name) \(key)")
@@ -386,12 +386,12 @@ import Yams
         }
     }
 
-    @Test func `the example of a session's event has the fields of one, and each state that is told has its type`()
+    @Test func `the example of a session's event has the fields of one, and each published state has its type`()
         async throws
     {
         let webhook = try #require((document["webhooks"] as? [String: Object])?["session"]?["post"] as? Object)
-        let told = SessionState.allCases.filter(\.isPublished).map { "`\($0.rawValue)`" }
-        for state in told { #expect((webhook["description"] as? String)?.contains(state) == true) }
+        let published = SessionState.allCases.filter(\.isPublished).map { "`\($0.rawValue)`" }
+        for state in published { #expect((webhook["description"] as? String)?.contains(state) == true) }
         let media = try #require(
             ((webhook["requestBody"] as? Object)?["content"] as? [String: Object])?["application/json"])
         let example = try #require(examples(media).first as? Object)

@@ -15,7 +15,7 @@ import Testing
         #expect(!"[".equalsIgnoringASCIICase("{"))
     }
 
-    @Test func `an accent behind a separator hides it from nobody`() {
+    @Test func `an accent behind a separator does not hide it`() {
         let text = "a,\u{301}b,,c"
         #expect(text.split(separator: ",", omittingEmptySubsequences: false).count == 3)
         #expect(text.splitBytes(at: ",").map { Array($0.utf8) } == ["a", "\u{301}b", "", "c"].map { Array($0.utf8) })

@@ -55,7 +55,7 @@ import Testing
         #expect(SessionID(prefix: "cs", random: Array(0...11)).text == "cs_000102030405060708090a0b")
     }
 
-    @Test func `an unknown field is told without what could be misread`() {
+    @Test func `an unknown field is named without misleading characters`() {
         #expect(BFFError.FieldName("a\n<b>").text == "a??b?")
         #expect(BFFError.UpstreamCode("no_price_data")?.text == "no_price_data")
         #expect(BFFError.UpstreamCode("<script>") == nil)

@@ -258,7 +258,7 @@ def compiled(page, folder):
 
 
 def isolate():
-    """A loopback network, and folders that nobody else sees."""
+    """A loopback network, and folders of its own."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     folder = tempfile.mkdtemp(prefix="bff-docs-")
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)

@@ -4,7 +4,7 @@ import Testing
 @testable import Edge
 
 @Suite struct SpareBuffersTests {
-    @Test func `a buffer is written again when nobody holds it any more, and left alone until then`() {
+    @Test func `a buffer is written again when it has no holder any more, and left alone until then`() {
         var buffers = BufferPool()
         var first = buffers.take(100)
         first.writeString("still being sent")

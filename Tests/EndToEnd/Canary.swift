@@ -21,7 +21,7 @@ enum Canary {
         keep(kind, Data(text.utf8))
     }
 
-    /// An answer of ours; the sandbox's name no request, and may tell what it likes.
+    /// An answer of ours; the sandbox's name no request, and may hold any text.
     static func keep(_ answer: HTTP.Answer) {
         guard isWatching, answer.headers["x-request-id"] != nil else { return }
         keep(.answer, answer.headers.map { "\($0): \($1)\n" }.joined() + "\n" + answer.text)

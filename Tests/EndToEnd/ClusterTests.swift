@@ -51,8 +51,7 @@ import Testing
         }
     }
 
-    @Test func `live updates of one node tell what happens on the others, and what ended is over on all`() async throws
-    {
+    @Test func `live updates of one node show changes on the others, and what ended is over on all`() async throws {
         try await Cluster.run(nodes: 4) { cluster in
             let nodes = cluster.nodes
             let minted = try await nodes[0].mint(as: "alice", ServeProcess.address).json
@@ -113,7 +112,7 @@ import Testing
         try await Cluster.run(nodes: 3) { cluster in
             let servers = cluster.nodes.map { "server \($0.url.dropFirst(7)) max_fails=1;" }.joined(separator: " ")
             try await Nginx.run(before: "http://nodes", http: "upstream nodes { \(servers) }") { nginx in
-                let told = Record(), node = cluster.nodes[0]
+                let record = Record(), node = cluster.nodes[0]
                 let enough = Self.isLong ? 6000 : 600
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for client in 0..<8 {
@@ -125,17 +124,17 @@ import Testing
                                     headers: [("content-type", "application/json"), ("idempotency-key", key)]
                                         + node.user("user-\(client)"), body: Array("{}".utf8))
                                 guard let answer, answer.status == 201 else { continue }
-                                told.append("\(client) \(key) \(String(decoding: answer.body, as: UTF8.self))\n")
+                                record.append("\(client) \(key) \(String(decoding: answer.body, as: UTF8.self))\n")
                             }
                         }
                     }
                     try await eventually(within: .seconds(60), "the clients stopped") {
-                        told.text.utf8.count(where: { $0 == 0x0A }) >= enough / 3
+                        record.text.utf8.count(where: { $0 == 0x0A }) >= enough / 3
                     }
                     #expect(await cluster.nodes[1].stop(.kill) == SIGKILL)
                     try await group.waitForAll()
                 }
-                let lines = told.text.split(separator: "\n")
+                let lines = record.text.split(separator: "\n")
                 #expect(lines.count > enough / 2)
                 try await cluster.nodes[1].start()
                 for (index, line) in lines.enumerated() {
@@ -148,7 +147,9 @@ import Testing
         }
     }
 
-    @Test func `a node that is killed under load loses no event, and each session is told of in order`() async throws {
+    @Test func `a node that is killed under load loses no event, and publishes each session's events in order`()
+        async throws
+    {
         try await EventReceiver.run { receiver in
             try await Cluster.run(nodes: 3, receiver.settings) { cluster in
                 let left = Record(), enough = Self.isLong ? 600 : 90
@@ -228,7 +229,7 @@ import Testing
                     let token = try await mint(node)
                     #expect(try await node.relay(token, "session_start").status == 200)
                     fresh.append(token)
-                    // Nobody else can know it; that is not "unknown".
+                    // No other server can know it; that is not "unknown".
                     if fresh.count < 5 {
                         #expect(try await nodes[1 - index].relay(token, "session_start").status == 503)
                     }

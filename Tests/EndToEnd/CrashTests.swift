@@ -5,7 +5,7 @@ import Testing
 
 /// What was acknowledged is there after `kill -9`.
 @Suite(.serialized) struct CrashTests {
-    /// What a client was told.
+    /// What a client received.
     private struct Acknowledged: Sendable {
         let key: String
         let subject: String
@@ -61,12 +61,12 @@ import Testing
                 for client in 0..<clients {
                     group.addTask {
                         for index in stride(from: client, to: all.count, by: clients) {
-                            let told = all[index]
+                            let sent = all[index]
                             // The same bytes: session, token and all.
-                            let again = try await serve.mint(as: told.subject, key: told.key)
-                            #expect(again.body == told.body, "\(told.key)")
-                            let id = try #require(try JSONValue(told.body)["id"]?.text)
-                            #expect(try await serve.get("/v1/connect/sessions/\(id)", as: told.subject).status == 200)
+                            let again = try await serve.mint(as: sent.subject, key: sent.key)
+                            #expect(again.body == sent.body, "\(sent.key)")
+                            let id = try #require(try JSONValue(sent.body)["id"]?.text)
+                            #expect(try await serve.get("/v1/connect/sessions/\(id)", as: sent.subject).status == 200)
                         }
                     }
                 }
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    /// What one customer does; the ways to a state that is told.
+    /// What one customer does; the ways to a published state.
     private enum Visit: Int, CaseIterable { case stays, leaves, connects }
 
     @Test func `each state reaches the integrator's backend, over SIGKILL and an outage of the backend`() async throws {
@@ -138,11 +138,11 @@ import Testing
                 for (session, events) in Dictionary(grouping: lines.filter(\.isTaken), by: \.session) {
                     // Doubles are deliveries of one and the same event.
                     let ids = Set(events.map { "\($0.sequence) \($0.type) \($0.id)" })
-                    let told = Dictionary(
+                    let published = Dictionary(
                         events.map { ($0.sequence, $0.type) }, uniquingKeysWith: { first, _ in first })
-                    let states = told.sorted { $0.key < $1.key }.map(\.value)
-                    #expect(ids.count == told.count, "\(ids)")
-                    #expect(Set(told.keys) == Set(1...told.count), "\(session) \(told)")
+                    let states = published.sorted { $0.key < $1.key }.map(\.value)
+                    #expect(ids.count == published.count, "\(ids)")
+                    #expect(Set(published.keys) == Set(1...published.count), "\(session) \(published)")
                     #expect(zip(states, states.dropFirst()).allSatisfy { $0 != $1 }, "\(states)")
                     guard let state = sessions[session] else { continue }
                     if state != "created" { #expect(states.contains("session.\(state)"), "\(session) \(states)") }
@@ -152,14 +152,14 @@ import Testing
         }
     }
 
-    /// By session, the state that the customer was told.
+    /// By session, the state that the customer received.
     private final class Seen: Sendable {
         private let all = Mutex<[String: String]>([:])
         var states: [String: String] { all.withLock { $0 } }
         func add(_ session: String, _ state: String) { all.withLock { $0[session] = state } }
     }
 
-    /// - Returns: The session, and the state that the customer was told.
+    /// - Returns: The session, and the state that the customer received.
     private static func make(
         _ visit: Visit, _ serve: ServeProcess, _ subject: String
     ) async throws -> (session: String, state: String) {

@@ -34,7 +34,7 @@ struct Customer {
 
     /// The same, and the page that follows must be `expected`.
     ///
-    /// A page that nobody knows is answered with CONTINUE.
+    /// An unknown page is answered with CONTINUE.
     @discardableResult
     func answers(
         _ route: String, action: String? = nil, data: JSONValue? = nil, expecting expected: String,
@@ -94,7 +94,7 @@ struct Customer {
     }
 
     /// Presses a button that ends the session and follows the redirect to the app.
-    /// - Returns: The status that the app is told.
+    /// - Returns: The status that the app receives.
     func leaves(_ route: String, action: String = "CLOSE", _ location: SourceLocation = #_sourceLocation) async throws
         -> String
     {

@@ -109,7 +109,7 @@ import Testing
     }
 
     @Test(
-        "a firewall's page is told apart from a refused key",
+        "a firewall's page is distinguished from a refused key",
         arguments: [("text/html", "<html>Blocked</html>"), ("text/plain", "error code: 1020")])
     func blocked(type: String, page: String) async throws {
         for (operation, check) in [("login", "login"), ("claim", "version")] {

@@ -26,7 +26,7 @@ final class EventReceiver: Sendable {
         "whsec_" + Data(repeating: byte, count: 32).base64EncodedString()
     }
 
-    /// What a service is told that delivers to such a receiver, which need not be there yet.
+    /// The settings of a service that delivers to such a receiver, which need not run yet.
     static func settings(port: Int) -> [String: String] {
         ["BFF_EVENTS_URL": "http://127.0.0.1:\(port)/events", "BFF_EVENTS_SECRET": secret(1)]
     }
@@ -84,10 +84,10 @@ final class EventReceiver: Sendable {
 
     /// Waits until what was sent of sessions is enough.
     func waits(_ seconds: Double = 30, until isEnough: ([Line]) -> Bool) async throws -> [Line] {
-        func told() -> String {
+        func received() -> String {
             lines.map { "\($0.session) \($0.type) \($0.sequence) \($0.json["status"] ?? 0)" }.joined(separator: "\n")
         }
-        try await eventually(within: .seconds(seconds), "not enough:\n\(told())") { isEnough(sessionLines) }
+        try await eventually(within: .seconds(seconds), "not enough:\n\(received())") { isEnough(sessionLines) }
         return sessionLines
     }
 }

@@ -24,12 +24,12 @@ import Testing
                 let lines = try await receiver.waits { $0.count(where: \.isTaken) >= 4 }
                 #expect(lines.allSatisfy { $0.isAccepted })
                 #expect(lines.allSatisfy { $0.json["passed"] == [] })
-                let told = { (session: String) in
+                let published = { (session: String) in
                     lines.filter { $0.session == session }.map { "\($0.sequence) \($0.type)" }
                 }
-                #expect(told(left) == ["1 session.abandoned", "2 session.expired"])
-                #expect(told(unseen) == ["1 session.expired"])
-                #expect(told(connected) == ["1 session.connected"])
+                #expect(published(left) == ["1 session.abandoned", "2 session.expired"])
+                #expect(published(unseen) == ["1 session.expired"])
+                #expect(published(connected) == ["1 session.connected"])
                 let event = try #require(lines.first { $0.session == connected }).json
                 #expect(event["data"]?["subject"] == "carol")
                 #expect(event["data"]?["state"] == "connected")
@@ -39,7 +39,9 @@ import Testing
         }
     }
 
-    @Test func `every other end is told as well, and Flatpeak's own events are passed on as they came`() async throws {
+    @Test func `every other end is published as well, and Flatpeak's own events are passed on as they came`()
+        async throws
+    {
         try await EventReceiver.run { receiver in
             try await ServeProcess.run(receiver.settings) { serve in
                 try await serve.takeDeliveries()
@@ -153,7 +155,7 @@ import Testing
                 #expect(first.allSatisfy { $0.isTaken })
                 #expect(Set(first.map(\.session)).isSubset(of: sessions))
 
-                // The store hears of a delivery after the receiver.
+                // The store records a delivery after the receiver has it.
                 var listed: [Substring] = []
                 try await eventually(within: .seconds(10), "\(listed)") {
                     listed = try await serve.command("events", "list").split(separator: "\n")

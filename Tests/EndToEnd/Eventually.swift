@@ -1,6 +1,6 @@
 import Testing
 
-/// Asks again and again whether something has come about in another process, which tells nobody when it does.
+/// Asks again and again whether something has happened in another process, which does not announce it.
 /// - Parameter otherwise: What is said when it has not come within `limit`.
 func eventually(
     within limit: Duration = .seconds(30), _ otherwise: @autoclosure () -> Comment = "it never happened",

@@ -2,7 +2,7 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A port of 127.0.0.1 that is free, and that nobody takes by chance.
+/// A port of 127.0.0.1 that is free, and that no other process takes by chance.
 enum FreePort {
     /// Below the ports that the kernel gives to clients, which could take one between the look and the use.
     private static let next = Mutex(Int.random(in: 12_000..<32_000))

@@ -149,7 +149,7 @@ final class Front: Sendable {
                 (try? await get("/openapi.yaml"))?.status == 200
             }
         } catch {
-            // A client that nobody ends would end the tests.
+            // A client that is not stopped would end the tests.
             await stop()
             throw error
         }

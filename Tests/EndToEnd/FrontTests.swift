@@ -42,7 +42,7 @@ import Testing
         Front.Layout.allCases)
     func journey(kind: Front.Kind, layout: Front.Layout) async throws {
         try await ServeProcess.run(Self.settings(layout)) { serve in
-            // Nobody comes back at the end of this one.
+            // No customer returns at the end of this one.
             let impatient = ["retries 5": "retries 1", "lb_try_duration 10s": "lb_try_duration 1s"]
             try await Front.run(kind, layout, before: serve.port, changes: impatient) { front in
                 let base = front.service(layout)
@@ -101,7 +101,7 @@ import Testing
                     try await front.send("GET", "\(base)/v1/locations", headers: user).json["data"]?.items.count == 1)
 
                 try await Self.edges(front, base, user)
-                // Also when nobody answers, and what a stranger puts elsewhere.
+                // Also when no upstream answers, and what a stranger puts elsewhere.
                 await serve.stop()
                 let lost = try await front.send("GET", "\(base)/v1/connect/callback?fp_cot=\(token)")
                 #expect([502, 503, 504].contains(lost.status))
@@ -176,7 +176,7 @@ import Testing
                             !answer.headers.keys.contains { $0.hasPrefix("access-control-") }, "\(method) \(other)")
                     }
                 }
-                // Other paths are nobody's error object.
+                // Other paths have no error object.
                 answer = try await front.send("GET", "\(base)/v1/locations", headers: [("origin", origin)])
                 #expect([502, 503].contains(answer.status))
                 #expect(!answer.text.contains("\"object\""))

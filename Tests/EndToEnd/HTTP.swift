@@ -33,7 +33,7 @@ enum HTTP {
 
     /// Redirects are the test's to follow.
     ///
-    /// Shut down by nobody: it lives as long as the test run.
+    /// Never shut down: it lives as long as the test run.
     static let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
 
     static let configuration: HTTPClient.Configuration = {

@@ -27,18 +27,18 @@ import Testing
         }
     }
 
-    @Test("told to end, it says so at once, goes on for the window, and exits with 0 (R17)")
+    @Test("asked to stop, it reports so at once, goes on for the window, and exits with 0 (R17)")
     func R17() async throws {
         try await ServeProcess.run(["BFF_DRAIN": "2s"]) { serve in
             let known = try await serve.mint(as: "alice", ServeProcess.address).json
             let token = try #require(known["connect_token"]?.text)
             #expect(try await HTTP.send("GET", "\(serve.url)/readyz").headers["connection"] == nil)
             serve.send(.terminate)
-            let told = ContinuousClock.now
+            let signalled = ContinuousClock.now
             try await eventually(within: .seconds(10)) {
                 try await HTTP.send("GET", "\(serve.url)/readyz").status == 503
             }
-            #expect(told.duration(to: .now) < .seconds(1))
+            #expect(signalled.duration(to: .now) < .seconds(1))
             let ready = try await HTTP.send("GET", "\(serve.adminURL)/readyz")
             #expect(ready.status == 503)
             #expect(try ready.json["code"] == "not_ready")
@@ -51,10 +51,10 @@ import Testing
                 #expect(mine.status == 200)
                 #expect(mine.headers["connection"] == "close")
             }
-            #expect(told.duration(to: .now) < .seconds(2))
+            #expect(signalled.duration(to: .now) < .seconds(2))
             #expect(await serve.end() == 0)
-            #expect(told.duration(to: .now) > .seconds(2))
-            #expect(told.duration(to: .now) < .seconds(6))
+            #expect(signalled.duration(to: .now) > .seconds(2))
+            #expect(signalled.duration(to: .now) < .seconds(6))
             await #expect(throws: (any Error).self) { try await HTTP.send("GET", "\(serve.url)/livez") }
             #expect(serve.log.contains("\"stopping\""))
         }
@@ -67,9 +67,9 @@ import Testing
             try await eventually(within: .seconds(10)) {
                 try await HTTP.send("GET", "\(serve.url)/readyz").status == 503
             }
-            let told = ContinuousClock.now
+            let signalled = ContinuousClock.now
             #expect(await serve.stop(.interrupt) == 130)
-            #expect(told.duration(to: .now) < .seconds(1))
+            #expect(signalled.duration(to: .now) < .seconds(1))
         }
     }
 

@@ -37,9 +37,9 @@ import Testing
             #expect(try await serve.relay(token, "session_start").status == 200)
             #expect(try await serve.mint(as: "bob").status == 201)
             #expect(try await serve.get("/readyz", as: "alice").status == 200)
-            let told = ContinuousClock.now
+            let signalled = ContinuousClock.now
             #expect(await serve.stop() == 0)
-            #expect(told.duration(to: .now) < .seconds(8))
+            #expect(signalled.duration(to: .now) < .seconds(8))
         }
     }
 

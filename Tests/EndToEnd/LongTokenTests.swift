@@ -34,7 +34,7 @@ import Testing
         ].merging(more) { $1 }
     }
 
-    @Test func `a token of up to 16 KiB less the other fields is taken; a longer one hears what is too large`()
+    @Test func `a token of up to 16 KiB less the other fields is taken; a longer one is refused with the limit`()
         async throws
     {
         defer { signer.remove() }

@@ -67,7 +67,7 @@ import Testing
                 // Long before nginx's buffers are full or the next heartbeat is due.
                 #expect(started.duration(to: .now) < .seconds(5))
 
-                // Broken off and resumed: what was seen is not told again.
+                // Broken off and resumed: what was seen is not sent again.
                 await events.stop()
                 for (route, more) in ServeProcess.fixed.dropFirst() { _ = try await serve.relay(token, route, more) }
                 let resumed = try await EventStream(path, headers: serve.user("alice") + [("last-event-id", first.id)])
@@ -76,7 +76,7 @@ import Testing
                 while let event = try await resumed.next() { states.append(event.state) }
                 #expect(states.last == "connected")
                 #expect(!states.contains("created"))
-                // Over, and told in full to whoever comes later, on another connection and after a restart.
+                // Over, and sent in full to later clients, on another connection and after a restart.
                 try await serve.restart()
                 let late = try await EventStream(path, headers: serve.user("alice"))
                 #expect(try await late.next()?.state == "connected")

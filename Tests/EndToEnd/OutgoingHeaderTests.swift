@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The header fields of every kind of call that the program makes, as those who are called see them.
+/// The header fields of every kind of call that the program makes, as the called servers see them.
 @Suite struct OutgoingHeaderTests {
     @Test func `Flatpeak, the identity provider, the receiver of events and the collector see the one list`()
         async throws

@@ -28,14 +28,14 @@ final class Program: Sendable {
 
     init(path: URL, _ arguments: [String], environment: [String: String]? = nil, until text: String) async {
         let (signals, sending) = AsyncStream<Signal>.makeStream()
-        let (news, told) = AsyncStream<Void>.makeStream()
+        let (lines, continuation) = AsyncStream<Void>.makeStream()
         self.signals = sending
         let environment = environment.map { given in
             Environment.custom(Dictionary(uniqueKeysWithValues: given.map { (.init(stringLiteral: $0), $1) }))
         }
         run = Task { [output] in
             defer {
-                told.finish()
+                continuation.finish()
                 switch path.lastPathComponent {
                 case "connect-bff": Canary.keep(.log, output.text)
                 case "nginx", "haproxy", "caddy": Canary.keep(.proxy, output.text)
@@ -50,13 +50,13 @@ final class Program: Sendable {
                     group.addTask { for await signal in signals { try? program.send(signal: signal) } }
                     for try await chunk in program.standardOutput {
                         output.append(unsafe chunk.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) })
-                        told.yield()
+                        continuation.yield()
                     }
                     group.cancelAll()
                 }
             }.terminationStatus
         }
-        for await _ in news where output.text.contains(text) { break }
+        for await _ in lines where output.text.contains(text) { break }
     }
 
     /// Waits until it has ended.

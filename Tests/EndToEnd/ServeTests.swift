@@ -4,7 +4,7 @@ import Testing
 
 /// `connect-bff serve` as an operator runs it.
 @Suite(.serialized) struct ServeTests {
-    @Test func `a backend with a service key mints; nobody else does; SIGTERM ends it well`() async throws {
+    @Test func `a backend with a service key mints; no other caller does; SIGTERM ends it well`() async throws {
         try await ServeProcess.run { serve in
             let good = serve.user("alice")
             for headers in [
@@ -62,7 +62,7 @@ import Testing
             _ = try await HTTP.send("GET", "\(serve.url)/v1/connect/callback?fp_cot=\(token)", headers: [parent])
 
             let requests = try await HTTP.send("GET", "\(serve.control)/requests").json["data"]?.items ?? []
-            let told = Dictionary(
+            let received = Dictionary(
                 requests.map { request in
                     let headers = request["headers"]?.items ?? []
                     return (
@@ -70,9 +70,9 @@ import Testing
                         headers.first { $0["name"]?.text?.lowercased() == "traceparent" }?["value"]?.text ?? ""
                     )
                 }, uniquingKeysWith: { first, _ in first })
-            #expect(told["mint"]?.hasPrefix("00-\(theirs)-") == true)
+            #expect(received["mint"]?.hasPrefix("00-\(theirs)-") == true)
             for operation in ["connect", "claim"] {
-                let parent = try #require(told[operation], "\(told)")
+                let parent = try #require(received[operation], "\(received)")
                 #expect(parent.wholeMatch(of: /00-[0-9a-f]{32}-[0-9a-f]{16}-01/) != nil)
                 #expect(!parent.contains(theirs))
             }

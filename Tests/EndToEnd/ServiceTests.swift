@@ -88,7 +88,7 @@ import Testing
         }
     }
 
-    @Test func `Flatpeak's failures are told as such`() async throws {
+    @Test func `Flatpeak's failures are reported as such`() async throws {
         try await DevProcess.run { dev in
             let customer = try await Customer.mints(dev)
             // A revoked bearer is renewed behind the customer's back.

@@ -5,7 +5,7 @@ import Testing
 
 /// Many connections at the same instant.
 @Suite struct StormLoadTests {
-    @Test("in a storm of connections each is served or told to come back, and nothing of it stays behind (R26)")
+    @Test("in a storm of connections each is served or refused with Retry-After, and nothing of it stays behind (R26)")
     func R26storm() async throws {
         let isLong = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1"
         let count = isLong ? 5000 : 800
@@ -27,7 +27,7 @@ import Testing
             }
             let served = answers.count { $0.hasPrefix("http/1.1 201 ") }
             let refused = answers.count { $0.hasPrefix("http/1.1 503 ") && $0.contains("\r\nretry-after: ") }
-            print("R26: of \(count) at once \(served) were served and \(refused) told to come back")
+            print("R26: of \(count) at once \(served) were served and \(refused) refused with Retry-After")
             #expect(served > 0)
             #expect(served + refused == count)
             #expect(try await serve.mint(as: "alice").status == 201)

@@ -35,7 +35,7 @@ import Testing
             serve.send(.terminalClosed)
             try await eventually { serve.log.contains("cannot reload the service keys; the old ones stay in use") }
             #expect(try await status(serve) == 200)
-            // Nobody asks: a missing file revokes at the second reading.
+            // No request comes: a missing file revokes at the second reading.
             try FileManager.default.removeItem(atPath: path)
             try await eventually(within: .seconds(45)) { try await status(serve) == 401 }
             #expect(serve.log.contains("no service key is left"))

@@ -4,7 +4,7 @@ import Testing
 
 /// Deliveries of the sandbox's to the real service, over sockets.
 @Suite(.serialized) struct WebhookTests {
-    @Test("a session ends, and a tariff breaks and is mended, as Flatpeak's deliveries tell (R21)")
+    @Test("a session ends, and a tariff breaks and is mended, as Flatpeak's webhooks report (R21)")
     func R21() async throws {
         try await ServeProcess.run { serve in
             try await serve.takeDeliveries()
@@ -66,7 +66,7 @@ import Testing
                 ("flatpeak-timestamp", "\(Int(Date().timeIntervalSince1970))"), ("flatpeak-key-id", "wsk_test_x"),
             ]
             let body = Array(#"{"id":"evt_1","a":"\#(String(repeating: "x", count: 200 << 10))"}"#.utf8)
-            // Until the keys are there nobody can say what is forged (S38).
+            // Until the keys are there a forged delivery cannot be recognised (S38).
             try await eventually {
                 try await HTTP.send("POST", "\(serve.url)/v1/webhooks/flatpeak", headers: forged, body: body).status
                     == 401
@@ -146,7 +146,7 @@ import Testing
 }
 
 extension ServeProcess {
-    /// Tells the sandbox what to do.
+    /// Configures the sandbox.
     func control(_ path: String, _ body: JSONValue? = nil) async throws -> JSONValue {
         let json = try body.map { Array(try JSONEncoder().encode($0)) }
         let answer = try await HTTP.send(json == nil ? "GET" : "POST", control + path, body: json)

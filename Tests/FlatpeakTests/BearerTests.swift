@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test("over 24 h of constant load nobody waits for a login after the first (R2)")
+    @Test("over 24 h of constant load no call waits for a login after the first (R2)")
     func R2day() {
         var state = BearerState()
         var random = SystemRandomNumberGenerator()
@@ -158,7 +158,7 @@ import Testing
                 state.worked(number)
             } else if case .logIn = state.refused(number, at: at(now)) {
                 logins += 1
-                // Flatpeak gives the same token back to those who ask within its life.
+                // Flatpeak returns the same token within its life.
                 state.loggedIn(bearer("b", at: 0), at: at(now))
             }
         }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Flatpeak
 
-/// Refusals of firewalls, proxies and filters before Flatpeak, told apart from refused credentials.
+/// Refusals of firewalls, proxies and filters before Flatpeak, distinguished from refused credentials.
 @Suite struct BlockPageTests {
     struct Row: Sendable {
         let type: String?
@@ -30,7 +30,7 @@ import Testing
             Row(type: "text/plain", body: "Bad credentials", isBlocked: false),
             Row(type: "application/json", body: #""Bad credentials""#, isBlocked: false),
             Row(type: "application/json", body: "{}", isBlocked: false),
-            // Nothing tells.
+            // No header identifies it.
             Row(type: nil, body: "", isBlocked: false),
         ], [401, 403])
     func `a refusal that is not Flatpeak's is no word about the credentials`(row: Row, status: Int) async throws {

@@ -299,7 +299,7 @@ import Testing
         return run
     }
 
-    @Test("upstream failing all calls at 500/s for a minute gets at most 1.1 times the load, and nobody hangs (R8)")
+    @Test("upstream failing all calls at 500/s for a minute gets at most 1.1 times the load, and no caller hangs (R8)")
     func R8() {
         let run = simulate(perSecond: 500, seconds: 60) { _ in .broken }
         #expect(Double(run.sent) <= 1.1 * Double(run.offered))

@@ -382,7 +382,8 @@ import Testing
     }
 
     @Test(
-        "upstream.md §6.3: why there are no prices is told in Flatpeak's codes", arguments: BFFError.PriceGap.allCases)
+        "upstream.md §6.3: why there are no prices is reported in Flatpeak's codes",
+        arguments: BFFError.PriceGap.allCases)
     func noPrices(gap: BFFError.PriceGap) async throws {
         upstream.on("prices", .json(#"{"object":"error","code":"\#(gap.rawValue)"}"#, status: 422))
         await #expect(throws: BFFError.noPrices(gap)) {

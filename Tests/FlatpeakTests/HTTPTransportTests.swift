@@ -75,7 +75,7 @@ import Wire
         #expect([.broken, .unreadable].contains(failure))
     }
 
-    @Test("a redirect is an answer, and the other host sees nobody (S28)", arguments: [301, 302, 303, 307, 308])
+    @Test("a redirect is an answer, and the other host is not called (S28)", arguments: [301, 302, 303, 307, 308])
     func S28(status: Int) async throws {
         let other = try await RawServer { _ in .sends(Self.ok, closes: false) }
         let answer =
@@ -93,7 +93,7 @@ import Wire
         #expect(try await against(.sends(answer, closes: false), operation: .tariffs) == .success(200))
     }
 
-    @Test("nothing was sent when there is nobody (R7)")
+    @Test("nothing was sent when there is no listener (R7)")
     func refused() async throws {
         let server = try await RawServer { _ in .silence }
         await server.stop()

@@ -43,7 +43,7 @@ import Testing
             .token
     }
 
-    @Test("a revoked bearer under a crowd is renewed once, and nobody notices (R5)")
+    @Test("a revoked bearer under a crowd is renewed once, and no caller notices (R5)")
     func R5() async throws {
         try await withUpstream { sandbox, client in
             let token = try await mint(client)
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test("an upstream that fails all calls is soon left alone, and callers hear so at once (R8, R10)")
+    @Test("an upstream that fails all calls is soon left alone, and callers are refused at once (R8, R10)")
     func R8() async throws {
         try await withUpstream { sandbox, client in
             let token = try await mint(client)
@@ -107,7 +107,7 @@ import Testing
         }
     }
 
-    @Test("upstream.md §0: an account set up for a newer version is told once a minute, by the setting's name")
+    @Test("upstream.md §0: an account set up for a newer version is logged once a minute, by the setting's name")
     func version() async throws {
         let lines = Mutex<[String]>([])
         var logger = Logger(label: "test") { _ in CollectingLogHandler { line in lines.withLock { $0.append(line) } } }

@@ -27,7 +27,7 @@ import Testing
 
     private func address(_ text: String) throws -> Peer { .address(try #require(IPAddress(text))) }
 
-    @Test func `a proxy of ours names the user; nobody else can`() async throws {
+    @Test func `a proxy of ours names the user; no other sender can`() async throws {
         let any = try both()
         #expect(try await any.subject(of: caller([Self.user: "alice"], from: address("10.1.2.3"))).text == "alice")
         for peer in [try address("10.2.0.1"), try address("::1"), .unix] {

@@ -170,7 +170,7 @@ import Testing
         }
     }
 
-    @Test("a read that nobody waits for is given up at once; a mint runs to its end (R14)")
+    @Test("a read without a waiting client is cancelled at once; a mint runs to its end (R14)")
     func R14() async throws {
         let (ended, end) = AsyncStream<Bool>.makeStream()
         let (started, start) = AsyncStream<Void>.makeStream()
@@ -213,7 +213,7 @@ import Testing
         }
     }
 
-    @Test("liveness asks nobody, readiness is about this process (R18)")
+    @Test("liveness makes no call, readiness is about this process (R18)")
     func R18() async throws {
         #expect(try await send(.get, "/livez").status == .ok)
         let before = try await send(.get, "/readyz")
@@ -364,7 +364,7 @@ import Testing
 
     // MARK: - Sessions
 
-    @Test func `mint, read, and nobody else reads`() async throws {
+    @Test func `a minted session is readable by its owner alone`() async throws {
         let minted = try await send(.post, "/v1/connect/sessions", Self.json, "{}")
         #expect(minted.status == .created)
         let body = try #require(
@@ -394,7 +394,7 @@ import Testing
         #expect(upstream.requests().isEmpty)
     }
 
-    @Test("whatever is read of others is not told from what does not exist; generated from the route table (S12)")
+    @Test("a read of another user's resource is answered like a missing one; generated from the route table (S12)")
     func S12() async throws {
         let mine: HTTPFields = [Self.subject: "alice"], theirs: HTTPFields = [Self.subject: "bob"]
         // Over at once, so that its events come to an end.
@@ -406,7 +406,7 @@ import Testing
         upstream.on("status", .json(#"{"tariff_status":{}}"#))
         upstream.on("tariffs", .json(#"{"data":[]}"#))
         upstream.on("prices", .json("{}"))
-        // What is alice's, and what is nobody's, for each route that takes an id.
+        // An id of alice's and an id that does not exist, for each route that takes an id.
         let owned: [String: (String, String)] = [
             "/v1/connect/sessions/{id}": ("/v1/connect/sessions/\(id)", "/v1/connect/sessions/cs_unknown"),
             "/v1/connect/sessions/{id}/events": (
@@ -443,7 +443,7 @@ import Testing
     }
 
     @Test(
-        "what is no JSON, or nobody's, mints nothing (S9, S19)",
+        "a mint without JSON or without credentials is refused (S9, S19)",
         arguments: [
             "application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x", "application/jsonp",
             "",
@@ -452,9 +452,9 @@ import Testing
         let response = try await send(
             .post, "/v1/connect/sessions", contentType.isEmpty ? [:] : [.contentType: contentType], "{}")
         #expect(response.status == .unsupportedMediaType)
-        let nobody = try await send(
+        let anonymous = try await send(
             .post, "/v1/connect/sessions", [.contentType: "application/json", Self.subject: " "], "{}")
-        #expect(nobody.status == .unauthorized)
+        #expect(anonymous.status == .unauthorized)
         #expect(upstream.requests().isEmpty)
     }
 

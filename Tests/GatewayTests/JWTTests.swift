@@ -131,7 +131,7 @@ struct IdentityProvider {
     @Test func `tokens of each allowed algorithm are taken, and unfamiliar keys in the set do no harm`() throws {
         defer { provider.openssl.remove() }
         let keys = try IdentityKeySet(jwks: provider.keySet())
-        // The one id that occurs twice is two keys that nobody can tell apart.
+        // The one id that occurs twice is two keys that cannot be distinguished.
         #expect(keys.skipped == IdentityProvider.unfamiliar.count + 2)
         for (alg, kid) in [("RS256", "rs"), ("RS256", "bare"), ("PS256", "ps"), ("ES256", "es"), ("EdDSA", "ed")] {
             #expect(
@@ -392,7 +392,7 @@ struct IdentityProvider {
         await elsewhere.stop()
     }
 
-    @Test func `without keys nobody is refused for good: the caller may try again`() async throws {
+    @Test func `without keys a refusal is temporary: the caller may try again`() async throws {
         defer { provider.openssl.remove() }
         let authenticator = JWTAuthenticator(
             issuer: "https://id.example", audience: "bff", fetch: { nil }, now: { Self.now }, logger: .silent)

@@ -74,7 +74,7 @@ import Testing
         #expect(algorithms == [.ps256, .rs256, .es256])
     }
 
-    @Test func `keeps the ids of entries without a usable key, and tells no two of them apart`() throws {
+    @Test func `keeps the ids of entries without a usable key, and does not distinguish them`() throws {
         let entries = try set([
             #"{\#(Self.rsa),"kid":"a"}"#, #"{"kty":"oct","kid":"a"}"#, #"{\#(Self.curve),"kid":""}"#, "{\(Self.ed)}",
             #"{\#(Self.ed),"kid":7}"#,

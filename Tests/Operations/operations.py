@@ -1,6 +1,6 @@
 """What operators are given, against the running program; scripts/check-operations starts this.
 
-Every alert is tried by a real service that is in the trouble of which the alert tells. Its page of metrics is read
+Every alert is tried by a real service that is in the trouble that the alert names. Its page of metrics is read
 before and during the trouble; promtool then plays the rules over ninety minutes in which counters go on as they did in
 between, and gauges stay as they were last seen. Exactly the alerts that are named must fire.
 """
@@ -358,7 +358,7 @@ def names():
         strange = set(re.findall(r"\b(?:connect_bff|process)_\w+", text)) - known
         assert not strange, f"{strange} is not exported, in: {text[:200]}"
     guide = re.findall(r"^\| `(ConnectBFF\w+)` \|", (ROOT / "docs/operate.md").read_text(), re.M)
-    assert guide == names_of_alerts(), f"docs/operate.md tells of {guide}, the rules of {names_of_alerts()}"
+    assert guide == names_of_alerts(), f"docs/operate.md names {guide}, the rules of {names_of_alerts()}"
     print(f"names: {len(queries)} queries of the dashboard and {len(guide)} alerts are about what is exported")
 
 

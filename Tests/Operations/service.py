@@ -46,7 +46,7 @@ def ask(method, url, body=None, headers=()):
         answer = error
     with answer:
         body = answer.read()
-    # The sandbox's answers name no request, and may tell what they like.
+    # The sandbox's answers name no request, and may hold any text.
     if "x-request-id" in answer.headers:
         keep("answer", bytes(answer.headers) + body)
     return answer.status, body.decode()

@@ -116,12 +116,12 @@ def verdict(document):
 
 
 def is_text(written, field):
-    """Numbers were kept as texts, so what is a string is told by what was written."""
+    """Numbers were kept as texts, so the source text shows what is a string."""
     return any(name.decode() == field and text is not None for name, text in written)
 
 
 def page(document):
-    """Route and redirect of an answer, as judge/main.swift tells them; None where nothing is promised."""
+    """Route and redirect of an answer, as judge/main.swift prints them; None where nothing is promised."""
     try:
         value = parse(document)
     except Refused:
@@ -298,8 +298,8 @@ def judged(documents):
     return said
 
 
-def text_of(told):
-    return None if told == "-" else bytes.fromhex(told[1:]).decode()
+def text_of(printed):
+    return None if printed == "-" else bytes.fromhex(printed[1:]).decode()
 
 
 def main():

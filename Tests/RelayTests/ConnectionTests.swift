@@ -206,7 +206,7 @@ import Testing
         }
     }
 
-    @Test func `a client that ends its side anywhere in a request harms nobody`() async throws {
+    @Test func `a client that ends its side anywhere in a request harms no other client`() async throws {
         try await RelayFixture.run { fixture in
             let session = try await fixture.mint()
             let whole = RelayFixture.call(session)
@@ -243,7 +243,7 @@ import Testing
         }
     }
 
-    @Test func `a service that stops lets a call under way end, and tells the client`() async throws {
+    @Test func `a service that stops lets a call in flight end, and announces the close to the client`() async throws {
         try await RelayFixture.run { fixture in
             let session = try await fixture.mint()
             let client = try await fixture.client()

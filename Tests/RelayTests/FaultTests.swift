@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    @Test func `bytes that nobody asked for never reach the next client`() async throws {
+    @Test func `unsolicited bytes never reach the next client`() async throws {
         try await RelayFixture.run { fixture in
             let session = try await fixture.mint()
             let client = try await fixture.client()
@@ -164,7 +164,7 @@ import Testing
         }
     }
 
-    @Test func `nobody listens upstream`() async throws {
+    @Test func `upstream has no listener`() async throws {
         let closed = try await StagedServer()
         await closed.stop()
         try await RelayFixture.run(.init(connectURL: "http://127.0.0.1:\(closed.port)")) { fixture in
@@ -256,7 +256,7 @@ import Testing
             try await until { fixture.lines.all.contains { $0.status == 499 } }
             try await call.answer(#"{"route":"tariff_connection_pending"}"#)
             try await until { try await fixture.facts(of: session).pendingShown }
-            // The connection is as good as new, and nobody gets what was left behind.
+            // The connection is as good as new, and the next call receives nothing of the last.
             let other = try await fixture.client()
             try await other.send(RelayFixture.call(session))
             let next = try #require(await fixture.upstream.next())

@@ -102,10 +102,10 @@ import Testing
                 }
                 for _ in 0..<50 {
                     times.append(try await timed(RelayFixture.call(session), 503))
-                    // Nothing ever waits for this one: it tells what the machine itself takes.
+                    // Nothing ever waits for this one: it measures what the machine itself takes.
                     calm.append(try await timed(unread, 415))
                 }
-                // Those who watch the process are served meanwhile, and what Flatpeak delivers is looked at.
+                // Probes are served meanwhile, and webhooks are verified.
                 try await client.send(RelayFixture.get())
                 #expect(try await client.answer().status == 200)
                 try await client.send(RelayFixture.post("{}", path: "/v1/webhooks/flatpeak"))

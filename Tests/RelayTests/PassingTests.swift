@@ -142,7 +142,7 @@ import Testing
     }
 
     @Test(
-        "a redirect, or a good answer that is no JSON, becomes an error object, and the other host sees nobody (S28)",
+        "a redirect, or a good answer that is no JSON, becomes an error object, and the other host is not called (S28)",
         arguments: [
             ("302 Found", "application/json", "Location: http://127.0.0.1:PORT/\r\n"), ("200 OK", "text/html", ""),
             ("206 Partial Content", "text/html", ""), ("200 OK", "application/jsonp", ""), ("304 Not Modified", "", ""),

@@ -4,7 +4,7 @@ import Sessions
 import TestSupport
 import Testing
 
-/// Plain calls are read by the relay and all others by the decoder, and nobody may be able to tell.
+/// Plain calls are read by the relay and all others by the decoder, and clients see no difference.
 @Suite(.serialized, .timeLimit(.minutes(30))) struct PlainTests {
     static let streams = ProcessInfo.processInfo.environment["BFF_TEST_LONG"] == "1" ? 20_000 : 150
 

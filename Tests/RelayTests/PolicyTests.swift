@@ -244,7 +244,7 @@ import Testing
             #expect(refused.status == 503)
             #expect(refused.field("retry-after") == "1")
             #expect(refused.body.contains("overloaded"))
-            // Relays that fill their places shut nobody else out.
+            // Relays that fill their slots leave other routes available.
             #expect(try await client.answer().status == 200)
             #expect(try await client.answer().status == 200)
             for (client, call) in zip(clients, calls) {

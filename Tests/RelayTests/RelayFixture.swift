@@ -126,7 +126,7 @@ struct RelayFixture {
         try result.get()
     }
 
-    /// The service is told to stop; `run` waits for it.
+    /// The service is asked to stop; `run` waits for it.
     func stop() async {
         await group.triggerGracefulShutdown()
     }

@@ -8,7 +8,7 @@ import Telemetry
 import TestSupport
 import Testing
 
-/// Traces, at real sockets: whose word about one is taken, what upstream hears of it, and what is kept.
+/// Traces, at real sockets: whose word about one is taken, what upstream receives of it, and what is kept.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct TraceTests {
     private static let theirs = "4bf92f3577b34da6a3ce929d0e0e4736"
     private static let parent = "00-\(theirs)-00f067aa0ba902b7-01"
@@ -27,7 +27,7 @@ import Testing
 
     /// What upstream heard of one request, and what was kept of it.
     private struct Outcome {
-        let told: String
+        let headers: String
         let server: EndedSpan
         let call: EndedSpan
         var goesOn: Bool { server.trace.traceID == TraceTests.theirs }
@@ -52,23 +52,23 @@ import Testing
         try await client.send(RelayFixture.post("{}", path: "/v1/connect/sessions?fp_cot=cot_1", fields: fields))
         #expect(try await client.answer().status == 201)
         await client.close()
-        let told = try #require(fixture.api.requests("mint").last).headers
+        let sent = try #require(fixture.api.requests("mint").last).headers
         return try outcome(
-            fixture, spans, told.map { "\($0): \($1)\r\n" }.joined().lowercased(), "POST /v1/connect/sessions",
+            fixture, spans, sent.map { "\($0): \($1)\r\n" }.joined().lowercased(), "POST /v1/connect/sessions",
             "flatpeak.mint")
     }
 
     private static func outcome(
-        _ fixture: RelayFixture, _ spans: Spans, _ told: String, _ server: String, _ call: String
+        _ fixture: RelayFixture, _ spans: Spans, _ sent: String, _ server: String, _ call: String
     ) throws -> Outcome {
         let all = spans.take()
         let outcome = Outcome(
-            told: told, server: try #require(all.first { $0.name == server }),
+            headers: headers, server: try #require(all.first { $0.name == server }),
             call: try #require(all.first { $0.name == call }))
         #expect(outcome.call.parent == outcome.server.trace.span)
-        #expect(told.contains("traceparent: \(outcome.call.trace.traceparent)"))
+        #expect(sent.contains("traceparent: \(outcome.call.trace.traceparent)"))
         #expect(fixture.lines.all.last?.trace == outcome.server.trace.traceID)
-        #expect(!told.contains("baggage"))
+        #expect(!sent.contains("baggage"))
         return outcome
     }
 
@@ -93,8 +93,8 @@ import Testing
                 let outcome = try await Self.relay(fixture, spans, fields)
                 #expect(!outcome.goesOn)
                 #expect(outcome.server.parent == nil)
-                #expect(!outcome.told.contains("tracestate"))
-                #expect(!outcome.told.contains(Self.theirs))
+                #expect(!outcome.sent.contains("tracestate"))
+                #expect(!outcome.sent.contains(Self.theirs))
             }
         }
     }
@@ -107,8 +107,8 @@ import Testing
                 "\(backend)traceparent: \(Self.parent)\r\ntracestate: vendor=1\r\nbaggage: user=alice\r\n")
             #expect(outcome.goesOn)
             #expect(outcome.server.parent == 0x00f0_67aa_0ba9_02b7)
-            #expect(outcome.told.contains("tracestate: vendor=1"))
-            #expect(!outcome.told.contains(Self.parent), "the parent is our span, not theirs")
+            #expect(outcome.sent.contains("tracestate: vendor=1"))
+            #expect(!outcome.sent.contains(Self.parent), "the parent is our span, not theirs")
         }
     }
 
@@ -127,7 +127,7 @@ import Testing
                     fixture, spans, "\(backend)traceparent: \(parent)\r\ntracestate: vendor=1\r\n")
                 #expect(!outcome.goesOn, "\(parent)")
                 #expect(outcome.server.parent == nil, "\(parent)")
-                #expect(!outcome.told.contains("tracestate"), "\(parent)")
+                #expect(!outcome.sent.contains("tracestate"), "\(parent)")
             }
         }
     }
@@ -146,8 +146,8 @@ import Testing
                 let outcome = try await Self.mint(
                     fixture, spans, "\(backend)traceparent: \(Self.parent)\r\ntracestate: \(state)\r\n")
                 #expect(outcome.goesOn, "\(state)")
-                #expect(outcome.told.contains("tracestate: \(state)") == isKept, "\(state)")
-                #expect(outcome.told.contains("tracestate") == isKept, "\(state)")
+                #expect(outcome.headers.contains("tracestate: \(state)") == isKept, "\(state)")
+                #expect(outcome.headers.contains("tracestate") == isKept, "\(state)")
             }
         }
     }
@@ -169,7 +169,7 @@ import Testing
         }
     }
 
-    @Test("no span has a token or a path that came, and a failed call is told as such (S2)")
+    @Test("no span has a token or a path that came, and a failed call is marked as such (S2)")
     func S2() async throws {
         try await Self.run { fixture, spans, backend in
             let minted = try await Self.mint(fixture, spans, backend)
@@ -187,7 +187,7 @@ import Testing
         }
     }
 
-    @Test("where nobody looks at traces, upstream is told of none and the log has none (S40)")
+    @Test("without tracing, upstream receives no trace context and the log has none (S40)")
     func S40off() async throws {
         try await RelayFixture.run { fixture in
             let session = try await fixture.mint()

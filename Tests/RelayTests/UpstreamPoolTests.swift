@@ -26,7 +26,7 @@ import Wire
         func answerFailed(_ failure: TransportFailure) { self.failure = failure }
     }
 
-    /// Knows two addresses of upstream; nobody listens at the first.
+    /// Knows two addresses of upstream; no listener at the first.
     private struct TwoAddresses: Resolver {
         let loop: any EventLoop
 

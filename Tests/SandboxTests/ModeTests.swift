@@ -5,7 +5,7 @@ import Testing
 @Suite struct ModeTests {
     // MARK: - Odd
 
-    @Test("Odd mode, upstream.md §2: expires_in is a string, and every object has a field nobody knows")
+    @Test("Odd mode, upstream.md §2: expires_in is a string, and every object has an unknown field")
     func oddMint() {
         var emulation = Emulation(mode: .odd)
         let reply = emulation.mint()
@@ -29,7 +29,7 @@ import Testing
         #expect(emulation.api("GET", "/events").data[0]?["type"] == "locaiton.update")
     }
 
-    @Test("Odd mode: a page that nobody knows, once per session", arguments: [true, false])
+    @Test("Odd mode: an unknown page, once per session", arguments: [true, false])
     func oddPage(byAction: Bool) {
         var emulation = Emulation.at(.greenBonusCapture, mode: .odd)
         #expect(emulation.start().body["actions"] == ["CONTINUE", "BACK", "CLOSE"])

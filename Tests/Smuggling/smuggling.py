@@ -1,7 +1,7 @@
 """Sends every line of corpus.txt to a connect-bff of its own, and judges what came back and what reached upstream.
 
 `scripts/check-smuggling` starts it. Upstream is a stub in here that reads strictly and keeps all it gets, so that it
-can be told which case a request came from: each run of a case has tokens and names that no other has.
+can see which case a request came from: each run of a case has tokens and names that no other has.
 
 With a reverse proxy in front, status and closing are the proxy's affair. What must hold is that proxy and service see
 the same requests: upstream has got as many calls as the client has got answers of success.
@@ -39,7 +39,7 @@ GROUPS = {
 # What may travel upstream (S27, S29).
 TARGETS = {
     ("POST", "/"), ("POST", "/connect/token"), ("GET", "/login"), ("GET", "/jwks.json"), ("GET", "/events?limit=100")}
-# What the service asks of its own accord, whatever its clients send.
+# The calls that the service makes itself, whatever its clients send.
 OWN = {"/login", "/jwks.json", "/events?limit=100"}
 FIELDS = {
     "host", "content-type", "content-length", "accept", "accept-language", "accept-encoding", "user-agent",
@@ -433,7 +433,7 @@ class Run:
         if self._front:
             if self.route == "livez" and self.status == 200:
                 self.successes -= 1
-            # A client that has closed its half may not be told what came of it.
+            # A client that has closed its half may not receive the outcome.
             lost = 1 if self.case.text.endswith("{FIN}") else 0
             if not self.successes <= at_first + behind <= self.successes + lost:
                 self.problems.append(f"{self.successes} answers of success, but upstream got {at_first} and {behind}")

@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test(
-        "an event is new once; told again it is known, and altered when it says something else (S44)",
+        "an event is new once; delivered again it is known, and altered when it says something else (S44)",
         arguments: SessionStoreContract.Engine.allCases)
     func S44(engine: SessionStoreContract.Engine) async throws {
         let store = try await store(engine)
@@ -118,14 +118,14 @@ import Testing
         let id = try event(1).id
         _ = try await store.takeReceived(dueAt: start, leasedUntil: start + 60, limit: 9)
         let action = LocationAction(location: location, required: .reconnect, tariff: "trf_1", since: start + 1)
-        let told = NewEvent(id: id, type: "flatpeak.a.b", subject: alice, at: start, data: Array("{}".utf8))
-        #expect(try await store.settle(id, EventEffect(action: action, events: [told])))
+        let published = NewEvent(id: id, type: "flatpeak.a.b", subject: alice, at: start, data: Array("{}".utf8))
+        #expect(try await store.settle(id, EventEffect(action: action, events: [published])))
         let other = LocationAction(location: location, required: .reconnect, tariff: "trf_2", since: start + 2)
         let second = NewEvent(
             id: try #require(EventID("evt_1_action")), type: "a", subject: alice, at: start, data: Array("{}".utf8))
         #expect(try await store.settle(id, EventEffect(action: other, events: [second])) == false)
         let kept = try await store.events(limit: 9).map(\.event.event).filter { $0.type.hasPrefix("session.") == false }
-        #expect(kept == [told])
+        #expect(kept == [published])
         #expect(try await store.actions(at: [location]) == [location: action])
         let waiting = try await store.waiting()
         #expect(waiting.count == 0)
@@ -160,7 +160,7 @@ import Testing
     }
 
     @Test(arguments: SessionStoreContract.Engine.allCases)
-    func `an action stays until Flatpeak was asked later, or nobody owns the location`(
+    func `an action stays until Flatpeak was asked later, or the location has no owner`(
         engine: SessionStoreContract.Engine
     ) async throws {
         let store = try await store(engine)

@@ -30,7 +30,7 @@ extension SessionStoreContract {
     // MARK: - Born with the facts
 
     @Test(arguments: Engine.allCases)
-    func `a change of state is told together with the facts that make it, numbered, and once`(
+    func `a change of state is published together with its facts, numbered, and once`(
         engine: Engine
     ) async throws {
         let store = try await store(engine)
@@ -73,7 +73,7 @@ extension SessionStoreContract {
     }
 
     @Test(arguments: Engine.allCases)
-    func `a session that ends by time alone is told of, though nobody asks about it`(engine: Engine) async throws {
+    func `a session that ends by time alone is published, though no client reads it`(engine: Engine) async throws {
         let store = try await store(engine)
         let unseen = try session(1)
         var pending = try session(2), left = try session(3), ended = try session(4)

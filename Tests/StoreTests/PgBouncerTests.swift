@@ -19,7 +19,7 @@ import Testing
         for _ in 1...2 {
             let store = try PostgresStore.connected(to: pooler.url)
             await #expect(throws: PostgresStore.CannotOpen.pooled) { try await store.open() }
-            // One that runs already is told of each failure, and never that it listens.
+            // A running node sees each failure, and never that it listens.
             let (changes, received) = AsyncStream<StoreChange>.makeStream()
             let watching = Task { await store.watch { received.yield($0) } }
             var next = changes.makeAsyncIterator()

@@ -40,7 +40,7 @@ import Testing
         #expect(!all.contains(SQLiteStore.key.hexadecimal))
     }
 
-    @Test func `a node with another key is told so at its start, be there sessions or none`() async throws {
+    @Test func `a node with another key fails at its start, with sessions or without`() async throws {
         let url = try await PostgresServer.shared.newDatabase()
         let store = try PostgresStore.connected(to: url)
         try await store.open()
@@ -92,7 +92,7 @@ import Testing
                 == "\(PostgresSchema.steps.count)\n")
     }
 
-    @Test func `what libpq says of a failed connection is told without what is in quotes`() {
+    @Test func `what libpq says of a failed connection is reported without what is in quotes`() {
         let said = "connection to server at \"db\" (1.2.3.4), port 5 failed: FATAL:  no \"pass\nword\"\n"
         #expect(
             PostgresLink.withoutNames(said)
@@ -101,7 +101,7 @@ import Testing
 
     // MARK: - Other nodes
 
-    @Test func `what one node changes, another hears of, and what was missed is known to be`() async throws {
+    @Test func `a change on one node is notified to the others, and missed changes are detected`() async throws {
         let url = try await PostgresServer.shared.newDatabase()
         let here = try PostgresStore.connected(to: url), there = try PostgresStore.connected(to: url)
         try await kept(here, 1, 2)
@@ -261,12 +261,13 @@ import Testing
         }
     }
 
-    @Test func `a server that is away is asked by one at a time, at a falling rate, and nobody waits for it`() {
+    @Test
+    func `a server that is away is probed by one caller at a time, at a falling rate, and no caller waits for it`() {
         var slots = PostgresSlots<String>(count: 1, mostWaiting: 9)
         #expect(slots.acquire("a", at: start) == .acquired(0))
         #expect(slots.acquire("b", at: start) == .wait)
         guard case .refuse(["b"]) = slots.release(0, foundServer: false, at: start) else {
-            Issue.record("who waited is told at once")
+            Issue.record("waiting callers are refused at once")
             return
         }
         var now = start

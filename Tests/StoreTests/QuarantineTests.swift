@@ -169,8 +169,8 @@ import Testing
         let end = start + 86400
         #expect(try await store.publishTimedChanges(at: end, limit: 9) >= 2)
         #expect(try await store.publishTimedChanges(at: end, limit: 9) == 0)
-        let told = try await store.events(limit: 9).compactMap(\.event.event.session)
-        #expect(Set(told).isSuperset(of: good))
+        let published = try await store.events(limit: 9).compactMap(\.event.event.session)
+        #expect(Set(published).isSuperset(of: good))
         _ = try await store.forget(alice)
     }
 
@@ -216,8 +216,8 @@ import Testing
         #expect(try await store.receive([event]) == [.new])
         let taken = try await store.takeReceived(dueAt: start, leasedUntil: start + 9, limit: 9)
         #expect(taken.map(\.event.id) == [event.id])
-        let told = NewEvent(id: event.id, type: "flatpeak.a\0b", at: start, data: Array("{}".utf8))
-        #expect(try await store.settle(event.id, EventEffect(events: [told])))
+        let published = NewEvent(id: event.id, type: "flatpeak.a\0b", at: start, data: Array("{}".utf8))
+        #expect(try await store.settle(event.id, EventEffect(events: [published])))
         #expect(try await store.take(dueAt: start, leasedUntil: start + 9, limit: 9).count == 1)
     }
 

@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test func `a wrong key is told at the start, not at the first token`() async throws {
+    @Test func `a wrong key is reported at the start, not at the first token`() async throws {
         try await kept(try .temporary(in: folder), 1)
         #expect(throws: SQLiteStore.CannotOpen.unknownKey) {
             try SQLiteStore.temporary(in: folder, keys: [Self.otherKey])

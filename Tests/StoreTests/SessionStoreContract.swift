@@ -157,7 +157,7 @@ import Testing
     ) async throws {
         let store = try await store(engine)
         let key = try #require(IdempotencyKey("k"))
-        // The same body at the same instant: the owner alone tells the two apart.
+        // The same body at the same instant: only the owner differs.
         let late = IdempotentMint(body: [1], startedAt: start, owner: "late")
         let next = IdempotentMint(body: [1], startedAt: start + 61, owner: "next")
         let twin = IdempotentMint(body: [1], startedAt: start + 61, owner: "twin")
@@ -228,7 +228,7 @@ import Testing
             for _ in 0..<8 { group.addTask { try await take(60, 4) } }
             return try await group.reduce(into: []) { $0 += $1 }
         }
-        #expect(Set(taken).count == taken.count, "nobody is given to two")
+        #expect(Set(taken).count == taken.count, "no session is leased twice")
         let rest = try await take(60, 99)
         #expect(Set(taken + rest).count == 20)
         #expect(taken.count + rest.count == 20)
@@ -321,7 +321,7 @@ extension PostgresStore {
     }
 }
 
-/// A folder that goes when nobody has it any more.
+/// A folder that goes when it has no owner any more.
 final class TemporaryFolder: Sendable {
     let path: String
 

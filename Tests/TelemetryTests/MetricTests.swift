@@ -3,7 +3,7 @@ import Testing
 
 @testable import Telemetry
 
-/// The list of metrics against the code that measures and the page that tells.
+/// The list of metrics against the code that measures and the page that lists them.
 @Suite struct MetricTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()

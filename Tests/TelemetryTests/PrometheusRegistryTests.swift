@@ -34,7 +34,7 @@ import Testing
         #expect(line(#"connect_bff_request_seconds_sum{route="/"}"#)?.hasSuffix(" 30.004") == true)
         #expect(line(#"connect_bff_request_seconds_count{route="/"}"#)?.hasSuffix(" 4") == true)
         #expect(line("# TYPE connect_bff_request_seconds") == "# TYPE connect_bff_request_seconds histogram")
-        #expect(line("# TYPE process_cpu_seconds_total") == nil, "nobody read it yet")
+        #expect(line("# TYPE process_cpu_seconds_total") == nil, "not read yet")
     }
 
     @Test func `the lag of deliveries is measured up to the last repetition`() {

@@ -22,7 +22,7 @@ package final class InMemoryStore: ServiceStore {
         var changes: [SessionID: Date] = [:]
         /// In the order of their birth.
         var events: [Event] = []
-        /// Until when follow-ups are somebody's.
+        /// Until when follow-ups are leased.
         var taken: [SessionID: Date] = [:]
         /// By the id of the event.
         var received: [EventID: (digest: [UInt8]?, at: Date)] = [:]

@@ -1,6 +1,6 @@
 package import Foundation
 
-/// The `openssl` program: keys, certificates and signatures that are nobody's idea of ours.
+/// The `openssl` program: keys, certificates and signatures by an independent implementation.
 package struct OpenSSLProgram {
     package let folder: String
 

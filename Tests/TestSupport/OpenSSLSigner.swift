@@ -10,7 +10,7 @@ package struct OpenSSLSigner {
         try openssl.run("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:\(bits)", "-out", "rsa.pem")
     }
 
-    /// How a signature is made; as it should be, unless told otherwise.
+    /// How a signature is made; valid by default.
     package struct Recipe: Sendable {
         package var digest = "sha256"
         /// `pss` or `pkcs1`.

@@ -51,7 +51,7 @@ package final class PostgresServer: Sendable {
                     "max_connections=400",
                 ] + listening
                 + settings.flatMap { ["-c", $0] }
-            // Told nothing, it is the end of the tests.
+            // Without a signal, it ends with the tests.
             let script = """
                 "$@" >"\(folder)/log" 2>&1 & read -r last; kill -QUIT $!; kill -CONT $!; wait
                 [ "$last" = keep ] || rm -rf "\(folder)"
@@ -63,7 +63,7 @@ package final class PostgresServer: Sendable {
             try process.run()
             shell = (process, life)
         }
-        // It tells in its file when it takes connections.
+        // Its file states when it takes connections.
         let end = ContinuousClock.now + .seconds(30)
         while !status.contains("ready") {
             guard ContinuousClock.now < end else { throw Trouble.late }

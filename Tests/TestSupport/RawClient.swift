@@ -2,7 +2,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// A client that sends exactly the bytes that a test wants, and tells what comes back.
+/// A client that sends exactly the bytes that a test wants, and returns what comes back.
 package actor RawClient {
     /// One answer, read by its own length or chunks.
     package struct Answer: Sendable {

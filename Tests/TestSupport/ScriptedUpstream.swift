@@ -91,7 +91,7 @@ package final class TestClock: Sendable {
     package var wall: Date { state.withLock { $0.wall } }
     package var monotonic: ContinuousClock.Instant { state.withLock { $0.monotonic } }
 
-    /// Somebody sets the wall clock; no time passes.
+    /// The wall clock is set; no time passes.
     package func setWall(forwardBy seconds: Double) {
         state.withLock { $0.wall += seconds }
     }

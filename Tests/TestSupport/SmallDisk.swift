@@ -19,13 +19,13 @@ package struct SmallDisk {
         try Self.run("/bin/mount", "-t", "tmpfs", "-o", "size=\(kilobytes)k", "tmpfs", path)
     }
 
-    /// Nobody may have a file open for writing.
+    /// No process may have a file open for writing.
     package func forbidWrites() throws {
         try Self.run("/bin/mount", "-o", "remount,ro", path)
     }
 
     package func remove() {
-        // Lazily: somebody may have a file open still.
+        // Lazily: a process may have a file open still.
         try? Self.run("/bin/umount", "-l", path)
     }
 

@@ -206,7 +206,7 @@ class FakeFlatpeak:
             self._bearers.add(token)
             return mutations.plain(document) if self.is_calm else self._mutated("login", document, 0.6)
         # A renewal may fail twice, which leaves the bearer in hand good until the third succeeds; not while the service
-        # is told to slow down, which makes renewals late.
+        # is rate-limited, which makes renewals late.
         is_named = not self.only and (self.replay is None or "login" in self.replay)
         if is_named and not self.is_calm and not self.is_limiting and self._bad_logins < 2:
             self._bad_logins += 1

@@ -327,7 +327,7 @@ class Traffic:
         self.bad_statuses = collections.Counter()
         self.bad_tokens = collections.deque(maxlen=5)
         self.bad_sessions = collections.deque(maxlen=5)
-        # Nobody asks how these ended, so that they can be relayed for long.
+        # No client reads how these ended, so that they can be relayed for long.
         self.relayed_tokens = collections.deque(maxlen=3)
         self.deliveries = 0
         self.recent_deliveries = collections.deque(maxlen=15)
@@ -377,7 +377,7 @@ class Traffic:
         self.latencies.setdefault(self.phase, []).append(time.monotonic() - began)
         self._check_any(f"good {what}", status, fields, body, is_relay=what == "relay")
         if status not in expect:
-            # While upstream answers with 429 it may be that nobody asks it.
+            # While upstream answers with 429 it may receive no calls.
             if self.phase == "limited" and status == 503 and b'"upstream_limited"' in body:
                 self.good_refused += 1
             elif not self.verdict.is_over:

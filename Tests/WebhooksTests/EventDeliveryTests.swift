@@ -159,7 +159,7 @@ import Testing
         #expect(try await states() == [.dead])
         #expect(try await store.events(limit: 1).first?.answer == "500")
 
-        // Somebody mends the receiver and asks for it again.
+        // The integrator mends the receiver and asks for it again.
         backend.answers { _ in .status(200, retryAfter: nil) }
         #expect(try await store.replay(since: start, at: clock.wall) == 1)
         try await run(delivery(), backend.receiver(), for: 60)
@@ -328,7 +328,7 @@ import Testing
         #expect(backend.messages.count == 2)
     }
 
-    @Test func `a process that ends tells the store what it delivered`() async throws {
+    @Test func `a process that ends records its deliveries in the store`() async throws {
         let store = store
         let backend = Backend(clock) { _ in
             store.isAway = true

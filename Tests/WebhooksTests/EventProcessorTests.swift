@@ -35,7 +35,7 @@ import Testing
         #expect(kept.outcome(at: fixture.clock.wall + 15 * 60).isFinal)
     }
 
-    @Test func `an event is not believed before its session is at its end, and is had when Flatpeak is back`()
+    @Test func `an event is not believed before its session is at its end, and is processed when Flatpeak is back`()
         async throws
     {
         let fixture = try WebhookFixture()
@@ -94,7 +94,7 @@ import Testing
         #expect(try await fixture.action == .reconnect)
         #expect(try await fixture.reads.status(of: fixture.location, for: fixture.alice).action == .reconnect)
 
-        // Somebody reads the status once the tariff is there again.
+        // A client reads the status once the tariff is there again.
         fixture.clock.advance(by: 60)
         fixture.statusIs("CONNECTED", tariff: "trf_2")
         #expect(try await fixture.reads.status(of: fixture.location, for: fixture.alice).action == nil)
@@ -185,7 +185,9 @@ import Testing
         }
     }
 
-    @Test("an event about a location or a token that is not known here is acknowledged, counted, and asks nobody (S48)")
+    @Test(
+        "an event about a location or a token that is not known here is acknowledged and counted, without a call to Flatpeak (S48)"
+    )
     func S48() async throws {
         let fixture = try WebhookFixture()
         let events = [
@@ -225,14 +227,14 @@ import Testing
 
     // MARK: - Passed on
 
-    /// What the integrator's backend is to hear, but of sessions, by its id.
-    private func told(_ fixture: WebhookFixture) async throws -> [NewEvent] {
+    /// The events in the outbox that are not of sessions, by id.
+    private func published(_ fixture: WebhookFixture) async throws -> [NewEvent] {
         try await fixture.store.events(limit: 99).reversed().map(\.event.event).filter {
             !$0.type.hasPrefix("session.")
         }.sorted { $0.id.text < $1.id.text }
     }
 
-    @Test("what Flatpeak tells is passed on as it came, once, under its own id, whatever it is")
+    @Test("any event of Flatpeak is passed on unchanged, once, under its own id")
     func passedOn() async throws {
         let fixture = try WebhookFixture()
         let bodies = [
@@ -241,16 +243,16 @@ import Testing
         ]
         for body in bodies + bodies { #expect(try await fixture.deliver(body) == nil) }
         await fixture.work()
-        let told = try await told(fixture)
-        #expect(told.map(\.id.text) == ["evt_1", "evt_2", "evt_3"])
-        #expect(told.map(\.type) == ["flatpeak.a.kind.nobody.knows", "flatpeak.tariff.expired", "flatpeak.unknown"])
-        #expect(told.map { String(decoding: $0.data, as: UTF8.self) } == bodies)
-        #expect(told.allSatisfy { $0.subject == nil })
-        #expect(told.allSatisfy { $0.session == nil })
+        let events = try await published(fixture)
+        #expect(events.map(\.id.text) == ["evt_1", "evt_2", "evt_3"])
+        #expect(events.map(\.type) == ["flatpeak.a.kind.nobody.knows", "flatpeak.tariff.expired", "flatpeak.unknown"])
+        #expect(events.map { String(decoding: $0.data, as: UTF8.self) } == bodies)
+        #expect(events.allSatisfy { $0.subject == nil })
+        #expect(events.allSatisfy { $0.session == nil })
     }
 
-    @Test("that a user has to do something is told once, and to whom it belongs")
-    func actionTold() async throws {
+    @Test("a required action is published once, with its owner")
+    func actionPublished() async throws {
         let fixture = try WebhookFixture()
         fixture.store.bind(fixture.location, to: fixture.alice)
         fixture.statusIs("ERROR")
@@ -259,16 +261,16 @@ import Testing
             #expect(try await fixture.deliver(event) == nil)
             await fixture.work()
         }
-        let told = try await told(fixture)
-        #expect(told.map(\.id.text) == ["evt_1", "evt_1_action"])
-        #expect(told.map(\.type) == ["flatpeak.tariff.expired", "tariff.action_required"])
-        #expect(told.allSatisfy { $0.subject == fixture.alice })
+        let events = try await published(fixture)
+        #expect(events.map(\.id.text) == ["evt_1", "evt_1_action"])
+        #expect(events.map(\.type) == ["flatpeak.tariff.expired", "tariff.action_required"])
+        #expect(events.allSatisfy { $0.subject == fixture.alice })
         let expected =
             #"{"action_required":"reconnect","location_id":"loc_1","subject":"alice","tariff_id":"trf_1"}"#
-        #expect(told.last.map { String(decoding: $0.data, as: UTF8.self) } == expected)
+        #expect(events.last.map { String(decoding: $0.data, as: UTF8.self) } == expected)
         // Forgotten with the only one it is about.
         _ = try await fixture.store.forget(fixture.alice)
-        #expect(try await self.told(fixture).isEmpty)
+        #expect(try await self.published(fixture).isEmpty)
     }
 
     // MARK: - Order
@@ -291,14 +293,14 @@ import Testing
             var generator = Chance(state: UInt64(seed))
             // The location is known from the start, as after an earlier session.
             fixture.store.bind(fixture.location, to: fixture.alice)
-            let told = seed == 0 ? story : seed == 1 ? story.reversed() : (story + story).shuffled(using: &generator)
-            for event in told {
+            let sequence = seed == 0 ? story : seed == 1 ? story.reversed() : (story + story).shuffled(using: &generator)
+            for event in sequence {
                 #expect(try await fixture.deliver(event) == nil)
                 if Bool.random(using: &generator) { await fixture.work() }
                 fixture.clock.advance(by: 1)
             }
             await fixture.work()
-            #expect(try await fixture.action == expected, "\(told)")
+            #expect(try await fixture.action == expected, "\(sequence)")
             let kept = try #require(try await fixture.store.session(session.id))
             #expect(kept.outcome(at: fixture.clock.wall).state == (statuses == "ERROR" ? .failed : .connected))
             #expect(try await fixture.store.waiting().count == 0)

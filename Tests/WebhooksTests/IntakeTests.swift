@@ -126,7 +126,7 @@ import Testing
     func S43() async throws {
         let fixture = try WebhookFixture()
         let event = WebhookFixture.event("evt_1")
-        #expect(try await fixture.deliver(event, age: 3600) == .deliveryUncheckable, "nobody can be asked")
+        #expect(try await fixture.deliver(event, age: 3600) == .deliveryUncheckable, "Flatpeak cannot be called")
         fixture.upstream.on("event", .json(#"{"message":"Not Found"}"#, status: 404))
         #expect(try await fixture.deliver(event, age: 3600) == .signatureInvalid)
         #expect(fixture.webhooks.status.lastRefusal == "unconfirmed")
@@ -161,7 +161,7 @@ import Testing
         await fixture.work()
         #expect(try await fixture.store.waiting().count == 0)
         #expect(try await fixture.deliver(event) == nil)
-        #expect(try await fixture.store.waiting().count == 0, "its effect is had once")
+        #expect(try await fixture.store.waiting().count == 0, "it is processed once")
     }
 
     @Test("the same id with other content is an alert, and changes nothing (S44)")

@@ -167,7 +167,7 @@ final class EventList: Sendable {
         #expect(instants.withLock { Array($0.prefix(5)) } == [0, 3600, 7200, 7260, 10860])
     }
 
-    @Test("an event that nobody delivered has its effect like any other")
+    @Test("an event that was not delivered is processed like any other")
     func effect() async throws {
         let fixture = try WebhookFixture(), list = EventList()
         fixture.store.bind(fixture.location, to: fixture.alice)

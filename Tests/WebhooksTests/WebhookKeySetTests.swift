@@ -43,7 +43,7 @@ import Testing
         #expect(keys["bare"]?.verifies(signature, of: message) == true)
     }
 
-    @Test("an id that an unusable key has too is nobody's (S38)")
+    @Test("an id that an unusable key shares is unknown (S38)")
     func S38twice() throws {
         defer { signer.remove() }
         let keys = try WebhookKeySet(jwks: set(try signer.jwk("a"), #"{"kty":"oct","kid":"a","k":"AAAA"}"#))

@@ -32,7 +32,7 @@ import Wire
     }
 
     @Test(
-        "a request that somebody could read otherwise is for the decoder",
+        "an ambiguous request is for the decoder",
         arguments: [
             "\r\n" + head + "\r\n", "PUT / HTTP/1.1\r\nHost: h\r\n\r\n", "post / HTTP/1.1\r\nHost: h\r\n\r\n",
             "POST  / HTTP/1.1\r\nHost: h\r\n\r\n", "POST / HTTP/1.0\r\nHost: h\r\n\r\n",

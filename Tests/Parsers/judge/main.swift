@@ -1,5 +1,5 @@
 // Reads a document a line, in hexadecimal, and says a line for each: whether it is strict JSON, what page it names as an
-// answer of Connect and where that redirects to, and what the envelope makes of it. Texts are told in hexadecimal, "-"
+// answer of Connect and where that redirects to, and what the envelope makes of it. Texts are printed in hexadecimal, "-"
 // where there is none.
 
 func bytes(_ line: String) -> [UInt8] {
@@ -9,7 +9,7 @@ func bytes(_ line: String) -> [UInt8] {
     }
 }
 
-func told(_ text: String?) -> String {
+func printed(_ text: String?) -> String {
     text.map { "=" + $0.utf8.hexadecimal } ?? "-"
 }
 
@@ -17,11 +17,11 @@ while let line = readLine() {
     let json = bytes(line)
     var page = AnsweredPage()
     page.read(json.span, in: 0..<json.count)
-    let strict = [JSONScanner.scan(json.span) ? "json" : "none", told(page.route), told(page.redirectURL)]
+    let strict = [JSONScanner.scan(json.span) ? "json" : "none", printed(page.route), printed(page.redirectURL)]
         .joined(separator: " ")
     do throws(BFFError) {
         let envelope = try Envelope(json.span)
-        print(strict, "ok", told(envelope.connectToken.exposed), told(envelope.route), told(envelope.action))
+        print(strict, "ok", printed(envelope.connectToken.exposed), printed(envelope.route), printed(envelope.action))
     } catch {
         print(strict, error == .malformedJSON ? "malformed" : error == .connectTokenMissing ? "missing" : "other")
     }
