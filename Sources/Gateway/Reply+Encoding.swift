@@ -1,7 +1,7 @@
 import Core
+import Edge
 package import HTTPTypes
 import Networking
-import Edge
 import Sessions
 
 extension Reply {

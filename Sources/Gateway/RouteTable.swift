@@ -3,9 +3,9 @@ package import Edge
 import HTTPTypes
 package import Hummingbird
 import HummingbirdCore
+package import Logging
 import NIOCore
 import Resilience
-package import Logging
 package import Tracing
 import Wire
 

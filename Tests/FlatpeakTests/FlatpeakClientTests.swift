@@ -1,11 +1,11 @@
 import Core
-@testable import Flatpeak
 import Foundation
 import Networking
 import Resilience
 import Synchronization
 import TestSupport
 import Testing
+@testable import Flatpeak
 
 @Suite struct FlatpeakClientTests {
     let upstream = ScriptedUpstream()

@@ -6,8 +6,8 @@ import Networking
 import TestSupport
 import Testing
 
-@testable import Flatpeak
 import Wire
+@testable import Flatpeak
 
 /// The real network code against servers that misbehave.
 @Suite struct HTTPTransportTests {

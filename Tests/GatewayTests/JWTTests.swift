@@ -6,13 +6,13 @@ import HTTPTypes
 import InMemoryLogging
 import Logging
 import Networking
+import Relay
 import Synchronization
 import TestSupport
-import Relay
 import Testing
 
-@testable import Gateway
 import Wire
+@testable import Gateway
 
 /// Keys, key sets and tokens made with the `openssl` program.
 struct IdentityProvider {

@@ -9,8 +9,8 @@ import Networking
 import Resilience
 import Sessions
 import Telemetry
-import Testing
 import TestSupport
+import Testing
 
 @testable import connect_bff
 

@@ -1,6 +1,6 @@
-import Foundation
 import Core
 import Flatpeak
+import Foundation
 import Gateway
 import NIOCore
 import NIOSSL

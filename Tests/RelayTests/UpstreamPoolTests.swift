@@ -7,8 +7,8 @@ import Networking
 import TestSupport
 import Testing
 
-@testable import Relay
 import Wire
+@testable import Relay
 
 @Suite(.timeLimit(.minutes(1))) struct UpstreamPoolTests {
     private let loop = MultiThreadedEventLoopGroup.singleton.any()

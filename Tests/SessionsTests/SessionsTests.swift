@@ -7,8 +7,8 @@ import Synchronization
 import TestSupport
 import Testing
 
-@testable import Sessions
 import Wire
+@testable import Sessions
 
 /// Sessions against a scripted upstream, a store in memory, and a clock of the test's own: outages of the store here, the
 /// parts of ``Sessions`` in files of their own.

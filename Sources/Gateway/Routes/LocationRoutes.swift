@@ -1,7 +1,7 @@
 import Core
+import Flatpeak
 import FoundationEssentials
 import HTTPTypes
-import Flatpeak
 import Sessions
 
 extension Route {

@@ -1,8 +1,8 @@
 import Core
 import Edge
-import HTTPTypes
 import Flatpeak
 import FoundationEssentials
+import HTTPTypes
 import Sessions
 
 extension Route {

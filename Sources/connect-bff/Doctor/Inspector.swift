@@ -6,8 +6,8 @@ import Gateway
 import Glibc
 import Keys
 import Logging
-import Networking
 import NIOCore
+import Networking
 import Relay
 import Sessions
 import Store

@@ -1,6 +1,6 @@
-import Wire
 import Core
 import FoundationEssentials
+import Wire
 
 /// An absolute URL from a setting, parsed and checked.
 struct WebAddress: Equatable, Sendable {
