@@ -45,7 +45,7 @@ package struct Metric: Sendable {
     private static let requests = [
         Metric(
             .counter, "connect_bff_requests_total", ["route", "status"],
-            "Requests that were answered, by route template and HTTP status; 499 is a client that left."),
+            "Requests answered, by route template and HTTP status; 499 is a client that closed the connection."),
         Metric(
             .histogram, "connect_bff_request_seconds", ["route"],
             "From the head of a request to the end of its answer, by route template."),
@@ -62,14 +62,14 @@ package struct Metric: Sendable {
     private static let upstream = [
         Metric(
             .counter, "connect_bff_upstream_calls_total", ["operation", "result"],
-            "Tries of calls to Flatpeak, by operation and how they ended: a status class, a failure, or what kept a "
-                + "call from being sent."),
+            "Attempts of calls to Flatpeak, by operation and result: a status class, a "
+                + "failure, or the reason that a call was not sent."),
         Metric(
             .histogram, "connect_bff_upstream_seconds", ["operation"],
-            "One try of a call to Flatpeak, from its start to the end of the answer."),
+            "One attempt of a call to Flatpeak, from its start to the end of the answer."),
         Metric(
             .gauge, "connect_bff_breaker_open", ["breaker"],
-            "1 while calls of that kind are refused since Flatpeak keeps failing them, else 0."),
+            "1 while the circuit breaker refuses calls of that kind, else 0."),
         Metric(.gauge, "connect_bff_retries_left", "Retries that the budget of ten seconds still allows."),
         Metric(
             .gauge, "connect_bff_api_version_refused",
@@ -77,13 +77,14 @@ package struct Metric: Sendable {
     ]
 
     private static let bearer = [
-        Metric(.gauge, "connect_bff_logged_in", "1 while there is a bearer that is good now, else 0."),
+        Metric(.gauge, "connect_bff_logged_in", "1 while there is a valid bearer, else 0."),
         Metric(
             .gauge, "connect_bff_login_failing",
-            "1 while the last login failed, else 0; an older bearer may be good still."),
+            "1 while the last login failed, else 0; an older bearer may still be valid."),
         Metric(.gauge, "connect_bff_bearer_age_seconds", "Time since the login that gave the bearer in use."),
         Metric(
-            .gauge, "connect_bff_bearer_remaining_seconds", "Time until the bearer in use ends; 0 when there is none."),
+            .gauge, "connect_bff_bearer_remaining_seconds",
+            "Time until the bearer in use expires; 0 when there is none."),
         Metric(
             .gauge, "connect_bff_key_in_use",
             "Which API key logged in last: 1 is FLATPEAK_API_KEY, 2 FLATPEAK_API_KEY_NEXT; 0 before the first login."),
@@ -94,25 +95,25 @@ package struct Metric: Sendable {
         Metric(
             .counter, "connect_bff_identity_key_failures_total",
             "Reads of the identity provider's keys that failed; the last good keys stay in use for a day."),
-        Metric(.gauge, "connect_bff_ready", "1 while /readyz says that requests may be sent here, else 0."),
+        Metric(.gauge, "connect_bff_ready", "1 while /readyz answers 200, else 0."),
     ]
 
     private static let sessions = [
-        Metric(.counter, "connect_bff_mints_total", "Connect tokens that were minted."),
+        Metric(.counter, "connect_bff_mints_total", "Connect tokens minted."),
         Metric(
             .gauge, "connect_bff_sessions", ["state"],
-            "Connect sessions that this process remembers, by state; looked at every 15 seconds."),
+            "Connect sessions in the cache of this process, by state; counted every 15 seconds."),
     ]
 
     private static let store = [
         Metric(
             .gauge, "connect_bff_store_pending_sessions", "Sessions with changes not yet persisted."),
-        Metric(.gauge, "connect_bff_store_healthy", "1 when the store took the last write, else 0."),
-        Metric(.counter, "connect_bff_store_write_failures_total", "Writes that the store did not take."),
+        Metric(.gauge, "connect_bff_store_healthy", "1 when the last write to the store succeeded, else 0."),
+        Metric(.counter, "connect_bff_store_write_failures_total", "Writes to the store that failed."),
         Metric(
             .counter, "connect_bff_store_writes_late_total",
-            "Requests that were answered before the store had what they said."),
-        Metric(.counter, "connect_bff_store_reads_late_total", "Reads of the store that were given up after 250 ms."),
+            "Requests answered before their write was persisted."),
+        Metric(.counter, "connect_bff_store_reads_late_total", "Reads of the store that timed out after 250 ms."),
         Metric(
             .counter, "connect_bff_store_quarantined_total", ["table"],
             "Rows of the database that cannot be read or written, by table; each once in the life of the process."),
@@ -124,46 +125,46 @@ package struct Metric: Sendable {
             "Deliveries of Flatpeak that were acknowledged: new, known before, or altered under a known id."),
         Metric(
             .counter, "connect_bff_webhooks_refused_total", ["why"],
-            "Deliveries that were refused, by what is wrong with their signature."),
+            "Deliveries refused, by the fault of their signature."),
         Metric(.delay, "connect_bff_webhook_lag_seconds", "From an event to its first delivery."),
         Metric(
             .counter, "connect_bff_webhook_gaps_total",
-            "Events that no delivery brought and Flatpeak's list had."),
+            "Events found by the backfill alone, without a delivery."),
         Metric(
             .counter, "connect_bff_webhooks_unknown_total", "Events about tokens and locations that are not known here."
         ),
         Metric(
             .counter, "connect_bff_webhook_failures_total",
-            "Effects of events that could not be had and are tried again."),
+            "Events whose processing failed and is retried."),
         Metric(
             .counter, "connect_bff_webhook_key_failures_total",
-            "Times that Flatpeak's signing keys could not be read; the last good ones stay in use for a day."),
+            "Reads of Flatpeak's signing keys that failed; the last good keys stay in use for a day."),
         Metric(
             .gauge, "connect_bff_webhook_keys_age_seconds",
-            "Time since Flatpeak's signing keys were read; +Inf when there are none to check with."),
-        Metric(.gauge, "connect_bff_inbox_waiting_events", "Events that wait for their effect."),
+            "Time since Flatpeak's signing keys were read; +Inf when there are none."),
+        Metric(.gauge, "connect_bff_inbox_waiting_events", "Events in the inbox that wait to be processed."),
     ]
 
     private static let events = [
         Metric(
             .counter, "connect_bff_event_deliveries_total", ["result"],
-            "Tries to deliver an event to BFF_EVENTS_URL: delivered, failed to be tried again, or dead."),
+            "Attempts to deliver an event to BFF_EVENTS_URL: delivered, failed and to be retried, or dead."),
         Metric(.gauge, "connect_bff_events_pending", "Events that wait to be delivered; counted every 15 seconds."),
         Metric(
             .gauge, "connect_bff_events_dead",
-            "Events that were given up, until they are replayed or their time is over; counted every 15 seconds."),
+            "Dead events, until they are replayed or deleted; counted every 15 seconds."),
     ]
 
     private static let process = [
         Metric(
             .histogram, "connect_bff_event_loop_lag_seconds",
-            "How late an event loop comes to a task that was due; each is asked four times a second."),
+            "How late an event loop runs a task that is due; measured four times a second on each loop."),
         Metric(
             .counter, "connect_bff_log_lines_dropped_total",
-            "Log lines that were dropped, since the reader of the log had stopped or was gone."),
+            "Log lines dropped because the reader of the log had stopped or was gone."),
         Metric(
             .counter, "connect_bff_metric_series_refused_total",
-            "Measurements that were dropped: their name is not known, or it had too many label values."),
+            "Measurements dropped: their name is unknown, or it had too many label values."),
         Metric(
             .counter, "connect_bff_spans_lost_total",
             "Spans that did not reach the collector at BFF_TRACES_URL."),
