@@ -18,7 +18,7 @@ package struct Route: Sendable {
     package enum Handler: Sendable {
         /// A signed-in user, for data that is the subject's own.
         case user(@Sendable (Exchange, Subject) async throws(BFFError) -> Reply)
-        /// The holder of a connect token that we minted: the relay's lane answers, before the router sees the request.
+        /// The holder of a connect token that we minted: the relay's fast path answers, before the router sees the request.
         case connectTokenHolder
         /// Flatpeak, which signs what it sends. `check` refuses by the head what cannot be genuine, before the body is
         /// read; whether it is, the handler finds out (`signatureInvalid`).
@@ -80,7 +80,7 @@ package struct RoutePolicy: Sendable {
     package static let relay = RoutePolicy(dialect: .connect, origins: .listed, bodyLimit: 64 << 10)
     /// Pages that a browser navigates to, from anywhere.
     package static let page = RoutePolicy(dialect: .page, origins: .none)
-    /// Flatpeak's deliveries: not shed with users' requests, and with places of their own.
+    /// Flatpeak's deliveries: not shed with users' requests, and with slots of their own.
     package static let delivery = RoutePolicy(
         dialect: .problem, origins: .none, bodyLimit: 256 << 10, isShed: false, isProbe: false)
     /// Documents and probes.

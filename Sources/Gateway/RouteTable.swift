@@ -42,7 +42,7 @@ package struct RouteTable: Sendable {
     ///   - hosts: The names under which the service is reached, in lower case and without a port; empty for any.
     ///   - log: Takes a line for each request; nil for the logger's own form.
     ///   - tracer: `nil` when tracing is disabled.
-    ///   - capacity: Requests that may be under way at a time. A quarter as many may wait for a place; more are refused
+    ///   - capacity: Requests that may be in flight at a time. A quarter as many may wait for a slot; more are refused
     ///     at once.
     ///   - timeout: How long a request may wait for a slot.
     package init(
@@ -75,7 +75,7 @@ package struct RouteTable: Sendable {
     /// One user may have an eighth of the slots and of the queue.
     private static let userShares = 8
 
-    /// Requests that have a place at this moment, and those that wait for one.
+    /// Requests in flight, and requests that wait for a slot.
     package var load: (inFlight: Int, waiting: Int) {
         let relays = edge.fastPathSlots.load, others = slots.load
         return (relays.inFlight + others.inFlight, relays.waiting + others.waiting)

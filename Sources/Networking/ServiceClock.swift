@@ -1,4 +1,4 @@
-/// Time and chance, handed in so that tests own them.
+/// The monotonic clock, sleep and jitter of the service, replaced in tests.
 package struct ServiceClock: Sendable {
     /// A monotonic clock: a changed wall clock ages nothing.
     package var now: @Sendable () -> ContinuousClock.Instant
@@ -15,7 +15,7 @@ package struct ServiceClock: Sendable {
         self.jitter = jitter
     }
 
-    /// The machine's.
+    /// The clock of the machine.
     package static let real = ServiceClock(
         now: { .now }, sleep: { try await ContinuousClock().sleep(for: $0) }, jitter: { .random(in: 0..<1) })
 }

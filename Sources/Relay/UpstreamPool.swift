@@ -7,7 +7,7 @@ import NIOSSL
 
 /// The connections to upstream of one event loop: a call never leaves the loop on which its client is.
 ///
-/// How many there are is bounded by the places that the policy gives to relayed calls, and by what upstream's idle time
+/// How many there are is bounded by the slots that the policy gives to relayed calls, and by what upstream's idle time
 /// lets live.
 final class UpstreamPool {
     private let loop: any EventLoop

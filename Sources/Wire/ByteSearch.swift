@@ -1,21 +1,21 @@
 import Core
 
-/// Where a run of bytes ends. Nearly all that is read of a message is text, so that is looked at eight bytes at a time.
+/// Searches for the end of a run of bytes, in text eight bytes at a time.
 extension Span<UInt8> {
-    /// Where the bytes from `start` on that belong end.
+    /// The end of the bytes from `start` on for which `belongs` is true.
     func end(of belongs: (UInt8) -> Bool, from start: Int) -> Int {
         var index = start
         while index < count, belongs(self[index]) { index += 1 }
         return index
     }
 
-    /// The same for printable ASCII, blanks included.
+    /// The end of the printable ASCII, blanks included, from `start` on.
     func endOfText(from start: Int) -> Int {
         // One more makes a delete the first byte that is not ASCII; less a blank, control characters go below zero.
         end(from: start) { word in word | (word &- (0x20 &* .each)) | (word &+ .each) }
     }
 
-    /// The same for what stands as it is in a JSON string: ASCII but control characters, quotes and backslashes.
+    /// The end of the unescaped text of a JSON string from `start` on: ASCII but control characters, quotes and backslashes.
     func endOfPlainString(from start: Int) -> Int {
         end(from: start) { word in
             // Less one, a byte that was the quote or the backslash goes below zero.

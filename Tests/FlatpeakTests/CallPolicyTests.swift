@@ -39,7 +39,7 @@ import Testing
             policy.finish(.claim, attempt: 1, .broken, at: start, jitter: 0.5, left: .milliseconds(40)) == .done)
     }
 
-    @Test("a stuck connect host takes no place of a read, and its breaker is its own (R10)")
+    @Test("a stuck connect host takes no slot of a read, and its breaker is its own (R10)")
     func R10() throws {
         var policy = CallPolicy(epoch: start)
         // By users enough, since one alone cannot take them all.

@@ -104,7 +104,7 @@ import Testing
         #expect(try await send(table, doubled, event).status == .unauthorized)
     }
 
-    @Test("it has places of its own: users who fill theirs do not shut Flatpeak out (S47)")
+    @Test("it has slots of its own: users who fill theirs do not shut Flatpeak out (S47)")
     func S47places() async throws {
         defer { signer.remove() }
         let table = try table(capacity: 0)

@@ -169,7 +169,7 @@ import Testing
             answer = try await client.answer()
             #expect(answer.status == 500)
             #expect(try Self.object(answer).code == "upstream_failed")
-            // Its place among the calls under way was given back each time.
+            // Its slot was released each time.
             #expect(fixture.load().inFlight == 0)
         }
     }

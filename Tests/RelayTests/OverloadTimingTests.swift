@@ -20,7 +20,7 @@ import Testing
         return all
     }
 
-    @Test("beyond the capacity relayed calls wait, and the oldest gets the next place (R13)")
+    @Test("beyond the capacity relayed calls wait, and the oldest gets the next slot (R13)")
     func R13oldestFirst() async throws {
         var setup = RelayFixture.Setup()
         setup.capacity.relays = 16
@@ -36,7 +36,7 @@ import Testing
                 waiting.append(client)
                 try await until { fixture.load() == (16, waiting.count) }
             }
-            // No more than a quarter of those under way may wait; others have places of their own.
+            // No more than a quarter of those in flight may wait; others have slots of their own.
             let late = try await fixture.client()
             try await late.send(RelayFixture.call(session) + RelayFixture.get("/v1/locations"))
             let refused = try await late.answer()
@@ -45,7 +45,7 @@ import Testing
             #expect(try await late.answer().status == 200)
             #expect(fixture.load() == (16, 4))
 
-            // One place is passed on from each to the next.
+            // One slot is passed on from each to the next.
             try await busy[0].call.answer("{}")
             for (index, route) in routes.enumerated() {
                 let call = try #require(await fixture.upstream.next())
@@ -55,7 +55,7 @@ import Testing
                 #expect(try await waiting[index].answer().status == 200)
             }
 
-            // Who leaves while it waits takes no place along.
+            // A client that leaves while it waits takes no slot along.
             let again = try await Self.fill(fixture, session, 1)
             let gone = try await fixture.client(), next = try await fixture.client()
             try await gone.send(RelayFixture.call(session, route: "gone"))
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test("a call that has waited for 100 ms is refused, and those after it at once, until there is a place (R13)")
+    @Test("a call that has waited for 100 ms is refused, and those after it at once, until a slot is free (R13)")
     func R13timeout() async throws {
         var setup = RelayFixture.Setup()
         setup.capacity.relays = 1
@@ -143,7 +143,7 @@ import Testing
             upstream.cancel()
             print("R13: 99 % within \(alone.p99) alone and \(crowded.p99) beside \(crowded.refused) refusals")
             #expect(crowded.refused > 100)
-            // The longest wait for a place is all that a crowd may cost.
+            // The longest wait for a slot is all that a crowd may cost.
             #expect(crowded.p99 < alone.p99 + .milliseconds(100))
         }
     }

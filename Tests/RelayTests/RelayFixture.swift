@@ -42,7 +42,7 @@ struct RelayFixture {
     let sessions: Sessions
     let clock: TestClock
     let lines: Lines
-    /// Requests that have a place, and those that wait for one.
+    /// Requests in flight, and requests that wait for a slot.
     let load: @Sendable () -> (inFlight: Int, waiting: Int)
     private let group: ServiceGroup
     let relay: SessionRelay

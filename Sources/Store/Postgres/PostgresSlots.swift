@@ -1,14 +1,14 @@
-/// Who may use a connection, and whether there is a server to connect to.
+/// The slots of a connection pool, and the health of the server.
 ///
-/// Pure: the driver is ``PostgresPool``. A server that does not answer is asked by one at a time, at a falling rate;
-/// everybody else is refused at once, so that nothing piles up behind a server that hangs.
+/// Pure: the driver is ``PostgresPool``. A server that does not answer is probed by one caller at a time, at a falling rate;
+/// all others are refused at once, so that nothing piles up behind a server that hangs.
 struct PostgresSlots<Waiter> {
     enum Health: Equatable {
         /// Goes to `down` when a connection finds no server.
         case up
-        /// Goes to `probing` with the first one who asks at `until` or later.
+        /// Goes to `probing` with the first caller at `until` or later.
         case down(until: ContinuousClock.Instant, failures: Int)
-        /// One asks. Goes to `up` or back to `down`.
+        /// One caller probes. Goes to `up` or back to `down`.
         case probing(failures: Int)
     }
 

@@ -83,7 +83,7 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
     }
 
     func failed(_ error: PostgresError) -> BFFError {
-        // Who found no place says nothing about why.
+        // A caller without a slot does not know the cause.
         let isAlarm = error != .noSlot && alarm.withLock { $0.isDue(at: .now) }
         logger.log(
             level: isAlarm ? .error : .debug, "the database cannot be used", metadata: ["bff.why": "\(error.why)"])

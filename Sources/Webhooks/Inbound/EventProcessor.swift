@@ -7,11 +7,11 @@ import Resilience
 import Sessions
 import Synchronization
 
-/// Lets each event in the inbox have its effect, once, and again until it had it.
+/// Processes each event of the inbox once, and retries until that succeeds.
 ///
-/// State is fetched, not believed: an event says where to look, so that events may come late, twice or in any order.
+/// An event only says what to query: state is read from Flatpeak, so that events may come late, twice or in any order.
 final class EventProcessor: Sendable {
-    /// Events that are looked into at once: few, so that users find Flatpeak's places free.
+    /// Events processed at once: few, so that users' calls to Flatpeak find free slots.
     private static let batch = 4
     /// How long one may take, and how long those claimed are leased, in seconds: what a process leaves that is
     /// killed waits no longer.
@@ -23,8 +23,8 @@ final class EventProcessor: Sendable {
     /// about, never.
     private static let senselessTries = 8
     private static let cleanUpInterval = Duration.seconds(3600)
-    /// Ids are remembered for longer than Flatpeak's list goes back, so that no way of hearing of an event again makes
-    /// it a new one.
+    /// How long ids are kept: longer than Flatpeak's list goes back, so that a repeated event is never taken for a new
+    /// one.
     static let memory: TimeInterval = 100 * 86400
 
     private let sessions: Sessions
@@ -51,7 +51,7 @@ final class EventProcessor: Sendable {
         self.logger = logger
     }
 
-    /// There is something new in the inbox.
+    /// Wakes the processor for a new event in the inbox.
     func nudge() {
         wakeUps.continuation.yield()
     }
@@ -76,7 +76,7 @@ final class EventProcessor: Sendable {
         }
     }
 
-    /// Takes some events and lets them have their effect.
+    /// Leases due events and processes them.
     /// - Returns: How many were due.
     func work() async -> Int {
         let instant = now()

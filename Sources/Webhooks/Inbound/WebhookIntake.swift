@@ -3,8 +3,9 @@ import Resilience
 import Sessions
 import Synchronization
 
-/// Events on their way into the inbox: those that come while one write is under way are in the next one together, so that
-/// a burst costs a few syncs of the disk and not one each.
+/// Persists incoming events in the inbox.
+///
+/// Events that arrive during a write share the next write, so that a burst costs a few syncs of the disk.
 final class WebhookIntake: Sendable {
     private struct State {
         var line: [(number: Int, event: ReceivedEvent)] = []
@@ -51,7 +52,7 @@ final class WebhookIntake: Sendable {
             result = try await withDeadline(timeout, clock: clock) { [self] in
                 while true {
                     if let result = state.withLock({ $0.waiting[number] ?? nil }) { return result }
-                    // One that was under way before may have left this one out; the next has it.
+                    // A write that began before may lack this event; the next write has it.
                     guard await writes.value({ [self] in await write() }) != nil else { return nil }
                 }
             }

@@ -1,7 +1,9 @@
 import Resilience
 
-/// How many events may go out now: many to a receiver that takes them, one at a time now and then to one that does not,
-/// so that a backlog does not beat on whoever just came back.
+/// Decides how many events may be delivered now.
+///
+/// A sliding window grows with each answer. A circuit breaker lets single probes through to a receiver that is down, so
+/// that a backlog does not overload a receiver that has just recovered.
 struct DeliverySchedule {
     enum Permit: Equatable {
         /// At most so many, whose answers follow; none may be left out.
@@ -14,7 +16,7 @@ struct DeliverySchedule {
     /// Deliveries at once at most.
     static let widest = 192
     /// Failures of one subject's events count once in such a time, so that the events of one user, which the receiver
-    /// cannot stand, do not slow down those of others.
+    /// refuses, do not slow down those of others.
     private static let perKey = Duration.seconds(10)
     private static let mostKeys = 256
 
