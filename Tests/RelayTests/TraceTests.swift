@@ -52,23 +52,23 @@ import Testing
         try await client.send(RelayFixture.post("{}", path: "/v1/connect/sessions?fp_cot=cot_1", fields: fields))
         #expect(try await client.answer().status == 201)
         await client.close()
-        let sent = try #require(fixture.api.requests("mint").last).headers
+        let headers = try #require(fixture.api.requests("mint").last).headers
         return try outcome(
-            fixture, spans, sent.map { "\($0): \($1)\r\n" }.joined().lowercased(), "POST /v1/connect/sessions",
+            fixture, spans, headers.map { "\($0): \($1)\r\n" }.joined().lowercased(), "POST /v1/connect/sessions",
             "flatpeak.mint")
     }
 
     private static func outcome(
-        _ fixture: RelayFixture, _ spans: Spans, _ sent: String, _ server: String, _ call: String
+        _ fixture: RelayFixture, _ spans: Spans, _ headers: String, _ server: String, _ call: String
     ) throws -> Outcome {
         let all = spans.take()
         let outcome = Outcome(
             headers: headers, server: try #require(all.first { $0.name == server }),
             call: try #require(all.first { $0.name == call }))
         #expect(outcome.call.parent == outcome.server.trace.span)
-        #expect(sent.contains("traceparent: \(outcome.call.trace.traceparent)"))
+        #expect(headers.contains("traceparent: \(outcome.call.trace.traceparent)"))
         #expect(fixture.lines.all.last?.trace == outcome.server.trace.traceID)
-        #expect(!sent.contains("baggage"))
+        #expect(!headers.contains("baggage"))
         return outcome
     }
 
@@ -93,8 +93,8 @@ import Testing
                 let outcome = try await Self.relay(fixture, spans, fields)
                 #expect(!outcome.goesOn)
                 #expect(outcome.server.parent == nil)
-                #expect(!outcome.sent.contains("tracestate"))
-                #expect(!outcome.sent.contains(Self.theirs))
+                #expect(!outcome.headers.contains("tracestate"))
+                #expect(!outcome.headers.contains(Self.theirs))
             }
         }
     }
@@ -107,8 +107,8 @@ import Testing
                 "\(backend)traceparent: \(Self.parent)\r\ntracestate: vendor=1\r\nbaggage: user=alice\r\n")
             #expect(outcome.goesOn)
             #expect(outcome.server.parent == 0x00f0_67aa_0ba9_02b7)
-            #expect(outcome.sent.contains("tracestate: vendor=1"))
-            #expect(!outcome.sent.contains(Self.parent), "the parent is our span, not theirs")
+            #expect(outcome.headers.contains("tracestate: vendor=1"))
+            #expect(!outcome.headers.contains(Self.parent), "the parent is our span, not theirs")
         }
     }
 
@@ -127,7 +127,7 @@ import Testing
                     fixture, spans, "\(backend)traceparent: \(parent)\r\ntracestate: vendor=1\r\n")
                 #expect(!outcome.goesOn, "\(parent)")
                 #expect(outcome.server.parent == nil, "\(parent)")
-                #expect(!outcome.sent.contains("tracestate"), "\(parent)")
+                #expect(!outcome.headers.contains("tracestate"), "\(parent)")
             }
         }
     }

@@ -293,7 +293,8 @@ import Testing
             var generator = Chance(state: UInt64(seed))
             // The location is known from the start, as after an earlier session.
             fixture.store.bind(fixture.location, to: fixture.alice)
-            let sequence = seed == 0 ? story : seed == 1 ? story.reversed() : (story + story).shuffled(using: &generator)
+            let sequence =
+                seed == 0 ? story : seed == 1 ? story.reversed() : (story + story).shuffled(using: &generator)
             for event in sequence {
                 #expect(try await fixture.deliver(event) == nil)
                 if Bool.random(using: &generator) { await fixture.work() }
