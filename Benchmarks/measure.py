@@ -226,8 +226,12 @@ PARTS = {
     "Foundation": r"^lib_?Foundation|Foundation",
     "BoringSSL, swift-nio-ssl": r"CNIOBoringSSL|\$s6NIOSSL|\b(aes|gcm|ecp|sha\d+|x25519|ChaCha)\w*|bssl",
     "llhttp": r"llhttp",
-    "connect-bff": r"\$s(4Core|5Relay|7Gateway|8Sessions|5Store|8Flatpeak|4Keys|10Resilience|11connect_bff)\d",
+    "connect-bff": r"\$s(4Core|4Edge|5Relay|7Gateway|8Sessions|5Store|8Flatpeak|4Keys|4Wire|8Webhooks|9Telemetry"
+                   r"|10Networking|10Resilience|11connect_bff)\d",
     "swift-nio": r"\$s(7NIOCore|8NIOPosix|8NIOHTTP1|\d+NIO|\d+_NIO)|CNIO",
+    "SQLite": r"^libsqlite3|sqlite3",
+    "GRDB": r"\$s4GRDB\d",
+    "libdispatch": r"^libdispatch|_?dispatch_",
     "Hummingbird and other packages": r"\$s(1[15]Hummingbird|7Logging|9HTTPTypes|\d+Service|15AsyncHTTPClient)",
     "Swift runtime and standard library": r"^libswift|_?swift_|\$sS|\$ss|swift::",
     "generic code, specialised": r"\$s",

@@ -1,4 +1,6 @@
+import Core
 import Glibc
+import Wire
 
 // Prints how many nanoseconds the envelope scan takes for the body in the file that is named.
 
