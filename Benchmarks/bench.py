@@ -193,6 +193,11 @@ def at_connections(running, requests, levels, turns, seconds):
     return table
 
 
+def slow_ratios(at, connections, name):
+    """Of p99 to that of nginx, one for each turn."""
+    return [mine.p99 / other.p99 for mine, other in zip(at[connections, name], at[connections, "nginx"])]
+
+
 def idle_connections(bench, name, number):
     """KiB of resident memory for each connection that made one call and then idles, and how many were held."""
     peer = bench.peer(name)
@@ -339,8 +344,7 @@ def closing_lines(results, path_results, at, idle):
     against_go, more = paths.closing_parts(path_results)
     figures = [
         *against_go, ("relay/nginx-lua", median(ratios(results, OURS, "nginx-lua", cpu))), ("idle-kib", idle),
-        ("p99-1000/nginx", median(
-            mine.p99 / other.p99 for mine, other in zip(at[1000, OURS], at[1000, "nginx"]))), *more]
+        ("p99-1000/nginx", median(slow_ratios(at, 1000, OURS))), *more]
     return [relay, "service: " + " ".join(
         f"{name} {value:.1f}" if name == "idle-kib" else f"{name} {value:.2f}" for name, value in figures)]
 
@@ -433,12 +437,14 @@ def report(bench, options, done):
         lines += [f"| {name} | {share:.1f} |" for name, share in shares.items()]
     lines += [
         "",
-        "| connections | proxy | requests/s | CPU s per 100 000 | p50 / p99 ms | not answered |",
-        "|---|---|---|---|---|---|",
+        "| connections | proxy | requests/s | CPU s per 100 000 | p50 / p99 ms | p99 to nginx: median (range) "
+        "| not answered |",
+        "|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {connections} | {name} | {median(map(rate, each)):.0f} | {median(map(cpu, each)):.2f} |"
         f" {median(load.p50 for load in each):.3f} / {median(load.p99 for load in each):.2f} |"
+        f" {with_range(slow_ratios(at, connections, name))} |"
         f" {sum(load.refused + load.broken for load in each)} |" for (connections, name), each in at.items()]
     lines += ["", "| connect-bff alone | |", "|---|---|"]
     lines += [
