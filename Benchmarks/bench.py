@@ -31,7 +31,7 @@ from service import Service
 
 OURS = "connect-bff"
 # Of a relayed call. The writes of the log, one for some hundred calls, are no change of thread.
-MOST_SYSTEM_CALLS, MOST_HEAP_CALLS, MOST_HOPS = 4.4, 16, 0.05
+MOST_SYSTEM_CALLS, MOST_HEAP_CALLS, MOST_HOPS = 4.4, 5, 0.05
 
 
 class Bench:

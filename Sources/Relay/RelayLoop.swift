@@ -10,6 +10,10 @@ final class RelayLoop: FastPathLoop {
     let relay: SessionRelay
     let eventLoop: any EventLoop
     let pool: UpstreamPool
+    /// Calls that are over: each relayed call would otherwise ask the heap for one.
+    private var spareCalls: [RelayCall] = []
+
+    private static let mostSpareCalls = 64
 
     init(_ relay: SessionRelay, on eventLoop: any EventLoop, _ pool: UpstreamPool) {
         self.relay = relay
@@ -83,10 +87,26 @@ final class RelayLoop: FastPathLoop {
         message.writeDecimal(body.readableBytes)
         message.writeStaticString("\r\n\r\n")
         message.writeImmutableBuffer(body)
-        let call = RelayCall(
-            envelope, in: session, as: message, number: request.number, for: client, on: self, in: trace, at: now)
+        let call = makeCall(
+            RelayCall.State(
+                envelope: envelope, session: session, request: message, number: request.number, trace: trace,
+                client: client, end: now + relay.calls.deadline, tryStarted: now))
         client.exchangeBegan(call)
         try call.start()
+    }
+
+    private func makeCall(_ state: RelayCall.State) -> RelayCall {
+        // Whoever still refers to a call that is over keeps it; its events must not reach another one.
+        guard var call = spareCalls.popLast(), isKnownUniquelyReferenced(&call) else {
+            return RelayCall(state, on: self)
+        }
+        call.become(state)
+        return call
+    }
+
+    /// Keeps a call that is over, to become another one.
+    func keep(_ call: RelayCall) {
+        if spareCalls.count < Self.mostSpareCalls { spareCalls.append(call) }
     }
 
     func tick(at now: ContinuousClock.Instant) { pool.tick(at: now) }
