@@ -31,7 +31,7 @@ struct ServiceLog: Sendable {
             }
             background = BackgroundWork("log") {
                 // Short enough that a reader of the log does not notice.
-                while (try? await Task.sleep(for: .milliseconds(200))) != nil { log.flush() }
+                while (try? await Task.sleep(for: .milliseconds(500))) != nil { log.flush() }
             }
         case .text:
             let writer = LogWriter(to: STDERR_FILENO) { TextLog(isColoured: isColoured, write: { _ in }).dropped($0) }
