@@ -123,8 +123,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Core", "Edge", "Flatpeak", "Keys", "Networking", "Resilience", "Sessions", "Telemetry", "Webhooks",
-                "Wire", .hummingbird, .hummingbirdCore, .httpTypes, .logging, .metrics, .nioCore, .serviceLifecycle,
-                .tracing,
+                "Wire", .httpTypes, .logging, .metrics, .serviceLifecycle, .tracing,
             ],
             resources: [.embedInCode("openapi.yaml")]),
         .target(name: "Sandbox", dependencies: [.nioCore, .nioPosix, .nioHTTP1, .crypto, .cryptoExtras, .logging]),
@@ -146,7 +145,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Core", "Edge", "Gateway", "Networking", "Wire", "Flatpeak", "Sessions", "Webhooks", .hummingbird,
+                "Core", "Edge", "Gateway", "Networking", "Wire", "Flatpeak", "Sessions", "Webhooks", .httpTypes,
+                .hummingbird,
                 .logging, .nioCore, .nioPosix, .nioSSL, .tracing,
             ],
             path: "Tests/TestSupport"),

@@ -21,7 +21,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     let loop: EdgeLoop
     let socket: RawSocketHandler
     private let peer: Peer
-    private let routed: RoutedRequest
+    private let routed: PendingRequest
     var context: ChannelHandlerContext?
     var machine: ClientConnectionStateMachine
     private var reader = RequestReader()
@@ -36,7 +36,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
 
     private static let longestTarget = 8 << 10
 
-    init(_ loop: EdgeLoop, _ socket: RawSocketHandler, _ routed: RoutedRequest, peer: Peer) {
+    init(_ loop: EdgeLoop, _ socket: RawSocketHandler, _ routed: PendingRequest, peer: Peer) {
         self.loop = loop
         self.socket = socket
         self.routed = routed

@@ -8,9 +8,9 @@ package final class ClientConnections: Sendable {
     let fastPath: (any FastPath)?
     /// Where the fast path is found.
     let fastPaths: [String]
-    let times: ConnectionTimes
+    var times: ConnectionTimes { policy.settings.times }
     /// Whether requests that come whole and in the plain shape pass over the reader that all others need.
-    let readsPlain: Bool
+    var readsPlain: Bool { policy.settings.readsPlainCalls }
     let now: @Sendable () -> ContinuousClock.Instant
     /// The wall clock, for the `Date` of responses.
     package let secondsSince1970: @Sendable () -> Int
@@ -23,15 +23,13 @@ package final class ClientConnections: Sendable {
     ///   - fastPath: `nil` where the router answers everything.
     ///   - randomBytes: Makes request numbers.
     package init(
-        _ policy: EdgePolicy, fastPath: (any FastPath)?, times: ConnectionTimes = ConnectionTimes(),
-        readsPlain: Bool = true, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+        _ policy: EdgePolicy, fastPath: (any FastPath)?,
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         secondsSince1970: @escaping @Sendable () -> Int, randomBytes: @escaping @Sendable (Int) -> [UInt8]
     ) {
         self.policy = policy
         self.fastPath = fastPath
         fastPaths = fastPath?.paths ?? []
-        self.times = times
-        self.readsPlain = readsPlain
         self.now = now
         self.secondsSince1970 = secondsSince1970
         self.randomBytes = randomBytes
@@ -39,7 +37,7 @@ package final class ClientConnections: Sendable {
 
     /// Puts the edge on a connection.
     /// - Returns: Where the router finds what was learnt of its request.
-    func install(on channel: any Channel) throws -> RoutedRequest {
+    func install(on channel: any Channel) throws -> PendingRequest {
         if let options = channel.syncOptions {
             // `RawSocketHandler` asks for more.
             try options.setOption(.autoRead, value: false)
@@ -49,7 +47,7 @@ package final class ClientConnections: Sendable {
             try options.setOption(.writeBufferWaterMark, value: .init(low: 16 << 10, high: 32 << 10))
         }
         let loop = loop(of: channel.eventLoop)
-        let routed = RoutedRequest()
+        let routed = PendingRequest()
         let socket = RawSocketHandler(loop.flushes)
         let handler = ClientConnectionHandler(loop, socket, routed, peer: Peer(channel))
         try channel.pipeline.syncOperations.addHandlers(socket, handler)

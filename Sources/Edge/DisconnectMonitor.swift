@@ -8,14 +8,15 @@ package import NIOHTTPTypes
 package final class DisconnectMonitor: ChannelInboundHandler, RemovableChannelHandler {
     package typealias InboundIn = HTTPRequestPart
 
-    /// HTTP/1.1 answers one request at a time, so there is at most one who wants to know.
-    private var waiting: AsyncStream<Never>.Continuation?
+    /// HTTP/1.1 answers one request at a time, so there is at most one that waits.
+    private var waiting: (@Sendable () -> Void)?
     /// It may leave before anybody asks.
     private var hasLeft = false
 
     private func left() {
         hasLeft = true
-        waiting?.finish()
+        waiting?()
+        waiting = nil
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -34,31 +35,15 @@ package final class DisconnectMonitor: ChannelInboundHandler, RemovableChannelHa
         context.fireErrorCaught(error)
     }
 
-    /// Does `work` and cancels it when the client of `channel` leaves.
-    package static func cancelOnDisconnect<Value: Sendable>(
-        _ channel: any Channel, _ work: @escaping @Sendable () async -> Value
-    ) async -> Value? {
-        let (left, continuation) = AsyncStream<Never>.makeStream()
+    /// Calls `body` once the client of `channel` has left, on any thread.
+    package static func onDisconnect(_ channel: any Channel, _ body: @escaping @Sendable () -> Void) {
         channel.eventLoop.execute {
-            guard let watch = try? channel.pipeline.syncOperations.handler(type: DisconnectMonitor.self) else {
-                // A client that has left took the monitor along. Without one, as in tests without sockets, no client leaves.
-                return channel.closeFuture.whenComplete { _ in continuation.finish() }
+            guard let monitor = try? channel.pipeline.syncOperations.handler(type: DisconnectMonitor.self) else {
+                // A client that has left took the monitor along. Without one, as in tests without sockets, no client
+                // leaves.
+                return channel.closeFuture.whenComplete { _ in body() }
             }
-            watch.waiting = continuation
-            if watch.hasLeft || !channel.isActive { continuation.finish() }
-        }
-        return await withTaskGroup(of: Value?.self) { group in
-            group.addTask { await work() }
-            group.addTask {
-                for await _ in left {}
-                return nil
-            }
-            defer { group.cancelAll() }
-            for await value in group {
-                if let value { return value }
-                group.cancelAll()
-            }
-            return nil
+            if monitor.hasLeft || !channel.isActive { body() } else { monitor.waiting = body }
         }
     }
 }

@@ -1,12 +1,12 @@
-package import HummingbirdCore
+import Core
+import HTTPTypes
+import HummingbirdCore
 package import Logging
 package import NIOCore
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
-
-/// Answers a request that the fast path does not, with what the edge learnt of it.
-package typealias RequestResponder =
-    @concurrent @Sendable (Request, ReceivedRequest, consuming ResponseWriter, any Channel) async throws -> Void
+import Resilience
+import Wire
 
 /// A client's connection, with the edge on it and the router behind.
 ///
@@ -14,15 +14,15 @@ package typealias RequestResponder =
 package struct EdgeChannel: ServerChildChannel {
     package struct Value: ServerChildChannelValue {
         let requests: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
-        let routed: RoutedRequest
+        let routed: PendingRequest
         package var channel: any Channel { requests.channel }
     }
 
-    private let responder: RequestResponder
+    private let router: any RequestRouter
     private let connections: ClientConnections
 
-    package init(responder: @escaping RequestResponder, connections: ClientConnections) {
-        self.responder = responder
+    package init(router: any RequestRouter, connections: ClientConnections) {
+        self.router = router
         self.connections = connections
     }
 
@@ -41,10 +41,18 @@ package struct EdgeChannel: ServerChildChannel {
     }
 
     package func handle(value: Value, logger: Logger) async {
-        let connection = Connection { [responder] request, writer, channel in
+        let connection = Connection { [router, connections] request, writer, channel in
             // The edge put it there before the head of the request went on.
             guard let received = value.routed.take() else { throw ChannelError.inappropriateOperationForState }
-            try await responder(request, received, writer, channel)
+            let body = request.body
+            let routed = RoutedRequest(received, request.head, on: channel) { (limit) throws(BFFError) in
+                try await body.bytes(
+                    upTo: limit, declared: received.head.contentLength, in: connections.policy.bodies,
+                    for: connections.policy.client(of: received))
+            }
+            var response = await router.respond(to: routed)
+            response.headers[.date] = CivilTime(secondsSince1970: connections.secondsSince1970()).httpDate
+            try await writer.write(response)
         }
         await connection.handleHTTP(asyncChannel: value.requests, logger: logger)
     }
@@ -58,5 +66,61 @@ package struct EdgeChannel: ServerChildChannel {
         }
 
         func handle(value: EdgeChannel.Value, logger: Logger) async {}
+    }
+}
+
+extension RequestBody {
+    fileprivate func bytes(
+        upTo limit: Int, declared: Int?, in memory: BodyMemory, for client: CallerKey
+    ) async throws(BFFError) -> [UInt8] {
+        if let declared, declared > limit { throw .bodyTooLarge(limit: limit) }
+        var bytes: [UInt8] = []
+        var reserved = 0
+        defer { memory.release(reserved, for: client) }
+        do {
+            for try await piece in self {
+                guard bytes.count + piece.readableBytes <= limit else { throw BFFError.bodyTooLarge(limit: limit) }
+                guard memory.reserve(piece.readableBytes, for: client) else { throw BFFError.overloaded }
+                reserved += piece.readableBytes
+                bytes.append(contentsOf: piece.readableBytesView)
+            }
+            return bytes
+        } catch let error as BFFError {
+            throw error
+        } catch {
+            // The client went away; the answer reaches no one.
+            throw .malformedJSON
+        }
+    }
+}
+
+extension ResponseWriter {
+    @concurrent fileprivate consuming func write(_ response: RoutedResponse) async throws {
+        var head = HTTPResponse(status: response.status, headerFields: response.headers)
+        switch response.body {
+        case .bytes(let bytes):
+            head.headerFields[.contentLength] = "\(bytes.count)"
+            try await write(response: head, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+        case .omitted(let length):
+            if let length { head.headerFields[.contentLength] = "\(length)" }
+            try await write(response: head, body: .init())
+        case .stream(let stream):
+            let writer = try await writeHead(head)
+            try await stream(StreamWriter(writer))
+            try await writer.finish(nil)
+        }
+    }
+}
+
+private struct StreamWriter<Writer: ResponseBodyWriter>: BodyWriter {
+    private let writer: Writer
+
+    init(_ writer: Writer) {
+        self.writer = writer
+    }
+
+    @concurrent func write(_ bytes: [UInt8]) async throws {
+        var writer = writer
+        try await writer.write(ByteBuffer(bytes: bytes))
     }
 }

@@ -8,6 +8,7 @@ package import Resilience
 /// looks.
 package final class EdgePolicy: Sendable {
     private let routes: [EdgeRoute]
+    let settings: EdgeSettings
     package let crossOrigin: CrossOrigin
     /// Requests of a fast path in flight; the router has slots of its own, so that neither shuts the other out.
     package let fastPathSlots: AdmissionControl
@@ -16,9 +17,6 @@ package final class EdgePolicy: Sendable {
     /// Bodies that are still arriving, of all requests.
     package let bodies = BodyMemory()
     package let limits: RequestLimits
-    private let proxies: TrustedProxies
-    /// The names under which this service is reached, in lower case and without a port; empty for any.
-    private let hosts: Set<String>
     private let log: @Sendable (RequestLine) -> Void
     /// The fields of every answer as lines, in the order of ``CrossOrigin/origins``, and for all other origins.
     private let lines: [ByteBuffer]
@@ -27,25 +25,31 @@ package final class EdgePolicy: Sendable {
     private let metrics: RequestMetrics
     private let untrustedForwarding = Counter(label: "connect_bff_untrusted_forwarding_total")
 
+    /// - Parameters:
+    ///   - scriptHeaders: What scripts of listed origins may send.
+    ///   - fastPathBodyLimit: Bytes.
+    ///   - now: The clock of the rate limits.
     package init(
-        routes: [EdgeRoute], crossOrigin: CrossOrigin, fastPathSlots: AdmissionControl, fastPathBodyLimit: Int,
-        limits: RequestLimits, proxies: TrustedProxies, hosts: Set<String>,
-        log: @escaping @Sendable (RequestLine) -> Void
+        routes: [EdgeRoute], _ settings: EdgeSettings, scriptHeaders: [HTTPField.Name], fastPathBodyLimit: Int,
+        now: @escaping @Sendable () -> ContinuousClock.Instant, log: @escaping @Sendable (RequestLine) -> Void
     ) {
         self.routes = routes
-        self.crossOrigin = crossOrigin
-        self.fastPathSlots = fastPathSlots
+        self.settings = settings
         self.fastPathBodyLimit = fastPathBodyLimit
-        self.limits = limits
-        self.proxies = proxies
-        self.hosts = hosts
         self.log = log
+        fastPathSlots = AdmissionControl(settings.capacity.fastPath, timeout: settings.capacity.timeout)
+        limits = RequestLimits(mint: settings.rateLimits.mint, address: settings.rateLimits.address, now: now)
         metrics = RequestMetrics(routes.map(\.template) + [EdgeRoute.none])
+        let crossOrigin = CrossOrigin(origins: settings.origins, headers: scriptHeaders)
+        self.crossOrigin = crossOrigin
         let lines = { ByteBuffer(string: (SecurityHeaders.fields + crossOrigin.fields(for: $0)).lines) }
         self.lines = crossOrigin.origins.map { lines($0) }
         otherLines = lines(nil)
         strictTransportLine = ByteBuffer(string: SecurityHeaders.strictTransport.lines)
     }
+
+    private var proxies: TrustedProxies { settings.trustedProxies }
+    private var hosts: Set<String> { settings.hosts }
 
     /// Whether the request is meant for this service, as far as its `Host` says.
     func isAddressed(by request: ReceivedRequest) -> Bool {

@@ -31,15 +31,15 @@ package struct Listener {
     /// Serves until the task is shut down gracefully, then until the requests under way are answered.
     ///
     /// - Parameters:
-    ///   - responder: Answers what the connections' fast path does not.
+    ///   - router: Answers what the connections' fast path does not.
     ///   - listening: Called once all sockets are open, with the port of the first if it has one.
     /// - Throws: `CannotListen`.
     package func run(
-        _ connections: ClientConnections, _ responder: @escaping RequestResponder,
+        _ connections: ClientConnections, _ router: any RequestRouter,
         listening: @escaping @Sendable (Int?) async -> Void
     ) async throws(CannotListen) {
         do throws(CannotListen) {
-            try await serve(connections, EdgeChannel(responder: responder, connections: connections)) { port in
+            try await serve(connections, EdgeChannel(router: router, connections: connections)) { port in
                 connections.start(on: MultiThreadedEventLoopGroup.singleton)
                 await listening(port)
             }

@@ -33,7 +33,7 @@ package struct ReceivedRequest: Sendable {
 /// The request of a connection that the router has, handed from the event loop to the router's task.
 ///
 /// HTTP/1.1 answers one request at a time, so that one place is enough.
-final class RoutedRequest: Sendable {
+final class PendingRequest: Sendable {
     private let request = Mutex<ReceivedRequest?>(nil)
 
     func put(_ received: ReceivedRequest) { request.withLock { $0 = received } }

@@ -13,7 +13,7 @@ package struct TrustedProxies: Sendable {
     private let trustsUnix: Bool
     package let header: ForwardedHeader
 
-    package init(_ ranges: [AddressRange], unix: Bool, header: ForwardedHeader = .xForwardedFor) {
+    package init(_ ranges: [AddressRange] = [], unix: Bool = false, header: ForwardedHeader = .xForwardedFor) {
         self.ranges = ranges
         trustsUnix = unix
         self.header = header

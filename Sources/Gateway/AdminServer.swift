@@ -1,5 +1,6 @@
 package import Edge
 package import Logging
+package import Networking
 import ServiceLifecycle
 
 /// The listener of operators: probes, and what they ask about the process.
@@ -12,22 +13,21 @@ package struct AdminServer: Service, CustomStringConvertible {
     /// - Parameters:
     ///   - routes: For anyone, since there is no sign-in here.
     ///   - randomBytes: Makes request ids.
-    ///   - times: Of its connections.
     ///   - secondsSince1970: The wall clock, for the `Date` of responses.
     ///   - listening: Called once the socket is open, with its port if it has one.
     package init(
         _ routes: [Route], at address: ListenAddress, times: ConnectionTimes = ConnectionTimes(),
-        readsPlain: Bool = true, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+        clock: ServiceClock = .real,
         secondsSince1970: @escaping @Sendable () -> Int, randomBytes: @escaping @Sendable (Int) -> [UInt8],
         logger: Logger, listening: @escaping @Sendable (_ port: Int?) async -> Void = { _ in }
     ) {
         // Scrapes and probes come every few seconds and say nothing of users: they have no line in the log.
+        var settings = EdgeSettings()
+        settings.times = times
         let table = RouteTable(
-            routes, authenticator: AnyOf([]), origins: [], limits: RequestLimits(mint: nil, address: nil),
-            proxies: TrustedProxies([], unix: false), logger: logger, log: { _ in })
+            routes, authenticator: AnyOf([]), edge: settings, clock: clock, logger: logger, log: { _ in })
         let connections = ClientConnections(
-            table.edge, fastPath: nil, times: times, readsPlain: readsPlain, now: now,
-            secondsSince1970: secondsSince1970, randomBytes: randomBytes)
+            table.edge, fastPath: nil, now: clock.now, secondsSince1970: secondsSince1970, randomBytes: randomBytes)
         server = GatewayServer(
             table, connections, at: address, mostConnections: Self.mostConnections, description: "admin",
             logger: logger, listening: listening)

@@ -1,6 +1,5 @@
 package import Core
 package import HTTPTypes
-import HummingbirdCore
 
 /// A request as handlers see it: bounded, checked against its route's policy, and with a name.
 package struct Exchange: Sendable {
@@ -9,7 +8,6 @@ package struct Exchange: Sendable {
     /// The body, whole; empty on routes that take none.
     package let body: [UInt8]
     let parameters: [String: String]
-    let query: [(name: String, value: String)]
 
     /// An identifier from the path.
     ///
@@ -22,7 +20,7 @@ package struct Exchange: Sendable {
     /// A query item; given twice it is malformed, because two readers could disagree about it.
     package func queryItem(_ name: String) throws(BFFError) -> String? {
         // Written in another case it is one to some readers and none to others.
-        let values = query.filter { $0.name.equalsIgnoringASCIICase(name) }
+        let values = head.query.filter { $0.name.equalsIgnoringASCIICase(name) }
         guard values.count <= 1, values.allSatisfy({ $0.name.equalsBytes(of: name) }) else {
             throw .invalidField(.init(name), reason: .malformed)
         }
@@ -46,25 +44,42 @@ package struct Exchange: Sendable {
     }
 }
 
-/// An answer, before the headers that every answer carries are added.
-package struct Reply: Sendable {
-    package var status: HTTPResponse.Status
-    package var headers: HTTPFields
-    package var body: [UInt8]
-    /// The error that it reports, if any.
-    var failure: BFFError?
-    /// Sends the body piece by piece, as it comes about, instead of ``body``.
-    var stream: ResponseBody?
-
-    package init(_ status: HTTPResponse.Status, contentType: String? = nil, body: [UInt8] = []) {
-        self.status = status
-        self.body = body
-        headers = [:]
-        headers[.contentType] = contentType
+extension HTTPRequest {
+    /// The items of the query, values percent-decoded where that gives text.
+    fileprivate var query: [(name: Substring, value: String)] {
+        guard let path, let start = path.utf8.firstIndex(of: UInt8(ascii: "?")) else { return [] }
+        return path[path.utf8.index(after: start)...].splitBytes(at: "&").filter { !$0.isEmpty }.map { item in
+            let parts = item.splitBytes(at: "=", maxSplits: 1)
+            let value = parts.count == 2 ? parts[1] : ""
+            return (parts[0], value.percentDecoded ?? String(value))
+        }
     }
+}
 
-    /// JSON that is already bytes.
-    package static func json(_ body: [UInt8], status: HTTPResponse.Status = .ok) -> Reply {
-        Reply(status, contentType: "application/json; charset=utf-8", body: body)
+extension Substring {
+    /// `nil` where an escape is malformed, or the bytes are not UTF-8.
+    fileprivate var percentDecoded: String? {
+        var bytes: [UInt8] = []
+        var rest = utf8[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%") {
+                guard let high = rest.popFirst()?.hexValue, let low = rest.popFirst()?.hexValue else { return nil }
+                bytes.append(high << 4 | low)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+}
+
+extension UInt8 {
+    fileprivate var hexValue: UInt8? {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
+        default: nil
+        }
     }
 }

@@ -28,7 +28,6 @@ package struct GatewayServer: Service, CustomStringConvertible {
     }
 
     package func run() async throws {
-        try await listener.run(
-            connections, table.responder(secondsSince1970: connections.secondsSince1970), listening: listening)
+        try await listener.run(connections, table, listening: listening)
     }
 }

@@ -1,7 +1,6 @@
 import Core
 import Edge
 import HTTPTypes
-import Hummingbird
 import Tracing
 
 /// Gives each request of the router's a span, and takes the word of the integrator's own backend about its trace.
@@ -11,15 +10,16 @@ struct RequestTracing: Sendable {
 
     /// Begins a trace, or goes on with that of a proven backend; no other word is taken (W3C Trace Context,
     /// section 3.4: restart).
-    func begin(_ request: Request, _ context: GatewayContext) -> any Tracing.Span {
+    func begin(_ request: RoutedRequest) -> any Tracing.Span {
         var parent = InstrumentationContext.topLevel
-        if request.headers[.traceParent] != nil,
-            authenticator.isOwnBackend(Caller(head: request.head, peer: context.received.peer))
+        let fields = request.head.headerFields
+        if fields[.traceParent] != nil,
+            authenticator.isOwnBackend(Caller(head: request.head, peer: request.received.peer))
         {
-            tracer.extract(request.headers, into: &parent, using: FieldExtractor())
+            tracer.extract(fields, into: &parent, using: FieldExtractor())
         }
         let span = tracer.startSpan("request", context: parent, ofKind: .server)
-        span.attributes["bff.request"] = context.id.text
+        span.attributes["bff.request"] = request.id.text
         return span
     }
 

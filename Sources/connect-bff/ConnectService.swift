@@ -46,13 +46,11 @@ struct ConnectService: Sendable {
             Route.contract(
                 sessions: graph.sessions, cache: graph.cache, reads: graph.reads, flatpeak: graph.flatpeak,
                 webhooks: graph.webhooks, now: { Date() }, isReady: isReady) + pages,
-            authenticator: authenticator, origins: edge.origins,
-            limits: RequestLimits(mint: edge.rateLimits.mint, address: edge.rateLimits.address),
-            proxies: edge.trustedProxies, hosts: edge.hosts, capacity: .init(relays: RelayCalls.limit),
-            logger: logger, log: resources.log.addRequest, tracer: graph.tracer)
+            authenticator: authenticator, edge: edge, logger: logger, log: resources.log.addRequest,
+            tracer: graph.tracer)
         let connections = ClientConnections(
-            table.edge, fastPath: try relay(configuration, graph, table.edge.fastPathSlots), times: edge.times,
-            readsPlain: edge.readsPlainCalls, secondsSince1970: secondsSince1970, randomBytes: randomBytes)
+            table.edge, fastPath: try relay(configuration, graph, table.edge.fastPathSlots),
+            secondsSince1970: secondsSince1970, randomBytes: randomBytes)
         let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()
         let status: @Sendable () -> ServiceStatus = {
             ServiceStatus(

@@ -32,8 +32,15 @@ import Yams
         let routes = table.routes.map { "\($0.method) \($0.template)" }
         #expect(Set(routes) == Set(operations.map(\.name)))
         #expect(routes.count == operations.count)
-        // With the answers to methods that a path does not have, the router knows no other path either.
-        #expect(Set(table.router().routes.map { "\($0.path)" }) == Set(operations.map(\.path)))
+    }
+
+    @Test func `a request may be repeated with an Idempotency-Key where the document has that header`() {
+        for route in table.routes {
+            let operation = operations.first { $0.method == "\(route.method)" && $0.path == route.template }
+            let parameters = (operation?.object["parameters"] as? [Object]) ?? []
+            let takesKey = parameters.contains { resolved($0)["name"] as? String == "Idempotency-Key" }
+            #expect(takesKey == (route.policy.retries == .keyed), "\(route.template)")
+        }
     }
 
     @Test func `pages of connect-bff dev are no part of the contract`() {

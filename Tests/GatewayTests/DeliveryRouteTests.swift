@@ -23,17 +23,17 @@ import Testing
         signer = try OpenSSLSigner()
     }
 
-    /// - Parameter capacity: Places for users' requests.
+    /// - Parameter capacity: Slots for users' requests.
     private func table(capacity: Int = 256, addressLimit: RateLimit? = nil) throws -> RouteTable {
         let keys = Array(#"{"keys":[\#(try signer.jwk("wsk_test_1"))]}"#.utf8)
         let service = ServiceFixture(
             flatpeak: .scripted(ScriptedUpstream(), clock: clock), store: store, keySet: { keys },
             now: { [clock] in clock.wall }, webhookTime: clock.time)
-        return service.table(
-            origins: ["http://web.test"],
-            limits: RequestLimits(mint: nil, address: addressLimit, now: { [clock] in clock.monotonic }),
-            proxies: TrustedProxies([try #require(AddressRange("127.0.0.1"))], unix: false),
-            capacity: .init(others: capacity))
+        var edge = EdgeSettings(
+            origins: ["http://web.test"], trustedProxies: TrustedProxies([try #require(AddressRange("127.0.0.1"))]),
+            rateLimits: .init(address: addressLimit))
+        edge.capacity.router = capacity
+        return service.table(edge: edge, clock: clock.deadlines)
     }
 
     private func signed(_ body: String) throws -> HTTPFields {

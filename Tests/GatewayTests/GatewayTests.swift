@@ -14,6 +14,7 @@ import Networking
 import Relay
 import Resilience
 import Sessions
+import Synchronization
 import TestSupport
 import Testing
 
@@ -39,7 +40,7 @@ import Testing
         logger.logLevel = .trace
         service = ServiceFixture(
             flatpeak: .scripted(upstream), store: store, settings: .test(app: Self.origin), logger: logger)
-        table = service.table(origins: [Self.origin])
+        table = service.table(edge: EdgeSettings(origins: [Self.origin]))
         connections = ClientConnections(
             table.edge,
             fastPath: try SessionRelay(
@@ -95,8 +96,8 @@ import Testing
         "HSTS when a proxy of ours says that the client used https, and not on anybody else's word (S24)",
         arguments: [true, false])
     func S24hsts(isTrusted: Bool) async throws {
-        let behindProxy = service.table(
-            proxies: TrustedProxies(isTrusted ? [try #require(AddressRange("127.0.0.1"))] : [], unix: false))
+        let proxies = TrustedProxies(isTrusted ? [try #require(AddressRange("127.0.0.1"))] : [])
+        let behindProxy = service.table(edge: EdgeSettings(trustedProxies: proxies))
         try await Application(
             responder: InProcessRouter(behindProxy), configuration: .init(address: .hostname("127.0.0.1", port: 0))
         ).test(.live) { client in
@@ -143,7 +144,9 @@ import Testing
                     for await _ in gate {}; return .success(.json("{}", status: 500))
                 }
             ])
-        let small = service.table(capacity: .init(others: 2), timeout: .seconds(30))
+        var edge = EdgeSettings()
+        edge.capacity = .init(router: 2, timeout: .seconds(30))
+        let small = service.table(edge: edge)
         try await Application(responder: InProcessRouter(small)).test(.router) { client in
             // Of as many users, since one alone has a share of the slots.
             let send = { @Sendable (method: HTTPRequest.Method, path: String, user: String) in
@@ -170,6 +173,56 @@ import Testing
         }
     }
 
+    @Test(
+        "a request is refused at its route's deadline; a read is cancelled, and a mint runs to its end in its slot",
+        arguments: [true, false])
+    func deadline(isRead: Bool) async throws {
+        let (gate, open) = AsyncStream<Void>.makeStream()
+        let slow: ScriptedUpstream.Answer = { _ in
+            for await _ in gate {}
+            return Task.isCancelled
+                ? .failure(.cancelled)
+                : .success(.json(#"{"connect_token":"cot_late","expires_in":86400,"live_mode":false}"#))
+        }
+        upstream.on("status", [slow])
+        upstream.on("mint", [slow])
+        store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
+        let slept = Mutex<Duration?>(nil)
+        var clock = ServiceClock.real
+        clock.sleep = { [upstream] duration in
+            let isFirst = slept.withLock { slept in
+                defer { slept = slept ?? duration }
+                return slept == nil
+            }
+            guard isFirst else { return try await Task.sleep(for: duration) }
+            try await until { upstream.requests(isRead ? "status" : "mint").count == 1 }
+        }
+        let table = service.table(clock: clock)
+        try await Application(responder: InProcessRouter(table)).test(.router) { client in
+            let path = isRead ? "/v1/locations/loc_1/status" : "/v1/connect/sessions"
+            var fields = Self.json
+            fields[try #require(HTTPField.Name("Idempotency-Key"))] = "tap"
+            let send = { @Sendable [fields] in
+                try await client.execute(
+                    uri: path, method: isRead ? .get : .post, headers: fields,
+                    body: isRead ? nil : ByteBuffer(string: "{}"))
+            }
+            let response = try await send()
+            #expect(response.status == .serviceUnavailable)
+            #expect(try code(response) == "overloaded")
+            let route = try #require(table.routes.first { $0.policy.retries == (isRead ? .safe : .keyed) })
+            #expect(slept.withLock { $0 } == route.policy.deadline)
+            if !isRead {
+                #expect(table.load == (1, 0))
+                open.finish()
+            }
+            try await until { table.load == (0, 0) }
+            guard !isRead else { return }
+            #expect(try await send().status == .created)
+            #expect(upstream.requests("mint").count == 1)
+        }
+    }
+
     @Test("a read without a waiting client is cancelled at once; a mint runs to its end (R14)")
     func R14() async throws {
         let (ended, end) = AsyncStream<Bool>.makeStream()
@@ -187,7 +240,7 @@ import Testing
         try await Application(
             responder: InProcessRouter(table),
             server: HTTPServerBuilder { [table, connections] _ in
-                EdgeChannel(responder: table.responder(secondsSince1970: { 0 }), connections: connections)
+                EdgeChannel(router: table, connections: connections)
             }
         ).test(.live) { client in
             for (request, isRead) in [
@@ -341,7 +394,7 @@ import Testing
     @Test("mint N+1 is refused with Retry-After and RateLimit, per subject, before Flatpeak is asked (S15)")
     func S15() async throws {
         let limited = service.table(
-            limits: RequestLimits(mint: RateLimit(count: 2, period: .seconds(60)), address: nil))
+            edge: EdgeSettings(rateLimits: .init(mint: RateLimit(count: 2, period: .seconds(60)))))
         try await Application(responder: InProcessRouter(limited)).test(.router) { client in
             let mint = { @Sendable (subject: String) in
                 try await client.execute(

@@ -179,7 +179,7 @@ import Testing
     @Test("slow bodies hold no slot, and no more memory than a share (I11, I4)")
     func I11() async throws {
         var setup = RelayFixture.Setup()
-        setup.capacity = .init(relays: 8, others: 8)
+        setup.capacity = .init(fastPath: 8, router: 8)
         try await RelayFixture.run(setup) { fixture in
             let good = try await mint(fixture, as: "alice")
             var slow: [RawClient] = []

@@ -23,8 +23,8 @@ import Testing
     @Test("beyond the capacity relayed calls wait, and the oldest gets the next slot (R13)")
     func R13oldestFirst() async throws {
         var setup = RelayFixture.Setup()
-        setup.capacity.relays = 16
-        setup.timeout = .seconds(30)
+        setup.capacity.fastPath = 16
+        setup.capacity.timeout = .seconds(30)
         try await RelayFixture.run(setup) { fixture in
             let session = try await fixture.mint()
             let busy = try await Self.fill(fixture, session, 16)
@@ -80,7 +80,7 @@ import Testing
     @Test("a call that has waited for 100 ms is refused, and those after it at once, until a slot is free (R13)")
     func R13timeout() async throws {
         var setup = RelayFixture.Setup()
-        setup.capacity.relays = 1
+        setup.capacity.fastPath = 1
         try await RelayFixture.run(setup) { fixture in
             let session = try await fixture.mint()
             var waits: [Duration] = [], times: [Duration] = [], calm: [Duration] = []
@@ -124,7 +124,7 @@ import Testing
     @Test("who is accepted keeps the pace while far too many come (R13)")
     func R13pace() async throws {
         var setup = RelayFixture.Setup()
-        setup.capacity.relays = 8
+        setup.capacity.fastPath = 8
         try await RelayFixture.run(setup) { fixture in
             let session = try await fixture.mint()
             let upstream = Task {

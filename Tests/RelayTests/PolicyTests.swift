@@ -227,7 +227,7 @@ import Testing
     @Test("beyond the capacity a call is refused at once, and probes answer (R13)")
     func R13() async throws {
         var setup = RelayFixture.Setup()
-        setup.capacity.relays = 2
+        setup.capacity.fastPath = 2
         try await RelayFixture.run(setup) { fixture in
             let session = try await fixture.mint()
             var clients: [RawClient] = []

@@ -22,8 +22,7 @@ struct RelayFixture {
         var callLimit: RateLimit?
         var proxies = TrustedProxies([], unix: false)
         var hosts: Set<String> = []
-        var capacity = RouteTable.Capacity()
-        var timeout = Duration.milliseconds(100)
+        var capacity = EdgeSettings.Capacity()
         var readsPlain = true
         /// Nil for that of the staged upstream.
         var connectURL: String?
@@ -81,21 +80,23 @@ struct RelayFixture {
         let service = ServiceFixture(
             flatpeak: flatpeak, store: InMemoryStore(), now: { clock.wall }, webhookTime: clock.time)
         let sessions = service.sessions
-        let table = service.table(
-            authenticator: setup.authenticator, origins: setup.origins,
-            limits: RequestLimits(mint: nil, address: setup.addressLimit, now: { clock.monotonic }),
-            proxies: setup.proxies, hosts: setup.hosts, capacity: setup.capacity, timeout: setup.timeout,
-            log: lines.append, tracer: setup.tracer)
-        var times = ConnectionTimes()
+        var edge = EdgeSettings(
+            hosts: setup.hosts, origins: setup.origins, trustedProxies: setup.proxies,
+            rateLimits: .init(address: setup.addressLimit))
+        edge.capacity = setup.capacity
+        edge.readsPlainCalls = setup.readsPlain
         // The clock is the test's; this is only how soon its moves are noticed.
-        times.tick = .milliseconds(5)
+        edge.times.tick = .milliseconds(5)
+        let table = service.table(
+            authenticator: setup.authenticator, edge: edge, clock: clock.deadlines, log: lines.append,
+            tracer: setup.tracer)
         let relay = try SessionRelay(
             at: Route.relayPaths, sessions: sessions, calls: flatpeak.relayCalls, slots: table.edge.fastPathSlots,
             certificateAuthorities: setup.certificateAuthorities, instance: "self", limit: setup.callLimit,
             tracer: setup.tracer)
         let ticks = TickCounter(relay)
         let connections = ClientConnections(
-            table.edge, fastPath: ticks, times: times, readsPlain: setup.readsPlain, now: { clock.monotonic },
+            table.edge, fastPath: ticks, now: { clock.monotonic },
             secondsSince1970: { Int(clock.wall.timeIntervalSince1970) }, randomBytes: countingBytes())
         let (ports, port) = AsyncStream<Int>.makeStream()
         let server = GatewayServer(table, connections, at: .tcp(host: "127.0.0.1", port: 0), logger: .silent) {
@@ -105,7 +106,7 @@ struct RelayFixture {
         let admin = AdminServer(
             Route.probes(flatpeak: flatpeak, cache: service.cache, isReady: { true }),
             at: .tcp(host: "127.0.0.1", port: 0),
-            times: times, readsPlain: setup.readsPlain, now: { clock.monotonic },
+            times: edge.times, clock: clock.deadlines,
             secondsSince1970: { Int(clock.wall.timeIntervalSince1970) }, randomBytes: countingBytes(), logger: .silent,
             listening: { adminPort.yield($0 ?? 0) })
         let group = ServiceGroup(configuration: .init(services: [admin, server], logger: .silent))

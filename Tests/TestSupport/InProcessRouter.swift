@@ -1,25 +1,62 @@
 import Core
 import Edge
 package import Gateway
+import HTTPTypes
 package import Hummingbird
 import NIOCore
+import Synchronization
 import Wire
 
 /// The router of a table without sockets, behind the parsers of the edge alone.
 package struct InProcessRouter: HTTPResponder {
-    package typealias Context = GatewayContext
+    package struct Context: RequestContext {
+        package var coreContext: CoreRequestContextStorage
+        let channel: any Channel
 
-    private let router: RouterResponder<GatewayContext>
+        package init(source: ApplicationRequestContextSource) {
+            coreContext = .init(source: source)
+            channel = source.channel
+        }
+    }
+
+    private let table: RouteTable
     private let numbers = countingBytes()
 
     package init(_ table: RouteTable) {
-        router = table.router().buildResponder()
+        self.table = table
     }
 
-    package func respond(to request: Request, context: GatewayContext) async throws -> Response {
-        var context = context
-        context.received = received(request, on: context.channel)
-        return try await router.respond(to: request, context: context)
+    package func respond(to request: Request, context: Context) async throws -> Response {
+        let body = request.body
+        let routed = RoutedRequest(received(request, on: context.channel), request.head, on: context.channel) {
+            (limit) throws(BFFError) in
+            do {
+                return Array(try await body.collect(upTo: limit).readableBytesView)
+            } catch is NIOTooManyBytesError {
+                throw .bodyTooLarge(limit: limit)
+            } catch {
+                throw .malformedJSON
+            }
+        }
+        let response = await table.respond(to: routed)
+        var bytes: [UInt8] = []
+        switch response.body {
+        case .bytes(let body): bytes = body
+        case .omitted: break
+        case .stream(let stream):
+            let pieces = Pieces()
+            try await stream(pieces)
+            bytes = pieces.bytes
+        }
+        return Response(
+            status: response.status, headers: response.headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    /// What is streamed, to its end.
+    private final class Pieces: BodyWriter, Sendable {
+        private let written = Mutex<[UInt8]>([])
+        var bytes: [UInt8] { written.withLock { $0 } }
+        func write(_ bytes: [UInt8]) async { written.withLock { $0 += bytes } }
     }
 
     /// Reads the head as it would have come over a socket.

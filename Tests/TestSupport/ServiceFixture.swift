@@ -46,17 +46,14 @@ package struct ServiceFixture: Sendable {
 
     /// The table of every route of the contract.
     package func table(
-        authenticator: any Authenticator = DevAuthenticator(), origins: Set<String> = [],
-        limits: RequestLimits = RequestLimits(mint: nil, address: nil),
-        proxies: TrustedProxies = TrustedProxies([], unix: false), hosts: Set<String> = [],
-        capacity: RouteTable.Capacity = RouteTable.Capacity(), timeout: Duration = .milliseconds(100),
+        authenticator: any Authenticator = DevAuthenticator(), edge: EdgeSettings = EdgeSettings(),
+        clock: ServiceClock = .real,
         log: (@Sendable (RequestLine) -> Void)? = nil, tracer: (any Tracer)? = nil
     ) -> RouteTable {
         RouteTable(
             Route.contract(
                 sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: now),
-            authenticator: authenticator, origins: origins, limits: limits, proxies: proxies, hosts: hosts,
-            capacity: capacity, timeout: timeout, logger: logger, log: log, tracer: tracer)
+            authenticator: authenticator, edge: edge, clock: clock, logger: logger, log: log, tracer: tracer)
     }
 }
 

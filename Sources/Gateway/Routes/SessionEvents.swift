@@ -2,9 +2,8 @@ import Core
 import Edge
 import FoundationEssentials
 import HTTPTypes
-import HummingbirdCore
 import Keys
-import NIOCore
+import Networking
 import ServiceLifecycle
 import Sessions
 import Synchronization
@@ -25,10 +24,9 @@ extension Route {
                 let events = SessionEvents(
                     session: session.id, subject: subject, sessions: sessions, now: now,
                     lastSeen: exchange.head.headerFields[.lastEventID])
-                reply.stream = ResponseBody { writer in
+                reply.body = .stream { writer in
                     defer { slot.leave() }
-                    try await events.run(&writer)
-                    try await writer.finish(nil)
+                    try await events.run(writer)
                 }
                 return reply
             })
@@ -50,23 +48,23 @@ private struct SessionEvents {
     private static let longest = Duration.seconds(1800)
 
     /// Sends events until the session or the listener's time ends; throws when the listener has left.
-    @concurrent func run(_ writer: inout any ResponseBodyWriter) async throws {
+    @concurrent func run(_ writer: any BodyWriter) async throws {
         let end = ContinuousClock.now + Self.longest
         var lastSeen = lastSeen
-        try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
+        try await writer.write(Array("retry: 2000\n\n".utf8))
         while ContinuousClock.now < end, !Task.isShuttingDownGracefully {
             // Gone, or the store is away: the listener asks again and gets a status.
             guard let session = try? await sessions.outcomes.session(session, of: subject) else { return }
             let outcome = session.outcome(at: now())
-            let json = try Reply.json(SessionView(session, outcome)).body
+            let json = try JSONBody.encode(SessionView(session, outcome))
             // The same state has the same id, on every node and after every restart.
             let id = Digest.sha256(json).prefix(8).hexadecimal
             if id != lastSeen {
                 let event = Array("id: \(id)\nevent: session\ndata: ".utf8) + json + Array("\n\n".utf8)
-                try await writer.write(ByteBuffer(bytes: event))
+                try await writer.write(event)
                 lastSeen = id
             } else {
-                try await writer.write(ByteBuffer(string: ":\n\n"))
+                try await writer.write(Array(":\n\n".utf8))
             }
             if outcome.isFinal { return }
             let wait = min(session.liveWait(at: now()), Self.heartbeat)

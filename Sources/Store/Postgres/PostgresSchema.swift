@@ -93,6 +93,8 @@ enum PostgresSchema {
             ]
         ),
         (
+            // `attempts` of the inbox is a double, so that no damaged value can fail the one statement that leases many
+            // rows: an integer overflows. Nodes of an earlier release read it in this form.
             "3 inbox, actions, bookmark",
             [
                 """

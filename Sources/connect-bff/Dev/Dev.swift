@@ -116,8 +116,7 @@ struct Dev: AsyncParsableCommand {
                 address: .tcp(host: "127.0.0.1", port: port), admin: .tcp(host: "127.0.0.1", port: adminPort)),
             // Without rate limits, so that loops and fuzzers work.
             edge: EdgeSettings(
-                origins: ["http://localhost:7070", "http://127.0.0.1:7070", publicURL, "http://127.0.0.1:\(port)"],
-                trustedProxies: TrustedProxies([], unix: false), rateLimits: RateLimitSettings()),
+                origins: ["http://localhost:7070", "http://127.0.0.1:7070", publicURL, "http://127.0.0.1:\(port)"]),
             store: StoreSettings(database: .sqlite(path: "\(folder)/connect-bff.sqlite")), telemetry: telemetry)
     }
 

@@ -1,3 +1,4 @@
+import Edge
 import Flatpeak
 import Sessions
 

@@ -1,11 +1,7 @@
+import Edge
 import Resilience
 
-/// Requests per period that a subject, a Connect session and a client address may make; `nil` is no limit.
-struct RateLimitSettings: Sendable {
-    var mint: RateLimit?
-    var relay: RateLimit?
-    var address: RateLimit?
-
+extension RateLimitSettings {
     /// Reads the three limits.
     ///
     /// A limit that is off is a warning, so that the decision is seen.

@@ -1,19 +1,9 @@
 import Core
 import Edge
+import Flatpeak
 import Sessions
 
-/// What holds for every client connection and request before it is routed.
-struct EdgeSettings: Sendable {
-    /// The names under which the service is reached, in lower case and without a port; empty for any.
-    var hosts: Set<String> = []
-    /// The origins whose scripts may read answers.
-    let origins: Set<String>
-    let trustedProxies: TrustedProxies
-    let rateLimits: RateLimitSettings
-    var times = ConnectionTimes()
-    /// Whether relayed calls that came whole and in the plain shape skip the complete request reader.
-    var readsPlainCalls = true
-
+extension EdgeSettings {
     /// Who reads relayed calls that came whole and in the plain shape.
     private enum RelayReader: String, CaseIterable { case plain, decoder }
 
@@ -35,14 +25,15 @@ struct EdgeSettings: Sendable {
         let keepAlive = await reader.value(.keepAlive, SettingsReader.wholeSeconds(1...3600))
         let relayReader = await reader.value(.relayReader, SettingsReader.choice(RelayReader.self))
         guard let publicURL, let trustedProxies, let rateLimits, let keepAlive, let relayReader else { return nil }
-        var times = ConnectionTimes()
-        times.idle = keepAlive
-        return EdgeSettings(
+        var settings = EdgeSettings(
             hosts: hosts ?? [],
             origins: (origins ?? Set(apps.compactMap { (try? WebAddress($0.url))?.origin })).union(
                 [publicURL.origin].compactMap(\.self)),
-            trustedProxies: trustedProxies, rateLimits: rateLimits, times: times,
-            readsPlainCalls: relayReader == .plain)
+            trustedProxies: trustedProxies, rateLimits: rateLimits)
+        settings.times.idle = keepAlive
+        settings.readsPlainCalls = relayReader == .plain
+        settings.capacity.fastPath = RelayCalls.limit
+        return settings
     }
 
     private static func hosts(_ text: String) throws(SettingsReader.Unfit) -> Set<String> {

@@ -1,0 +1,202 @@
+import Core
+import Edge
+import Networking
+import HTTPTypes
+import Resilience
+import Wire
+
+/// What stands between a request and the handler of its route: one list of steps, each of which looks at the route's
+/// policy.
+struct RequestPipeline: Sendable {
+    private let edge: EdgePolicy
+    private let authenticator: any Authenticator
+    private let clock: ServiceClock
+    /// Of users' requests in flight.
+    private let slots: AdmissionControl
+    /// Of Flatpeak's deliveries: however many come, users find their slots free, and a body of 256 KiB is held for each
+    /// of these at most.
+    private let deliverySlots = AdmissionControl(256, timeout: .zero)
+
+    /// One user may have an eighth of the slots and of the queue.
+    private static let userShares = 8
+
+    init(
+        _ edge: EdgePolicy, _ authenticator: any Authenticator, _ capacity: EdgeSettings.Capacity, _ clock: ServiceClock
+    ) {
+        self.edge = edge
+        self.authenticator = authenticator
+        self.clock = clock
+        slots = AdmissionControl(capacity.router, shares: Self.userShares, timeout: capacity.timeout)
+    }
+
+    /// Users' requests that have a slot at this moment, and those that wait for one.
+    var load: (inFlight: Int, waiting: Int) { slots.load }
+
+    /// What the steps learn of a request.
+    private struct Context {
+        let request: RoutedRequest
+        let route: Route
+        let parameters: [String: String]
+        /// Whose memory the body counts as, and whose slot the request takes unless it has a user.
+        let client: CallerKey
+        var rateLimit: RequestLimits.Verdict?
+
+        var policy: RoutePolicy { route.policy }
+        var caller: Caller { Caller(head: request.head, peer: request.received.peer) }
+    }
+
+    /// Someone who was recognised, and what the route does for them.
+    private struct Principal {
+        let key: CallerKey
+        var subject: Subject?
+        let handle: @Sendable (Exchange) async throws(BFFError) -> Reply
+    }
+
+    func respond(to request: RoutedRequest, on route: Route, _ parameters: [String: String]) async -> Reply {
+        var context = Context(
+            request: request, route: route, parameters: parameters, client: edge.client(of: request.received))
+        var reply: Reply
+        do throws(BFFError) {
+            // A stranger gets nothing done: a body is read for those alone who may use it. And a slot is taken when the
+            // request is whole, so that a slow client holds none.
+            try shed(context)
+            try limitAddress(context)
+            try checkOrigin(context)
+            let principal = try await authenticate(context)
+            try limitSubject(principal, &context)
+            let exchange = try await readBody(context)
+            reply = try await handle(exchange, for: principal, context)
+        } catch {
+            reply = refuse(error, context)
+        }
+        if let rateLimit = context.rateLimit { reply.mark(rateLimit) }
+        for field in edge.strictTransport(for: request.received) { reply.headers.append(field) }
+        return reply
+    }
+
+    // MARK: - Steps
+
+    /// Refuses at once what could only be refused in the end.
+    private func shed(_ context: Context) throws(BFFError) {
+        if context.policy.slots == .users, slots.isFull { throw .overloaded }
+    }
+
+    private func limitAddress(_ context: Context) throws(BFFError) {
+        let received = context.request.received
+        if context.policy.slots == .users { try edge.admitAddress(of: received, at: edge.limits.now()) }
+        if context.policy.limit == .forgeries { try edge.limits.admitDelivery(from: edge.address(of: received)) }
+    }
+
+    private func checkOrigin(_ context: Context) throws(BFFError) {
+        guard context.policy.origins == .listed else { return }
+        let provesSender =
+            if case .user = context.route.handler { authenticator.provesSender(context.caller) } else { true }
+        guard
+            edge.crossOrigin.admits(
+                context.request.received.head, carriesItsCredential: provesSender,
+                isSafe: context.policy.retries == .safe)
+        else { throw .originNotAllowed }
+    }
+
+    private func authenticate(_ context: Context) async throws(BFFError) -> Principal {
+        switch context.route.handler {
+        case .user(let handle):
+            let subject = try await authenticator.subject(of: context.caller)
+            return Principal(key: CallerKey(subject), subject: subject) { (exchange) throws(BFFError) in
+                try await handle(exchange, subject)
+            }
+        case .flatpeak(let check, let handle):
+            try check(context.request.head)
+            return Principal(key: context.client, handle: handle)
+        case .anyone(let handle): return Principal(key: context.client, handle: handle)
+        // The fast path takes every spelling of its paths that means them.
+        case .connectTokenHolder: throw .notFound
+        }
+    }
+
+    private func limitSubject(_ principal: Principal, _ context: inout Context) throws(BFFError) {
+        guard context.policy.limit == .mints, let subject = principal.subject else { return }
+        context.rateLimit = edge.limits.takeMint(subject)
+        try context.rateLimit?.pass()
+    }
+
+    private func readBody(_ context: Context) async throws(BFFError) -> Exchange {
+        let request = context.request
+        var body: [UInt8] = []
+        if let limit = context.policy.bodyLimit {
+            guard MediaType.isJSON(request.head.headerFields[.contentType]) else { throw .unsupportedContentType }
+            body = try await request.readBody(limit)
+        }
+        return Exchange(id: request.id, head: request.head, body: body, parameters: context.parameters)
+    }
+
+    /// Does the work in a slot of its kind.
+    private func handle(
+        _ exchange: Exchange, for principal: Principal, _ context: Context
+    ) async throws(BFFError) -> Reply {
+        switch context.policy.slots {
+        case .users:
+            switch await slots.acquire(for: principal.key) {
+            case .granted: break
+            case .refused: throw .overloaded
+            case .shareTaken: throw .rateLimited(retryAfter: 1)
+            }
+            return try await work(exchange, principal, context) { [slots] in slots.release(principal.key) }
+        case .deliveries:
+            guard deliverySlots.tryAcquire() else { throw .overloaded }
+            return try await work(exchange, principal, context) { [deliverySlots] in deliverySlots.release() }
+        // What waits for nothing needs no deadline.
+        case .unlimited: return try await principal.handle(exchange)
+        }
+    }
+
+    /// Waits for the handler until its deadline, and for a read no longer than its client.
+    ///
+    /// A read is then cancelled. What changes something runs to its end, and keeps its slot for as long.
+    private func work(
+        _ exchange: Exchange, _ principal: Principal, _ context: Context,
+        finally release: @escaping @Sendable () -> Void
+    ) async throws(BFFError) -> Reply {
+        let handle = principal.handle
+        let work = { @Sendable () async -> Result<Reply, BFFError>? in
+            defer { release() }
+            do throws(BFFError) { return .success(try await handle(exchange)) } catch { return .failure(error) }
+        }
+        let isSafe = context.policy.retries == .safe
+        let (disconnect, continuation) = AsyncStream<Never>.makeStream()
+        if isSafe { DisconnectMonitor.onDisconnect(context.request.channel) { continuation.finish() } }
+        let first = await withTaskGroup(of: Result<Reply, BFFError>?.self) { group in
+            group.addTask { isSafe ? await work() : await runDetached(work) ?? nil }
+            group.addTask { [clock, deadline = context.policy.deadline] in
+                try? await clock.sleep(deadline)
+                return .failure(.overloaded)
+            }
+            if isSafe {
+                group.addTask {
+                    for await _ in disconnect {}
+                    return .failure(.clientClosed)
+                }
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
+        }
+        guard let first else { throw .clientClosed }
+        return try first.get()
+    }
+
+    // MARK: - Refusals
+
+    private func refuse(_ error: BFFError, _ context: Context) -> Reply {
+        if error == .signatureInvalid, context.policy.limit == .forgeries {
+            edge.limits.countForgery(from: edge.address(of: context.request.received))
+        }
+        var reply = Reply.failure(error, in: context.policy.dialect, id: context.request.id)
+        if error.status == 401 { reply.challenge(challenges(context)) }
+        return reply
+    }
+
+    private func challenges(_ context: Context) -> [String] {
+        if case .flatpeak = context.route.handler { return [AuthenticationScheme.flatpeakSignature.challenge] }
+        return authenticator.challenges(to: context.caller)
+    }
+}

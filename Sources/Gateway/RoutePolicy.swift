@@ -1,0 +1,75 @@
+package import Edge
+
+/// The rules of a route.
+package struct RoutePolicy: Sendable {
+    /// The form of its errors.
+    package var dialect: ErrorDialect
+    package var origins: Origins
+    /// The longest body that is read, in bytes.
+    ///
+    /// Only routes that take JSON have one.
+    package var bodyLimit: Int?
+    package var slots: Slots
+    /// What a sender may not do too often here.
+    package var limit: Limit?
+    package var retries: RetryClass
+    /// From the end of the request to its response.
+    package var deadline: Duration = .seconds(20)
+    /// Whether it answers under any name, since probes come to an address.
+    package var isProbe = false
+
+    package enum Origins: Sendable {
+        /// Scripts of the listed origins may read answers (CORS).
+        case listed
+        /// No script of another origin may.
+        case none
+    }
+
+    /// Whose requests must not use up each other's slots.
+    package enum Slots: Sendable {
+        /// Refused while too many of users' requests are in flight.
+        case users
+        case deliveries
+        /// Probes and documents are answered always.
+        case unlimited
+    }
+
+    package enum Limit: Sendable {
+        /// Mints of a subject.
+        case mints
+        /// Deliveries of an address that were not Flatpeak's.
+        case forgeries
+    }
+
+    /// Whether a client that learnt no outcome may send its request again.
+    package enum RetryClass: Sendable {
+        /// It changes nothing, and is cancelled when its client has left.
+        case safe
+        /// Repeated, it changes nothing more.
+        case idempotent
+        /// Repeated with the same `Idempotency-Key`, it changes nothing more.
+        case keyed
+        /// The first one may have taken the customer's step.
+        case never
+    }
+
+    /// Reads of a user's data.
+    package static let read = RoutePolicy(dialect: .problem, origins: .listed, slots: .users, retries: .safe)
+    /// Calls of a user that change something and have no body.
+    package static let change = RoutePolicy(dialect: .problem, origins: .listed, slots: .users, retries: .idempotent)
+    /// Mints: JSON, and not too often.
+    package static let mint = RoutePolicy(
+        dialect: .problem, origins: .listed, bodyLimit: 64 << 10, slots: .users, limit: .mints, retries: .keyed)
+    /// The session relay.
+    package static let relay = RoutePolicy(
+        dialect: .connect, origins: .listed, bodyLimit: 64 << 10, slots: .users, retries: .never)
+    /// Pages that a browser navigates to, from anywhere.
+    package static let page = RoutePolicy(dialect: .page, origins: .none, slots: .users, retries: .idempotent)
+    /// Flatpeak's deliveries, which users' requests never hold up.
+    package static let delivery = RoutePolicy(
+        dialect: .problem, origins: .none, bodyLimit: 256 << 10, slots: .deliveries, limit: .forgeries,
+        retries: .idempotent)
+    /// Documents and probes.
+    package static let open = RoutePolicy(
+        dialect: .problem, origins: .none, slots: .unlimited, retries: .safe, isProbe: true)
+}
