@@ -16,6 +16,7 @@ import time
 import measure
 import peers
 import service
+from callgrind import Callgrind, Profile
 
 FIGURES = measure.HERE / "instructions.json"
 OURS = "connect-bff"
@@ -23,27 +24,6 @@ OURS = "connect-bff"
 TOLERANCE = 0.03
 STRETCHES = 5
 HEADING = "## Instructions of a request"
-
-
-class Callgrind:
-    """A program under callgrind, as `measure.Process` and its like start it with `prefix`."""
-
-    def __init__(self, work, name):
-        self._name, self._work = name, work
-        self._output = work / f"{name}.callgrind"
-        self._pipes = work / f"{name}.vgdb"
-        self._count = 0
-        self.prefix = [
-            "valgrind", "--tool=callgrind", f"--vgdb-prefix={self._pipes}", f"--callgrind-out-file={self._output}"]
-
-    def read(self, process):
-        """The instructions since the last call, and the profile of them."""
-        subprocess.run(
-            ["vgdb", f"--vgdb-prefix={self._pipes}", f"--pid={process.pid}", "dump"], check=True, capture_output=True,
-            timeout=120)
-        self._count += 1
-        profile = self._output.with_name(f"{self._output.name}.{self._count}")
-        return int(re.search(r"^(?:totals|summary): (\d+)", profile.read_text(), re.M)[1]), profile
 
 
 class Client:
@@ -163,25 +143,6 @@ def others(bench):
         peer.process.stop()
 
 
-def summary(profile, requests, lines=150):
-    """What callgrind says of a stretch: functions by what they and all that they call take, then by themselves."""
-    parts = []
-    for title, inclusive in (("with all that they call", "yes"), ("by themselves", "no")):
-        said = subprocess.run(
-            ["callgrind_annotate", f"--inclusive={inclusive}", "--threshold=100", "--auto=no", profile],
-            check=True, capture_output=True, text=True, timeout=300).stdout
-        found = re.findall(r"^ *([\d,]+) \( *([\d.]+)%\) +(.*)$", said, re.M)
-        functions = [each for each in found if each[2] != "PROGRAM TOTALS"][:lines]
-        parts += [f"Instructions of a request in functions {title}", ""]
-        for count, share, place in functions:
-            name = place.removeprefix("???:").partition(" [")[0]
-            parts.append(f"{int(count.replace(',', '')) / requests:10.0f} {share:>6} %  {name}")
-        parts.append("")
-    return subprocess.run(
-        ["swift", "demangle", "--simplified"], check=True, capture_output=True, text=True, input="\n".join(parts),
-        timeout=60).stdout
-
-
 def run(bench, profiles=None, is_check=False):
     """Figures by program and path: the median of its stretches; writes profiles of ours to the folder `profiles`."""
     figures = {}
@@ -191,7 +152,7 @@ def run(bench, profiles=None, is_check=False):
         spread = (max(stretches) - min(stretches)) / figure
         print(f"{name:12} {path.name:9} {figure:8} instructions, range of the stretches {spread:.1%}", flush=True)
         if profiles and name == OURS:
-            (profiles / f"profile-{path.name}.txt").write_text(summary(profile, path.requests))
+            (profiles / f"profile-{path.name}.txt").write_text(Profile(profile).summary(path.requests))
     return figures
 
 

@@ -251,11 +251,16 @@ def profile(peer, requests, seconds=5):
         ["perf", "report", "-i", record, "--stdio", "--sort", "dso,sym"], capture_output=True, text=True,
         timeout=120).stdout
     lines = re.findall(r"^ +([0-9.]+)% +(\S+) +(.+?) *$", report, re.M)
-    shares = {}
-    for share, library, symbol in lines:
-        part = next((name for name, pattern in PARTS.items() if re.search(pattern, f"{library} {symbol}")), "other")
-        shares[part] = shares.get(part, 0) + float(share)
-    return dict(sorted(shares.items(), key=lambda each: -each[1])), lines
+    return by_part((float(share), f"{library} {symbol}") for share, library, symbol in lines), lines
+
+
+def by_part(shares):
+    """Sums up pairs of a share and of a library with a symbol, by part, the largest first."""
+    sums = {}
+    for share, place in shares:
+        part = next((name for name, pattern in PARTS.items() if re.search(pattern, place)), "other")
+        sums[part] = sums.get(part, 0) + share
+    return dict(sorted(sums.items(), key=lambda each: -each[1]))
 
 
 class HeapCount:
