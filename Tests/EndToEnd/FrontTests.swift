@@ -213,13 +213,15 @@ import Testing
         _ front: Front, _ serve: ServeProcess, _ base: String, from origin: String, flooding method: String,
         _ path: String
     ) async throws {
-        for _ in 0..<400 {
-            let answer = try await front.send(method, base + path, headers: json, body: method == "GET" ? nil : "{}")
-            if answer.status == 429 { break }
+        var answer: HTTP.Answer?
+        for _ in 0..<400 where answer?.status != 429 {
+            let flood = try await front.send(method, base + path, headers: json, body: method == "GET" ? nil : "{}")
+            // On a slow machine the proxy may have a token again for the next request.
+            guard flood.status == 429 else { continue }
+            answer = try await front.send(
+                "POST", "\(base)/v1/connect", headers: json + [("origin", origin)], body: "{}")
         }
-        let answer = try await front.send(
-            "POST", "\(base)/v1/connect", headers: json + [("origin", origin)], body: "{}")
-        try await expectErrorObject(answer, [429], "rate_limited", for: origin, front, serve)
+        try await expectErrorObject(try #require(answer), [429], "rate_limited", for: origin, front, serve)
     }
 
     /// Checks that a Connect web app on `origin` can read and show `answer`, and that a log names it.
