@@ -39,7 +39,7 @@ extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomR
 
 extension UInt8 {
     /// An ASCII letter or digit, `_` or `-`: the alphabet of every identifier on this wire.
-    package var isWordByte: Bool {
+    @inlinable package var isWordByte: Bool {
         // A bit for each character, since no processor guesses whether a token goes on with a digit or a letter.
         let bits: UInt64 = self < 64 ? 0x03FF_2000_0000_0000 : 0x07FF_FFFE_87FF_FFFE
         return self < 128 && bits &>> UInt64(self) & 1 == 1

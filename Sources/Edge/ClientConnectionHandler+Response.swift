@@ -96,7 +96,7 @@ extension ClientConnectionHandler: FastPathClient {
         // that was closed cleanly looks like the end of a response to HTTP/1.0.
         if let pending = takePending() { socket.send(pending) }
         let now = shared.now()
-        if let (request, exchange) = machine.current { log(request, exchange, error.status, error.code, at: now) }
+        if let request = machine.request { log(request, machine.exchange, error.status, error.code, at: now) }
         machine.responseBroke(at: now)
         guard let context else { return }
         // What came before goes out first: a browser repeats a call of which it saw nothing but a reset.
@@ -140,8 +140,8 @@ extension ClientConnectionHandler: FastPathClient {
         _ response: ByteBuffer, _ status: Int, _ code: String? = nil, upstreamRequest: String? = nil,
         route: String? = nil, at now: ContinuousClock.Instant
     ) {
-        guard let (request, exchange) = machine.current else { return }
-        log(request, exchange, status, code, upstreamRequest: upstreamRequest, route: route, at: now)
+        guard let request = machine.request else { return }
+        log(request, machine.exchange, status, code, upstreamRequest: upstreamRequest, route: route, at: now)
         switch machine.responseFinished(at: now) {
         case .none: break
         case .readNext:

@@ -84,7 +84,8 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     private func readWhole(_ bytes: ByteBuffer) -> Bool {
         let span = bytes.readableBytesUInt8Span
         var head = RequestHeadFacts()
-        guard let plain = PlainRequest.read(span, field: { [loop] in head.note($0, $1, in: $2, &loop.texts) }),
+        let texts = loop.texts
+        guard let plain = PlainRequest.read(span, field: { head.note($0, $1, in: $2, texts) }),
             span.matches("POST", in: plain.method),
             let path = shared.fastPaths.first(where: { span.matches($0, in: plain.target) })
         else { return false }
@@ -153,7 +154,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         let fastPath = method == "POST" ? shared.fastPaths.first { $0.equalsBytes(of: path) } : nil
         let request = ReceivedRequest(
             number: loop.nextNumber(), method: method, path: fastPath ?? String(path),
-            head: RequestHeadFacts(head, in: span, &loop.texts), isVersion10: head.isVersion10,
+            head: RequestHeadFacts(head, in: span, loop.texts), isVersion10: head.isVersion10,
             keepsAlive: head.keepsAlive,
             from: peer, at: shared.now())
         // It would make a tunnel of the connection.

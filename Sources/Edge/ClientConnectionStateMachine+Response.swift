@@ -82,17 +82,17 @@ extension ClientConnectionStateMachine {
     private mutating func finish(isLast: Bool, at now: Instant) -> FinishAction {
         request = nil
         guard isLast else {
-            state = .idle(Idle(since: now))
+            state = .idle(Idle(since: StoredInstant(now)))
             return .readNext
         }
-        state = .closing(Closing(since: now))
+        state = .closing(Closing(since: StoredInstant(now)))
         return .close
     }
 
     /// The response broke after its head was written; the connection is torn.
     mutating func responseBroke(at now: Instant) {
         request = nil
-        state = .closing(Closing(since: now))
+        state = .closing(Closing(since: StoredInstant(now)))
     }
 
     // MARK: - The router's response
@@ -197,7 +197,7 @@ extension ClientConnectionStateMachine {
     mutating func lastResponseSent(at now: Instant) -> SentAction {
         if case .closing(var closing) = state {
             closing.isSent = true
-            closing.since = now
+            closing.since = StoredInstant(now)
             state = .closing(closing)
         }
         return input == .open ? .closeOutput : .close
@@ -210,17 +210,17 @@ extension ClientConnectionStateMachine {
             state = .closed
             request = nil
         }
-        guard let current, !isRouted else { return nil }
+        guard let request, !isRouted else { return nil }
         let reserved = if case .reading(let reading) = state { reading.reserved } else { 0 }
-        return (current.request, current.exchange, reserved)
+        return (request, exchange, reserved)
     }
 
     // MARK: - Time
 
     /// Looks for what has taken too long.
     mutating func tick(at now: Instant, _ times: ConnectionTimes) -> FaultAction {
-        func isOver(_ since: Instant, _ limit: Duration) -> Bool { since.duration(to: now) > limit }
-        let received = request?.receivedAt ?? now
+        func isOver(_ since: StoredInstant, _ limit: Duration) -> Bool { since.duration(to: now) > limit }
+        let received = StoredInstant(request?.receivedAt ?? now)
         switch state {
         case .idle(let idle):
             guard let head = idle.head else {

@@ -31,13 +31,13 @@ struct ClientConnectionStateMachine {
 
     struct Idle {
         /// When the connection fell idle.
-        var since: Instant
+        var since: StoredInstant
         /// The head that has begun to arrive.
         var head: ArrivingHead?
     }
 
     struct ArrivingHead {
-        var began: Instant
+        var began: StoredInstant
         /// Whether it is too large, and its end is waited for: a page reads the refusal only if its origin is known, which
         /// may stand behind what is too large.
         var isOversized = false
@@ -83,11 +83,11 @@ struct ClientConnectionStateMachine {
         var surplus = 0
         var isLast: Bool
         /// When its head was read, or the rest of it was abandoned.
-        var since: Instant
+        var since: StoredInstant
     }
 
     struct Closing {
-        var since: Instant
+        var since: StoredInstant
         /// Whether the last response has left; before that there is nothing to linger for.
         var isSent = false
         var surplus = 0
@@ -111,7 +111,7 @@ struct ClientConnectionStateMachine {
 
     /// - Parameter now: When the connection was accepted.
     init(at now: Instant, isDraining: Bool) {
-        state = .idle(Idle(since: now))
+        state = .idle(Idle(since: StoredInstant(now)))
         if isDraining { drain = .draining }
     }
 
@@ -142,11 +142,6 @@ struct ClientConnectionStateMachine {
         case .routed(let routed): routed.request == .read
         case .idle, .reading, .closing, .closed: false
         }
-    }
-
-    /// The request that owns the connection, and what works for it.
-    var current: (request: ReceivedRequest, exchange: (any FastPathExchange)?)? {
-        request.map { ($0, exchange) }
     }
 
     /// What works for the request that owns the connection.
@@ -183,7 +178,11 @@ struct ClientConnectionStateMachine {
     mutating func readerPaused(unread: Int, at now: Instant) {
         guard case .idle(var idle) = state else { return }
         // An empty line came whole, in two pieces: no head has begun.
-        if unread == 0 { idle.head = nil } else if idle.head == nil { idle.head = ArrivingHead(began: now) }
+        if unread == 0 {
+            idle.head = nil
+        } else if idle.head == nil {
+            idle.head = ArrivingHead(began: StoredInstant(now))
+        }
         state = .idle(idle)
     }
 
@@ -208,7 +207,7 @@ struct ClientConnectionStateMachine {
     /// A head of a request for the router was read.
     mutating func routedHeadRead(_ request: ReceivedRequest) -> HeadAction {
         self.request = request
-        state = .routed(Routed(isLast: !request.keepsAlive, since: request.receivedAt))
+        state = .routed(Routed(isLast: !request.keepsAlive, since: StoredInstant(request.receivedAt)))
         return .readBody(sendsContinue: request.head.expectsContinue)
     }
 
@@ -314,7 +313,7 @@ struct ClientConnectionStateMachine {
         case .routed(var routed):
             guard routed.request == .arriving else { return .none }
             routed.request = .abandoned
-            routed.since = now
+            routed.since = StoredInstant(now)
             state = .routed(routed)
             return .abandon(error, notifiesRouter: routed.response == .none)
         case .working, .answering, .closing, .closed: return .none
@@ -325,7 +324,7 @@ struct ClientConnectionStateMachine {
     /// - Returns: `refuseHead`, once all of it has arrived, or as much as is waited for.
     mutating func headOverflowed(_ unread: Span<UInt8>, _ error: BFFError, at now: Instant) -> FaultAction {
         guard case .idle(var idle) = state else { return failed(error, at: now) }
-        var head = idle.head ?? ArrivingHead(began: now)
+        var head = idle.head ?? ArrivingHead(began: StoredInstant(now))
         head.isOversized = true
         let isWhole = head.partial.isWhole(unread)
         idle.head = head

@@ -9,7 +9,7 @@ final class EdgeLoop {
     let flushes: FlushCoalescer
     let fastPath: (any FastPathLoop)?
     /// Texts that requests of this loop repeat.
-    var texts = TextCache()
+    let texts = TextCache()
     private var numbers: RequestNumbers
     private var connections: [ClientConnectionHandler] = []
     private var timer: RepeatedTask?

@@ -13,7 +13,8 @@ package struct ReceivedRequest: Sendable {
     package let keepsAlive: Bool
     package let peer: Peer
     /// When its head was read.
-    package let receivedAt: ContinuousClock.Instant
+    package var receivedAt: ContinuousClock.Instant { received.instant }
+    private let received: StoredInstant
 
     package init(
         number: RequestNumber, method: String, path: String, head: RequestHeadFacts, isVersion10: Bool = false,
@@ -26,7 +27,7 @@ package struct ReceivedRequest: Sendable {
         self.isVersion10 = isVersion10
         self.keepsAlive = keepsAlive
         self.peer = peer
-        self.receivedAt = receivedAt
+        received = StoredInstant(receivedAt)
     }
 }
 

@@ -32,15 +32,14 @@ package struct RequestHeadFacts: Sendable {
     package init() {}
 
     package init(_ head: RequestHead, in bytes: Span<UInt8>) {
-        var texts = TextCache()
-        self.init(head, in: bytes, &texts)
+        self.init(head, in: bytes, TextCache())
     }
 
-    init(_ head: RequestHead, in bytes: Span<UInt8>, _ texts: inout TextCache) {
+    init(_ head: RequestHead, in bytes: Span<UInt8>, _ texts: TextCache) {
         mustHaveHost = !head.isVersion10
         for field in head.fields {
             for index in field.name where bytes[index] == UInt8(ascii: "_") { hasUnderscore = true }
-            note(field.name, field.value, in: bytes, &texts)
+            note(field.name, field.value, in: bytes, texts)
         }
         switch head.framing {
         // A client of HTTP/1.0 knows no interim answer (RFC 9110 section 15.2), and without a body none is due.
@@ -70,7 +69,7 @@ package struct RequestHeadFacts: Sendable {
 
     /// Notes a field; of a plain request, which has a host and sound framing, no more has to be known.
     mutating func note(
-        _ name: Range<Int>, _ value: Range<Int>, in bytes: Span<UInt8>, _ texts: inout TextCache
+        _ name: Range<Int>, _ value: Range<Int>, in bytes: Span<UInt8>, _ texts: TextCache
     ) {
         let name = bytes.extracting(name)
         switch name.count {

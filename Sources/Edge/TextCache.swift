@@ -3,7 +3,7 @@ import Core
 /// A cache of header values that many requests repeat, such as their `Origin`, so that each is allocated once.
 ///
 /// A direct-mapped cache: its memory is bounded, and a miss costs one allocation.
-struct TextCache {
+final class TextCache {
     private var texts: [String] = []
 
     private static let size = 64
@@ -12,7 +12,7 @@ struct TextCache {
     private static let shortest = 16
 
     /// The bytes of `range` as text.
-    mutating func text(_ bytes: Span<UInt8>, in range: Range<Int>) -> String {
+    func text(_ bytes: Span<UInt8>, in range: Range<Int>) -> String {
         guard Self.shortest...Self.longest ~= range.count else { return bytes.text(in: range) }
         if texts.isEmpty { texts = Array(repeating: "", count: Self.size) }
         var hash = UInt32(2_166_136_261)

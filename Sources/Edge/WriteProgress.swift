@@ -1,15 +1,17 @@
+import Core
+
 /// What a client has read since more was written to it than the connection holds.
 ///
 /// Pure: a client that takes some of it now and then makes progress, however slowly; one that takes none stalls.
 package struct WriteProgress: Sendable {
-    private let began: ContinuousClock.Instant
-    private var advanced: ContinuousClock.Instant
+    private let began: StoredInstant
+    private var advanced: StoredInstant
     private var pending = Int.max
 
     /// More was written than the connection holds.
     package init(at now: ContinuousClock.Instant) {
-        began = now
-        advanced = now
+        began = StoredInstant(now)
+        advanced = began
     }
 
     /// Takes note of how much is still to be read.
@@ -21,7 +23,7 @@ package struct WriteProgress: Sendable {
     package mutating func isStalled(
         pending: Int, at now: ContinuousClock.Instant, still: Duration, behind: Duration
     ) -> Bool {
-        if pending < self.pending { advanced = now }
+        if pending < self.pending { advanced = StoredInstant(now) }
         self.pending = pending
         return advanced.duration(to: now) > still || began.duration(to: now) > behind
     }

@@ -20,10 +20,10 @@ final class RelayCall: AnswerReceiver, FastPathExchange {
         let trace: CallTrace?
         /// Let go of when the call is over, which it always is in the end.
         var client: (any FastPathClient)?
-        let end: ContinuousClock.Instant
+        let end: StoredInstant
 
         var attempt = 1
-        var tryStarted: ContinuousClock.Instant
+        var tryStarted: StoredInstant
         var connection: UpstreamConnection?
         var status = 0
         var retryAfter: Int?
@@ -49,8 +49,8 @@ final class RelayCall: AnswerReceiver, FastPathExchange {
 
     /// Makes the first try; the call's slot is released at its end.
     func start() throws(BFFError) {
-        try relay.calls.start(for: state.session.caller, attempt: state.attempt, at: state.tryStarted)
-        loop.pool.send(state.request, for: self, until: state.end)
+        try relay.calls.start(for: state.session.caller, attempt: state.attempt, at: state.tryStarted.instant)
+        loop.pool.send(state.request, for: self, until: state.end.instant)
     }
 
     /// The response is read no more.
@@ -117,7 +117,8 @@ final class RelayCall: AnswerReceiver, FastPathExchange {
         let hasBegun = state.connection != nil
         let now = relay.calls.now()
         let wait = relay.calls.failed(
-            failure, for: state.session.caller, attempt: state.attempt, started: state.tryStarted, until: state.end,
+            failure, for: state.session.caller, attempt: state.attempt, started: state.tryStarted.instant,
+            until: state.end.instant,
             at: now)
         guard let wait else {
             // Its status came; what it meant to say does not matter more than that.
@@ -149,7 +150,7 @@ final class RelayCall: AnswerReceiver, FastPathExchange {
 
     /// Only after a try of which nothing was sent.
     private func tryAgain() {
-        state.tryStarted = relay.calls.now()
+        state.tryStarted = StoredInstant(relay.calls.now())
         do throws(BFFError) {
             try start()
         } catch {
@@ -161,7 +162,7 @@ final class RelayCall: AnswerReceiver, FastPathExchange {
     private func tried(at now: ContinuousClock.Instant) {
         relay.calls.answered(
             state.status, retryAfter: state.retryAfter, for: state.session.caller, attempt: state.attempt,
-            started: state.tryStarted, at: now)
+            started: state.tryStarted.instant, at: now)
     }
 
     private func over(_ notify: (any FastPathClient) -> Void) {

@@ -90,7 +90,7 @@ final class RelayLoop: FastPathLoop {
         let call = makeCall(
             RelayCall.State(
                 envelope: envelope, session: session, request: message, number: request.number, trace: trace,
-                client: client, end: now + relay.calls.deadline, tryStarted: now))
+                client: client, end: StoredInstant(now + relay.calls.deadline), tryStarted: StoredInstant(now)))
         client.exchangeBegan(call)
         try call.start()
     }

@@ -28,9 +28,9 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     private enum State {
         /// Not usable yet; the call that waits is sent as soon as it is. Goes to `idle`, `busy` or `closed`.
-        case connecting(Call?, until: ContinuousClock.Instant)
+        case connecting(Call?, until: StoredInstant)
         /// Goes to `busy` or `closed`.
-        case idle(since: ContinuousClock.Instant)
+        case idle(since: StoredInstant)
         /// Goes to `idle` or `closed`.
         case busy(Answer)
         case closed
@@ -39,7 +39,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     struct Call {
         let request: ByteBuffer
         let receiver: any AnswerReceiver
-        let end: ContinuousClock.Instant
+        let end: StoredInstant
     }
 
     /// The answer to a call, as far as it has arrived.
@@ -47,7 +47,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         /// `nil` when the rest of the answer is read and dropped, since a new connection would cost more.
         var receiver: (any AnswerReceiver)?
         /// When the call is given up.
-        var end: ContinuousClock.Instant
+        var end: StoredInstant
         var reader = AnswerReader()
         /// The beginning of a head whose end has not arrived.
         var begun: ByteBuffer?
@@ -57,7 +57,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         var heldBack: HeldBack?
 
         struct HeldBack {
-            let since: ContinuousClock.Instant
+            let since: StoredInstant
             var wantsToRead = false
         }
 
@@ -84,7 +84,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     /// The two hold each other until the connection is closed, which it is at the latest with the relay.
     private let pool: UpstreamPool
     private let isSecure: Bool
-    private let openedAt: ContinuousClock.Instant
+    private let openedAt: StoredInstant
     private var context: ChannelHandlerContext?
     private var state: State
     /// Where the pool keeps it.
@@ -96,8 +96,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
     ) {
         self.pool = pool
         self.isSecure = isSecure
-        openedAt = now
-        state = .connecting(call, until: end)
+        openedAt = StoredInstant(now)
+        state = .connecting(call, until: StoredInstant(end))
     }
 
     /// The pool puts it on a channel that is open.
@@ -128,7 +128,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     /// Waits for the next call.
     private func rest(at now: ContinuousClock.Instant) {
-        state = .idle(since: now)
+        state = .idle(since: StoredInstant(now))
         pool.gotIdle(self)
     }
 
@@ -210,7 +210,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
         let state = state
         close()
         switch state {
-        case .connecting(let call?, _): call.receiver.answerFailed(pool.now() >= call.end ? .timedOut : .notConnected)
+        case .connecting(let call?, _):
+            call.receiver.answerFailed(call.end.isOver(at: pool.now()) ? .timedOut : .notConnected)
         case .busy(let answer): answer.receiver?.answerFailed(failure)
         case .connecting(nil, _), .idle, .closed: break
         }
@@ -237,7 +238,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         guard isHeldBack != self.isHeldBack else { return }
         let now = pool.now()
         if isHeldBack {
-            withAnswer { $0.heldBack = Answer.HeldBack(since: now) }
+            withAnswer { $0.heldBack = Answer.HeldBack(since: StoredInstant(now)) }
         } else if withAnswer({ $0.release(at: now) }) == true {
             context?.read()
         }
@@ -265,8 +266,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     func tick(at now: ContinuousClock.Instant) {
         switch state {
-        case .connecting(_, let end): if now >= end { fail(.timedOut) }
-        case .busy(let answer): if now >= answer.end, answer.heldBack == nil { fail(.timedOut) }
+        case .connecting(_, let end): if end.isOver(at: now) { fail(.timedOut) }
+        case .busy(let answer): if answer.end.isOver(at: now), answer.heldBack == nil { fail(.timedOut) }
         case .idle(let since):
             if since.duration(to: now) > pool.times.idle || pool.isTooOld(openedAt, at: now) { close() }
         case .closed: break

@@ -42,7 +42,7 @@ final class UpstreamPool {
 
     /// Sends `request`, whole and ready for the wire, over an idle connection or a new one.
     func send(_ request: ByteBuffer, for receiver: any AnswerReceiver, until end: ContinuousClock.Instant) {
-        let call = UpstreamConnection.Call(request: request, receiver: receiver, end: end)
+        let call = UpstreamConnection.Call(request: request, receiver: receiver, end: StoredInstant(end))
         while let connection = idle.popLast() {
             if connection.send(call) { return }
         }
@@ -57,7 +57,8 @@ final class UpstreamPool {
     private func connect(for call: UpstreamConnection.Call?) {
         let now = now()
         let connection = UpstreamConnection(
-            self, isSecure: tls != nil, for: call, until: min(now + times.connect, call?.end ?? now + times.connect),
+            self, isSecure: tls != nil, for: call,
+            until: min(now + times.connect, call?.end.instant ?? now + times.connect),
             at: now)
         connection.index = connections.count
         connections.append(connection)
@@ -110,7 +111,7 @@ final class UpstreamPool {
         if let place = idle.lastIndex(where: { $0 === connection }) { idle.remove(at: place) }
     }
 
-    func isTooOld(_ openedAt: ContinuousClock.Instant, at now: ContinuousClock.Instant) -> Bool {
+    func isTooOld(_ openedAt: StoredInstant, at now: ContinuousClock.Instant) -> Bool {
         openedAt.duration(to: now) > times.age
     }
 

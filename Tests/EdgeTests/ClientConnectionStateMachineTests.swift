@@ -344,20 +344,20 @@ private struct Model {
         case .framing:
             return perform(machine.framingRead(20 << 10, limit: 10, at: now), &machine, at: now, number)
         case .slot:
-            guard let current = machine.current?.request, machine.isWaiting(for: current.number) else { return true }
+            guard let current = machine.request, machine.isWaiting(for: current.number) else { return true }
             if case .respond = machine.slotDecided(false, for: current) { return respond(&machine, at: now) }
             return false
         case .began:
-            guard let current = machine.current?.request, machine.isWaiting(for: current.number) else { return true }
+            guard let current = machine.request, machine.isWaiting(for: current.number) else { return true }
             promised = machine.responseHeadWritten()
             machine.responseBegan(200, isChunked: false, ByteBuffer())
             return machine.withPending { pending, _ in pending != nil } == true
         case .responded:
-            guard case .answering = machine.state, let current = machine.current?.request else { return true }
+            guard case .answering = machine.state, let current = machine.request else { return true }
             logged.append(current.number)
             return finish(machine.responseFinished(at: now), machine)
         case .failed:
-            guard case .answering = machine.state, let current = machine.current?.request else { return true }
+            guard case .answering = machine.state, let current = machine.request else { return true }
             logged.append(current.number)
             machine.responseBroke(at: now)
             return machine.isClosing
@@ -400,7 +400,7 @@ private struct Model {
     private mutating func respond(
         _ machine: inout ClientConnectionStateMachine, at now: ContinuousClock.Instant
     ) -> Bool {
-        guard let current = machine.current?.request, machine.isWaiting(for: current.number) else { return false }
+        guard let current = machine.request, machine.isWaiting(for: current.number) else { return false }
         promised = machine.responseHeadWritten()
         logged.append(current.number)
         return finish(machine.responseFinished(at: now), machine)

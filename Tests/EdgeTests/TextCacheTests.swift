@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct TextCacheTests {
     @Test func `reads each text as it stands, also where two share an entry`() {
-        var texts = TextCache()
+        let texts = TextCache()
         let all =
             (0..<1000).map { "http://origin-\($0 % 500).example" } + ["", "short", String(repeating: "x", count: 500)]
         for text in all {
