@@ -70,6 +70,8 @@ def refused_key_file(service):
 def newer_account(service):
     ask("POST", f"{service.control}/account-version", {"version": "2027-01-01.busbar"})
     service.mint()
+    # The service confirms what one user's call was answered by a call of its own.
+    service.until(lambda: "connect_bff_api_version_refused 1" in service.metrics())
 
 
 def resets(service):
