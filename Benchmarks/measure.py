@@ -15,6 +15,9 @@ import time
 HERE = pathlib.Path(__file__).parent
 TICKS = os.sysconf("SC_CLK_TCK")
 
+# The share of requests that may fail on a machine that others keep busy; how many did is reported.
+TOLERATED = 0.01
+
 CPUS = sorted(os.sched_getaffinity(0))
 # What is measured has one CPU to itself; wrk, the stub and this program share another.
 PROXY_CPU, LOAD_CPU = (CPUS[0], CPUS[1]) if len(CPUS) > 1 else (CPUS[0], CPUS[0])
@@ -126,6 +129,10 @@ class Load:
     cpu: float = 0.0
 
     @property
+    def unanswered(self):
+        return self.refused + self.broken
+
+    @property
     def rate(self):
         return self.requests / self.seconds
 
@@ -135,7 +142,7 @@ class Load:
 
 
 def summary(result):
-    refused = f", {result.refused + result.broken} not answered" if result.refused + result.broken else ""
+    refused = f", {result.unanswered} not answered" if result.unanswered else ""
     return (f"{result.rate:8.0f} requests/s {result.cpu_per_100k:6.2f} CPU s/100k"
             f"  p50 {result.p50:.3f} p99 {result.p99:.2f} ms{refused}")
 
@@ -146,10 +153,11 @@ def write_requests(path, requests):
             file.write(b"%d\n" % len(request) + request)
 
 
-def load(peer, requests, connections=64, seconds=3, answer=0, strict=True):
+def load(peer, requests, connections=64, seconds=3, answer=0, tolerated=0.0):
     """Runs wrk against `peer`; CPU time is that of the peer alone.
 
-    Unless `strict` is off, it fails when an answer was a refusal, or shorter than `answer` bytes on average.
+    It fails when a larger share of the requests than `tolerated` was refused, or when answers are shorter than `answer`
+    bytes on average.
     """
     before = peer.process.cpu_seconds()
     output = subprocess.run(
@@ -160,11 +168,10 @@ def load(peer, requests, connections=64, seconds=3, answer=0, strict=True):
     result = Load(**json.loads(output.splitlines()[-1]))
     peer.process.check()
     result.cpu = peer.process.cpu_seconds() - before
-    if strict:
-        if result.refused or result.broken or not result.requests:
-            raise RuntimeError(f"{peer.name}: {result.refused} refusals, {result.broken} broken connections")
-        if result.bytes < result.requests * answer:
-            raise RuntimeError(f"{peer.name}: {result.bytes / result.requests:.0f} bytes an answer")
+    if result.unanswered > result.requests * tolerated or not result.requests:
+        raise RuntimeError(f"{peer.name}: {result.refused} refusals, {result.broken} broken connections")
+    if result.bytes < result.requests * answer:
+        raise RuntimeError(f"{peer.name}: {result.bytes / result.requests:.0f} bytes an answer")
     return result
 
 
@@ -210,7 +217,8 @@ def _traced(peer, requests, seconds):
         said = "".join(tracer.stderr.readline() for _ in pids)
         if "attached" not in said:
             raise RuntimeError(f"strace: {said}")
-        result = load(peer, requests, seconds=seconds)
+        # What is traced is slow, and may be too late.
+        result = load(peer, requests, seconds=seconds, tolerated=1)
     finally:
         tracer.send_signal(signal.SIGINT)
         report = tracer.communicate(timeout=30)[1]
@@ -245,7 +253,7 @@ def profile(peer, requests, seconds=5):
         ["perf", "record", "-q", "-F", "1999", "-e", "cpu-clock", "-o", record,
          "-p", ",".join(map(str, peer.process.pids())), "--", "sleep", str(seconds)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    load(peer, requests, seconds=seconds + 1)
+    load(peer, requests, seconds=seconds + 1, tolerated=TOLERATED)
     recorder.wait(60)
     report = subprocess.run(
         ["perf", "report", "-i", record, "--stdio", "--sort", "dso,sym"], capture_output=True, text=True,
@@ -275,7 +283,7 @@ class HeapCount:
 
     def per_request(self, peer, requests):
         before = self.read()
-        result = load(peer, requests, seconds=3)
+        result = load(peer, requests, seconds=3, tolerated=TOLERATED)
         return (self.read() - before) / result.requests
 
 
