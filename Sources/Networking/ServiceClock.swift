@@ -17,5 +17,5 @@ package struct ServiceClock: Sendable {
 
     /// The clock of the machine.
     package static let real = ServiceClock(
-        now: { .now }, sleep: { try await ContinuousClock().sleep(for: $0) }, jitter: { .random(in: 0..<1) })
+        now: { .now }, sleep: { try await EventLoopClock().sleep(for: $0) }, jitter: { .random(in: 0..<1) })
 }

@@ -23,7 +23,7 @@ struct ServiceGraph: Sendable {
 
     init(_ configuration: ServiceConfiguration, _ resources: ServiceResources) {
         let logger = resources.log.logger, store = resources.store
-        let now: @Sendable () -> Date = { Date() }, clock = ContinuousClock()
+        let now: @Sendable () -> Date = { Date() }, clock = EventLoopClock()
         spans = configuration.telemetry.tracesURL.map { resources.spanExport(to: $0) }
         tracer = spans.map { spans in SpanTracer { spans.add($0) } }
         flatpeak = FlatpeakClient(

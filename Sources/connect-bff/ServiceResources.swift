@@ -23,7 +23,7 @@ struct ServiceResources: Sendable {
         _ use: (ServiceResources) async throws -> Void
     ) async throws {
         let store = try await configuration.store.open(log.logger)
-        let clock = ContinuousClock()
+        let clock = EventLoopClock()
         let resources = ServiceResources(
             flatpeak: HTTPTransport(
                 clock: clock, certificateAuthorities: configuration.flatpeak.certificateAuthorities),

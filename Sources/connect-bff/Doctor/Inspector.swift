@@ -35,7 +35,7 @@ struct Inspector {
 
     private func known(_ settings: Settings) async -> Observations.Known {
         let service = settings.service, flatpeak = service.flatpeak
-        let clock = ContinuousClock()
+        let clock = EventLoopClock()
         let transport = HTTPTransport(clock: clock, certificateAuthorities: flatpeak.certificateAuthorities)
         // FLATPEAK_CA_FILE does not apply to the identity provider and to the service's own proxy.
         let others = HTTPTransport(clock: clock)
