@@ -86,8 +86,7 @@ import Testing
         arguments: ["tariff.expired", "tariff.fetch.failed"])
     func reconnect(type: String) async throws {
         let fixture = try WebhookFixture()
-        fixture.store.bind(fixture.location, to: fixture.alice)
-        fixture.statusIs("ERROR")
+        fixture.locationFails()
         let data = #"{"location_id":"loc_1","tariff_id":"trf_1","live_mode":false,"account_id":"acc_1"}"#
         #expect(try await fixture.deliver(WebhookFixture.event("evt_1", type, data)) == nil)
         await fixture.work()
@@ -106,11 +105,8 @@ import Testing
         arguments: ["location.update", "locaiton.update"])
     func update(type: String) async throws {
         let fixture = try WebhookFixture()
-        fixture.store.bind(fixture.location, to: fixture.alice)
-        fixture.statusIs("ERROR")
-        #expect(
-            try await fixture.deliver(WebhookFixture.event("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#))
-                == nil)
+        fixture.locationFails()
+        #expect(try await fixture.deliver(WebhookFixture.tariffExpired) == nil)
         await fixture.work()
         #expect(try await fixture.action == .reconnect)
         fixture.clock.advance(by: 60)
@@ -152,12 +148,9 @@ import Testing
         arguments: ["tariff.expired", "location.update"])
     func ownersCalls(type: String) async throws {
         let fixture = try WebhookFixture()
-        fixture.store.bind(fixture.location, to: fixture.alice)
-        fixture.statusIs("ERROR")
+        fixture.locationFails()
         // Something is to be done there, so that each further event is a reason to ask.
-        #expect(
-            try await fixture.deliver(WebhookFixture.event("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#))
-                == nil)
+        #expect(try await fixture.deliver(WebhookFixture.tariffExpired) == nil)
         await fixture.work()
         let event = WebhookFixture.event("evt_2", type, #"{"id":"loc_1","location_id":"loc_1"}"#)
         #expect(try await fixture.deliver(event) == nil)
@@ -211,9 +204,7 @@ import Testing
     {
         let fixture = try WebhookFixture()
         fixture.store.bind(fixture.location, to: fixture.alice)
-        #expect(
-            try await fixture.deliver(WebhookFixture.event("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#))
-                == nil)
+        #expect(try await fixture.deliver(WebhookFixture.tariffExpired) == nil)
         fixture.upstream.on("status", .json("{}", status: 503))
         for _ in 0..<40 {
             #expect(await fixture.webhooks.processor.work() == 1)
@@ -254,8 +245,7 @@ import Testing
     @Test("a required action is published once, with its owner")
     func actionPublished() async throws {
         let fixture = try WebhookFixture()
-        fixture.store.bind(fixture.location, to: fixture.alice)
-        fixture.statusIs("ERROR")
+        fixture.locationFails()
         let event = WebhookFixture.event("evt_1", "tariff.expired", #"{"location_id":"loc_1","tariff_id":"trf_1"}"#)
         for _ in 0..<2 {
             #expect(try await fixture.deliver(event) == nil)

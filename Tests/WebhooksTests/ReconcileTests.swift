@@ -170,8 +170,7 @@ final class EventList: Sendable {
     @Test("an event that was not delivered is processed like any other")
     func effect() async throws {
         let fixture = try WebhookFixture(), list = EventList()
-        fixture.store.bind(fixture.location, to: fixture.alice)
-        fixture.statusIs("ERROR")
+        fixture.locationFails()
         list.serve(fixture.upstream)
         list.add("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#, at: fixture.clock.wall)
         try await fixture.webhooks.reconcile.walk()

@@ -46,10 +46,9 @@ import Testing
             for first in reading.attempts.indices {
                 let fixture = try WebhookFixture(), list = EventList()
                 list.serve(fixture.upstream)
-                fixture.store.bind(fixture.location, to: fixture.alice)
-                fixture.statusIs("ERROR")
+                fixture.locationFails()
                 let created = fixture.clock.wall
-                let event = WebhookFixture.event("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#)
+                let event = WebhookFixture.tariffExpired
                 list.add("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#, at: created)
                 var isAcknowledged = false
                 for (number, offset) in reading.attempts.enumerated() where !isAcknowledged {
@@ -82,10 +81,9 @@ import Testing
     func R20lost(reading: Reading) async throws {
         let fixture = try WebhookFixture(), list = EventList()
         list.serve(fixture.upstream)
-        fixture.store.bind(fixture.location, to: fixture.alice)
-        fixture.statusIs("ERROR")
+        fixture.locationFails()
         let created = fixture.clock.wall
-        let event = WebhookFixture.event("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#)
+        let event = WebhookFixture.tariffExpired
         for offset in reading.attempts {
             fixture.clock.advance(by: created.addingTimeInterval(offset).timeIntervalSince(fixture.clock.wall))
             let delivery = try FlatpeakKey.first.delivery(event, at: reading.isResigned ? fixture.clock.wall : created)
@@ -101,8 +99,7 @@ import Testing
     func R20reconciled() async throws {
         let fixture = try WebhookFixture(), list = EventList()
         list.serve(fixture.upstream)
-        fixture.store.bind(fixture.location, to: fixture.alice)
-        fixture.statusIs("ERROR")
+        fixture.locationFails()
         list.add("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#, at: fixture.clock.wall)
         fixture.clock.advance(by: 60 * 3600)
         for number in 0..<150 { list.add("evt_later_\(number)", at: fixture.clock.wall) }

@@ -102,6 +102,9 @@ final class WebhookFixture: Sendable {
         return #"{\#(id)"object":"event","type":"\#(type)","data":\#(data)}"#
     }
 
+    /// The location's tariff expired.
+    static let tariffExpired = event("evt_1", "tariff.expired", #"{"location_id":"loc_1"}"#)
+
     /// Delivers an event.
     /// - Parameter age: How long ago it was signed, in seconds.
     /// - Returns: Nil when it was acknowledged.
@@ -125,6 +128,12 @@ final class WebhookFixture: Sendable {
     }
 
     // MARK: - What Flatpeak's API says
+
+    /// The location is alice's, and something is to be done there.
+    func locationFails() {
+        store.bind(location, to: alice)
+        statusIs("ERROR")
+    }
 
     /// The status of the location's import tariff from now on.
     func statusIs(_ status: String, tariff: String = "trf_1") {
