@@ -25,7 +25,10 @@ package struct Listener {
     package init(_ address: ListenAddress, mostConnections: Int, _ logger: Logger) {
         self.address = address
         self.mostConnections = mostConnections
-        self.logger = logger.forHummingbird
+        // Hummingbird logs whole errors at debug; our own lines say what may be said.
+        var logger = logger
+        logger.logLevel = max(logger.logLevel, .warning)
+        self.logger = logger
     }
 
     /// Serves until the task is shut down gracefully, then until the requests under way are answered.
@@ -156,14 +159,5 @@ package struct Listener {
         } catch {
             throw CannotListen(address: address, why: "\(error)")
         }
-    }
-}
-
-extension Logger {
-    /// A copy for Hummingbird, which logs whole errors at debug; our own lines say what may be said.
-    package var forHummingbird: Logger {
-        var quiet = self
-        quiet.logLevel = max(logLevel, .warning)
-        return quiet
     }
 }

@@ -75,11 +75,6 @@ extension Substring {
 
 extension UInt8 {
     fileprivate var hexValue: UInt8? {
-        switch self {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
-        default: nil
-        }
+        Character(Unicode.Scalar(self)).hexDigitValue.map(UInt8.init(truncatingIfNeeded:))
     }
 }

@@ -1,7 +1,7 @@
 import Core
 import Edge
-import Networking
 import HTTPTypes
+import Networking
 import Resilience
 import Wire
 
