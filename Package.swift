@@ -41,8 +41,6 @@ extension Target.Dependency {
     static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioExtras = product(name: "NIOExtras", package: "swift-nio-extras")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
-    static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
-    static let nioHTTPTypesHTTP1 = product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let nioTLS = product(name: "NIOTLS", package: "swift-nio")
@@ -110,8 +108,7 @@ let package = Package(
         .target(
             name: "Edge",
             dependencies: [
-                "Core", "Networking", "Resilience", "Wire", .httpTypes, .hummingbirdCore, .logging, .metrics, .nioCore,
-                .nioExtras, .nioHTTP1, .nioHTTPTypes, .nioHTTPTypesHTTP1, .nioPosix, .serviceLifecycle, .tracing,
+                "Core", "Networking", "Resilience", "Wire", .httpTypes, .metrics, .nioCore, .nioExtras, .nioPosix, .serviceLifecycle, .tracing,
             ]),
         .target(
             name: "Relay",

@@ -1,6 +1,6 @@
 import Core
+import HTTPTypes
 package import NIOCore
-import NIOHTTP1
 
 extension ByteBuffer {
     /// The status line and the fields that a response of the fast path carries, up to the empty line.
@@ -18,7 +18,7 @@ extension ByteBuffer {
             writeStaticString("HTTP/1.1 ")
             writeDecimal(status)
             writeStaticString(" ")
-            writeString(HTTPResponseStatus(statusCode: status).reasonPhrase)
+            writeString(HTTPResponse.Status(code: status).reasonPhrase)
             writeStaticString("\r\nContent-Type: ")
         }
         writeString(contentType)
@@ -45,6 +45,36 @@ extension ByteBuffer {
         } else {
             writeStaticString(isChunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n")
         }
+    }
+
+    /// The head of a response of the router.
+    /// - Parameter length: The body's; `nil` when it is not known.
+    mutating func writeRoutedHead(
+        _ response: RoutedResponse, length: Int?, isChunked: Bool, keepsAlive: Bool, dateLine: ByteBuffer
+    ) {
+        writeStaticString("HTTP/1.1 ")
+        writeDecimal(response.status.code)
+        writeStaticString(" ")
+        writeString(response.status.reasonPhrase)
+        writeStaticString("\r\n")
+        for field in response.headers {
+            writeString(field.name.rawName)
+            writeStaticString(": ")
+            writeString(field.value)
+            writeStaticString("\r\n")
+        }
+        writeImmutableBuffer(dateLine)
+        if !keepsAlive { writeStaticString("Connection: close\r\n") }
+        if response.status == .noContent || response.status == .notModified {
+            // Neither has a length (RFC 9110 section 8.6).
+        } else if let length {
+            writeStaticString("Content-Length: ")
+            writeDecimal(length)
+            writeStaticString("\r\n")
+        } else if isChunked {
+            writeStaticString("Transfer-Encoding: chunked\r\n")
+        }
+        writeStaticString("\r\n")
     }
 
     /// One chunk of a chunked body.

@@ -13,11 +13,8 @@ extension ClientConnectionHandler {
             case .close: context.close(promise: nil)
             case .none: break
             }
-            return
-        case is ChannelShouldQuiesceEvent:
-            machine.startEnding()
-            // The router would close a silent connection at once; `tick` does, with some grace.
-            if !machine.isRouted { return }
+        // `tick` closes a silent connection, with some grace.
+        case is ChannelShouldQuiesceEvent: startEnding()
         default: break
         }
         context.fireUserInboundEventTriggered(event)
@@ -25,14 +22,19 @@ extension ClientConnectionHandler {
 
     /// Reports that the client has ended its side, once all that came before was read.
     func reportInputEnd(_ context: ChannelHandlerContext) {
-        switch machine.inputMayBeReported(unread: unread.readableBytes, at: shared.now()) {
-        case .none: return
-        case .refuseHead(let error): return refuseHead(error)
-        case .respond(let error, let reserved): return refuse(error, releasing: reserved)
-        case .forward(let error, let notifiesRouter):
-            if let error, notifiesRouter { context.fireErrorCaught(error) }
-            context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        switch machine.inputMayBeReported(unread: unread.readableBytes) {
+        case .none: break
+        case .close: context.close(promise: nil)
+        case .refuseHead(let error): refuseHead(error)
+        case .refuse(let refusal): perform(refusal)
+        case .notify: machine.exchange?.inputEnded()
         }
+    }
+
+    private func startEnding() {
+        guard !machine.isEnding else { return }
+        machine.startEnding()
+        machine.exchange?.serviceStops()
     }
 
     func lastResponseSent() {
@@ -79,11 +81,12 @@ extension ClientConnectionHandler {
     }
 
     func tick(at now: ContinuousClock.Instant) {
-        if shared.isEnding { machine.startEnding() }
+        if shared.isEnding { startEnding() }
         if isStalled(at: now) {
             context?.close(promise: nil)
             return
         }
+        machine.exchange?.tick(at: now)
         perform(machine.tick(at: now, shared.times))
     }
 }

@@ -1,7 +1,7 @@
 import Core
 import Glibc
+import HTTPTypes
 import NIOCore
-import NIOHTTP1
 import Wire
 
 extension ClientConnectionHandler: FastPathClient {
@@ -94,7 +94,7 @@ extension ClientConnectionHandler: FastPathClient {
         guard hasBegun else { return respond(with: error, connectToken) }
         // What was written says that more will come. Only a torn connection says to every client that it will not: one
         // that was closed cleanly looks like the end of a response to HTTP/1.0.
-        if let pending = takePending() { socket.send(pending) }
+        if let pending = takePending() { write(pending) }
         let now = shared.now()
         if let request = machine.request { log(request, machine.exchange, error.status, error.code, at: now) }
         machine.responseBroke(at: now)
@@ -134,6 +134,44 @@ extension ClientConnectionHandler: FastPathClient {
         ) { policy.writeLines(for: request, into: &$0) }
     }
 
+    // MARK: - The router's response
+
+    /// Writes a whole response of the router, or the head of a stream.
+    /// - Returns: Whether it is still wanted.
+    func respond(_ response: RoutedResponse, to number: RequestNumber) -> Bool {
+        let status = response.status.code
+        guard context != nil, let request = machine.request,
+            let reserved = machine.routedResponseBegan(for: number, isRefusal: status == 413)
+        else { return false }
+        release(reserved, of: request)
+        var length: Int?
+        var body: [UInt8] = []
+        var isStream = false
+        switch response.body {
+        case .bytes(let bytes):
+            body = bytes
+            length = bytes.count
+        case .omitted(let omitted): length = omitted
+        case .stream: isStream = true
+        }
+        // HTTP/1.0 knows no chunks: the end of the connection ends the body (RFC 9112 section 6.1).
+        let isChunked = isStream && !request.isVersion10
+        var bytes = loop.flushes.takeBuffer(1024 + body.count)
+        bytes.writeRoutedHead(
+            response, length: length, isChunked: isChunked, keepsAlive: machine.responseHeadWritten(),
+            dateLine: loop.dateLine)
+        if isStream {
+            machine.responseBegan(status, isChunked: isChunked, isStream: true, bytes)
+            responsePaused()
+        } else {
+            bytes.writeBytes(body)
+            finish(bytes, status, at: shared.now())
+        }
+        return true
+    }
+
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+
     // MARK: - Ends of requests
 
     private func finish(
@@ -151,14 +189,21 @@ extension ClientConnectionHandler: FastPathClient {
             guard let context else { return }
             let written = context.eventLoop.makePromise(of: Void.self)
             written.futureResult.assumeIsolated().whenComplete { _ in self.lastResponseSent() }
-            socket.send(response, promise: written)
+            write(response, promise: written)
             unread = ByteBuffer()
         }
     }
 
     private func send(_ response: ByteBuffer) {
-        socket.send(response)
+        write(response)
         loop.flushes.keepAfterFlush(response)
+    }
+
+    /// Writes to the socket; what is written in one turn of the loop is sent together.
+    func write(_ bytes: ByteBuffer, promise: EventLoopPromise<Void>? = nil) {
+        guard let context else { return promise.map { $0.fail(ChannelError.ioOnClosedChannel) } ?? () }
+        context.write(wrapOutboundOut(bytes), promise: promise)
+        loop.flushes.soon(context)
     }
 
     /// Writes the access log line of a fast path's request.
@@ -167,64 +212,11 @@ extension ClientConnectionHandler: FastPathClient {
         _ request: ReceivedRequest, _ exchange: (any FastPathExchange)?, _ status: Int, _ code: String? = nil,
         upstreamRequest: String? = nil, route: String? = nil, at now: ContinuousClock.Instant
     ) {
+        if let exchange, exchange.isLoggedByRouter { return }
         let line = RequestLine(
             number: request.number, method: request.method, route: route ?? request.path, status: status, code: code,
             duration: request.receivedAt.duration(to: now), trace: exchange?.traceID, upstreamRequest: upstreamRequest)
         exchange?.requestEnded(line)
         policy.write(line)
-    }
-
-    // MARK: - The router's response
-
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        switch unwrapOutboundIn(data) {
-        case .head(var head):
-            guard let isLast = machine.routedResponseBegan(isRefusal: head.status == .payloadTooLarge),
-                let request = machine.request
-            else { return refuseWrite(promise) }
-            if isLast { head.headers.replaceOrAdd(name: "Connection", value: "close") }
-            frame(&head, for: request)
-            context.write(wrapOutboundOut(.head(head)), promise: promise)
-        case .body:
-            guard machine.isRouted else { return refuseWrite(promise) }
-            context.write(data, promise: promise)
-        case .end:
-            guard machine.isRouted else { return refuseWrite(promise) }
-            switch machine.routedResponseEnded(at: shared.now()) {
-            case .none: context.write(data, promise: promise)
-            case .readNext:
-                context.write(data, promise: promise)
-                readNext()
-            case .close:
-                let written = promise ?? context.eventLoop.makePromise(of: Void.self)
-                written.futureResult.assumeIsolated().whenComplete { _ in self.lastResponseSent() }
-                context.writeAndFlush(data, promise: written)
-                unread = ByteBuffer()
-            }
-        }
-    }
-
-    /// The request was refused meanwhile; what the router has to say comes too late.
-    private func refuseWrite(_ promise: EventLoopPromise<Void>?) {
-        promise?.fail(ChannelError.ioOnClosedChannel)
-    }
-
-    private func frame(_ head: inout HTTPResponseHead, for request: ReceivedRequest) {
-        if !head.status.mayHaveResponseBody {
-            head.headers.remove(name: "Content-Length")
-        } else if !head.headers.contains(name: "Content-Length"), request.method != "HEAD", !request.isVersion10 {
-            // For HTTP/1.0, which knows no chunks, the end of the connection ends the body (RFC 9112 section 6.1).
-            head.headers.add(name: "Transfer-Encoding", value: "chunked")
-        }
-    }
-
-    /// Lets what is still on its way go out before the router closes, as it does when it has written its last.
-    ///
-    /// Cut off, it would end like a whole answer (R29).
-    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        guard mode != .input, context.channel.isActive else { return context.close(mode: mode, promise: promise) }
-        let sent = context.eventLoop.makePromise(of: Void.self)
-        sent.futureResult.assumeIsolated().whenComplete { _ in context.close(mode: mode, promise: promise) }
-        socket.send(ByteBuffer(), promise: sent)
     }
 }

@@ -1,27 +1,18 @@
 import Core
+import HTTPTypes
 import NIOCore
-import NIOHTTP1
 import Wire
 
-/// A client's connection: answers the fast path's requests, and hands everything else to the router behind it.
-///
-///     socket ─ RawSocketHandler ─ HTTPResponseEncoder ─ ClientConnectionHandler │ the router's codec and channel
+/// A client's connection: reads requests, hands them to the fast path or to the router, and writes their responses.
 ///
 /// Bytes come from the socket and are read here, request by request. What happens then is decided by
-/// ``ClientConnectionStateMachine``; this performs it. The encoder is put there with the router's first request.
-///
-/// The router learns nothing of requests that it does not get, so what it does at the connection's ends must be kept from
-/// it while the fast path is at work: it would close on a client's half-close, or when the service drains.
-final class ClientConnectionHandler: ChannelDuplexHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias InboundOut = HTTPServerRequestPart
-    typealias OutboundIn = HTTPServerResponsePart
-    typealias OutboundOut = HTTPServerResponsePart
+/// ``ClientConnectionStateMachine``; this performs it.
+final class ClientConnectionHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     let loop: EdgeLoop
-    let socket: RawSocketHandler
     private let peer: Peer
-    private let routed: PendingRequest
     var context: ChannelHandlerContext?
     var machine: ClientConnectionStateMachine
     private var reader = RequestReader()
@@ -36,10 +27,8 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
 
     private static let longestTarget = 8 << 10
 
-    init(_ loop: EdgeLoop, _ socket: RawSocketHandler, _ routed: PendingRequest, peer: Peer) {
+    init(_ loop: EdgeLoop, peer: Peer) {
         self.loop = loop
-        self.socket = socket
-        self.routed = routed
         self.peer = peer
         machine = ClientConnectionStateMachine(at: loop.shared.now(), isDraining: loop.shared.isDraining)
     }
@@ -49,24 +38,24 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        socket.handler = self
         loop.add(self)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         connectionClosed()
-        socket.handler = nil
         self.context = nil
     }
 
     // MARK: - What arrives
 
-    /// Takes what has arrived.
-    func bytesArrived(_ bytes: ByteBuffer) {
+    func channelActive(context: ChannelHandlerContext) { readOn(context) }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
         switch machine.bytesArrived(bytes.readableBytes) {
         case .read: break
         case .drop: return
-        case .close: return context?.close(promise: nil) ?? ()
+        case .close: return context.close(promise: nil)
         }
         if unread.readableBytes == 0 {
             if machine.isIdle, shared.readsPlain, readWhole(bytes) { return }
@@ -106,7 +95,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
 
     /// Reads on, as long as what is read belongs to the request that owns the connection, or may begin one.
     private func readRequests() {
-        guard !isReading, let context else { return }
+        guard !isReading else { return }
         isReading = true
         defer { isReading = false }
         while machine.readsRequests {
@@ -123,29 +112,29 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
                 machine.readerPaused(unread: unread.readableBytes, at: shared.now())
             case .head(let head):
                 framing = 0
-                headRead(head, in: bytes, context)
+                headRead(head, in: bytes)
             case .body(let range):
                 framing -= range.count
                 if let piece = bytes.getSlice(at: bytes.readerIndex + range.lowerBound, length: range.count) {
-                    bodyRead(piece, context)
+                    bodyRead(piece)
                 }
             case .end:
                 reader = RequestReader()
-                requestEnded(context)
+                requestEnded()
             case .refused(.tooLarge):
                 let unread = unread
                 perform(
                     machine.headOverflowed(unread.readableBytesUInt8Span, .headersTooLarge, at: shared.now()))
                 isPaused = true
-            case .refused(let fault): perform(machine.failed(BFFError(fault), at: shared.now()))
+            case .refused(let fault): perform(machine.failed(BFFError(fault)))
             }
-            perform(machine.framingRead(framing, limit: policy.fastPathBodyLimit, at: shared.now()))
+            perform(machine.framingRead(framing, limit: policy.fastPathBodyLimit))
             if isPaused { break }
         }
         if !machine.readsRequests, !machine.holdsUnread { unread = ByteBuffer() }
     }
 
-    private func headRead(_ head: RequestHead, in bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+    private func headRead(_ head: RequestHead, in bytes: ByteBuffer) {
         let span = bytes.readableBytesUInt8Span
         let method = span.text(in: head.method)
         let text = span.text(in: head.target)
@@ -172,59 +161,46 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
                 machine.fastPathHeadRead(
                     request, refusal: policy.headRefusal(of: request), from: policy.client(of: request)))
         }
-        let action = machine.routedHeadRead(request)
-        routed.put(request)
-        // What the router's response is written into; the fast path does without.
-        socket.addEncoder()
-        let fields = head.fields.map { (span.text(in: $0.name), span.text(in: $0.value)) }
-        forward(
-            .head(
-                HTTPRequestHead(
-                    version: .http1_1, method: HTTPMethod(rawValue: method), uri: target?.origin ?? text,
-                    headers: HTTPHeaders(fields))), context)
-        perform(action)
-    }
-
-    private func bodyRead(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
-        let action = machine.bodyRead(bytes, limit: policy.fastPathBodyLimit) { [policy] count, client in
-            policy.bodies.reserve(count, for: client)
+        let routed = RoutedRequest(request, HTTPRequest(head, in: span, method: method, target: target?.origin ?? text))
+        let exchange = RoutedExchange(shared.router.call(for: request), routed, for: self, on: loop.eventLoop)
+        perform(machine.routedHeadRead(request, exchange, from: policy.client(of: request)))
+        if let length = request.head.contentLength, let limit = exchange.bodyLimit, length > limit {
+            perform(machine.failed(.bodyTooLarge(limit: limit)))
         }
-        if case .forward = action { forward(.body(bytes), context) } else { perform(action) }
+        exchange.start()
     }
 
-    private func requestEnded(_ context: ChannelHandlerContext) {
+    private func bodyRead(_ bytes: ByteBuffer) {
+        perform(
+            machine.bodyRead(bytes, limit: policy.fastPathBodyLimit) { [policy] count, client in
+                policy.bodies.reserve(count, for: client)
+            })
+    }
+
+    private func requestEnded() {
         let request = machine.request
-        switch machine.requestEnded(at: shared.now()) {
+        switch machine.requestEnded() {
         case .none: break
         case .acquireSlot(let body, let reserved):
             guard let request else { return }
             release(reserved, of: request)
             acquireSlot(for: request, body)
         case .respond(let error, let reserved): refuse(error, releasing: reserved)
-        case .forward(let isOver):
-            forward(.end(nil), context)
-            if isOver { readNext() }
+        case .deliver(let exchange, let body, let reserved):
+            if let request { release(reserved, of: request) }
+            exchange.bodyEnded(with: .success(body), at: shared.now())
         }
-    }
-
-    private func forward(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
-        context.fireChannelRead(wrapInboundOut(part))
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
         perform(machine.readCompleted())
-        if machine.isRouted { context.fireChannelReadComplete() }
+        readOn(context)
     }
 
-    /// Reads on, with the router's leave while it has a request.
+    /// Asks for more, unless a later request waits here.
     ///
-    /// A channel that does so by itself asks the router each time, which costs a relayed call more than its limits.
-    func readOn() {
-        if machine.isRouted { context?.pipeline.read() } else if let context { read(context: context) }
-    }
-
-    /// Nothing more is taken in while a later request waits here.
-    func read(context: ChannelHandlerContext) {
+    /// A channel that does so by itself costs a relayed call more than its limits.
+    private func readOn(_ context: ChannelHandlerContext) {
         if isHolding { wantsToRead = true } else { context.read() }
     }
 
@@ -235,13 +211,19 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     private func perform(_ action: ClientConnectionStateMachine.HeadAction) {
         switch action {
         case .readBody(let sendsContinue):
-            if sendsContinue { socket.send(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")) }
+            if sendsContinue { write(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")) }
         case .respond(let error): respond(with: error)
         }
     }
 
-    private func perform(_ action: ClientConnectionStateMachine.BodyAction) {
-        if case .respond(let error, let reserved) = action { refuse(error, releasing: reserved) }
+    func perform(_ action: ClientConnectionStateMachine.RefusalAction) {
+        switch action {
+        case .none: break
+        case .respond(let error, let reserved): refuse(error, releasing: reserved)
+        case .failBody(let exchange, let error, let reserved):
+            if let request = machine.request { release(reserved, of: request) }
+            exchange.bodyEnded(with: .failure(error), at: shared.now())
+        }
     }
 
     func perform(_ action: ClientConnectionStateMachine.FaultAction) {
@@ -249,8 +231,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         case .none: break
         case .close: context?.close(promise: nil)
         case .refuseHead(let error): refuseHead(error)
-        case .respond(let error, let reserved): refuse(error, releasing: reserved)
-        case .abandon(let error, let notifiesRouter): if notifiesRouter { context?.fireErrorCaught(error) }
+        case .refuse(let refusal): perform(refusal)
         }
     }
 
@@ -283,8 +264,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     func resume() {
         guard let context, !isReading else { return }
         readRequests()
-        // Without it the router's channel delivers nothing of what it was passed.
-        channelReadComplete(context: context)
+        perform(machine.readCompleted())
         reportInputEnd(context)
         readIfWanted(context)
     }

@@ -2,7 +2,7 @@ import Core
 import NIOCore
 
 extension ClientConnectionStateMachine {
-    // MARK: - The fast path's response
+    // MARK: - The response
 
     enum SlotAction: Equatable { case work, respond(BFFError), releaseSlot, none }
 
@@ -32,24 +32,42 @@ extension ClientConnectionStateMachine {
             if isDraining { working.isLast = true }
             state = .working(working)
             return !working.isLast
-        case .routed(var routed):
-            if isDraining { routed.isLast = true }
-            state = .routed(routed)
-            return !routed.isLast
         case .idle, .reading, .answering, .closing, .closed: return false
         }
     }
 
-    /// The head of the fast path's response is written into `pending`.
-    mutating func responseBegan(_ status: Int, isChunked: Bool, _ pending: ByteBuffer) {
+    /// The router's response is about to be written.
+    ///
+    /// When the request has not arrived whole, the rest is not worth reading: an early refusal would otherwise take in
+    /// all that a client likes to send.
+    /// - Parameter isRefusal: Whether it refuses the size of the body, which may have come whole; a client that sends such
+    ///   a thing is not waited for.
+    /// - Returns: The memory of the body; `nil` when the response comes too late.
+    mutating func routedResponseBegan(for number: RequestNumber, isRefusal: Bool) -> Int? {
+        guard request?.number == number else { return nil }
+        switch state {
+        case .reading(let reading):
+            state = .working(Working(exchange: reading.exchange, isLast: true))
+            return reading.reserved
+        case .working(var working):
+            if isRefusal { working.isLast = true }
+            state = .working(working)
+            return 0
+        case .idle, .answering, .closing, .closed: return nil
+        }
+    }
+
+    /// The head of a response is written into `pending`, and its body follows.
+    /// - Parameter isStream: Whether it lasts as long as the router likes; a client that does not read it is noticed.
+    mutating func responseBegan(_ status: Int, isChunked: Bool, isStream: Bool = false, _ pending: ByteBuffer) {
         guard case .working(let working) = state else { return }
         state = .answering(
             Answering(
-                exchange: working.exchange, status: status, isChunked: isChunked, pending: pending,
+                exchange: working.exchange, status: status, isChunked: isChunked, isStream: isStream, pending: pending,
                 isLast: working.isLast))
     }
 
-    /// The head of the fast path's response that has begun.
+    /// The head of the response that has begun.
     var begunResponse: (status: Int, isChunked: Bool)? {
         if case .answering(let answering) = state { (answering.status, answering.isChunked) } else { nil }
     }
@@ -75,7 +93,7 @@ extension ClientConnectionStateMachine {
         switch state {
         case .working(let working): finish(isLast: working.isLast || isEnding, at: now)
         case .answering(let answering): finish(isLast: answering.isLast || isEnding, at: now)
-        case .idle, .reading, .routed, .closing, .closed: .none
+        case .idle, .reading, .closing, .closed: .none
         }
     }
 
@@ -93,40 +111,6 @@ extension ClientConnectionStateMachine {
     mutating func responseBroke(at now: Instant) {
         request = nil
         state = .closing(Closing(since: StoredInstant(now)))
-    }
-
-    // MARK: - The router's response
-
-    /// The router begins its response.
-    /// - Parameter isRefusal: Whether it refuses the size of the body, which may have come whole; who sends such a thing is
-    ///   not waited for.
-    /// - Returns: Whether the connection ends with it; `nil` when the response comes too late.
-    ///
-    /// When the request has not arrived whole, the rest is not worth reading: an early refusal would otherwise take in
-    /// all that a client likes to send.
-    mutating func routedResponseBegan(isRefusal: Bool) -> Bool? {
-        guard case .routed(var routed) = state else { return nil }
-        routed.response = .begun
-        if routed.request != .read || isRefusal { routed.isLast = true }
-        state = .routed(routed)
-        return !responseHeadWritten()
-    }
-
-    /// The router's response is written.
-    /// - Returns: `none` when the request still arrives.
-    mutating func routedResponseEnded(at now: Instant) -> FinishAction {
-        guard case .routed(var routed) = state else { return .none }
-        routed.response = .written
-        state = .routed(routed)
-        guard endRoutedIfOver(routed, at: now) else { return .none }
-        return isClosing ? .close : .readNext
-    }
-
-    /// - Returns: Whether both sides of the router's request are over.
-    mutating func endRoutedIfOver(_ routed: Routed, at now: Instant) -> Bool {
-        guard routed.response == .written, routed.request == .read || routed.isLast else { return false }
-        _ = finish(isLast: routed.isLast, at: now)
-        return true
     }
 
     // MARK: - The end of the connection
@@ -157,32 +141,27 @@ extension ClientConnectionStateMachine {
 
     enum ReportAction {
         case none
+        case close
         case refuseHead(BFFError)
-        case respond(BFFError, releasing: Int)
-        /// The router learns it, after that the rest of its request is given up where more was to come.
-        case forward(abandon: BFFError?, notifiesRouter: Bool)
+        case refuse(RefusalAction)
+        /// The work for the owning request learns that its client may have left.
+        case notify
     }
 
     /// What came before the end of the client's side was read, as far as it can be.
-    /// - Parameter unread: Bytes that are kept.
-    mutating func inputMayBeReported(unread: Int, at now: Instant) -> ReportAction {
-        guard input == .ended, !isClosing else { return .none }
-        // The router would end the connection; later requests are still to be answered.
-        if holdsUnread, !isRouted || unread > 0 { return .none }
-        input = .reported
+    /// - Parameter unread: Bytes that are kept; of later requests, where one is answered.
+    mutating func inputMayBeReported(unread: Int) -> ReportAction {
+        guard input == .ended else { return .none }
         switch state {
         case .idle(let idle):
-            guard unread > 0 else { return .forward(abandon: nil, notifiesRouter: false) }
+            input = .reported
+            guard unread > 0 else { return .close }
             return .refuseHead(idle.head?.isOversized == true ? .headersTooLarge : .malformedHeader)
         case .reading(let reading):
-            state = .working(Working(isLast: true))
-            return .respond(.malformedHeader, releasing: reading.reserved)
-        case .routed:
-            guard case .abandon(let error, let notifiesRouter) = failed(.malformedHeader, at: now) else {
-                return .forward(abandon: nil, notifiesRouter: false)
-            }
-            return .forward(abandon: error, notifiesRouter: notifiesRouter)
-        case .working, .answering, .closing, .closed: return .forward(abandon: nil, notifiesRouter: false)
+            input = .reported
+            return .refuse(refuse(reading, .malformedHeader))
+        case .working, .answering: return unread > 0 ? .none : .notify
+        case .closing, .closed: return .none
         }
     }
 
@@ -204,13 +183,13 @@ extension ClientConnectionStateMachine {
     }
 
     /// The connection is gone.
-    /// - Returns: The fast path's request that is left unanswered, what works for it, and the memory of its body.
+    /// - Returns: The request that is left unanswered, what works for it, and the memory of its body.
     mutating func connectionClosed() -> (request: ReceivedRequest, exchange: (any FastPathExchange)?, releasing: Int)? {
         defer {
             state = .closed
             request = nil
         }
-        guard let request, !isRouted else { return nil }
+        guard let request else { return nil }
         let reserved = if case .reading(let reading) = state { reading.reserved } else { 0 }
         return (request, exchange, reserved)
     }
@@ -230,13 +209,8 @@ extension ClientConnectionStateMachine {
                 return .refuseHead(head.isOversized ? .headersTooLarge : .requestTimedOut)
             }
             return isOver(idle.since, times.idle) ? .close : .none
-        case .reading:
-            return isOver(received, times.body) ? failed(.requestTimedOut, at: now) : .none
-        case .routed(let routed):
-            guard routed.request != .read, isOver(routed.since, times.body) else { return .none }
-            // For the second time: the router has not answered, or does not end.
-            return routed.request == .abandoned ? .close : failed(.requestTimedOut, at: now)
-        case .answering: return isOver(received, times.answer) ? .close : .none
+        case .reading: return isOver(received, times.body) ? failed(.requestTimedOut) : .none
+        case .answering(let answering): return !answering.isStream && isOver(received, times.answer) ? .close : .none
         case .closing(let closing):
             return isOver(closing.since, closing.isSent ? times.linger : times.write) ? .close : .none
         case .working, .closed: return .none

@@ -12,17 +12,15 @@ struct ClientConnectionStateMachine {
     typealias Instant = ContinuousClock.Instant
 
     enum State {
-        /// Between requests. Goes to `reading`, `working`, `routed`, `closing` or `closed`.
+        /// Between requests. Goes to `reading`, `working`, `closing` or `closed`.
         case idle(Idle)
-        /// The body of a fast path's request is arriving. Goes to `working` or `closed`.
+        /// The rest of a request is arriving. Goes to `working` or `closed`.
         case reading(Reading)
-        /// A request waits for a slot, for the fast path, or for its refusal to be written; nothing of its response is
-        /// written. Goes to `answering`, `idle`, `closing` or `closed`.
+        /// A request waits for a slot, for the fast path, for the router, or for its refusal to be written; nothing of its
+        /// response is written. Goes to `answering`, `idle`, `closing` or `closed`.
         case working(Working)
-        /// The head of a fast path's response is written. Goes to `idle`, `closing` or `closed`.
+        /// The head of a response is written, and its body follows. Goes to `idle`, `closing` or `closed`.
         case answering(Answering)
-        /// The router has a request. Goes to `idle`, `closing` or `closed`.
-        case routed(Routed)
         /// The last response is written; what still arrives is dropped. Goes to `closed`.
         case closing(Closing)
         /// Nothing is sent any more. The last state.
@@ -50,8 +48,10 @@ struct ClientConnectionStateMachine {
         var reserved = 0
         /// Whose share of that memory it is.
         let client: CallerKey
-        /// Why the request is refused as soon as its body was read, or more of it is to come.
+        /// Why a fast path's request is refused as soon as its body was read, or more of it is to come.
         var refusal: BFFError?
+        /// The router's work, which has begun; `nil` for the fast path.
+        var exchange: RoutedExchange?
         /// Bytes besides the head and the body: those of chunks' frames.
         var framing = 0
         var isLast: Bool
@@ -67,23 +67,10 @@ struct ClientConnectionStateMachine {
         let exchange: (any FastPathExchange)?
         let status: Int
         let isChunked: Bool
+        let isStream: Bool
         /// What of the response is not handed to the socket yet.
         var pending: ByteBuffer?
         let isLast: Bool
-    }
-
-    struct Routed {
-        enum Request { case arriving, read, abandoned }
-        enum Response { case none, begun, written }
-
-        var request = Request.arriving
-        var response = Response.none
-        var framing = 0
-        /// Bytes of the request that arrived after it was abandoned.
-        var surplus = 0
-        var isLast: Bool
-        /// When its head was read, or the rest of it was abandoned.
-        var since: StoredInstant
     }
 
     struct Closing {
@@ -97,7 +84,7 @@ struct ClientConnectionStateMachine {
     enum Input { case open, ended, reported }
 
     var state: State
-    /// The request that owns the connection, from `reading` to `routed`.
+    /// The request that owns the connection, from `reading` to `answering`.
     ///
     /// Not a part of those states: each change of state would copy it.
     var request: ReceivedRequest?
@@ -121,16 +108,14 @@ struct ClientConnectionStateMachine {
     var isClosing: Bool {
         switch state {
         case .closing, .closed: true
-        case .idle, .reading, .working, .answering, .routed: false
+        case .idle, .reading, .working, .answering: false
         }
     }
-    var isRouted: Bool { if case .routed = state { true } else { false } }
 
     /// Whether what arrives next belongs to the request that owns the connection, or may begin one.
     var readsRequests: Bool {
         switch state {
         case .idle, .reading: true
-        case .routed(let routed): routed.request == .arriving
         case .working, .answering, .closing, .closed: false
         }
     }
@@ -139,7 +124,6 @@ struct ClientConnectionStateMachine {
     var holdsUnread: Bool {
         switch state {
         case .working, .answering: true
-        case .routed(let routed): routed.request == .read
         case .idle, .reading, .closing, .closed: false
         }
     }
@@ -149,7 +133,8 @@ struct ClientConnectionStateMachine {
         switch state {
         case .working(let working): working.exchange
         case .answering(let answering): answering.exchange
-        case .idle, .reading, .routed, .closing, .closed: nil
+        case .reading(let reading): reading.exchange
+        case .idle, .closing, .closed: nil
         }
     }
 
@@ -160,11 +145,6 @@ struct ClientConnectionStateMachine {
     mutating func bytesArrived(_ count: Int) -> BytesAction {
         switch state {
         case .idle, .reading, .working, .answering: return .read
-        case .routed(var routed):
-            guard routed.request == .abandoned else { return .read }
-            routed.surplus += count
-            state = .routed(routed)
-            return routed.surplus > Self.mostSurplus ? .close : .drop
         case .closing(var closing):
             closing.surplus += count
             state = .closing(closing)
@@ -204,11 +184,13 @@ struct ClientConnectionStateMachine {
         return .readBody(sendsContinue: request.head.expectsContinue && refusal == nil)
     }
 
-    /// A head of a request for the router was read.
-    mutating func routedHeadRead(_ request: ReceivedRequest) -> HeadAction {
+    /// A head of a request for the router was read, and the router's work has begun.
+    mutating func routedHeadRead(
+        _ request: ReceivedRequest, _ exchange: RoutedExchange, from client: CallerKey
+    ) -> HeadAction {
         self.request = request
-        state = .routed(Routed(isLast: !request.keepsAlive, since: StoredInstant(request.receivedAt)))
-        return .readBody(sendsContinue: request.head.expectsContinue)
+        state = .reading(Reading(client: client, exchange: exchange, isLast: !request.keepsAlive))
+        return .readBody(sendsContinue: request.head.expectsContinue && exchange.bodyLimit != nil)
     }
 
     /// A head was read, or given up, that is refused before its route is asked; no more of the request is read.
@@ -227,36 +209,35 @@ struct ClientConnectionStateMachine {
         return refusal.map { .respond($0) } ?? .acquireSlot
     }
 
-    enum BodyAction {
+    enum RefusalAction {
         case none
-        /// The router gets the piece.
-        case forward
         case respond(BFFError, releasing: Int)
+        /// The router's work learns that its request does not come whole.
+        case failBody(RoutedExchange, BFFError, releasing: Int)
     }
 
     /// A piece of a body was read.
     /// - Parameters:
     ///   - limit: The longest body of a fast path's request.
     ///   - reserve: Takes memory for bytes of a body that has not arrived whole.
-    mutating func bodyRead(_ bytes: ByteBuffer, limit: Int, reserve: (Int, CallerKey) -> Bool) -> BodyAction {
-        switch state {
-        case .routed: return .forward
-        case .reading(var reading):
-            guard reading.refusal == nil else { return .none }
-            // In place: the buffer has no other owner then.
-            state = .closed
-            guard reserve(bytes.readableBytes, reading.client) else { return refuse(reading, .overloaded) }
-            reading.reserved += bytes.readableBytes
-            if reading.body?.writeImmutableBuffer(bytes) == nil { reading.body = bytes }
-            guard reading.reserved <= limit else { return refuse(reading, .bodyTooLarge(limit: limit)) }
-            state = .reading(reading)
-            return .none
-        case .idle, .working, .answering, .closing, .closed: return .none
-        }
+    mutating func bodyRead(_ bytes: ByteBuffer, limit: Int, reserve: (Int, CallerKey) -> Bool) -> RefusalAction {
+        guard case .reading(var reading) = state, reading.refusal == nil else { return .none }
+        // A route that takes no body has no use for one.
+        guard let limit = reading.exchange.map(\.bodyLimit) ?? limit else { return .none }
+        // In place: the buffer has no other owner then.
+        state = .closed
+        guard reserve(bytes.readableBytes, reading.client) else { return refuse(reading, .overloaded) }
+        reading.reserved += bytes.readableBytes
+        if reading.body?.writeImmutableBuffer(bytes) == nil { reading.body = bytes }
+        guard reading.reserved <= limit else { return refuse(reading, .bodyTooLarge(limit: limit)) }
+        state = .reading(reading)
+        return .none
     }
 
-    private mutating func refuse(_ reading: Reading, _ error: BFFError) -> BodyAction {
-        state = .working(Working(isLast: true))
+    /// Gives up the rest of a request; the connection ends with its response.
+    mutating func refuse(_ reading: Reading, _ error: BFFError) -> RefusalAction {
+        state = .working(Working(exchange: reading.exchange, isLast: true))
+        if let exchange = reading.exchange { return .failBody(exchange, error, releasing: reading.reserved) }
         return .respond(error, releasing: reading.reserved)
     }
 
@@ -265,28 +246,22 @@ struct ClientConnectionStateMachine {
         /// The request gets a slot, or waits for one.
         case acquireSlot(body: ByteBuffer, releasing: Int)
         case respond(BFFError, releasing: Int)
-        /// The router gets the end.
-        /// - Parameter isOver: Whether it had answered before, so that the next request may be read.
-        case forward(isOver: Bool)
+        /// The router's work gets the body.
+        case deliver(RoutedExchange, body: ByteBuffer, releasing: Int)
     }
 
-    mutating func requestEnded(at now: Instant) -> RequestEndAction {
-        switch state {
-        case .reading(let reading):
-            state = .working(Working(isLast: reading.isLast))
-            if let refusal = reading.refusal { return .respond(refusal, releasing: reading.reserved) }
-            return .acquireSlot(body: reading.body ?? ByteBuffer(), releasing: reading.reserved)
-        case .routed(var routed):
-            routed.request = .read
-            state = .routed(routed)
-            return .forward(isOver: endRoutedIfOver(routed, at: now))
-        case .idle, .working, .answering, .closing, .closed: return .none
-        }
+    mutating func requestEnded() -> RequestEndAction {
+        guard case .reading(let reading) = state else { return .none }
+        state = .working(Working(exchange: reading.exchange, isLast: reading.isLast))
+        let body = reading.body ?? ByteBuffer()
+        if let exchange = reading.exchange { return .deliver(exchange, body: body, releasing: reading.reserved) }
+        if let refusal = reading.refusal { return .respond(refusal, releasing: reading.reserved) }
+        return .acquireSlot(body: body, releasing: reading.reserved)
     }
 
     /// All that had arrived was read.
     /// - Returns: The refusal of a request of which more is to come: that is not worth waiting for.
-    mutating func readCompleted() -> BodyAction {
+    mutating func readCompleted() -> RefusalAction {
         guard case .reading(let reading) = state, let refusal = reading.refusal else { return .none }
         return refuse(reading, refusal)
     }
@@ -298,32 +273,22 @@ struct ClientConnectionStateMachine {
         case close
         /// The head of the refused request is read from what arrived of it.
         case refuseHead(BFFError)
-        case respond(BFFError, releasing: Int)
-        /// The router learns that the rest of its request is given up, unless it has begun to answer.
-        case abandon(BFFError, notifiesRouter: Bool)
+        case refuse(RefusalAction)
     }
 
     /// What arrives cannot be read: where the request ends is unknown, so nothing after it can be trusted.
-    mutating func failed(_ error: BFFError, at now: Instant) -> FaultAction {
+    mutating func failed(_ error: BFFError) -> FaultAction {
         switch state {
-        case .idle: return .refuseHead(error)
-        case .reading(let reading):
-            state = .working(Working(isLast: true))
-            return .respond(error, releasing: reading.reserved)
-        case .routed(var routed):
-            guard routed.request == .arriving else { return .none }
-            routed.request = .abandoned
-            routed.since = StoredInstant(now)
-            state = .routed(routed)
-            return .abandon(error, notifiesRouter: routed.response == .none)
-        case .working, .answering, .closing, .closed: return .none
+        case .idle: .refuseHead(error)
+        case .reading(let reading): .refuse(refuse(reading, error))
+        case .working, .answering, .closing, .closed: .none
         }
     }
 
     /// The head that has begun is too large.
     /// - Returns: `refuseHead`, once all of it has arrived, or as much as is waited for.
     mutating func headOverflowed(_ unread: Span<UInt8>, _ error: BFFError, at now: Instant) -> FaultAction {
-        guard case .idle(var idle) = state else { return failed(error, at: now) }
+        guard case .idle(var idle) = state else { return failed(error) }
         var head = idle.head ?? ArrivingHead(began: StoredInstant(now))
         head.isOversized = true
         let isWhole = head.partial.isWhole(unread)
@@ -334,18 +299,10 @@ struct ClientConnectionStateMachine {
 
     /// Bytes were read that are neither of a head nor of a body; chunks of a byte are refused.
     /// - Parameter limit: The longest body of a fast path's request, for the error.
-    mutating func framingRead(_ count: Int, limit: Int, at now: Instant) -> FaultAction {
-        switch state {
-        case .reading(var reading):
-            reading.framing += count
-            guard reading.framing <= Self.mostFraming else { return failed(.bodyTooLarge(limit: limit), at: now) }
-            state = .reading(reading)
-        case .routed(var routed):
-            routed.framing += count
-            state = .routed(routed)
-            if routed.framing > Self.mostFraming { return failed(.bodyTooLarge(limit: limit), at: now) }
-        case .idle, .working, .answering, .closing, .closed: break
-        }
-        return .none
+    mutating func framingRead(_ count: Int, limit: Int) -> FaultAction {
+        guard case .reading(var reading) = state else { return .none }
+        reading.framing += count
+        state = .reading(reading)
+        return reading.framing <= Self.mostFraming ? .none : failed(.bodyTooLarge(limit: limit))
     }
 }

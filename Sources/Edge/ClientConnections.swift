@@ -2,9 +2,11 @@ import Core
 import NIOCore
 import Synchronization
 
-/// The client connections of one listener, from the socket to where a router's codec comes next.
+/// The client connections of one listener.
 package final class ClientConnections: Sendable {
     let policy: EdgePolicy
+    /// Answers what the fast path does not.
+    let router: any RequestRouter
     let fastPath: (any FastPath)?
     /// Where the fast path is found.
     let fastPaths: [String]
@@ -23,11 +25,12 @@ package final class ClientConnections: Sendable {
     ///   - fastPath: `nil` where the router answers everything.
     ///   - randomBytes: Makes request numbers.
     package init(
-        _ policy: EdgePolicy, fastPath: (any FastPath)?,
+        _ policy: EdgePolicy, router: any RequestRouter, fastPath: (any FastPath)?,
         now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         secondsSince1970: @escaping @Sendable () -> Int, randomBytes: @escaping @Sendable (Int) -> [UInt8]
     ) {
         self.policy = policy
+        self.router = router
         self.fastPath = fastPath
         fastPaths = fastPath?.paths ?? []
         self.now = now
@@ -36,10 +39,9 @@ package final class ClientConnections: Sendable {
     }
 
     /// Puts the edge on a connection.
-    /// - Returns: Where the router finds what was learnt of its request.
-    func install(on channel: any Channel) throws -> PendingRequest {
+    func install(on channel: any Channel) throws {
         if let options = channel.syncOptions {
-            // `RawSocketHandler` asks for more.
+            // `ClientConnectionHandler` asks for more.
             try options.setOption(.autoRead, value: false)
             try options.setOption(.maxMessagesPerRead, value: 1)
             try options.setOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4 << 10))
@@ -47,11 +49,7 @@ package final class ClientConnections: Sendable {
             try options.setOption(.writeBufferWaterMark, value: .init(low: 16 << 10, high: 32 << 10))
         }
         let loop = loop(of: channel.eventLoop)
-        let routed = PendingRequest()
-        let socket = RawSocketHandler(loop.flushes)
-        let handler = ClientConnectionHandler(loop, socket, routed, peer: Peer(channel))
-        try channel.pipeline.syncOperations.addHandlers(socket, handler)
-        return routed
+        try channel.pipeline.syncOperations.addHandler(ClientConnectionHandler(loop, peer: Peer(channel)))
     }
 
     /// Must be called on `eventLoop`.
@@ -89,6 +87,11 @@ package final class ClientConnections: Sendable {
     /// No connection is accepted any more: each ends with the response under way, or when it has been silent for a
     /// moment.
     func end() { ending.store(true, ordering: .relaxed) }
+
+    /// Closes every connection at once.
+    func close() {
+        for loop in loops.withLock({ Array($0.values) }) { loop.eventLoop.execute { loop.value.close() } }
+    }
 
     /// Ends the fast path, when no client is left.
     func stop() async {

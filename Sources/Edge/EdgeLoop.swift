@@ -40,6 +40,10 @@ final class EdgeLoop {
         fastPath?.shutDown()
     }
 
+    func close() {
+        for connection in connections { connection.context?.close(promise: nil) }
+    }
+
     func drain() {
         for connection in connections { connection.drain() }
     }

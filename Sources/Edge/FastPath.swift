@@ -75,4 +75,19 @@ package protocol FastPathExchange: AnyObject {
     func clientLeft()
     /// The response is written; its access log line says how it went.
     func requestEnded(_ line: RequestLine)
+    /// Whether the access log line is written elsewhere.
+    var isLoggedByRouter: Bool { get }
+    /// The client has ended its side, and may have left.
+    func inputEnded()
+    /// The service stops.
+    func serviceStops()
+    /// Looks for what has taken too long.
+    func tick(at now: ContinuousClock.Instant)
+}
+
+extension FastPathExchange {
+    package var isLoggedByRouter: Bool { false }
+    package func inputEnded() {}
+    package func serviceStops() {}
+    package func tick(at now: ContinuousClock.Instant) {}
 }

@@ -1,5 +1,4 @@
 package import Core
-import Synchronization
 
 /// A request whose head was read: what was learnt from it, once, for everything that decides about it later.
 package struct ReceivedRequest: Sendable {
@@ -28,21 +27,5 @@ package struct ReceivedRequest: Sendable {
         self.keepsAlive = keepsAlive
         self.peer = peer
         received = StoredInstant(receivedAt)
-    }
-}
-
-/// The request of a connection that the router has, handed from the event loop to the router's task.
-///
-/// HTTP/1.1 answers one request at a time, so that one place is enough.
-final class PendingRequest: Sendable {
-    private let request = Mutex<ReceivedRequest?>(nil)
-
-    func put(_ received: ReceivedRequest) { request.withLock { $0 = received } }
-
-    func take() -> ReceivedRequest? {
-        request.withLock { request in
-            defer { request = nil }
-            return request
-        }
     }
 }

@@ -1,6 +1,7 @@
 package import Core
 package import HTTPTypes
-package import NIOCore
+import NIOCore
+import Synchronization
 
 /// A request for the router.
 package struct RoutedRequest: Sendable {
@@ -8,54 +9,97 @@ package struct RoutedRequest: Sendable {
     package let received: ReceivedRequest
     /// Method, target and fields, as they came.
     package let head: HTTPRequest
-    /// Reads the whole body, of at most so many bytes.
-    package let readBody: @Sendable (_ limit: Int) async throws(BFFError) -> [UInt8]
-    package let channel: any Channel
-
-    package var id: RequestID { RequestID(received.number) }
+    package let body: RequestBody
+    package let interruption: RequestInterruption
 
     package init(
-        _ received: ReceivedRequest, _ head: HTTPRequest, on channel: any Channel,
-        readBody: @escaping @Sendable (_ limit: Int) async throws(BFFError) -> [UInt8]
+        _ received: ReceivedRequest, _ head: HTTPRequest, body: RequestBody = RequestBody(),
+        interruption: RequestInterruption = RequestInterruption()
     ) {
         self.received = received
         self.head = head
-        self.readBody = readBody
-        self.channel = channel
-    }
-}
-
-/// The router's response.
-package struct RoutedResponse: Sendable {
-    package var status: HTTPResponse.Status
-    package var headers: HTTPFields
-    package var body: Body
-
-    package enum Body: Sendable {
-        case bytes([UInt8])
-        /// No body, on a response whose body would have so many bytes; `nil` where that is unknown.
-        case omitted(length: Int?)
-        /// Pieces, each sent when it is written.
-        case stream(BodyStream)
-    }
-
-    package init(status: HTTPResponse.Status, headers: HTTPFields, body: Body) {
-        self.status = status
-        self.headers = headers
         self.body = body
+        self.interruption = interruption
+    }
+
+    package var id: RequestID { RequestID(received.number) }
+}
+
+/// The body of a request, which may still be arriving.
+package final class RequestBody: Sendable {
+    private enum State {
+        case arriving
+        case awaited(CheckedContinuation<Result<[UInt8], BFFError>, Never>)
+        case over(Result<[UInt8], BFFError>)
+    }
+    private let state = Mutex(State.arriving)
+
+    package init() {}
+
+    /// Waits for the whole body; called once.
+    package func read() async throws(BFFError) -> [UInt8] {
+        try await withCheckedContinuation { continuation in
+            let result = state.withLock { state -> Result<[UInt8], BFFError>? in
+                if case .over(let result) = state { return result }
+                state = .awaited(continuation)
+                return nil
+            }
+            if let result { continuation.resume(returning: result) }
+        }.get()
+    }
+
+    /// The body has arrived, or will not; the first word counts.
+    package func end(with result: Result<[UInt8], BFFError>) {
+        let waiting = state.withLock { state -> CheckedContinuation<Result<[UInt8], BFFError>, Never>? in
+            switch state {
+            case .arriving:
+                state = .over(result)
+                return nil
+            case .awaited(let continuation):
+                state = .over(result)
+                return continuation
+            case .over: return nil
+            }
+        }
+        waiting?.resume(returning: result)
     }
 }
 
-/// Writes the body of a response piece by piece; throws when the client has left.
-package typealias BodyStream = @concurrent @Sendable (any BodyWriter) async throws -> Void
+/// Why the task of a request was cancelled.
+package final class RequestInterruption: Sendable {
+    private let state = Mutex<BFFError?>(nil)
 
-package protocol BodyWriter {
-    /// Sends a piece.
-    /// - Throws: When the client has left.
-    @concurrent func write(_ bytes: [UInt8]) async throws
+    package init() {}
+
+    /// `nil` unless the task was cancelled.
+    package var error: BFFError? { state.withLock { $0 } }
+
+    func set(_ error: BFFError) { state.withLock { $0 = $0 ?? error } }
+}
+
+/// What the router does for one request.
+package struct RoutedCall: Sendable {
+    /// The longest body that is read, in bytes; `nil` where a body has no use.
+    package let bodyLimit: Int?
+    /// From the end of the request to its response, which is then cancelled.
+    package let deadline: Duration
+    /// Whether the request changes nothing, so that it is cancelled when its client has left.
+    package let isSafe: Bool
+    package let respond: @Sendable (RoutedRequest) async -> RoutedResponse
+
+    package init(
+        bodyLimit: Int?, deadline: Duration, isSafe: Bool,
+        respond: @escaping @Sendable (RoutedRequest) async -> RoutedResponse
+    ) {
+        self.bodyLimit = bodyLimit
+        self.deadline = deadline
+        self.isSafe = isSafe
+        self.respond = respond
+    }
 }
 
 /// Answers what the fast path does not.
 package protocol RequestRouter: Sendable {
-    func respond(to request: RoutedRequest) async -> RoutedResponse
+    /// Finds what to do for a request whose head was read; called on the event loop.
+    func call(for received: ReceivedRequest) -> RoutedCall
 }

@@ -1,6 +1,6 @@
 package import Edge
 package import Logging
-package import Networking
+import Networking
 import ServiceLifecycle
 
 /// The listener of operators: probes, and what they ask about the process.
@@ -17,7 +17,7 @@ package struct AdminServer: Service, CustomStringConvertible {
     ///   - listening: Called once the socket is open, with its port if it has one.
     package init(
         _ routes: [Route], at address: ListenAddress, times: ConnectionTimes = ConnectionTimes(),
-        clock: ServiceClock = .real,
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         secondsSince1970: @escaping @Sendable () -> Int, randomBytes: @escaping @Sendable (Int) -> [UInt8],
         logger: Logger, listening: @escaping @Sendable (_ port: Int?) async -> Void = { _ in }
     ) {
@@ -25,12 +25,13 @@ package struct AdminServer: Service, CustomStringConvertible {
         var settings = EdgeSettings()
         settings.times = times
         let table = RouteTable(
-            routes, authenticator: AnyOf([]), edge: settings, clock: clock, logger: logger, log: { _ in })
+            routes, authenticator: AnyOf([]), edge: settings, now: now, logger: logger, log: { _ in })
         let connections = ClientConnections(
-            table.edge, fastPath: nil, now: clock.now, secondsSince1970: secondsSince1970, randomBytes: randomBytes)
+            table.edge, router: table, fastPath: nil, now: now, secondsSince1970: secondsSince1970,
+            randomBytes: randomBytes)
         server = GatewayServer(
-            table, connections, at: address, mostConnections: Self.mostConnections, description: "admin",
-            logger: logger, listening: listening)
+            connections, at: address, mostConnections: Self.mostConnections, description: "admin",
+            listening: listening)
     }
 
     package var description: String { server.description }

@@ -1,10 +1,9 @@
 package import Edge
-package import Logging
+import Logging
 import ServiceLifecycle
 
-/// The HTTP server with a route table behind it.
+/// A listener with its client connections, as a service.
 package struct GatewayServer: Service, CustomStringConvertible {
-    private let table: RouteTable
     private let connections: ClientConnections
     private let listener: Listener
     private let listening: @Sendable (_ port: Int?) async -> Void
@@ -16,18 +15,17 @@ package struct GatewayServer: Service, CustomStringConvertible {
     ///   - description: Names the service in logs.
     ///   - listening: Called once the socket is open, with its port if it has one.
     package init(
-        _ table: RouteTable, _ connections: ClientConnections, at address: ListenAddress,
-        mostConnections: Int = 10_000, description: String = "gateway", logger: Logger,
+        _ connections: ClientConnections, at address: ListenAddress,
+        mostConnections: Int = 10_000, description: String = "gateway",
         listening: @escaping @Sendable (_ port: Int?) async -> Void = { _ in }
     ) {
         self.description = description
-        self.table = table
         self.connections = connections
         self.listening = listening
-        listener = Listener(address, mostConnections: mostConnections, logger)
+        listener = Listener(address, mostConnections: mostConnections)
     }
 
     package func run() async throws {
-        try await listener.run(connections, table, listening: listening)
+        try await listener.run(connections, listening: listening)
     }
 }

@@ -10,7 +10,6 @@ import Wire
 struct RequestPipeline: Sendable {
     private let edge: EdgePolicy
     private let authenticator: any Authenticator
-    private let clock: ServiceClock
     /// Of users' requests in flight.
     private let slots: AdmissionControl
     /// Of Flatpeak's deliveries: however many come, users find their slots free, and a body of 256 KiB is held for each
@@ -20,12 +19,9 @@ struct RequestPipeline: Sendable {
     /// One user may have an eighth of the slots and of the queue.
     private static let userShares = 8
 
-    init(
-        _ edge: EdgePolicy, _ authenticator: any Authenticator, _ capacity: EdgeSettings.Capacity, _ clock: ServiceClock
-    ) {
+    init(_ edge: EdgePolicy, _ authenticator: any Authenticator, _ capacity: EdgeSettings.Capacity) {
         self.edge = edge
         self.authenticator = authenticator
-        self.clock = clock
         slots = AdmissionControl(capacity.router, shares: Self.userShares, timeout: capacity.timeout)
     }
 
@@ -123,9 +119,9 @@ struct RequestPipeline: Sendable {
     private func readBody(_ context: Context) async throws(BFFError) -> Exchange {
         let request = context.request
         var body: [UInt8] = []
-        if let limit = context.policy.bodyLimit {
+        if context.policy.bodyLimit != nil {
             guard MediaType.isJSON(request.head.headerFields[.contentType]) else { throw .unsupportedContentType }
-            body = try await request.readBody(limit)
+            body = try await request.body.read()
         }
         return Exchange(id: request.id, head: request.head, body: body, parameters: context.parameters)
     }
@@ -150,7 +146,7 @@ struct RequestPipeline: Sendable {
         }
     }
 
-    /// Waits for the handler until its deadline, and for a read no longer than its client.
+    /// Does the work until the request is interrupted: by its deadline or, where it changes nothing, by its client.
     ///
     /// A read is then cancelled. What changes something runs to its end, and keeps its slot for as long.
     private func work(
@@ -158,30 +154,15 @@ struct RequestPipeline: Sendable {
         finally release: @escaping @Sendable () -> Void
     ) async throws(BFFError) -> Reply {
         let handle = principal.handle
-        let work = { @Sendable () async -> Result<Reply, BFFError>? in
+        let work = { @Sendable () async -> Result<Reply, BFFError> in
             defer { release() }
             do throws(BFFError) { return .success(try await handle(exchange)) } catch { return .failure(error) }
         }
-        let isSafe = context.policy.retries == .safe
-        let (disconnect, continuation) = AsyncStream<Never>.makeStream()
-        if isSafe { DisconnectMonitor.onDisconnect(context.request.channel) { continuation.finish() } }
-        let first = await withTaskGroup(of: Result<Reply, BFFError>?.self) { group in
-            group.addTask { isSafe ? await work() : await runDetached(work) ?? nil }
-            group.addTask { [clock, deadline = context.policy.deadline] in
-                try? await clock.sleep(deadline)
-                return .failure(.overloaded)
-            }
-            if isSafe {
-                group.addTask {
-                    for await _ in disconnect {}
-                    return .failure(.clientClosed)
-                }
-            }
-            defer { group.cancelAll() }
-            return await group.next() ?? nil
-        }
-        guard let first else { throw .clientClosed }
-        return try first.get()
+        let result = context.policy.retries == .safe ? await work() : await runDetached(work)
+        if case .success(let reply) = result { return reply }
+        if let error = context.request.interruption.error { throw error }
+        guard let result else { throw .clientClosed }
+        return try result.get()
     }
 
     // MARK: - Refusals

@@ -2,7 +2,7 @@ package import Core
 package import Edge
 import HTTPTypes
 package import Logging
-package import Networking
+import Networking
 import Telemetry
 package import Tracing
 
@@ -16,12 +16,12 @@ package struct RouteTable: RequestRouter {
     private let tracing: RequestTracing?
 
     /// - Parameters:
-    ///   - clock: Of rate limits and deadlines.
+    ///   - now: The clock of the rate limits.
     ///   - log: Writes the access log line of each request; `nil` for the logger's own form.
     ///   - tracer: `nil` when tracing is disabled.
     package init(
         _ routes: [Route], authenticator: any Authenticator, edge settings: EdgeSettings,
-        clock: ServiceClock = .real, logger: Logger,
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }, logger: Logger,
         log: (@Sendable (RequestLine) -> Void)? = nil, tracer: (any Tracer)? = nil
     ) {
         self.routes = routes
@@ -31,8 +31,8 @@ package struct RouteTable: RequestRouter {
             routes: routes.map {
                 EdgeRoute(template: $0.template, dialect: $0.policy.dialect, isProbe: $0.policy.isProbe)
             }, settings, scriptHeaders: Self.scriptHeaders + authenticator.headers,
-            fastPathBodyLimit: RoutePolicy.relay.bodyLimit ?? 0, now: clock.now, log: log ?? { $0.write(to: logger) })
-        pipeline = RequestPipeline(edge, authenticator, settings.capacity, clock)
+            fastPathBodyLimit: RoutePolicy.relay.bodyLimit ?? 0, now: now, log: log ?? { $0.write(to: logger) })
+        pipeline = RequestPipeline(edge, authenticator, settings.capacity)
         tracing = tracer.map { RequestTracing(tracer: $0, authenticator: authenticator) }
     }
 
@@ -54,16 +54,64 @@ package struct RouteTable: RequestRouter {
         [.get, .head, .post, .put, .patch, .delete, .options, .trace, .connect]
         + [HTTPRequest.Method("QUERY")].compactMap(\.self)
 
-    package func respond(to request: RoutedRequest) async -> RoutedResponse {
+    // MARK: - Finding the route
+
+    /// What a request is for.
+    private enum Match {
+        case route(Route, Resource, parameters: [String: String])
+        /// A resource without a route for the method, or spelled in another way.
+        case resource(Resource, BFFError)
+        /// The server, not a resource (RFC 9110 section 9.3.7).
+        case server
+        case nothing(BFFError)
+
+        var template: String {
+            switch self {
+            case .route(_, let resource, _), .resource(let resource, _): resource.template
+            case .server, .nothing: EdgeRoute.none
+            }
+        }
+    }
+
+    package func call(for received: ReceivedRequest) -> RoutedCall {
+        let match = match(received)
+        var policy = RoutePolicy.open
+        if case .route(let route, _, _) = match { policy = route.policy }
+        return RoutedCall(bodyLimit: policy.bodyLimit, deadline: policy.deadline, isSafe: policy.retries == .safe) {
+            await respond(to: $0, match)
+        }
+    }
+
+    private func match(_ received: ReceivedRequest) -> Match {
+        guard let method = HTTPRequest.Method(received.method), Self.methods.contains(method) else {
+            return .nothing(.methodUnknown)
+        }
+        // `OPTIONS *`: the edge lets no other request without a path pass.
+        if received.path.isEmpty { return .server }
+        let segments = Resource.segments(of: received.path)
+        for resource in resources {
+            guard let parameters = resource.match(segments) else { continue }
+            // `//v1` must not be another spelling of `/v1`.
+            guard received.path.isPlain else { return .resource(resource, .notFound) }
+            let wanted = method == .head ? .get : method
+            guard let route = resource.routes.first(where: { $0.method == wanted }) else {
+                return .resource(resource, .methodNotAllowed)
+            }
+            return .route(route, resource, parameters: parameters)
+        }
+        return .nothing(.notFound)
+    }
+
+    // MARK: - The response
+
+    private func respond(to request: RoutedRequest, _ match: Match) async -> RoutedResponse {
         let started = edge.limits.now()
         let span = tracing?.begin(request)
-        let (template, reply) = await InstrumentationContext.$current.withValue(span?.context) {
-            await route(request)
-        }
-        let response = response(reply, to: request)
+        let made = await InstrumentationContext.$current.withValue(span?.context) { await reply(to: request, match) }
+        let response = response(made, to: request)
         let line = RequestLine(
-            number: request.received.number, method: request.head.method.rawValue, route: template,
-            status: response.status.code, code: reply.failure?.code, duration: started.duration(to: edge.limits.now()),
+            number: request.received.number, method: request.received.method, route: match.template,
+            status: response.status.code, code: made.failure?.code, duration: started.duration(to: edge.limits.now()),
             trace: span?.context.trace?.traceID)
         if let span { tracing?.end(span, line) }
         edge.write(line)
@@ -83,70 +131,48 @@ package struct RouteTable: RequestRouter {
         return response
     }
 
-    // MARK: - Finding the route
-
-    private func route(_ request: RoutedRequest) async -> (template: String, Reply) {
-        // `OPTIONS *` is about no resource, but about the server (RFC 9110 section 9.3.7).
-        if request.head.method == .options, request.head.path == "*" {
+    private func reply(to request: RoutedRequest, _ match: Match) async -> Reply {
+        switch match {
+        case .route(let route, let resource, let parameters):
+            var reply = await pipeline.respond(to: request, on: route, parameters)
+            // A path without a route for scripts has none of their fields either, whatever it answers.
+            if route.policy.origins == .listed { mark(&reply, of: resource, for: request) }
+            return reply
+        case .resource(let resource, let error):
+            var reply: Reply
+            if error != .methodNotAllowed || request.head.method != .options {
+                reply = .failure(error, in: resource.routes[0].policy.dialect, id: request.id)
+            } else {
+                reply = resource.isForScripts ? preflight(request, resource.routes.map(\.method)) : Reply(.noContent)
+            }
+            if error == .methodNotAllowed { reply.headers[.allow] = resource.allowed }
+            mark(&reply, of: resource, for: request)
+            return reply
+        case .server:
             var reply = Reply(.noContent)
             reply.headers[.allow] = Resource.allowed(routes.map(\.method))
-            return (EdgeRoute.none, reply)
+            return reply
+        case .nothing(let error): return replyWithoutRoute(to: request, error)
         }
-        if Self.methods.contains(request.head.method) {
-            let segments = Resource.segments(of: request.received.path)
-            for resource in resources {
-                if let parameters = resource.match(segments) {
-                    return (resource.template, await reply(to: request, for: resource, parameters))
-                }
-            }
-        }
-        return (EdgeRoute.none, replyWithoutRoute(to: request))
     }
 
-    private func reply(
-        to request: RoutedRequest, for resource: Resource, _ parameters: [String: String]
-    ) async -> Reply {
-        let method = request.head.method == .head ? .get : request.head.method
-        var reply: Reply
-        if !request.received.path.isPlain {
-            // `//v1` must not be another spelling of `/v1`.
-            reply = failure(.notFound, for: resource, request)
-        } else if let route = resource.routes.first(where: { $0.method == method }) {
-            reply = await pipeline.respond(to: request, on: route, parameters)
-            guard route.policy.origins == .listed else { return reply }
-        } else {
-            if method == .options {
-                reply = resource.isForScripts ? preflight(request, resource.routes.map(\.method)) : Reply(.noContent)
-            } else {
-                reply = failure(.methodNotAllowed, for: resource, request)
-            }
-            reply.headers[.allow] = resource.allowed
-        }
-        // A path without a route for scripts has none of their fields either, whatever it answers.
+    private func mark(_ reply: inout Reply, of resource: Resource, for request: RoutedRequest) {
         if resource.isForScripts { reply.mark(edge.crossOrigin, for: request.head) }
-        return reply
     }
 
     /// The reply where no path fits.
     ///
     /// A page of a listed origin can read it only if its preflight was answered well.
-    private func replyWithoutRoute(to request: RoutedRequest) -> Reply {
+    private func replyWithoutRoute(to request: RoutedRequest, _ error: BFFError) -> Reply {
         let head = request.head
-        var reply: Reply
-        if head.method == .options, head.headerFields[.accessControlRequestMethod] != nil,
-            head.headerFields[.origin].flatMap(edge.crossOrigin.index) != nil
-        {
-            reply = preflight(request, [.get, .post, .delete])
-        } else {
-            reply = .failure(
-                Self.methods.contains(head.method) ? .notFound : .methodUnknown, in: .problem, id: request.id)
-        }
+        let isPreflight =
+            head.method == .options && head.headerFields[.accessControlRequestMethod] != nil
+            && head.headerFields[.origin].flatMap(edge.crossOrigin.index) != nil
+        var reply =
+            isPreflight
+            ? preflight(request, [.get, .post, .delete]) : .failure(error, in: .problem, id: request.id)
         reply.mark(edge.crossOrigin, for: head)
         return reply
-    }
-
-    private func failure(_ error: BFFError, for resource: Resource, _ request: RoutedRequest) -> Reply {
-        .failure(error, in: resource.routes[0].policy.dialect, id: request.id)
     }
 
     private func preflight(_ request: RoutedRequest, _ methods: [HTTPRequest.Method]) -> Reply {

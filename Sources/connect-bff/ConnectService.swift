@@ -49,7 +49,7 @@ struct ConnectService: Sendable {
             authenticator: authenticator, edge: edge, logger: logger, log: resources.log.addRequest,
             tracer: graph.tracer)
         let connections = ClientConnections(
-            table.edge, fastPath: try relay(configuration, graph, table.edge.fastPathSlots),
+            table.edge, router: table, fastPath: try relay(configuration, graph, table.edge.fastPathSlots),
             secondsSince1970: secondsSince1970, randomBytes: randomBytes)
         let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()
         let status: @Sendable () -> ServiceStatus = {
@@ -77,8 +77,7 @@ struct ConnectService: Sendable {
         }
         services.append(
             GatewayServer(
-                table, connections, at: listeners.address, mostConnections: listeners.maximumConnections,
-                logger: logger
+                connections, at: listeners.address, mostConnections: listeners.maximumConnections
             ) { _ in
                 for await _ in adminOpen {}
                 guard !Task.isCancelled else { return }

@@ -1,5 +1,7 @@
 import Core
+import HTTPTypes
 import NIOCore
+import NIOEmbedded
 import Resilience
 import Testing
 
@@ -40,7 +42,7 @@ import Testing
                 Issue.record("the body is kept")
                 return
             }
-            guard case .acquireSlot(piece, releasing: 2) = machine.requestEnded(at: at(1)) else {
+            guard case .acquireSlot(piece, releasing: 2) = machine.requestEnded() else {
                 Issue.record("the request is whole")
                 return
             }
@@ -73,7 +75,7 @@ import Testing
     @Test func `a refusal waits for the end of a small body, and for no more of a large one`() {
         var small = machine(), large = machine()
         _ = small.fastPathHeadRead(request(), refusal: .originNotAllowed, from: CallerKey(1))
-        guard case .respond(.originNotAllowed, releasing: 0) = small.requestEnded(at: at(0)) else {
+        guard case .respond(.originNotAllowed, releasing: 0) = small.requestEnded() else {
             Issue.record("not refused")
             return
         }
@@ -114,66 +116,122 @@ import Testing
 
     // MARK: - Router
 
-    @Test(arguments: [true, false]) func `the router's request is over when both its sides are`(answersEarly: Bool) {
-        var machine = machine()
-        _ = machine.routedHeadRead(request())
-        if answersEarly {
-            #expect(
-                machine.routedResponseBegan(isRefusal: false) == true, "the rest of the request is not worth reading")
-            #expect(machine.routedResponseEnded(at: at(1)) == .close)
-            return
-        }
-        guard case .forward(isOver: false) = machine.requestEnded(at: at(1)) else {
-            Issue.record("the router has not answered")
-            return
-        }
-        #expect(machine.holdsUnread)
-        #expect(machine.routedResponseBegan(isRefusal: false) == false)
-        #expect(machine.routedResponseEnded(at: at(2)) == .readNext)
-        #expect(machine.isIdle)
+    /// The work of a router that takes bodies of 10 bytes, or none.
+    private func exchange(bodyLimit: Int? = 10) -> RoutedExchange {
+        RoutedExchange(
+            RoutedCall(bodyLimit: bodyLimit, deadline: .seconds(20), isSafe: true) { _ in
+                RoutedResponse(status: .ok, headers: [:], body: .bytes([]))
+            }, RoutedRequest(request(), HTTPRequest(method: .get, scheme: nil, authority: nil, path: "/")), for: nil,
+            on: EmbeddedEventLoop())
     }
 
-    @Test func `an abandoned request is dropped, and cut off when it does not end`() {
+    @Test(arguments: [true, false]) func `a response that comes before the request is whole ends the connection`(
+        comesEarly: Bool
+    ) {
         var machine = machine()
-        _ = machine.routedHeadRead(request())
-        guard case .abandon(.malformedHeader, notifiesRouter: true) = machine.failed(.malformedHeader, at: at(1)) else {
-            Issue.record("not abandoned")
-            return
+        let request = request()
+        _ = machine.routedHeadRead(request, exchange(), from: CallerKey(1))
+        _ = machine.bodyRead(piece, limit: 1, reserve: { _, _ in true })
+        if !comesEarly {
+            guard case .deliver(_, piece, releasing: 2) = machine.requestEnded() else {
+                Issue.record("the request is whole")
+                return
+            }
+            #expect(machine.holdsUnread)
         }
-        #expect(machine.bytesArrived(1) == .drop)
-        #expect(machine.bytesArrived(ClientConnectionStateMachine.mostSurplus) == .close)
-        guard case .none = machine.failed(.malformedHeader, at: at(2)) else {
-            Issue.record("abandoned twice")
-            return
-        }
-        #expect(machine.routedResponseBegan(isRefusal: false) == true)
-        #expect(machine.routedResponseEnded(at: at(3)) == .close)
+        #expect(machine.routedResponseBegan(for: request.number, isRefusal: false) == (comesEarly ? 2 : 0))
+        #expect(machine.responseHeadWritten() == !comesEarly)
+        #expect(machine.responseFinished(at: at(1)) == (comesEarly ? .close : .readNext))
     }
 
-    @Test func `what the router writes after a refusal comes too late`() {
+    @Test func `a body that no route wants is not kept`() {
         var machine = machine()
-        _ = machine.headRefused(request(), .malformedHeader)
-        #expect(machine.routedResponseBegan(isRefusal: false) == nil)
-        #expect(machine.routedResponseEnded(at: at(1)) == .none)
+        _ = machine.routedHeadRead(request(), exchange(bodyLimit: nil), from: CallerKey(1))
+        _ = machine.bodyRead(piece, limit: 10) { _, _ in
+            Issue.record("memory is taken")
+            return true
+        }
+        guard case .deliver(_, ByteBuffer(), releasing: 0) = machine.requestEnded() else {
+            Issue.record("something was kept")
+            return
+        }
+    }
+
+    @Test(arguments: [true, false]) func `the router's work learns that its request does not come whole`(
+        isTooLarge: Bool
+    ) {
+        var machine = machine()
+        let request = request()
+        _ = machine.routedHeadRead(request, exchange(), from: CallerKey(1))
+        let action: ClientConnectionStateMachine.RefusalAction
+        if isTooLarge {
+            action = machine.bodyRead(ByteBuffer(repeating: 0, count: 11), limit: 100, reserve: { _, _ in true })
+        } else if case .refuse(let refusal) = machine.failed(.malformedHeader) {
+            action = refusal
+        } else {
+            action = .none
+        }
+        guard case .failBody(_, let error, let releasing) = action else {
+            Issue.record("not told")
+            return
+        }
+        #expect(error == (isTooLarge ? .bodyTooLarge(limit: 10) : .malformedHeader))
+        #expect(releasing == (isTooLarge ? 11 : 0))
+        #expect(machine.routedResponseBegan(for: request.number, isRefusal: false) == 0)
+        #expect(machine.responseHeadWritten() == false)
+    }
+
+    @Test func `a refusal of the body's size ends the connection`() {
+        var machine = machine()
+        let request = request()
+        _ = machine.routedHeadRead(request, exchange(), from: CallerKey(1))
+        _ = machine.requestEnded()
+        #expect(machine.routedResponseBegan(for: request.number, isRefusal: true) == 0)
+        #expect(machine.responseHeadWritten() == false)
+    }
+
+    @Test func `a response to a request that is over comes too late`() {
+        var machine = machine()
+        _ = machine.headRefused(request(2), .malformedHeader)
+        #expect(machine.routedResponseBegan(for: request(1).number, isRefusal: false) == nil)
+        _ = machine.connectionClosed()
+        #expect(machine.routedResponseBegan(for: request(2).number, isRefusal: false) == nil)
+    }
+
+    @Test func `a stream lasts as long as its client reads it`() {
+        var machine = machine()
+        let request = request()
+        _ = machine.routedHeadRead(request, exchange(), from: CallerKey(1))
+        _ = machine.requestEnded()
+        _ = machine.routedResponseBegan(for: request.number, isRefusal: false)
+        machine.responseBegan(200, isChunked: true, isStream: true, ByteBuffer())
+        guard case .none = machine.tick(at: at(3600), times) else {
+            Issue.record("cut off")
+            return
+        }
     }
 
     // MARK: - Ends
 
-    @Test func `the end of the client's side is reported once, after what came before it was answered`() {
+    @Test func `the end of the client's side ends the connection after what came before it was answered`() {
         var machine = machine()
         _ = machine.wholeRequestRead(request(), refusal: nil)
         #expect(machine.inputEnded() == .readOn)
-        guard case .none = machine.inputMayBeReported(unread: 0, at: at(1)) else {
-            Issue.record("the router would close")
+        guard case .notify = machine.inputMayBeReported(unread: 0) else {
+            Issue.record("the work does not learn it")
+            return
+        }
+        guard case .none = machine.inputMayBeReported(unread: 1) else {
+            Issue.record("later requests are still to be answered")
             return
         }
         _ = machine.responseHeadWritten()
         #expect(machine.responseFinished(at: at(2)) == .readNext)
-        guard case .forward(abandon: nil, _) = machine.inputMayBeReported(unread: 0, at: at(2)) else {
-            Issue.record("not reported")
+        guard case .close = machine.inputMayBeReported(unread: 0) else {
+            Issue.record("not closed")
             return
         }
-        guard case .none = machine.inputMayBeReported(unread: 0, at: at(3)) else {
+        guard case .none = machine.inputMayBeReported(unread: 0) else {
             Issue.record("reported twice")
             return
         }
@@ -213,7 +271,7 @@ import Testing
             _ = machine.fastPathHeadRead(request(), refusal: nil, from: CallerKey(1))
             limit = times.body
         case .routedBody:
-            _ = machine.routedHeadRead(request())
+            _ = machine.routedHeadRead(request(), exchange(), from: CallerKey(1))
             limit = times.body
         case .answer:
             _ = machine.wholeRequestRead(request(), refusal: nil)
@@ -235,7 +293,7 @@ import Testing
         let action = machine.tick(at: Self.start + limit + .milliseconds(1), times)
         switch (wait, action) {
         case (.head, .refuseHead(.requestTimedOut)), (.oversized, .refuseHead(.headersTooLarge)),
-            (.body, .respond(.requestTimedOut, _)), (.routedBody, .abandon(.requestTimedOut, notifiesRouter: true)):
+            (.body, .refuse(.respond(.requestTimedOut, _))), (.routedBody, .refuse(.failBody(_, .requestTimedOut, _))):
             break
         case (.idle, .close), (.answer, .close), (.write, .close), (.linger, .close), (.farewell, .close): break
         default: Issue.record("\(wait): \(action)")
@@ -248,7 +306,7 @@ import Testing
     @Test(arguments: 0..<200) func `no order of events breaks what was promised`(seed: Int) {
         var random = SplitMix64(state: UInt64(seed))
         var machine = machine()
-        var model = Model()
+        var model = Model(exchange: exchange())
         for step in 0..<400 {
             let event = Model.Event.allCases.randomElement(using: &random) ?? .tick
             guard model.step(event, &machine, number: UInt32(step), at: at(Double(step) / 10), &random) else {
@@ -263,7 +321,7 @@ import Testing
         }
         #expect(model.reserved == 0, "memory of bodies is given back")
         #expect(Set(model.logged).count == model.logged.count, "a request is logged once")
-        #expect(model.logged.count == model.begun, "every request of the fast path is logged")
+        #expect(model.logged.count == model.begun, "every request is logged")
     }
 }
 
@@ -283,16 +341,16 @@ private struct SplitMix64: RandomNumberGenerator {
 private struct Model {
     enum Event: CaseIterable {
         case whole, fastHead, routedHead, refusedHead, body, end, readCompleted, fault, framing, slot, began, responded,
-            failed, routerHead, routerEnd, input, report, drain, ending, sent, tick, bytes
+            failed, routed, input, report, drain, ending, sent, tick, bytes
     }
 
-    /// Requests of the fast path, or refused ones, that have begun, and those that were logged.
+    let exchange: RoutedExchange
+    /// Requests that have begun, and those that were logged.
     var begun = 0
     var logged: [RequestNumber] = []
     var reserved = 0
     /// What the last head of a response promised about the connection.
-    private var promised: Bool?
-    private var routed = false
+    fileprivate var promised: Bool?
 
     /// - Returns: Whether all that happened is legal.
     mutating func step(
@@ -313,8 +371,9 @@ private struct Model {
             _ = machine.fastPathHeadRead(request, refusal: refusal, from: CallerKey(1))
             return machine.readsRequests
         case .routedHead where machine.isIdle:
-            _ = machine.routedHeadRead(request)
-            return machine.isRouted
+            begun += 1
+            _ = machine.routedHeadRead(request, exchange, from: CallerKey(1))
+            return machine.readsRequests
         case .refusedHead where machine.isIdle:
             begun += 1
             guard case .respond = machine.headRefused(request, .malformedHeader) else { return false }
@@ -329,7 +388,7 @@ private struct Model {
             reserved += taken
             return perform(action, &machine, at: now)
         case .end where machine.readsRequests && !machine.isIdle:
-            switch machine.requestEnded(at: now) {
+            switch machine.requestEnded() {
             case .none: return false
             case .acquireSlot(_, let releasing):
                 reserved -= releasing
@@ -337,12 +396,14 @@ private struct Model {
             case .respond(_, let releasing):
                 reserved -= releasing
                 return respond(&machine, at: now)
-            case .forward(let isOver): return isOver == machine.isIdle
+            case .deliver(_, _, let releasing):
+                reserved -= releasing
+                return machine.holdsUnread
             }
         case .readCompleted: return perform(machine.readCompleted(), &machine, at: now)
-        case .fault: return perform(machine.failed(.malformedHeader, at: now), &machine, at: now, number)
+        case .fault: return perform(machine.failed(.malformedHeader), &machine, at: now, number)
         case .framing:
-            return perform(machine.framingRead(20 << 10, limit: 10, at: now), &machine, at: now, number)
+            return perform(machine.framingRead(20 << 10, limit: 10), &machine, at: now, number)
         case .slot:
             guard let current = machine.request, machine.isWaiting(for: current.number) else { return true }
             if case .respond = machine.slotDecided(false, for: current) { return respond(&machine, at: now) }
@@ -361,23 +422,19 @@ private struct Model {
             logged.append(current.number)
             machine.responseBroke(at: now)
             return machine.isClosing
-        case .routerHead:
-            guard case .routed(let routed) = machine.state, routed.response == .none else { return true }
-            guard let isLast = machine.routedResponseBegan(isRefusal: false) else { return false }
-            promised = !isLast
-            return true
-        case .routerEnd:
-            guard case .routed(let routed) = machine.state, routed.response == .begun else { return true }
-            let action = machine.routedResponseEnded(at: now)
-            return action == .none ? machine.isRouted : finish(action, machine)
+        case .routed:
+            guard let number = machine.request?.number, machine.exchange === exchange,
+                let releasing = machine.routedResponseBegan(for: number, isRefusal: false)
+            else { return true }
+            reserved -= releasing
+            return respond(&machine, at: now)
         case .input: return machine.inputEnded() == .readOn || machine.isClosing
         case .report:
-            switch machine.inputMayBeReported(unread: Bool.random(using: &random) ? 1 : 0, at: now) {
-            case .none, .forward: return true
+            switch machine.inputMayBeReported(unread: Bool.random(using: &random) ? 1 : 0) {
+            case .none, .notify: return true
+            case .close: return machine.isIdle
             case .refuseHead: return refuseHead(&machine, at: now, number)
-            case .respond(_, let releasing):
-                reserved -= releasing
-                return respond(&machine, at: now)
+            case .refuse(let refusal): return perform(refusal, &machine, at: now)
             }
         case .drain:
             if Int.random(in: 0..<50, using: &random) == 0 { machine.startDraining() }
@@ -430,15 +487,17 @@ private struct Model {
     }
 
     private mutating func perform(
-        _ action: ClientConnectionStateMachine.BodyAction, _ machine: inout ClientConnectionStateMachine,
+        _ action: ClientConnectionStateMachine.RefusalAction, _ machine: inout ClientConnectionStateMachine,
         at now: ContinuousClock.Instant
     ) -> Bool {
         switch action {
         case .none: return true
-        case .forward: return machine.isRouted
         case .respond(_, let releasing):
             reserved -= releasing
             return respond(&machine, at: now)
+        case .failBody(_, _, let releasing):
+            reserved -= releasing
+            return machine.holdsUnread
         }
     }
 
@@ -449,10 +508,7 @@ private struct Model {
         switch action {
         case .none, .close: return true
         case .refuseHead: return refuseHead(&machine, at: now, number)
-        case .respond(_, let releasing):
-            reserved -= releasing
-            return respond(&machine, at: now)
-        case .abandon: return machine.isRouted && !machine.readsRequests
+        case .refuse(let refusal): return perform(refusal, &machine, at: now)
         }
     }
 }

@@ -33,7 +33,7 @@ import Testing
             origins: ["http://web.test"], trustedProxies: TrustedProxies([try #require(AddressRange("127.0.0.1"))]),
             rateLimits: .init(address: addressLimit))
         edge.capacity.router = capacity
-        return service.table(edge: edge, clock: clock.deadlines)
+        return service.table(edge: edge, now: { [clock] in clock.monotonic })
     }
 
     private func signed(_ body: String) throws -> HTTPFields {

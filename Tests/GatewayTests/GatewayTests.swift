@@ -42,7 +42,7 @@ import Testing
             flatpeak: .scripted(upstream), store: store, settings: .test(app: Self.origin), logger: logger)
         table = service.table(edge: EdgeSettings(origins: [Self.origin]))
         connections = ClientConnections(
-            table.edge,
+            table.edge, router: table,
             fastPath: try SessionRelay(
                 at: Route.relayPaths, sessions: service.sessions, calls: service.flatpeak.relayCalls,
                 slots: table.edge.fastPathSlots,
@@ -187,38 +187,31 @@ import Testing
         upstream.on("status", [slow])
         upstream.on("mint", [slow])
         store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
-        let slept = Mutex<Duration?>(nil)
-        var clock = ServiceClock.real
-        clock.sleep = { [upstream] duration in
-            let isFirst = slept.withLock { slept in
-                defer { slept = slept ?? duration }
-                return slept == nil
-            }
-            guard isFirst else { return try await Task.sleep(for: duration) }
+        let clock = TestClock()
+        var edge = EdgeSettings()
+        edge.times.tick = .milliseconds(5)
+        let table = service.table(edge: edge, now: { clock.monotonic })
+        let request =
+            isRead
+            ? "GET /v1/locations/loc_1/status HTTP/1.1\r\nHost: a\r\n\r\n"
+            : "POST /v1/connect/sessions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                + "Idempotency-Key: tap\r\nContent-Length: 2\r\n\r\n{}"
+        try await serving(table, now: { clock.monotonic }) { port in
+            let client = try await RawClient(port: port)
+            try await client.send(request)
             try await until { upstream.requests(isRead ? "status" : "mint").count == 1 }
-        }
-        let table = service.table(clock: clock)
-        try await Application(responder: InProcessRouter(table)).test(.router) { client in
-            let path = isRead ? "/v1/locations/loc_1/status" : "/v1/connect/sessions"
-            var fields = Self.json
-            fields[try #require(HTTPField.Name("Idempotency-Key"))] = "tap"
-            let send = { @Sendable [fields] in
-                try await client.execute(
-                    uri: path, method: isRead ? .get : .post, headers: fields,
-                    body: isRead ? nil : ByteBuffer(string: "{}"))
-            }
-            let response = try await send()
-            #expect(response.status == .serviceUnavailable)
-            #expect(try code(response) == "overloaded")
-            let route = try #require(table.routes.first { $0.policy.retries == (isRead ? .safe : .keyed) })
-            #expect(slept.withLock { $0 } == route.policy.deadline)
+            clock.advance(by: 21)
+            let answer = try await client.answer()
+            #expect(answer.status == 503)
+            #expect(answer.body.contains(#""overloaded""#))
             if !isRead {
                 #expect(table.load == (1, 0))
                 open.finish()
             }
             try await until { table.load == (0, 0) }
             guard !isRead else { return }
-            #expect(try await send().status == .created)
+            try await client.send(request)
+            #expect(try await client.answer().status == 201)
             #expect(upstream.requests("mint").count == 1)
         }
     }
@@ -237,12 +230,7 @@ import Testing
         upstream.on("status", [slow])
         upstream.on("mint", [slow])
         store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
-        try await Application(
-            responder: InProcessRouter(table),
-            server: HTTPServerBuilder { [table, connections] _ in
-                EdgeChannel(router: table, connections: connections)
-            }
-        ).test(.live) { client in
+        try await serving(table) { port in
             for (request, isRead) in [
                 ("GET /v1/locations/loc_1/status HTTP/1.1\r\nHost: a\r\n\r\n", true),
                 (
@@ -251,7 +239,7 @@ import Testing
                 ),
             ] {
                 let connection = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-                    .connect(host: "127.0.0.1", port: try #require(client.port)).get()
+                    .connect(host: "127.0.0.1", port: port).get()
                 try await connection.writeAndFlush(ByteBuffer(string: request))
                 for await _ in started { break }
                 let left = ContinuousClock.now

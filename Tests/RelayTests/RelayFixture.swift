@@ -88,7 +88,7 @@ struct RelayFixture {
         // The clock is the test's; this is only how soon its moves are noticed.
         edge.times.tick = .milliseconds(5)
         let table = service.table(
-            authenticator: setup.authenticator, edge: edge, clock: clock.deadlines, log: lines.append,
+            authenticator: setup.authenticator, edge: edge, now: { clock.monotonic }, log: lines.append,
             tracer: setup.tracer)
         let relay = try SessionRelay(
             at: Route.relayPaths, sessions: sessions, calls: flatpeak.relayCalls, slots: table.edge.fastPathSlots,
@@ -96,17 +96,17 @@ struct RelayFixture {
             tracer: setup.tracer)
         let ticks = TickCounter(relay)
         let connections = ClientConnections(
-            table.edge, fastPath: ticks, now: { clock.monotonic },
+            table.edge, router: table, fastPath: ticks, now: { clock.monotonic },
             secondsSince1970: { Int(clock.wall.timeIntervalSince1970) }, randomBytes: countingBytes())
         let (ports, port) = AsyncStream<Int>.makeStream()
-        let server = GatewayServer(table, connections, at: .tcp(host: "127.0.0.1", port: 0), logger: .silent) {
+        let server = GatewayServer(connections, at: .tcp(host: "127.0.0.1", port: 0)) {
             port.yield($0 ?? 0)
         }
         let (adminPorts, adminPort) = AsyncStream<Int>.makeStream()
         let admin = AdminServer(
             Route.probes(flatpeak: flatpeak, cache: service.cache, isReady: { true }),
             at: .tcp(host: "127.0.0.1", port: 0),
-            times: edge.times, clock: clock.deadlines,
+            times: edge.times, now: { clock.monotonic },
             secondsSince1970: { Int(clock.wall.timeIntervalSince1970) }, randomBytes: countingBytes(), logger: .silent,
             listening: { adminPort.yield($0 ?? 0) })
         let group = ServiceGroup(configuration: .init(services: [admin, server], logger: .silent))

@@ -27,18 +27,15 @@ package struct InProcessRouter: HTTPResponder {
     }
 
     package func respond(to request: Request, context: Context) async throws -> Response {
-        let body = request.body
-        let routed = RoutedRequest(received(request, on: context.channel), request.head, on: context.channel) {
-            (limit) throws(BFFError) in
-            do {
-                return Array(try await body.collect(upTo: limit).readableBytesView)
-            } catch is NIOTooManyBytesError {
-                throw .bodyTooLarge(limit: limit)
-            } catch {
-                throw .malformedJSON
-            }
+        let received = received(request, on: context.channel)
+        let call = table.call(for: received)
+        let routed = RoutedRequest(received, request.head)
+        if let limit = call.bodyLimit {
+            let body = try? await request.body.collect(upTo: limit)
+            routed.body.end(
+                with: body.map { .success(Array($0.readableBytesView)) } ?? .failure(.bodyTooLarge(limit: limit)))
         }
-        let response = await table.respond(to: routed)
+        let response = await call.respond(routed)
         var bytes: [UInt8] = []
         switch response.body {
         case .bytes(let body): bytes = body
@@ -69,7 +66,8 @@ package struct InProcessRouter: HTTPResponder {
         var facts = RequestHeadFacts()
         if case .head(let head) = reader.next(bytes.span, &offset) { facts = RequestHeadFacts(head, in: bytes.span) }
         return ReceivedRequest(
-            number: RequestNumber(random: numbers(12)), method: request.method.rawValue, path: request.uri.path,
+            number: RequestNumber(random: numbers(12)), method: request.method.rawValue,
+            path: request.head.path == "*" ? "" : request.uri.path,
             head: facts, from: Peer(channel), at: .now)
     }
 }

@@ -114,12 +114,6 @@ extension TestClock {
                 self.advance(by: Double(wait.components.seconds) + Double(wait.components.attoseconds) * 1e-18)
             }, jitter: { 0.5 })
     }
-
-    /// The clock of deadlines that never pass: a sleep ends when it is cancelled.
-    package var deadlines: ServiceClock {
-        ServiceClock(
-            now: { self.monotonic }, sleep: { _ in try await Task.sleep(for: .seconds(3600)) }, jitter: { 0.5 })
-    }
 }
 
 extension Logger {

@@ -47,13 +47,13 @@ package struct ServiceFixture: Sendable {
     /// The table of every route of the contract.
     package func table(
         authenticator: any Authenticator = DevAuthenticator(), edge: EdgeSettings = EdgeSettings(),
-        clock: ServiceClock = .real,
+        now monotonic: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         log: (@Sendable (RequestLine) -> Void)? = nil, tracer: (any Tracer)? = nil
     ) -> RouteTable {
         RouteTable(
             Route.contract(
                 sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: now),
-            authenticator: authenticator, edge: edge, clock: clock, logger: logger, log: log, tracer: tracer)
+            authenticator: authenticator, edge: edge, now: monotonic, logger: logger, log: log, tracer: tracer)
     }
 }
 

@@ -4,7 +4,6 @@ import FoundationEssentials
 import HTTPTypes
 import Keys
 import Networking
-import ServiceLifecycle
 import Sessions
 import Synchronization
 
@@ -52,7 +51,7 @@ private struct SessionEvents {
         let end = ContinuousClock.now + Self.longest
         var lastSeen = lastSeen
         try await writer.write(Array("retry: 2000\n\n".utf8))
-        while ContinuousClock.now < end, !Task.isShuttingDownGracefully {
+        while ContinuousClock.now < end, !Task.isCancelled {
             // Gone, or the store is away: the listener asks again and gets a status.
             guard let session = try? await sessions.outcomes.session(session, of: subject) else { return }
             let outcome = session.outcome(at: now())
@@ -68,7 +67,7 @@ private struct SessionEvents {
             }
             if outcome.isFinal { return }
             let wait = min(session.liveWait(at: now()), Self.heartbeat)
-            await cancelWhenGracefulShutdown { await sessions.outcomes.waitForChange(of: self.session, timeout: wait) }
+            await sessions.outcomes.waitForChange(of: self.session, timeout: wait)
         }
     }
 }
