@@ -172,7 +172,8 @@ let package = Package(
                 .cryptoExtras, .logging,
             ]),
         .testTarget(
-            name: "EdgeTests", dependencies: ["Core", "Edge", "Resilience", .httpTypes, .nioCore, .nioEmbedded]),
+            name: "EdgeTests",
+            dependencies: ["Core", "Edge", "Resilience", "Wire", .httpTypes, .nioCore, .nioEmbedded]),
         .testTarget(
             name: "RelayTests",
             dependencies: [

@@ -21,10 +21,10 @@ extension ClientConnectionHandler {
     }
 
     /// Reports that the client has ended its side, once all that came before was read.
-    func reportInputEnd(_ context: ChannelHandlerContext) {
-        switch machine.inputMayBeReported(unread: unread.readableBytes) {
+    func reportInputEnd() {
+        switch machine.inputMayBeReported(unread: unread.readableBytes, at: shared.now()) {
         case .none: break
-        case .close: context.close(promise: nil)
+        case .close: sendLast(ByteBuffer())
         case .refuseHead(let error): refuseHead(error)
         case .refuse(let refusal): perform(refusal)
         case .notify: machine.exchange?.inputEnded()

@@ -185,13 +185,17 @@ extension ClientConnectionHandler: FastPathClient {
         case .readNext:
             send(response)
             readNext()
-        case .close:
-            guard let context else { return }
-            let written = context.eventLoop.makePromise(of: Void.self)
-            written.futureResult.assumeIsolated().whenComplete { _ in self.lastResponseSent() }
-            write(response, promise: written)
-            unread = ByteBuffer()
+        case .close: sendLast(response)
         }
+    }
+
+    /// Sends what is left to say; the connection ends when that has left.
+    func sendLast(_ response: ByteBuffer) {
+        guard let context else { return }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { _ in self.lastResponseSent() }
+        write(response, promise: written)
+        unread = ByteBuffer()
     }
 
     private func send(_ response: ByteBuffer) {

@@ -163,10 +163,11 @@ final class ClientConnectionHandler: ChannelInboundHandler {
         }
         let routed = RoutedRequest(request, HTTPRequest(head, in: span, method: method, target: target?.origin ?? text))
         let exchange = RoutedExchange(shared.router.call(for: request), routed, for: self, on: loop.eventLoop)
-        perform(machine.routedHeadRead(request, exchange, from: policy.client(of: request)))
-        if let length = request.head.contentLength, let limit = exchange.bodyLimit, length > limit {
-            perform(machine.failed(.bodyTooLarge(limit: limit)))
-        }
+        let limit = exchange.bodyLimit ?? .max
+        let isTooLarge = request.head.contentLength.map { $0 > limit } ?? false
+        perform(
+            machine.routedHeadRead(request, exchange, isTooLarge: isTooLarge, from: policy.client(of: request)))
+        if isTooLarge { perform(machine.failed(.bodyTooLarge(limit: limit))) }
         exchange.start()
     }
 
@@ -265,7 +266,7 @@ final class ClientConnectionHandler: ChannelInboundHandler {
         guard let context, !isReading else { return }
         readRequests()
         perform(machine.readCompleted())
-        reportInputEnd(context)
+        reportInputEnd()
         readIfWanted(context)
     }
 

@@ -141,6 +141,7 @@ extension ClientConnectionStateMachine {
 
     enum ReportAction {
         case none
+        /// The connection ends when all responses have left.
         case close
         case refuseHead(BFFError)
         case refuse(RefusalAction)
@@ -150,12 +151,15 @@ extension ClientConnectionStateMachine {
 
     /// What came before the end of the client's side was read, as far as it can be.
     /// - Parameter unread: Bytes that are kept; of later requests, where one is answered.
-    mutating func inputMayBeReported(unread: Int) -> ReportAction {
+    mutating func inputMayBeReported(unread: Int, at now: Instant) -> ReportAction {
         guard input == .ended else { return .none }
         switch state {
         case .idle(let idle):
             input = .reported
-            guard unread > 0 else { return .close }
+            guard unread > 0 else {
+                state = .closing(Closing(since: StoredInstant(now)))
+                return .close
+            }
             return .refuseHead(idle.head?.isOversized == true ? .headersTooLarge : .malformedHeader)
         case .reading(let reading):
             input = .reported

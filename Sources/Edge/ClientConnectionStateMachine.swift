@@ -185,12 +185,13 @@ struct ClientConnectionStateMachine {
     }
 
     /// A head of a request for the router was read, and the router's work has begun.
+    /// - Parameter isTooLarge: Whether its body is announced to be longer than is read; it is refused at once then.
     mutating func routedHeadRead(
-        _ request: ReceivedRequest, _ exchange: RoutedExchange, from client: CallerKey
+        _ request: ReceivedRequest, _ exchange: RoutedExchange, isTooLarge: Bool, from client: CallerKey
     ) -> HeadAction {
         self.request = request
         state = .reading(Reading(client: client, exchange: exchange, isLast: !request.keepsAlive))
-        return .readBody(sendsContinue: request.head.expectsContinue && exchange.bodyLimit != nil)
+        return .readBody(sendsContinue: request.head.expectsContinue && !isTooLarge)
     }
 
     /// A head was read, or given up, that is refused before its route is asked; no more of the request is read.

@@ -4,6 +4,7 @@ import NIOCore
 import NIOEmbedded
 import Resilience
 import Testing
+import Wire
 
 @testable import Edge
 
@@ -130,7 +131,7 @@ import Testing
     ) {
         var machine = machine()
         let request = request()
-        _ = machine.routedHeadRead(request, exchange(), from: CallerKey(1))
+        _ = machine.routedHeadRead(request, exchange(), isTooLarge: false, from: CallerKey(1))
         _ = machine.bodyRead(piece, limit: 1, reserve: { _, _ in true })
         if !comesEarly {
             guard case .deliver(_, piece, releasing: 2) = machine.requestEnded() else {
@@ -146,7 +147,7 @@ import Testing
 
     @Test func `a body that no route wants is not kept`() {
         var machine = machine()
-        _ = machine.routedHeadRead(request(), exchange(bodyLimit: nil), from: CallerKey(1))
+        _ = machine.routedHeadRead(request(), exchange(bodyLimit: nil), isTooLarge: false, from: CallerKey(1))
         _ = machine.bodyRead(piece, limit: 10) { _, _ in
             Issue.record("memory is taken")
             return true
@@ -157,12 +158,31 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false]) func `a client that waits is asked for its body, unless it announces too much`(
+        isTooLarge: Bool
+    ) {
+        var machine = machine()
+        let bytes = Array("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n".utf8)
+        var reader = RequestReader()
+        var offset = 0
+        guard case .head(let head) = reader.next(bytes.span, &offset) else {
+            Issue.record("not a head")
+            return
+        }
+        let request = ReceivedRequest(
+            number: RequestNumber(high: 0, low: 1), method: "POST", path: "/",
+            head: RequestHeadFacts(head, in: bytes.span), keepsAlive: true, from: .unknown, at: at(0))
+        #expect(
+            machine.routedHeadRead(request, exchange(bodyLimit: nil), isTooLarge: isTooLarge, from: CallerKey(1))
+                == .readBody(sendsContinue: !isTooLarge))
+    }
+
     @Test(arguments: [true, false]) func `the router's work learns that its request does not come whole`(
         isTooLarge: Bool
     ) {
         var machine = machine()
         let request = request()
-        _ = machine.routedHeadRead(request, exchange(), from: CallerKey(1))
+        _ = machine.routedHeadRead(request, exchange(), isTooLarge: false, from: CallerKey(1))
         let action: ClientConnectionStateMachine.RefusalAction
         if isTooLarge {
             action = machine.bodyRead(ByteBuffer(repeating: 0, count: 11), limit: 100, reserve: { _, _ in true })
@@ -184,7 +204,7 @@ import Testing
     @Test func `a refusal of the body's size ends the connection`() {
         var machine = machine()
         let request = request()
-        _ = machine.routedHeadRead(request, exchange(), from: CallerKey(1))
+        _ = machine.routedHeadRead(request, exchange(), isTooLarge: false, from: CallerKey(1))
         _ = machine.requestEnded()
         #expect(machine.routedResponseBegan(for: request.number, isRefusal: true) == 0)
         #expect(machine.responseHeadWritten() == false)
@@ -201,7 +221,7 @@ import Testing
     @Test func `a stream lasts as long as its client reads it`() {
         var machine = machine()
         let request = request()
-        _ = machine.routedHeadRead(request, exchange(), from: CallerKey(1))
+        _ = machine.routedHeadRead(request, exchange(), isTooLarge: false, from: CallerKey(1))
         _ = machine.requestEnded()
         _ = machine.routedResponseBegan(for: request.number, isRefusal: false)
         machine.responseBegan(200, isChunked: true, isStream: true, ByteBuffer())
@@ -217,21 +237,22 @@ import Testing
         var machine = machine()
         _ = machine.wholeRequestRead(request(), refusal: nil)
         #expect(machine.inputEnded() == .readOn)
-        guard case .notify = machine.inputMayBeReported(unread: 0) else {
+        guard case .notify = machine.inputMayBeReported(unread: 0, at: at(3)) else {
             Issue.record("the work does not learn it")
             return
         }
-        guard case .none = machine.inputMayBeReported(unread: 1) else {
+        guard case .none = machine.inputMayBeReported(unread: 1, at: at(3)) else {
             Issue.record("later requests are still to be answered")
             return
         }
         _ = machine.responseHeadWritten()
         #expect(machine.responseFinished(at: at(2)) == .readNext)
-        guard case .close = machine.inputMayBeReported(unread: 0) else {
+        guard case .close = machine.inputMayBeReported(unread: 0, at: at(3)) else {
             Issue.record("not closed")
             return
         }
-        guard case .none = machine.inputMayBeReported(unread: 0) else {
+        #expect(machine.isClosing, "what was written leaves first")
+        guard case .none = machine.inputMayBeReported(unread: 0, at: at(3)) else {
             Issue.record("reported twice")
             return
         }
@@ -271,7 +292,7 @@ import Testing
             _ = machine.fastPathHeadRead(request(), refusal: nil, from: CallerKey(1))
             limit = times.body
         case .routedBody:
-            _ = machine.routedHeadRead(request(), exchange(), from: CallerKey(1))
+            _ = machine.routedHeadRead(request(), exchange(), isTooLarge: false, from: CallerKey(1))
             limit = times.body
         case .answer:
             _ = machine.wholeRequestRead(request(), refusal: nil)
@@ -372,7 +393,7 @@ private struct Model {
             return machine.readsRequests
         case .routedHead where machine.isIdle:
             begun += 1
-            _ = machine.routedHeadRead(request, exchange, from: CallerKey(1))
+            _ = machine.routedHeadRead(request, exchange, isTooLarge: false, from: CallerKey(1))
             return machine.readsRequests
         case .refusedHead where machine.isIdle:
             begun += 1
@@ -430,9 +451,9 @@ private struct Model {
             return respond(&machine, at: now)
         case .input: return machine.inputEnded() == .readOn || machine.isClosing
         case .report:
-            switch machine.inputMayBeReported(unread: Bool.random(using: &random) ? 1 : 0) {
+            switch machine.inputMayBeReported(unread: Bool.random(using: &random) ? 1 : 0, at: now) {
             case .none, .notify: return true
-            case .close: return machine.isIdle
+            case .close: return machine.isClosing
             case .refuseHead: return refuseHead(&machine, at: now, number)
             case .refuse(let refusal): return perform(refusal, &machine, at: now)
             }
