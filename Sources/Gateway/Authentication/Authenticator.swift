@@ -34,18 +34,22 @@ package struct Caller: Sendable {
     package let head: HTTPRequest
     package let peer: Peer
 
+    /// The credential of an `Authorization: Bearer` header; nil when there is none, or more than one.
+    let bearer: String?
+
     package init(head: HTTPRequest, peer: Peer) {
         self.head = head
         self.peer = peer
+        // Read once, for the several steps that ask for it.
+        bearer = Self.bearer(in: head.headerFields)
     }
 
-    /// The credential of an `Authorization: Bearer` header; nil when there is none, or more than one.
-    var bearer: String? {
-        let values = head.headerFields[values: .authorization]
-        guard values.count == 1, let parts = values.first?.splitBytes(at: " ", maxSplits: 1), parts.count == 2,
-            parts[0].equalsIgnoringASCIICase("bearer")
+    private static func bearer(in fields: HTTPFields) -> String? {
+        let values = fields[values: .authorization]
+        guard values.count == 1, let space = values[0].utf8.firstIndex(of: UInt8(ascii: " ")),
+            values[0][..<space].equalsIgnoringASCIICase("bearer")
         else { return nil }
-        return String(parts[1])
+        return String(values[0][values[0].utf8.index(after: space)...])
     }
 }
 

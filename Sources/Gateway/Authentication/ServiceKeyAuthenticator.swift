@@ -30,10 +30,10 @@ package final class ServiceKeyAuthenticator: Authenticator {
     }
 
     package func subject(of caller: Caller) async throws(BFFError) -> Subject {
-        guard let bearer = caller.bearer, keys.withLock({ $0 }).name(of: bearer) != nil,
-            let header = Self.subjectHeader, caller.head.headerFields[values: header].count == 1,
-            let subject = caller.head.headerFields[header].flatMap(Subject.init)
+        guard let bearer = caller.bearer, keys.withLock({ $0 }).name(of: bearer) != nil, let header = Self.subjectHeader
         else { throw .unauthenticated }
+        let names = caller.head.headerFields[values: header]
+        guard names.count == 1, let subject = Subject(names[0]) else { throw .unauthenticated }
         return subject
     }
 }
