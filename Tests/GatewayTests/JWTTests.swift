@@ -121,8 +121,9 @@ struct IdentityProvider {
         let keys = try IdentityKeySet(jwks: provider.keySet())
         do throws(JSONWebToken.Flaw) {
             return .success(
-                try JSONWebToken.subject(
-                    of: token, under: keys, .init(issuer: "https://id.example", audience: "bff"), at: Self.now))
+                try JSONWebToken.verify(
+                    token, under: keys, .init(issuer: "https://id.example", audience: "bff"), at: Self.now
+                ).subject)
         } catch {
             return .failure(error)
         }
@@ -176,8 +177,9 @@ struct IdentityProvider {
             let found: Result<Subject, JSONWebToken.Flaw>
             do throws(JSONWebToken.Flaw) {
                 found = .success(
-                    try JSONWebToken.subject(
-                        of: token, under: keys, .init(issuer: "https://id.example", audience: "bff"), at: Self.now))
+                    try JSONWebToken.verify(
+                        token, under: keys, .init(issuer: "https://id.example", audience: "bff"), at: Self.now
+                    ).subject)
             } catch {
                 found = .failure(error)
             }
@@ -199,8 +201,9 @@ struct IdentityProvider {
         #expect(keys.skipped == 0)
         for (kid, isKnown) in [("\u{e9}", true), ("e\u{301}", false)] {
             let token = try provider.token(Self.good, kid: kid)
-            let found = try? JSONWebToken.subject(
-                of: token, under: keys, .init(issuer: "https://id.example", audience: "bff"), at: Self.now)
+            let found = try? JSONWebToken.verify(
+                token, under: keys, .init(issuer: "https://id.example", audience: "bff"), at: Self.now
+            ).subject
             #expect((found != nil) == isKnown)
         }
     }

@@ -11,6 +11,9 @@ package struct IdentityKeySet: Sendable {
         /// Whether other keys have this id, too, and which one is meant is unknown.
         let sharesID: Bool
     }
+    /// Names the document that it was read from: equal ids are equal keys.
+    let id: SHA256Digest
+
     /// In the order of the set.
     private let candidates: [Candidate]
 
@@ -22,6 +25,7 @@ package struct IdentityKeySet: Sendable {
 
     /// - Throws: ``JSONWebKeySet/Malformed`` when it is no JWK set.
     package init(jwks: [UInt8]) throws(JSONWebKeySet.Malformed) {
+        id = SHA256Digest(of: jwks)
         // Providers who leave `alg` out mean RS256.
         let entries = try JSONWebKeySet(jwks, bareRSA: .rs256).entries
         let usable = entries.compactMap { entry in entry.key.map { (id: entry.id.map { Array($0.utf8) }, key: $0) } }

@@ -19,6 +19,29 @@ struct JSONWebToken {
             noSubject
     }
 
+    /// The content of a token that is genuine and meant for us.
+    struct Verified: Sendable {
+        let subject: Subject
+        let validity: Validity
+    }
+
+    /// The times of a token, in seconds since 1970.
+    struct Validity: Sendable {
+        /// `nbf`.
+        let notBefore: TimeInterval?
+        /// `exp`.
+        let expiry: TimeInterval
+        let leeway: TimeInterval
+
+        /// The flaw of the token at `now`; nil while it is valid.
+        func flaw(at now: Date) -> Flaw? {
+            let seconds = now.timeIntervalSince1970
+            guard seconds < expiry + leeway else { return .expired }
+            if let notBefore, seconds < notBefore - leeway { return .notYetValid }
+            return nil
+        }
+    }
+
     /// The longest token that is looked at, in bytes: no head may be longer, and a longer one is 431.
     static let maximumLength = 16 << 10
 
@@ -47,10 +70,12 @@ struct JSONWebToken {
         }
     }
 
-    /// The subject of a token that is genuine, meant for us and valid at `now`.
-    static func subject(
-        of token: String, under keys: IdentityKeySet, _ expected: Expectations, at now: Date
-    ) throws(Flaw) -> Subject {
+    /// Verifies that a token is genuine, meant for us and valid at `now`.
+    ///
+    /// The result depends on nothing but the parameters.
+    static func verify(
+        _ token: String, under keys: IdentityKeySet, _ expected: Expectations, at now: Date
+    ) throws(Flaw) -> Verified {
         guard token.utf8.count <= maximumLength else { throw .malformed }
         let parts = token.splitBytes(at: ".")
         guard parts.count == 3, let head = [UInt8](base64URL: parts[0].utf8),
@@ -70,10 +95,9 @@ struct JSONWebToken {
         guard let claims = try? JSONDecoder().decode(Claims.self, from: Data(body)) else { throw .malformed }
         guard claims.iss.equalsBytes(of: expected.issuer) else { throw .wrongIssuer }
         guard claims.aud.names.contains(where: { $0.equalsBytes(of: expected.audience) }) else { throw .wrongAudience }
-        let seconds = now.timeIntervalSince1970
-        guard seconds < claims.exp + expected.leeway else { throw .expired }
-        if let notBefore = claims.nbf, seconds < notBefore - expected.leeway { throw .notYetValid }
+        let validity = Validity(notBefore: claims.nbf, expiry: claims.exp, leeway: expected.leeway)
+        if let flaw = validity.flaw(at: now) { throw flaw }
         guard let subject = claims.sub.flatMap(Subject.init) else { throw .noSubject }
-        return subject
+        return Verified(subject: subject, validity: validity)
     }
 }

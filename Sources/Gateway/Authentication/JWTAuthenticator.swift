@@ -9,9 +9,10 @@ import Resilience
 
 /// Believes the bearer of the app's own identity provider.
 package final class JWTAuthenticator: Authenticator {
-    private let expected: JSONWebToken.Expectations
+    private let verifier: TokenVerifier
     private let known: RefreshedKeys<IdentityKeySet>
     private let now: @Sendable () -> Date
+    private let time: ServiceClock
     private let logger: Logger
     package let headers: [HTTPField.Name] = []
     package let schemes = [AuthenticationScheme.bearer]
@@ -31,8 +32,9 @@ package final class JWTAuthenticator: Authenticator {
         fetch: @escaping @Sendable () async throws(DocumentFailure) -> [UInt8]?,
         now: @escaping @Sendable () -> Date, time: ServiceClock = .real, logger: Logger
     ) {
-        expected = .init(issuer: issuer, audience: audience)
+        verifier = TokenVerifier(.init(issuer: issuer, audience: audience))
         self.now = now
+        self.time = time
         self.logger = logger
         known = RefreshedKeys(
             .init(life: keysLife, interval: min(keysLife, Self.longestInterval)), time: time,
@@ -87,7 +89,7 @@ package final class JWTAuthenticator: Authenticator {
 
     private func validate(_ token: String) throws(JSONWebToken.Flaw) -> Subject {
         guard let keys = known.keys else { throw .unknownKey }
-        return try JSONWebToken.subject(of: token, under: keys, expected, at: now())
+        return try verifier.subject(of: token, under: keys, at: .init(wall: now(), monotonic: time.now()))
     }
 
     private func refusal(_ flaw: JSONWebToken.Flaw) -> BFFError {
