@@ -108,7 +108,8 @@ let package = Package(
         .target(
             name: "Edge",
             dependencies: [
-                "Core", "Networking", "Resilience", "Wire", .httpTypes, .metrics, .nioCore, .nioExtras, .nioPosix, .serviceLifecycle, .tracing,
+                "Core", "Networking", "Resilience", "Wire", .httpTypes, .metrics, .nioCore, .nioExtras, .nioPosix,
+                .serviceLifecycle, .tracing,
             ]),
         .target(
             name: "Relay",
