@@ -106,6 +106,40 @@ import Testing
         }
     }
 
+    // MARK: - Ownership
+
+    @Test func `a location that is given up on one node, or whose owner is forgotten, is refused on all within 1 s`()
+        async throws
+    {
+        try await Cluster.run(nodes: 3) { cluster in
+            let nodes = cluster.nodes
+            for round in 0..<4 {
+                let location = try await nodes[round % 3].connectedLocation(as: "alice")
+                let status = "/v1/locations/\(location)/status", list = "/v1/locations"
+                // From memory after the first.
+                for node in nodes {
+                    for _ in 0..<3 {
+                        #expect(try await node.get(status, as: "alice").status == 200)
+                        #expect(try await node.get(list, as: "alice").json["data"]?.items.count == 1)
+                    }
+                }
+                if round.isMultiple(of: 2) {
+                    let gone = try await HTTP.send(
+                        "DELETE", "\(nodes[0].url)\(list)/\(location)", headers: nodes[0].user("alice"))
+                    #expect(gone.status == 204)
+                    #expect(try await nodes[0].get(status, as: "alice").status == 404)
+                } else {
+                    #expect(try await nodes[0].command("forget", "alice").hasSuffix("and 1 location\n"))
+                }
+                try await eventually(within: .seconds(1)) {
+                    for node in nodes where try await node.get(status, as: "alice").status != 404 { return false }
+                    return true
+                }
+                for node in nodes { #expect(try await node.get(list, as: "alice").json["data"]?.items == []) }
+            }
+        }
+    }
+
     // MARK: - A node that dies
 
     @Test func `a node that is killed under load takes nothing with it that was acknowledged`() async throws {
@@ -335,45 +369,5 @@ import Testing
                 return error.code == 78 && error.said.hasPrefix("connect-bff: BFF_STATE_KEY: is not the key of")
             }
         }
-    }
-}
-
-/// Nodes with the same settings, each on ports of its own, and their PostgreSQL on one of 127.0.0.1.
-private struct Cluster {
-    let server: PostgresServer
-    let nodes: [ServeProcess]
-
-    /// - Parameter stateKeyFile: Where the key is; nil for one in the settings.
-    static func run(
-        nodes count: Int, _ more: [String: String] = [:], stateKeyFile: String? = nil,
-        _ body: (Cluster) async throws -> Void
-    ) async throws {
-        let server = PostgresServer(port: try FreePort.find())
-        defer { server.stop() }
-        var settings = settings(try await server.newDatabase()).merging(more) { $1 }
-        if let stateKeyFile {
-            settings["BFF_STATE_KEY"] = nil
-            settings["BFF_STATE_KEY_FILE"] = stateKeyFile
-        }
-        try await ServeProcess.run(settings) { first in
-            var nodes = [first]
-            try await Program.run {
-                while nodes.count < count {
-                    let node = try first.joined()
-                    try await node.start()
-                    nodes.append(node)
-                }
-                try await body(Cluster(server: server, nodes: nodes))
-            } finally: {
-                for node in nodes.dropFirst() { await node.stop() }
-            }
-        }
-    }
-
-    static func settings(_ url: String) -> [String: String] {
-        [
-            "BFF_DATABASE_URL": url, "BFF_STATE_KEY": Data(repeating: 1, count: 32).base64EncodedString(),
-            "BFF_LIMIT_RELAY": "100000/s", "BFF_LOG_LEVEL": "info",
-        ]
     }
 }

@@ -231,6 +231,16 @@ final class ServeProcess: Sendable {
             body: Array(try JSONEncoder().encode(body)))
     }
 
+    /// Connects a tariff from mint to callback.
+    /// - Returns: The location that is the subject's own by then.
+    func connectedLocation(as name: String) async throws -> String {
+        let minted = try await mint(as: name, Self.address).json
+        let id = try #require(minted["id"]?.text), token = try #require(minted["connect_token"]?.text)
+        for (route, more) in Self.fixed { #expect(try await relay(token, route, more).status == 200) }
+        _ = try await HTTP.send("GET", "\(url)/v1/connect/callback?fp_cot=\(token)")
+        return try #require(try await get("/v1/connect/sessions/\(id)", as: name).json["location_id"]?.text)
+    }
+
     /// The steps of a FIXED tariff up to its summary, for a session that was minted with an address.
     static let fixed: [(String, [String: JSONValue])] = [
         ("session_start", [:]), ("provider_select", ["action": "PROVIDER_MISSING"]),

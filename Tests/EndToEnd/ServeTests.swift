@@ -301,6 +301,31 @@ import Testing
         }
     }
 
+    @Test func `an owner that is forgotten by another process, or gives the location up, is refused at the next read`()
+        async throws
+    {
+        try await ServeProcess.run { serve in
+            for round in 0..<3 {
+                let location = try await serve.connectedLocation(as: "alice")
+                let status = "/v1/locations/\(location)/status", list = "/v1/locations"
+                // From memory after the first.
+                for _ in 0..<5 {
+                    #expect(try await serve.get(status, as: "alice").status == 200)
+                    #expect(try await serve.get(list, as: "alice").json["data"]?.items.count == 1)
+                }
+                if round == 1 {
+                    let gone = try await HTTP.send(
+                        "DELETE", "\(serve.url)\(list)/\(location)", headers: serve.user("alice"))
+                    #expect(gone.status == 204)
+                } else {
+                    #expect(try await serve.command("forget", "alice").hasSuffix("and 1 location\n"))
+                }
+                #expect(try await serve.get(status, as: "alice").status == 404)
+                #expect(try await serve.get(list, as: "alice").json["data"]?.items == [])
+            }
+        }
+    }
+
     @Test("with its database damaged the service relays, mints, ends sessions, and says so (R23)")
     func R23() async throws {
         try await ServeProcess.run { serve in
