@@ -12,7 +12,7 @@ import Testing
     /// Mechanisms that live beside what they protect.
     private static let others: Set = [
         "AdmissionControl", "BodyMemory", "Listeners", "IdempotencyKeys", "SessionCacheState", "PostgresSlots",
-        "LogWriter", "RefreshedKeys", "KeysFile", "VersionGate", "VerifiedTokenCache",
+        "LogWriter", "RefreshedKeys", "KeysFile", "VersionGate", "VerifiedTokenCache", "OwnershipCache",
     ]
 
     private static func text(_ path: String) throws -> String {

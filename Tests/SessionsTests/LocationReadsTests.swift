@@ -58,6 +58,25 @@ import Testing
         #expect(upstream.requests("status").count == 2)
     }
 
+    @Test func `a status that is cached is read again without the store, with the action that is required`()
+        async throws
+    {
+        let clock = clock
+        let cache = SessionCache(
+            store: store, time: clock.time, clock: ContinuousClock(), timeout: .seconds(60), logger: .silent)
+        let reads = LocationReads(
+            flatpeak: .scripted(upstream, clock: clock), cache: cache, time: clock.time, now: { clock.wall })
+        for _ in 0..<3 { _ = try await reads.status(of: location, for: alice) }
+        #expect(store.locationReads == 6, "the owner, and then the action, as changes are not notified")
+        cache.ownership.apply(.subscribed)
+        for _ in 0..<3 { #expect(try await reads.status(of: location, for: alice).action == nil) }
+        #expect(store.locationReads == 7)
+        #expect(upstream.requests("status").count == 1)
+        store.unbindSilently(alice)
+        cache.ownership.apply(.ownershipChanged(SubjectDigest(alice)))
+        await #expect(throws: BFFError.notFound) { try await reads.status(of: location, for: alice) }
+    }
+
     @Test("an answer is cached briefly, and not beyond a change at the location (R25)")
     func R25life() async throws {
         #expect(try await status(alice).contains(#""n":1"#))

@@ -213,8 +213,10 @@ private struct StuckStore: SessionStore, IdempotencyKeyStore, LocationStore {
     ) async throws(BFFError) -> IdempotentMint? { try await hang() }
     func release(_ key: MintKey, of subject: Subject) async throws(BFFError) { try await hang() }
     func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool { try await hang() }
-    func locations(of subject: Subject) async throws(BFFError) -> [LocationID] { try await hang() }
-    func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool { try await hang() }
+    func ownedLocations(of subject: Subject) async throws(BFFError) -> [OwnedLocation] { try await hang() }
+    func ownedLocation(_ location: LocationID, of subject: Subject) async throws(BFFError) -> OwnedLocation? {
+        try await hang()
+    }
     func owners(of location: LocationID, limit: Int) async throws(BFFError) -> [Subject] { try await hang() }
     func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction] {
         try await hang()

@@ -241,6 +241,8 @@ import Testing
         }
         _ = try await database.run("UPDATE location_action SET required = 'dance' WHERE location = 'loc_1'")
         #expect(Array(try await store.actions(at: locations).keys) == [locations[1]])
+        _ = try await database.run("INSERT INTO location (subject, id) VALUES ('alice', 'loc_1'), ('alice', 'loc_2')")
+        #expect(try await store.ownedLocations(of: alice).map(\.action) == [nil, .reconnect])
     }
 
     // MARK: - Events

@@ -5,15 +5,15 @@ import Synchronization
 
 /// A store in memory, which fails when a test says so.
 package final class InMemoryStore: ServiceStore {
-    fileprivate struct Binding: Hashable {
+    struct Binding: Hashable {
         let subject: Subject
         let location: LocationID
     }
-    fileprivate struct Key: Hashable {
+    struct Key: Hashable {
         let subject: Subject
         let key: IdempotencyKey
     }
-    fileprivate struct State {
+    struct State {
         var sessions: [SessionID: ConnectSession] = [:]
         var bindings: Set<Binding> = []
         var mints: [Key: IdempotentMint] = [:]
@@ -33,8 +33,11 @@ package final class InMemoryStore: ServiceStore {
         var refused: Set<SessionID> = []
         var isAway = false
         var writes = 0
+        var locationReads = 0
+        var detectsChanges = true
+        var answersLocations: (@Sendable () async -> Void)?
     }
-    fileprivate struct Event {
+    struct Event {
         let event: NewEvent
         let sequence: Int?
         var dueAt: Date?
@@ -42,7 +45,8 @@ package final class InMemoryStore: ServiceStore {
         var deliveredAt: Date?
         var answer: String?
     }
-    private let state = Mutex(State())
+    let state = Mutex(State())
+    let watchers = StoreWatchers()
 
     package init() {}
 
@@ -65,7 +69,9 @@ package final class InMemoryStore: ServiceStore {
     }
 
     package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions {
-        try with { state in
+        let located = writes.map(\.session).filter { $0.facts.located != nil }
+        defer { notify(located.map { .ownershipChanged(SubjectDigest($0.subject)) }) }
+        return try with { state in
             state.writes += 1
             var saved = SavedSessions()
             saved.refused = state.refused.intersection(writes.map(\.session.id))
@@ -133,29 +139,11 @@ package final class InMemoryStore: ServiceStore {
         }
     }
 
-    package func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool {
-        try with { state in
-            let wasOwned = state.bindings.remove(Binding(subject: subject, location: location)) != nil
-            state.deleteOrphanedActions()
-            return wasOwned
-        }
-    }
-
-    package func locations(of subject: Subject) async throws(BFFError) -> [LocationID] {
-        try with { state in
-            state.bindings.filter { $0.subject == subject }.map(\.location).sorted { $0.text < $1.text }
-        }
-    }
-
-    package func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool {
-        try with { $0.bindings.contains(Binding(subject: subject, location: location)) }
-    }
-
     /// Nothing is sealed in memory.
     package func adopt(stateKeys: [[UInt8]]) async throws(BFFError) {}
 
     package func forget(_ subject: Subject) async throws(BFFError) -> Forgotten {
-        try with { state in
+        try with(changing: .ownershipChanged(SubjectDigest(subject))) { state in
             let before = (state.sessions.count, state.bindings.count)
             state.sessions = state.sessions.filter { $0.value.subject != subject }
             state.bindings = state.bindings.filter { $0.subject != subject }
@@ -177,23 +165,6 @@ package final class InMemoryStore: ServiceStore {
             }
             state.forgetStrays()
             return before - state.sessions.count
-        }
-    }
-
-    package func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction] {
-        try with { state in state.actions.filter { locations.contains($0.key) } }
-    }
-
-    package func clearAction(at location: LocationID, knownBefore instant: Date) async throws(BFFError) {
-        try with { state in
-            if let action = state.actions[location], action.since < instant { state.actions[location] = nil }
-        }
-    }
-
-    package func owners(of location: LocationID, limit: Int) async throws(BFFError) -> [Subject] {
-        try with { state in
-            let owners = state.bindings.filter { $0.location == location }.map(\.subject)
-            return Array(owners.sorted { $0.text < $1.text }.prefix(limit))
         }
     }
 
@@ -239,7 +210,8 @@ package final class InMemoryStore: ServiceStore {
     }
 
     package func settle(_ id: EventID, _ effect: EventEffect) async throws(BFFError) -> Bool {
-        try with { state in
+        defer { if let action = effect.action { notify([.actionChanged(action.location)]) } }
+        return try with { state in
             guard state.inbox.removeValue(forKey: id) != nil else { return false }
             if let action = effect.action { state.actions[action.location] = action }
             for event in effect.events { state.put(event) }
@@ -271,71 +243,7 @@ package final class InMemoryStore: ServiceStore {
         try with { $0.bookmark = bookmark }
     }
 
-    // MARK: - Events
-
-    package func put(_ events: [NewEvent]) async throws(BFFError) {
-        try with { state in
-            for event in events { state.put(event) }
-        }
-    }
-
-    package func take(
-        dueAt instant: Date, leasedUntil lease: Date, limit: Int, besides inFlight: [Subject]
-    ) async throws(BFFError) -> [OutgoingEvent] {
-        try with { state in
-            let due = state.events.indices.filter { index in
-                guard let dueAt = state.events[index].dueAt, dueAt <= instant else { return false }
-                return !state.events.contains { $0.isWaitedFor(by: state.events[index]) }
-            }
-            var held = Dictionary(inFlight.map { ($0, 1) }, uniquingKeysWith: +)
-            let taken = due.sorted { (state.events[$0].dueAt ?? lease, $0) < (state.events[$1].dueAt ?? lease, $1) }
-                .filter { index in
-                    guard let subject = state.events[index].event.subject else { return true }
-                    held[subject, default: 0] += 1
-                    return held[subject, default: 0] <= OutgoingEvent.share
-                }
-            return taken.prefix(limit).map { index in
-                state.events[index].dueAt = lease
-                return state.events[index].outgoing
-            }
-        }
-    }
-
-    package func settle(_ deliveries: [Delivery]) async throws(BFFError) {
-        try with { state in
-            for delivery in deliveries {
-                guard let index = state.events.firstIndex(where: { $0.event.id == delivery.id }) else { continue }
-                state.events[index].settle(delivery)
-            }
-        }
-    }
-
-    package func replay(since instant: Date, at now: Date) async throws(BFFError) -> Int {
-        try with { state in
-            let replayed = state.events.indices.filter { state.events[$0].event.at >= instant }
-            for index in replayed {
-                state.events[index].dueAt = now
-                state.events[index].attempts = 0
-                state.events[index].deliveredAt = nil
-            }
-            return replayed.count
-        }
-    }
-
-    package func events(limit: Int) async throws(BFFError) -> [KeptEvent] {
-        try with { state in
-            state.events.reversed().prefix(limit).map { KeptEvent($0.outgoing, state: $0.state, answer: $0.answer) }
-        }
-    }
-
-    package func eventCounts() async throws(BFFError) -> EventCounts {
-        try with { state in
-            EventCounts(
-                pending: state.events.count { $0.state == .pending }, dead: state.events.count { $0.state == .dead })
-        }
-    }
-
-    private func with<Value: Sendable>(_ body: (inout State) throws -> Value) throws(BFFError) -> Value {
+    func with<Value: Sendable>(_ body: (inout State) throws -> Value) throws(BFFError) -> Value {
         let value = state.withLock { state in state.isAway ? nil : (try? body(&state)) }
         guard let value else { throw .storeUnavailable }
         return value
@@ -343,12 +251,12 @@ package final class InMemoryStore: ServiceStore {
 }
 
 extension InMemoryStore.State {
-    fileprivate mutating func deleteOrphanedActions() {
+    mutating func deleteOrphanedActions() {
         let owned = Set(bindings.map(\.location))
         actions = actions.filter { owned.contains($0.key) }
     }
 
-    fileprivate mutating func keep(_ change: SessionChange) {
+    mutating func keep(_ change: SessionChange) {
         let id = change.session.id
         if let location = change.location {
             bindings.insert(InMemoryStore.Binding(subject: change.session.subject, location: location))
@@ -362,7 +270,7 @@ extension InMemoryStore.State {
     }
 
     /// Puts an event unless its id is there already.
-    fileprivate mutating func put(_ event: NewEvent) {
+    mutating func put(_ event: NewEvent) {
         guard !events.contains(where: { $0.event.id == event.id }) else { return }
         if let session = event.session, sessions[session] != nil {
             cursors[session, default: OutboxCursor()].sequence += 1
@@ -377,41 +285,8 @@ extension InMemoryStore.State {
     }
 
     /// Forgets what is kept beside sessions that are gone.
-    fileprivate mutating func forgetStrays() {
+    mutating func forgetStrays() {
         cursors = cursors.filter { sessions[$0.key] != nil }
         changes = changes.filter { sessions[$0.key] != nil }
-    }
-}
-
-extension InMemoryStore.Event {
-    fileprivate var outgoing: OutgoingEvent {
-        OutgoingEvent(event, sequence: sequence, attempts: attempts, lease: dueAt ?? .distantPast)
-    }
-
-    fileprivate var state: KeptEvent.State { dueAt != nil ? .pending : deliveredAt != nil ? .delivered : .dead }
-
-    fileprivate func isWaitedFor(by other: Self) -> Bool {
-        guard let sequence, let otherSequence = other.sequence, event.session == other.event.session else {
-            return false
-        }
-        return sequence < otherSequence && dueAt != nil && attempts < OutgoingEvent.headStart
-    }
-
-    fileprivate mutating func settle(_ delivery: Delivery) {
-        if case .delivered(let instant) = delivery.result {
-            (dueAt, deliveredAt, answer) = (nil, instant, delivery.answer)
-            return
-        }
-        guard dueAt == delivery.lease else { return }
-        if case .failed(let instant) = delivery.result { dueAt = instant } else { dueAt = nil }
-        attempts += 1
-        answer = delivery.answer
-    }
-}
-
-extension InMemoryStore {
-    /// Makes `location` one of the subject's own, as a session of theirs would.
-    package func bind(_ location: LocationID, to subject: Subject) {
-        state.withLock { _ = $0.bindings.insert(Binding(subject: subject, location: location)) }
     }
 }

@@ -135,7 +135,7 @@ private struct LocationList: Encodable {
         private enum CodingKeys: String, CodingKey { case id, object, action_required }
     }
 
-    init(_ locations: [(id: LocationID, action: RequiredAction?)]) {
+    init(_ locations: [OwnedLocation]) {
         data = locations.map { Item(id: $0.id.text, action_required: $0.action?.rawValue) }
     }
 

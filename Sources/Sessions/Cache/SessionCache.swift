@@ -48,6 +48,7 @@ package final class SessionCache: Sendable {
     private let logger: Logger
     private let state: Mutex<State>
     private let work: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
+    let ownership: OwnershipLookup
     /// Concurrent reads of one session are one read of the store.
     private let tokenReads = SingleFlight<ConnectToken, Result<Reading, BFFError>>()
     private let sessionReads = SingleFlight<SessionID, Result<Reading, BFFError>>()
@@ -74,6 +75,7 @@ package final class SessionCache: Sendable {
         self.logger = logger
         state = Mutex(State(sessions: SessionCacheState(capacity: capacity)))
         work = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        ownership = OwnershipLookup(store: store, time: time)
     }
 
     /// Sessions with changes not yet persisted, and whether the store took the last write.
@@ -159,10 +161,9 @@ package final class SessionCache: Sendable {
     /// The cache's generation; a read of the store that begins afterwards is at least as new.
     var generation: Int { state.withLock { $0.sessions.generation } }
 
-    /// Whether the location is the subject's, or a pending write makes it so.
-    func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool {
-        if state.withLock({ $0.sessions.hasPendingBinding(subject, location) }) { return true }
-        return try await withStore { store throws(BFFError) in try await store.owns(subject, location) }
+    /// Whether a pending write makes the location the subject's.
+    func hasPendingBinding(_ subject: Subject, _ location: LocationID) -> Bool {
+        state.withLock { $0.sessions.hasPendingBinding(subject, location) }
     }
 
     /// Calls the store past the cache, and waits until the timeout; the call itself goes on.
@@ -289,11 +290,13 @@ package final class SessionCache: Sendable {
         state.withLock { $0.waiting[id] != nil }
     }
 
-    /// Invalidates the sessions that other processes change, until cancelled.
+    /// Invalidates the sessions that other processes change, and the locations that change, until cancelled.
     func watch() async {
         await store.watch { [self] change in
+            ownership.apply(change)
             state.withLock { state in
                 switch change {
+                case .ownershipChanged, .actionChanged, .anyLocationChanged: break
                 case .changed(let ids):
                     state.sessions.changed(ids)
                     for id in ids { state.wake(id) }
@@ -305,6 +308,8 @@ package final class SessionCache: Sendable {
                 }
             }
         }
+        // Nothing is notified any more.
+        ownership.apply(.unsubscribed)
     }
 
     // MARK: - Flushing

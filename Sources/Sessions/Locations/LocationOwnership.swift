@@ -14,12 +14,8 @@ package struct LocationOwnership: Sendable {
     }
 
     /// Lists the locations that sessions of `subject` gave, with the action that is required there.
-    package func list(of subject: Subject) async throws(BFFError) -> [(id: LocationID, action: RequiredAction?)] {
-        try await cache.withStore { store throws(BFFError) in
-            let locations = try await store.locations(of: subject)
-            let actions = try await store.actions(at: locations)
-            return locations.map { ($0, actions[$0]?.required) }
-        }
+    package func list(of subject: Subject) async throws(BFFError) -> [OwnedLocation] {
+        try await cache.locations(of: subject)
     }
 
     /// Takes `location` from the subject; Flatpeak keeps its data.

@@ -88,9 +88,7 @@ package final class LocationReads: Sendable {
         var response = try await read(.status, of: location, for: subject) { [self] () throws(BFFError) in
             (try await fetchStatus(of: location, for: CallerKey(subject)).status.body, Self.statusLife)
         }
-        response.action = try await sessionCache.withStore { store throws(BFFError) in
-            try await store.actions(at: [location])[location]?.required
-        }
+        response.action = try await sessionCache.requiredAction(at: location, for: subject)
         return response
     }
 
@@ -184,7 +182,7 @@ package final class LocationReads: Sendable {
         _ read: Read, of location: LocationID, for subject: Subject,
         _ fetch: @escaping @Sendable () async throws(BFFError) -> (body: [UInt8], life: Duration)
     ) async throws(BFFError) -> Response {
-        guard try await sessionCache.owns(subject, location) else { throw .notFound }
+        guard try await sessionCache.mayRead(location, for: subject) else { throw .notFound }
         let key = Key(subject: subject, location: location, read: read)
         if let found = state.withLock({ $0.cache.fresh(key, at: time.now()) }) {
             return Response(body: try found.value.get(), age: nil)

@@ -9,9 +9,9 @@ package protocol LocationStore: Sendable {
     /// - Returns: False when it was not the subject's.
     func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool
     /// Lists the subject's own locations, sorted.
-    func locations(of subject: Subject) async throws(BFFError) -> [LocationID]
-    /// Whether a location is the subject's own.
-    func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool
+    func ownedLocations(of subject: Subject) async throws(BFFError) -> [OwnedLocation]
+    /// Finds a location that is the subject's own; `nil` for any other.
+    func ownedLocation(_ location: LocationID, of subject: Subject) async throws(BFFError) -> OwnedLocation?
     /// Lists at most `limit` subjects that own a location.
     func owners(of location: LocationID, limit: Int) async throws(BFFError) -> [Subject]
 
@@ -19,6 +19,27 @@ package protocol LocationStore: Sendable {
     func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction]
     /// Removes the required action at a location, if it was known before `instant`.
     func clearAction(at location: LocationID, knownBefore instant: Date) async throws(BFFError)
+
+    /// Detects changes of ownership and of actions that other processes committed and that the store is not notified of,
+    /// and passes them to the callers of ``SessionStore/watch(_:)`` before it returns. Never waits.
+    /// - Returns: False when that cannot be decided now: what was read before may be out of date.
+    func detectChanges() -> Bool
+}
+
+extension LocationStore {
+    package func detectChanges() -> Bool { true }
+}
+
+/// A location of a subject's own.
+package struct OwnedLocation: Equatable, Sendable {
+    package let id: LocationID
+    /// The action that is required at the location.
+    package let action: RequiredAction?
+
+    package init(_ id: LocationID, action: RequiredAction?) {
+        self.id = id
+        self.action = action
+    }
 }
 
 /// An action that the user has to take about a tariff at a location.

@@ -28,7 +28,10 @@ package protocol SessionStore: Sendable {
     /// assumed dead.
     func leaseDue(at now: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession]
 
-    /// Notifies of changes that other processes make to the store, until cancelled; a store of a single process has none.
+    /// Notifies of changes to the store until cancelled: of those to sessions that other processes make, and of all to
+    /// locations. Those that this process makes are notified before the call that makes them returns.
+    ///
+    /// A store that does not notify never says that it is subscribed.
     func watch(_ notify: @escaping @Sendable (StoreChange) -> Void) async
 
     /// Removes sessions minted and events created before `instant`, and idempotency keys that are over at `now`.
@@ -52,10 +55,16 @@ package struct SavedSessions: Sendable {
     package init() {}
 }
 
-/// A notification of a store that several processes share.
+/// A notification of a store.
 package enum StoreChange: Equatable, Sendable {
     /// Another process changed or removed these sessions.
     case changed([SessionID])
+    /// Locations were bound to a subject, or taken from it.
+    case ownershipChanged(SubjectDigest)
+    /// The action that is required at a location changed.
+    case actionChanged(LocationID)
+    /// Another process may have changed the owners of any location and the action at it.
+    case anyLocationChanged
     /// From here on changes are notified; earlier ones may have been missed.
     case subscribed
     /// From here on changes may be missed.

@@ -6,7 +6,7 @@ import Sessions
 /// What a batch of sessions comes to: statements that are sent together.
 struct PostgresBatch {
     private var sessions: [PostgresStatement] = []
-    private var locations: [(subject: String, id: String)] = []
+    private var locations: [(subject: Subject, id: LocationID)] = []
     private var mints: [(key: MintKey, subject: Subject)] = []
     private var events: [PostgresStatement] = []
     /// Sessions that other nodes may know.
@@ -14,18 +14,25 @@ struct PostgresBatch {
 
     /// When the batch is written, by which a key is free.
     private let now: Date
+    private let node: String
 
-    init(at now: Date) {
+    init(at now: Date, by node: String) {
         self.now = now
+        self.node = node
     }
 
     /// Locations and keys in one order for all nodes, so that there is no deadlock.
     var statements: [PostgresStatement] {
         sessions
-            + locations.sorted { ($0.subject, $0.id) < ($1.subject, $1.id) }.map { location in
+            + locations.sorted { ($0.subject.text, $0.id.text) < ($1.subject.text, $1.id.text) }.map { location in
                 PostgresStatement(
-                    "INSERT INTO location (subject, id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-                    .text(location.subject), .text(location.id))
+                    """
+                    WITH new AS (
+                        INSERT INTO location (subject, id) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id
+                    )
+                    SELECT pg_notify('\(PostgresStore.channel)', $3) FROM new
+                    """, .text(location.subject.text), .text(location.id.text),
+                    .text(NodeNotification.ownership(of: SubjectDigest(location.subject), by: node)))
             }
             + mints.sorted { ($0.subject.text, $0.key.key.text) < ($1.subject.text, $1.key.key.text) }.map { mint in
                 // Unless another mint holds the key by now.
@@ -75,7 +82,7 @@ struct PostgresBatch {
         case .update: sessions.append(try Self.update(change))
         case .none: break
         }
-        if let location = change.location { locations.append((change.session.subject.text, location.text)) }
+        if let location = change.location { locations.append((change.session.subject, location)) }
         if let event = change.event {
             events.append(PostgresEvent.insert(event, sequence: change.cursor.sequence, keys))
         }

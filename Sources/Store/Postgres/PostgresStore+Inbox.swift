@@ -92,7 +92,8 @@ extension PostgresStore: Inbox {
     }
 
     package func settle(_ id: EventID, _ effect: EventEffect) async throws(BFFError) -> Bool {
-        try await ask { [keys] (link) throws(PostgresError) in
+        let changes = effect.action.map { [StoreChange.actionChanged($0.location)] } ?? []
+        return try await ask(changing: changes) { [keys, node] (link) throws(PostgresError) in
             let gone = try link.run([
                 PostgresStatement("BEGIN"),
                 PostgresStatement("DELETE FROM inbox WHERE id = $1 RETURNING id", .text(id.text)),
@@ -107,6 +108,7 @@ extension PostgresStore: Inbox {
                             since = EXCLUDED.since
                         """, .text(action.location.text), .text(action.required.rawValue), .foreign(action.tariff),
                         .double(action.since.timeIntervalSince1970)))
+                statements.append(Self.notification(NodeNotification.action(at: action.location, by: node)))
             }
             if !gone.isEmpty, !effect.events.isEmpty { statements += PostgresEvent.put(effect.events, keys) }
             _ = try link.run(statements + [PostgresStatement("COMMIT")])

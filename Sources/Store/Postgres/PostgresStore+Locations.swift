@@ -3,33 +3,47 @@ import Flatpeak
 package import FoundationEssentials
 package import Sessions
 
-/// Whose locations are whose, and what their users have to do there.
+/// The owners of locations, the actions required there, and the changes of both.
 extension PostgresStore {
     package func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool {
-        try await ask { (link) throws(PostgresError) in
+        let digest = SubjectDigest(subject)
+        return try await ask(changing: [.ownershipChanged(digest)]) { [node] (link) throws(PostgresError) in
             let gone = try link.run([
                 PostgresStatement(
-                    "DELETE FROM location WHERE subject = $1 AND id = $2 RETURNING id", .text(subject.text),
-                    .text(location.text)),
+                    """
+                    WITH gone AS (DELETE FROM location WHERE subject = $1 AND id = $2 RETURNING id)
+                    SELECT pg_notify('\(Self.channel)', $3) FROM gone
+                    """, .text(subject.text), .text(location.text),
+                    .text(NodeNotification.ownership(of: digest, by: node))),
                 Self.deleteOrphanedActions,
             ])
             return !gone[0].isEmpty
         }
     }
 
-    package func locations(of subject: Subject) async throws(BFFError) -> [LocationID] {
-        try await ask { (link) throws(PostgresError) in
-            let statement = PostgresStatement(
-                "SELECT id FROM location WHERE subject = $1 ORDER BY id", .text(subject.text))
-            return try link.run([statement])[0].compactMap { $0.text("id").flatMap { LocationID($0) } }
-        }
+    package func ownedLocations(of subject: Subject) async throws(BFFError) -> [OwnedLocation] {
+        try await owned(
+            PostgresStatement("\(Self.owned) WHERE subject = $1 ORDER BY location.id", .text(subject.text)))
     }
 
-    package func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool {
-        try await ask { (link) throws(PostgresError) in
-            let statement = PostgresStatement(
-                "SELECT id FROM location WHERE subject = $1 AND id = $2", .text(subject.text), .text(location.text))
-            return try !link.run([statement])[0].isEmpty
+    package func ownedLocation(_ location: LocationID, of subject: Subject) async throws(BFFError) -> OwnedLocation? {
+        try await owned(
+            PostgresStatement(
+                "\(Self.owned) WHERE subject = $1 AND location.id = $2", .text(subject.text), .text(location.text))
+        ).first
+    }
+
+    /// Locations with the actions required there.
+    private static let owned = """
+        SELECT location.id AS id, location_action.required AS required FROM location
+        LEFT JOIN location_action ON location_action.location = location.id
+        """
+
+    private func owned(_ statement: PostgresStatement) async throws(BFFError) -> [OwnedLocation] {
+        try await ask { [quarantine] (link) throws(PostgresError) in
+            try link.run([statement])[0].compactMap { row in
+                row.text("id").flatMap { OwnedLocation(id: $0, required: row.text("required"), quarantine) }
+            }
         }
     }
 
@@ -63,11 +77,14 @@ extension PostgresStore {
     }
 
     package func clearAction(at location: LocationID, knownBefore instant: Date) async throws(BFFError) {
-        try await ask { (link) throws(PostgresError) in
+        try await ask(changing: [.actionChanged(location)]) { [node] (link) throws(PostgresError) in
             _ = try link.run([
                 PostgresStatement(
-                    "DELETE FROM location_action WHERE location = $1 AND since < $2", .text(location.text),
-                    .double(instant.timeIntervalSince1970))
+                    """
+                    WITH gone AS (DELETE FROM location_action WHERE location = $1 AND since < $2 RETURNING location)
+                    SELECT pg_notify('\(Self.channel)', $3) FROM gone
+                    """, .text(location.text), .double(instant.timeIntervalSince1970),
+                    .text(NodeNotification.action(at: location, by: node)))
             ])
         }
     }

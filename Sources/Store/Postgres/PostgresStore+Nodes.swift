@@ -6,11 +6,13 @@ import Synchronization
 
 /// Notifications between the nodes of one database.
 extension PostgresStore {
-    static func notification(_ node: String, _ ids: String) -> PostgresStatement {
-        PostgresStatement("SELECT pg_notify('\(channel)', $1)", .text("\(node) \(ids)"))
+    static func notification(_ text: String) -> PostgresStatement {
+        PostgresStatement("SELECT pg_notify('\(channel)', $1)", .text(text))
     }
 
     package func watch(_ notify: @escaping @Sendable (StoreChange) -> Void) async {
+        let number = watchers.add(notify)
+        defer { watchers.remove(number) }
         var pause = Self.shortestPause
         while !Task.isCancelled {
             let began = ContinuousClock.now
@@ -18,9 +20,7 @@ extension PostgresStore {
                 try await seal()
                 try await probed { [listener, node] (probe) throws(PostgresError) in
                     try await listener.listen(probe, begun: { notify(.subscribed) }) { payload in
-                        let parts = payload.split(separator: " ", maxSplits: 1)
-                        guard parts.count == 2, parts[0] != node else { return }
-                        notify(.changed(parts[1].split(separator: ",").compactMap { SessionID($0) }))
+                        for change in NodeNotification.changes(in: payload, to: node) { notify(change) }
                     }
                 }
             } catch {
@@ -60,7 +60,7 @@ extension PostgresStore {
     private func sendProbe(when asked: AsyncStream<Void>, _ isSent: SentFlag) async {
         for await _ in asked {
             let sent = try? await pool.use { [node] (link) throws(PostgresError) in
-                try link.run([Self.notification(node, "probe")])
+                try link.run([Self.notification("\(node) probe")])
             }
             if sent != nil { isSent.raise() }
         }

@@ -17,6 +17,8 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
     let pool: PostgresPool
     /// The connection that listens.
     let listener: PostgresConnection
+    /// The callers of ``watch(_:)``, notified of our own changes at once.
+    let watchers = StoreWatchers()
     /// Distinguishes our own notifications from those of others.
     let node: String
     /// An outage is logged once a minute.
@@ -76,9 +78,11 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
         }
     }
 
+    /// Asks the server, and then notifies of `changes`: also after a failure, when they may be committed all the same.
     func ask<Value: Sendable>(
-        _ work: @Sendable (PostgresLink) throws(PostgresError) -> Value
+        changing changes: [StoreChange] = [], _ work: @Sendable (PostgresLink) throws(PostgresError) -> Value
     ) async throws(BFFError) -> Value {
+        defer { watchers.notify(changes) }
         do throws(PostgresError) { return try await pool.use(work) } catch { throw failed(error) }
     }
 
@@ -93,6 +97,7 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
     // MARK: - Sessions
 
     package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions {
+        defer { watchers.notify(writes.compactMap(\.binding)) }
         do throws(PostgresError) { return try await saveEach(writes, at: now) } catch { throw failed(error) }
     }
 
@@ -138,7 +143,7 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
                 stored[id] = try? row.storedSession()
                 if stored[id] == nil { unreadable.insert(id) }
             }
-            var batch = PostgresBatch(at: now)
+            var batch = PostgresBatch(at: now, by: node)
             var saved = SavedSessions()
             for write in writes {
                 guard !unreadable.contains(write.session.id.text) else {
@@ -152,7 +157,7 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
             }
             let notifications = stride(from: 0, to: batch.changed.count, by: Self.mostNotified).map { start in
                 let ids = batch.changed[start..<min(start + Self.mostNotified, batch.changed.count)]
-                return Self.notification(node, ids.joined(separator: ","))
+                return Self.notification("\(node) \(ids.joined(separator: ","))")
             }
             _ = try link.run(batch.statements + notifications + [PostgresStatement("COMMIT")], within: Self.longLimit)
             return saved
@@ -226,9 +231,9 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
     }
 
     private func publishTogether(at now: Date, limit: Int) async throws(PostgresError) -> Int {
-        try await pool.use { [self, keys] (link) throws(PostgresError) in
+        try await pool.use { [self, keys, node] (link) throws(PostgresError) in
             let rows = try link.run([PostgresStatement("BEGIN"), Self.changing(by: now, limit: limit)])[1]
-            var batch = PostgresBatch(at: now)
+            var batch = PostgresBatch(at: now, by: node)
             var unreadable: [PostgresStatement] = []
             for row in rows {
                 if let session = try? row.session(keys), let cursor = try? row.outboxCursor(),
@@ -332,7 +337,8 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
     // MARK: - Removal
 
     package func forget(_ subject: Subject) async throws(BFFError) -> Forgotten {
-        try await ask { [node] (link) throws(PostgresError) in
+        let digest = SubjectDigest(subject)
+        return try await ask(changing: [.ownershipChanged(digest)]) { [node] (link) throws(PostgresError) in
             let subject = PostgresValue.text(subject.text)
             let answers = try link.run(
                 [
@@ -341,7 +347,11 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
                         WITH gone AS (DELETE FROM session WHERE subject = $1 RETURNING id)
                         SELECT pg_notify('\(Self.channel)', $2 || ' ' || id) FROM gone
                         """, subject, .text(node)),
-                    PostgresStatement("DELETE FROM location WHERE subject = $1 RETURNING id", subject),
+                    PostgresStatement(
+                        """
+                        WITH gone AS (DELETE FROM location WHERE subject = $1 RETURNING id)
+                        SELECT pg_notify('\(Self.channel)', $2) FROM gone
+                        """, subject, .text(NodeNotification.ownership(of: digest, by: node))),
                     PostgresStatement("DELETE FROM mint WHERE subject = $1", subject),
                     PostgresStatement("DELETE FROM event WHERE subject = $1", subject),
                     Self.deleteOrphanedActions,

@@ -28,7 +28,8 @@ extension SQLiteStore: Inbox {
     }
 
     package func settle(_ id: EventID, _ effect: EventEffect) async throws(BFFError) -> Bool {
-        try await write { [keys] db in try ReceivedRow.settle(id, effect, keys, db) }
+        let changes = effect.action.map { [StoreChange.actionChanged($0.location)] } ?? []
+        return try await write(changing: changes) { [keys] db in try ReceivedRow.settle(id, effect, keys, db) }
     }
 
     package func postpone(_ event: TakenEvent, until instant: Date) async throws(BFFError) {

@@ -19,6 +19,8 @@ package final class SQLiteStore: SessionStore, IdempotencyKeyStore, LocationStor
     private let pool: DatabasePool
     /// The file that was opened.
     private let identity: FileIdentity
+    let watchers = StoreWatchers()
+    let monitor: CommitMonitor
     /// An outage is logged once a minute.
     private let alarm = Mutex(Throttle(interval: .seconds(60)))
 
@@ -40,6 +42,7 @@ package final class SQLiteStore: SessionStore, IdempotencyKeyStore, LocationStor
         pool = try Self.open(path, keys, quarantine)
         guard let identity = FileIdentity(path) else { throw .file("it was removed") }
         self.identity = identity
+        monitor = CommitMonitor(path: path) { [watchers] in watchers.notify(.anyLocationChanged) }
     }
 
     /// An empty file that only we may read, if there is none yet; SQLite gives its side files the same mode.
@@ -145,10 +148,30 @@ package final class SQLiteStore: SessionStore, IdempotencyKeyStore, LocationStor
         return pool
     }
 
+    /// Runs `body` in a transaction, and then notifies of `changes`.
     func write<Value: Sendable>(
-        _ body: @escaping @Sendable (Database) throws -> Value
+        changing changes: [StoreChange] = [], _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BFFError) -> Value {
-        do { return try await database().write(body) } catch { throw failed(error) }
+        do {
+            return try await database().writeWithoutTransaction { [watchers, monitor] db in
+                try monitor.write(db) {
+                    defer { watchers.notify(changes) }
+                    return try Self.transaction(db, body)
+                }
+            }
+        } catch {
+            throw failed(error)
+        }
+    }
+
+    private static func transaction<Value>(_ db: Database, _ body: (Database) throws -> Value) throws -> Value {
+        var value: Value?
+        try db.inTransaction {
+            value = try body(db)
+            return .commit
+        }
+        guard let value else { throw DatabaseError(resultCode: .SQLITE_INTERNAL) }
+        return value
     }
 
     func read<Value: Sendable>(
@@ -174,7 +197,7 @@ package final class SQLiteStore: SessionStore, IdempotencyKeyStore, LocationStor
     // MARK: - Sessions
 
     package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions {
-        try await write { [keys, quarantine] db in
+        try await write(changing: writes.compactMap(\.binding)) { [keys, quarantine] db in
             var saved = SavedSessions()
             for write in writes {
                 let session = try SessionRow.ifPossible(db) {
@@ -255,61 +278,10 @@ package final class SQLiteStore: SessionStore, IdempotencyKeyStore, LocationStor
         }
     }
 
-    // MARK: - Locations
-
-    package func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool {
-        try await write { db in
-            try db.execute(
-                sql: "DELETE FROM location WHERE subject = ? AND id = ?", arguments: [subject.text, location.text])
-            let wasOwned = db.changesCount > 0
-            try ReceivedRow.deleteOrphanedActions(db)
-            return wasOwned
-        }
-    }
-
-    package func locations(of subject: Subject) async throws(BFFError) -> [LocationID] {
-        try await read { db in
-            try String.fetchAll(
-                db, sql: "SELECT id FROM location WHERE subject = ? ORDER BY id", arguments: [subject.text]
-            ).compactMap { LocationID($0) }
-        }
-    }
-
-    package func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool {
-        try await read { db in
-            try Bool.fetchOne(
-                db, sql: "SELECT EXISTS (SELECT 1 FROM location WHERE subject = ? AND id = ?)",
-                arguments: [subject.text, location.text]) ?? false
-        }
-    }
-
-    package func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction] {
-        try await read { [quarantine] db in
-            try ReceivedRow.actions(at: locations, quarantine, db)
-        }
-    }
-
-    package func clearAction(at location: LocationID, knownBefore instant: Date) async throws(BFFError) {
-        try await write { db in
-            try db.execute(
-                sql: "DELETE FROM location_action WHERE location = ? AND since < ?",
-                arguments: [location.text, instant.timeIntervalSince1970])
-        }
-    }
-
-    package func owners(of location: LocationID, limit: Int) async throws(BFFError) -> [Subject] {
-        try await read { db in
-            try String.fetchAll(
-                db, sql: "SELECT subject FROM location WHERE id = ? ORDER BY subject LIMIT ?",
-                arguments: [location.text, limit]
-            ).compactMap { Subject($0) }
-        }
-    }
-
     // MARK: - Removal
 
     package func forget(_ subject: Subject) async throws(BFFError) -> Forgotten {
-        try await write { db in
+        try await write(changing: [.ownershipChanged(SubjectDigest(subject))]) { db in
             try db.execute(sql: "DELETE FROM mint WHERE subject = ?", arguments: [subject.text])
             try db.execute(sql: "DELETE FROM event WHERE subject = ?", arguments: [subject.text])
             try db.execute(sql: "DELETE FROM session WHERE subject = ?", arguments: [subject.text])

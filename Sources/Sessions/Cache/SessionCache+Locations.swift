@@ -1,0 +1,33 @@
+import Core
+
+extension SessionCache {
+    /// Whether the location is the subject's, or a pending write makes it so; read from the store in any case.
+    func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool {
+        if hasPendingBinding(subject, location) { return true }
+        return try await withStore { [ownership] _ throws(BFFError) in
+            try await ownership.read(location, of: subject) != nil
+        }
+    }
+
+    /// Whether the subject may read the location: it is the subject's, or was moments ago (``OwnershipCache``).
+    func mayRead(_ location: LocationID, for subject: Subject) async throws(BFFError) -> Bool {
+        if ownership.cached(location, of: subject) != nil { return true }
+        return try await owns(subject, location)
+    }
+
+    /// Lists the subject's own locations.
+    func locations(of subject: Subject) async throws(BFFError) -> [OwnedLocation] {
+        if let locations = ownership.cachedLocations(of: subject) { return locations }
+        return try await withStore { [ownership] _ throws(BFFError) in try await ownership.readLocations(of: subject) }
+    }
+
+    /// Reads the action that is required at a location that the subject may read.
+    func requiredAction(at location: LocationID, for subject: Subject) async throws(BFFError) -> RequiredAction? {
+        if let location = ownership.cached(location, of: subject) { return location.action }
+        return try await withStore { [ownership] store throws(BFFError) in
+            if let location = try await ownership.read(location, of: subject) { return location.action }
+            // Only a pending write makes it the subject's.
+            return try await store.actions(at: [location])[location]?.required
+        }
+    }
+}
