@@ -161,7 +161,9 @@ final class ClientConnectionHandler: ChannelInboundHandler {
                 machine.fastPathHeadRead(
                     request, refusal: policy.headRefusal(of: request), from: policy.client(of: request)))
         }
-        let routed = RoutedRequest(request, HTTPRequest(head, in: span, method: method, target: target?.origin ?? text))
+        let routed = RoutedRequest(
+            request, HTTPRequest(head, in: span, method: method, target: target?.origin ?? text),
+            executor: loop.executor)
         let exchange = RoutedExchange(shared.router.call(for: request), routed, for: self, on: loop.eventLoop)
         let limit = exchange.bodyLimit ?? .max
         let isTooLarge = request.head.contentLength.map { $0 > limit } ?? false

@@ -8,6 +8,8 @@ final class EdgeLoop {
     let eventLoop: any EventLoop
     let flushes: FlushCoalescer
     let fastPath: (any FastPathLoop)?
+    /// For the router's tasks.
+    let executor: any TaskExecutor
     /// Texts that requests of this loop repeat.
     let texts = TextCache()
     private var numbers: RequestNumbers
@@ -23,6 +25,7 @@ final class EdgeLoop {
         self.shared = shared
         self.eventLoop = eventLoop
         flushes = FlushCoalescer(on: eventLoop)
+        executor = EventLoopExecutor(eventLoop)
         fastPath = shared.fastPath?.makeLoop(on: eventLoop, flushes)
         self.numbers = numbers
         writeDate()

@@ -36,7 +36,7 @@ final class RoutedExchange: FastPathExchange {
 
     func start() {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        task = Task { [call, request, eventLoop] in
+        task = Task(executorPreference: request.executor) { [call, request, eventLoop] in
             let response = await call.respond(request)
             eventLoop.execute { bound.value.respond(response) }
         }
@@ -58,7 +58,7 @@ final class RoutedExchange: FastPathExchange {
         isStreaming = true
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let writer = Writer(exchange: bound, eventLoop: eventLoop)
-        task = Task { [eventLoop] in
+        task = Task(executorPreference: request.executor) { [eventLoop] in
             // A client that has left is noticed on the event loop.
             try? await stream(writer)
             eventLoop.execute { bound.value.streamEnded() }

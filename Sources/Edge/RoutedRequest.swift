@@ -11,15 +11,18 @@ package struct RoutedRequest: Sendable {
     package let head: HTTPRequest
     package let body: RequestBody
     package let interruption: RequestInterruption
+    /// Where its tasks run; nil for the threads of all tasks.
+    package let executor: (any TaskExecutor)?
 
     package init(
         _ received: ReceivedRequest, _ head: HTTPRequest, body: RequestBody = RequestBody(),
-        interruption: RequestInterruption = RequestInterruption()
+        interruption: RequestInterruption = RequestInterruption(), executor: (any TaskExecutor)? = nil
     ) {
         self.received = received
         self.head = head
         self.body = body
         self.interruption = interruption
+        self.executor = executor
     }
 
     package var id: RequestID { RequestID(received.number) }

@@ -35,10 +35,18 @@ struct RequestPipeline: Sendable {
         let parameters: [String: String]
         /// Whose memory the body counts as, and whose slot the request takes unless it has a user.
         let client: CallerKey
+        let caller: Caller
         var rateLimit: RequestLimits.Verdict?
 
         var policy: RoutePolicy { route.policy }
-        var caller: Caller { Caller(head: request.head, peer: request.received.peer) }
+
+        init(_ request: RoutedRequest, _ route: Route, _ parameters: [String: String], from client: CallerKey) {
+            self.request = request
+            self.route = route
+            self.parameters = parameters
+            self.client = client
+            caller = Caller(head: request.head, peer: request.received.peer)
+        }
     }
 
     /// Someone who was recognised, and what the route does for them.
@@ -49,8 +57,7 @@ struct RequestPipeline: Sendable {
     }
 
     func respond(to request: RoutedRequest, on route: Route, _ parameters: [String: String]) async -> Reply {
-        var context = Context(
-            request: request, route: route, parameters: parameters, client: edge.client(of: request.received))
+        var context = Context(request, route, parameters, from: edge.client(of: request.received))
         var reply: Reply
         do throws(BFFError) {
             // A stranger gets nothing done: a body is read for those alone who may use it. And a slot is taken when the
@@ -158,7 +165,9 @@ struct RequestPipeline: Sendable {
             defer { release() }
             do throws(BFFError) { return .success(try await handle(exchange)) } catch { return .failure(error) }
         }
-        let result = context.policy.retries == .safe ? await work() : await runDetached(work)
+        let result =
+            context.policy.retries == .safe
+            ? await work() : await runDetached(on: context.request.executor, work)
         if case .success(let reply) = result { return reply }
         if let error = context.request.interruption.error { throw error }
         guard let result else { throw .clientClosed }
