@@ -88,7 +88,20 @@ extension Subject: Hashable {
 extension Sequence<UInt8> {
     /// Two lower-case hex digits for each byte.
     package var hexadecimal: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        var digits: [UInt8] = []
+        digits.reserveCapacity(2 * underestimatedCount)
+        for byte in self {
+            digits.append((byte >> 4).hexadecimalDigit)
+            digits.append(byte.hexadecimalDigit)
+        }
+        return String(decoding: digits, as: UTF8.self)
+    }
+}
+
+extension UInt8 {
+    /// The lower-case digit of the lower four bits.
+    var hexadecimalDigit: UInt8 {
+        let bits = self & 15
+        return bits < 10 ? UInt8(ascii: "0") + bits : UInt8(ascii: "a") + bits - 10
     }
 }

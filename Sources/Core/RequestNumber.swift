@@ -21,14 +21,13 @@ package struct RequestNumber: Hashable, Sendable {
         text[0] = UInt8(ascii: "r")
         text[1] = UInt8(ascii: "e")
         text[2] = UInt8(ascii: "q")
-        for digit in 0..<16 { text[4 + digit] = Self.digit(high >> UInt64(60 - 4 * digit)) }
-        for digit in 0..<8 { text[20 + digit] = Self.digit(UInt64(low) >> UInt64(28 - 4 * digit)) }
+        for digit in 0..<16 {
+            text[4 + digit] = UInt8(truncatingIfNeeded: high >> UInt64(60 - 4 * digit)).hexadecimalDigit
+        }
+        for digit in 0..<8 {
+            text[20 + digit] = UInt8(truncatingIfNeeded: low >> UInt32(28 - 4 * digit)).hexadecimalDigit
+        }
         return text
-    }
-
-    private static func digit(_ bits: UInt64) -> UInt8 {
-        let bits = UInt8(truncatingIfNeeded: bits & 15)
-        return bits < 10 ? UInt8(ascii: "0") + bits : UInt8(ascii: "a") + bits - 10
     }
 }
 
@@ -51,10 +50,8 @@ package struct RequestNumbers: Sendable {
 
 extension Identifier where Kind == RequestKind {
     package init(_ number: RequestNumber) {
-        var bytes: [UInt8] = []
-        for index in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: number.high >> (56 - 8 * index))) }
-        for index in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: number.low >> (24 - 8 * index))) }
-        self.init(prefix: "req", random: bytes)
+        let digits = number.text
+        text = String(decoding: digits.indices.map { digits[$0] }, as: UTF8.self)
     }
 }
 

@@ -110,6 +110,7 @@ final class ClientConnectionHandler: ChannelInboundHandler {
                 isPaused = true
                 if unread.readableBytes == 0 { unread = ByteBuffer() }
                 machine.readerPaused(unread: unread.readableBytes, at: shared.now())
+                machine.exchange?.requestPaused()
             case .head(let head):
                 framing = 0
                 headRead(head, in: bytes)
@@ -170,7 +171,6 @@ final class ClientConnectionHandler: ChannelInboundHandler {
         perform(
             machine.routedHeadRead(request, exchange, isTooLarge: isTooLarge, from: policy.client(of: request)))
         if isTooLarge { perform(machine.failed(.bodyTooLarge(limit: limit))) }
-        exchange.start()
     }
 
     private func bodyRead(_ bytes: ByteBuffer) {

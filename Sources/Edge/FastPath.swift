@@ -77,6 +77,8 @@ package protocol FastPathExchange: AnyObject {
     func requestEnded(_ line: RequestLine)
     /// Whether the access log line is written elsewhere.
     var isLoggedByRouter: Bool { get }
+    /// All that has arrived of the request was read, and more of it is to come.
+    func requestPaused()
     /// The client has ended its side, and may have left.
     func inputEnded()
     /// The service stops.
@@ -87,6 +89,7 @@ package protocol FastPathExchange: AnyObject {
 
 extension FastPathExchange {
     package var isLoggedByRouter: Bool { false }
+    package func requestPaused() {}
     package func inputEnded() {}
     package func serviceStops() {}
     package func tick(at now: ContinuousClock.Instant) {}

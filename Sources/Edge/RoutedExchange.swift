@@ -14,6 +14,8 @@ final class RoutedExchange: FastPathExchange {
     private var task: Task<Void, Never>?
     /// When the work is cancelled; `nil` before the request is whole, and after the response has begun.
     private var end: ContinuousClock.Instant?
+    private var hasStarted = false
+    private var hasResponded = false
     private var isStreaming = false
     /// A piece of a stream that waits for its client.
     private var waiting: CheckedContinuation<Void, any Error>?
@@ -34,25 +36,36 @@ final class RoutedExchange: FastPathExchange {
 
     // MARK: - The request
 
-    func start() {
+    /// Starts the work, unless it has started: what needs no wait is done when this returns, its response included.
+    ///
+    /// So not before all that has arrived of the request was read: a response to the rest of it ends the connection.
+    private func start() {
+        guard !hasStarted else { return }
+        hasStarted = true
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        task = Task(executorPreference: request.executor) { [call, request, eventLoop] in
+        let work = Task.immediate(executorPreference: request.executor) { [call, request, eventLoop] in
             let response = await call.respond(request)
+            if eventLoop.inEventLoop { return bound.value.respond(response) }
             eventLoop.execute { bound.value.respond(response) }
         }
+        if !hasResponded { task = work }
     }
 
     /// The request is whole, or the rest of it is given up.
     func bodyEnded(with result: Result<ByteBuffer, BFFError>, at now: ContinuousClock.Instant) {
         end = now + call.deadline
         request.body.end(with: result.map { Array($0.readableBytesView) })
+        start()
     }
+
+    func requestPaused() { start() }
 
     // MARK: - The response
 
     private func respond(_ response: RoutedResponse) {
         task = nil
         end = nil
+        hasResponded = true
         guard let client, client.respond(response, to: request.received.number) else { return over() }
         guard case .stream(let stream) = response.body else { return over() }
         isStreaming = true
