@@ -156,8 +156,8 @@ let package = Package(
         .testTarget(
             name: "FlatpeakTests",
             dependencies: [
-                "Core", "Networking", "Flatpeak", "Resilience", "Sandbox", "TestSupport", "Wire", .logging, .nioCore,
-                .nioSSL,
+                "Core", "Networking", "Flatpeak", "Relay", "Resilience", "Sandbox", "TestSupport", "Wire", .logging,
+                .nioCore, .nioSSL,
             ]),
         .testTarget(
             name: "SessionsTests",
@@ -205,8 +205,9 @@ let package = Package(
         .testTarget(
             name: "ProgramTests",
             dependencies: [
-                "Core", "Edge", "Flatpeak", "Gateway", "Keys", "Networking", "Resilience", "Sessions", "Telemetry",
-                "TestSupport", "connect-bff", .httpTypes, .inMemoryLogging, .logging, .metrics, .unixSignals,
+                "Core", "Edge", "Flatpeak", "Gateway", "Keys", "Networking", "Relay", "Resilience", "Sessions",
+                "Telemetry", "TestSupport", "connect-bff", .httpTypes, .inMemoryLogging, .logging, .metrics,
+                .unixSignals,
             ]),
     ]
 )

@@ -20,7 +20,9 @@ package struct Operation: Sendable {
     /// at a pace of its own.
     let breaker: Breaker?
     /// The longest answer that is read, in bytes.
-    let answerLimit: Int
+    package let answerLimit: Int
+
+    package var methodName: String { method.rawValue }
 
     /// The hosts, each with a rate limiter of its own.
     package enum Host: String, Sendable, CaseIterable { case api, connect }

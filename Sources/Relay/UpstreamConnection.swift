@@ -179,6 +179,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
             switch event {
             case .head(let head):
                 if case .length(let length) = head.framing, length > pool.answerLimit { return fail(.unreadable) }
+                if head.isEncoded { return fail(.encoded) }
                 receiver?.answerBegan(head, bytes, on: self)
             case .body(let range):
                 if received > pool.answerLimit + AnswerHead.maximumLength { return fail(.unreadable) }

@@ -16,6 +16,10 @@ package struct AnswerHead: Equatable, Sendable {
     /// Whether the connection may carry another call after this answer.
     package var keepsAlive = true
     package var isJSON = false
+    /// Whether the body is compressed, though identity was asked for: nothing that a client said it can read.
+    package var isEncoded = false
+    /// The value of `Content-Type`.
+    package var contentType: Range<Int>?
     /// The value of `Retry-After`.
     package var retryAfter: Range<Int>?
 
@@ -48,7 +52,8 @@ private struct HeadReader {
     private var length: Int?
     private var isChunked = false
     private var keepsAlive = true
-    private var isJSON: Bool?
+    private var isEncoded = false
+    private var contentType: Range<Int>?
     private var retryAfter: Range<Int>?
 
     typealias Stop = HeadLines.Stop
@@ -69,7 +74,9 @@ private struct HeadReader {
             try note(name, value, bytes)
         }
         try lines.endOfLine(bytes)
-        var head = AnswerHead(status: status, keepsAlive: keepsAlive, isJSON: isJSON ?? false, retryAfter: retryAfter)
+        var head = AnswerHead(
+            status: status, keepsAlive: keepsAlive, isJSON: contentType.map { bytes.isJSONType(in: $0) } ?? false,
+            isEncoded: isEncoded, contentType: contentType, retryAfter: retryAfter)
         switch status {
         case 101: throw .refused
         case 100..<200, 204, 304:
@@ -105,14 +112,13 @@ private struct HeadReader {
             guard retryAfter == nil else { throw .refused }
             retryAfter = value
         case 12 where bytes.equalsIgnoringCase("content-type", in: name):
-            guard isJSON == nil else { throw .refused }
-            isJSON = bytes.isJSONType(in: value)
+            guard contentType == nil else { throw .refused }
+            contentType = value
         case 14 where bytes.equalsIgnoringCase("content-length", in: name):
             guard length == nil, !isChunked, let number = bytes.decimal(in: value) else { throw .refused }
             length = number
         case 16 where bytes.equalsIgnoringCase("content-encoding", in: name):
-            // Identity was asked for; what is encoded all the same is nothing that a client said it can read.
-            guard bytes.equalsIgnoringCase("identity", in: value) else { throw .refused }
+            if !bytes.equalsIgnoringCase("identity", in: value) { isEncoded = true }
         case 17 where bytes.equalsIgnoringCase("transfer-encoding", in: name):
             guard length == nil, !isChunked, bytes.equalsIgnoringCase("chunked", in: value) else { throw .refused }
             isChunked = true

@@ -196,6 +196,8 @@ struct ConnectService: Sendable {
     /// From the kernel's generator.
     static let randomBytes: @Sendable (Int) -> [UInt8] = { count in
         var generator = SystemRandomNumberGenerator()
-        return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        // Each number is a call of the system.
+        let numbers = (0..<(count + 7) / 8).map { _ in generator.next() }
+        return (0..<count).map { UInt8(truncatingIfNeeded: numbers[$0 / 8] >> UInt64($0 % 8 * 8)) }
     }
 }

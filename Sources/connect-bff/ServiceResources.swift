@@ -1,6 +1,7 @@
 import Core
 import Flatpeak
 import Networking
+import Relay
 import Sessions
 import Telemetry
 import Webhooks
@@ -8,7 +9,7 @@ import Webhooks
 /// What an assembled service works with: the network, the store, the log and the metrics.
 struct ServiceResources: Sendable {
     /// For calls to Flatpeak.
-    let flatpeak: HTTPTransport
+    let flatpeak: PooledTransport
     /// For the identity provider, the receiver of events and the collector of spans, to which `FLATPEAK_CA_FILE` does not
     /// apply.
     let others: HTTPTransport
@@ -25,8 +26,9 @@ struct ServiceResources: Sendable {
         let store = try await configuration.store.open(log.logger)
         let clock = EventLoopClock()
         let resources = ServiceResources(
-            flatpeak: HTTPTransport(
-                clock: clock, certificateAuthorities: configuration.flatpeak.certificateAuthorities),
+            flatpeak: try PooledTransport(
+                api: configuration.flatpeak.apiURL, connect: configuration.flatpeak.connectURL,
+                certificateAuthorities: configuration.flatpeak.certificateAuthorities, now: ServiceClock.real.now),
             others: HTTPTransport(clock: clock, connectionsPerHost: EventDelivery.Receiver.connections), store: store,
             log: log, metrics: metrics)
         do {

@@ -1,7 +1,7 @@
 import Core
 import FoundationEssentials
 import Logging
-import Networking
+import Relay
 import Resilience
 import Sandbox
 import Synchronization
@@ -22,7 +22,8 @@ import Testing
         configuration.bearerLife = bearerLife
         configuration.keys = ["sk_test_sandbox", "sk_test_second"]
         let sandbox = try await Sandbox.start(configuration, logger: .silent)
-        let transport = HTTPTransport(clock: ContinuousClock())
+        let transport = try PooledTransport(
+            api: sandbox.addresses.api, connect: sandbox.addresses.connect, now: { .now })
         let client = FlatpeakClient(
             .init(
                 apiURL: sandbox.addresses.api, connectURL: sandbox.addresses.connect,

@@ -6,6 +6,7 @@ import HTTPTypes
 import Keys
 import Logging
 import Networking
+import Relay
 import Resilience
 import Sessions
 import Telemetry
@@ -61,8 +62,9 @@ import Testing
     @Test func `assembles a service from every setting`() async throws {
         try await withService { service in
             let resources = ServiceResources(
-                flatpeak: HTTPTransport(clock: ContinuousClock()), others: HTTPTransport(clock: ContinuousClock()),
-                store: InMemoryStore(),
+                flatpeak: try PooledTransport(
+                    api: "http://127.0.0.1:1", connect: "http://127.0.0.1:1", now: { .now }),
+                others: HTTPTransport(clock: ContinuousClock()), store: InMemoryStore(),
                 log: ServiceLog(service.telemetry), metrics: PrometheusRegistry())
             #expect(throws: Never.self) {
                 try ConnectService.assemble(

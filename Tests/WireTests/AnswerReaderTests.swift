@@ -91,7 +91,7 @@ import Wire
             " X: y\r\nContent-Length: 2\r\n", "X: a\r\n b\r\nContent-Length: 2\r\n", "X: a\nContent-Length: 2\r\n",
             "X: a\rY: b\r\nContent-Length: 2\r\n", "X: \u{0}\r\nContent-Length: 2\r\n",
             "X: \u{7F}\r\nContent-Length: 2\r\n",
-            "X(: y\r\nContent-Length: 2\r\n", "Content-Length: 2\r\nContent-Encoding: gzip\r\n",
+            "X(: y\r\nContent-Length: 2\r\n",
             "Content-Length: 2\r\nContent-Type: text/html\r\nContent-Type: application/json\r\n", "X: y\r\n", "",
             String(repeating: "X: y\r\n", count: 101) + "Content-Length: 2\r\n",
             "X: " + String(repeating: "y", count: 17_000) + "\r\nContent-Length: 2\r\n",
@@ -100,6 +100,18 @@ import Wire
         let text = "HTTP/1.1 200 OK\r\n\(fields)\r\n{}"
         #expect(read([text]).isRefused)
         #expect(read(pieces(text)).isRefused)
+    }
+
+    @Test(arguments: [("gzip", true), ("identity", false), ("Identity", false), ("identity, gzip", true)])
+    func `an answer that is compressed says so`(coding: String, isEncoded: Bool) {
+        let bytes = Array("HTTP/1.1 200 OK\r\nContent-Encoding: \(coding)\r\nContent-Length: 2\r\n\r\n{}".utf8)
+        var reader = AnswerReader()
+        var offset = 0
+        guard case .head(let head) = reader.next(bytes.span, &offset) else {
+            Issue.record("not a head")
+            return
+        }
+        #expect(head.isEncoded == isEncoded)
     }
 
     @Test(arguments: [

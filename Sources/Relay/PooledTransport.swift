@@ -1,0 +1,179 @@
+import Core
+import Edge
+package import Flatpeak
+import NIOCore
+import NIOPosix
+import NIOSSL
+package import Networking
+import Synchronization
+
+/// Flatpeak's API over connections of the relay's kind: a call stays on the event loop of the request that it is for, and
+/// costs a fraction of what it does in a general HTTP client.
+///
+/// TLS is verified, redirects are not followed, and an answer must say how long it is.
+package final class PooledTransport: UpstreamTransport {
+    /// Where a host is, and the beginning of each request to it.
+    struct Host: Sendable {
+        /// What the URL of each call begins with.
+        let url: String
+        let address: UpstreamAddress
+        /// The fields that every call has, and the end of its request line.
+        let start: [UInt8]
+
+        init(_ url: String) throws(BadAddress) {
+            guard let address = UpstreamAddress(url) else { throw BadAddress() }
+            self.url = url
+            self.address = address
+            let fields = [(name: "Host", value: address.authority)] + OutgoingHeaders.fixed
+            start = Array((" HTTP/1.1\r\n" + fields.map { "\($0.name): \($0.value)\r\n" }.joined()).utf8)
+        }
+    }
+
+    let api: Host
+    let connect: Host
+    let tls: NIOSSLContext?
+    let times: UpstreamTimes
+    let now: @Sendable () -> ContinuousClock.Instant
+    private let loops = Mutex<[ObjectIdentifier: NIOLoopBound<PooledTransportLoop>]>([:])
+
+    package struct BadAddress: Error {}
+
+    /// Connects lazily; ``shutdown()`` must be called before the value goes away.
+    /// - Parameters:
+    ///   - api: Scheme, host and port of the API, without a slash at the end; `connect` those of the Connect host.
+    ///   - certificateAuthorities: Certificates in PEM to trust instead of the system's roots.
+    ///   - now: The monotonic clock that times calls out.
+    package init(
+        api: String, connect: String, certificateAuthorities: [UInt8]? = nil, times: UpstreamTimes = UpstreamTimes(),
+        now: @escaping @Sendable () -> ContinuousClock.Instant
+    ) throws {
+        self.api = try Host(api)
+        self.connect = try Host(connect)
+        let isSecure = self.api.address.isSecure || self.connect.address.isSecure
+        tls =
+            isSecure ? try NIOSSLContext(configuration: .flatpeak(certificateAuthorities: certificateAuthorities)) : nil
+        self.times = times
+        self.now = now
+    }
+
+    package func send(_ request: UpstreamRequest) async throws(TransportFailure) -> HTTPAnswer {
+        let eventLoop = MultiThreadedEventLoopGroup.currentEventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
+        let end = now() + request.timeLimit
+        let progress = NIOLoopBoundBox.makeBoxSendingValue(PooledCall.Progress.waiting, eventLoop: eventLoop)
+        return try await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                eventLoop.perform {
+                    guard case .waiting = progress.value else {
+                        return continuation.resume(returning: Result<HTTPAnswer, TransportFailure>.failure(.cancelled))
+                    }
+                    let call = PooledCall(limit: request.operation.answerLimit, continuation)
+                    progress.value = .sent(call)
+                    self.loop(on: eventLoop).send(request, for: call, until: end)
+                }
+            }
+        } onCancel: {
+            eventLoop.execute {
+                if case .sent(let call) = progress.value { call.cancel() }
+                progress.value = .cancelled
+            }
+        }.get()
+    }
+
+    /// Must be called on `eventLoop`.
+    private func loop(on eventLoop: any EventLoop) -> PooledTransportLoop {
+        let key = ObjectIdentifier(eventLoop)
+        if let known = loops.withLock({ $0[key] }) { return known.value }
+        let loop = PooledTransportLoop(self, on: eventLoop)
+        let bound = NIOLoopBound(loop, eventLoop: eventLoop)
+        loops.withLock { $0[key] = bound }
+        return loop
+    }
+
+    /// Closes every connection; calls in flight fail.
+    package func shutdown() async {
+        let all = loops.withLock { loops in
+            defer { loops = [:] }
+            return loops.values
+        }
+        for loop in all { try? await loop.eventLoop.submit { loop.value.shutDown() }.get() }
+    }
+}
+
+extension EventLoop {
+    /// Runs `work` at once when this is the event loop, and soon when it is not.
+    fileprivate func perform(_ work: @escaping @Sendable () -> Void) {
+        if inEventLoop { work() } else { execute(work) }
+    }
+}
+
+/// What a ``PooledTransport`` has on one event loop; it is touched there alone.
+final class PooledTransportLoop {
+    private let transport: PooledTransport
+    private let api: UpstreamPool
+    private let connect: UpstreamPool
+    private var timer: RepeatedTask?
+
+    /// The longest answer of any operation, in bytes; each call has a limit of its own.
+    private static let answerLimit = 4 << 20
+    private static let tick = TimeAmount.milliseconds(250)
+
+    init(_ transport: PooledTransport, on eventLoop: any EventLoop) {
+        self.transport = transport
+        let flushes = FlushCoalescer(on: eventLoop)
+        func pool(_ host: PooledTransport.Host) -> UpstreamPool {
+            UpstreamPool(
+                on: eventLoop, to: host.address, tls: host.address.isSecure ? transport.tls : nil,
+                times: transport.times, answerLimit: Self.answerLimit, flushes: flushes, now: transport.now)
+        }
+        api = pool(transport.api)
+        connect = pool(transport.connect)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        timer = eventLoop.scheduleRepeatedTask(initialDelay: Self.tick, delay: Self.tick) { _ in bound.value.check() }
+    }
+
+    func send(_ request: UpstreamRequest, for call: PooledCall, until end: ContinuousClock.Instant) {
+        let (host, pool) =
+            switch request.operation.host {
+            case .api: (transport.api, api)
+            case .connect: (transport.connect, connect)
+            }
+        pool.send(Self.message(request, to: host, pool.flushes), for: call, until: end)
+    }
+
+    private static func message(
+        _ request: UpstreamRequest, to host: PooledTransport.Host, _ flushes: FlushCoalescer
+    ) -> ByteBuffer {
+        var message = flushes.takeBuffer(1024 + (request.body?.count ?? 0))
+        message.writeString(request.operation.methodName)
+        message.writeStaticString(" ")
+        message.writeBytes(request.url.utf8.dropFirst(host.url.utf8.count))
+        message.writeBytes(host.start)
+        for (name, value) in request.headers {
+            message.writeString(name)
+            message.writeStaticString(": ")
+            message.writeString(value)
+            message.writeStaticString("\r\n")
+        }
+        if let body = request.body {
+            message.writeStaticString("Content-Length: ")
+            message.writeDecimal(body.count)
+            message.writeStaticString("\r\n\r\n")
+            message.writeBytes(body)
+        } else {
+            message.writeStaticString("\r\n")
+        }
+        return message
+    }
+
+    private func check() {
+        let now = transport.now()
+        api.tick(at: now)
+        connect.tick(at: now)
+    }
+
+    func shutDown() {
+        timer?.cancel()
+        api.shutDown()
+        connect.shutDown()
+    }
+}
