@@ -34,6 +34,8 @@ package final class PooledTransport: UpstreamTransport {
     let tls: NIOSSLContext?
     let times: UpstreamTimes
     let now: @Sendable () -> ContinuousClock.Instant
+    /// Connections that each loop keeps to each host while they are unused: 64 in all.
+    let mostIdle = max(1, 64 / MultiThreadedEventLoopGroup.singleton.makeIterator().reduce(0) { count, _ in count + 1 })
     private let loops = Mutex<[ObjectIdentifier: NIOLoopBound<PooledTransportLoop>]>([:])
 
     package struct BadAddress: Error {}
@@ -123,7 +125,8 @@ final class PooledTransportLoop {
         func pool(_ host: PooledTransport.Host) -> UpstreamPool {
             UpstreamPool(
                 on: eventLoop, to: host.address, tls: host.address.isSecure ? transport.tls : nil,
-                times: transport.times, answerLimit: Self.answerLimit, flushes: flushes, now: transport.now)
+                times: transport.times, answerLimit: Self.answerLimit, mostIdle: transport.mostIdle, flushes: flushes,
+                now: transport.now)
         }
         api = pool(transport.api)
         connect = pool(transport.connect)

@@ -203,7 +203,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         holdBack(false)
         guard case .busy(let answer) = state else { return }
         let now = pool.now()
-        if isClean, answer.reader.keepsAlive, !pool.isTooOld(openedAt, at: now) { rest(at: now) } else { close() }
+        if isClean, answer.reader.keepsAlive, pool.keeps(openedAt, at: now) { rest(at: now) } else { close() }
         answer.receiver?.answerEnded(at: now)
     }
 

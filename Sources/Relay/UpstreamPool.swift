@@ -16,6 +16,7 @@ final class UpstreamPool {
     private let resolver: (any Resolver & Sendable)?
     let times: UpstreamTimes
     let answerLimit: Int
+    private let mostIdle: Int
     let flushes: FlushCoalescer
     let now: @Sendable () -> ContinuousClock.Instant
     private var connections: [UpstreamConnection] = []
@@ -25,10 +26,11 @@ final class UpstreamPool {
     /// - Parameters:
     ///   - tls: Nil for plain connections, which the settings allow to loopback addresses alone.
     ///   - resolver: Nil for the system's.
+    ///   - mostIdle: Connections that are kept while unused.
     init(
         on loop: any EventLoop, to address: UpstreamAddress, tls: NIOSSLContext?,
         resolver: (any Resolver & Sendable)? = nil, times: UpstreamTimes, answerLimit: Int,
-        flushes: FlushCoalescer, now: @escaping @Sendable () -> ContinuousClock.Instant
+        mostIdle: Int = .max, flushes: FlushCoalescer, now: @escaping @Sendable () -> ContinuousClock.Instant
     ) {
         self.loop = loop
         self.address = address
@@ -36,6 +38,7 @@ final class UpstreamPool {
         self.resolver = resolver
         self.times = times
         self.answerLimit = answerLimit
+        self.mostIdle = mostIdle
         self.now = now
         self.flushes = flushes
     }
@@ -96,6 +99,11 @@ final class UpstreamPool {
     var heldBackCount: Int { connections.count { $0.isHeldBack } }
 
     // MARK: - Connections
+
+    /// Whether a connection is kept that has no call.
+    func keeps(_ openedAt: StoredInstant, at now: ContinuousClock.Instant) -> Bool {
+        idle.count < mostIdle && !isTooOld(openedAt, at: now)
+    }
 
     func gotIdle(_ connection: UpstreamConnection) {
         idle.append(connection)
