@@ -68,6 +68,14 @@ extension SessionFacts {
     }
 
     var json: String {
+        get throws(SessionColumns.Unreadable) { try self == .none ? Self.noneJSON.get() : encoded }
+    }
+
+    /// Those of a session that was just minted, each of which is written as it is.
+    private static let none = SessionFacts()
+    private static let noneJSON = Result { () throws(SessionColumns.Unreadable) in try none.encoded }
+
+    private var encoded: String {
         get throws(SessionColumns.Unreadable) {
             do {
                 return String(decoding: try JSONEncoder().encode(self), as: UTF8.self)
