@@ -22,10 +22,10 @@ package struct RequestNumber: Hashable, Sendable {
         text[1] = UInt8(ascii: "e")
         text[2] = UInt8(ascii: "q")
         for digit in 0..<16 {
-            text[4 + digit] = UInt8(truncatingIfNeeded: high >> UInt64(60 - 4 * digit)).hexadecimalDigit
+            text[4 + digit] = UInt8(truncatingIfNeeded: high >> (60 - 4 * digit)).hexadecimalDigit
         }
         for digit in 0..<8 {
-            text[20 + digit] = UInt8(truncatingIfNeeded: low >> UInt32(28 - 4 * digit)).hexadecimalDigit
+            text[20 + digit] = UInt8(truncatingIfNeeded: low >> (28 - 4 * digit)).hexadecimalDigit
         }
         return text
     }

@@ -198,6 +198,6 @@ struct ConnectService: Sendable {
         var generator = SystemRandomNumberGenerator()
         // Each number is a call of the system.
         let numbers = (0..<(count + 7) / 8).map { _ in generator.next() }
-        return (0..<count).map { UInt8(truncatingIfNeeded: numbers[$0 / 8] >> UInt64($0 % 8 * 8)) }
+        return (0..<count).map { UInt8(truncatingIfNeeded: numbers[$0 / 8] >> ($0 % 8 * 8)) }
     }
 }

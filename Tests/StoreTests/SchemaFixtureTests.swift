@@ -18,7 +18,9 @@ import Testing
     static let sqliteSteps = [
         "1 sessions, mints, locations", "2 follow-ups are taken", "3 events", "4 inbox, actions, bookmark",
     ]
-    static let postgresSteps = ["1 sessions, mints, locations", "2 events", "3 inbox, actions, bookmark"]
+    static let postgresSteps = [
+        "1 sessions, mints, locations", "2 events", "3 inbox, actions, bookmark", "4 integer attempts",
+    ]
 
     private static func fixture(_ name: String) throws -> String {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Schemas")
@@ -46,7 +48,7 @@ import Testing
         try await reads(try SQLiteStore.temporary(in: folder), Array(Self.sqliteSteps.prefix(step)))
     }
 
-    @Test(arguments: 1...3) func `PostgreSQL after each step is brought up to date and read`(step: Int) async throws {
+    @Test(arguments: 1...4) func `PostgreSQL after each step is brought up to date and read`(step: Int) async throws {
         let url = try await PostgresServer.shared.newDatabase()
         _ = try await PostgresServer.shared.query(try Self.fixture("postgres-\(step)"), of: url)
         let store = try PostgresStore.connected(to: url)

@@ -93,8 +93,6 @@ enum PostgresSchema {
             ]
         ),
         (
-            // `attempts` of the inbox is a double, so that no damaged value can fail the one statement that leases many
-            // rows: an integer overflows. Nodes of an earlier release read it in this form.
             "3 inbox, actions, bookmark",
             [
                 """
@@ -127,6 +125,18 @@ enum PostgresSchema {
                 """,
                 "CREATE INDEX location_by_id ON location (id)",
                 "CREATE TABLE bookmark (one BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (one), text TEXT NOT NULL)",
+            ]
+        ),
+        (
+            // A count that cannot be one stays none.
+            "4 integer attempts",
+            [
+                """
+                ALTER TABLE inbox ALTER COLUMN attempts DROP DEFAULT,
+                    ALTER COLUMN attempts TYPE BIGINT
+                        USING CASE WHEN attempts BETWEEN 0 AND \(RowCount.range.upperBound) THEN attempts::bigint ELSE -1 END,
+                    ALTER COLUMN attempts SET DEFAULT 0
+                """
             ]
         ),
     ]

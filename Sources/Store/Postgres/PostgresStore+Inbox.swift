@@ -52,13 +52,15 @@ extension PostgresStore: Inbox {
     ) async throws(BFFError) -> [TakenEvent] {
         try await ask { [keys, quarantine] (link) throws(PostgresError) in
             let rows = try link.run([
+                // A damaged count must not overflow: it would fail the statement for every row.
                 PostgresStatement(
                     """
                     WITH due AS MATERIALIZED (
                         SELECT id AS due_id, due_at AS was_due_at FROM inbox WHERE due_at <= $1
                         ORDER BY due_at, received_at LIMIT $3 FOR UPDATE SKIP LOCKED
                     )
-                    UPDATE inbox SET due_at = $2, attempts = attempts + 1 FROM due WHERE id = due_id
+                    UPDATE inbox SET due_at = $2, attempts = least(attempts, \(RowCount.range.upperBound)) + 1
+                    FROM due WHERE id = due_id
                     RETURNING id, type, body, received_at, attempts, was_due_at
                     """, .double(instant.timeIntervalSince1970), .double(lease.timeIntervalSince1970), .int(limit))
             ])[0]
@@ -73,8 +75,7 @@ extension PostgresStore: Inbox {
                 guard let id = EventID(text), let type = row.text("type"),
                     let body = row.bytes("body").flatMap({ keys.open($0, context: text.utf8) }),
                     let receivedAt = row.double("received_at").flatMap({ try? Date(row: $0) }),
-                    let attempts = row.double("attempts").flatMap({ Int(exactly: $0) }),
-                    RowCount.range.contains(attempts)
+                    let attempts = row.int("attempts"), RowCount.range.contains(attempts)
                 else {
                     quarantine.add("inbox", text)
                     unreadable.append(
