@@ -22,6 +22,7 @@ extension ClientConnectionHandler {
 
     /// Reports that the client has ended its side, once all that came before was read.
     func reportInputEnd() {
+        guard !isHeldBack else { return }
         switch machine.inputMayBeReported(unread: unread.readableBytes, at: shared.now()) {
         case .none: break
         case .close: sendLast(ByteBuffer())
@@ -67,6 +68,8 @@ extension ClientConnectionHandler {
         let isStalled = !context.channel.isWritable
         progress = isStalled ? progress ?? WriteProgress(at: shared.now()) : nil
         machine.exchange?.holdBack(isStalled)
+        // On a fresh stack, not inside the flush that made room.
+        if !isStalled { loop.eventLoop.assumeIsolated().execute { self.resume() } }
         context.fireChannelWritabilityChanged()
     }
 

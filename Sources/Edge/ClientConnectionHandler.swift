@@ -58,7 +58,7 @@ final class ClientConnectionHandler: ChannelInboundHandler {
         case .close: return context.close(promise: nil)
         }
         if unread.readableBytes == 0 {
-            if machine.isIdle, shared.readsPlain, readWhole(bytes) { return }
+            if machine.isIdle, !isHeldBack, shared.readsPlain, readWhole(bytes) { return }
             unread = bytes
         } else {
             // Otherwise it would grow for as long as each read ends within a request.
@@ -98,7 +98,7 @@ final class ClientConnectionHandler: ChannelInboundHandler {
         guard !isReading else { return }
         isReading = true
         defer { isReading = false }
-        while machine.readsRequests {
+        while machine.readsRequests, !isHeldBack {
             let bytes = unread
             var offset = 0
             let event = reader.next(bytes.readableBytesUInt8Span, &offset)
@@ -207,7 +207,11 @@ final class ClientConnectionHandler: ChannelInboundHandler {
         if isHolding { wantsToRead = true } else { context.read() }
     }
 
-    private var isHolding: Bool { unread.readableBytes > 0 && machine.holdsUnread }
+    private var isHolding: Bool { isHeldBack || (unread.readableBytes > 0 && machine.holdsUnread) }
+
+    /// Whether no further request is read before the client has taken what was answered: it would cost the memory of all
+    /// responses that its pipelined requests ask for.
+    var isHeldBack: Bool { progress != nil && machine.isIdle }
 
     // MARK: - Actions
 

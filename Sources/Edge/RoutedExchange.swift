@@ -76,6 +76,8 @@ final class RoutedExchange: FastPathExchange {
             try? await stream(writer)
             eventLoop.execute { bound.value.streamEnded() }
         }
+        // The stop was announced while the response was waited for.
+        if client.machine.isEnding { serviceStops() }
     }
 
     private struct Writer: BodyWriter {

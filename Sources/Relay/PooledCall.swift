@@ -21,6 +21,7 @@ final class PooledCall: AnswerReceiver {
     /// `nil` when the call is over, whatever still arrives.
     private var continuation: CheckedContinuation<Outcome, Never>?
     private var connection: UpstreamConnection?
+    /// 0 before the head of the answer.
     private var status = 0
     private var contentType: String?
     private var retryAfter: Int?
@@ -32,9 +33,13 @@ final class PooledCall: AnswerReceiver {
         self.continuation = continuation
     }
 
+    /// The call is on its way.
+    func sent(on connection: UpstreamConnection) {
+        if continuation != nil { self.connection = connection }
+    }
+
     func answerBegan(_ head: AnswerHead, _ bytes: ByteBuffer, on connection: UpstreamConnection) {
         guard continuation != nil else { return connection.abandonResponse() }
-        self.connection = connection
         let span = bytes.readableBytesUInt8Span
         status = head.status
         contentType = head.contentType.map { span.text(in: $0) }
@@ -57,7 +62,7 @@ final class PooledCall: AnswerReceiver {
     }
 
     func answerFailed(_ failure: TransportFailure) {
-        let isTornOff = connection != nil && failure == .broken
+        let isTornOff = status > 0 && failure == .broken
         end(.failure(isTornOff ? .unreadable : failure))
     }
 
@@ -66,7 +71,9 @@ final class PooledCall: AnswerReceiver {
 
     /// Ends the call; what still arrives of its answer is dropped.
     private func abandon(_ failure: TransportFailure) {
-        connection?.abandonResponse()
+        // A connection that waits for an answer would be held for as long as upstream likes, and the slot of the call is
+        // free.
+        if status > 0 { connection?.abandonResponse() } else { connection?.abandonCall() }
         end(.failure(failure))
     }
 

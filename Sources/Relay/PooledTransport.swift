@@ -14,15 +14,12 @@ import Synchronization
 package final class PooledTransport: UpstreamTransport {
     /// Where a host is, and the beginning of each request to it.
     struct Host: Sendable {
-        /// What the URL of each call begins with.
-        let url: String
         let address: UpstreamAddress
         /// The fields that every call has, and the end of its request line.
         let start: [UInt8]
 
         init(_ url: String) throws(BadAddress) {
             guard let address = UpstreamAddress(url) else { throw BadAddress() }
-            self.url = url
             self.address = address
             let fields = [(name: "Host", value: address.authority)] + OutgoingHeaders.fixed
             start = Array((" HTTP/1.1\r\n" + fields.map { "\($0.name): \($0.value)\r\n" }.joined()).utf8)
@@ -36,7 +33,12 @@ package final class PooledTransport: UpstreamTransport {
     let now: @Sendable () -> ContinuousClock.Instant
     /// Connections that each loop keeps to each host while they are unused: 64 in all.
     let mostIdle = max(1, 64 / MultiThreadedEventLoopGroup.singleton.makeIterator().reduce(0) { count, _ in count + 1 })
-    private let loops = Mutex<[ObjectIdentifier: NIOLoopBound<PooledTransportLoop>]>([:])
+    private let loops = Mutex<Loops>(.running([:]))
+
+    private enum Loops {
+        case running([ObjectIdentifier: NIOLoopBound<PooledTransportLoop>])
+        case shutDown
+    }
 
     package struct BadAddress: Error {}
 
@@ -68,9 +70,12 @@ package final class PooledTransport: UpstreamTransport {
                     guard case .waiting = progress.value else {
                         return continuation.resume(returning: Result<HTTPAnswer, TransportFailure>.failure(.cancelled))
                     }
+                    guard let loop = self.loop(on: eventLoop) else {
+                        return continuation.resume(returning: .failure(.notConnected))
+                    }
                     let call = PooledCall(limit: request.operation.answerLimit, continuation)
                     progress.value = .sent(call)
-                    self.loop(on: eventLoop).send(request, for: call, until: end)
+                    loop.send(request, for: call, until: end)
                 }
             }
         } onCancel: {
@@ -82,22 +87,37 @@ package final class PooledTransport: UpstreamTransport {
     }
 
     /// Must be called on `eventLoop`.
-    private func loop(on eventLoop: any EventLoop) -> PooledTransportLoop {
+    /// - Returns: `nil` after ``shutdown()``.
+    private func loop(on eventLoop: any EventLoop) -> PooledTransportLoop? {
         let key = ObjectIdentifier(eventLoop)
-        if let known = loops.withLock({ $0[key] }) { return known.value }
-        let loop = PooledTransportLoop(self, on: eventLoop)
-        let bound = NIOLoopBound(loop, eventLoop: eventLoop)
-        loops.withLock { $0[key] = bound }
-        return loop
+        return loops.withLock { state -> NIOLoopBound<PooledTransportLoop>? in
+            guard case .running(var loops) = state else { return nil }
+            if let known = loops[key] { return known }
+            let bound = NIOLoopBound(PooledTransportLoop(self, on: eventLoop), eventLoop: eventLoop)
+            loops[key] = bound
+            state = .running(loops)
+            return bound
+        }?.value
     }
 
-    /// Closes every connection; calls in flight fail.
+    /// Closes every connection; calls in flight fail, and later ones, too.
     package func shutdown() async {
-        let all = loops.withLock { loops in
-            defer { loops = [:] }
-            return loops.values
-        }
+        let all = running
+        loops.withLock { $0 = .shutDown }
         for loop in all { try? await loop.eventLoop.submit { loop.value.shutDown() }.get() }
+    }
+
+    private var running: [NIOLoopBound<PooledTransportLoop>] {
+        loops.withLock { if case .running(let loops) = $0 { Array(loops.values) } else { [] } }
+    }
+
+    /// How many connections there are.
+    package var connections: Int {
+        get async {
+            var count = 0
+            for loop in running { count += (try? await loop.eventLoop.submit { loop.value.count }.get()) ?? 0 }
+            return count
+        }
     }
 }
 
@@ -140,7 +160,7 @@ final class PooledTransportLoop {
             case .api: (transport.api, api)
             case .connect: (transport.connect, connect)
             }
-        pool.send(Self.message(request, to: host, pool.flushes), for: call, until: end)
+        call.sent(on: pool.send(Self.message(request, to: host, pool.flushes), for: call, until: end))
     }
 
     private static func message(
@@ -149,7 +169,7 @@ final class PooledTransportLoop {
         var message = flushes.takeBuffer(1024 + (request.body?.count ?? 0))
         message.writeString(request.operation.methodName)
         message.writeStaticString(" ")
-        message.writeBytes(request.url.utf8.dropFirst(host.url.utf8.count))
+        message.writeBytes(request.url.utf8.dropFirst(host.address.originLength))
         message.writeBytes(host.start)
         for (name, value) in request.headers {
             message.writeString(name)
@@ -167,6 +187,8 @@ final class PooledTransportLoop {
         }
         return message
     }
+
+    var count: Int { api.count + connect.count }
 
     private func check() {
         let now = transport.now()

@@ -12,9 +12,11 @@ package struct UpstreamAddress: Equatable, Sendable {
     /// Reads scheme, host and port; the settings have checked that they make sense.
     package init?(_ url: String) {
         let parts = url.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[1].isEmpty, parts[0] == "https:" || parts[0] == "http:" else { return nil }
+        guard parts.count == 3, parts[1].isEmpty else { return nil }
+        let scheme = parts[0].lowercased()
+        guard scheme == "https:" || scheme == "http:" else { return nil }
         let authority = parts[2].prefix { $0 != "/" }
-        isSecure = parts[0] == "https:"
+        isSecure = scheme == "https:"
         let end = authority.lastIndex(of: "]") ?? authority.startIndex
         let colon = authority[end...].lastIndex(of: ":")
         let host = authority[..<(colon ?? authority.endIndex)]
@@ -28,6 +30,9 @@ package struct UpstreamAddress: Equatable, Sendable {
         }
         self.authority = String(authority)
     }
+
+    /// The bytes of scheme, host and port in a URL.
+    var originLength: Int { (isSecure ? "https://" : "http://").utf8.count + authority.utf8.count }
 
     /// The name that the certificate must carry; an address is compared by itself.
     var serverName: String? { IPAddress(host) == nil ? host : nil }

@@ -224,6 +224,9 @@ final class UpstreamConnection: ChannelDuplexHandler {
         context?.close(promise: nil)
     }
 
+    /// Gives up a call of which no answer has come: it holds nothing at upstream any more.
+    func abandonCall() { close() }
+
     /// Drops the rest of the answer.
     func abandonResponse() {
         holdBack(false)

@@ -44,20 +44,24 @@ final class UpstreamPool {
     }
 
     /// Sends `request`, whole and ready for the wire, over an idle connection or a new one.
-    func send(_ request: ByteBuffer, for receiver: any AnswerReceiver, until end: ContinuousClock.Instant) {
+    /// - Returns: The connection that carries it.
+    @discardableResult
+    func send(
+        _ request: ByteBuffer, for receiver: any AnswerReceiver, until end: ContinuousClock.Instant
+    ) -> UpstreamConnection {
         let call = UpstreamConnection.Call(request: request, receiver: receiver, end: StoredInstant(end))
         while let connection = idle.popLast() {
-            if connection.send(call) { return }
+            if connection.send(call) { return connection }
         }
-        connect(for: call)
+        return connect(for: call)
     }
 
     /// Opens connections ahead of the first calls.
     func warm(_ count: Int) {
-        for _ in 0..<count { connect(for: nil) }
+        for _ in 0..<count { _ = connect(for: nil) }
     }
 
-    private func connect(for call: UpstreamConnection.Call?) {
+    private func connect(for call: UpstreamConnection.Call?) -> UpstreamConnection {
         let now = now()
         let connection = UpstreamConnection(
             self, isSecure: tls != nil, for: call,
@@ -68,6 +72,7 @@ final class UpstreamPool {
         // The name is resolved for each connection: upstream may move while we run.
         ClientBootstrap(group: loop)
             .resolver(resolver)
+            .connectTimeout(TimeAmount(times.connect))
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 8 << 10))
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -75,6 +80,7 @@ final class UpstreamPool {
             .assumeIsolated()
             .flatMapThrowing { try self.install(connection, on: $0) }
             .whenFailure { _ in connection.couldNotConnect() }
+        return connection
     }
 
     /// Gives a connection the channel that won.

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Core
 import Flatpeak
 import Networking
@@ -23,14 +24,12 @@ struct ServiceResources: Sendable {
         _ configuration: ServiceConfiguration, _ log: ServiceLog, _ metrics: PrometheusRegistry,
         _ use: (ServiceResources) async throws -> Void
     ) async throws {
+        let flatpeak = try flatpeakTransport(configuration.flatpeak)
         let store = try await configuration.store.open(log.logger)
-        let clock = EventLoopClock()
         let resources = ServiceResources(
-            flatpeak: try PooledTransport(
-                api: configuration.flatpeak.apiURL, connect: configuration.flatpeak.connectURL,
-                certificateAuthorities: configuration.flatpeak.certificateAuthorities, now: ServiceClock.real.now),
-            others: HTTPTransport(clock: clock, connectionsPerHost: EventDelivery.Receiver.connections), store: store,
-            log: log, metrics: metrics)
+            flatpeak: flatpeak,
+            others: HTTPTransport(clock: EventLoopClock(), connectionsPerHost: EventDelivery.Receiver.connections),
+            store: store, log: log, metrics: metrics)
         do {
             try await use(resources)
         } catch {
@@ -38,6 +37,18 @@ struct ServiceResources: Sendable {
             throw error
         }
         await resources.close()
+    }
+
+    private static func flatpeakTransport(_ settings: FlatpeakClient.Settings) throws -> PooledTransport {
+        do {
+            return try PooledTransport(
+                api: settings.apiURL, connect: settings.connectURL,
+                certificateAuthorities: settings.certificateAuthorities, now: ServiceClock.real.now)
+        } catch {
+            throw ExitCode.cannotStart.after([
+                "cannot use FLATPEAK_API_URL, FLATPEAK_CONNECT_URL or FLATPEAK_CA_FILE: \(error)"
+            ])
+        }
     }
 
     private func close() async {

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Gateway
 import HTTPTypes
 import Metrics
+import Resilience
 import Sessions
 import Telemetry
 import Webhooks
@@ -128,10 +129,21 @@ extension Route {
         [
             Route(
                 .get, "/metrics", .open,
-                .anyone { _ in
-                    status().record()
-                    return Reply(.ok, contentType: PrometheusRegistry.contentType, body: Array(metrics.text().utf8))
-                }), Route(.get, "/status", .open, .anyone { _ in .json(status().json) }),
+                .anyone { (_) throws(BFFError) in
+                    try await offTheLoop {
+                        status().record()
+                        return Reply(.ok, contentType: PrometheusRegistry.contentType, body: Array(metrics.text().utf8))
+                    }
+                }),
+            Route(
+                .get, "/status", .open,
+                .anyone { (_) throws(BFFError) in try await offTheLoop { .json(status().json) } }),
         ]
+    }
+
+    /// Looking at the process takes milliseconds when it has many files open, in which the event loop relays.
+    private static func offTheLoop(_ work: @escaping @Sendable () -> Reply) async throws(BFFError) -> Reply {
+        guard let reply = await runDetached({ work() }) else { throw .clientClosed }
+        return reply
     }
 }

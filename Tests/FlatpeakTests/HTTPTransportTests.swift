@@ -115,6 +115,23 @@ import Wire
         await server.stop()
     }
 
+    @Test func `a call that was cancelled holds no connection, and none is made after the end`() async throws {
+        let server = try await RawServer { _ in .silence }
+        let url = "http://127.0.0.1:\(server.port)"
+        let transport = try PooledTransport(api: url, connect: url, now: { .now })
+        let request = UpstreamRequest(
+            operation: .claim, url: "\(url)/", headers: [], body: nil, timeLimit: .seconds(60))
+        let calls = (0..<20).map { _ in Task { try await transport.send(request) } }
+        try await until { server.requests == calls.count }
+        for call in calls { call.cancel() }
+        for call in calls { await #expect(throws: TransportFailure.cancelled) { try await call.value } }
+        try await until { await transport.connections == 0 }
+        await transport.shutdown()
+        await #expect(throws: TransportFailure.notConnected) { try await transport.send(request) }
+        #expect(server.connections == calls.count)
+        await server.stop()
+    }
+
     @Test("nothing was sent when there is no listener (R7)")
     func refused() async throws {
         let server = try await RawServer { _ in .silence }

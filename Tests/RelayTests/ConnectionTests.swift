@@ -276,4 +276,21 @@ import Testing
             #expect(!rest.isReset)
         }
     }
+
+    @Test func `an event stream that begins while the service stops ends at once`() async throws {
+        try await RelayFixture.run { fixture in
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.post("{}", path: "/v1/connect/sessions"))
+            let minted = try await client.answer().body
+            let id = try #require(minted.firstMatch(of: /"id":"(cs_[0-9a-f]+)"/)?.1)
+            await fixture.stop()
+            try await until { (try? await fixture.client()) == nil }
+            try await fixture.tick()
+            try await client.send(RelayFixture.get("/v1/connect/sessions/\(id)/events"))
+            let rest = await client.rest()
+            #expect(rest.text.contains("text/event-stream"))
+            #expect(rest.text.hasSuffix("\r\n0\r\n\r\n"))
+            #expect(!rest.isReset)
+        }
+    }
 }

@@ -119,6 +119,28 @@ import Testing
         }
     }
 
+    @Test(
+        "pipelined requests of a client that reads nothing wait, and are all answered when it does (I6)",
+        arguments: [
+            false, true,
+        ])
+    func pipelinedReader(endsItsSide: Bool) async throws {
+        try await RelayFixture.run { fixture in
+            let client = try await RawClient(port: fixture.port, receiveBuffer: 4 << 10)
+            try await client.reads(false)
+            let count = 200
+            try await client.send(String(repeating: RelayFixture.get("/openapi.yaml"), count: count))
+            if endsItsSide { try await client.closeSending() }
+            try await until { fixture.lines.all.count > 1 }
+            for _ in 0..<20 { try await fixture.tick() }
+            // What the kernel takes for the client, which is less than half of the 20 MB.
+            #expect(fixture.lines.all.count < count / 2, "of \(count)")
+            try await client.reads(true)
+            for _ in 0..<count { #expect(try await client.answer().status == 200) }
+            await client.close()
+        }
+    }
+
     @Test("HEAD, 404, 405 and refusals carry no body after a HEAD, and the connection goes on (I9)")
     func I9() async throws {
         try await RelayFixture.run { fixture in

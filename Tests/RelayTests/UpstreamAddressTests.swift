@@ -14,6 +14,7 @@ import Testing
         #expect(address.host == host)
         #expect(address.port == port)
         #expect(address.authority == authority)
+        #expect(UpstreamAddress("\(url)/prefix")?.originLength == url.utf8.count)
         #expect((address.serverName != nil) == (host == "connect.flatpeak.com"))
     }
 

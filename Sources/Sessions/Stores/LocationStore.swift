@@ -21,7 +21,8 @@ package protocol LocationStore: Sendable {
     func clearAction(at location: LocationID, knownBefore instant: Date) async throws(BFFError)
 
     /// Detects changes of ownership and of actions that other processes committed and that the store is not notified of,
-    /// and passes them to the callers of ``SessionStore/watch(_:)`` before it returns. Never waits.
+    /// and passes them to the callers of ``SessionStore/watch(_:)`` before it returns. Waits for no
+    /// write and no other caller.
     /// - Returns: False when that cannot be decided now: what was read before may be out of date.
     func detectChanges() -> Bool
 }

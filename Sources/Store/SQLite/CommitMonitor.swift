@@ -10,6 +10,7 @@ final class CommitMonitor: Sendable {
     }
     private let path: String
     private let notify: @Sendable () -> Void
+    private let isReading = Mutex(())
     /// `nil` until it is started.
     private let watch = Mutex<Watch?>(nil)
 
@@ -34,9 +35,10 @@ final class CommitMonitor: Sendable {
     /// Looks whether another process committed, and notifies of that; waits for no write.
     /// - Returns: False when it cannot be decided now.
     func detect() -> Bool {
-        guard let observer = watch.withLock({ $0?.observer }), let seen = try? Self.version(observer) else {
-            return false
-        }
+        guard let observer = watch.withLock({ $0?.observer }) else { return false }
+        // One thread at a time: should the disk stall, the others ask the store instead of waiting here.
+        let read = isReading.withLockIfAvailable { _ in try? Self.version(observer) }
+        guard let seen = read ?? nil else { return false }
         return watch.withLock { watch in
             switch watch?.commits.finding(seen) {
             case .known: return true
