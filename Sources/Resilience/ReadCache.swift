@@ -23,10 +23,8 @@ package struct ReadCache<Key: ReadCacheKey, Value: Sendable>: Sendable {
         let staleUntil: ContinuousClock.Instant
     }
 
-    /// An owner's keys, the oldest first; keys before `head`, and keys of another number, are removed already.
     private struct OwnerQueue {
-        var keys: [(key: Key, number: Int)] = []
-        var head = 0
+        var keys = InsertionQueue<Key>()
         var count = 0
         var cost = 0
     }
@@ -34,7 +32,6 @@ package struct ReadCache<Key: ReadCacheKey, Value: Sendable>: Sendable {
     private var entries: [Key: Entry] = [:]
     private var queues: [Key.Owner: OwnerQueue] = [:]
     private var topics: [Key.Topic: Set<Key>] = [:]
-    private var number = 0
     package private(set) var cost = 0
     private let budget: Int
     private let share: Int
@@ -83,11 +80,10 @@ package struct ReadCache<Key: ReadCacheKey, Value: Sendable>: Sendable {
             remove(oldest)
         }
         if self.cost + cost > budget { evict(for: cost, at: now) }
-        number += 1
+        let number = queues[key.owner, default: OwnerQueue()].keys.append(key)
         entries[key] = Entry(
             value: value, number: number, cost: cost, readAt: now, freshUntil: now + fresh,
             staleUntil: now + fresh + stale)
-        queues[key.owner, default: OwnerQueue()].keys.append((key, number))
         queues[key.owner]?.count += 1
         queues[key.owner]?.cost += cost
         topics[key.topic, default: []].insert(key)
@@ -100,12 +96,7 @@ package struct ReadCache<Key: ReadCacheKey, Value: Sendable>: Sendable {
     }
 
     private mutating func oldest(of owner: Key.Owner) -> Key? {
-        while let queue = queues[owner], queue.head < queue.keys.count {
-            let (key, number) = queue.keys[queue.head]
-            if entries[key]?.number == number { return key }
-            queues[owner]?.head += 1
-        }
-        return nil
+        queues[owner]?.keys.oldest { [entries] in entries[$0]?.number == $1 }
     }
 
     private mutating func remove(_ key: Key) {
@@ -115,13 +106,11 @@ package struct ReadCache<Key: ReadCacheKey, Value: Sendable>: Sendable {
         if topics[key.topic]?.isEmpty == true { topics[key.topic] = nil }
         queues[key.owner]?.count -= 1
         queues[key.owner]?.cost -= entry.cost
-        guard let queue = queues[key.owner] else { return }
-        if queue.count == 0 {
+        guard let count = queues[key.owner]?.count else { return }
+        if count == 0 {
             queues[key.owner] = nil
-        } else if queue.keys.count > 64 + 2 * queue.count {
-            // Only once many are removed, so that each removal costs little.
-            queues[key.owner]?.keys = queue.keys.dropFirst(queue.head).filter { entries[$0.key]?.number == $0.number }
-            queues[key.owner]?.head = 0
+        } else {
+            queues[key.owner]?.keys.compact(left: count) { [entries] in entries[$0]?.number == $1 }
         }
     }
 

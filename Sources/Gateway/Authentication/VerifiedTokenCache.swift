@@ -1,6 +1,7 @@
 import Core
 import FoundationEssentials
 import Keys
+import Resilience
 
 /// A cache of users' tokens that were verified less than a minute ago, bounded in total and per subject.
 ///
@@ -32,10 +33,7 @@ struct VerifiedTokenCache: Sendable {
     private var entries: [SHA256Digest: Entry] = [:]
     /// The tokens of each subject, the oldest first.
     private var owned: [Subject: [SHA256Digest]] = [:]
-    /// In the order of insertion; those before `head`, and those of another number, are removed already.
-    private var queue: [(digest: SHA256Digest, number: Int)] = []
-    private var head = 0
-    private var number = 0
+    private var queue = InsertionQueue<SHA256Digest>()
     private let capacity: Int
     private let share: Int
 
@@ -84,24 +82,13 @@ struct VerifiedTokenCache: Sendable {
         } else if isFull, let oldest = oldest() {
             remove(oldest)
         }
-        number += 1
-        entries[digest] = Entry(token: token, keys: keys, verifiedAt: now, number: number)
+        entries[digest] = Entry(token: token, keys: keys, verifiedAt: now, number: queue.append(digest))
         owned[token.subject, default: []].append(digest)
-        queue.append((digest, number))
-        // Only once many are removed, so that each removal costs little.
-        if queue.count > 64 + 2 * entries.count {
-            queue = queue.dropFirst(head).filter { entries[$0.digest]?.number == $0.number }
-            head = 0
-        }
+        queue.compact(left: entries.count) { [entries] in entries[$0]?.number == $1 }
     }
 
     private mutating func oldest() -> SHA256Digest? {
-        while head < queue.count {
-            let (digest, number) = queue[head]
-            if entries[digest]?.number == number { return digest }
-            head += 1
-        }
-        return nil
+        queue.oldest { [entries] in entries[$0]?.number == $1 }
     }
 
     private mutating func remove(_ digest: SHA256Digest) {

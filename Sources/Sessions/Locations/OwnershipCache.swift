@@ -1,4 +1,5 @@
 import Core
+import Resilience
 
 /// A cache of the locations that subjects own, read from the store less than five seconds ago; bounded in total and per
 /// subject.
@@ -42,10 +43,7 @@ struct OwnershipCache: Sendable {
     private var subjects: [SubjectDigest: Subject] = [:]
     /// The subjects of the entries that have a location.
     private var holders: [LocationID: Set<Subject>] = [:]
-    /// In the order of insertion; those before `head`, and those of another number, are removed already.
-    private var queue: [(subject: Subject, number: Int)] = []
-    private var head = 0
-    private var number = 0
+    private var queue = InsertionQueue<Subject>()
     /// Locations in all entries.
     private(set) var count = 0
     /// Grows with each change: a read of the store that began in an earlier generation may lack it, and is not kept.
@@ -124,19 +122,13 @@ struct OwnershipCache: Sendable {
             remove(oldest)
         }
         while count + locations.count > capacity, let oldest = oldest() { remove(oldest) }
-        number += 1
         entries[reading.subject] = Entry(
             locations: locations, isComplete: isComplete, digest: reading.digest, readAt: StoredInstant(readAt),
-            number: number)
+            number: queue.append(reading.subject))
         subjects[reading.digest] = reading.subject
         for location in locations { holders[location.id, default: []].insert(reading.subject) }
         count += locations.count
-        queue.append((reading.subject, number))
-        // Only once many are removed, so that each removal costs little.
-        if queue.count > 64 + 2 * entries.count {
-            queue = queue.dropFirst(head).filter { entries[$0.subject]?.number == $0.number }
-            head = 0
-        }
+        queue.compact(left: entries.count) { [entries] in entries[$0]?.number == $1 }
     }
 
     // MARK: - Changes
@@ -159,8 +151,7 @@ struct OwnershipCache: Sendable {
         entries = [:]
         subjects = [:]
         holders = [:]
-        queue = []
-        head = 0
+        queue = InsertionQueue()
         count = 0
     }
 
@@ -174,12 +165,7 @@ struct OwnershipCache: Sendable {
     // MARK: - Removal
 
     private mutating func oldest() -> Subject? {
-        while head < queue.count {
-            let (subject, number) = queue[head]
-            if entries[subject]?.number == number { return subject }
-            head += 1
-        }
-        return nil
+        queue.oldest { [entries] in entries[$0]?.number == $1 }
     }
 
     private mutating func remove(_ subject: Subject) {
