@@ -118,6 +118,13 @@ let package = Package(
                 .nioPosix, .nioSSL, .nioTLS, .tracing,
             ]),
         .target(
+            name: "ConnectPage",
+            resources: [
+                "bridge.js", "chart.js", "connect.d.ts", "connect.js", "flow.js", "index.html", "kit.js", "memory.js",
+                "page.js", "popup.html", "popup.js", "provider.js", "screens.js", "service.js", "style.css",
+                "text-de.js", "text-en.js", "text-fr.js", "text-nl.js", "text.js",
+            ].map { .embedInCode("Assets/\($0)") }),
+        .target(
             name: "Gateway",
             dependencies: [
                 "Core", "Edge", "Flatpeak", "Keys", "Networking", "Resilience", "Sessions", "Telemetry", "Webhooks",

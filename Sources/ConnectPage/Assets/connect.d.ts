@@ -1,0 +1,2 @@
+// Stands in until the types of connect.js are written.
+export {};

@@ -1,0 +1,2 @@
+// Stands in until the module of this name is written.
+export {};

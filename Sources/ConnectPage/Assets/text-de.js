@@ -1,0 +1,2 @@
+// Stands in until the texts of this language are written.
+export default {};
