@@ -16,4 +16,14 @@ import Testing
     func negotiation(_ header: String, _ language: CustomerLanguage) {
         #expect(CustomerLanguage(acceptLanguage: header) == language)
     }
+
+    @Test(
+        "reads the language of a tag by its first subtag",
+        arguments: [
+            ("de", CustomerLanguage.german), ("DE-AT", .german), ("nl-", .dutch), ("fr-x", .french), ("en", .english),
+            ("deu", nil), ("", nil), ("-de", nil), ("xx", nil), ("de_AT", nil), ("../de", nil),
+        ])
+    func tag(_ tag: String, _ language: CustomerLanguage?) {
+        #expect(CustomerLanguage(tag: tag) == language)
+    }
 }

@@ -30,7 +30,7 @@ extension Reply {
         <!doctype html>
         <html lang="\(language.rawValue)"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
         <title>\(language.back)</title><h1>\(language.back)</h1><p>\(language.hint)</p>
-        <p><a href="\(escapedHTML(url))">\(language.back)</a></p></html>
+        <p><a href="\(url.escapedForHTML)">\(language.back)</a></p></html>
 
         """
     }
@@ -38,22 +38,6 @@ extension Reply {
     private static func isDeepLink(_ url: String) -> Bool {
         let scheme = url.utf8.prefix { $0 != UInt8(ascii: ":") }.map { $0 | 0x20 }
         return scheme != Array("http".utf8) && scheme != Array("https".utf8)
-    }
-
-    /// For text and for attributes in either kind of quotes.
-    private static func escapedHTML(_ text: String) -> String {
-        var bytes: [UInt8] = []
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "&"): bytes += "&amp;".utf8
-            case UInt8(ascii: "<"): bytes += "&lt;".utf8
-            case UInt8(ascii: ">"): bytes += "&gt;".utf8
-            case UInt8(ascii: "\""): bytes += "&quot;".utf8
-            case UInt8(ascii: "'"): bytes += "&#39;".utf8
-            default: bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }
 
