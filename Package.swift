@@ -120,7 +120,7 @@ let package = Package(
         .target(
             name: "ConnectPage",
             resources: [
-                "bridge.js", "chart.js", "connect.d.ts", "connect.js", "flow.js", "index.html", "kit.js", "memory.js",
+                "bridge.js", "chart.js", "connect.d.ts", "connect.js", "flow.js", "format.js", "index.html", "kit.js", "memory.js",
                 "page.js", "popup.html", "popup.js", "provider.js", "screens.js", "service.js", "style.css",
                 "text-de.js", "text-en.js", "text-fr.js", "text-nl.js", "text.js",
             ].map { .embedInCode("Assets/\($0)") }),

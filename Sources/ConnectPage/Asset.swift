@@ -24,6 +24,7 @@ package struct Asset: Equatable, Sendable {
         script("chart", PackageResources.chart_js),
         script("connect", PackageResources.connect_js),
         script("flow", PackageResources.flow_js),
+        script("format", PackageResources.format_js),
         script("kit", PackageResources.kit_js),
         script("memory", PackageResources.memory_js),
         script("page", PackageResources.page_js),
