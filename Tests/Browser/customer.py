@@ -1,10 +1,11 @@
-"""A customer who connects a tariff, in the two places where Connect can be: the page and the stand-in web app.
+"""A customer who connects a tariff, in the two places where Connect can be: the hosted page and the stand-in web app.
 
 Both have the same methods, so that a journey is written once. Methods are named after what the customer does.
 """
 
-LONDON = {"country_code": "GB", "address_line1": "1-3 Strand", "city": "London", "post_code": "WC2N 5EH"}
-AJACCIO = {"country_code": "FR", "address_line1": "1 Cours Napoleon", "city": "Ajaccio", "post_code": "20000"}
+from connect_page import AJACCIO as AJACCIO
+from connect_page import LONDON, ConnectPage
+
 USERS = {"amira": "Amira Haddad", "ben": "Ben Visser", "chloe": "Chloé Martin"}
 
 SENTENCES = {
@@ -46,7 +47,7 @@ class Customer:
 
     def is_told(self, state):
         """Comes back to the app, which knows from the service how it went."""
-        self.browser.screen("home").sees(SENTENCES[state])
+        self.is_told_in_any_order(state)
         assert "cot_" not in self.browser.driver.current_url
         assert self.sessions()[0]["state"] == state
         return self
@@ -70,88 +71,31 @@ class Customer:
                 for tariff in self.service.get(f"/v1/tariffs/elements?location_id={place['id']}", self.user)["data"]]
 
 
-class OnThePage(Customer):
-    """The Connect screens of the page itself."""
+class OnThePage(ConnectPage, Customer):
+    """The hosted page, in the dialog that connect.js opens over the demo app."""
+
+    def at(self, route):
+        Customer.at(self, route)
+        return self.is_discreet()
 
     def starts(self):
-        self.sign_in()
-        self.browser.press("Connect your tariff")
-        return self
+        return self.sign_in().asks("Connect your tariff")
 
     def asks(self, name):
-        """A button of the settings: "Edit: Power you use"."""
-        self.browser.press(name)
+        """A button of the app: "Edit: Power you use"."""
+        self.browser.top().press(name)
+        self.browser.into_dialog()
         return self
 
-    def gives_address(self, address=LONDON):
-        self.at("postal_address_capture").browser.look("postal_address_capture")
-        self.browser.fill(**address).press("Continue")
-        self.at("provider_select").browser.look("provider_select")
+    def logs_in(self, name="maria", agree=True, provider="Brackenfield Energy"):
+        self.logs_in_in_a_window(name, agree, provider)
+        self.browser.into_dialog()
         return self
 
-    def chooses(self, provider):
-        self.at("provider_select").browser.tap(".choice", provider)
-        return self
-
-    def types_provider(self, name="My Power"):
-        self.browser.press("My provider is not listed")
-        self.at("provider_name_capture").browser.look("provider_name_capture")
-        self.browser.fill(provider_name=name).press("Continue")
-        return self
-
-    def picks_structure(self, option):
-        self.at("tariff_structure_select").browser.look("tariff_structure_select")
-        self.browser.tap(".choice", {
-            "FIXED": "One rate", "TIME_OF_DAY": "Day and night", "MARKET": "Market price"}[option])
-        return self
-
-    def types_rate(self, cost="23.45"):
-        self.at("rate_fixed_capture").browser.look("rate_fixed_capture")
-        self.browser.fill(cost=cost).press("Continue")
-        return self
-
-    def types_day_and_night(self, day="31", night="12.5", valid_from="07:00", valid_to="23:00"):
-        self.at("rate_tod_capture").browser.look("rate_tod_capture")
-        self.browser.fill(day_cost=day, night_cost=night, valid_from=valid_from, valid_to=valid_to).press("Continue")
-        return self
-
-    def picks_region(self, name="Corsica"):
-        self.at("region_select").browser.look("region_select").tap(".choice", name)
-        return self
-
-    def types_surcharge(self, fixed="2", percentage="5"):
-        self.at("surcharge_capture").browser.look("surcharge_capture")
-        self.browser.fill(surcharge_fixed=fixed, surcharge_percentage=percentage).press("Continue")
-        return self
-
-    def picks_tariff(self, name="Lantern Economy"):
-        self.at("tariff_select").browser.look("tariff_select").tap(".choice", name)
-        return self
-
-    def closes(self):
-        self.browser.press("Close")
-        return self
-
-    def finishes(self):
-        self.at("tariff_summary").browser.press("Done")
-        return self
-
-    def disconnects(self):
-        self.at("tariff_summary").browser.press("Disconnect")
-        self.browser.find("dialog[open]")
-        self.browser.tap("dialog button", "Disconnect")
-        return self
-
-    def edits(self):
-        self.at("tariff_summary").browser.press("Change tariff")
-        return self
-
-    def sees_failure(self):
-        """An error that names its request, and the button that leads on."""
-        self.browser.until(lambda: self.browser.all("[role=alert]"))
-        assert self.browser.find("[role=alert] code").text.startswith(("req_", "fp"))
-        self.browser.press("Try again")
-        return self
+    def is_told_in_any_order(self, state):
+        """The dialog goes away, and the app says how it went."""
+        self.browser.without_dialog()
+        return Customer.is_told_in_any_order(self, state)
 
 
 class OnTheWebApp(Customer):

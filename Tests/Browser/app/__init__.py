@@ -1,0 +1,66 @@
+"""An integrator's app, on an origin of its own, with a backend that mints and a page that uses `connect.js`."""
+
+import http.server
+import json
+import pathlib
+import threading
+import urllib.parse
+
+TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+
+
+class App:
+    """`host` decides whether the hosted page in its frame is of the same site or a third party."""
+
+    def __init__(self, host="127.0.0.1"):
+        # What the next click on a button opens; each test says what its backend mints.
+        self.mint = None
+        self.service_url = ""
+        # Every path with its query, as a server's log has it, and the Referer that came with it.
+        self.asked = []
+        app = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                path = urllib.parse.urlsplit(self.path).path
+                app.asked.append((self.path, self.headers.get("Referer", "")))
+                if path == "/launch":
+                    self.answer(json.dumps({"launchUrl": app.mint()["launch_url"]}), "application/json")
+                elif path == "/service.js":
+                    self.answer(f"export * from {json.dumps(app.service_url + '/connect.js')};\n", TYPES[".js"])
+                elif path in ("/", "/done"):
+                    self.answer(self.file("index.html"), TYPES[".html"])
+                elif path == "/app.js":
+                    self.answer(self.file("app.js"), TYPES[".js"])
+                elif path == "/favicon.ico":
+                    self.answer("", "image/x-icon")
+                else:
+                    self.send_error(404)
+
+            def file(self, name):
+                return (pathlib.Path(__file__).parent / name).read_text()
+
+            def answer(self, body, content_type):
+                self.send_response(200)
+                self.send_header("Content-Type", content_type)
+                self.send_header("Content-Length", str(len(body.encode())))
+                self.send_header("Cache-Control", "no-store")
+                # As strict as an app can be that opens the hosted page.
+                self.send_header("Content-Security-Policy", (
+                    f"default-src 'none'; script-src 'self' {app.service_url}; frame-src {app.service_url}; "
+                    "connect-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"))
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.host = f"{host}:{self.server.server_port}"
+        self.url = f"http://{self.host}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
