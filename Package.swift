@@ -41,6 +41,7 @@ extension Target.Dependency {
     static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioExtras = product(name: "NIOExtras", package: "swift-nio-extras")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioHTTPCompression = product(name: "NIOHTTPCompression", package: "swift-nio-extras")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let nioTLS = product(name: "NIOTLS", package: "swift-nio")
@@ -119,10 +120,30 @@ let package = Package(
             ]),
         .target(
             name: "ConnectPage",
+            dependencies: ["Core", "Keys", .nioCore, .nioEmbedded, .nioHTTP1, .nioHTTPCompression],
             resources: [
-                "bridge.js", "chart.js", "connect.d.ts", "connect.js", "flow.js", "format.js", "index.html", "kit.js", "memory.js",
-                "page.js", "popup.html", "popup.js", "provider.js", "screens.js", "service.js", "style.css",
-                "text-de.js", "text-en.js", "text-fr.js", "text-nl.js", "text.js",
+                "bridge.js",
+                "chart.js",
+                "connect.d.ts",
+                "connect.js",
+                "flow.js",
+                "format.js",
+                "icon.svg",
+                "index.html",
+                "kit.js",
+                "memory.js",
+                "page.js",
+                "popup.html",
+                "popup.js",
+                "provider.js",
+                "screens.js",
+                "service.js",
+                "style.css",
+                "text-de.js",
+                "text-en.js",
+                "text-fr.js",
+                "text-nl.js",
+                "text.js",
             ].map { .embedInCode("Assets/\($0)") }),
         .target(
             name: "Gateway",

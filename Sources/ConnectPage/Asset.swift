@@ -1,28 +1,33 @@
-/// A file of the page, as it is in the program.
+/// A file that the page loads.
 package struct Asset: Equatable, Sendable {
     package let name: String
-    package let contentType: String
-    package let bytes: [UInt8]
+    package let representation: Representation
+    /// The content policy of an asset that a browser could open as a document; `nil` for all others.
+    package let contentPolicy: String?
 
-    init(_ name: String, _ contentType: String, _ bytes: [UInt8]) {
+    init(_ name: String, _ contentType: String, _ bytes: [UInt8], contentPolicy: String? = nil) {
         self.name = name
-        self.contentType = contentType
-        self.bytes = bytes
+        representation = Representation(contentType, bytes)
+        self.contentPolicy = contentPolicy
     }
 
     private static func script(_ name: String, _ bytes: [UInt8]) -> Asset {
         Asset("\(name).js", "text/javascript; charset=utf-8", bytes)
     }
 
+    /// What a page of another origin loads to open the page.
+    static let embedScript = script("connect", PackageResources.connect_js)
+
     /// The files that are the same for every service.
     ///
     /// `scripts/check-modules` compares this list and that of `Package.swift` with the folder.
     static let embedded = [
         Asset("style.css", "text/css; charset=utf-8", PackageResources.style_css),
+        Asset("icon.svg", "image/svg+xml", PackageResources.icon_svg, contentPolicy: ContentPolicy.image),
         Asset("connect.d.ts", "text/plain; charset=utf-8", PackageResources.connect_d_ts),
         script("bridge", PackageResources.bridge_js),
         script("chart", PackageResources.chart_js),
-        script("connect", PackageResources.connect_js),
+        embedScript,
         script("flow", PackageResources.flow_js),
         script("format", PackageResources.format_js),
         script("kit", PackageResources.kit_js),
@@ -38,4 +43,23 @@ package struct Asset: Equatable, Sendable {
         script("text-fr", PackageResources.text_fr_js),
         script("text-nl", PackageResources.text_nl_js),
     ]
+
+    // MARK: - Imports of modules
+
+    /// The assets that a module imports when it is loaded, in their order; what `import()` loads later is not among
+    /// them.
+    var imports: [String] {
+        let statements = [#"from '"#, #"from ""#, #"import '"#, #"import ""#].map { Array("\($0)./".utf8) }
+        let bytes = representation.plain
+        var found: [(at: Int, name: String)] = []
+        for statement in statements {
+            var start = 0
+            while let at = bytes[start...].firstRange(of: statement) {
+                let name = bytes[at.upperBound...].prefix { $0 != UInt8(ascii: "'") && $0 != UInt8(ascii: "\"") }
+                found.append((at.lowerBound, String(decoding: name, as: UTF8.self)))
+                start = at.upperBound
+            }
+        }
+        return found.sorted { $0.at < $1.at }.map(\.name)
+    }
 }

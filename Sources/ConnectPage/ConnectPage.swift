@@ -1,0 +1,71 @@
+package import Core
+import FoundationEssentials
+import Keys
+
+/// The hosted Connect page of one service: its documents and assets, made once, at the start.
+package struct ConnectPage: Sendable {
+    /// A document that a browser navigates to.
+    package enum Document: CaseIterable, Sendable {
+        /// Every screen of a Connect session.
+        case page
+        /// The window in which a customer logs in at a provider.
+        case popup
+    }
+
+    /// One hash over all assets, a part of their addresses.
+    package let digest: String
+    /// The script that opens the page in another one, with its own validator: it has one address for good.
+    package let embedScript: Asset
+    package let embedScriptTag: String
+    private let assets: [String: Asset]
+    private let documents: [Document: [CustomerLanguage: Representation]]
+    private let ancestors: [String]
+
+    /// - Parameter ancestors: The origins whose pages may frame the page, and are told how a session ended.
+    package init(_ brand: BrandSettings = BrandSettings(), framedBy ancestors: Set<String> = []) {
+        let theme = Asset(Theme.name, "text/css; charset=utf-8", Array(Theme.css(brand.color).utf8))
+        let logo = brand.logo?.asset
+        let all = Asset.embedded + [theme, logo].compactMap(\.self)
+        assets = Dictionary(all.map { ($0.name, $0) }) { first, _ in first }
+        digest = Self.digest(of: all)
+        embedScript = Asset.embedScript
+        embedScriptTag = "W/\"\(Self.digest(of: [embedScript]))\""
+        self.ancestors = ancestors.sorted()
+        let content = DocumentContent(
+            brand: brand, origins: self.ancestors, digest: digest, assets: assets, logo: logo?.name)
+        var documents: [Document: [CustomerLanguage: Representation]] = [:]
+        for document in Document.allCases {
+            for language in CustomerLanguage.allCases {
+                documents[document, default: [:]][language] = content.representation(of: document, in: language)
+            }
+        }
+        self.documents = documents
+    }
+
+    package func asset(named name: String) -> Asset? { assets[name] }
+
+    package func document(_ document: Document, in language: CustomerLanguage) -> Representation? {
+        documents[document]?[language]
+    }
+
+    /// Whether pages of other origins may frame a document.
+    ///
+    /// The window of a provider's login is never framed.
+    package func isFramed(_ document: Document) -> Bool { document == .page && !ancestors.isEmpty }
+
+    package func contentPolicy(of document: Document) -> String {
+        ContentPolicy.document(framedBy: isFramed(document) ? ancestors : [])
+    }
+
+    private static func digest(of assets: [Asset]) -> String {
+        var bytes: [UInt8] = []
+        // Lengths, so that no two lists of files are the same bytes.
+        for asset in assets.sorted(by: { $0.name < $1.name }) {
+            for part in [Array(asset.name.utf8), asset.representation.plain] {
+                bytes += "\(part.count):".utf8
+                bytes += part
+            }
+        }
+        return Digest.sha256(bytes).prefix(8).hexadecimal
+    }
+}
