@@ -1,2 +1,367 @@
-// Stands in until the module of this name is written.
-export {};
+// One Connect session on the screen: sends the customer's answers, draws what Connect says next, and brings the customer
+// to a provider's login and back to the app.
+
+import { showFailure } from './failure.js';
+import { button, failureBox, h, nameOf, refusedField, spinner } from './kit.js';
+import { ProviderLogin } from './provider.js';
+import { classify, hasBack, redirectOf } from './rules.js';
+import { anyScreen, labelOf, screens } from './screens.js';
+import { callbackOf, callbackURL, connect, Failure, isOver, outcome, persist } from './service.js';
+import { roundButton, show, showPlain } from './stage.js';
+import { t } from './text.js';
+
+/** How long a browser may take to leave for another address before the page offers to try again, in milliseconds. */
+const departure = 10_000;
+/** How long an opener waits for the end that it asked for, less the time of the message, in milliseconds. */
+const closeTimeout = 1500;
+
+export class Flow {
+  /**
+   * @param memory of the tab, with the token of the session
+   * @param bridge to what opened the page
+   * @param trail of the history
+   */
+  constructor({ memory, bridge, trail }) {
+    const { token, session } = memory.values;
+    Object.assign(this, { memory, bridge, trail, token, session, page: undefined, login: undefined });
+    this.isBusy = this.isFinished = this.wantsClose = this.hasMoved = false;
+    this.isHanded = memory.values.handed !== undefined;
+    memory.write({ handed: undefined });
+  }
+
+  start() {
+    this.trail.enter();
+    return this.send({ route: 'session_start' });
+  }
+
+  /** Out of the browser's cache: Connect may have left what is shown. */
+  resume() {
+    clearTimeout(this.departing);
+    if (this.isFinished) return;
+    this.busy(false);
+    this.start();
+  }
+
+  /** The back button of the browser, or the arrow on the screen. */
+  back() {
+    if (this.isBusy || this.isFinished) return;
+    if (this.login) this.leaveLogin();
+    else if (this.page && hasBack(this.page)) this.send({ route: this.page.route, action: 'BACK' });
+    else this.close();
+  }
+
+  /** Every page takes CLOSE, advertised or not; should one ever refuse it, the customer leaves all the same. */
+  close() {
+    if (this.isFinished) return;
+    if (!this.page) this.finish();
+    // After the call that runs.
+    else if (this.isBusy) this.wantsClose = true;
+    else this.send({ route: this.page.route, action: 'CLOSE' }, { orElse: () => this.finish() });
+  }
+
+  /** The opener asks for the end, and does not wait long for it. */
+  closeSoon() {
+    setTimeout(() => this.bridge.finish('close', { session: this.session }), closeTimeout);
+    this.close();
+  }
+
+  /**
+   * Sends one step, and nothing else until it is answered.
+   *
+   * @param orElse called where Connect refuses the step
+   * @param take called with the answer; busy still where it is a redirect
+   */
+  async send(step, { orElse, take = (page) => this.take(page, step) } = {}) {
+    if (this.isBusy || this.isFinished) return;
+    this.busy(true);
+    let page;
+    try {
+      page = await connect(this.token, step);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      if (this.isFinished) return;
+      this.busy(false);
+      if (!this.takeClose()) this.fail(error, step, orElse);
+      return;
+    }
+    if (this.isFinished) return;
+    if (redirectOf(page) === undefined) {
+      this.busy(false);
+      if (this.takeClose()) return;
+    }
+    take(page);
+  }
+
+  /** Closes now, if that was asked for while a call ran. */
+  takeClose() {
+    if (!this.wantsClose) return false;
+    this.wantsClose = false;
+    this.close();
+    return true;
+  }
+
+  fail(failure, step, orElse) {
+    if ((failure.isRefusal || isOver(failure)) && orElse) {
+      orElse();
+    } else if (failure.code === 'route_invalid' && step.route !== 'session_start') {
+      // Connect is on another page: an answer was lost, or another window was faster. Its page is the true one.
+      this.hasMoved = true;
+      this.start();
+    } else if (!this.page || isOver(failure)) {
+      this.page = undefined;
+      this.stopLogin();
+      const leave = this.bridge.isFollowed || failure.code !== 'connect_token_unknown';
+      showFailure(failure, {
+        again: () => this.send(step), ways: leave ? [[t('app.back'), () => this.finish()]] : [],
+      });
+      this.controls = undefined;
+    } else {
+      this.complain(failure, step, orElse);
+    }
+  }
+
+  complain(failure, step, orElse) {
+    const again = () => (failure.isLost && step.route !== 'session_start' && step.action !== 'CLOSE'
+      ? this.repeat(step) : this.send(step, { orElse }));
+    const field = failure.isRefusal ? refusedField(this.controls.elements, failure) : undefined;
+    this.say(failureBox(failure, again));
+    field?.focus();
+  }
+
+  /** Sends a step whose answer was lost, unless Connect has taken it. */
+  repeat(step) {
+    return this.send({ route: 'session_start' }, {
+      take: (page) => (page.route === step.route ? this.send(step) : this.take(page, { route: 'session_start' })),
+    });
+  }
+
+  // MARK: - What Connect says next
+
+  take(page, step) {
+    const redirect = redirectOf(page);
+    if (redirect !== undefined) {
+      this.follow(redirect, step);
+      return;
+    }
+    this.stopLogin();
+    this.page = page;
+    this.draw(page);
+    this.bridge.screen(page.route);
+    if (this.hasMoved) this.sayNote(t('moved.note'));
+    else if (this.isHanded && page.route === 'provider_select') this.sayNote(t('login.here'));
+    this.hasMoved = this.isHanded = false;
+  }
+
+  async follow(redirect, step) {
+    const target = classify(redirect, addresses());
+    if (target.kind === 'end') {
+      await this.finish(target.url);
+    } else if (target.kind === 'refused') {
+      this.busy(false);
+      this.fail(new Failure('redirect_refused'), step);
+    } else {
+      await this.logIn(target, step);
+    }
+  }
+
+  draw(page) {
+    const go = {
+      submit: (data) => this.send({ route: page.route, data }),
+      act: (action) => (action === 'CLOSE' ? this.close() : this.send({ route: page.route, action })),
+      skip: () => this.send({ route: page.route }),
+      look: () => this.start(),
+      home: () => this.finish(),
+    };
+    const screen = screenOf(page, go);
+    const handled = new Set(['BACK', 'CLOSE', ...screen.actions ?? []]);
+    const others = (page.actions ?? []).filter((action) => !handled.has(action));
+    this.frame(page.route, screen, [
+      screen.content,
+      others.length > 0 && h('div', { class: 'others' }, others.map((action, index) =>
+        button(labelOf(action), () => this.press(action, go),
+          action === 'DISCONNECT' ? 'danger' : index === 0 && screen.content.length === 0 ? 'primary' : 'secondary'))),
+    ], { canGoBack: hasBack(page) });
+  }
+
+  async press(action, go) {
+    if (action === 'DISCONNECT' && !await confirmed()) return;
+    const before = this.page;
+    await go.act(action);
+    const isSame = this.page !== before && this.page?.route === before.route;
+    if (action.startsWith('WRONG_TARIFF') && isSame) this.sayNote(t('report.thanks'));
+  }
+
+  /** The frame around a screen: the ways out, the heading, a place for notices, and the content. */
+  frame(name, { title, lead }, content, { canGoBack = true } = {}) {
+    this.controls = h('fieldset', { class: 'frame' },
+      h('h1', { tabindex: -1 }, title),
+      lead && h('p', { class: 'lead' }, lead),
+      this.notice = h('div', { class: 'notice' }),
+      content);
+    this.spinner?.turn(false);
+    this.spinner = spinner();
+    show(name, title, [h('div', { class: 'card flow' },
+      // Outside of what is disabled while a call runs: a customer can always leave.
+      h('div', { class: 'top' },
+        canGoBack && roundButton('back', t('back'), () => this.back()),
+        roundButton('close', t('close'), () => this.close(), 'end')),
+      this.controls, this.spinner.element)]);
+  }
+
+  /** No second press while a call runs; something turns when it takes long. */
+  busy(isBusy) {
+    this.isBusy = isBusy;
+    if (!this.controls) {
+      if (!isBusy) return;
+      this.frame('starting', { title: t('moment') }, []);
+    }
+    // A control that is disabled loses the focus, which would begin at the top of the document again.
+    if (isBusy) this.focused = document.activeElement;
+    this.spinner.turn(isBusy);
+    this.controls.disabled = isBusy;
+    this.controls.setAttribute('aria-busy', String(isBusy));
+    if (!isBusy && this.focused?.isConnected) this.focused.focus();
+  }
+
+  /** Puts something under the heading, and the focus on it. */
+  say(box) {
+    this.notice.replaceChildren(box);
+    box.focus();
+  }
+
+  sayNote(text) {
+    this.say(h('div', { class: 'alert note', role: 'status', tabindex: -1 }, h('p', {}, text)));
+  }
+
+  // MARK: - A provider's login
+
+  async logIn(target, step) {
+    const chosen = step.data?.provider?.id;
+    const provider = this.page?.data.providers?.find?.(({ id }) => id === chosen) ?? this.page?.data.provider;
+    await this.bridge.settled();
+    this.busy(false);
+    // Providers refuse to be framed. And without storage, this document is all that holds the token.
+    const needsWindow = this.bridge.isFramed || this.bridge.isEmbedded || !this.memory.isKept;
+    const login = new ProviderLogin({
+      flow: this, url: target.url, provider: nameOf(provider) || t('login.provider'), needsWindow,
+    });
+    this.stopLogin();
+    this.login = login;
+    // After a start the customer has just come back from there, by the back button perhaps: the next click decides.
+    const isAsked = step.route !== 'session_start' || this.isHanded;
+    this.isHanded = false;
+    if (isAsked && !needsWindow && target.kind === 'login') this.depart(target.url, () => login.offer());
+    else login.offer();
+  }
+
+  /** From the login to the screen that led there. */
+  leaveLogin() {
+    this.stopLogin();
+    this.send({ route: 'session_start' }, {
+      take: (page) => {
+        if (redirectOf(page) === undefined || classify(redirectOf(page), addresses()).kind === 'end') {
+          this.take(page, { route: 'session_start' });
+          return;
+        }
+        this.busy(false);
+        this.send({ route: page.route, action: 'BACK' }, { orElse: () => this.close() });
+      },
+    });
+  }
+
+  stopLogin() {
+    this.login?.stop();
+    this.login = undefined;
+  }
+
+  /** Leaves for another address, above this entry of the history. */
+  depart(url, orElse) {
+    this.busy(true);
+    location.assign(url);
+    this.departing = setTimeout(() => {
+      this.busy(false);
+      orElse();
+    }, departure);
+  }
+
+  // MARK: - The end
+
+  /** Brings the customer back to the app: through the opener or the shell, or by the callback's redirect. */
+  async finish(callback = callbackOf(this.token)) {
+    if (this.isFinished) return;
+    this.isFinished = true;
+    this.stopLogin();
+    this.busy(true);
+    await this.bridge.settled();
+    if (this.bridge.isFollowed) {
+      await this.report(callback);
+      return;
+    }
+    this.memory.begin({ ended: callback });
+    await this.trail.leave();
+    location.replace(callback);
+    setTimeout(() => showEnded(callback), departure);
+  }
+
+  async report(callback) {
+    try {
+      this.over('end', await persist(() => outcome(callback)));
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      this.isFinished = false;
+      this.busy(false);
+      this.controls = this.page = undefined;
+      showFailure(error, {
+        again: () => this.finish(callback),
+        ways: [[t('app.leave'), () => this.over('close', { session: this.session })]],
+      });
+    }
+  }
+
+  async over(type, end) {
+    this.isFinished = true;
+    this.memory.begin({});
+    await this.trail.leave();
+    this.bridge.finish(type, end);
+    showPlain('done', { title: t('done.title'), lead: t('done.lead') });
+  }
+}
+
+/** What redirects are compared with. */
+const addresses = () => ({ callback: callbackURL, page: location.href });
+
+/** What someone finds who comes back to the entry of a session that is over. */
+export function showEnded(callback) {
+  showPlain('ended', { title: t('ended.title'), lead: t('ended.lead') },
+    [[t('app.back'), () => location.replace(callback)]]);
+}
+
+/** A page that its screen cannot draw is shown as one without a screen, rather than not at all. */
+function screenOf(page, go) {
+  const draw = Object.hasOwn(screens, page.route) ? screens[page.route] : anyScreen;
+  try {
+    return draw(page, go);
+  } catch (error) {
+    reportError(error);
+    return anyScreen(page, go);
+  }
+}
+
+/** Asks before a tariff is disconnected. */
+function confirmed() {
+  return new Promise((resolve) => {
+    // The back button dismisses it: see page.js.
+    const dialog = h('dialog', { 'aria-labelledby': 'dialog-title' },
+      h('form', { method: 'dialog' }, h('h2', { id: 'dialog-title' }, t('disconnect.title')),
+        h('p', {}, t('disconnect.lead')),
+        h('div', { class: 'row' },
+          h('button', { value: '', class: 'secondary', autofocus: true }, t('disconnect.keep')),
+          h('button', { value: 'yes', class: 'danger' }, t('disconnect.go')))));
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      resolve(dialog.returnValue === 'yes');
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}

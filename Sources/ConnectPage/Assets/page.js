@@ -1,2 +1,114 @@
-// Stands in until the module of this name is written.
-export {};
+// Starts the page: reads what its address asks for, exchanges a ticket for the token of its session, and opens the
+// session. Nothing of the address stays there.
+
+import { Bridge } from './bridge.js';
+import { showFailure } from './failure.js';
+import { Flow, showEnded } from './flow.js';
+import { memory } from './memory.js';
+import { firstAct, languageOf, readFragment, sessionOf } from './rules.js';
+import { exchange, Failure, persist, speak } from './service.js';
+import { config, dress, keepWaiting, showPlain } from './stage.js';
+import { t, use } from './text.js';
+import { Trail } from './trail.js';
+
+const fragment = readFragment(location.hash);
+// Before anything else can read the address, or keep it: no other entry of the history has it either.
+if (location.hash) history.replaceState(history.state, '', location.pathname + location.search);
+
+const act = firstAct(fragment, memory.values);
+if (fragment?.ticket) {
+  const { ticket, shell, handed } = fragment;
+  const marks = { shell: shell ? '1' : undefined, handed: handed ? '1' : undefined };
+  if (act === 'exchange') memory.begin({ ticket, session: sessionOf(ticket), ...marks });
+  else memory.write(marks);
+}
+
+let flow;
+
+const bridge = new Bridge({
+  window, origins: config.origins, isShell: memory.values.shell === '1',
+  onClose: () => (flow ? flow.closeSoon() : leave()),
+});
+const trail = new Trail(window, () => {
+  const dialog = document.querySelector('dialog[open]');
+  if (dialog) dialog.close();
+  else flow?.back();
+});
+
+const begin = {
+  exchange: takeTicket,
+  resume: openFlow,
+  /** The login is over: the window that opened this one goes on. */
+  returned() {
+    showPlain('returned', { title: t('window.close'), lead: t('window.close_lead') },
+      [[t('close'), () => window.close()]]);
+    window.close();
+  },
+  foreign: () => showPlain('foreign', { title: t('foreign.title'), lead: t('foreign.lead') }, ways()),
+  unknown: () => showFailure(new Failure('ticket_unknown'), { ways: ways() }),
+  ended: () => showEnded(memory.values.ended),
+  nothing: () => showPlain('nothing', { title: t('nothing.title'), lead: t('nothing.lead') }, ways()),
+};
+
+async function start() {
+  const wishes = [
+    new URLSearchParams(location.search).get('lang'), memory.values.language, document.documentElement.lang,
+  ];
+  let language = languageOf(wishes, config.languages);
+  // Its texts may not have arrived; without any, the document's own words about a late page remain.
+  language = await use(language).catch(() => use('en'));
+  document.documentElement.lang = language;
+  speak(language);
+  memory.write({ language });
+  dress();
+  bridge.start();
+  // How these screens lead on depends on what opened the page.
+  if (act !== 'exchange' && act !== 'resume') await bridge.settled();
+  begin[act]();
+}
+
+async function takeTicket() {
+  try {
+    const { token, session } = await persist(() => exchange(memory.values.ticket, memory.tabKey()), keepWaiting);
+    memory.write({ ticket: undefined, token, session });
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    await bridge.settled();
+    showFailure(error, { again: takeTicket, ways: ways() });
+    return;
+  }
+  openFlow();
+}
+
+function openFlow() {
+  flow = new Flow({ memory, bridge, trail });
+  flow.start();
+}
+
+/** The ways on from a screen without a session: none of them can end one. */
+function ways() {
+  if (bridge.isFollowed) return [[t('close'), leave]];
+  return history.length > 1 && !bridge.isFramed ? [[t('page.back'), () => history.back()]] : [];
+}
+
+/** Leaves without a session, which may be open elsewhere. */
+function leave() {
+  bridge.finish('close', { session: memory.values.session ?? null });
+}
+
+// A new launch URL for this document changes its fragment alone, and loads nothing.
+addEventListener('hashchange', () => { if (readFragment(location.hash)) location.reload(); });
+
+// Out of the browser's cache, the page shows a screen that Connect may have left.
+addEventListener('pageshow', (event) => { if (event.persisted) flow?.resume(); });
+
+// A dialog around a frame does not see the keys that are pressed in it.
+addEventListener('keydown', (event) => {
+  const isTaken = event.defaultPrevented || event.isComposing || document.querySelector('dialog[open]')
+    || (event.target.type === 'search' && event.target.value !== '');
+  if (event.key !== 'Escape' || isTaken || !bridge.isFramed || !bridge.isEmbedded) return;
+  if (flow) flow.close();
+  else leave();
+});
+
+start();

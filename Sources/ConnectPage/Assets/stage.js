@@ -1,0 +1,65 @@
+// The document around the screens: what the service configured, the brand, the footer, and putting a screen up.
+
+import { button, h, icon } from './kit.js';
+import { pageURL } from './service.js';
+import { t } from './text.js';
+
+const root = document.getElementById('screen');
+
+/** `{name, logo, support, privacy, origins, languages}`, written into the document by the service. */
+export const config = JSON.parse(document.getElementById('config').textContent);
+
+/** The name that the document came with. */
+const brand = document.title;
+
+/** Shows the brand's logo, and what is the same on every screen. */
+export function dress() {
+  const moment = document.getElementById('moment');
+  if (moment) moment.textContent = t('moment');
+  document.querySelector('.late')?.remove();
+  if (config.logo) {
+    const name = document.getElementById('brand');
+    name.prepend(h('img', { src: new URL(config.logo, pageURL).href, alt: '', height: 28 }));
+  }
+  document.getElementById('foot').replaceChildren(...[
+    link(config.support, t('help')), link(config.privacy, t('privacy')),
+  ].filter(Boolean));
+}
+
+function link(address, label) {
+  if (!/^(https?|mailto):/.test(address ?? '')) return undefined;
+  return h('a', { href: address, target: '_blank', rel: 'noopener noreferrer' }, label);
+}
+
+/** What a longer wait says, on the screen that the document came with. */
+export function keepWaiting() {
+  const moment = document.getElementById('moment');
+  if (moment) moment.textContent = t('moment.long');
+}
+
+/**
+ * Puts a screen up and moves the focus to its heading, so that a screen reader reads on from there.
+ *
+ * @param name of the screen, for style sheets and tests
+ */
+export function show(name, title, nodes) {
+  document.title = `${title} – ${brand}`;
+  root.dataset.screen = name;
+  delete root.dataset.code;
+  root.replaceChildren(...nodes);
+  scrollTo(0, 0);
+  root.querySelector('h1')?.focus();
+}
+
+/** A screen that asks nothing: a title, a sentence, and ways on. */
+export function showPlain(name, { title, lead, notice }, ways = []) {
+  show(name, title, [h('div', { class: 'card flow' }, h('div', { class: 'frame' },
+    h('h1', { tabindex: -1 }, title),
+    lead && h('p', { class: 'lead' }, lead),
+    notice,
+    ways.map(([label, go], index) => button(label, go, index === 0 ? 'primary' : 'secondary'))))]);
+}
+
+/** A round button at the top of a screen. */
+export const roundButton = (name, label, onclick, side = '') =>
+  h('button', { type: 'button', class: `round ${side}`.trim(), 'aria-label': label, onclick }, icon(name));
