@@ -28,6 +28,7 @@ package struct Asset: Equatable, Sendable {
         script("bridge", PackageResources.bridge_js),
         script("chart", PackageResources.chart_js),
         embedScript,
+        script("failure", PackageResources.failure_js),
         script("flow", PackageResources.flow_js),
         script("format", PackageResources.format_js),
         script("kit", PackageResources.kit_js),
@@ -35,13 +36,16 @@ package struct Asset: Equatable, Sendable {
         script("page", PackageResources.page_js),
         script("popup", PackageResources.popup_js),
         script("provider", PackageResources.provider_js),
+        script("rules", PackageResources.rules_js),
         script("screens", PackageResources.screens_js),
         script("service", PackageResources.service_js),
+        script("stage", PackageResources.stage_js),
         script("text", PackageResources.text_js),
         script("text-de", PackageResources.text_de_js),
         script("text-en", PackageResources.text_en_js),
         script("text-fr", PackageResources.text_fr_js),
         script("text-nl", PackageResources.text_nl_js),
+        script("trail", PackageResources.trail_js),
     ]
 
     // MARK: - Imports of modules

@@ -17,6 +17,7 @@ const titles = {
   ticket_expired: ['ticket_expired'],
   session_used: ['connect_token_used'],
   session_expired: ['connect_token_expired'],
+  finish: ['finish'],
 };
 
 export const titleOf = (code) => Object.keys(titles).find((title) => titles[title].includes(code)) ?? 'general';

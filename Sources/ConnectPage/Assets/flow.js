@@ -311,7 +311,8 @@ export class Flow {
       this.isFinished = false;
       this.busy(false);
       this.controls = this.page = undefined;
-      showFailure(error, {
+      const { requestId, retryAfter } = error;
+      showFailure(new Failure('finish', { requestId, retryAfter: String(retryAfter) }), {
         again: () => this.finish(callback),
         ways: [[t('app.leave'), () => this.over('close', { session: this.session })]],
       });

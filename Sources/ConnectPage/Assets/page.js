@@ -44,10 +44,10 @@ const begin = {
       [[t('close'), () => window.close()]]);
     window.close();
   },
-  foreign: () => showPlain('foreign', { title: t('foreign.title'), lead: t('foreign.lead') }, ways()),
+  foreign: () => showPlain('foreign', { title: t('failure.foreign'), lead: t('error.foreign') }, ways()),
   unknown: () => showFailure(new Failure('ticket_unknown'), { ways: ways() }),
   ended: () => showEnded(memory.values.ended),
-  nothing: () => showPlain('nothing', { title: t('nothing.title'), lead: t('nothing.lead') }, ways()),
+  nothing: () => showPlain('nothing', { title: t('failure.nothing'), lead: t('error.nothing') }, ways()),
 };
 
 async function start() {

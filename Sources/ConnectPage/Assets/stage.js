@@ -1,7 +1,6 @@
 // The document around the screens: what the service configured, the brand, the footer, and putting a screen up.
 
 import { button, h, icon } from './kit.js';
-import { pageURL } from './service.js';
 import { t } from './text.js';
 
 const root = document.getElementById('screen');
@@ -19,7 +18,7 @@ export function dress() {
   document.querySelector('.late')?.remove();
   if (config.logo) {
     const name = document.getElementById('brand');
-    name.prepend(h('img', { src: new URL(config.logo, pageURL).href, alt: '', height: 28 }));
+    name.prepend(h('img', { src: new URL(config.logo, document.baseURI).href, alt: '', height: 28 }));
   }
   document.getElementById('foot').replaceChildren(...[
     link(config.support, t('help')), link(config.privacy, t('privacy')),
@@ -27,7 +26,7 @@ export function dress() {
 }
 
 function link(address, label) {
-  if (!/^(https?|mailto):/.test(address ?? '')) return undefined;
+  if (!/^(https?|mailto|tel):/.test(address ?? '')) return undefined;
   return h('a', { href: address, target: '_blank', rel: 'noopener noreferrer' }, label);
 }
 
