@@ -9,6 +9,12 @@ export function short(text, longest = 160) {
   return letters.length > longest ? `${letters.slice(0, longest).join('').trimEnd()}…` : letters.join('');
 }
 
+/** A name of Connect's that has no text, such as GREEN_BONUS, in words. */
+export function wordsOf(name) {
+  const words = short(name, 60).toLowerCase().replaceAll('_', ' ').trim();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 /** A list from outside, without what is no object. */
 export const listOf = (value) =>
   (Array.isArray(value) ? value.filter((each) => each !== null && typeof each === 'object') : []);
