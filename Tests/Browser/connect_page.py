@@ -16,7 +16,7 @@ LONDON = {"country_code": "GB", "address_line1": "1-3 Strand", "city": "London",
 AJACCIO = {"country_code": "FR", "address_line1": "1 Cours Napoleon", "city": "Ajaccio", "post_code": "20000"}
 
 STRUCTURES = {
-    "FIXED": "One rate", "TIME_OF_DAY": "Day and night", "MARKET": "Market price", "ADVANCED": "Something else",
+    "FIXED": "One rate", "TIME_OF_DAY": "Day and night", "MARKET": "Market price", "ADVANCED": "Seasons and days",
 }
 
 
