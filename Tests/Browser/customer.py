@@ -45,6 +45,11 @@ class Customer:
         self.browser.press("Agree" if agree else "Decline")
         return self
 
+    def comes_to(self, tab):
+        """Looks at another tab of this customer's."""
+        self.browser.switch(tab)
+        return self
+
     def is_told(self, state):
         """Comes back to the app, which knows from the service how it went."""
         self.is_told_in_any_order(state)
@@ -92,9 +97,39 @@ class OnThePage(ConnectPage, Customer):
         self.browser.into_dialog()
         return self
 
+    def comes_to(self, tab):
+        Customer.comes_to(self, tab)
+        self.browser.into_dialog()
+        return self
+
     def is_told_in_any_order(self, state):
         """The dialog goes away, and the app says how it went."""
         self.browser.without_dialog()
+        return Customer.is_told_in_any_order(self, state)
+
+
+class InTheTab(OnThePage):
+    """The hosted page in place of the demo app, to which it comes back at the end."""
+
+    def starts(self):
+        return self.sign_in().wants_this_tab().asks("Connect your tariff")
+
+    def wants_this_tab(self):
+        self.browser.press("Options for engineers")
+        self.browser.tap("label", "In place of this page")
+        return self
+
+    def asks(self, name):
+        self.browser.press(name)
+        return self
+
+    def logs_in(self, name="maria", agree=True, provider="Brackenfield Energy"):
+        return self.logs_in_here(name, agree)
+
+    def comes_to(self, tab):
+        return Customer.comes_to(self, tab)
+
+    def is_told_in_any_order(self, state):
         return Customer.is_told_in_any_order(self, state)
 
 

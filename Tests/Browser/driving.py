@@ -173,8 +173,8 @@ class Driving:
         """Into the frame of the dialog that connect.js has opened, once the page in it has reported."""
         self.switch_to_top()
         frame = self.until(lambda: self.js("""
-            const dialog = document.querySelector('connect-bff')?.shadowRoot.querySelector('dialog[open]:not(.waiting)');
-            return dialog?.querySelector('iframe');
+            const root = document.querySelector('connect-bff')?.shadowRoot;
+            return root?.querySelector('dialog[open]:not(.waiting) iframe');
         """), why=f"no dialog came:\n{self.words}")
         self.switch_to_frame(frame)
         return self

@@ -1,10 +1,12 @@
-"""What a customer sees on the Connect page when Flatpeak, the service, or the proxy in front of it fails."""
+"""What a customer sees in the reference web app when Flatpeak, the service, or the proxy in front of it fails."""
 
 import pytest
 import webapp
 from front import Front
 from service import end
 from test_safety import logos  # noqa: F401
+
+pytestmark = pytest.mark.web_app
 
 # What the web app reads of an answer, and nothing where the browser does not let it.
 ASK = """

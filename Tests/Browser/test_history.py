@@ -4,16 +4,14 @@ import itertools
 
 import pytest
 import webapp
-from customer import AJACCIO, LONDON, OnThePage, OnTheWebApp
+from customer import AJACCIO, LONDON, InTheTab, OnThePage, OnTheWebApp
 
 
 def all_options(customer):
     """Turns on the pages that are only shown when asked for."""
-    customer.sign_in().browser.press("Options for engineers")
-    customer.browser.look("home_options")
+    customer.sign_in().wants_this_tab().browser.look("home_options")
     customer.browser.tap("label", "The name of a tariff").tap("label", "The term of the contract")
-    customer.browser.press("Connect your tariff")
-    return customer
+    return customer.asks("Connect your tariff")
 
 
 def walk(customer, steps):
@@ -45,7 +43,7 @@ def walk(customer, steps):
 
 
 def test_every_screen_of_a_market_tariff(phone):
-    customer = all_options(OnThePage(phone))
+    customer = all_options(InTheTab(phone))
     browser = phone
     length = walk(customer, [
         ("postal_address_capture", lambda: browser.fill(**AJACCIO).press("Continue")),
@@ -67,7 +65,7 @@ def test_every_screen_of_a_market_tariff(phone):
 
 
 def test_every_screen_of_other_tariffs(phone):
-    customer = OnThePage(phone).starts()
+    customer = InTheTab(phone).starts()
     walk(customer, [
         ("postal_address_capture", lambda: phone.fill(**LONDON).press("Continue")),
         ("provider_select", lambda: phone.press("My provider is not listed")),
@@ -94,7 +92,7 @@ def test_every_screen_of_other_tariffs(phone):
 
 
 def test_library_and_failed_and_pending(phone):
-    customer = OnThePage(phone).starts().gives_address()
+    customer = InTheTab(phone).starts().gives_address()
     walk(customer, [
         ("provider_select", lambda: phone.tap(".choice", "Loch & Lantern Power")),
         ("tariff_select", lambda: phone.tap(".choice", "Lantern Economy")),
@@ -107,54 +105,76 @@ def test_library_and_failed_and_pending(phone):
         customer.at(route)
         phone.back()
         customer.at("provider_select").chooses("Brackenfield Energy").logs_in(name).at(route)
-    phone.press("Look again")
+    phone.press("Check again")
     customer.at("tariff_connection_pending")
 
 
 def test_back_at_the_provider(phone):
     """Back on the login page comes to the screen where the provider was chosen."""
-    customer = OnThePage(phone).starts().gives_address().chooses("Brackenfield Energy")
+    customer = InTheTab(phone).starts().gives_address().chooses("Brackenfield Energy")
     phone.until(lambda: phone.all("[name=username]"))
     phone.back()
     customer.at("provider_select").types_provider().at("tariff_structure_select")
 
 
 def test_history_after_a_provider_login(phone):
-    customer = OnThePage(phone).starts().gives_address()
+    customer = InTheTab(phone).starts().gives_address()
     length = phone.history
     customer.chooses("Brackenfield Energy").logs_in().finishes().is_told("connected")
-    # The login and the consent page are the provider's; the way back is an entry of home and one of the flow.
-    length += 4
-    assert phone.history == length
-    for _ in range(2):
-        phone.press("Connect your tariff")
-        customer.at("postal_address_capture").closes().is_told("abandoned")
-    assert phone.history == length
+    # The login and the consent page are the provider's; the way back is two entries of the page.
+    assert phone.history == length + 4
+    # The app took the place of the page's lower entry: back from it is the provider's consent page.
+    phone.back()
+    phone.until(lambda: phone.driver.current_url.startswith(customer.service.provider_url))
+
+
+def test_history_of_sessions_in_the_dialog(phone):
+    """An entry of the page's own for the back button, which the next session and the next page of the app take."""
+    customer = OnThePage(phone).sign_in()
+    length = phone.history
+    for _ in range(3):
+        customer.asks("Connect your tariff").at("postal_address_capture").closes().is_told("abandoned")
+        assert phone.history <= length + 1
+    phone.open(customer.service.url + "/launch")
+    assert phone.history == length + 1
+    phone.back()
+    phone.screen("home")
+
+
+def test_back_in_the_dialog(phone):
+    """The back button is that of the screen, up to the first one, from which it leads out of the dialog alone."""
+    customer = OnThePage(phone).starts().gives_address().types_provider().at("tariff_structure_select")
+    phone.top().back().into_dialog()
+    customer.at("provider_name_capture")
+    phone.top().back().into_dialog()
+    customer.at("provider_select")
+    phone.top().back().into_dialog()
+    customer.at("postal_address_capture")
+    phone.top().back()
+    customer.is_told("abandoned")
 
 
 def test_back_out_of_the_first_screen(phone):
-    customer = OnThePage(phone).sign_in()
+    customer = InTheTab(phone).sign_in().wants_this_tab()
     length = phone.history
-    phone.press("Connect your tariff")
-    customer.at("postal_address_capture")
-    assert phone.history == length + 1
+    customer.asks("Connect your tariff").at("postal_address_capture")
+    assert phone.history == length + 2
     phone.back()
     customer.is_told("abandoned")
     # Once more, with the arrow on the screen and the button of the list.
-    phone.press("Continue: Connect your tariff")
-    customer.at("postal_address_capture").browser.press("Back")
+    customer.asks("Start again: Connect your tariff").at("postal_address_capture").browser.press("Back")
     customer.is_told("abandoned")
-    assert phone.history == length + 1
+    assert phone.history <= length + 3
 
 
 def test_forward_after_a_session(phone):
-    """Forward leads to the entry of a session that is over: the home page stays."""
-    customer = OnThePage(phone).starts().gives_address().types_provider().picks_structure("FIXED").types_rate()
+    """Forward leads to the entry of a session that is over, which says so and leads back to the app."""
+    customer = InTheTab(phone).starts().gives_address().types_provider().picks_structure("FIXED").types_rate()
     customer.finishes().is_told("connected")
     phone.driver.forward()
-    phone.screen("home")
+    phone.screen("ended").sees("You are done here").look("ended")
     phone.renewed(phone.reload)
-    phone.screen("home")
+    phone.screen("ended").press("Back to the app").screen("home")
 
 
 def test_reload_and_back_at_home_and_when_signed_out(phone):
@@ -166,14 +186,22 @@ def test_reload_and_back_at_home_and_when_signed_out(phone):
     assert customer.service.count("mint") == 0
 
 
+def test_reload_of_the_app_under_the_dialog(phone):
+    """The session goes with the document; the app knows that it was not finished, and starts again."""
+    customer = OnThePage(phone).starts().gives_address()
+    phone.top().renewed(phone.reload)
+    phone.screen("home").sees("In progress")
+    customer.asks("Start again: Connect your tariff").gives_address()
+
+
 def test_reload_after_an_error(phone):
     phone.expect(r"status of 502")
-    customer = OnThePage(phone).starts().gives_address()
-    customer.service.fault("reset", count=2)
+    customer = InTheTab(phone).starts().gives_address()
+    customer.service.fault("reset", count=20)
     phone.press("My provider is not listed").until(lambda: phone.all("[role=alert]"))
     phone.renewed(phone.reload)
-    phone.until(lambda: phone.all("[role=alert]"))
-    phone.look("error_at_the_start")
+    phone.screen("failure", seconds=30).look("error_at_the_start")
+    customer.service.control("/faults", method="DELETE")
     phone.press("Try again")
     customer.at("provider_select")
 

@@ -91,8 +91,7 @@ def test_provider_that_is_slow(customer):
     customer.browser.press("Close" if isinstance(customer, OnTheWebApp) else "Done")
     customer.is_told("pending")
     customer.browser.until(lambda: customer.browser.all("[data-slot=commodity_import] .pill.busy"))
-    token = customer.service.control("/sessions", method="GET")["data"][0]["connect_token"]
-    customer.service.control("/pending/finish", {"connect_token": token})
+    customer.service.control("/pending/finish", {"connect_token": customer.service.newest_token})
     # The page receives it without a reload.
     customer.browser.until(lambda: customer.browser.all("[data-slot=commodity_import][data-status=CONNECTED]"))
 
@@ -114,12 +113,13 @@ def test_provider_that_fails(customer):
 def test_close_half_way_and_come_back(customer):
     customer.starts().gives_address().types_provider().at("tariff_structure_select").closes().is_told("abandoned")
     if isinstance(customer, OnThePage):
+        # The app keeps no token and no launch URL: it mints anew, and the session takes the place of the old one.
         customer.browser.look("home_not_finished")
-        customer.browser.press("Continue: Connect your tariff")
+        customer.asks("Start again: Connect your tariff").gives_address().types_provider()
+        assert len(customer.sessions()) == 1
     else:
         # The customer opens the link of their session once more.
-        token = customer.service.control("/sessions", method="GET")["data"][0]["connect_token"]
-        customer.browser.open(f"{webapp.ORIGIN}/?fp_cot={token}&utm_source=mail")
+        customer.browser.open(f"{webapp.ORIGIN}/?fp_cot={customer.service.newest_token}&utm_source=mail")
     customer.at("tariff_structure_select")
     assert "utm_source" not in customer.browser.driver.current_url
     customer.picks_structure("FIXED").types_rate().finishes().is_told("connected")
@@ -212,13 +212,13 @@ def test_upstream_failure_in_the_middle_and_try_again(customer, kind):
 
 
 def test_upstream_that_wants_to_be_left_alone(phone):
-    """*Try again* waits as long as Retry-After says."""
+    """*Try again* waits as long as Retry-After says, and counts down to it."""
     phone.expect(r"status of (429|503)")
     customer = OnThePage(phone).starts().at("postal_address_capture")
-    customer.service.fault("rate_limit", retry_after="2")
-    phone.fill(**LONDON).press("Continue").until(lambda: phone.all("[role=alert] button:disabled"))
-    phone.look("error_too_many")
-    phone.until(lambda: phone.all("[role=alert] button:enabled"))
+    customer.service.fault("rate_limit", retry_after="3")
+    phone.fill(**LONDON).press("Continue").until(lambda: phone.all(".alert button:disabled"))
+    phone.sees("Try again in ").look("error_too_many")
+    phone.until(lambda: phone.all(".alert button:enabled"))
     phone.press("Try again")
     customer.at("provider_select")
 
@@ -253,13 +253,16 @@ def test_slow_upstream_and_impatient_customer(customer):
 
 
 def test_double_click_on_connect_with_a_slow_upstream(phone):
+    """The dialog is there at the first click, and waits in it for the mint."""
     customer = OnThePage(phone).sign_in()
     before = customer.service.count("mint")
     customer.service.fault("delay", operation="mint", seconds=3)
     phone.double_click("Connect your tariff")
-    phone.until(lambda: phone.all(".turning"))
-    phone.look("home_working")
-    assert not [each for each in phone.all("main button") if each.is_enabled()]
+    assert phone.until(lambda: phone.js("""
+        return document.querySelector('connect-bff')?.shadowRoot.querySelector('dialog.waiting')?.textContent;
+    """)) == "One moment…"
+    phone.look("dialog_waiting")
+    phone.into_dialog()
     customer.at("postal_address_capture")
     assert customer.service.count("mint") - before == 1
 
@@ -273,24 +276,20 @@ def test_double_click_on_a_provider(phone):
 
 
 def test_two_sessions_in_two_tabs(customer):
-    first = customer.browser.driver.current_window_handle
+    first = customer.browser.tab
     customer.starts().gives_address()
-    mine = customer.browser.driver.current_window_handle
-    customer.browser.driver.switch_to.new_window("tab")
-    customer.browser.watch()
-    customer.browser.resize(customer.browser.size)
-    customer.browser.open(customer.service.url + "/").screen("home")
+    mine = customer.browser.tab
+    customer.browser.new_tab().open(customer.service.url + "/").screen("home")
     customer.asks("Connect your tariff")
-    other = customer.browser.driver.current_window_handle
+    other = customer.browser.tab
     customer.gives_address(AJACCIO).types_provider("Mon Courant")
     customer.at("tariff_structure_select")
 
-    customer.browser.switch(mine)
+    customer.comes_to(mine)
     customer.at("provider_select").types_provider("Strand Power").picks_structure("FIXED").types_rate("20")
     customer.finishes().is_told_in_any_order("connected")
-    customer.browser.switch(other)
-    customer.picks_structure("FIXED").types_rate("30").finishes()
-    customer.browser.screen("home").sees("Your tariff is connected.")
+    customer.comes_to(other)
+    customer.picks_structure("FIXED").types_rate("30").finishes().is_told_in_any_order("connected")
     assert len(customer.service.get("/v1/locations", customer.user)["data"]) == 2
     assert sorted(each["state"] for each in customer.sessions()) == ["connected", "connected"]
     assert first in customer.browser.driver.window_handles

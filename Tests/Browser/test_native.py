@@ -6,8 +6,17 @@ import urllib.parse
 import pytest
 import webapp
 from customer import LONDON
+from visitor import Visitor
 
 RETURN = "myapp://tariff/done"
+
+
+# Where a web view of each kind takes a text.
+SHELLS = {
+    "ios": "window.webkit = {messageHandlers: {connectBFF: {postMessage: (text) => window.said.push(text)}}};",
+    "react_native": "window.ReactNativeWebView = {postMessage: (text) => window.said.push(text)};",
+    "android": "window.ConnectBFF = {postMessage: (text) => window.said.push(text)};",
+}
 
 
 def deep_links(browser):
@@ -27,6 +36,7 @@ def deep_links(browser):
     return found
 
 
+@pytest.mark.web_app
 def test_deep_link_at_the_end(phone):
     phone.schemes.append("myapp")
     phone.ends_at_the_callback = True
@@ -54,6 +64,7 @@ def test_deep_link_at_the_end(phone):
     assert service.get(f"/v1/connect/sessions/{minted['id']}", "amira")["state"] == "connected"
 
 
+@pytest.mark.web_app
 @pytest.mark.parametrize("language, title", [
     ("en-GB", "Back to the app"), ("de-AT,de;q=0.9", "Zurück zur App"), ("fr", "Retour à l’application"),
     ("nl", "Terug naar de app"), ("pl", "Back to the app")])
@@ -79,6 +90,7 @@ def test_page_where_the_app_does_not_open(phone, language, title):
     phone.sees(title)
 
 
+@pytest.mark.web_app
 def test_provider_login_of_an_app_leads_into_the_app(phone):
     """After its login page a provider sends the customer to the app's own address, with the token that it needs."""
     phone.schemes.append("myapp")
@@ -91,3 +103,71 @@ def test_provider_login_of_an_app_leads_into_the_app(phone):
     assert phone.until(lambda: deep_links(phone)) == {f"myapp://connect?fp_cot={token}"}
     # The app opens its web view again, where the session goes on.
     phone.open(f"{webapp.ORIGIN}/?fp_cot={token}&again=1").screen("tariff_summary").sees("Brackenfield Energy")
+
+
+# The hosted page in a web view.
+
+def said(browser):
+    return browser.js("return window.said ?? []")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_shell_is_told_once(tab, app, user, shell):
+    """Over a provider's login, which leaves the page and comes back to a new document of it."""
+    tab.before_scripts("window.said = [];" + SHELLS[shell])
+    tab.service.control("/mode", {"mode": "strict"})
+    try:
+        visitor = Visitor(tab, app, user).opens(postal_address=LONDON, options={"shell": True})
+    finally:
+        # What Flatpeak does not know is refused in that mode, so `shell` did not go there.
+        tab.service.control("/mode", {"mode": "plain"})
+    assert visitor.minted["launch_url"].endswith("&shell=1")
+    visitor.at("provider_select").chooses("Brackenfield Energy").logs_in_here()
+    visitor.at("tariff_summary")
+    assert said(tab) == []
+    visitor.finishes().at("done").heading("done.title").look("done")
+    [message] = said(tab)
+    assert json.loads(message) == {"type": "connect-bff", "session": visitor.minted["id"], "status": "connected"}
+    visitor.has_state("connected")
+    # A reload of what is left says nothing again.
+    tab.renewed(tab.reload)
+    tab.until(lambda: tab.shown not in (None, "starting"))
+    assert said(tab) == []
+
+
+def test_shell_is_told_that_the_customer_left(tab, app, user):
+    tab.before_scripts("window.said = [];" + SHELLS["ios"])
+    visitor = Visitor(tab, app, user).opens(postal_address=LONDON, options={"shell": True}).at("provider_select")
+    # The back gesture of the web view, on the first screen.
+    tab.back()
+    visitor.at("done")
+    assert [json.loads(each)["status"] for each in said(tab)] == ["abandoned"]
+
+
+@pytest.mark.parametrize("script, options", [("", {"shell": True}), (SHELLS["ios"], {})], ids=["no_shell", "not_asked"])
+def test_without_a_shell_the_page_returns(tab, app, user, script, options):
+    """The option without a shell, and a shell that no one asked to tell, are as a browser."""
+    tab.before_scripts("window.said = [];" + script)
+    visitor = Visitor(tab, app, user).opens(postal_address=LONDON, options=options)
+    visitor.at("provider_select").closes().returns("abandoned")
+    assert said(tab) == []
+
+
+def test_page_keeps_clear_of_notches_and_of_the_keyboard(tab, app, user):
+    """The document asks for the whole screen, and pads by the safe areas."""
+    Visitor(tab, app, user).opens().at("postal_address_capture")
+    assert "viewport-fit=cover" in tab.find("meta[name=viewport]").get_attribute("content")
+    assert tab.js("""
+        return [...document.styleSheets].some((sheet) =>
+            [...sheet.cssRules].some((rule) => /safe-area-inset/.test(rule.cssText)));
+    """)
+    # As high as what a keyboard leaves of a phone's screen: the field that has the focus is in sight.
+    tab.resize({**tab.size, "height": 380})
+    field = tab.find("[name=post_code]")
+    field.send_keys("WC2N")
+    box = tab.js("const box = arguments[0].getBoundingClientRect(); return [box.top, box.bottom, innerHeight]", field)
+    assert box[0] >= 0 and box[1] <= box[2], box
+    assert tab.js("""
+        const box = arguments[0].getBoundingClientRect();
+        return document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2) === arguments[0];
+    """, field), "something covers the field"

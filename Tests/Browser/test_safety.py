@@ -6,7 +6,7 @@ import threading
 
 import pytest
 import webapp
-from customer import OnThePage
+from customer import InTheTab, OnThePage
 
 
 class Logos(http.server.BaseHTTPRequestHandler):
@@ -43,16 +43,14 @@ def logos():
 
 
 def test_errors_in_logos(phone, logos):
-    """Logos that hold scripts, are no pictures, or are not there: no script runs, nothing breaks."""
-    phone.hosts.add(logos)
-    # The one logo that is not there; Chromium says so.
-    phone.expect(r"/gone\.png - Failed to load resource: the server responded with a status of 404")
-    customer = OnThePage(phone).starts().at("postal_address_capture")
+    """Whatever Connect says where logos are: the page asks its own service alone, and shows initials."""
+    customer = InTheTab(phone).starts().at("postal_address_capture")
+    # A logo that its host does not have; Chromium says so.
+    phone.expect(r"/connect/logos/0{32}\.png - Failed to load resource: the server responded with a status of")
     hostile = [
         f"http://{logos}/script.svg",
         f"http://{logos}/page.png",
-        f"http://{logos}/code.png",
-        f"http://{logos}/gone.png",
+        f"http://{logos}/{'0' * 32}.png",
         "javascript:throw new Error('from a logo')",
         "data:text/html,<script>throw 1</script>",
         '"><img src=x onerror="throw new Error(1)">',
@@ -61,58 +59,75 @@ def test_errors_in_logos(phone, logos):
     ]
     names = ["<b onclick=throw>Bold & Co</b>", *(f"Provider {index}" for index in range(1, len(hostile)))]
     page = {
-        "connect_token": phone.js("return sessionStorage.getItem('flow')"), "route": "provider_select",
+        "connect_token": customer.service.newest_token, "route": "provider_select",
         "direction": "IMPORT", "type": "COMMODITY", "live_mode": False, "actions": ["PROVIDER_MISSING", "BACK"],
         "data": {"postal_address": {"address_line1": "<script>throw 1</script>"}, "providers": [
             {"id": f"prv_{index}", "display_name": name, "logo_url": url}
             for index, (name, url) in enumerate(zip(names, hostile))]},
     }
     customer.service.fault("body", body=json.dumps(page))
-    phone.reload()
+    phone.renewed(phone.reload)
     customer.at("provider_select")
     assert [each.text for each in phone.all(".choice .title")] == names
-    # All but the picture gave way to a letter, though its script did not run.
-    phone.until(lambda: len(phone.all("img.logo")) == 1 and len(phone.all("span.logo")) == len(hostile) - 1)
+    phone.until(lambda: not phone.all("img.logo") and len(phone.all("span.logo")) == len(hostile))
     phone.look("hostile_logos")
     assert not phone.all(".choice script, .choice b, .lead script")
     # Connect itself still stands on the address, refuses the answer to another page, and the page finds its way.
     phone.expect(r"status of 400")
     phone.press("My provider is not listed")
-    customer.at("postal_address_capture")
+    customer.at("postal_address_capture").browser.sees("This is where you are now")
+    phone.look("moved_on")
 
 
-def test_page_has_a_strict_policy(phone):
-    OnThePage(phone).sign_in()
-    policy = phone.driver.execute_async_script(
-        "fetch('/').then((answer) => arguments[0](answer.headers.get('content-security-policy')))")
-    assert "unsafe" not in policy
-    assert {"default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'",
-            "frame-ancestors 'none'"} <= set(policy.split("; "))
+def policy_of(phone, path):
+    return phone.wait_js("""
+        const [path, done] = arguments;
+        fetch(path).then((answer) => done(answer.headers.get('content-security-policy').split('; ')));
+    """, path)
+
+
+def test_pages_have_a_strict_policy(phone):
+    InTheTab(phone).starts()
+    for path in ("/", "/connect", "/connect/popup"):
+        policy = policy_of(phone, path)
+        assert "unsafe" not in "; ".join(policy)
+        assert {"default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'",
+                "base-uri 'none'", "form-action 'none'"} <= set(policy)
+    assert "frame-ancestors 'none'" in policy_of(phone, "/")
+    assert "frame-ancestors 'none'" in policy_of(phone, "/connect/popup")
+    assert {"require-trusted-types-for 'script'", "trusted-types 'none'"} <= set(policy_of(phone, "/connect"))
     # And it is in force.
-    phone.expect(r"Content Security Policy|violates the following")
-    assert phone.driver.execute_async_script("""
+    phone.expect(r"Content Security Policy|violates the following|TrustedHTML")
+    assert phone.wait_js("""
         const done = arguments[0];
         addEventListener('securitypolicyviolation', (event) => done(event.effectiveDirective));
         const script = document.createElement('script');
-        script.textContent = 'window.ran = true';
+        script.append('window.ran = true');
         document.body.append(script);
-    """) == "script-src-elem"
+    """).startswith(("script-src", "require-trusted-types"))
     assert phone.js("return window.ran") is None
+    assert phone.js("""
+        try { document.createElement('div').innerHTML = '<b>'; } catch (error) { return error.name; }
+    """) == "TypeError"
+    assert phone.js("""
+        try { trustedTypes.createPolicy('mine', {}); } catch (error) { return error.name; }
+    """) == "TypeError"
 
 
 def test_tokens_stay_in_their_tab(phone):
     customer = OnThePage(phone).starts().gives_address()
-    assert phone.js("return Object.values(sessionStorage).some((each) => each.startsWith('cot_'))")
+    holds_a_token = lambda: phone.js("return Object.values(sessionStorage).some((each) => each.includes('cot_'))")
+    assert holds_a_token()
     everywhere = phone.js("return JSON.stringify({...localStorage}) + document.cookie + JSON.stringify(history.state)")
     assert "cs_" in everywhere and "cot_" not in everywhere
     assert "cot_" not in phone.driver.page_source
     customer.types_provider().picks_structure("FIXED").types_rate().finishes().is_told("connected")
     # Once a session is over its token is not needed.
-    phone.until(lambda: not phone.js(
-        "return Object.values(sessionStorage).some((each) => each.startsWith('cot_'))"))
+    phone.until(lambda: not holds_a_token())
 
 
-def test_another_origin_reads_nothing(phone, logos, web_app):
+@pytest.mark.web_app
+def test_another_origin_reads_nothing(phone, logos):
     """CORS lets in the web app, and no other origin, not even one on this machine."""
     phone.hosts.add(logos)
     phone.expect(r"CORS policy|net::ERR_FAILED|404")
@@ -122,10 +137,10 @@ def test_another_origin_reads_nothing(phone, logos, web_app):
           .then((answer) => answer.json()).then((json) => done(json.code), () => done('refused'));
     """
     phone.open(f"http://{logos}/nothing")
-    assert phone.driver.execute_async_script(attempt, phone.service.url) == "refused"
+    assert phone.wait_js(attempt, phone.service.url) == "refused"
     phone.expect(r"status of 400")
     phone.open(f"{webapp.ORIGIN}/config.js")
-    assert phone.driver.execute_async_script(attempt, phone.service.url) == "connect_token_missing"
+    assert phone.wait_js(attempt, phone.service.url) == "connect_token_missing"
 
 
 # Each check finds what it is there to find.
@@ -136,6 +151,7 @@ def found(browser, what):
     return [each for each in complaints if what in each]
 
 
+@pytest.mark.web_app
 def test_the_checks_see(phone, logos):
     OnThePage(phone).sign_in()
     assert phone.complaints() == []

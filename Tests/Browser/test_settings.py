@@ -2,7 +2,8 @@
 
 import json
 
-from customer import LONDON, OnThePage, OnTheWebApp
+import pytest
+from customer import LONDON, InTheTab, OnThePage, OnTheWebApp
 from selenium.webdriver.common.keys import Keys
 
 
@@ -42,12 +43,13 @@ def test_two_homes(desktop):
     desktop.look("home_two_places")
 
 
+@pytest.mark.web_app
 def test_live_state_of_a_session_in_another_tab(phone):
     """The first tab follows what happens in the second, without a click."""
     customer = OnTheWebApp(phone).sign_in().wants_the_web_app()
-    settings = phone.driver.current_window_handle
+    settings = phone.tab
     customer.asks("Connect your tariff")
-    web_app = phone.driver.current_window_handle
+    web_app = phone.tab
     state = lambda: phone.find("[data-session]").get_attribute("data-state")
 
     customer.at("postal_address_capture")
@@ -66,9 +68,10 @@ def test_a_mint_that_fails_and_try_again(phone):
     customer = OnThePage(phone).sign_in()
     customer.service.fault("status", operation="mint", status=500)
     phone.press("Connect your tariff").until(lambda: phone.all("[role=alert]"))
+    assert not phone.has_dialog
     assert phone.find("[role=alert] code").text.startswith("req_")
-    phone.look("home_error").press("Try again")
-    customer.at("postal_address_capture")
+    phone.look("home_error")
+    customer.asks("Try again").at("postal_address_capture")
 
 
 def test_places_that_cannot_be_read_and_try_again(phone):
@@ -85,13 +88,13 @@ def test_places_that_cannot_be_read_and_try_again(phone):
 def test_a_session_that_is_over(phone):
     """Another tab finished it; this one is led to the end of it, too."""
     customer = OnThePage(phone).starts().gives_address()
-    token = phone.js("return sessionStorage.getItem('flow')")
+    token = customer.service.newest_token
     customer.service.connect(token, "provider_select", action="PROVIDER_MISSING")
     customer.service.connect(token, "provider_name_capture", data={"provider": {"name": "My Power"}})
     customer.service.connect(token, "tariff_structure_select", data={"options": ["FIXED"]})
     customer.service.connect(token, "rate_fixed_capture", data={"cost": 0.2})
     customer.service.connect(token, "tariff_summary", action="CLOSE")
-    phone.press("My provider is not listed").screen("home")
+    phone.press("My provider is not listed").without_dialog().screen("home")
     phone.until(lambda: phone.all("[data-slot=commodity_import][data-status=CONNECTED]"))
 
 
@@ -104,16 +107,23 @@ def test_a_session_that_flatpeak_has_closed(phone):
         "request_id": "req_of_flatpeak",
     }
     phone.service.fault("status", operation="connect", status=400, count=1, body=json.dumps(closed))
-    phone.press("My provider is not listed").screen("session_over").look("session_over")
+    phone.press("My provider is not listed").screen("failure").sees("This session is over").look("session_over")
     assert phone.find("[role=alert] code").text.startswith("req_")
-    phone.press("Start again").screen("home")
+    phone.press("Back to the app").without_dialog().screen("home")
+
+
+def refusal(code):
+    return json.dumps({
+        "object": "error", "type": "invalid_request", "code": code, "message": "Flatpeak's own words",
+        "context": "connect.rate_fixed_capture", "request_id": "req_of_flatpeak"})
 
 
 def test_an_address_that_is_nowhere(phone):
     """What Connect refuses is shown on the form, which keeps what was typed."""
     phone.expect(r"status of 400")
     customer = OnThePage(phone).starts().at("postal_address_capture")
-    phone.fill(**{**LONDON, "post_code": "0000"}).press("Continue").sees("could not be located").look("address_refused")
+    phone.fill(**{**LONDON, "post_code": "0000"}).press("Continue")
+    phone.sees("We could not find this address.").look("address_refused")
     assert phone.find("[role=alert] code").text
     assert not phone.has_button("Try again")
     assert phone.find("[name=city]").get_attribute("value") == "London"
@@ -121,19 +131,42 @@ def test_an_address_that_is_nowhere(phone):
     customer.at("provider_select")
 
 
+def described(phone, name):
+    """What a screen reader says of a field besides its label."""
+    return phone.js("""
+        const ids = document.querySelector(`[name=${arguments[0]}]`).getAttribute('aria-describedby') ?? '';
+        return ids.split(' ').map((id) => document.getElementById(id)?.textContent ?? '').join(' ');
+    """, name)
+
+
 def test_a_rate_that_is_refused(phone):
+    """By the page itself, and by Connect: at the field, which has the focus and keeps what was typed."""
     phone.expect(r"status of 400")
     customer = OnThePage(phone).starts().gives_address().types_provider().picks_structure("FIXED")
-    customer.at("rate_fixed_capture").browser.fill(cost="0").press("Continue")
+    customer.at("rate_fixed_capture")
+    before = customer.service.count("connect")
+    refused = {"0": "Enter a price above zero.", "1234567": "Enter a number such as", "": "Enter", "-3": "Enter"}
+    for wrong, words in refused.items():
+        phone.fill(cost=wrong).press("Continue")
+        phone.until(lambda: phone.find("[name=cost]").get_attribute("aria-invalid") == "true")
+        assert words in described(phone, "cost")
+        assert phone.js("return document.activeElement.name") == "cost"
+    phone.look("rate_refused")
+    assert customer.service.count("connect") == before
+
+    phone.service.fault("status", operation="connect", status=400, body=refusal("cost_value_negative"))
+    phone.fill(cost="23,5").press("Continue").until(lambda: phone.all("[role=alert]"))
     phone.until(lambda: phone.find("[name=cost]").get_attribute("aria-invalid") == "true")
     assert phone.js("return document.activeElement.name") == "cost"
-    phone.look("rate_refused").fill(cost="1234567").press("Continue")
-    assert phone.find("[name=cost]:invalid")
-    customer.at("rate_fixed_capture")
+    assert phone.find("[name=cost]").get_attribute("value") == "23,5"
+    phone.press("Continue")
+    customer.at("tariff_summary").finishes().is_told("connected")
+    assert customer.tariffs()[0]["schedule"][0]["days_and_hours"][0]["hours"][0]["rate"][0]["fixed"] == 0.235
 
 
 def test_state_is_asked_for_where_there_are_states(phone):
     OnThePage(phone).starts().at("postal_address_capture")
+    phone.fill(country_code="GB")
     assert not phone.find("[name=state]").is_displayed()
     phone.fill(country_code="US")
     assert phone.find("[name=state]").is_displayed()
@@ -144,14 +177,35 @@ def test_state_is_asked_for_where_there_are_states(phone):
     # No open market there.
     phone.screen("tariff_structure_select")
     assert [each.text for each in phone.all(".choice .title")] == ["One rate", "Day and night"]
-    phone.tap(".choice", "One rate").screen("rate_fixed_capture").sees("¢ per kWh")
+    phone.tap(".choice", "One rate").screen("rate_fixed_capture").sees("¢/kWh")
 
 
 def test_search_of_providers(phone):
-    OnThePage(phone).starts().gives_address()
-    phone.fill(search="lan").sees("1 provider")
-    assert [each.text for each in phone.all(".choice .title") if each.is_displayed()] == ["Loch & Lantern Power"]
+    """Long lists can be searched, without accents, and are drawn in parts."""
+    customer = InTheTab(phone).starts().gives_address()
+    names = ["Loch & Lantern Power", "Énergie du Nord", *(f"Provider {number:03}" for number in range(200))]
+    page = {
+        "connect_token": customer.service.newest_token, "route": "provider_select", "direction": "IMPORT",
+        "type": "COMMODITY", "live_mode": False, "actions": ["PROVIDER_MISSING", "BACK"],
+        "data": {"postal_address": {}, "providers": [
+            {"id": f"prv_{number}", "display_name": name, "logo_url": ""} for number, name in enumerate(names)]},
+    }
+    customer.service.fault("body", body=json.dumps(page))
+    phone.renewed(phone.reload)
+    customer.at("provider_select")
+    shown = lambda: [each.text for each in phone.all(".choice .title") if each.is_displayed()]
+    assert 10 <= len(shown()) < 100
+    phone.look("provider_list")
+    before = len(shown())
+    phone.press("Show more").until(lambda: len(shown()) > before)
+    assert phone.js("return document.activeElement.textContent").startswith(names[before])
+    phone.fill(search="lan").sees("1 result")
+    assert shown() == ["Loch & Lantern Power"]
     phone.look("provider_search")
+    phone.fill(search="energie").sees("1 result")
+    assert shown() == ["Énergie du Nord"]
+    phone.fill(search="nobody").sees("Nothing found")
+    assert phone.has_button("My provider is not listed")
 
 
 def test_a_report_is_thanked_for(phone):
@@ -164,8 +218,8 @@ def test_a_report_is_thanked_for(phone):
 def test_a_page_that_nobody_knows(phone):
     """Routes are opaque: an unknown one shows what it advertises."""
     phone.service.control("/mode", {"mode": "odd"})
-    customer = OnThePage(phone).starts().gives_address().chooses("Loch & Lantern Power").at("green_bonus_capture")
-    phone.sees("Green bonus capture").look("unknown_page")
+    customer = InTheTab(phone).starts().gives_address().chooses("Loch & Lantern Power").at("green_bonus_capture")
+    phone.sees("One more step").look("unknown_page")
     phone.renewed(phone.reload)
     customer.at("green_bonus_capture").browser.press("Continue")
     customer.picks_tariff().finishes().is_told("connected")
@@ -177,7 +231,7 @@ def test_strict_connect_accepts_all_that_the_page_sends(phone):
     phone.service.control("/mode", {"mode": "strict"})
     customer = OnThePage(phone).sign_in()
     phone.press("Options for engineers").tap("label", "The name of a tariff").tap("label", "The term of the contract")
-    phone.press("Connect your tariff")
+    customer.asks("Connect your tariff")
     customer.gives_address().types_provider().picks_structure("MARKET").at("surcharge_capture")
     phone.press("Skip").screen("tariff_name_capture").fill(tariff_name="Agile").press("Continue")
     phone.screen("contract_term_capture").tap("label", "It runs until I end it").press("Continue")
@@ -187,43 +241,45 @@ def test_strict_connect_accepts_all_that_the_page_sends(phone):
 
 def test_contract_term_can_be_skipped(phone):
     customer = OnThePage(phone).sign_in()
-    phone.press("Options for engineers").tap("label", "The term of the contract").press("Connect your tariff")
-    customer.gives_address().types_provider().picks_structure("FIXED").types_rate()
+    phone.press("Options for engineers").tap("label", "The term of the contract")
+    customer.asks("Connect your tariff").gives_address().types_provider().picks_structure("FIXED").types_rate()
     customer.at("contract_term_capture").browser.press("Skip")
     customer.finishes().is_told("connected")
 
 
 def test_with_the_keyboard_alone(desktop):
-    """Tab and Enter, from signing in to the provider list; the focus is always visible."""
-    def focused():
-        return desktop.js("return document.activeElement")
-
+    """Tab and Enter, from signing in to the provider list; the focus is always visible, and comes back at the end."""
     def tab_to(name):
-        for _ in range(30):
+        for _ in range(40):
             desktop.driver.switch_to.active_element.send_keys(Keys.TAB)
-            if focused().accessible_name.startswith(name):
+            focused = desktop.driver.switch_to.active_element
+            if focused.accessible_name.startswith(name):
                 style = desktop.js(
                     "const s = getComputedStyle(document.activeElement); return [s.outlineStyle, s.outlineWidth]"
                 )
                 assert style[0] != "none" and style[1] != "0px", f"no focus is seen on {name}"
-                return focused()
+                return focused
         raise AssertionError(f"{name} cannot be reached with the keyboard")
 
     desktop.open(desktop.service.url + "/").screen("sign_in")
     tab_to("Ben Visser").send_keys(Keys.ENTER)
     desktop.screen("home")
     tab_to("Connect your tariff").send_keys(Keys.ENTER)
-    desktop.screen("postal_address_capture")
-    tab_to("Street and number").send_keys("1 Strand")
-    tab_to("Town or city").send_keys("London")
-    tab_to("Post code").send_keys("WC2N 5EH", Keys.ENTER)
+    desktop.into_dialog().screen("postal_address_capture")
+    assert desktop.js("return document.activeElement.tagName") == "H1", "the focus is not on the new heading"
+    tab_to("Street and house number").send_keys("1 Strand")
+    tab_to("Post code").send_keys("WC2N 5EH")
+    tab_to("Town or city").send_keys("London", Keys.ENTER)
     desktop.screen("provider_select")
     tab_to("My provider is not listed").send_keys(Keys.ENTER)
     desktop.screen("provider_name_capture")
+    # From the end round to the beginning; the dialog keeps the focus.
     tab_to("Close").send_keys(Keys.ENTER)
-    desktop.screen("home").sees("You left before the end.")
+    desktop.without_dialog().screen("home").sees("You left before the end.")
+    assert desktop.driver.switch_to.active_element.accessible_name == "Connect your tariff"
 
 
+@pytest.mark.web_app
 def test_launch_page(phone):
     """`/launch` mints by POST and goes on to the web app; the way back leads to it again."""
     phone.open(phone.service.url + "/launch").look("launch").press("Connect your tariff")
