@@ -9,6 +9,8 @@ import Tracing
 /// A collector that is slow or away costs spans, which are counted, and nothing else.
 package final class SpanExport: Sendable {
     private static let most = 4096
+    /// Spans in one document, as exporters of OpenTelemetry have it: encoding takes several kilobytes a span meanwhile.
+    private static let batch = 512
     private let waiting = Mutex<[EndedSpan]>([])
     private let lost = Counter(label: "connect_bff_spans_lost_total")
     private let send: @Sendable ([UInt8]) async -> Bool
@@ -34,18 +36,30 @@ package final class SpanExport: Sendable {
 
     /// Sends what there is now.
     package func flush() async {
-        let spans = waiting.withLock { waiting in
+        var spans = waiting.withLock { waiting in
             defer { waiting = [] }
-            return waiting
+            return waiting[...]
         }
-        guard !spans.isEmpty else { return }
+        while !spans.isEmpty {
+            let batch = spans.prefix(Self.batch)
+            if await send(batch) {
+                spans = spans.dropFirst(batch.count)
+            } else if Task.isCancelled {
+                // The service ends, and the last flush is still to come. What arrived after all is there twice, as one
+                // span.
+                return waiting.withLock { $0.insert(contentsOf: spans, at: 0) }
+            } else {
+                // A collector that does not take one batch is not waited for again with the others.
+                return lost.increment(by: spans.count)
+            }
+        }
+    }
+
+    private func send(_ spans: ArraySlice<EndedSpan>) async -> Bool {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        guard let document = try? encoder.encode(Document(spans)) else { return lost.increment(by: spans.count) }
-        if await send(Array(document)) { return }
-        // The service ends, and the last flush is still to come. What arrived after all is there twice, as one span.
-        if Task.isCancelled { return waiting.withLock { $0.insert(contentsOf: spans, at: 0) } }
-        lost.increment(by: spans.count)
+        guard let document = try? encoder.encode(Document(spans)) else { return false }
+        return await send(Array(document))
     }
 
     // MARK: - The document
@@ -63,7 +77,7 @@ package final class SpanExport: Sendable {
         }
         let resourceSpans: [OfResource]
 
-        init(_ spans: [EndedSpan]) {
+        init(_ spans: ArraySlice<EndedSpan>) {
             resourceSpans = [
                 OfResource(
                     resource: Resource(attributes: [

@@ -101,4 +101,22 @@ import Tracing
         #expect(!text.contains("planted"))
         #expect(!text.contains("6587fa"))
     }
+
+    @Test("a document has at most 512 spans, and a collector that refuses one is sent no more of that flush (R26)")
+    func batches() async throws {
+        let sent = Mutex<[Int]>([])
+        let export = SpanExport { document in
+            sent.withLock { sent in
+                sent.append(String(decoding: document, as: UTF8.self).components(separatedBy: "\"traceId\"").count - 1)
+                return sent.count != 4
+            }
+        }
+        let tracer = SpanTracer { export.add($0) }
+        for _ in 0..<2 {
+            for _ in 0..<1200 { tracer.startSpan("span", context: .topLevel, ofKind: .server).end() }
+            await export.flush()
+        }
+        await export.flush()
+        #expect(sent.withLock { $0 } == [512, 512, 176, 512])
+    }
 }
