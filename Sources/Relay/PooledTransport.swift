@@ -3,7 +3,6 @@ import Edge
 package import Flatpeak
 import NIOCore
 import NIOPosix
-import NIOSSL
 package import Networking
 import Synchronization
 
@@ -28,7 +27,8 @@ package final class PooledTransport: UpstreamTransport {
 
     let api: Host
     let connect: Host
-    let tls: NIOSSLContext?
+    /// `nil` when neither host is called over TLS.
+    package let tls: UpstreamTLS?
     let times: UpstreamTimes
     let now: @Sendable () -> ContinuousClock.Instant
     /// Connections that each loop keeps to each host while they are unused: 64 in all.
@@ -54,8 +54,7 @@ package final class PooledTransport: UpstreamTransport {
         self.api = try Host(api)
         self.connect = try Host(connect)
         let isSecure = self.api.address.isSecure || self.connect.address.isSecure
-        tls =
-            isSecure ? try NIOSSLContext(configuration: .flatpeak(certificateAuthorities: certificateAuthorities)) : nil
+        tls = isSecure ? try UpstreamTLS(certificateAuthorities: certificateAuthorities) : nil
         self.times = times
         self.now = now
     }
@@ -144,7 +143,7 @@ final class PooledTransportLoop {
         let flushes = FlushCoalescer(on: eventLoop)
         func pool(_ host: PooledTransport.Host) -> UpstreamPool {
             UpstreamPool(
-                on: eventLoop, to: host.address, tls: host.address.isSecure ? transport.tls : nil,
+                on: eventLoop, to: host.address, tls: host.address.isSecure ? transport.tls?.context : nil,
                 times: transport.times, answerLimit: Self.answerLimit, mostIdle: transport.mostIdle, flushes: flushes,
                 now: transport.now)
         }

@@ -36,21 +36,20 @@ package final class SessionRelay: FastPath {
     package struct BadAddress: Error {}
 
     /// - Parameters:
-    ///   - certificateAuthorities: Certificates in PEM to trust instead of the system's roots.
+    ///   - tls: Required when Connect is called over TLS.
     ///   - instance: Unique to this process, of `[A-Za-z0-9_-]`.
     ///   - limit: Calls per connect token; nil for no limit.
     ///   - slots: Those of ``EdgePolicy/fastPathSlots``.
     ///   - tracer: `nil` when tracing is disabled.
     package init(
         at paths: [String], sessions: Sessions, calls: RelayCalls, slots: AdmissionControl,
-        certificateAuthorities: [UInt8]? = nil,
-        instance: String, limit: RateLimit?, times: UpstreamTimes = UpstreamTimes(), tracer: (any Tracer)? = nil
+        tls: UpstreamTLS?, instance: String, limit: RateLimit?, times: UpstreamTimes = UpstreamTimes(),
+        tracer: (any Tracer)? = nil
     ) throws {
         guard let address = UpstreamAddress(calls.url) else { throw BadAddress() }
         self.address = address
-        tls =
-            address.isSecure
-            ? try NIOSSLContext(configuration: .flatpeak(certificateAuthorities: certificateAuthorities)) : nil
+        guard !address.isSecure || tls != nil else { throw BadAddress() }
+        self.tls = address.isSecure ? tls?.context : nil
         self.paths = paths
         admission = sessions.relay
         self.calls = calls

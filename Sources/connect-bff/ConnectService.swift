@@ -49,7 +49,8 @@ struct ConnectService: Sendable {
             authenticator: authenticator, edge: edge, logger: logger, log: resources.log.addRequest,
             tracer: graph.tracer)
         let connections = ClientConnections(
-            table.edge, router: table, fastPath: try relay(configuration, graph, table.edge.fastPathSlots),
+            table.edge, router: table,
+            fastPath: try relay(configuration, graph, table.edge.fastPathSlots, resources.flatpeak.tls),
             secondsSince1970: secondsSince1970, randomBytes: randomBytes)
         let (adminOpen, openAdmin) = AsyncStream<Never>.makeStream()
         let status: @Sendable () -> ServiceStatus = {
@@ -93,13 +94,12 @@ struct ConnectService: Sendable {
     }
 
     private static func relay(
-        _ configuration: ServiceConfiguration, _ graph: ServiceGraph, _ slots: AdmissionControl
+        _ configuration: ServiceConfiguration, _ graph: ServiceGraph, _ slots: AdmissionControl, _ tls: UpstreamTLS?
     ) throws -> SessionRelay {
         do {
             return try SessionRelay(
                 at: Route.relayPaths, sessions: graph.sessions, calls: graph.flatpeak.relayCalls, slots: slots,
-                certificateAuthorities: configuration.flatpeak.certificateAuthorities,
-                instance: randomBytes(8).hexadecimal, limit: configuration.edge.rateLimits.relay,
+                tls: tls, instance: randomBytes(8).hexadecimal, limit: configuration.edge.rateLimits.relay,
                 tracer: graph.tracer)
         } catch {
             throw ExitCode.cannotStart.after(["cannot use FLATPEAK_CONNECT_URL or FLATPEAK_CA_FILE: \(error)"])

@@ -45,9 +45,8 @@ import Testing
             table.edge, router: table,
             fastPath: try SessionRelay(
                 at: Route.relayPaths, sessions: service.sessions, calls: service.flatpeak.relayCalls,
-                slots: table.edge.fastPathSlots,
-                instance: "self",
-                limit: nil), secondsSince1970: { 0 }, randomBytes: countingBytes())
+                slots: table.edge.fastPathSlots, tls: try UpstreamTLS(), instance: "self", limit: nil),
+            secondsSince1970: { 0 }, randomBytes: countingBytes())
         upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))
     }
 

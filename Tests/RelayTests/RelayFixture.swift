@@ -92,7 +92,8 @@ struct RelayFixture {
             tracer: setup.tracer)
         let relay = try SessionRelay(
             at: Route.relayPaths, sessions: sessions, calls: flatpeak.relayCalls, slots: table.edge.fastPathSlots,
-            certificateAuthorities: setup.certificateAuthorities, instance: "self", limit: setup.callLimit,
+            tls: try UpstreamTLS(certificateAuthorities: setup.certificateAuthorities), instance: "self",
+            limit: setup.callLimit,
             tracer: setup.tracer)
         let ticks = TickCounter(relay)
         let connections = ClientConnections(
