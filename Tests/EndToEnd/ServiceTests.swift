@@ -19,17 +19,37 @@ import Testing
         try await DevProcess.run { dev in
             let commands = dev.output.text.split(separator: "\n")
                 .filter { $0.hasPrefix("  MINT=") || $0.hasPrefix("  for step in") || $0.hasPrefix("  curl ") }
-            #expect(commands.count == 3)
+            #expect(commands.count == 4)
             let shell = await Program(
                 path: URL(filePath: "/bin/bash"), ["-c", commands.joined(separator: "\n")], until: "\u{0}")
             #expect(await shell.end() == 0)
             let said = shell.output.text
+            #expect(said.contains("/connect#ticket=cs_"))
             #expect(said.contains(#""route":"tariff_summary""#))
             #expect(said.contains(#""connection_type":"MANUAL""#))
             #expect(dev.output.text.contains("export CONNECT_API_URL=http://localhost:"))
             let launch = try await dev.send("GET", "/launch")
             #expect(launch.status == 200)
             #expect(launch.headers["content-security-policy"]?.contains("script-src 'sha256-") == true)
+        }
+    }
+
+    @Test func `the demo of dev and every script that it imports are served, and it may frame the hosted page`()
+        async throws
+    {
+        try await DevProcess.run { dev in
+            let page = try await dev.send("GET", "/")
+            #expect(page.headers["content-security-policy"]?.contains("frame-src 'self'") == true)
+            var open = page.text.matches(of: /src="([^"]+\.js)"/).map { String($0.1) }
+            var scripts: Set<String> = []
+            while let path = open.popLast() {
+                guard scripts.insert(path).inserted else { continue }
+                let script = try await dev.send("GET", path)
+                #expect(script.status == 200, "\(path)")
+                #expect(script.headers["content-type"]?.hasPrefix("text/javascript") == true, "\(path)")
+                open += script.text.matches(of: /from '(\/[^']+)'/).map { String($0.1) }
+            }
+            #expect(scripts.isSuperset(of: ["/connect.js", "/page/app.js", "/page/home.js", "/page/chart.js"]))
         }
     }
 

@@ -2,7 +2,7 @@ import Core
 import Gateway
 import HTTPTypes
 
-/// `/` of `connect-bff dev`: an app in which a customer connects a tariff, from end to end in a browser.
+/// `/` of `connect-bff dev`: an integrator's app, which opens the hosted Connect page with `connect.js`.
 ///
 /// Plain HTML, CSS and JavaScript that calls the contract's routes alone; its files are in `Page`.
 enum DevPage {
@@ -15,11 +15,9 @@ enum DevPage {
         file("/page/icon.svg", "image/svg+xml", PackageResources.icon_svg),
         script("app", PackageResources.app_js),
         script("chart", PackageResources.chart_js),
-        script("flow", PackageResources.flow_js),
         script("home", PackageResources.home_js),
         script("kit", PackageResources.kit_js),
         script("memory", PackageResources.memory_js),
-        script("screens", PackageResources.screens_js),
         script("service", PackageResources.service_js),
     ]
 
@@ -32,10 +30,12 @@ enum DevPage {
             .get, path, .page,
             .anyone { _ in
                 var reply = Reply(.ok, contentType: contentType, body: body)
-                // Nothing from elsewhere but logos, which the sandbox serves from the provider's host.
+                // Nothing from elsewhere but logos, which the sandbox serves from the provider's host. The frame is the
+                // hosted page.
                 reply.headers[.contentSecurityPolicy] = """
                     default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' http://127.0.0.1:*; \
-                    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'
+                    connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+                    require-trusted-types-for 'script'; trusted-types 'none'
                     """
                 return reply
             })

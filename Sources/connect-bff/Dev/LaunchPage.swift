@@ -4,7 +4,9 @@ import Gateway
 import HTTPTypes
 import Keys
 
-/// `/launch` of `connect-bff dev`: mints and opens the Connect web app, which returns customers here.
+/// `/launch` of `connect-bff dev`, which mints for the reference web app on port 7070 and opens it.
+///
+/// Customers return here.
 enum LaunchPage {
     static let path = "/launch"
 
@@ -46,7 +48,7 @@ enum LaunchPage {
         if (back.has('status')) result.textContent = `Session ${back.get('session')} is ${back.get('status')}.`;
         document.getElementById('launch').onclick = async () => {
           const answer = await fetch('/v1/connect/sessions', {
-            method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{}'
+            method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{"app":"web"}'
           });
           const body = await answer.json();
           if (answer.ok) location.assign(body.launch_url);

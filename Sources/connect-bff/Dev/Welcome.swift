@@ -21,13 +21,18 @@ enum Welcome {
             sandbox        API \(sandbox.api), Connect \(sandbox.connect)
                            controls \(sandbox.control), provider login \(sandbox.provider)
 
-            Mint a connect token, walk a Connect session, read the tariff it made:
+            Mint for the hosted Connect page, and open the launch_url in a browser:
 
-              MINT=$(curl -s \(publicURL)/v1/connect/sessions \(json) -d '{"postal_address":{"city":"London","country_code":"GB"}}'); echo "$MINT"
+              curl -s \(publicURL)/v1/connect/sessions \(json) -d '{}'; echo
+
+            Mint for a Connect web app of your own, which gets the connect token; walk the session as it does, and read
+            the tariff it made:
+
+              MINT=$(curl -s \(publicURL)/v1/connect/sessions \(json) -d '{"app":"web","postal_address":{"city":"London","country_code":"GB"}}'); echo "$MINT"
               for step in \(steps); do curl -s \(publicURL)/ \(json) -d "{\\"connect_token\\":\\"$(echo "$MINT" | grep -o 'cot_[^"]*' | head -1)\\",$step}"; echo; done
               curl -s "\(publicURL)/v1/tariffs/elements?location_id=$(curl -s \(publicURL)/v1/connect/sessions/$(echo "$MINT" | grep -o 'cs_[0-9a-f]*') | grep -o 'loc_[0-9a-f]*')"
 
-            The open reference web app (flatpeak-connect-web), beside this:
+            The open reference web app (flatpeak-connect-web), beside this; open it at \(publicURL)\(LaunchPage.path)
 
               export CONNECT_API_URL=\(publicURL)
               npm run dev

@@ -1,8 +1,8 @@
-// The page outside of Connect: signing in, connecting a tariff, and the settings of tariffs that are connected.
+// The app: signing in, connecting a tariff on the Connect page, and the settings of tariffs that are connected.
 
+import * as connect from '/connect.js';
 import { chart } from '/page/chart.js';
-import { confirmed } from '/page/flow.js';
-import { button, clockOfZone, dateText, dayIn, failureBox, h, logo, spinner } from '/page/kit.js';
+import { button, clockOfZone, confirmed, dateText, dayIn, failureBox, h, logo, spinner } from '/page/kit.js';
 import * as memory from '/page/memory.js';
 import * as service from '/page/service.js';
 
@@ -29,15 +29,16 @@ export class SignIn {
 const states = {
   created: ['Ready to start', 'Nothing has been answered yet.', 'calm'],
   active: ['In progress', 'Connect is open.', 'busy'],
-  abandoned: ['Not finished', 'You left before the end. You can go on where you stopped.', 'calm'],
+  abandoned: ['Not finished', 'You left before the end. You can start again at any time.', 'calm'],
   pending: ['Waiting for your provider', 'Your provider has not answered yet. You do not have to wait here.', 'busy'],
   connected: ['Connected', 'Your tariff is connected.', 'good'],
   failed: ['Did not work', 'The connection did not work. You can try again.', 'bad'],
   disconnected: ['Disconnected', 'Your tariff is no longer connected.', 'calm'],
   expired: ['Expired', 'Its time ran out. You can start again.', 'calm'],
 };
-const canGoOn = new Set(['created', 'active', 'abandoned']);
-const isOver = (session) => session.ended_at && !canGoOn.has(session.state) && session.state !== 'pending';
+/** A new session takes the place of one of these: this app has no token with which to go on with it. */
+const isUnfinished = (session) => ['created', 'active', 'abandoned'].includes(session.state);
+const isOver = (session) => session.ended_at && !isUnfinished(session) && session.state !== 'pending';
 
 const pill = (text, colour) => h('span', { class: `pill ${colour}` }, text);
 
@@ -50,17 +51,18 @@ const slots = [
 const slotOf = (session) =>
   slots.find((slot) => slot.direction === session.direction && slot.type === session.type);
 
+const languages = { '': 'As the browser', en: 'English', de: 'Deutsch', fr: 'Français', nl: 'Nederlands' };
+
 /** How often the state of open sessions is asked for, in milliseconds. */
 const pollInterval = 2000;
 
 export class Home {
   /**
    * @param user who is signed in
-   * @param open opens a connect token in this tab
    * @param returned the id of a session that the customer has just come back from
    */
-  constructor({ user, show, open, returned }) {
-    Object.assign(this, { user, show, open, returned, views: new Map(), known: new Set() });
+  constructor({ user, show, returned }) {
+    Object.assign(this, { user, show, returned, views: new Map(), known: new Set() });
     this.onStorage = (event) => { if (event.key === `sessions:${user.id}`) this.poll(); };
   }
 
@@ -88,41 +90,70 @@ export class Home {
   // MARK: - Opening Connect
 
   /**
-   * Mints, and goes where the customer likes Connect to be.
+   * Mints, and opens the Connect page where the customer likes it to be.
    * @param request what the mint asks for besides
+   * @param key names this tap, so that trying again does not make a second session
    */
-  async connect(title, request, control) {
+  async connect(title, request, control, { place, replaces, key = crypto.randomUUID() } = {}) {
     if (this.isBusy) return;
-    const { app, tariffName, contractTerm } = memory.options();
-    const isHere = app === 'page';
+    const chosen = memory.options();
+    const mode = place ?? chosen.place;
+    const isElsewhere = mode === 'web';
     // A tab must be opened while the browser still sees the click.
-    const tab = isHere ? null : window.open('', '_blank');
+    const tab = isElsewhere ? window.open('', '_blank') : null;
     if (tab) tab.opener = null;
-    this.busy(control, true);
+    this.busy(control, true, mode);
     try {
-      const minted = await service.mint(this.user.id, {
-        app, return_url: `${location.origin}/`, ...request,
-        options: { tariff_name_capture: tariffName, contract_term_capture: contractTerm },
+      const minting = service.mint(this.user.id, {
+        app: isElsewhere ? 'web' : 'page', return_url: `${location.origin}/`, ...request,
+        ...chosen.language && { language: chosen.language },
+        options: { tariff_name_capture: chosen.tariffName, contract_term_capture: chosen.contractTerm },
+      }, key).then((minted) => {
+        memory.remember(this.user.id, { id: minted.id, title, request });
+        if (replaces) memory.forget(this.user.id, replaces);
+        this.views.delete(replaces);
+        this.poll();
+        return minted;
       });
-      memory.remember(this.user.id, { id: minted.id, token: minted.connect_token, title });
-      if (isHere) return this.open(minted.connect_token);
-      if (tab) tab.location.replace(minted.launch_url);
-      else location.assign(minted.launch_url);
-      this.busy(control, false);
-      this.poll();
+      if (isElsewhere) {
+        const { launch_url: launchUrl } = await minting;
+        if (tab) tab.location.replace(launchUrl);
+        else location.assign(launchUrl);
+      } else {
+        // A promise, so that the dialog or popup is there before the mint is.
+        await connect.open({
+          launchUrl: minting.then((minted) => minted.launch_url), mode, title,
+          onEvent: (event) => console.debug('connect', event),
+        });
+        // How the session ended is asked of the service: what the page says is a hint.
+        this.returned = (await minting).id;
+      }
+      this.busy(control, false, mode);
+      await this.poll();
+      this.drawSessions();
     } catch (error) {
       tab?.close();
-      this.busy(control, false);
-      this.complain(error, () => this.connect(title, request, control));
+      this.busy(control, false, mode);
+      this.complain(error, () => this.connect(title, request, control, { place, replaces, key }));
     }
   }
 
-  /** No button can be pressed while a mint runs. */
-  busy(control, isBusy) {
+  /** No second session while one is open. A dialog covers the buttons itself, and gives the focus back to one of them. */
+  busy(control, isBusy, mode) {
     this.isBusy = isBusy;
+    this.isCovered = isBusy && mode === 'modal';
+    if (mode === 'modal') return;
     this.spinner.turn(isBusy);
     for (const each of document.querySelectorAll('#screen button')) each.disabled = isBusy;
     control.setAttribute('aria-busy', isBusy);
+  }
+
+  /** Draws an area anew; the focus, where it was inside, goes to the heading and not to nowhere. */
+  redraw(area, nodes) {
+    const hadFocus = area.contains(document.activeElement);
+    area.replaceChildren(...nodes);
+    for (const each of this.isBusy ? area.querySelectorAll('button') : []) each.disabled = true;
+    if (hadFocus) document.querySelector('h1').focus({ preventScroll: true });
   }
 
   complain(error, again) {
@@ -150,7 +181,7 @@ export class Home {
       }));
       if (isLate()) return;
       this.known = new Set(known.map(({ id }) => id));
-      this.places.replaceChildren(...known.map((place, index) => this.place(place, index)), this.invitation(known.length));
+      this.redraw(this.places, [...known.map((place, index) => this.place(place, index)), this.invitation(known.length)]);
     } catch (error) {
       if (isLate()) return;
       this.places.replaceChildren();
@@ -172,18 +203,24 @@ export class Home {
     const chosen = memory.options();
     const save = () => memory.saveOptions(chosen);
     const radio = (value, label) => h('div', { class: 'check' }, h('input', {
-      type: 'radio', name: 'app', id: `app-${value}`, value, checked: chosen.app === value,
-      onchange: () => { chosen.app = value; save(); },
-    }), h('label', { for: `app-${value}` }, label));
+      type: 'radio', name: 'place', id: `place-${value}`, value, checked: chosen.place === value,
+      onchange: () => { chosen.place = value; save(); },
+    }), h('label', { for: `place-${value}` }, label));
     const box = (name, label) => h('div', { class: 'check' }, h('input', {
       type: 'checkbox', id: name, checked: chosen[name],
       onchange: (event) => { chosen[name] = event.currentTarget.checked; save(); },
     }), h('label', { for: name }, label));
+    const language = h('select', {
+      id: 'language', onchange: (event) => { chosen.language = event.currentTarget.value; save(); },
+    }, Object.entries(languages).map(([value, name]) =>
+      h('option', { value, selected: chosen.language === value }, name)));
     return h('details', { class: 'options' }, h('summary', {}, 'Options for engineers'),
       h('fieldset', { class: 'part' }, h('legend', {}, 'Where Connect opens'),
-        radio('page', 'On this page'), radio('web', 'In the Connect web app on port 7070, in another tab')),
+        radio('modal', 'In a dialog on this page'), radio('popup', 'In a window of its own'),
+        radio('redirect', 'In place of this page'), radio('web', 'In the Connect web app on port 7070, in another tab')),
       h('fieldset', { class: 'part' }, h('legend', {}, 'What Connect asks besides'),
-        box('tariffName', 'The name of a tariff'), box('contractTerm', 'The term of the contract')));
+        box('tariffName', 'The name of a tariff'), box('contractTerm', 'The term of the contract')),
+      h('div', { class: 'part' }, h('label', { for: 'language' }, 'Language of Connect'), language));
   }
 
   place({ id, status, tariffs }, index) {
@@ -214,8 +251,8 @@ export class Home {
       const control = button('Disconnect', async () => {
         if (await confirmed('Disconnect this tariff?', 'Your prices will no longer be known to this app.', 'Disconnect')) {
           this.connect(`Disconnect ${slot.short} tariff`, {
-            app: 'page', location_id: location, direction: slot.direction, type: slot.type, action: 'disconnect',
-          }, control);
+            location_id: location, direction: slot.direction, type: slot.type, action: 'disconnect',
+          }, control, { place: 'modal' });
         }
       }, 'quiet');
       control.setAttribute('aria-label', `Disconnect: ${slot.name}`);
@@ -275,6 +312,8 @@ export class Home {
   /** Asks how the open sessions stand, and again as long as one is open and the page is visible. */
   async poll() {
     clearTimeout(this.timer);
+    // Under a dialog nothing is drawn anew, or the button to which the focus goes back would be gone.
+    if (this.isCovered) return;
     const round = this.round = (this.round ?? 0) + 1;
     const known = memory.sessions(this.user.id);
     const before = JSON.stringify([...this.views.values()].map((view) => view.state));
@@ -288,13 +327,13 @@ export class Home {
         if (error.code === 'not_found') memory.forget(this.user.id, id);
       }
     }));
-    if (this.isStopped || round !== this.round) return;
+    if (this.isStopped || this.isCovered || round !== this.round) return;
     const after = JSON.stringify([...this.views.values()].map((view) => view.state));
     if (before !== after) {
       this.drawSessions();
       // What is shown was read before this was known.
       const isNews = (view) => view.state === 'pending' || (view.location_id && !this.known.has(view.location_id));
-      if (hadBegun || [...this.views.values()].some(isNews)) this.showPlaces();
+      if (hadBegun || this.returned || [...this.views.values()].some(isNews)) this.showPlaces();
     }
     if ([...this.views.values()].some((view) => !isOver(view))) {
       this.timer = setTimeout(() => (document.hidden ? this.pollWhenSeen() : this.poll()), pollInterval);
@@ -308,15 +347,14 @@ export class Home {
   drawSessions() {
     const shown = memory.sessions(this.user.id).filter(({ id }) => this.views.has(id));
     this.recent.hidden = shown.length === 0;
-    this.list.replaceChildren(...shown.map(({ id, title }) => {
-      const { state } = this.views.get(id);
-      const [word, , colour] = states[state] ?? [state, '', 'calm'];
-      if (isOver(this.views.get(id))) memory.forgetToken(id);
-      const token = memory.tokenOf(id);
-      const go = button('Continue', () => this.open(token));
-      go.setAttribute('aria-label', `Continue: ${title}`);
-      return h('li', { 'data-session': id, 'data-state': state },
-        h('span', { class: 'title' }, title), pill(word, colour), token && canGoOn.has(state) && go);
+    this.redraw(this.list, shown.map(({ id, title, request }) => {
+      const view = this.views.get(id);
+      const [word, , colour] = states[view.state] ?? [view.state, '', 'calm'];
+      const place = this.known.has(view.location_id) && { location_id: view.location_id };
+      const again = button('Start again', () => this.connect(title, { ...request, ...place }, again, { replaces: id }));
+      again.setAttribute('aria-label', `Start again: ${title}`);
+      return h('li', { 'data-session': id, 'data-state': view.state },
+        h('span', { class: 'title' }, title), pill(word, colour), isUnfinished(view) && again);
     }));
     const returned = this.views.get(this.returned);
     if (returned) {

@@ -1,4 +1,4 @@
-// Small things that every screen needs: elements, money, times, logos.
+// Small things that the demo's screens need: elements, questions, money, times, logos.
 
 /** An element. Text is always text, never markup, so nothing that a server says can become a script. */
 export function h(name, properties = {}, ...children) {
@@ -17,13 +17,30 @@ export const button = (label, onclick, kind = 'secondary') =>
 
 /** What went wrong, its request, and *try again* where that can help: at once, or once the service wants to be asked. */
 export function failureBox(error, again) {
-  const retry = again && !error.isRefusal && button('Try again', again);
+  const retry = again && button('Try again', again);
   if (retry && error.retryAfter > 0) {
     retry.disabled = true;
     setTimeout(() => { retry.disabled = false; }, error.retryAfter * 1000);
   }
   return h('div', { class: 'alert error', role: 'alert', tabindex: -1 }, h('p', {}, error.message),
     error.requestId && h('p', { class: 'request' }, 'Request ', h('code', {}, error.requestId)), retry);
+}
+
+/** Asks before something is lost. */
+export function confirmed(title, text, action) {
+  return new Promise((resolve) => {
+    const dialog = h('dialog', { 'aria-labelledby': 'dialog-title' },
+      h('form', { method: 'dialog' }, h('h2', { id: 'dialog-title' }, title), h('p', {}, text),
+        h('div', { class: 'row' },
+          h('button', { value: '', class: 'secondary', autofocus: true }, 'Keep it'),
+          h('button', { value: 'yes', class: 'danger' }, action))));
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      resolve(dialog.returnValue === 'yes');
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
 }
 
 /** How long a call may take before anything turns on the screen, in milliseconds. */
@@ -42,39 +59,6 @@ export function spinner() {
     }, spinnerDelay);
   };
   return { element, turn };
-}
-
-const icons = {
-  back: 'M15 5l-7 7 7 7',
-  close: 'M6 6l12 12M18 6L6 18',
-  next: 'M9 5l7 7-7 7',
-  search: 'M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16.5 16.5L21 21',
-};
-
-export function icon(name) {
-  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-  svg.setAttribute('viewBox', '0 0 24 24');
-  svg.setAttribute('aria-hidden', 'true');
-  svg.setAttribute('class', 'icon');
-  const path = document.createElementNS(svg.namespaceURI, 'path');
-  path.setAttribute('d', icons[name]);
-  svg.append(path);
-  return svg;
-}
-
-let lastId = 0;
-
-/** A labelled input, with a hint under it and a unit behind it. */
-export function field(label, input, { hint, unit } = {}) {
-  input.id ||= `field-${++lastId}`;
-  const describedBy = [];
-  if (unit) describedBy.push(`${input.id}-unit`);
-  if (hint) describedBy.push(`${input.id}-hint`);
-  if (describedBy.length) input.setAttribute('aria-describedby', describedBy.join(' '));
-  return h('div', { class: 'field' },
-    h('label', { for: input.id }, label),
-    unit ? h('div', { class: 'with-unit' }, input, h('span', { id: `${input.id}-unit`, class: 'unit' }, unit)) : input,
-    hint && h('p', { id: `${input.id}-hint`, class: 'hint' }, hint));
 }
 
 /** A provider's logo, or the first letter of its name where there is none or it does not load. */
@@ -107,35 +91,10 @@ export const perKWh = (currency) => `${unitOf(currency).name} per kWh`;
 export const rateText = (major, currency, decimals = 2) =>
   new Intl.NumberFormat(language, { maximumFractionDigits: decimals }).format(major * unitOf(currency).perMajor);
 
-/** An input for a rate; an empty one for zero, because zero is never a rate. */
-export function rateInput(name, major, currency, properties = {}) {
-  const value = major ? String(Number((major * unitOf(currency).perMajor).toFixed(4))) : '';
-  return numberInput(name, value, properties);
-}
-
-export const numberInput = (name, value, properties = {}) => h('input', {
-  name, value, type: 'text', inputmode: 'decimal', autocomplete: 'off', required: true,
-  pattern: '[0-9]{1,6}([.,][0-9]{1,4})?', title: 'A number with up to four decimals, such as 23.45', ...properties,
-});
-
-export const numberFrom = (input) => Number(input.value.replace(',', '.'));
-
-/** What an input for a rate holds, in major units and with no more decimals than a rate has. */
-export function rateFrom(input, currency) {
-  return Number((numberFrom(input) / unitOf(currency).perMajor).toFixed(6));
-}
-
 // Days and times.
 
 export const dateText = (text) =>
   new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date(text));
-
-/** The wall clock of a place, by the offset that its own timestamps carry: `2026-11-23T00:00:00+01:00`. */
-export function clockOfOffset(timestamp) {
-  const [, sign, hours, minutes] = /([+-])(\d\d):(\d\d)$/.exec(timestamp) ?? [null, '+', '0', '0'];
-  const offset = (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
-  return (moment) => new Date(moment + offset).toISOString().slice(11, 16);
-}
 
 export function clockOfZone(zone) {
   const format = new Intl.DateTimeFormat(language, { timeZone: zone, hour: '2-digit', minute: '2-digit' });

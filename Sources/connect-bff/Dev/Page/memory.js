@@ -1,5 +1,5 @@
-// What this page remembers. Connect tokens stay in the tab (sessionStorage), since whoever holds one can go on with the
-// session; the ids of sessions are for all tabs (localStorage), since only their owner can read them.
+// What this app remembers, for all its tabs: who is signed in, and the sessions that they began. Ids are no secrets, since
+// only their owner can read them. Neither a connect token nor a launch URL is ever kept.
 
 export const users = [
   { id: 'amira', name: 'Amira Haddad', text: 'Rents a flat in London' },
@@ -11,16 +11,7 @@ export const user = () => users.find((each) => each.id === localStorage.getItem(
 
 export const signIn = (id) => localStorage.setItem('user', id);
 
-export function signOut() {
-  localStorage.removeItem('user');
-  sessionStorage.clear();
-}
-
-// The flow that is open in this tab.
-
-export const openFlow = (token) => sessionStorage.setItem('flow', token);
-export const flow = () => sessionStorage.getItem('flow');
-export const closeFlow = () => sessionStorage.removeItem('flow');
+export const signOut = () => localStorage.removeItem('user');
 
 // The sessions that a user has begun, the newest first.
 
@@ -30,25 +21,18 @@ export const sessions = (owner) => JSON.parse(localStorage.getItem(`sessions:${o
 
 const save = (owner, list) => localStorage.setItem(`sessions:${owner}`, JSON.stringify(list.slice(0, kept)));
 
-/** @param title what the customer wanted */
-export function remember(owner, { id, token, title }) {
-  save(owner, [{ id, title }, ...sessions(owner)]);
-  sessionStorage.setItem(id, token);
-}
+/**
+ * @param title what the customer wanted
+ * @param request what the mint asked for, to ask for it again
+ */
+export const remember = (owner, { id, title, request }) =>
+  save(owner, [{ id, title, request }, ...sessions(owner)]);
 
-/** The token, where this tab has it. */
-export const tokenOf = (id) => sessionStorage.getItem(id) ?? undefined;
-
-export const forgetToken = (id) => sessionStorage.removeItem(id);
-
-export function forget(owner, id) {
-  save(owner, sessions(owner).filter((each) => each.id !== id));
-  forgetToken(id);
-}
+export const forget = (owner, id) => save(owner, sessions(owner).filter((each) => each.id !== id));
 
 // How the customer likes Connect to open.
 
-const standard = { app: 'page', tariffName: false, contractTerm: false };
+const standard = { place: 'modal', language: '', tariffName: false, contractTerm: false };
 
 export const options = () => ({ ...standard, ...JSON.parse(localStorage.getItem('options') ?? '{}') });
 export const saveOptions = (chosen) => localStorage.setItem('options', JSON.stringify(chosen));
