@@ -12,6 +12,8 @@ export class Bridge {
   #isShell;
   #port;
   #settled = Promise.resolve();
+  /** The screen that is up. */
+  #route;
   #hasOpened = false;
   /** An end is said once, whoever asks for it. */
   #hasEnded = false;
@@ -21,10 +23,9 @@ export class Bridge {
    * @param origins which pages may open this one
    * @param isShell whether the mint asked for the message to a native shell
    * @param onClose called when the opener asks to close the session
-   * @param onPort called when the page is embedded from now on
    */
-  constructor({ window, origins, isShell, onClose, onPort }) {
-    Object.assign(this, { onClose, onPort });
+  constructor({ window, origins, isShell, onClose }) {
+    this.onClose = onClose;
     this.#window = window;
     this.#origins = origins;
     this.#isShell = isShell;
@@ -54,7 +55,7 @@ export class Bridge {
         this.#window.removeEventListener('message', take);
         this.#port = port;
         port.onmessage = ({ data }) => { if (isClose(data) && !this.#hasEnded) this.onClose(); };
-        this.onPort?.();
+        if (this.#route) this.screen(this.#route);
         resolve();
       };
       this.#window.addEventListener('message', take);
@@ -66,8 +67,10 @@ export class Bridge {
   /** Resolves when it is known whether the page is embedded. */
   settled() { return this.#settled; }
 
-  /** A screen of Connect is up. */
+  /** A screen of Connect is up: said at once, or as soon as there is a port. */
   screen(route) {
+    this.#route = route;
+    if (!this.isEmbedded) return;
     if (!this.#hasOpened) this.#post({ type: 'open' });
     this.#hasOpened = true;
     this.#post({ type: 'screen', route });

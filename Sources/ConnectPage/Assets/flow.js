@@ -87,6 +87,7 @@ export class Flow {
     if (this.isFinished) return;
     if (redirectOf(page) === undefined) {
       this.busy(false);
+      if (this.wantsClose) this.page = page;
       if (this.takeClose()) return;
     }
     take(page);

@@ -1,0 +1,214 @@
+// The life of a session in a tab: tickets, reloads, other tabs, storage.  node --test Tests/Page/
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import {
+  exchanged, openSession, page, pageURL, problem, refusal, session, Tab, ticket, token,
+} from './fake-tab.mjs';
+
+const titleOf = (tab) => tab.document.title;
+
+test('exchanges a ticket and shows the first screen, with nothing in the address', async () => {
+  const tab = await openSession();
+  assert.equal(tab.screen.dataset.screen, 'ask');
+  assert.equal(titleOf(tab), 'ask – Daylight');
+  assert.deepEqual(tab.requests, ['v1/connect/tickets ticket', 'v1/connect session_start']);
+  const [{ body: { tab: key, ...rest } }] = tab.calls;
+  assert.deepEqual(rest, { ticket });
+  assert.match(key, /^[\w-]{22}$/);
+  assert.deepEqual(tab.kept, { tab: key, session, token, language: 'en' });
+  assert.deepEqual(tab.entries.map(({ url }) => url), ['https://app.example.com/', pageURL, pageURL]);
+  assert.doesNotMatch(titleOf(tab) + tab.text, /cot_|AAAAAAAA/);
+});
+
+test('the address is empty and the key is kept before the first call', async () => {
+  const tab = new Tab();
+  tab.answer('v1/connect/tickets', 'never');
+  await tab.open(`${pageURL}?lang=de#ticket=${ticket}`);
+  assert.equal(tab.url, `${pageURL}?lang=de`);
+  assert.deepEqual(tab.kept, { tab: tab.calls[0].body.tab, ticket, session, language: 'de' });
+  assert.equal(tab.calls[0].headers['Accept-Language'], 'de');
+});
+
+test('a reload whose answer was lost exchanges with the same key', async () => {
+  const tab = new Tab();
+  tab.answer('v1/connect/tickets', 'never', exchanged);
+  tab.answer('v1/connect', page('ask'));
+  await tab.open(`${pageURL}#ticket=${ticket}`);
+  await tab.load();
+  assert.equal(tab.screen.dataset.screen, 'ask');
+  assert.deepEqual(tab.calls[0].body, tab.calls[1].body);
+});
+
+test('a reload shows the current screen and exchanges nothing', async () => {
+  const tab = await openSession();
+  tab.answer('v1/connect', page('other'));
+  await tab.load();
+  assert.equal(tab.screen.dataset.screen, 'other');
+  assert.deepEqual(tab.requests.slice(2), ['v1/connect session_start']);
+  assert.equal(tab.entries.length, 3);
+});
+
+test('the same launch URL in the same tab goes on', async () => {
+  const tab = await openSession();
+  tab.answer('v1/connect', page('ask'));
+  await tab.open(`${pageURL}#ticket=${ticket}`);
+  assert.deepEqual(tab.requests.slice(2), ['v1/connect session_start']);
+});
+
+test('another launch URL in the same tab takes its place, with the same key', async () => {
+  const tab = await openSession();
+  const next = 'cs_other.BBBBBBBBBBBBBBBBBBBBBB';
+  tab.answer('v1/connect/tickets', [200, { connect_token: 'cot_other', session: 'cs_other' }]);
+  tab.answer('v1/connect', page('ask'));
+  await tab.open(`${pageURL}#ticket=${next}`);
+  assert.equal(tab.kept.token, 'cot_other');
+  assert.equal(tab.calls[2].body.tab, tab.calls[0].body.tab);
+  assert.equal(tab.calls[3].body.connect_token, 'cot_other');
+});
+
+test('a launch URL in a document that is loaded loads it anew', async () => {
+  const tab = await openSession();
+  tab.entries[tab.index].url = `${pageURL}#ticket=${ticket}`;
+  await tab.send('hashchange');
+  assert.deepEqual(tab.departures, [['reload', `${pageURL}#ticket=${ticket}`]]);
+});
+
+test('a second tab with a used launch URL shows so, with a reference', async () => {
+  const tab = new Tab();
+  tab.answer('v1/connect/tickets', problem('ticket_used', 409));
+  await tab.open(`${pageURL}#ticket=${ticket}`);
+  assert.equal(tab.screen.dataset.screen, 'failure');
+  assert.equal(tab.screen.dataset.code, 'ticket_used');
+  assert.match(tab.text, /req_3/);
+  assert.throws(() => tab.button('Try again'));
+  await tab.press('Go back');
+  assert.equal(tab.url, 'https://app.example.com/');
+});
+
+for (const [code, status] of [['ticket_unknown', 404], ['ticket_expired', 410]]) {
+  test(`${code} is final`, async () => {
+    const tab = new Tab();
+    tab.answer('v1/connect/tickets', problem(code, status));
+    await tab.open(`${pageURL}#ticket=${ticket}`);
+    await tab.clock.pass(60_000);
+    assert.equal(tab.screen.dataset.code, code);
+    assert.equal(tab.calls.length, 1);
+  });
+}
+
+test('a malformed ticket is not sent', async () => {
+  for (const hash of ['ticket=x', `ticket=${ticket}&ticket=${ticket}`, `ticket=${ticket}&fp_cot=${token}`, 'fp_cot=']) {
+    const tab = new Tab();
+    await tab.open(`${pageURL}#${hash}`);
+    assert.equal(tab.screen.dataset.code, 'ticket_unknown', hash);
+    assert.equal(tab.url, pageURL);
+    assert.deepEqual(tab.calls, []);
+  }
+});
+
+test('waits out a store that is away, as long as the service says', async () => {
+  const tab = new Tab();
+  tab.answer('v1/connect/tickets', problem('store_unavailable', 503, { 'retry-after': '3' }),
+    problem('store_unavailable', 503, { 'retry-after': '3' }), exchanged);
+  tab.answer('v1/connect', page('ask'));
+  await tab.open(`${pageURL}#ticket=${ticket}`);
+  assert.match(tab.text, /longer than usual/);
+  await tab.clock.pass(2999);
+  assert.equal(tab.calls.length, 1);
+  await tab.clock.pass(3001);
+  assert.equal(tab.screen.dataset.screen, 'ask');
+  assert.equal(new Set(tab.calls.slice(0, 3).map(({ body }) => body.tab)).size, 1);
+});
+
+test('a store that stays away becomes a screen with a way on', async () => {
+  const tab = new Tab();
+  tab.answer('v1/connect/tickets', ...Array(5).fill(problem('store_unavailable', 503)), exchanged);
+  tab.answer('v1/connect', page('ask'));
+  await tab.open(`${pageURL}#ticket=${ticket}`);
+  await tab.clock.pass(60_000);
+  assert.equal(tab.screen.dataset.code, 'store_unavailable');
+  assert.equal(tab.calls.length, 5);
+  await tab.press('Try again');
+  assert.equal(tab.screen.dataset.screen, 'ask');
+});
+
+test('too many attempts wait for the customer, not before the service allows it', async () => {
+  const tab = new Tab();
+  tab.answer('v1/connect/tickets', problem('rate_limited', 429, { 'retry-after': '30' }), exchanged);
+  tab.answer('v1/connect', page('ask'));
+  await tab.open(`${pageURL}#ticket=${ticket}`);
+  assert.equal(tab.screen.dataset.code, 'rate_limited');
+  await tab.clock.pass(29_000);
+  assert.throws(() => tab.button('Try again'));
+  await tab.clock.pass(2000);
+  await tab.press('Try again');
+  assert.equal(tab.screen.dataset.screen, 'ask');
+});
+
+test('a device without a connection goes on by itself when it has one', async () => {
+  const tab = new Tab({ globals: { navigator: { onLine: false, languages: [] } } });
+  tab.answer('v1/connect/tickets', 'refused', exchanged);
+  tab.answer('v1/connect', page('ask'));
+  await tab.open(`${pageURL}#ticket=${ticket}`);
+  assert.equal(tab.screen.dataset.code, 'offline');
+  await tab.send('online');
+  assert.equal(tab.screen.dataset.screen, 'ask');
+  await tab.send('online');
+  assert.equal(tab.calls.length, 3);
+});
+
+test('without storage a session lives in memory', async () => {
+  const tab = await openSession({ isStorageRefused: true });
+  assert.equal(tab.screen.dataset.screen, 'ask');
+  assert.equal(tab.stored.size, 0);
+  await tab.load();
+  assert.equal(tab.screen.dataset.screen, 'nothing');
+});
+
+test('a return from the provider counts in the tab that holds the session, and leaves no token', async () => {
+  const tab = await openSession();
+  tab.answer('v1/connect', page('tariff_summary'));
+  await tab.open(`${pageURL}#fp_cot=${token}`);
+  assert.equal(tab.screen.dataset.screen, 'tariff_summary');
+  assert.ok(tab.entries.every(({ url }) => !url.includes('cot_')));
+});
+
+test('a return of another session is not used, and the session of the tab stays', async () => {
+  const tab = await openSession();
+  await tab.open(`${pageURL}#fp_cot=cot_other`);
+  assert.equal(tab.screen.dataset.screen, 'foreign');
+  assert.equal(tab.calls.length, 2);
+  assert.equal(tab.kept.token, token);
+  const other = new Tab();
+  await other.open(`${pageURL}#fp_cot=${token}`);
+  assert.equal(other.screen.dataset.screen, 'foreign');
+  assert.deepEqual(other.calls, []);
+  assert.equal(other.url, pageURL);
+});
+
+test('an address without a session says so', async () => {
+  const tab = new Tab();
+  await tab.open(pageURL);
+  assert.equal(tab.screen.dataset.screen, 'nothing');
+  assert.deepEqual(tab.calls, []);
+});
+
+test('takes the language of the launch URL, keeps it, and ignores one that does not exist', async () => {
+  const tab = new Tab();
+  tab.language = 'fr';
+  await tab.open(`${pageURL}?lang=xx`);
+  assert.equal(tab.document.documentElement.lang, 'fr');
+  await tab.open(`${pageURL}?lang=de-AT`);
+  assert.equal(tab.document.documentElement.lang, 'de');
+  await tab.open(pageURL);
+  assert.equal(tab.document.documentElement.lang, 'de');
+});
+
+test('a session whose token expired leads back to the app', async () => {
+  const tab = await openSession({}, refusal('connect_token_expired', 410));
+  assert.equal(tab.screen.dataset.code, 'connect_token_expired');
+  await tab.press('Back to the app');
+  assert.deepEqual(tab.departures, [['replace', `https://connect.example.com/bff/v1/connect/callback?fp_cot=${token}`]]);
+});
