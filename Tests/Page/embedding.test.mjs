@@ -79,7 +79,7 @@ test('reports the end once, and navigates nowhere', async () => {
   const tab = await openFrame();
   tab.answer('v1/connect', redirect(end));
   tab.answer('v1/connect/callback', [200, { session, status: 'connected' }]);
-  await tab.press('Close');
+  await tab.press('close');
   tab.port.onmessage({ data: { type: 'close' } });
   await tab.clock.pass(5000);
   assert.deepEqual(tab.port.said.at(-1), { type: 'end', session, status: 'connected' });
@@ -94,17 +94,17 @@ test('a callback that fails is asked again, and then has a way on', async () => 
   const tab = await openFrame();
   tab.answer('v1/connect', redirect(end));
   tab.answer('v1/connect/callback', ...Array(5).fill('refused'), [200, { session, status: 'connected' }]);
-  await tab.press('Close');
+  await tab.press('close');
   await tab.clock.pass(30_000);
   assert.equal(tab.screen.dataset.code, 'finish');
-  await tab.press('Try again');
+  await tab.press('retry');
   assert.deepEqual(tab.port.said.at(-1), { type: 'end', session, status: 'connected' });
 
   const left = await openFrame();
   left.answer('v1/connect', redirect(end));
   left.answer('v1/connect/callback', problem('internal_error', 500));
-  await left.press('Close');
-  await left.press('Leave anyway');
+  await left.press('close');
+  await left.press('app.leave');
   assert.deepEqual(left.port.said.at(-1), { type: 'close', session, status: null });
 });
 
@@ -144,7 +144,7 @@ test('a failure in a frame closes it', async () => {
   const opened = tab.open(`${pageURL}#ticket=${ticket}`);
   await opened;
   await handOver(tab, parent);
-  await tab.press('Close');
+  await tab.press('close');
   assert.deepEqual(tab.port.said, [{ type: 'close', session, status: null }]);
 });
 
@@ -167,7 +167,7 @@ test('Escape closes a frame, unless something in it takes the key', async () => 
 test('a window without connect.js ends at the callback', async () => {
   const tab = await openSession({ origins: [app], opener: fakeWindow() });
   tab.answer('v1/connect', redirect(end));
-  await tab.press('Close');
+  await tab.press('close');
   await tab.clock.pass(1500);
   assert.deepEqual(tab.departures, [['replace', end]]);
 });
@@ -188,7 +188,7 @@ for (const [name, globals] of Object.entries({
     assert.deepEqual(tab.departures, [['assign', provider]]);
     await tab.open(`${pageURL}#fp_cot=${token}`);
     assert.equal(tab.screen.dataset.screen, 'tariff_summary');
-    await tab.press('Close');
+    await tab.press('close');
     assert.deepEqual(said.map((text) => JSON.parse(text)), [{ type: 'connect-bff', session, status: 'connected' }]);
     assert.equal(tab.screen.dataset.screen, 'done');
     assert.equal(tab.departures.length, 1);
@@ -199,7 +199,7 @@ test('without a shell around it, the mark of one changes nothing', async () => {
   const none = { webkit: undefined, ReactNativeWebView: undefined, ConnectBFF: undefined };
   const tab = await openSession({ shell: true, globals: none });
   tab.answer('v1/connect', redirect(end));
-  await tab.press('Close');
+  await tab.press('close');
   assert.deepEqual(tab.departures, [['replace', end]]);
 });
 
@@ -219,7 +219,7 @@ test('hands the login to the window that it opened, and goes on when Connect doe
   const tab = await openLogin(popup);
   assert.equal(tab.screen.dataset.screen, 'provider_login');
   assert.deepEqual(tab.departures, []);
-  await tab.press('Continue to Loch');
+  await tab.press('login.go Loch');
   assert.equal(tab.opened[0][0], `${publicURL}connect/popup`);
   assert.equal(tab.screen.dataset.screen, 'provider_wait');
   const asks = { source: popup, origin: own, data: { type: 'connect-bff:popup' } };
@@ -244,7 +244,7 @@ test('hands the login to the window that it opened, and goes on when Connect doe
 test('a hidden frame asks when it is seen, and waits as long as the service says', async () => {
   const popup = fakeWindow();
   const tab = await openLogin(popup);
-  await tab.press('Continue to Loch');
+  await tab.press('login.go Loch');
   await tab.send('message', { source: popup, origin: own, data: { type: 'connect-bff:popup' } });
   tab.document.hidden = true;
   const calls = tab.calls.length;
@@ -263,14 +263,14 @@ test('a hidden frame asks when it is seen, and waits as long as the service says
 test('says that the provider has not confirmed, opens the window again, and leads back', async () => {
   const popup = fakeWindow();
   const tab = await openLogin(popup);
-  await tab.press('Continue to Loch');
+  await tab.press('login.go Loch');
   tab.answer('v1/connect', choices);
-  await tab.press('I am done');
-  assert.match(tab.text, /Loch has not confirmed/);
-  await tab.press('Open the window again');
+  await tab.press('login.done');
+  assert.match(tab.text, /login\.not_yet Loch/);
+  await tab.press('login.again');
   assert.equal(tab.opened.length, 2);
   tab.answer('v1/connect', choices);
-  await tab.press('Back');
+  await tab.press('back');
   assert.equal(tab.screen.dataset.screen, 'provider_select');
 });
 
@@ -278,14 +278,14 @@ test('where windows are blocked, the app’s page goes on with a ticket of its o
   const tab = await openLogin(null);
   const handed = `${session}.BBBBBBBBBBBBBBBBBBBBBB`;
   tab.answer('v1/connect/tickets', [200, { object: 'connect_ticket', ticket: handed }]);
-  await tab.press('Continue to Loch');
+  await tab.press('login.go Loch');
   assert.deepEqual(tab.port.said.at(-1), { type: 'redirect', url: `${pageURL}?lang=en#ticket=${handed}&handed=1` });
   assert.deepEqual(tab.calls.at(-1).body, { connect_token: token });
   assert.doesNotMatch(JSON.stringify(tab.port.said), /cot_/);
   // The opener does not leave: the customer learns what to do.
   await tab.clock.pass(5000);
   assert.equal(tab.screen.dataset.screen, 'provider_login');
-  assert.match(tab.text, /allow them/);
+  assert.match(tab.text, /login\.blocked_here/);
 });
 
 test('a window that does not report counts as blocked, unless it still loads', async () => {
@@ -293,14 +293,14 @@ test('a window that does not report counts as blocked, unless it still loads', a
   const tab = await openLogin(severed);
   tab.answer('v1/connect/tickets', 'never');
   tab.answer('v1/connect', choices);
-  await tab.press('Continue to Loch');
+  await tab.press('login.go Loch');
   await tab.clock.pass(3000);
   assert.equal(tab.requests.at(-1), 'v1/connect/tickets connect_token');
 
   const slow = fakeWindow({ location: { href: 'about:blank' } });
   const other = await openLogin(slow);
   other.answer('v1/connect', choices, choices);
-  await other.press('Continue to Loch');
+  await other.press('login.go Loch');
   await other.clock.pass(8000);
   assert.equal(other.requests.filter((each) => each.includes('tickets')).length, 1);
   await other.send('message', { source: slow, origin: own, data: { type: 'connect-bff:popup' } });
@@ -311,10 +311,10 @@ test('a window that was closed before it reported leaves the choice', async () =
   const closed = fakeWindow({ closed: true });
   const tab = await openLogin(closed);
   tab.answer('v1/connect', choices);
-  await tab.press('Continue to Loch');
+  await tab.press('login.go Loch');
   await tab.clock.pass(4000);
   assert.equal(tab.requests.filter((each) => each.includes('tickets')).length, 1);
-  tab.button('Open the window again');
+  tab.button('login.again');
 });
 
 test('a document that was handed a session goes to the login at once, or says what to do', async () => {
@@ -328,7 +328,7 @@ test('a document that was handed a session goes to the login at once, or says wh
   other.answer('v1/connect/tickets', exchanged);
   other.answer('v1/connect', choices, redirect(provider));
   await other.open(`${pageURL}#ticket=${ticket}&handed=1`);
-  assert.match(other.text, /blocked the login window/);
+  assert.match(other.text, /login\.here/);
   await other.press('submit');
   assert.deepEqual(other.departures, [['assign', provider]]);
 });
@@ -340,7 +340,7 @@ test('without storage, the login is in a window, because this document holds the
   tab.answer('v1/connect', redirect(provider));
   await tab.press('submit');
   assert.deepEqual(tab.departures, []);
-  await tab.press('Continue to Loch');
+  await tab.press('login.go Loch');
   assert.equal(opened.length, 1);
 });
 

@@ -1,7 +1,7 @@
 // As much of a browser's tab as the page needs: a document, the history, storage, a service, and a clock that the test
 // moves. One document at a time, because scripts have it in their global names.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { webcrypto } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,14 +33,28 @@ const root = mkdtempSync(join(tmpdir(), 'connect-page-'));
 process.once('exit', () => rmSync(root, { recursive: true, force: true }));
 writeFileSync(join(root, 'package.json'), '{"type": "module"}');
 
+/** Texts that are their own keys with their places, since no test here is about wording. */
+async function keysOf(file) {
+  const { default: texts } = await import(new URL(file, sources));
+  const places = (text) => [...JSON.stringify(text).matchAll(/\{\w+\}/g)].map(([place]) => place);
+  const named = Object.entries(texts).map(([key, text]) => [key, [key, ...new Set(places(text))].join(' ')]);
+  return `export default ${JSON.stringify(Object.fromEntries(named))};`;
+}
+
+// The assets as they are, beside a file that makes them modules for every version of Node.
+const sources = pathToFileURL(join(root, 'assets/'));
+cpSync(assets, sources, { recursive: true });
+const files = await Promise.all(readdirSync(assets).filter((each) => each.endsWith('.js')).map(async (file) => {
+  const text = file === 'screens.js' ? screens
+    : file.startsWith('text-') ? await keysOf(file) : readFileSync(new URL(file, assets), 'utf8');
+  const address = `${publicURL}connect/assets/0011223344556677/${file}`;
+  return [file, text.replaceAll('import.meta.url', JSON.stringify(address))];
+}));
+
 /** A module of the page, with all that it imports anew, as a document has it. */
 export async function load(name) {
   const folder = mkdtempSync(join(root, 'document-'));
-  for (const file of readdirSync(assets).filter((each) => each.endsWith('.js'))) {
-    const text = file === 'screens.js' ? screens : readFileSync(new URL(file, assets), 'utf8');
-    const address = `${publicURL}connect/assets/0011223344556677/${file}`;
-    writeFileSync(join(folder, file), text.replaceAll('import.meta.url', JSON.stringify(address)));
-  }
+  for (const [file, text] of files) writeFileSync(join(folder, file), text);
   return import(pathToFileURL(join(folder, name)).href);
 }
 

@@ -82,8 +82,8 @@ test('a second tab with a used launch URL shows so, with a reference', async () 
   assert.equal(tab.screen.dataset.screen, 'failure');
   assert.equal(tab.screen.dataset.code, 'ticket_used');
   assert.match(tab.text, /req_3/);
-  assert.throws(() => tab.button('Try again'));
-  await tab.press('Go back');
+  assert.throws(() => tab.button('retry'));
+  await tab.press('page.back');
   assert.equal(tab.url, 'https://app.example.com/');
 });
 
@@ -114,7 +114,7 @@ test('waits out a store that is away, as long as the service says', async () => 
     problem('store_unavailable', 503, { 'retry-after': '3' }), exchanged);
   tab.answer('v1/connect', page('ask'));
   await tab.open(`${pageURL}#ticket=${ticket}`);
-  assert.match(tab.text, /longer than usual/);
+  assert.match(tab.text, /moment\.long/);
   await tab.clock.pass(2999);
   assert.equal(tab.calls.length, 1);
   await tab.clock.pass(3001);
@@ -130,7 +130,7 @@ test('a store that stays away becomes a screen with a way on', async () => {
   await tab.clock.pass(60_000);
   assert.equal(tab.screen.dataset.code, 'store_unavailable');
   assert.equal(tab.calls.length, 5);
-  await tab.press('Try again');
+  await tab.press('retry');
   assert.equal(tab.screen.dataset.screen, 'ask');
 });
 
@@ -141,9 +141,9 @@ test('too many attempts wait for the customer, not before the service allows it'
   await tab.open(`${pageURL}#ticket=${ticket}`);
   assert.equal(tab.screen.dataset.code, 'rate_limited');
   await tab.clock.pass(29_000);
-  assert.throws(() => tab.button('Try again'));
+  assert.throws(() => tab.button('retry'));
   await tab.clock.pass(2000);
-  await tab.press('Try again');
+  await tab.press('retry');
   assert.equal(tab.screen.dataset.screen, 'ask');
 });
 
@@ -209,6 +209,6 @@ test('takes the language of the launch URL, keeps it, and ignores one that does 
 test('a session whose token expired leads back to the app', async () => {
   const tab = await openSession({}, refusal('connect_token_expired', 410));
   assert.equal(tab.screen.dataset.code, 'connect_token_expired');
-  await tab.press('Back to the app');
+  await tab.press('app.back');
   assert.deepEqual(tab.departures, [['replace', `https://connect.example.com/bff/v1/connect/callback?fp_cot=${token}`]]);
 });

@@ -39,14 +39,14 @@ test('a refusal stays on its screen, with Flatpeak’s words where there are non
   await tab.press('submit');
   assert.equal(tab.screen.dataset.screen, 'ask');
   assert.match(tab.text, /Said by Flatpeak: brand_new_code.*req_2/);
-  assert.throws(() => tab.button('Try again'));
+  assert.throws(() => tab.button('retry'));
 });
 
 for (const [name, answer, words] of [
-  ['a torn answer', [200, '{"route":"as'], /whole answer/],
-  ['a bare message', [500, { message: 'Internal Server Error' }], /our side|wrong/],
-  ['a page of a proxy', [502, '<html>Bad gateway</html>'], /cannot be reached/],
-  ['no answer', 'refused', /cannot be reached/],
+  ['a torn answer', [200, '{"route":"as'], /error\.answer_incomplete/],
+  ['a bare message', [500, { message: 'Internal Server Error' }], /error\.unexpected_error/],
+  ['a page of a proxy', [502, '<html>Bad gateway</html>'], /error\.unreachable/],
+  ['no answer', 'refused', /error\.unreachable/],
 ]) {
   test(`${name} keeps the screen; trying again asks first where Connect is`, async () => {
     const tab = await openSession();
@@ -55,7 +55,7 @@ for (const [name, answer, words] of [
     assert.equal(tab.screen.dataset.screen, 'ask');
     assert.match(tab.text, words);
     assert.doesNotMatch(tab.text, /Internal Server Error|html/);
-    await tab.press('Try again');
+    await tab.press('retry');
     assert.deepEqual(tab.requests.slice(2), ['v1/connect ask', 'v1/connect session_start', 'v1/connect ask']);
     assert.equal(tab.screen.dataset.screen, 'next');
   });
@@ -66,8 +66,8 @@ test('a lost answer that Connect has taken is not sent again', async () => {
   tab.answer('v1/connect', 'never', page('next'));
   await tab.press('submit');
   await tab.clock.pass(40_000);
-  assert.match(tab.text, /in time/);
-  await tab.press('Try again');
+  assert.match(tab.text, /error\.timed_out/);
+  await tab.press('retry');
   assert.deepEqual(tab.requests.slice(2), ['v1/connect ask', 'v1/connect session_start']);
   assert.equal(tab.screen.dataset.screen, 'next');
 });
@@ -77,7 +77,7 @@ test('two windows: the page that Connect is on is shown, and why', async () => {
   tab.answer('v1/connect', refusal('route_invalid'), page('next'));
   await tab.press('submit');
   assert.equal(tab.screen.dataset.screen, 'next');
-  assert.match(tab.text, /in another window/);
+  assert.match(tab.text, /moved\.note/);
 });
 
 test('the back button is the BACK of the screen, and adds nothing to the history', async () => {
@@ -113,7 +113,7 @@ test('the back button dismisses a question first', async () => {
 test('the end takes the place of the lower entry, and forgets the token', async () => {
   const tab = await openSession();
   tab.answer('v1/connect', redirect(end));
-  await tab.press('Close');
+  await tab.press('close');
   assert.deepEqual(tab.departures, [['replace', end]]);
   assert.equal(tab.index, 1);
   assert.equal(tab.kept.token, undefined);
@@ -122,14 +122,14 @@ test('the end takes the place of the lower entry, and forgets the token', async 
   tab.index = 2;
   await tab.load();
   assert.equal(tab.screen.dataset.screen, 'ended');
-  await tab.press('Back to the app');
+  await tab.press('app.back');
   assert.deepEqual(tab.departures.at(-1), ['replace', end]);
 });
 
 test('the customer leaves although CLOSE is refused', async () => {
   const tab = await openSession();
   tab.answer('v1/connect', refusal('action_invalid'));
-  await tab.press('Close');
+  await tab.press('close');
   assert.deepEqual(tab.departures, [['replace', end]]);
 });
 
@@ -138,7 +138,7 @@ test('a session that is over already leads back to the app', async () => {
   tab.answer('v1/connect', refusal('connect_token_used', 409));
   await tab.press('submit');
   assert.equal(tab.screen.dataset.code, 'connect_token_used');
-  await tab.press('Back to the app');
+  await tab.press('app.back');
   assert.deepEqual(tab.departures, [['replace', end]]);
 });
 
@@ -146,7 +146,7 @@ test('closing waits for the call that runs', async () => {
   const tab = await openSession();
   tab.answer('v1/connect', page('next'), redirect(end));
   tab.button('submit').click();
-  tab.button('Close').click();
+  tab.button('close').click();
   await settled();
   assert.deepEqual(tab.requests.slice(2), ['v1/connect ask', 'v1/connect next CLOSE']);
   assert.deepEqual(tab.departures, [['replace', end]]);
@@ -167,7 +167,7 @@ test('a login that the browser did not open can be opened again', async () => {
   await tab.press('submit');
   await tab.clock.pass(10_000);
   assert.equal(tab.screen.dataset.screen, 'provider_login');
-  await tab.press('Continue to your provider');
+  await tab.press('login.go login.provider');
   assert.equal(tab.departures.length, 2);
 });
 
@@ -178,7 +178,7 @@ test('whoever comes back from a login by the back button is not sent there again
   await tab.load();
   assert.equal(tab.screen.dataset.screen, 'provider_login');
   assert.equal(tab.departures.length, 1);
-  await tab.press('Back');
+  await tab.press('back');
   assert.deepEqual(tab.requests.slice(-2), ['v1/connect session_start', 'v1/connect session_redirect BACK']);
   assert.equal(tab.screen.dataset.screen, 'ask');
 });
@@ -200,8 +200,8 @@ test('a redirect that is not safe to open goes nowhere', async () => {
     await tab.press('submit');
     assert.deepEqual(tab.departures, []);
     assert.equal(tab.screen.dataset.screen, 'ask');
-    assert.match(tab.text, /not safe/);
-    tab.button('Close');
+    assert.match(tab.text, /error\.redirect_refused/);
+    tab.button('close');
   }
 });
 
@@ -210,7 +210,7 @@ test('a deep link opens an app, and the page waits for the login', async () => {
   tab.answer('v1/connect', redirect('lochapp://login?fp_cot=cot_1'), page('provider_select'), page('tariff_summary'));
   await tab.press('submit');
   assert.deepEqual(tab.departures, []);
-  await tab.press('Continue to Loch');
+  await tab.press('login.go Loch');
   assert.deepEqual(tab.departures, [['assign', 'lochapp://login?fp_cot=cot_1']]);
   await tab.clock.pass(3000);
   assert.equal(tab.screen.dataset.screen, 'provider_wait');
