@@ -5,11 +5,11 @@ extension BFFError {
         case .malformedJSON, .malformedHeader, .connectTokenMissing: 400
         case .unauthenticated, .signatureInvalid: 401
         case .originNotAllowed: 403
-        case .notFound, .connectTokenUnknown: 404
+        case .notFound, .connectTokenUnknown, .ticketUnknown: 404
         case .methodNotAllowed: 405
         case .requestTimedOut: 408
-        case .connectTokenUsed, .idempotencyInProgress: 409
-        case .connectTokenExpired: 410
+        case .connectTokenUsed, .ticketUsed, .idempotencyInProgress: 409
+        case .connectTokenExpired, .ticketExpired: 410
         case .bodyTooLarge: 413
         case .targetTooLong: 414
         case .unsupportedContentType: 415
@@ -59,6 +59,9 @@ extension BFFError {
         case .connectTokenUnknown: "connect_token_unknown"
         case .connectTokenUsed: "connect_token_used"
         case .connectTokenExpired: "connect_token_expired"
+        case .ticketUnknown: "ticket_unknown"
+        case .ticketUsed: "ticket_used"
+        case .ticketExpired: "ticket_expired"
         case .upstreamUnreachable: "upstream_unreachable"
         case .upstreamTimedOut: "upstream_timeout"
         case .upstreamRefusedCredentials: "upstream_credentials_refused"
@@ -107,6 +110,9 @@ extension BFFError {
         case .connectTokenUnknown: "Connect token unknown"
         case .connectTokenUsed: "Connect token already used"
         case .connectTokenExpired: "Connect token expired"
+        case .ticketUnknown: "Ticket unknown"
+        case .ticketUsed: "Ticket already used"
+        case .ticketExpired: "Ticket expired"
         case .upstreamUnreachable: "Flatpeak unreachable"
         case .upstreamTimedOut: "Flatpeak timed out"
         case .upstreamRefusedCredentials: "Flatpeak credentials rejected"
@@ -155,6 +161,9 @@ extension BFFError {
         case .connectTokenUnknown: "Start again from the app to get a new one. This server did not mint the token."
         case .connectTokenUsed: "Start again from the app to get a new one. The token's session has ended."
         case .connectTokenExpired: "Start again from the app to get a new one."
+        case .ticketUnknown: "Mint a new session. This server did not issue the ticket, or its session was removed."
+        case .ticketUsed: "Mint a new session. Another document has exchanged the ticket."
+        case .ticketExpired: "Mint a new session. The ticket's connect token has expired."
         case .upstreamUnreachable, .upstreamTimedOut: "Try again in a moment."
         case .upstreamRefusedCredentials: "The operator has to check FLATPEAK_ACCOUNT_ID and FLATPEAK_API_KEY."
         case .upstreamRefused(let status, let code):

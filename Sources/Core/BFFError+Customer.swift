@@ -7,11 +7,13 @@ extension BFFError {
         switch self {
         case .connectTokenMissing:
             ("This page was opened without its link", "Start again from the app.")
-        case .connectTokenUnknown:
+        case .connectTokenUnknown, .ticketUnknown:
             ("This link is not valid", "Start again from the app to get a new one.")
         case .connectTokenUsed:
             ("This link was already used", "Start again from the app to get a new one.")
-        case .connectTokenExpired:
+        case .ticketUsed:
+            ("This link was already opened", "Go on where you opened it, or start again from the app.")
+        case .connectTokenExpired, .ticketExpired:
             ("This link has expired", "Start again from the app to get a new one.")
         case .bodyTooLarge:
             ("Your entry is too long", "Shorten it and try again.")

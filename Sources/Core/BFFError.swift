@@ -28,6 +28,9 @@ package enum BFFError: Error, Hashable, Sendable {
     case connectTokenUnknown
     case connectTokenUsed
     case connectTokenExpired
+    case ticketUnknown
+    case ticketUsed
+    case ticketExpired
 
     // Upstream's doing.
     case upstreamUnreachable

@@ -60,6 +60,9 @@ package struct RoutePolicy: Sendable {
     /// Mints: JSON, and not too often.
     package static let mint = RoutePolicy(
         dialect: .problem, origins: .listed, bodyLimit: 64 << 10, slots: .users, limit: .mints, retries: .keyed)
+    /// Tickets: JSON of the hosted page; the same document may send its ticket again.
+    package static let ticket = RoutePolicy(
+        dialect: .problem, origins: .none, bodyLimit: 4 << 10, slots: .users, retries: .idempotent)
     /// The session relay.
     package static let relay = RoutePolicy(
         dialect: .connect, origins: .listed, bodyLimit: 64 << 10, slots: .users, retries: .never)

@@ -28,6 +28,11 @@ package enum Digest {
         }
     }
 
+    /// Whether two digests or codes are equal, in a time that depends on their length alone.
+    package static func isEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {
+        unsafe one.count == other.count && CRYPTO_memcmp(one, other, one.count) == 0
+    }
+
     /// A short name that distinguishes secrets: the first eight hexadecimal digits of the SHA-256 of a text.
     ///
     /// `printf %s SECRET | sha256sum` shows the same. It reveals nothing of a secret that cannot be guessed.

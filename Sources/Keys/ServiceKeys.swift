@@ -1,4 +1,3 @@
-import COpenSSL
 import Core
 
 /// The keys of the integrator's own backend, of which only salted hashes are known.
@@ -46,8 +45,7 @@ package struct ServiceKeys: Sendable, Equatable {
     package func name(of key: String) -> String? {
         var found: String?
         for entry in entries {
-            let hash = Self.hash(key, salt: entry.salt)
-            if unsafe CRYPTO_memcmp(hash, entry.hash, hash.count) == 0 { found = entry.name }
+            if Digest.isEqual(Self.hash(key, salt: entry.salt), entry.hash) { found = entry.name }
         }
         return found
     }

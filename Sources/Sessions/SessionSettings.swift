@@ -9,6 +9,8 @@ package struct SessionSettings: Sendable {
     package let callbackURL: String
     /// The frontends in which the Connect UI runs; the first is the default.
     package let apps: [ConnectApp]
+    /// The hosted Connect page; `nil` when the operator turned it off.
+    package var hostedPage: ConnectApp? { apps.first(where: \.isHosted) }
     /// The only URLs to which a customer may be sent after a session; the first is the default.
     package let returnURLs: [String]
     /// How long a session is kept after its mint, in seconds.
@@ -50,9 +52,25 @@ package struct SessionSettings: Sendable {
 package struct ConnectApp: Sendable, Equatable {
     package let name: String
     package let url: String
+    /// Whether it is the Connect page of this service, which gets a ticket in place of the connect token.
+    package let isHosted: Bool
 
     package init(name: String, url: String) {
         self.name = name
         self.url = url
+        isHosted = false
     }
+
+    /// The Connect page of this service.
+    /// - Parameter publicURL: `BFF_PUBLIC_URL`, without a slash at its end.
+    package init(hostedAt publicURL: String) {
+        name = Self.hostedName
+        url = publicURL + Self.hostedPath
+        isHosted = true
+    }
+
+    /// The name of the hosted page in mint requests.
+    package static let hostedName = "page"
+    /// Where the hosted page is, below `BFF_PUBLIC_URL`.
+    package static let hostedPath = "/connect"
 }

@@ -9,9 +9,12 @@ package import Networking
 package struct Sessions: Sendable {
     package let minter: SessionMinter
     package let relay: RelayAdmission
+    package let tickets: TicketExchange
     package let outcomes: OutcomeResolver
     package let locations: LocationOwnership
     let poller: SessionPoller
+    /// The hosted Connect page; `nil` when the operator turned it off.
+    package var hostedPage: ConnectApp? { settings.hostedPage }
 
     private let cache: SessionCache
     private let settings: SessionSettings
@@ -39,6 +42,7 @@ package struct Sessions: Sendable {
             flatpeak: flatpeak, cache: cache, locations: locations, settings: settings, now: now,
             randomBytes: randomBytes, logger: logger)
         relay = RelayAdmission(cache: cache, callbackURL: settings.callbackURL, now: now)
+        tickets = TicketExchange(cache: cache, now: now, logger: logger)
         outcomes = OutcomeResolver(
             flatpeak: flatpeak, cache: cache, reads: reads, now: now, clock: clock, logger: logger)
         poller = SessionPoller(cache: cache, outcomes: outcomes, now: now)

@@ -56,6 +56,15 @@ extension SessionColumns {
     static func digest(_ token: ConnectToken) -> [UInt8] { Digest.sha256(token.exposed.utf8) }
 }
 
+extension SessionHolder {
+    /// Reads the column `holder`; `nil` for NULL.
+    init?(column: [UInt8]?) throws(SessionColumns.Unreadable) {
+        guard let column else { return nil }
+        guard let holder = SessionHolder(digest: column) else { throw SessionColumns.Unreadable() }
+        self = holder
+    }
+}
+
 extension SessionFacts {
     init(json: String) throws(SessionColumns.Unreadable) {
         do {

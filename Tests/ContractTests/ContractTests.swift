@@ -175,7 +175,10 @@ import Yams
         case .connectTokenMissing: .connectTokenUnknown
         case .connectTokenUnknown: .connectTokenUsed
         case .connectTokenUsed: .connectTokenExpired
-        case .connectTokenExpired: .upstreamUnreachable
+        case .connectTokenExpired: .ticketUnknown
+        case .ticketUnknown: .ticketUsed
+        case .ticketUsed: .ticketExpired
+        case .ticketExpired: .upstreamUnreachable
         case .upstreamUnreachable: .upstreamTimedOut
         case .upstreamTimedOut: .upstreamRefusedCredentials
         case .upstreamRefusedCredentials: .upstreamRefused(status: 400, code: nil)
@@ -275,13 +278,14 @@ import Yams
         #expect(try texts(schema("TariffType")["enum"]) == TariffType.allCases.map(\.rawValue))
         #expect(try texts(schema("ActionRequired")["enum"]) == RequiredAction.allCases.map(\.rawValue))
         #expect(try texts(properties("MintRequest")["action"]?["enum"]) == TariffAction.allCases.map(\.rawValue))
+        #expect(try texts(properties("MintRequest")["language"]?["enum"]) == CustomerLanguage.allCases.map(\.rawValue))
     }
 
     @Test func `a mint has the code's fields and no others, every text with a limit`() throws {
         for (name, fields) in [
             ("MintRequest", MintRequest.CodingKeys.allCases.map(\.stringValue)),
             ("PostalAddress", PostalAddress.CodingKeys.allCases.map(\.stringValue)),
-            ("RouteOptions", RouteOptions.CodingKeys.allCases.map(\.stringValue)),
+            ("MintOptions", MintOptions.CodingKeys.allCases.map(\.stringValue)),
         ] {
             #expect(Set(try properties(name).keys) == Set(fields), "\(name)")
             #expect(try schema(name)["additionalProperties"] as? Bool == false, "\(name)")
@@ -324,7 +328,7 @@ import Yams
 
     @Test func `examples of a mint are accepted, examples of calls are relayed`() throws {
         let bodies = operations.compactMap { ($0.object["requestBody"] as? Object).map(resolved) }
-        #expect(bodies.count == 4)
+        #expect(bodies.count == 5)
         for body in bodies {
             let media = try #require((body["content"] as? [String: Object])?["application/json"])
             #expect(!examples(media).isEmpty)
@@ -332,6 +336,7 @@ import Yams
                 let json = Array(try JSONSerialization.data(withJSONObject: example))
                 switch (media["schema"] as? Object)?["$ref"] as? String {
                 case "#/components/schemas/MintRequest": _ = try MintRequest.read(json)
+                case "#/components/schemas/TicketRequest": _ = try TicketRequest.read(json)
                 case "#/components/schemas/FlatpeakEvent":
                     let event = try FlatpeakEvent(json)
                     #expect(event.id != nil)
@@ -378,7 +383,8 @@ import Yams
 
     @Test func `examples of answers have the fields that their schema requires`() throws {
         for (id, name) in [
-            ("mintSession", "MintedSession"), ("readSession", "Session"), ("readLocationStatus", "LocationStatus"),
+            ("mintSession", "MintedSession"), ("exchangeTicket", "ConnectTicket"), ("readSession", "Session"),
+            ("readLocationStatus", "LocationStatus"),
             ("listTariffs", "TariffList"), ("listLocations", "LocationList"), ("readPrices", "Prices"),
         ] {
             let operation = try #require(operations.first { $0.object["operationId"] as? String == id })

@@ -195,7 +195,7 @@ import Wire
 }
 
 /// A disk that hangs.
-private struct StuckStore: SessionStore, IdempotencyKeyStore, LocationStore {
+private struct StuckStore: SessionStore, SessionHolderStore, IdempotencyKeyStore, LocationStore {
     private func hang() async throws(BFFError) -> Never {
         while true {
             guard (try? await Task.sleep(for: .seconds(3600))) != nil else { throw .storeUnavailable }
@@ -205,6 +205,10 @@ private struct StuckStore: SessionStore, IdempotencyKeyStore, LocationStore {
     func publishTimedChanges(at now: Date, limit: Int) async throws(BFFError) -> Int { try await hang() }
     func session(_ id: SessionID) async throws(BFFError) -> ConnectSession? { try await hang() }
     func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? { try await hang() }
+    func held(_ id: SessionID) async throws(BFFError) -> HeldSession? { try await hang() }
+    func setHolder(
+        _ holder: SessionHolder, of id: SessionID, replacing expected: SessionHolder?
+    ) async throws(BFFError) -> Bool { try await hang() }
     func leaseDue(at instant: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
         try await hang()
     }

@@ -16,10 +16,11 @@ import Testing
     let alice = Subject("alice")!
     let start = Date(timeIntervalSince1970: 1_700_000_000)
     static let sqliteSteps = [
-        "1 sessions, mints, locations", "2 follow-ups are taken", "3 events", "4 inbox, actions, bookmark",
+        "1 sessions, mints, locations", "2 follow-ups are taken", "3 events", "4 inbox, actions, bookmark", "5 holders",
     ]
     static let postgresSteps = [
         "1 sessions, mints, locations", "2 events", "3 inbox, actions, bookmark", "4 integer attempts",
+        "5 holders",
     ]
 
     private static func fixture(_ name: String) throws -> String {
@@ -38,7 +39,7 @@ import Testing
         }
     }
 
-    @Test(arguments: 1...4) func `SQLite after each step is brought up to date and read`(step: Int) async throws {
+    @Test(arguments: 1...5) func `SQLite after each step is brought up to date and read`(step: Int) async throws {
         let sql = try Self.fixture("sqlite-\(step)")
         do {
             let queue = try DatabaseQueue(path: "\(folder.path)/store.sqlite")
@@ -48,7 +49,7 @@ import Testing
         try await reads(try SQLiteStore.temporary(in: folder), Array(Self.sqliteSteps.prefix(step)))
     }
 
-    @Test(arguments: 1...4) func `PostgreSQL after each step is brought up to date and read`(step: Int) async throws {
+    @Test(arguments: 1...5) func `PostgreSQL after each step is brought up to date and read`(step: Int) async throws {
         let url = try await PostgresServer.shared.newDatabase()
         _ = try await PostgresServer.shared.query(try Self.fixture("postgres-\(step)"), of: url)
         let store = try PostgresStore.connected(to: url)
@@ -91,6 +92,10 @@ import Testing
             #expect(try await store.actions(at: [location])[location]?.tariff == "trf_1")
             #expect(try await store.bookmark() == "{}")
         }
+        let holder = SessionHolder(tabKey: "AAECAwQFBgcICQoLDA0ODw")
+        #expect(try await store.held(ids[0])?.holder == nil)
+        #expect(try await store.held(ids[1])?.holder == (steps.contains { $0.contains("holders") } ? holder : nil))
+        #expect(try await store.setHolder(try #require(holder), of: ids[0], replacing: nil))
         // It goes on: a session of then becomes one of now, with its event.
         var left = active
         left.facts.leftAt = start + 100

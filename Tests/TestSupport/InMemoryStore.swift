@@ -15,6 +15,7 @@ package final class InMemoryStore: ServiceStore {
     }
     struct State {
         var sessions: [SessionID: ConnectSession] = [:]
+        var holders: [SessionID: SessionHolder] = [:]
         var bindings: Set<Binding> = []
         var mints: [Key: IdempotentMint] = [:]
         var cursors: [SessionID: OutboxCursor] = [:]
@@ -109,6 +110,20 @@ package final class InMemoryStore: ServiceStore {
 
     package func session(token: ConnectToken) async throws(BFFError) -> ConnectSession? {
         try with { $0.sessions.values.first { $0.connectToken == token } }
+    }
+
+    package func held(_ id: SessionID) async throws(BFFError) -> HeldSession? {
+        try with { state in state.sessions[id].map { HeldSession($0, holder: state.holders[id]) } }
+    }
+
+    package func setHolder(
+        _ holder: SessionHolder, of id: SessionID, replacing expected: SessionHolder?
+    ) async throws(BFFError) -> Bool {
+        try with { state in
+            guard state.sessions[id] != nil, state.holders[id] == expected else { return false }
+            state.holders[id] = holder
+            return true
+        }
     }
 
     package func leaseDue(at instant: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
@@ -286,6 +301,7 @@ extension InMemoryStore.State {
 
     /// Forgets what is kept beside sessions that are gone.
     mutating func forgetStrays() {
+        holders = holders.filter { sessions[$0.key] != nil }
         cursors = cursors.filter { sessions[$0.key] != nil }
         changes = changes.filter { sessions[$0.key] != nil }
     }

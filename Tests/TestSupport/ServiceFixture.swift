@@ -58,9 +58,11 @@ package struct ServiceFixture: Sendable {
 }
 
 extension SessionSettings {
-    /// - Parameter app: Where the Connect web app is.
+    /// A web app, which is the default, and the hosted page.
+    /// - Parameter app: Where the web app is.
     package static func test(app: String = "http://web.test") -> SessionSettings {
         SessionSettings(
-            callbackURL: "http://bff.test/v1/connect/callback", apps: [.init(name: "web", url: app)], returnURLs: [])
+            callbackURL: "http://bff.test/v1/connect/callback",
+            apps: [.init(name: "web", url: app), .init(hostedAt: "http://bff.test")], returnURLs: [])
     }
 }

@@ -4,7 +4,7 @@ package import Sessions
 package import Webhooks
 
 extension Route {
-    /// Every route that `openapi.yaml` describes.
+    /// Every route that `openapi.yaml` describes; those of the hosted page, where it is on.
     package static func contract(
         sessions: Sessions, cache: SessionCache, reads: LocationReads, flatpeak: FlatpeakClient,
         webhooks: Webhooks, now: @escaping @Sendable () -> Date, isReady: @escaping @Sendable () -> Bool = { true }
@@ -13,7 +13,8 @@ extension Route {
             mint(sessions), session(sessions, now: now), sessionEvents(sessions, now: now), callback(sessions),
             locations(sessions), forgetLocation(sessions), locationStatus(reads), prices(reads), tariffs(reads),
             delivery(webhooks), document,
-        ] + relay + probes(flatpeak: flatpeak, cache: cache, isReady: isReady)
+        ] + (sessions.hostedPage == nil ? [] : [tickets(sessions)]) + relay
+            + probes(flatpeak: flatpeak, cache: cache, isReady: isReady)
     }
 
     /// `GET /livez` and `GET /readyz`.

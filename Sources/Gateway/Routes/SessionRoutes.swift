@@ -11,9 +11,9 @@ extension Route {
         Route(
             .post, "/v1/connect/sessions", .mint,
             .user { (exchange, subject) throws(BFFError) in
-                let (session, launchURL) = try await sessions.minter.mint(
+                let launch = try await sessions.minter.mint(
                     exchange.body, as: try exchange.idempotencyKey(), for: subject)
-                return try .json(MintedSession(session, launchURL: launchURL), status: .created)
+                return try .json(MintedSession(launch), status: .created)
             })
     }
 
@@ -64,18 +64,19 @@ private struct MintedSession: Encodable {
     let id: String
     let object = "connect_session"
     let state: String
-    let connect_token: String
+    /// `nil` for the hosted page, which exchanges the ticket in `launch_url`.
+    let connect_token: String?
     let launch_url: String
     let expires_at: Date
     let live_mode: Bool
 
-    init(_ session: ConnectSession, launchURL: String) {
-        id = session.id.text
+    init(_ launch: Launch) {
+        id = launch.session.id.text
         state = SessionState.created.rawValue
-        connect_token = session.connectToken.exposed
-        launch_url = launchURL
-        expires_at = session.expiresAt
-        live_mode = session.liveMode
+        connect_token = launch.connectToken?.exposed
+        launch_url = launch.launchURL
+        expires_at = launch.session.expiresAt
+        live_mode = launch.session.liveMode
     }
 
     private enum CodingKeys: String, CodingKey {

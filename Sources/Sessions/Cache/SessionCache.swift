@@ -14,7 +14,7 @@ import Synchronization
 /// waits briefly for its own, and a store that failed gets the pending writes once it is available again.
 package final class SessionCache: Sendable {
     /// The stores that are slow or unavailable together.
-    package typealias Store = SessionStore & IdempotencyKeyStore & LocationStore
+    package typealias Store = SessionStore & SessionHolderStore & IdempotencyKeyStore & LocationStore
 
     /// Sessions in one write.
     private static let batch = 500
@@ -250,6 +250,13 @@ package final class SessionCache: Sendable {
         guard let version = state.withLock({ $0.sessions.pendingVersion(of: id) }) else { return true }
         await waitUntilSaved(id, version)
         return state.withLock { $0.sessions.isSaved(id, version: version) }
+    }
+
+    /// Whether a session is in the store, as far as this process knows; waits for its first write until the timeout.
+    func isStored(_ id: SessionID) async -> Bool {
+        guard state.withLock({ $0.sessions.isNew(id) }) else { return true }
+        if let version = state.withLock({ $0.sessions.pendingVersion(of: id) }) { await waitUntilSaved(id, version) }
+        return state.withLock { !$0.sessions.isNew(id) }
     }
 
     /// Waits until a version is persisted or the timeout is over; in that case it is written later.

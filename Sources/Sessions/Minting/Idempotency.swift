@@ -28,9 +28,7 @@ package struct IdempotentMint: Equatable, Sendable {
 
     package struct Answer: Equatable, Sendable {
         package let session: SessionID
-        /// The URL of the frontend that the mint was for.
-        ///
-        /// The launch URL adds the token, which is stored sealed elsewhere.
+        /// The launch URL without its credential (``LaunchLink``), which is made from the session again.
         package let connectURL: String
         /// When the key expires.
         package let expiresAt: Date

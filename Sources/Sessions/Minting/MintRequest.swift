@@ -13,10 +13,12 @@ package struct MintRequest: StrictlyDecodable, Sendable {
     package var postal_address: PostalAddress?
     package var return_url: String?
     package var app: String?
-    package var options: RouteOptions?
+    /// The language of the hosted page.
+    package var language: CustomerLanguage?
+    package var options: MintOptions?
 
     package enum CodingKeys: String, CodingKey, CaseIterable {
-        case direction, type, location_id, action, postal_address, return_url, app, options
+        case direction, type, location_id, action, postal_address, return_url, app, language, options
     }
 
     package init(from decoder: any Decoder) throws {
@@ -28,7 +30,8 @@ package struct MintRequest: StrictlyDecodable, Sendable {
         postal_address = try fields.decodeIfPresent(Strict<PostalAddress>.self, forKey: .postal_address)?.value
         return_url = try fields.decodeIfPresent(String.self, forKey: .return_url)
         app = try fields.decodeIfPresent(String.self, forKey: .app)
-        options = try fields.decodeIfPresent(Strict<RouteOptions>.self, forKey: .options)?.value
+        language = try fields.decodeIfPresent(CustomerLanguage.self, forKey: .language)
+        options = try fields.decodeIfPresent(Strict<MintOptions>.self, forKey: .options)?.value
     }
 
     /// Decodes a body of strict JSON with these fields and no others.
@@ -36,16 +39,19 @@ package struct MintRequest: StrictlyDecodable, Sendable {
         try Strict.read(body)
     }
 
-    /// Makes the order for Flatpeak under `settings`, and picks the customer's return URL.
-    func order(under settings: SessionSettings) throws(BFFError) -> (order: MintOrder, returnURL: String?) {
+    /// Makes the order for Flatpeak under `settings`, and picks the customer's return URL and the way into the app.
+    func order(
+        under settings: SessionSettings
+    ) throws(BFFError) -> (order: MintOrder, returnURL: String?, launch: LaunchLink) {
         let app = try settings.app(named: app)
         let location = try location()
         try postal_address?.validate()
         return (
             MintOrder(
                 connectURL: app.url, callbackURL: settings.callbackURL, direction: direction, type: type,
-                location: location, action: action, routeOptions: options, postalAddress: postal_address),
-            try settings.returnURL(asked: return_url)
+                location: location, action: action, routeOptions: options?.routes, postalAddress: postal_address),
+            try settings.returnURL(asked: return_url),
+            LaunchLink(to: app, language: language, isShell: options?.shell == true)
         )
     }
 
@@ -77,4 +83,22 @@ extension PostalAddress: StrictlyDecodable {
     }
 }
 
-extension RouteOptions: StrictlyDecodable {}
+/// The optional pages of Connect, and the options of the hosted page.
+package struct MintOptions: StrictlyDecodable, Sendable {
+    /// Flatpeak's options; `nil` when none of them was given.
+    package let routes: RouteOptions?
+    /// Whether the hosted page reports its end to the native app around it.
+    ///
+    /// It never goes to Flatpeak.
+    package let shell: Bool?
+
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+        case advanced_tariff_capture, tariff_name_capture, contract_term_capture, shell
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let routes = try RouteOptions(from: decoder)
+        self.routes = routes == RouteOptions() ? nil : routes
+        shell = try decoder.container(keyedBy: CodingKeys.self).decodeIfPresent(Bool.self, forKey: .shell)
+    }
+}

@@ -39,10 +39,9 @@ package final class SessionMinter: Sendable {
     /// - Parameters:
     ///   - body: The JSON of a ``MintRequest``.
     ///   - key: Mints without a key are never merged: two tabs are two sessions.
-    /// - Returns: The session, and the URL that opens the Connect UI with its token.
     package func mint(
         _ body: [UInt8], as key: IdempotencyKey?, for subject: Subject
-    ) async throws(BFFError) -> (session: ConnectSession, launchURL: String) {
+    ) async throws(BFFError) -> Launch {
         let request = try MintRequest.read(body)
         guard let key else { return try await mint(request, for: subject) }
         let mint = IdempotentMint(body: Digest.sha256(body), startedAt: now(), owner: randomBytes(12).hexadecimal)
@@ -50,7 +49,7 @@ package final class SessionMinter: Sendable {
             guard taken.body == mint.body else { throw .idempotencyKeyReused }
             guard let answer = taken.answer else { throw .idempotencyInProgress }
             if let session = try await cache.session(answer.session) {
-                return (session, Self.launchURL(answer.connectURL, session))
+                return Launch(session, by: LaunchLink(kept: answer.connectURL))
             }
             // The session was removed meanwhile: its key is free for one new mint.
             await release(MintKey(key, taken), of: subject)
@@ -90,8 +89,8 @@ package final class SessionMinter: Sendable {
 
     private func mint(
         _ request: MintRequest, as key: MintKey? = nil, for subject: Subject
-    ) async throws(BFFError) -> (session: ConnectSession, launchURL: String) {
-        let (order, returnURL) = try request.order(under: settings)
+    ) async throws(BFFError) -> Launch {
+        let (order, returnURL, link) = try request.order(under: settings)
         if let location = order.location { try await locations.require(location, ownedBy: subject) }
         let startedAt = now()
         let minted = try await flatpeak.mint(order, for: CallerKey(subject))
@@ -106,7 +105,7 @@ package final class SessionMinter: Sendable {
                 IdempotentMint(
                     body: key.mint.body, startedAt: key.mint.startedAt, owner: key.mint.owner,
                     answer: .init(
-                        session: session.id, connectURL: order.connectURL,
+                        session: session.id, connectURL: link.text,
                         expiresAt: min(session.expiresAt, startedAt + settings.idempotencyLife))))
         }
         try await cache.add(session, key: answered)
@@ -115,10 +114,21 @@ package final class SessionMinter: Sendable {
         }
         Counter(label: "connect_bff_mints_total").increment()
         logger.info("minted", metadata: ["bff.session": "\(session.id)"])
-        return (session, Self.launchURL(order.connectURL, session))
+        return Launch(session, by: link)
     }
+}
 
-    private static func launchURL(_ connectURL: String, _ session: ConnectSession) -> String {
-        URLQuery.adding([(name: "fp_cot", value: session.connectToken.exposed)], to: connectURL)
+/// A minted session, and the way into the Connect UI.
+package struct Launch: Sendable {
+    package let session: ConnectSession
+    /// Opens the Connect UI: with the session's connect token, or with a ticket for it.
+    package let launchURL: String
+    /// The token, for an app that calls Connect itself; `nil` where a ticket hands the session over.
+    package let connectToken: ConnectToken?
+
+    init(_ session: ConnectSession, by link: LaunchLink) {
+        self.session = session
+        launchURL = link.url(for: session)
+        connectToken = link.hasTicket ? nil : session.connectToken
     }
 }

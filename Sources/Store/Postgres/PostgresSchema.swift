@@ -139,6 +139,8 @@ enum PostgresSchema {
                 """
             ]
         ),
+        // SHA-256 of the tab key of the document that exchanged the session's ticket last (Sessions/Ticket.swift).
+        ("5 holders", ["ALTER TABLE session ADD COLUMN holder BYTEA"]),
     ]
 
     /// Of all who start at once, one brings the tables up to date, and the others wait for it.

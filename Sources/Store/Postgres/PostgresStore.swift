@@ -10,7 +10,9 @@ import Synchronization
 ///
 /// It connects when it is first asked something, and whenever a connection was lost: a server that is away is found
 /// again without a restart. See docs/decisions/0007-postgres.md.
-package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationStore, StateKeyStore, SubjectStore {
+package final class PostgresStore: SessionStore, SessionHolderStore, IdempotencyKeyStore, LocationStore, StateKeyStore,
+    SubjectStore
+{
     let keys: SealingKeys
     let quarantine: Quarantine
     let logger: Logger
@@ -267,7 +269,7 @@ package final class PostgresStore: SessionStore, IdempotencyKeyStore, LocationSt
 
     /// Counts and logs the session of a row that cannot be read.
     /// - Returns: Its id.
-    private func quarantined(_ row: PostgresRow) -> String {
+    func quarantined(_ row: PostgresRow) -> String {
         let id = row.text("id") ?? ""
         quarantine.add("session", id)
         return id

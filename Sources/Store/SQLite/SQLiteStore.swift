@@ -11,7 +11,9 @@ import Synchronization
 
 /// Sessions in one SQLite file: written ahead (WAL) by one writer, and on the disk before a write is over
 /// (`synchronous=FULL`), so that neither `kill -9` nor a power cut takes what was acknowledged.
-package final class SQLiteStore: SessionStore, IdempotencyKeyStore, LocationStore, StateKeyStore, SubjectStore {
+package final class SQLiteStore: SessionStore, SessionHolderStore, IdempotencyKeyStore, LocationStore, StateKeyStore,
+    SubjectStore
+{
     private let path: String
     let keys: SealingKeys
     private let logger: Logger

@@ -131,6 +131,10 @@ enum Schema {
                     ) STRICT;
                     """)
         }
+        migrator.registerMigration("5 holders") { db in
+            // SHA-256 of the tab key of the document that exchanged the session's ticket last (Sessions/Ticket.swift).
+            try db.execute(sql: "ALTER TABLE session ADD COLUMN holder BLOB")
+        }
         return migrator
     }
 }

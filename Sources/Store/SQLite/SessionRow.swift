@@ -34,7 +34,7 @@ enum SessionRow {
         static let sql = "CAST(? AS TEXT)"
     }
 
-    private static func session(
+    static func session(
         _ row: Row, _ keys: SealingKeys
     ) throws(SessionColumns.Unreadable) -> ConnectSession {
         let columns = SessionColumns(

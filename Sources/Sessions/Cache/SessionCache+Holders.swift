@@ -1,0 +1,18 @@
+import Core
+
+/// Holders are never cached: the store alone decides which document holds a session.
+extension SessionCache {
+    /// Reads a session and its holder from the store, past the cache.
+    /// - Throws: `storeUnavailable`, also for a session that is not persisted yet.
+    func held(_ id: SessionID) async throws(BFFError) -> HeldSession? {
+        guard await isStored(id) else { throw .storeUnavailable }
+        return try await withStore { store throws(BFFError) in try await store.held(id) }
+    }
+
+    /// Makes `holder` the holder of a session, unless another document became it since `held` was read.
+    func setHolder(_ holder: SessionHolder, of held: HeldSession) async throws(BFFError) -> Bool {
+        try await withStore { store throws(BFFError) in
+            try await store.setHolder(holder, of: held.session.id, replacing: held.holder)
+        }
+    }
+}
