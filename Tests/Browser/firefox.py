@@ -9,13 +9,14 @@ import pathlib
 import shutil
 import tempfile
 
+from checks import PLACES, SCREENSHOTS, claim
 from driving import Driving
 from marionette_driver import errors
 from marionette_driver.marionette import Marionette
 
 PREFERENCES = {
-    # Nothing outside of this machine has an address; loopback needs no name server.
-    "network.dns.disabled": True,
+    # All names are this machine's, on which nothing but the tests' own programs listens.
+    "network.dns.forceResolve": "127.0.0.1",
     "network.proxy.type": 0,
     "intl.accept_languages": "en-GB, en",
     # Third parties have storage of their own for each site, as customers have it by default.
@@ -116,9 +117,6 @@ class Firefox(Driving):
         self.driver.switch_to_window(handle)
         return self
 
-    def windows(self):
-        return list(self.driver.window_handles)
-
     @contextlib.contextmanager
     def other_window(self, opens):
         before = self.tab
@@ -131,7 +129,15 @@ class Firefox(Driving):
         finally:
             self.switch(before)
 
+    def places_with_tokens(self):
+        return self.js(PLACES)
+
+    def look(self, name):
+        """A picture; Chromium judges the same screen."""
+        if claim(f"firefox-{name}"):
+            self.capture(f"firefox-{name}")
+        return self
+
     def capture(self, name):
-        from checks import SCREENSHOTS
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         (SCREENSHOTS / f"{name}.png").write_bytes(self.driver.screenshot(format="binary", full=False))

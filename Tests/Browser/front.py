@@ -14,9 +14,18 @@ from service import ROOT, end, free_ports
 
 
 class Front:
-    def __init__(self, service):
-        port = free_ports(2)
-        self.url = f"http://localhost:{port}"
+    """`prefix` is a path that this proxy takes off again; the files of `deploy/` have none."""
+
+    def __init__(self, service=None, prefix=""):
+        self.port = free_ports(2)
+        self.host = f"localhost:{self.port}"
+        self.prefix = prefix
+        self.url = f"http://{self.host}{prefix}"
+        if service:
+            self.start(service)
+
+    def start(self, service):
+        port = self.port
         self.folder = pathlib.Path(tempfile.mkdtemp())
         # The workers are no root.
         self.folder.chmod(0o755)
@@ -32,12 +41,14 @@ class Front:
             for old, new in changes.items():
                 text = re.sub(old, new, text)
             (self.folder / "connect-bff" / file.name).write_text(text)
+        server = "include connect-bff/separate-origin.conf;" if not self.prefix else (
+            f"server {{ listen 127.0.0.1:{port}; location {self.prefix}/ {{ proxy_pass http://connect_bff/; }} }}")
         paths = "".join(
             f"{kind}_temp_path {self.folder}/{kind}; " for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"])
         (self.folder / "nginx.conf").write_text(f"""
             daemon off; pid {self.folder}/nginx.pid; error_log stderr; user nobody nogroup; worker_processes 1;
             events {{}}
-            http {{ {paths} include connect-bff/connect-bff.conf; include connect-bff/separate-origin.conf; }}
+            http {{ {paths} include connect-bff/connect-bff.conf; {server} }}
         """)
         self.process = subprocess.Popen(
             ["/usr/sbin/nginx", "-p", self.folder, "-c", self.folder / "nginx.conf"], stdout=subprocess.PIPE)

@@ -16,6 +16,8 @@ class App:
         # What the next click on a button opens; each test says what its backend mints.
         self.mint = None
         self.service_url = ""
+        # As strict a content policy as an app can have that opens the hosted page, or none.
+        self.is_strict = True
         # Every path with its query, as a server's log has it, and the Referer that came with it.
         self.asked = []
         app = self
@@ -45,10 +47,10 @@ class App:
                 self.send_header("Content-Type", content_type)
                 self.send_header("Content-Length", str(len(body.encode())))
                 self.send_header("Cache-Control", "no-store")
-                # As strict as an app can be that opens the hosted page.
-                self.send_header("Content-Security-Policy", (
-                    f"default-src 'none'; script-src 'self' {app.service_url}; frame-src {app.service_url}; "
-                    "connect-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"))
+                if app.is_strict:
+                    self.send_header("Content-Security-Policy", (
+                        f"default-src 'none'; script-src 'self' {app.service_url}; frame-src {app.service_url}; "
+                        "connect-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"))
                 self.end_headers()
                 self.wfile.write(body.encode())
 
