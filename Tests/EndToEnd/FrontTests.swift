@@ -124,6 +124,70 @@ import Testing
     }
 
     @Test(
+        "the hosted page comes through the proxy as the service sends it; its logs hold no query",
+        arguments: Front.Kind.allCases, Front.Layout.allCases)
+    func hostedPage(kind: Front.Kind, layout: Front.Layout) async throws {
+        try await ServeProcess.run(Self.settings(layout)) { serve in
+            try await Front.run(kind, layout, before: serve.port) { front in
+                let base = front.service(layout)
+                let minted = try await front.send(
+                    "POST", "\(base)/v1/connect/sessions", headers: Self.json + serve.user("alice"),
+                    body: #"{"app":"page","language":"de"}"#)
+                #expect(minted.status == 201, "\(minted.text)")
+                #expect(try minted.json["connect_token"] == nil)
+                let launch = try #require(try minted.json["launch_url"]?.text)
+                let parts = launch.split(separator: "#ticket=").map(String.init)
+                try #require(parts.count == 2, "\(launch)")
+                #expect(parts[0].hasSuffix("/connect?lang=de"))
+
+                // What a browser asks for: the document, without the fragment, and what it names.
+                let page = try await front.send("GET", "\(base)/connect?lang=de")
+                #expect(page.status == 200)
+                #expect(page.headers["content-security-policy"]?.contains("frame-ancestors") == true)
+                #expect(page.headers["x-frame-options"] == nil, "an allowed origin may frame it")
+                #expect(page.headers["cache-control"]?.contains("no-store") == true)
+                let files = page.text.matches(of: /(?:href|src)="(connect\/assets\/[^"]+)"/).map { String($0.1) }
+                #expect(files.contains { $0.hasSuffix("/page.js") })
+                for file in Set(files) {
+                    let answer = try await front.send(
+                        "GET", "\(base)/\(file)", headers: [("accept-encoding", "gzip")])
+                    #expect(answer.status == 200, "\(file)")
+                    #expect(answer.headers["cache-control"]?.contains("immutable") == true, "\(file)")
+                }
+                let script = try await front.send(
+                    "GET", "\(base)/connect.js", headers: [("origin", "https://elsewhere.example")])
+                #expect(script.status == 200)
+                #expect(script.headers["access-control-allow-origin"] == "*")
+                #expect(script.headers["cross-origin-resource-policy"] == "cross-origin")
+                #expect(try await front.send("GET", "\(base)/connect/popup").status == 200)
+
+                let exchanged = try await front.send(
+                    "POST", "\(base)/v1/connect/tickets", headers: Self.json,
+                    body: "{\"ticket\":\"\(parts[1])\",\"tab\":\"AAAAAAAAAAAAAAAAAAAAAA\"}")
+                #expect(exchanged.status == 200, "\(exchanged.text)")
+                let token = try #require(try exchanged.json["connect_token"]?.text)
+                let started = try await front.send(
+                    "POST", "\(base)/v1/connect", headers: Self.json + [("referer", "\(base)/connect?fp_cot=\(token)")],
+                    body: "{\"connect_token\":\"\(token)\",\"route\":\"session_start\"}")
+                #expect(started.status == 200, "\(started.text)")
+                // Back from a provider; and what an integrator may do wrong.
+                let back = try await front.send("GET", "\(base)/connect?fp_cot=\(token)&state=canary")
+                #expect(back.status == 303)
+                #expect(back.headers["location"]?.contains("#fp_cot=") == true)
+                _ = try await front.send("GET", "\(base)/connect?ticket=\(parts[1])")
+
+                try await eventually(within: .seconds(5), "the log does not name the call") {
+                    started.headers["x-request-id"].map { front.logs.contains($0) } == true
+                }
+                for secret in [token, parts[1], "canary", "lang=de"] {
+                    #expect(!front.logs.contains(secret), "the proxy's log holds \(secret)")
+                }
+                #expect(!serve.log.contains(token) && !serve.log.contains(parts[1]))
+            }
+        }
+    }
+
+    @Test(
         "what a proxy itself answers in place of the relay is an error object, for pages of listed origins alone",
         arguments: Front.Kind.allCases, Front.Layout.allCases)
     func ownErrors(kind: Front.Kind, layout: Front.Layout) async throws {
