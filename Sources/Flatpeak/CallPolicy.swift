@@ -107,6 +107,7 @@ struct CallPolicy: Sendable {
         }
         let mayRepeat =
             switch (result, operation.retries) {
+            case (_, .never): false
             case (.notConnected, _), (.broken, .always): true
             default: false
             }
@@ -182,6 +183,7 @@ extension Operation.Host {
         switch self {
         case .api: 0
         case .connect: 1
+        case .logos: 2
         }
     }
 }
@@ -195,6 +197,7 @@ extension Operation.Breaker {
         case .claim: 2
         case .reads: 3
         case .relay: 4
+        case .logos: 5
         }
     }
 }
@@ -208,6 +211,7 @@ extension Operation.BulkheadKind {
         case .relay: 2
         case .reads: 3
         case .probe: 4
+        case .logos: 5
         }
     }
 }

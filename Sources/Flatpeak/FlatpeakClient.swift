@@ -12,6 +12,8 @@ package final class FlatpeakClient: Sendable {
     package struct Settings: Sendable {
         package var apiURL: String
         package var connectURL: String
+        /// Where provider logos are; `nil` when there are none to be had.
+        package var logosURL: String?
         package var credentials: Credentials
         package var version: FlatpeakVersion
         /// The mode that the login must report; nil takes either.
@@ -19,17 +21,26 @@ package final class FlatpeakClient: Sendable {
         /// Certificates in PEM to trust instead of the system's roots.
         package var certificateAuthorities: [UInt8]?
 
-        /// - Parameter apiURL: Scheme, host and port, without a slash at the end; `connectURL` likewise.
+        /// - Parameter apiURL: Scheme, host and port, without a slash at the end; `connectURL` and `logosURL` likewise.
         package init(
-            apiURL: String, connectURL: String, credentials: Credentials, version: FlatpeakVersion = .anode,
-            mode: FlatpeakMode? = nil, certificateAuthorities: [UInt8]? = nil
+            apiURL: String, connectURL: String, logosURL: String? = nil, credentials: Credentials,
+            version: FlatpeakVersion = .anode, mode: FlatpeakMode? = nil, certificateAuthorities: [UInt8]? = nil
         ) {
             self.apiURL = apiURL
             self.connectURL = connectURL
+            self.logosURL = logosURL
             self.credentials = credentials
             self.version = version
             self.mode = mode
             self.certificateAuthorities = certificateAuthorities
+        }
+
+        func url(of host: Operation.Host) -> String? {
+            switch host {
+            case .api: apiURL
+            case .connect: connectURL
+            case .logos: logosURL
+            }
         }
     }
 
@@ -231,6 +242,21 @@ package final class FlatpeakClient: Sendable {
         return answer.body
     }
 
+    /// The answer to a fetch of a provider's logo (upstream.md §0), whatever its status; the bytes are not looked at.
+    ///
+    /// ``ProviderLogos`` caches them.
+    func logo(
+        _ digest: LogoDigest, for caller: CallerKey
+    ) async throws(BFFError) -> Result<HTTPAnswer, TransportFailure> {
+        let operation = Operation.logo(digest)
+        var request = Self.request(operation, headers: [], operation.deadline, settings)
+        request.caller = caller
+        return try await upstream.outcome(of: request)
+    }
+
+    /// Whether there is a host of logos.
+    var hasLogos: Bool { settings.logosURL != nil }
+
     /// The way in which Connect session calls are relayed: byte for byte, by whoever holds the connections.
     package var relayCalls: RelayCalls {
         RelayCalls(upstream, url: settings.connectURL, version: settings.version, now: time.now)
@@ -295,8 +321,7 @@ package final class FlatpeakClient: Sendable {
         _ operation: Operation, query: [(String, String)] = [], headers: [(name: String, value: String)],
         body: [UInt8]? = nil, _ timeLimit: Duration, _ settings: Settings
     ) -> UpstreamRequest {
-        var url = operation.host == .api ? settings.apiURL : settings.connectURL
-        url += operation.path(settings.version)
+        var url = (settings.url(of: operation.host) ?? "") + operation.path(settings.version)
         if !query.isEmpty { url += "?" + query.map { "\($0)=\($1)" }.joined(separator: "&") }
         var headers = headers
         if operation.host == .api, operation.credential != .none {

@@ -25,16 +25,16 @@ package struct Operation: Sendable {
     package var methodName: String { method.rawValue }
 
     /// The hosts, each with a rate limiter of its own.
-    package enum Host: String, Sendable, CaseIterable { case api, connect }
+    package enum Host: String, Sendable, CaseIterable { case api, connect, logos }
 
     /// What may fail while the rest of Flatpeak works, each with a circuit breaker of its own.
     package enum Breaker: String, Sendable, CaseIterable {
-        case login, mint, claim, reads, relay
+        case login, mint, claim, reads, relay, logos
 
-        /// The harmless call that finds out whether it is back; nil where only the real call can.
+        /// The harmless call that finds out whether it is back; nil where only the real call can, or is as harmless.
         var probe: Operation? {
             switch self {
-            case .login, .mint: nil
+            case .login, .mint, .logos: nil
             case .claim, .reads: .apiProbe
             case .relay: .relayProbe
             }
@@ -51,11 +51,13 @@ package struct Operation: Sendable {
         case unsentOrRefused
         /// Only when nothing was sent: the customer's step may have been taken.
         case unsent
+        /// Never: nobody waits for it, and retries are for calls that somebody waits for.
+        case never
     }
 
     /// The bulkheads of Flatpeak's calls: groups of calls that cannot use up each other's slots.
     package enum BulkheadKind: String, Sendable, CaseIterable {
-        case login, mint, relay, reads, probe
+        case login, mint, relay, reads, probe, logos
 
         /// The most calls in flight.
         var limit: Int {
@@ -65,6 +67,7 @@ package struct Operation: Sendable {
             case .relay: RelayCalls.limit
             case .reads: 64
             case .probe: Breaker.allCases.count
+            case .logos: 32
             }
         }
 
@@ -120,6 +123,16 @@ package struct Operation: Sendable {
     static let keySet = Operation(
         "jwks", .reads, nil, .GET, { _ in "/jwks.json" }, credential: .none, deadline: .seconds(5),
         answerLimit: 1 << 20)
+
+    /// The longest logo that is read, in bytes.
+    package static let logoLimit = 64 << 10
+
+    /// A picture that anyone may read (upstream.md §0).
+    static func logo(_ digest: LogoDigest) -> Operation {
+        Operation(
+            "logo", .logos, .logos, .GET, { _ in "/\(digest).png" }, host: .logos, credential: .none,
+            deadline: .seconds(5), retries: .never, answerLimit: logoLimit)
+    }
 
     /// upstream.md §5.3.
     static let events = Operation("events", .reads, nil, .GET, { _ in "/events" })

@@ -1,5 +1,6 @@
 package import Core
 package import HTTPTypes
+package import Resilience
 
 /// A request as handlers see it: bounded, checked against its route's policy, and with a name.
 package struct Exchange: Sendable {
@@ -7,6 +8,8 @@ package struct Exchange: Sendable {
     package let head: HTTPRequest
     /// The body, whole; empty on routes that take none.
     package let body: [UInt8]
+    /// The client by its address, for what a route without users shares out.
+    package let client: CallerKey
     let parameters: [String: String]
 
     /// An identifier from the path.

@@ -130,7 +130,8 @@ struct RequestPipeline: Sendable {
             guard MediaType.isJSON(request.head.headerFields[.contentType]) else { throw .unsupportedContentType }
             body = try await request.body.read()
         }
-        return Exchange(id: request.id, head: request.head, body: body, parameters: context.parameters)
+        return Exchange(
+            id: request.id, head: request.head, body: body, client: context.client, parameters: context.parameters)
     }
 
     /// Does the work in a slot of its kind.
@@ -148,7 +149,7 @@ struct RequestPipeline: Sendable {
         case .deliveries:
             guard deliverySlots.tryAcquire() else { throw .overloaded }
             return try await work(exchange, principal, context) { [deliverySlots] in deliverySlots.release() }
-        // What waits for nothing needs no deadline.
+        // What waits here is safe, and so its task is cancelled at the deadline.
         case .unlimited: return try await principal.handle(exchange)
         }
     }

@@ -13,7 +13,8 @@ struct Resource: Sendable {
 
     private enum Segment {
         case literal([UInt8])
-        case parameter(String)
+        /// - Parameter suffix: What follows it in the segment.
+        case parameter(String, suffix: [UInt8])
     }
 
     init(_ template: String, _ routes: [Route]) {
@@ -22,8 +23,11 @@ struct Resource: Sendable {
         allowed = Self.allowed(routes.map(\.method))
         isForScripts = routes.contains { $0.policy.origins == .listed }
         segments = Self.segments(of: template).map { segment in
-            segment.first == UInt8(ascii: "{")
-                ? .parameter(String(Substring(segment.dropFirst().dropLast()))) : .literal(Array(segment))
+            guard segment.first == UInt8(ascii: "{"), let end = segment.firstIndex(of: UInt8(ascii: "}")) else {
+                return .literal(Array(segment))
+            }
+            let suffix = Array(segment[end...].dropFirst())
+            return .parameter(String(Substring(segment[..<end].dropFirst())), suffix: suffix)
         }
     }
 
@@ -40,7 +44,9 @@ struct Resource: Sendable {
         for (segment, part) in zip(segments, path) {
             switch segment {
             case .literal(let bytes): guard part.elementsEqual(bytes) else { return nil }
-            case .parameter(let name): parameters[name] = String(Substring(part))
+            case .parameter(let name, let suffix):
+                guard part.reversed().starts(with: suffix.reversed()) else { return nil }
+                parameters[name] = String(Substring(part.dropLast(suffix.count)))
             }
         }
         return parameters

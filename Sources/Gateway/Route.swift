@@ -7,7 +7,7 @@ package import HTTPTypes
 /// A handler cannot be registered without a policy, and a handler that needs a subject cannot be reached without one.
 package struct Route: Sendable {
     package let method: HTTPRequest.Method
-    /// A path with `{name}` for what varies.
+    /// A path with `{name}` for what varies: a segment, or all of one but a suffix such as `.png`.
     ///
     /// This, never the path that came, goes to logs and metrics.
     package let template: String

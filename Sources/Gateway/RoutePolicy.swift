@@ -30,7 +30,7 @@ package struct RoutePolicy: Sendable {
         /// Refused while too many of users' requests are in flight.
         case users
         case deliveries
-        /// Probes and documents are answered always.
+        /// Probes, documents and pictures, which hold none of what users need.
         case unlimited
     }
 
@@ -72,6 +72,9 @@ package struct RoutePolicy: Sendable {
     package static let delivery = RoutePolicy(
         dialect: .problem, origins: .none, bodyLimit: 256 << 10, slots: .deliveries, limit: .forgeries,
         retries: .idempotent)
+    /// Pictures that anyone may load, and that may have to be fetched first.
+    package static let picture = RoutePolicy(
+        dialect: .problem, origins: .none, slots: .unlimited, retries: .safe, deadline: .seconds(8))
     /// Documents and probes.
     package static let open = RoutePolicy(
         dialect: .problem, origins: .none, slots: .unlimited, retries: .safe, isProbe: true)

@@ -27,7 +27,8 @@ package final class PooledTransport: UpstreamTransport {
 
     let api: Host
     let connect: Host
-    /// `nil` when neither host is called over TLS.
+    let logos: Host?
+    /// `nil` when no host is called over TLS.
     package let tls: UpstreamTLS?
     let times: UpstreamTimes
     let now: @Sendable () -> ContinuousClock.Instant
@@ -44,16 +45,18 @@ package final class PooledTransport: UpstreamTransport {
 
     /// Connects lazily; ``shutdown()`` must be called before the value goes away.
     /// - Parameters:
-    ///   - api: Scheme, host and port of the API, without a slash at the end; `connect` those of the Connect host.
+    ///   - api: Scheme, host and port of the API, without a slash at the end; `connect` and `logos` those of the other
+    ///     hosts.
     ///   - certificateAuthorities: Certificates in PEM to trust instead of the system's roots.
     ///   - now: The monotonic clock that times calls out.
     package init(
-        api: String, connect: String, certificateAuthorities: [UInt8]? = nil, times: UpstreamTimes = UpstreamTimes(),
-        now: @escaping @Sendable () -> ContinuousClock.Instant
+        api: String, connect: String, logos: String? = nil, certificateAuthorities: [UInt8]? = nil,
+        times: UpstreamTimes = UpstreamTimes(), now: @escaping @Sendable () -> ContinuousClock.Instant
     ) throws {
         self.api = try Host(api)
         self.connect = try Host(connect)
-        let isSecure = self.api.address.isSecure || self.connect.address.isSecure
+        self.logos = try logos.map { url throws(BadAddress) in try Host(url) }
+        let isSecure = [self.api, self.connect, self.logos].contains { $0?.address.isSecure == true }
         tls = isSecure ? try UpstreamTLS(certificateAuthorities: certificateAuthorities) : nil
         self.times = times
         self.now = now
@@ -132,6 +135,8 @@ final class PooledTransportLoop {
     private let transport: PooledTransport
     private let api: UpstreamPool
     private let connect: UpstreamPool
+    private let logos: UpstreamPool?
+    private let pools: [UpstreamPool]
     private var timer: RepeatedTask?
 
     /// The longest answer of any operation, in bytes; each call has a limit of its own.
@@ -141,24 +146,30 @@ final class PooledTransportLoop {
     init(_ transport: PooledTransport, on eventLoop: any EventLoop) {
         self.transport = transport
         let flushes = FlushCoalescer(on: eventLoop)
-        func pool(_ host: PooledTransport.Host) -> UpstreamPool {
+        func pool(_ host: PooledTransport.Host, answerLimit: Int = PooledTransportLoop.answerLimit) -> UpstreamPool {
             UpstreamPool(
                 on: eventLoop, to: host.address, tls: host.address.isSecure ? transport.tls?.context : nil,
-                times: transport.times, answerLimit: Self.answerLimit, mostIdle: transport.mostIdle, flushes: flushes,
+                times: transport.times, answerLimit: answerLimit, mostIdle: transport.mostIdle, flushes: flushes,
                 now: transport.now)
         }
         api = pool(transport.api)
         connect = pool(transport.connect)
+        // Anyone may ask for a logo: the rest of one that is too long is not even read.
+        logos = transport.logos.map { pool($0, answerLimit: Operation.logoLimit) }
+        pools = [api, connect, logos].compactMap(\.self)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         timer = eventLoop.scheduleRepeatedTask(initialDelay: Self.tick, delay: Self.tick) { _ in bound.value.check() }
     }
 
     func send(_ request: UpstreamRequest, for call: PooledCall, until end: ContinuousClock.Instant) {
-        let (host, pool) =
-            switch request.operation.host {
-            case .api: (transport.api, api)
-            case .connect: (transport.connect, connect)
-            }
+        let (host, pool): (PooledTransport.Host, UpstreamPool)
+        switch request.operation.host {
+        case .api: (host, pool) = (transport.api, api)
+        case .connect: (host, pool) = (transport.connect, connect)
+        case .logos:
+            guard let logos, let address = transport.logos else { return call.answerFailed(.notConnected) }
+            (host, pool) = (address, logos)
+        }
         call.sent(on: pool.send(Self.message(request, to: host, pool.flushes), for: call, until: end))
     }
 
@@ -187,17 +198,15 @@ final class PooledTransportLoop {
         return message
     }
 
-    var count: Int { api.count + connect.count }
+    var count: Int { pools.reduce(0) { $0 + $1.count } }
 
     private func check() {
         let now = transport.now()
-        api.tick(at: now)
-        connect.tick(at: now)
+        for pool in pools { pool.tick(at: now) }
     }
 
     func shutDown() {
         timer?.cancel()
-        api.shutDown()
-        connect.shutDown()
+        for pool in pools { pool.shutDown() }
     }
 }

@@ -45,7 +45,7 @@ struct ConnectService: Sendable {
         let table = RouteTable(
             Route.contract(
                 sessions: graph.sessions, cache: graph.cache, reads: graph.reads, flatpeak: graph.flatpeak,
-                webhooks: graph.webhooks, now: { Date() }, isReady: isReady) + pages,
+                webhooks: graph.webhooks, logos: graph.logos, now: { Date() }, isReady: isReady) + pages,
             authenticator: authenticator, edge: edge, logger: logger, log: resources.log.addRequest,
             tracer: graph.tracer)
         let connections = ClientConnections(

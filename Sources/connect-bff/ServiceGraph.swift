@@ -16,6 +16,7 @@ struct ServiceGraph: Sendable {
     let reads: LocationReads
     let sessions: Sessions
     let webhooks: Webhooks
+    let logos: ProviderLogos
     let delivery: EventDelivery
     /// Signs events; `nil` when they are not delivered.
     let signer: EventSigner?
@@ -28,6 +29,7 @@ struct ServiceGraph: Sendable {
         tracer = spans.map { spans in SpanTracer { spans.add($0) } }
         flatpeak = FlatpeakClient(
             configuration.flatpeak, transport: resources.flatpeak, tracer: tracer, logger: logger)
+        logos = ProviderLogos(flatpeak)
         cache = SessionCache(store: store, now: now, clock: clock, logger: logger)
         reads = LocationReads(flatpeak: flatpeak, cache: cache, now: now)
         sessions = Sessions(

@@ -42,7 +42,7 @@ struct ServiceResources: Sendable {
     private static func flatpeakTransport(_ settings: FlatpeakClient.Settings) throws -> PooledTransport {
         do {
             return try PooledTransport(
-                api: settings.apiURL, connect: settings.connectURL,
+                api: settings.apiURL, connect: settings.connectURL, logos: settings.logosURL,
                 certificateAuthorities: settings.certificateAuthorities, now: ServiceClock.real.now)
         } catch {
             throw ExitCode.cannotStart.after([

@@ -319,11 +319,12 @@ import Testing
         let data = try #require(FileManager.default.contents(atPath: path))
         let rows = String(decoding: data, as: UTF8.self).split(separator: "\n").filter { $0.hasPrefix("| `") }
         let location = try #require(LocationID("ID")), event = try #require(EventID("ID"))
+        let logo = try #require(LogoDigest("00000000"))
         // A pair where the versions differ in more than the path.
         let operations: [[Operation]] = [
             [.login], [.mint], [.claim], [.tariffElements], [.tariffs], [.locationStatus(location)],
             [.prices(location, in: .zero), .prices(location, in: .anode)], [.events], [.event(event)], [.keySet],
-            [.relay], [.apiProbe], [.relayProbe],
+            [.relay], [.logo(logo)], [.apiProbe], [.relayProbe],
         ]
         let expected = operations.map { operation in
             let one = operation[0]
@@ -332,6 +333,7 @@ import Testing
                 case .always: "whenever it failed"
                 case .unsentOrRefused: "when nothing was sent, or its bearer was refused"
                 case .unsent: "when nothing was sent"
+                case .never: "never"
                 }
             let cells = [
                 "`\(one.name)`", operation.map { "\($0.method)" }.joined(separator: ", "), "`\(one.path(.zero))`",
@@ -340,7 +342,7 @@ import Testing
                 "\(one.bulkhead.rawValue): \(one.bulkhead.limit), \(one.bulkhead.share)",
                 "\(one.answerLimit >> 10) KiB",
             ]
-            return "| \(cells.joined(separator: " | ")) |"
+            return "| \(cells.joined(separator: " | ").replacing(logo.description, with: "DIGEST")) |"
         }
         #expect(rows.map(String.init) == expected)
     }

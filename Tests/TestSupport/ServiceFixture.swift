@@ -16,6 +16,7 @@ package struct ServiceFixture: Sendable {
     package let reads: LocationReads
     package let sessions: Sessions
     package let webhooks: Webhooks
+    package let logos: ProviderLogos
     /// The wall clock of all parts.
     package let now: @Sendable () -> Date
     private let logger: Logger
@@ -34,6 +35,7 @@ package struct ServiceFixture: Sendable {
         self.flatpeak = flatpeak
         self.now = now
         self.logger = logger
+        logos = ProviderLogos(flatpeak)
         cache = SessionCache(store: store, now: now, time: time, clock: clock, timeout: .seconds(60), logger: logger)
         reads = LocationReads(flatpeak: flatpeak, cache: cache, time: time, now: now)
         sessions = Sessions(
@@ -52,7 +54,8 @@ package struct ServiceFixture: Sendable {
     ) -> RouteTable {
         RouteTable(
             Route.contract(
-                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, now: now),
+                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, logos: logos,
+                now: now),
             authenticator: authenticator, edge: edge, now: monotonic, logger: logger, log: log, tracer: tracer)
     }
 }

@@ -7,13 +7,14 @@ extension Route {
     /// Every route that `openapi.yaml` describes; those of the hosted page, where it is on.
     package static func contract(
         sessions: Sessions, cache: SessionCache, reads: LocationReads, flatpeak: FlatpeakClient,
-        webhooks: Webhooks, now: @escaping @Sendable () -> Date, isReady: @escaping @Sendable () -> Bool = { true }
+        webhooks: Webhooks, logos: ProviderLogos, now: @escaping @Sendable () -> Date,
+        isReady: @escaping @Sendable () -> Bool = { true }
     ) -> [Route] {
         [
             mint(sessions), session(sessions, now: now), sessionEvents(sessions, now: now), callback(sessions),
             locations(sessions), forgetLocation(sessions), locationStatus(reads), prices(reads), tariffs(reads),
             delivery(webhooks), document,
-        ] + (sessions.hostedPage == nil ? [] : [tickets(sessions)]) + relay
+        ] + (sessions.hostedPage == nil ? [] : [tickets(sessions), logo(logos)]) + relay
             + probes(flatpeak: flatpeak, cache: cache, isReady: isReady)
     }
 

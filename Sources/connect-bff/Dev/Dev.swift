@@ -100,7 +100,7 @@ struct Dev: AsyncParsableCommand {
     ) -> ServiceConfiguration {
         ServiceConfiguration(
             flatpeak: .init(
-                apiURL: addresses.api, connectURL: addresses.connect,
+                apiURL: addresses.api, connectURL: addresses.connect, logosURL: addresses.provider,
                 credentials: Credentials(account: Secret(sandbox.account), keys: sandbox.keys.map { Secret($0) })),
             sessions: .init(
                 callbackURL: "\(publicURL)/v1/connect/callback",

@@ -30,8 +30,14 @@ extension FlatpeakClient.Settings {
         }
         guard let credentials, let apiURL, let connectURL, let version else { return nil }
         return Self(
-            apiURL: apiURL.text, connectURL: connectURL.text, credentials: credentials, version: version, mode: mode,
-            certificateAuthorities: certificateAuthorities)
+            apiURL: apiURL.text, connectURL: connectURL.text, logosURL: logosURL(beside: connectURL),
+            credentials: credentials, version: version, mode: mode, certificateAuthorities: certificateAuthorities)
+    }
+
+    /// Flatpeak's host of provider logos (upstream.md §0), unless Connect is somewhere else: whoever runs a sandbox, or
+    /// lets nothing out but through a gateway, expects no calls to other hosts.
+    private static func logosURL(beside connect: WebAddress) -> String? {
+        connect.scheme == "https" && connect.host.hasSuffix(".flatpeak.com") ? "https://s.flatpeak.com" : nil
     }
 }
 
