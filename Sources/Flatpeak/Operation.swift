@@ -51,7 +51,7 @@ package struct Operation: Sendable {
         case unsentOrRefused
         /// Only when nothing was sent: the customer's step may have been taken.
         case unsent
-        /// Never: nobody waits for it, and retries are for calls that somebody waits for.
+        /// Never: the retry budget is for calls that a user or the service depends on.
         case never
     }
 

@@ -37,7 +37,7 @@ package final class ProviderLogos: Sendable {
         guard flatpeak.hasLogos else { return nil }
         let verdict = misses.withLock { $0.take(client, at: now()) }
         guard verdict.isAllowed else { throw .rateLimited(retryAfter: max(1, verdict.wait.wholeSeconds)) }
-        // A fetch that others wait for, too, begins with the first slot of any of them: nobody waits in another's queue.
+        // Each client queues for itself, and the first with a slot begins the fetch that all of them share.
         guard await acquireSlot(for: client) else { return nil }
         defer { releaseSlot(of: client) }
         if case .known(let image) = find(digest, for: client) { return image }

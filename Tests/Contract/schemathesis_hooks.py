@@ -67,6 +67,8 @@ class Seed:
         self.session, self.location = ended["id"], ended["location_id"]
         self.tariff = call(f"/v1/tariffs/elements?location_id={self.location}")["data"][0]["id"]
         self.open_token = mint()["connect_token"]
+        provider = relay(self.open_token, "session_start")["data"]["providers"][0]
+        self.logo = provider["logo_url"].rpartition("/")[2].removesuffix(".png")
         # Forgetting is done by a user of its own, so that the others keep the location that they read.
         self.location_to_forget = connect("carol")[1]["location_id"]
 
@@ -79,6 +81,11 @@ counts = collections.defaultdict(collections.Counter)
 @schemathesis.deserializer("text/html")
 def read_page(context, response):
     return response.text
+
+
+@schemathesis.deserializer("image/png", "image/jpeg", "image/webp")
+def read_picture(context, response):
+    return response.content.decode("latin-1")
 
 
 @schemathesis.hook
@@ -146,6 +153,8 @@ def use_seed(case, operation, turn):
         case.path_parameters["id"] = seed.location
     elif operation == "listTariffs":
         case.query["location_id"] = seed.location
+    elif operation == "readLogo":
+        case.path_parameters["digest"] = seed.logo
     elif operation == "forgetLocation":
         case.path_parameters["id"] = seed.location_to_forget
     elif operation == "callback":

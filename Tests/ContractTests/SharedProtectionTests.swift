@@ -13,6 +13,7 @@ import Testing
     private static let others: Set = [
         "AdmissionControl", "BodyMemory", "Listeners", "IdempotencyKeys", "SessionCacheState", "PostgresSlots",
         "LogWriter", "RefreshedKeys", "KeysFile", "VersionGate", "VerifiedTokenCache", "OwnershipCache",
+        "LogoCache",
     ]
 
     private static func text(_ path: String) throws -> String {

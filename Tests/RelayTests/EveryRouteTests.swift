@@ -10,10 +10,14 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(2))) struct EveryRouteTests {
     /// A request of a route that gets as far as it can without a body that means something.
     private static func request(_ route: Route, _ fields: String, path: String? = nil) -> String {
-        let path = path ?? route.template.replacing("{id}", with: "loc_1")
+        let path = path ?? Self.path(of: route)
         let body = route.policy.bodyLimit == nil ? "" : "{}"
         let framing = body.isEmpty ? "" : "Content-Type: application/json\r\nContent-Length: 2\r\n"
         return "\(route.method.rawValue) \(path) HTTP/1.1\r\nHost: bff.test\r\n\(framing)\(fields)\r\n\(body)"
+    }
+
+    private static func path(of route: Route) -> String {
+        route.template.replacing("{id}", with: "loc_1").replacing("{digest}", with: "0123abcd")
     }
 
     /// Whatever a client might hope to pass on, each with a mark in it.
@@ -61,15 +65,17 @@ import Testing
             #expect(sent > fixture.routes.count * 20)
             let calls = fixture.api.requests()
             #expect(calls.contains { $0.operation.name == "mint" }, "the mint passes, so there is something to see")
+            #expect(calls.contains { $0.operation.name == "logo" })
             for call in calls {
-                #expect(call.url.hasPrefix("https://api.test/"))
+                let isLogo = call.operation.name == "logo"
+                #expect(call.url.hasPrefix(isLogo ? "https://logos.test/" : "https://api.test/"))
                 for (name, value) in call.headers {
                     #expect(Self.allowed.contains(name.lowercased()), "\(name)")
                     #expect(!value.lowercased().contains("hostile"), "\(name)")
                     #expect(!value.contains("4bf92f35"), "\(name)")
                 }
-                // What we add is there, whatever Connection said.
-                #expect(call.header("authorization") != nil)
+                // What we add is there, whatever Connection said, and a public picture is asked for without credentials.
+                #expect((call.header("authorization") == nil) == isLogo)
                 #expect(!call.text.contains("hostile"))
             }
         }
@@ -97,7 +103,7 @@ import Testing
                     #expect(await client.rest().text.isEmpty)
                 }
                 let client = try await fixture.client()
-                let path = "\(route.template.replacing("{id}", with: "loc_1"))?\(String(repeating: "x", count: 9000))"
+                let path = "\(Self.path(of: route))?\(String(repeating: "x", count: 9000))"
                 try await client.send(Self.request(route, "", path: path))
                 #expect(try await client.answer().status == 414, "\(route.template)")
                 #expect(await client.rest().text.isEmpty)
@@ -116,7 +122,7 @@ import Testing
                     "Content-Type: text/plain\r\n", "Content-Type: application/json\r\nSec-Fetch-Site: cross-site\r\n",
                 ] {
                     let client = try await fixture.client()
-                    let path = route.template.replacing("{id}", with: "loc_1")
+                    let path = Self.path(of: route)
                     // It says that a megabyte will come, and sends a byte.
                     try await client.send(
                         "\(route.method.rawValue) \(path) HTTP/1.1\r\nHost: bff.test\r\n\(fields)"
