@@ -72,7 +72,9 @@ struct LogoCache {
         return .known(image: entry.image)
     }
 
-    /// Keeps what a fetch came to. An image that cannot be fetched again goes on being served.
+    /// Keeps what a fetch came to.
+    ///
+    /// An image that cannot be fetched again is served on.
     mutating func insert(
         _ outcome: Outcome, for digest: LogoDigest, by client: CallerKey, at now: ContinuousClock.Instant
     ) {

@@ -88,8 +88,9 @@ package final class ProviderLogos: Sendable {
 }
 
 extension LogoCache.Outcome {
-    /// A redirect is not followed, and so is a failure. A store of files says 403 for one that does not exist, where it
-    /// does not list them.
+    /// What an answer means: a redirect is a failure, since it is not followed.
+    ///
+    /// Stores of files that do not list them say 403 for one that does not exist.
     fileprivate init(_ answer: HTTPAnswer) {
         switch answer.status {
         case 200: self = LogoImage(answer.body).map(Self.image) ?? .missing

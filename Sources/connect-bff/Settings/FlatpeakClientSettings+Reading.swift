@@ -34,8 +34,10 @@ extension FlatpeakClient.Settings {
             credentials: credentials, version: version, mode: mode, certificateAuthorities: certificateAuthorities)
     }
 
-    /// Flatpeak's host of provider logos (upstream.md §0). Beside another Connect host, such as a sandbox or a gateway,
-    /// it is that host: whoever set it expects no calls elsewhere.
+    /// Flatpeak's host of provider logos (upstream.md §0).
+    ///
+    /// Beside another Connect host, such as a sandbox or a gateway, it is that host: whoever set it expects no calls
+    /// elsewhere.
     static func logosURL(beside connect: WebAddress) -> String {
         connect.scheme == "https" && connect.host.hasSuffix(".flatpeak.com") ? "https://s.flatpeak.com" : connect.text
     }
