@@ -52,6 +52,14 @@ test('offers itself to listed origins alone, and never to any', async () => {
   assert.deepEqual(opener.posted, [[{ type: 'connect-bff:ready' }, app]]);
 });
 
+test('offers itself to the origin that frames it, where the browser says which', async () => {
+  for (const [framing, posted] of [[app, [[{ type: 'connect-bff:ready' }, app]]], ['https://evil.example', []]]) {
+    const parent = fakeWindow();
+    await openSession({ origins: [app, 'https://other.example.com'], parent, ancestorOrigins: [framing] });
+    assert.deepEqual(parent.posted, posted);
+  }
+});
+
 test('says what it shows over the port, and nothing of the token', async () => {
   const tab = await openFrame({ first: page('ask') });
   tab.answer('v1/connect', page('next'));

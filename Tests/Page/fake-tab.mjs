@@ -29,6 +29,9 @@ const screens = `
   export const labelOf = (action) => action;
 `;
 
+// Global only since Node 19.
+globalThis.crypto ??= webcrypto;
+
 const root = mkdtempSync(join(tmpdir(), 'connect-page-'));
 process.once('exit', () => rmSync(root, { recursive: true, force: true }));
 writeFileSync(join(root, 'package.json'), '{"type": "module"}');
@@ -48,7 +51,8 @@ const files = await Promise.all(readdirSync(assets).filter((each) => each.endsWi
   const text = file === 'screens.js' ? screens
     : file.startsWith('text-') ? await keysOf(file) : readFileSync(new URL(file, assets), 'utf8');
   const address = `${publicURL}connect/assets/0011223344556677/${file}`;
-  return [file, text.replaceAll('import.meta.url', JSON.stringify(address))];
+  return [file, text.replaceAll('import.meta.url', JSON.stringify(address))
+    .replace(/\bimport\((`[^`]*`|'[^']*')\)/g, 'globalThis.whileLoading(import($1))')];
 }));
 
 /** A module of the page, with all that it imports anew, as a document has it. */
@@ -94,9 +98,22 @@ class Clock {
 
 const realSetTimeout = setTimeout;
 
-/** Lets everything run that waits for nothing, the loading of modules included. */
+/** How many modules are being loaded that a script asked for: that takes as long as the machine likes. */
+let loads = 0;
+globalThis.whileLoading = async (module) => {
+  loads += 1;
+  try {
+    return await module;
+  } finally {
+    loads -= 1;
+  }
+};
+
+/** Lets everything run that waits for nothing but modules. */
 export async function settled() {
-  for (let turn = 0; turn < 8; turn += 1) await new Promise((resolve) => { realSetTimeout(resolve, 0); });
+  for (let quiet = 0; quiet < 4; quiet = loads > 0 ? 0 : quiet + 1) {
+    await new Promise((resolve) => { realSetTimeout(resolve, 0); });
+  }
 }
 
 // MARK: - The document
@@ -283,6 +300,7 @@ export class Tab {
       get pathname() { return parts().pathname; },
       get search() { return parts().search; },
       get hash() { return parts().hash; },
+      ancestorOrigins: tab.options.ancestorOrigins,
       assign: (url) => tab.departures.push(['assign', String(url)]),
       replace: (url) => tab.departures.push(['replace', String(url)]),
       reload: () => tab.departures.push(['reload', tab.url]),
@@ -304,7 +322,7 @@ export class Tab {
       removeItem: (key) => tab.stored.delete(key),
     };
     const globals = {
-      document, location, history, window: globalThis, crypto: webcrypto, fetch: (url, init) => tab.#fetch(url, init),
+      document, location, history, window: globalThis, fetch: (url, init) => tab.#fetch(url, init),
       parent: this.options.parent ?? globalThis, opener: this.options.opener ?? null, scrollTo() {}, close() { tab.isClosed = true; },
       open: (...given) => tab.options.open?.(...given) ?? null, reportError() {}, navigator: { onLine: true, languages: [] },
       setTimeout: (act, delay) => clock.set(act, delay), clearTimeout: (id) => clock.clear(id),

@@ -61,7 +61,11 @@ export class Bridge {
       this.#window.addEventListener('message', take);
       this.#window.setTimeout(resolve, portTimeout);
     });
-    for (const origin of this.#origins) opener.postMessage({ type: 'connect-bff:ready' }, origin);
+    // Where a browser says what frames this document, no other origin needs a message that is not delivered.
+    const framing = this.isFramed ? this.#window.location.ancestorOrigins?.[0] : undefined;
+    for (const origin of this.#origins) {
+      if (framing === undefined || framing === origin) opener.postMessage({ type: 'connect-bff:ready' }, origin);
+    }
   }
 
   /** Resolves when it is known whether the page is embedded. */
