@@ -1,6 +1,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import sys
 import uuid
@@ -13,6 +14,7 @@ import webapp as web
 from app import App
 from browser import Browser, chromium
 from checks import CLAIMS, DESKTOP, PHONE
+from selenium.common.exceptions import WebDriverException
 from service import Hosted, Service
 
 LONG = bool(os.environ.get("BFF_TEST_LONG"))
@@ -29,6 +31,7 @@ def needs_web_app(item):
     return "web_app" in item.name or "web_app" in item.fixturenames or item.get_closest_marker("web_app") is not None
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """What shares a port or a browser is run by one process."""
     for item in items:
@@ -137,18 +140,26 @@ def browsers():
 
 def open_browser(request, browsers, service, size, *arguments, hosts=(), **preferences):
     """A tab for one test, which ends with what must be true of every test."""
-    browser = Browser(browsers.get(*arguments, **preferences), service, size)
-    browser.hosts |= set(hosts)
     try:
-        yield browser
-    finally:
-        if request.node.stash.get(FAILED, False):
-            with contextlib.suppress(Exception):
-                browser.top().capture(f"failed-{request.node.name}")
-            # The next test gets a new one.
-            browsers.stop(*arguments, **preferences)
-    if not request.node.stash.get(FAILED, False):
+        browser = Browser(browsers.get(*arguments, **preferences), service, size)
+    except (WebDriverException, OSError):
+        # It has crashed meanwhile.
+        browsers.stop(*arguments, **preferences)
+        browser = Browser(browsers.get(*arguments, **preferences), service, size)
+    browser.hosts |= set(hosts)
+    yield browser
+    if request.node.stash.get(FAILED, False):
+        with contextlib.suppress(Exception):
+            browser.top().capture(picture_of(request.node))
+        # The next test gets a new one.
+        browsers.stop(*arguments, **preferences)
+    else:
         assert browser.top().complaints() == []
+
+
+def picture_of(item):
+    """The name of the picture of a test that failed."""
+    return "failed-" + re.sub(r"[^\w.-]+", "_", item.name)[:100]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ What the tests hold on to, besides labels and the words on buttons:
 - A failure has `[role=alert]`, and in it the reference in `code`.
 """
 
-from words import translations
+from words import text, translations
 
 LONDON = {"country_code": "GB", "address_line1": "1-3 Strand", "city": "London", "post_code": "WC2N 5EH"}
 AJACCIO = {"country_code": "FR", "address_line1": "1 Cours Napoleon", "city": "Ajaccio", "post_code": "20000"}
@@ -29,8 +29,24 @@ class ConnectPage:
         """What a text of the page reads in the customer's language: one or more readings."""
         return translations(english, self.language)
 
+    def text(self, key, **values):
+        """A text of the page in the customer's language, by its key."""
+        return text(key, self.language, **values)
+
     def at(self, route):
         self.browser.screen(route)
+        return self
+
+    def sees(self, key, **values):
+        self.browser.sees(self.text(key, **values))
+        return self
+
+    def heading(self, key, **values):
+        """Waits for the screen with this heading."""
+        wanted = self.text(key, **values)
+        self.browser.until(
+            lambda: [each.text for each in self.browser.all("h1")] == [wanted],
+            why=f"the heading “{wanted}” did not come:\n{self.browser.words}")
         return self
 
     def look(self, name):
@@ -148,12 +164,21 @@ class ConnectPage:
         return self.press(f"Continue to {provider}")
 
     def logs_in_in_a_window(self, name="maria", agree=True, provider="Brackenfield Energy"):
-        """Opens the window of the login, logs in, and sees it close by itself."""
+        """Opens the window of the login, logs in, and closes it where the browser does not let it close itself."""
         browser = self.browser
         with browser.other_window(lambda: self.goes_on_to(provider)):
-            window = browser.tab
-            self.logs_in_here(name, agree)
-            browser.until(lambda: window not in browser.driver.window_handles, why="the window stayed open")
+            self.logs_in_and_closes(name, agree)
+        return self
+
+    def logs_in_and_closes(self, name="maria", agree=True):
+        browser = self.browser
+        window = browser.tab
+        is_open = lambda: window in browser.driver.window_handles
+        self.logs_in_here(name, agree)
+        browser.until(lambda: not is_open() or browser.shown == "returned", why="the login led nowhere")
+        if is_open():
+            self.heading("window.close").sees("window.close_lead").look("returned").is_discreet()
+            browser.driver.close()
         return self
 
     # What must be true on each of its screens.

@@ -95,7 +95,8 @@ class OnThePage(ConnectPage, Customer):
     def logs_in(self, name="maria", agree=True, provider="Brackenfield Energy"):
         self.logs_in_in_a_window(name, agree, provider)
         self.browser.into_dialog()
-        return self
+        # To Connect a login that was declined is one that has not come yet; the way back is the customer's.
+        return self if agree else self.at("provider_wait").press("Back")
 
     def comes_to(self, tab):
         Customer.comes_to(self, tab)

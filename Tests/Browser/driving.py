@@ -6,7 +6,7 @@ import time
 # What a look at a document says when another one takes its place at that moment.
 GONE = (
     r"(?i)detached|no node with given id|does not belong to the document|execution context|navigation|"
-    r"browsing context|target frame|no such frame|actor|unable to find window"
+    r"browsing context|target frame|no such (frame|window)|web view not found|actor|unable to find window"
 )
 
 

@@ -120,19 +120,18 @@ def test_login_window_that_the_customer_closes(visitor, tab):
     visitor.at("provider_wait").look("provider_wait").press("I am done")
     tab.until(lambda: visitor.text("login.not_yet", provider="Brackenfield Energy") in tab.text)
     with tab.other_window(lambda: visitor.press("Open the window again")):
-        window = tab.tab
-        visitor.logs_in_here()
-        tab.until(lambda: window not in tab.driver.window_handles)
+        visitor.logs_in_and_closes()
     tab.into_dialog()
     visitor.at("tariff_summary").finishes().is_done("connected")
 
 
 def test_login_that_is_declined(visitor, tab):
-    """In its own window; the page shows the list of providers again."""
+    """To Connect it is one that has not come yet: the page says so, and its way back leads to the providers."""
     visitor.opens_from_the_app("modal", postal_address=LONDON).chooses("Brackenfield Energy")
     visitor.logs_in_in_a_window(agree=False)
     tab.into_dialog()
-    visitor.at("provider_select").reaches_the_summary().finishes().is_done("connected")
+    visitor.at("provider_wait").press("I am done").sees("login.not_yet", provider="Brackenfield Energy")
+    visitor.press("Back").at("provider_select").reaches_the_summary().finishes().is_done("connected")
 
 
 def test_back_from_the_login_screen(visitor, tab):

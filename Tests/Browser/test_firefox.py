@@ -4,7 +4,7 @@ import contextlib
 
 import firefox
 import pytest
-from conftest import FAILED
+from conftest import FAILED, picture_of
 from connect_page import LONDON
 from visitor import Visitor
 
@@ -24,7 +24,7 @@ def fox(request, started, hosted):
     yield browser
     if request.node.stash.get(FAILED, False):
         with contextlib.suppress(Exception):
-            browser.top().capture(f"failed-{request.node.name}")
+            browser.top().capture(picture_of(request.node))
 
 
 def test_in_a_dialog(fox, app, user):

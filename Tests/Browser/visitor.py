@@ -3,7 +3,6 @@
 import urllib.parse
 
 from connect_page import LONDON, ConnectPage
-from words import text
 
 OPENS = {"modal": "Connect here", "popup": "Connect in a window", "redirect": "Connect on another page"}
 
@@ -22,22 +21,6 @@ class Visitor(ConnectPage):
     def at(self, route):
         ConnectPage.at(self, route)
         return self.is_discreet()
-
-    def text(self, key, **values):
-        """A text of the page in the visitor's language, by its key."""
-        return text(key, self.language, **values)
-
-    def sees(self, key, **values):
-        self.browser.sees(self.text(key, **values))
-        return self
-
-    def heading(self, key, **values):
-        """Waits for the screen with this heading."""
-        wanted = self.text(key, **values)
-        self.browser.until(
-            lambda: [each.text for each in self.browser.all("h1")] == [wanted],
-            why=f"the heading “{wanted}” did not come:\n{self.browser.words}")
-        return self
 
     # Starting.
 
