@@ -145,7 +145,7 @@ export function timeOf(text) {
 /** A time of day in the customer's notation: 07:00 or 7:00 AM. */
 export function timeText(time) {
   const [hours, minutes] = (timeOf(time) ?? '00:00').split(':').map(Number);
-  return new Intl.DateTimeFormat(locale(), { hour: 'numeric', minute: '2-digit', timeZone: 'UTC' })
+  return new Intl.DateTimeFormat(locale(), { timeStyle: 'short', timeZone: 'UTC' })
     .format(Date.UTC(2024, 0, 1, hours, minutes));
 }
 

@@ -1,0 +1,35 @@
+// The page's scripts as modules, for every version of Node: before 20.19 it takes a file named .js for a module only
+// beside a package.json.
+
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+export const repository = new URL('../../', import.meta.url);
+const assets = new URL('Sources/ConnectPage/Assets/', repository);
+
+const copy = mkdtempSync(join(tmpdir(), 'connect-page-assets-'));
+process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
+cpSync(fileURLToPath(assets), copy, { recursive: true });
+writeFileSync(join(copy, 'package.json'), '{"type":"module"}');
+
+/** A module of the page, the same one each time, with those that it imports. */
+export const load = (name) => import(pathToFileURL(join(copy, name)).href);
+
+/** The scripts of the page by name. */
+export const scripts = Object.fromEntries(readdirSync(assets).filter((name) => name.endsWith('.js'))
+  .map((name) => [name, readFileSync(new URL(name, assets), 'utf8')]));
+
+export const languages = ['en', 'de', 'fr', 'nl'];
+
+/** The dictionaries by language. */
+export const texts = Object.fromEntries(await Promise.all(languages
+  .map(async (language) => [language, (await load(`text-${language}.js`)).default])));
+
+/** Makes the browser one that prefers these locales, and loads the texts of a language. */
+export async function speak(language, ...locales) {
+  Object.defineProperty(globalThis, 'navigator', { value: { languages: locales }, configurable: true });
+  const { use } = await load('text.js');
+  return use(language);
+}
