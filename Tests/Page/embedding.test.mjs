@@ -133,6 +133,27 @@ test('the opener closes the session, and does not wait for ever', async () => {
   assert.deepEqual(slow.port.said.at(-1), { type: 'close', session, status: null });
 });
 
+test('a dialog can be left although nothing answers', async () => {
+  const tab = await openFrame();
+  tab.answer('v1/connect', 'refused');
+  await tab.press('close');
+  assert.match(tab.text, /error\.unreachable/);
+  assert.equal(tab.port.said.at(-1).type, 'screen');
+  await tab.press('close');
+  assert.deepEqual(tab.port.said.at(-1), { type: 'close', session, status: null });
+
+  const ending = await openFrame();
+  ending.answer('v1/connect', redirect(end));
+  ending.answer('v1/connect/callback', 'never');
+  await ending.press('close');
+  await ending.press('close');
+  assert.deepEqual(ending.port.said.at(-1), { type: 'close', session, status: null });
+
+  const first = await openFrame({ first: 'refused' });
+  await first.press('app.back');
+  assert.deepEqual(first.port.said.at(-1), { type: 'close', session, status: null });
+});
+
 test('the opener closes a page that has no session yet', async () => {
   const parent = fakeWindow();
   const tab = new Tab({ origins: [app], parent });

@@ -1,5 +1,5 @@
-// The way from the page to what opened it: over one MessagePort to connect.js in a page of the app, or by one message to
-// the native shell around a web view. Both learn how the session went, and never its token.
+// The way from the page to what opened it: over one MessagePort to connect.js in a page of the app, or by one message
+// to the native shell around a web view. Both learn how the session went, and never its token.
 
 import { isClose, portOf } from './rules.js';
 

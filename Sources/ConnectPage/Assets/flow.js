@@ -1,5 +1,5 @@
-// One Connect session on the screen: sends the customer's answers, draws what Connect says next, and brings the customer
-// to a provider's login and back to the app.
+// One Connect session on the screen: sends the customer's answers, draws what Connect says next, and brings the
+// customer to a provider's login and back to the app.
 
 import { showFailure } from './failure.js';
 import { button, failureBox, h, nameOf, refusedField, spinner } from './kit.js';
@@ -50,10 +50,14 @@ export class Flow {
     else this.close();
   }
 
-  /** Every page takes CLOSE, advertised or not; should one ever refuse it, the customer leaves all the same. */
+  /**
+   * Every page takes CLOSE, advertised or not; should one ever refuse it, the customer leaves all the same. And who is
+   * in a dialog leaves at the second time, even if nothing answers.
+   */
   close() {
-    if (this.isFinished) return;
-    if (!this.page) this.finish();
+    if (this.isReporting || this.hasFailedToClose) this.leave();
+    else if (this.isFinished) return;
+    else if (!this.page) this.finish();
     // After the call that runs.
     else if (this.isBusy) this.wantsClose = true;
     else this.send({ route: this.page.route, action: 'CLOSE' }, { orElse: () => this.finish() });
@@ -109,16 +113,28 @@ export class Flow {
       this.hasMoved = true;
       this.start();
     } else if (!this.page || isOver(failure)) {
-      this.page = undefined;
       this.stopLogin();
-      const leave = this.bridge.isFollowed || failure.code !== 'connect_token_unknown';
-      showFailure(failure, {
-        again: () => this.send(step), ways: leave ? [[t('app.back'), () => this.finish()]] : [],
-      });
-      this.controls = undefined;
+      this.page = undefined;
+      this.giveUp(failure, step);
     } else {
+      this.hasFailedToClose = step.action === 'CLOSE' && this.bridge.isFollowed;
       this.complain(failure, step, orElse);
     }
+  }
+
+  /** A failure with nothing behind it that would be lost. */
+  async giveUp(failure, step) {
+    await this.bridge.settled();
+    if (this.isBusy || this.isFinished) return;
+    this.controls = undefined;
+    showFailure(failure, { again: () => this.send(step), ways: this.waysFrom(failure) });
+  }
+
+  /** The way back to the app: by the callback, where the service can be reached and knows the session. */
+  waysFrom({ code }) {
+    const isAway = ['offline', 'unreachable', 'timed_out', 'connect_token_unknown'].includes(code);
+    if (isAway) return this.bridge.isFollowed ? [[t('app.back'), () => this.leave()]] : [];
+    return [[t('app.back'), () => this.finish()]];
   }
 
   complain(failure, step, orElse) {
@@ -305,23 +321,29 @@ export class Flow {
   }
 
   async report(callback) {
+    this.isReporting = true;
     try {
-      this.over('end', await persist(() => outcome(callback)));
+      await this.over('end', await persist(() => outcome(callback)));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      this.isFinished = false;
+      if (this.isOver) return;
+      this.isFinished = this.isReporting = false;
       this.busy(false);
       this.controls = this.page = undefined;
       const { requestId, retryAfter } = error;
       showFailure(new Failure('finish', { requestId, retryAfter: String(retryAfter) }), {
         again: () => this.finish(callback),
-        ways: [[t('app.leave'), () => this.over('close', { session: this.session })]],
+        ways: [[t('app.leave'), () => this.leave()]],
       });
     }
   }
 
+  /** Leaves a session to the app as it is. */
+  leave() { return this.over('close', { session: this.session }); }
+
   async over(type, end) {
-    this.isFinished = true;
+    if (this.isOver) return;
+    this.isFinished = this.isOver = true;
     this.memory.begin({});
     await this.trail.leave();
     this.bridge.finish(type, end);

@@ -1,6 +1,6 @@
 // What this tab knows of its session: in sessionStorage, which ends with the tab and which no other tab reads, or in
-// memory alone where the browser refuses storage (blocked, or a partition without). A duplicated tab starts with a copy,
-// so it goes on with the same session, which Connect allows.
+// memory alone where the browser refuses storage (blocked, or a partition without). A duplicated tab starts with a
+// copy, so it goes on with the same session, which Connect allows.
 
 /** One key for each service of an origin: several can share it under path prefixes. */
 const base = new URL('../../..', import.meta.url).pathname;
@@ -37,9 +37,11 @@ export function parse(text) {
   return stored && typeof stored === 'object' ? known(stored) : {};
 }
 
-const known = (values) => Object.fromEntries(Object.entries(fields)
-  .filter(([name, pattern]) => Object.hasOwn(values, name) && typeof values[name] === 'string' && pattern.test(values[name]))
-  .map(([name]) => [name, values[name]]));
+function known(values) {
+  const isKnown = ([name, value]) =>
+    Object.hasOwn(fields, name) && typeof value === 'string' && fields[name].test(value);
+  return Object.fromEntries(Object.entries(values).filter(isKnown));
+}
 
 /** 128 random bits as 22 characters of base64url. */
 export function randomKey(bytes = crypto.getRandomValues(new Uint8Array(16))) {

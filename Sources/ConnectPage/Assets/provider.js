@@ -1,8 +1,8 @@
 // The login at a provider: a button that leads there, and the wait for its end.
 //
-// Providers refuse to be framed, may cut the ties between windows (COOP), and a frame's storage can be a partition of its
-// own. So a frame opens `connect/popup` in a window of its own, hands the token over to that document once, and from then
-// on depends on nothing but Connect, which it asks until the session has moved on.
+// Providers refuse to be framed, may cut the ties between windows (COOP), and a frame's storage can be a partition of
+// its own. So a frame opens `connect/popup` in a window of its own, hands the token over to that document once, and
+// from then on depends on nothing but Connect, which it asks until the session has moved on.
 
 import { button } from './kit.js';
 import { asksForLogin, classify, redirectOf } from './rules.js';

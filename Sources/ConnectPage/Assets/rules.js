@@ -34,13 +34,16 @@ export const sessionOf = (ticket) => ticketForm.exec(ticket)?.[1];
  *
  * @param fragment of `readFragment`
  * @param kept the values of the tab's memory
- * @returns one of: `exchange` (a ticket), `resume` (the tab holds the session), `returned` (a login window whose login is
- *   over), `foreign` (a token of another tab), `unknown` (no ticket), `ended` (this tab's session is over), `nothing`
+ * @returns one of: `exchange` (a ticket), `resume` (the tab holds the session), `returned` (a login window whose login
+ *   is over), `foreign` (a token of another tab), `unknown` (no ticket), `ended` (the tab's session is over), `nothing`
  */
 export function firstAct(fragment, kept) {
   if (fragment?.isMalformed) return 'unknown';
   // The same launch URL in the tab that holds its session: a ticket is good once, and is not needed again.
-  if (fragment?.ticket) return kept.token && !kept.popup && kept.session === sessionOf(fragment.ticket) ? 'resume' : 'exchange';
+  if (fragment?.ticket) {
+    const isHeld = kept.token && !kept.popup && kept.session === sessionOf(fragment.ticket);
+    return isHeld ? 'resume' : 'exchange';
+  }
   if (fragment?.token && fragment.token !== kept.token) return 'foreign';
   if (kept.token) return kept.popup ? 'returned' : 'resume';
   if (kept.ticket) return 'exchange';
@@ -56,8 +59,8 @@ export function languageOf(wishes, known) {
 // MARK: - Redirects
 
 /**
- * Schemes that a browser handles itself, where they could run a script, read a file or leave the web unseen. Every other
- * scheme is a deep link, of an app.
+ * Schemes that a browser handles itself, where they could run a script, read a file or leave the web unseen. Every
+ * other scheme is a deep link, of an app.
  */
 const refusedSchemes = new Set([
   'about:', 'blob:', 'chrome:', 'content:', 'data:', 'edge:', 'file:', 'filesystem:', 'ftp:', 'intent:', 'jar:',

@@ -66,7 +66,8 @@ async function send(url, { body, timeout, keepalive = false }) {
     if (body) headers['Content-Type'] = 'application/json';
     answer = await fetch(url, {
       method: body ? 'POST' : 'GET', headers, body: body && JSON.stringify(body), signal: abort.signal, keepalive,
-      mode: 'same-origin', credentials: 'same-origin', cache: 'no-store', redirect: 'error', referrerPolicy: 'no-referrer',
+      mode: 'same-origin', credentials: 'same-origin', cache: 'no-store', redirect: 'error',
+      referrerPolicy: 'no-referrer',
     });
     return { answer, json: await readJSON(answer) };
   } catch (error) {

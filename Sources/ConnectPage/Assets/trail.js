@@ -1,10 +1,10 @@
 // The page's part of the browser's history.
 //
-// A session is two entries, whatever the number of its screens: `[root, flow]`, and the page is always on the upper one.
-// The back button leads to the lower one; we take it as the BACK of the screen and go forward again at once. So it does
-// what a customer means by it, the history does not grow with the screens, and it holds no state that Connect has left.
-// A reload asks Connect for the current screen and sends nothing again. The end of a session takes the place of the lower
-// entry, so that the back button leads from there to the page before Connect.
+// A session is two entries, whatever the number of its screens: `[root, flow]`, and the page is always on the upper
+// one. The back button leads to the lower one; we take it as the BACK of the screen and go forward again at once. So it
+// does what a customer means by it, the history does not grow with the screens, and it holds no state that Connect has
+// left. A reload asks Connect for the current screen and sends nothing again. The end of a session takes the place of
+// the lower entry, so that the back button leads from there to the page before Connect.
 //
 // Going forward, instead of pushing the upper entry anew, matters: browsers skip entries that were pushed without a
 // click since, and a second press would leave the page.
