@@ -127,7 +127,6 @@ for (const mode of ['modal', 'popup']) {
   test(`${mode}: a reload of the page gets a port of its own`, async () => {
     const { page, events, outcome } = await opened({ mode });
     await page.greets().says({ type: 'open' });
-    page.port.other.onclose();
     await page.greets().says({ type: 'open' });
     assert.deepEqual(events, [{ type: 'open' }, { type: 'open' }]);
     await page.says({ type: 'end', session: 'cs_1', status: 'pending' });
@@ -223,6 +222,21 @@ test('before the page has reported, Escape and the close button close at once', 
   }
 });
 
+test('a document that takes the place of the page and does not report is seen', async () => {
+  const { browser, page, events, dialog } = await opened();
+  const frame = browser.find('iframe');
+  await page.greets().says({ type: 'open' });
+  frame.onload();
+  await browser.wait(60_000);
+  assert.deepEqual(events, [{ type: 'open' }], 'the load was the page\'s own');
+  frame.onload();
+  assert.equal(dialog.className, '', 'it may still report');
+  await browser.wait(15_000);
+  assert.deepEqual(events.at(-1), { type: 'error', code: 'not_ready' });
+  assert.equal(dialog.className, 'waiting');
+  assert.equal(document.activeElement, browser.button('Close'));
+});
+
 test('a page that does not report can be opened in a tab', async () => {
   const { browser, outcome } = await opened();
   await browser.wait(15_000);
@@ -239,7 +253,7 @@ test('the dialog has names, in the language of the session or of the app', async
     const frame = browser.find('iframe').attributes;
     assert.equal(frame.title, dialog.attributes['aria-label']);
     assert.deepEqual([frame.allow, frame.referrerpolicy], ['', 'no-referrer']);
-    return [frame.title, browser.find('button').attributes['aria-label']];
+    return [frame.title, browser.elements.find(({ attributes }) => attributes.class === 'x').attributes['aria-label']];
   };
   assert.deepEqual(await names(), ['Connect your tariff', 'Close']);
   assert.deepEqual(await names({}, { language: 'de-CH' }), ['Stromtarif verbinden', 'Schließen']);

@@ -67,7 +67,10 @@ class FakeElement extends EventTarget {
     if (name === 'iframe') this.contentWindow = new PageWindow('frame');
   }
 
-  setAttribute(name, value) { this.attributes[name] = value; }
+  setAttribute(name, value) {
+    this.attributes[name] = value;
+    if (name === 'class') this.className = value;
+  }
 
   removeAttribute(name) { delete this.attributes[name]; }
 
@@ -106,6 +109,7 @@ export function startBrowser({ href = 'https://app.example.com/', language = 'en
   let timers = [];
   const events = new EventTarget();
   browser = { elements: [], windows: [], assigned: [], errors: [] };
+  Date.now = () => now;
   const globals = {
     document: {
       documentElement: { lang: language, style: { overflow: 'auto' } },

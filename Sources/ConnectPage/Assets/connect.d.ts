@@ -2,7 +2,7 @@
  * Types of `connect.js`, the script that opens the hosted Connect page of a connect-bff service.
  *
  * @example
- * import * as connect from 'https://connect.example.com/connect.js';
+ * import * as connect from 'https://api.example.com/connect.js';
  *
  * const { session } = await connect.open({ launchUrl });
  *

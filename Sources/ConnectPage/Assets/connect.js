@@ -1,11 +1,12 @@
 // @ts-self-types="./connect.d.ts"
-// Opens the hosted Connect page in an app, and resolves with how the session ended. docs/connect-page.md is its manual.
+// Opens the hosted Connect page. Its manual is docs/connect-page.md.
 //
-// Nothing of the launch URL is stored, sent or put into an attribute: its ticket is for the page alone, and recorders
-// of sessions copy attributes.
+// Nothing of the launch URL is stored, sent or put into an attribute, which recorders of sessions would copy.
 
 /** How long the page may take to report before the customer is offered another way, in milliseconds. */
 const readyTimeout = 15_000;
+/** How long after its report the page's own `load` may come, in milliseconds. */
+const loadTimeout = 10_000;
 /** How long the page may take to end the session once it was asked to, in milliseconds. */
 const closeTimeout = 2_000;
 /** How often a popup is looked at, which does not say when it is closed, in milliseconds. */
@@ -13,7 +14,7 @@ const popupInterval = 300;
 
 const nothing = { session: null, status: null };
 
-/** What is open: only one session is, at any time. */
+/** The session that is open. */
 let current;
 
 export async function open({ launchUrl, mode = 'modal', onEvent, title, closeLabel } = {}) {
@@ -59,7 +60,7 @@ export function resume() {
   return { session, status };
 }
 
-/** The launch URL, if it is one of the hosted page beside this script. No message quotes it. */
+/** The launch URL, if it is of the hosted page beside this script. No message quotes it. */
 function addressOf(launchUrl) {
   let url;
   try {
@@ -80,7 +81,7 @@ function addressOf(launchUrl) {
   return url;
 }
 
-/** Resolves only if the customer comes back by the back button, to a document that the browser kept. */
+/** Resolves only if the customer comes back to this very document. */
 async function redirect(launch, emit) {
   const url = addressOf(await launch);
   const isBack = new Promise((resolve) => {
@@ -96,6 +97,7 @@ function follow(surface, launch, emit) {
   return new Promise((resolve, reject) => {
     const ports = [];
     let url;
+    let greetedAt;
     let readyTimer;
     let closeTimer;
 
@@ -124,7 +126,7 @@ function follow(surface, launch, emit) {
       for (const port of ports) port.postMessage({ type: 'close' });
       closeTimer ??= setTimeout(end, closeTimeout);
     };
-    const wait = () => {
+    const expect = () => {
       clearTimeout(readyTimer);
       readyTimer = setTimeout(() => {
         emit({ type: 'error', code: 'not_ready' });
@@ -138,24 +140,18 @@ function follow(surface, launch, emit) {
     const greet = ({ source, origin, data }) => {
       if (!url || source !== surface.window() || origin !== url.origin || data?.type !== 'connect-bff:ready') return;
       clearTimeout(readyTimer);
+      greetedAt = Date.now();
+      // The focus goes there before the page puts it on a heading.
+      surface.ready();
       const { port1, port2 } = new MessageChannel();
-      let isTaken = false;
-      port1.onmessage = ({ data: message }) => {
-        isTaken = true;
-        take(message);
-      };
-      // The document is gone, by a reload or worse. Where a browser does not say so, Escape remains.
-      port1.onclose = () => {
-        if (!isTaken || current !== me) return;
-        ports.splice(ports.indexOf(port1), 1);
-        surface.wait();
-        wait();
-      };
+      port1.onmessage = ({ data: message }) => take(message);
       ports.push(port1);
       source.postMessage({ type: 'connect-bff:port' }, origin, [port2]);
-      surface.ready();
     };
+    /** Another document, maybe an error of the browser's, is in the frame; the first one's own load comes early. */
+    const loaded = () => { if (Date.now() - greetedAt > loadTimeout) expect(); };
     const take = (message) => {
+      clearTimeout(readyTimer);
       switch (message?.type) {
         case 'open':
           return emit({ type: 'open' });
@@ -183,14 +179,14 @@ function follow(surface, launch, emit) {
     current = me;
     addEventListener('message', greet);
     try {
-      surface.show(leave, end);
+      surface.show({ leave, end, loaded });
     } catch (error) {
       return fail(error);
     }
     Promise.resolve(launch).then((given) => {
       if (current !== me) return;
       url = addressOf(given);
-      wait();
+      expect();
       surface.go(url.href);
     }).catch(fail);
   });
@@ -202,7 +198,7 @@ const textOf = (value) => (typeof value === 'string' ? value : null);
 
 const canBeModal = () => 'showModal' in HTMLDialogElement.prototype && 'adoptedStyleSheets' in document;
 
-// A constructed sheet in a shadow root: allowed by every content policy, and apart from the app's own styles.
+// A constructed sheet in a shadow root: every content policy allows it, and the app's styles do not reach it.
 const css = `
 :host { all: initial; display: contents; color-scheme: light dark }
 dialog {
@@ -243,10 +239,11 @@ function modal(words, title, closeLabel) {
   const close = make('button', { type: 'button', class: 'x', 'aria-label': closeLabel, autofocus: '' });
   const status = make('p', { role: 'status' }, words.wait);
   const ring = make('div', { class: 'ring' });
-  const waiting = make('div', { class: 'wait' });
+  const tab = make('button', { type: 'button' }, words.tab);
+  const waiting = make('div', { class: 'wait' }, close, ring, status);
   // No `src`, and no permission of the app's for the page.
-  const frame = make('iframe', { title, allow: '', referrerpolicy: 'no-referrer' });
-  const dialog = make('dialog', { 'aria-label': title }, waiting, frame);
+  const frame = make('iframe', { title, allow: '', referrerpolicy: 'no-referrer', tabindex: -1 });
+  const dialog = make('dialog', { 'aria-label': title, class: 'waiting' }, waiting, frame);
   const root = host.attachShadow({ mode: 'open' });
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(css);
@@ -255,35 +252,24 @@ function modal(words, title, closeLabel) {
   const { style } = document.documentElement;
   const overflow = style.overflow;
 
-  const wait = () => {
-    dialog.className = 'waiting';
-    status.textContent = words.wait;
-    waiting.replaceChildren(close, ring, status);
-    waiting.hidden = false;
-    frame.tabIndex = -1;
-  };
   return {
     window: () => frame.contentWindow,
     isGone: () => !host.isConnected,
     focus: () => frame.focus(),
-    show(leave, end) {
+    show({ leave, end, loaded }) {
       close.onclick = leave;
+      frame.onload = loaded;
       // Escape, and the back gesture where it closes dialogs.
       dialog.addEventListener('cancel', (event) => {
         event.preventDefault();
         leave();
       });
       dialog.addEventListener('close', () => end());
-      wait();
       style.overflow = 'hidden';
       document.body.append(host);
       dialog.showModal();
     },
     go: (address) => frame.contentWindow.location.replace(address),
-    wait() {
-      wait();
-      close.focus();
-    },
     ready() {
       dialog.className = '';
       frame.removeAttribute('tabindex');
@@ -291,13 +277,14 @@ function modal(words, title, closeLabel) {
       waiting.hidden = true;
     },
     offerTab(openTab) {
-      status.textContent = words.late;
-      const tab = make('button', { type: 'button' }, words.tab);
-      const leave = make('button', { type: 'button' }, closeLabel);
-      tab.onclick = openTab;
-      leave.onclick = close.onclick;
+      dialog.className = 'waiting';
+      frame.tabIndex = -1;
+      waiting.hidden = false;
       ring.remove();
-      waiting.append(tab, leave);
+      status.textContent = words.late;
+      tab.onclick = openTab;
+      waiting.append(tab);
+      close.focus();
     },
     dispose() {
       style.overflow = overflow;
@@ -318,10 +305,8 @@ function make(name, attributes, ...children) {
 // MARK: - The popup
 
 function popup(title) {
-  const [width, height] = [480, 800];
-  const left = Math.max(0, Math.round(screenX + (outerWidth - width) / 2));
-  const top = Math.max(0, Math.round(screenY + (outerHeight - height) / 2));
-  const opened = window.open('', '_blank', `popup,width=${width},height=${height},left=${left},top=${top}`);
+  const left = screenX + Math.max(0, outerWidth - 480) / 2;
+  const opened = window.open('', '_blank', `popup,width=480,height=800,left=${left}`);
   if (!opened) return undefined;
   opened.document.title = title;
   let timer;
@@ -329,7 +314,7 @@ function popup(title) {
     window: () => opened,
     isGone: () => opened.closed,
     focus: () => opened.focus(),
-    show(leave, end) {
+    show({ end }) {
       let wasClosed = false;
       timer = setInterval(() => {
         // At the second look, since what it said last may still be on its way.
@@ -339,7 +324,6 @@ function popup(title) {
     },
     go: (address) => opened.location.replace(address),
     // The popup shows by itself how it is.
-    wait() {},
     ready() {},
     offerTab() {},
     dispose() {
