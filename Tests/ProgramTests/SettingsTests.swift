@@ -4,6 +4,7 @@ import Flatpeak
 import Foundation
 import Gateway
 import Logging
+import Sessions
 import Synchronization
 import Testing
 
@@ -109,6 +110,8 @@ import Testing
         ("BFF_LISTEN", ":80", false), ("BFF_LISTEN", "127.0.0.1:99999", false),
         ("BFF_CONNECT_APPS", "web=https://a.example, ios=myapp://connect", true), ("BFF_CONNECT_APPS", "web", false),
         ("BFF_CONNECT_APPS", "a=https://a.example,a=https://b.example", false),
+        ("BFF_CONNECT_APPS", "page=https://a.example", false), ("BFF_CONNECT_APPS", "Page=https://a.example", true),
+        ("BFF_CONNECT_PAGE", "on", true), ("BFF_CONNECT_PAGE", "ON", false), ("BFF_CONNECT_PAGE", "true", false),
         ("BFF_CONNECT_APPS", "a=javascript:alert(1)", false), ("BFF_CONNECT_APPS", "a=http://a.example", false),
         ("BFF_RETURN_URLS", "https://a.example/done?x=1,myapp://done", true),
         ("BFF_RETURN_URLS", "data:text/html,x", false),
@@ -162,6 +165,43 @@ import Testing
         let problems = await problems([name: value])
         #expect(problems.isEmpty == isFine, "\(problems)")
         #expect(problems.allSatisfy { $0.hasPrefix(name) })
+    }
+
+    @Test(
+        arguments: [
+            (nil, nil, ["page https://bff.example/x/connect"]),
+            (
+                "web=https://a.example,ios=myapp://connect", nil,
+                [
+                    "web https://a.example", "ios myapp://connect", "page https://bff.example/x/connect",
+                ]
+            ),
+            ("web=https://a.example", "off", ["web https://a.example"]),
+            ("page=https://a.example", "off", ["page https://a.example"]),
+            ("", "", ["page https://bff.example/x/connect"]),
+        ] as [(String?, String?, [String])])
+    func `Connect runs in the hosted page, unless other apps are listed before it or it is off`(
+        apps: String?, page: String?, expected: [String]
+    ) async throws {
+        var environment = Self.minimal
+        environment["BFF_PUBLIC_URL"] = "https://bff.example/x"
+        environment["BFF_CONNECT_APPS"] = apps
+        environment["BFF_CONNECT_PAGE"] = page
+        let sessions = try await Settings.read(environment: environment, file: nil).service.sessions
+        #expect(sessions.apps.map { "\($0.name) \($0.url)" } == expected)
+        #expect(sessions.hostedPage?.url == (page == "off" ? nil : "https://bff.example/x/connect"))
+        #expect(sessions.apps.filter(\.isHosted).count == (page == "off" ? 0 : 1))
+    }
+
+    @Test func `without the hosted page there must be another app`() async {
+        for apps in [nil, ""] as [String?] {
+            let problems = await problems(["BFF_CONNECT_PAGE": "off", "BFF_CONNECT_APPS": apps])
+            #expect(problems == ["BFF_CONNECT_APPS: is required where BFF_CONNECT_PAGE is off"])
+        }
+        // One mistake is one problem.
+        #expect(await problems(["BFF_CONNECT_PAGE": "of"]).count == 1)
+        #expect(await problems(["BFF_CONNECT_PAGE": "off", "BFF_CONNECT_APPS": "web"]).count == 1)
+        #expect(await problems(["BFF_CONNECT_PAGE": "of", "BFF_CONNECT_APPS": "web"]).count == 2)
     }
 
     @Test func `PostgreSQL requires a state key, and its password is never reported`() async throws {

@@ -105,9 +105,8 @@ struct Dev: AsyncParsableCommand {
             sessions: .init(
                 callbackURL: "\(publicURL)/v1/connect/callback",
                 apps: [
-                    ConnectApp(name: "web", url: "http://localhost:7070"),
+                    ConnectApp(hostedAt: publicURL), ConnectApp(name: "web", url: "http://localhost:7070"),
                     ConnectApp(name: "ios", url: "myapp://connect"),
-                    ConnectApp(name: "page", url: "\(publicURL)\(DevPage.path)"),
                 ],
                 returnURLs: [
                     "\(publicURL)\(LaunchPage.path)", "myapp://tariff/done", "\(publicURL)\(DevPage.path)",

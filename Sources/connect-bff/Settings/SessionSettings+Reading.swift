@@ -5,7 +5,7 @@ import Sessions
 extension SessionSettings {
     /// Reads where a session leads a customer, and how long it is kept.
     static func read(_ reader: inout SettingsReader, publicURL: WebAddress?) async -> Self? {
-        let apps = await reader.value(.connectApps, apps)
+        let apps = await apps(&reader, publicURL)
         let returnURLs = await reader.value(.returnURLs) { (text) throws(SettingsReader.Unfit) in
             try SettingsReader.items(text).map { (item) throws(SettingsReader.Unfit) in try WebAddress(item).text }
         }
@@ -17,6 +17,31 @@ extension SessionSettings {
         return Self(
             callbackURL: "\(publicURL.text)/v1/connect/callback", apps: apps, returnURLs: returnURLs ?? [],
             sessionLife: sessionLife, idempotencyLife: idempotencyLife)
+    }
+
+    /// Whether the hosted Connect page is there.
+    private enum HostedPage: String, CaseIterable { case on, off }
+
+    /// Reads the frontends: the listed ones, and the hosted page as the last of them.
+    private static func apps(_ reader: inout SettingsReader, _ publicURL: WebAddress?) async -> [ConnectApp]? {
+        let page = await reader.value(.connectPage, SettingsReader.choice(HostedPage.self))
+        let listed = await reader.value(.connectApps, apps)
+        let isListed = await reader.isGiven(.connectApps)
+        guard let page, let publicURL, listed != nil || !isListed else { return nil }
+        switch page {
+        case .on:
+            guard listed?.contains(where: { $0.name == ConnectApp.hostedName }) != true else {
+                reader.complain(
+                    .connectApps,
+                    "names \(ConnectApp.hostedName), which is the hosted page; choose another name, or set "
+                        + "BFF_CONNECT_PAGE=off")
+                return nil
+            }
+            return (listed ?? []) + [ConnectApp(hostedAt: publicURL.text)]
+        case .off:
+            if listed == nil { reader.complain(.connectApps, "is required where BFF_CONNECT_PAGE is off") }
+            return listed
+        }
     }
 
     private static func apps(_ text: String) throws(SettingsReader.Unfit) -> [ConnectApp] {

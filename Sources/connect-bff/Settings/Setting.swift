@@ -33,7 +33,8 @@ struct Setting: Sendable {
     static let keepAlive = Setting("BFF_KEEP_ALIVE", fallback: "90s")
     static let publicURL = Setting("BFF_PUBLIC_URL", fallback: "http://localhost:8080")
     static let allowedHosts = Setting("BFF_ALLOWED_HOSTS")
-    static let connectApps = Setting("BFF_CONNECT_APPS", fallback: "web=http://localhost:7070")
+    static let connectApps = Setting("BFF_CONNECT_APPS")
+    static let connectPage = Setting("BFF_CONNECT_PAGE", fallback: "on")
     static let returnURLs = Setting("BFF_RETURN_URLS")
     static let allowedOrigins = Setting("BFF_ALLOWED_ORIGINS")
     static let auth = Setting("BFF_AUTH", isRequired: true)
@@ -63,7 +64,8 @@ struct Setting: Sendable {
     static let all = [
         accountID, apiKey, nextAPIKey, apiURL, connectURL, version, mode, certificateAuthorities, listen, listenMode,
         adminListen, drain, keepAlive, publicURL, allowedHosts,
-        connectApps, returnURLs, allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile, trustedProxies,
+        connectApps, connectPage, returnURLs, allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile,
+        trustedProxies,
         forwardedHeader, proxyUserHeader, serviceKeysFile, databaseURL, stateKey, keepSessions, keepIdempotency,
         eventsURL, eventsSecret, mintLimit, relayLimit,
         addressLimit, relayReader, logLevel, logFormat, tracesURL,
