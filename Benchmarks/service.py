@@ -126,8 +126,9 @@ class Service(UserPeer):
             "FLATPEAK_CONNECT_URL": f"https://localhost:{upstream}",
             "FLATPEAK_CA_FILE": str(work / "ca.crt"), "FLATPEAK_MODE": "test", "BFF_LISTEN": f"127.0.0.1:{port}",
             "BFF_ADMIN_LISTEN": f"127.0.0.1:{measure.free_port()}",
-            "BFF_PUBLIC_URL": f"http://{self.host}", "BFF_AUTH": authentication, "BFF_LIMIT_MINT": LIMIT,
-            "BFF_LIMIT_RELAY": LIMIT, "BFF_LIMIT_ADDRESS": LIMIT, **(environment or {})}
+            "BFF_PUBLIC_URL": f"http://{self.host}", "BFF_CONNECT_APPS": "web=http://localhost:7070",
+            "BFF_AUTH": authentication, "BFF_LIMIT_MINT": LIMIT, "BFF_LIMIT_RELAY": LIMIT, "BFF_LIMIT_ADDRESS": LIMIT,
+            **(environment or {})}
         headers, tokens = {"Host": self.host}, {}
         if authentication == "service":
             settings["BFF_SERVICE_KEYS_FILE"], key = self._service_key(program)

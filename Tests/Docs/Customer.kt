@@ -6,7 +6,7 @@ fun main(arguments: Array<String>) = runBlocking {
     val service = ConnectService(arguments[0]) { "a-bearer" }
     val tap = UUID.randomUUID()
     val minted = service.mint(tap)
-    check(minted.state == "created" && minted.launchURL!!.contains("fp_cot=") && minted.locationID == null)
+    check(minted.state == "created" && minted.launchURL!!.contains("/connect#ticket=") && minted.locationID == null)
     check(service.mint(tap).id == minted.id)
     check(service.session(minted.id).state == "created")
     val problem = try {

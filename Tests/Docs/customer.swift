@@ -9,7 +9,7 @@ import Foundation
         let minted = try await service.mint(tap)
         let again = try await service.mint(tap)
         let read = try await service.session(minted.id)
-        precondition(minted.state == "created" && minted.launch_url?.contains("fp_cot=") == true)
+        precondition(minted.state == "created" && minted.launch_url?.contains("/connect#ticket=") == true)
         precondition(again.id == minted.id && read.state == "created" && read.location_id == nil)
         do {
             _ = try await service.session("cs_unknown")

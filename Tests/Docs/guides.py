@@ -103,7 +103,7 @@ class Load:
         while not self.over.is_set():
             turn += 1
             user = [("authorization", f"Bearer {self.key}"), ("connect-subject", f"user-{number}-{turn}")]
-            minted = self._try(201, "POST", "/v1/connect/sessions", {}, user)
+            minted = self._try(201, "POST", "/v1/connect/sessions", {"app": "web"}, user)
             if minted:
                 token = json.loads(minted)["connect_token"]
                 self.tokens.append(token)
@@ -134,7 +134,7 @@ def operate():
     """Installs, replaces both keys under load, backs up, and starts again with the new keys alone."""
     environment = {
         **KEYS, "FLATPEAK_API_URL": "http://127.0.0.1:8090", "FLATPEAK_CONNECT_URL": "http://127.0.0.1:8091",
-        "BFF_LIMIT_ADDRESS": "off", "BFF_LIMIT_RELAY": "off",
+        "BFF_CONNECT_APPS": "web=http://localhost:7070", "BFF_LIMIT_ADDRESS": "off", "BFF_LIMIT_RELAY": "off",
     }
     account, old, new = KEYS["ACCOUNT_ID"], KEYS["API_KEY"], KEYS["NEW_API_KEY"]
     control = "http://127.0.0.1:8092"

@@ -8,12 +8,13 @@ struct Customer {
     let sessionID: String
     let token: String
 
-    /// Taps "connect your tariff" in the app.
+    /// Taps "connect your tariff" in the app, which opens the Connect web app.
     static func mints(
-        _ dev: DevProcess, _ request: JSONValue = [:], subject: String = "alice"
+        _ dev: DevProcess, _ request: [String: JSONValue] = [:], subject: String = "alice"
     ) async throws -> Customer {
         let answer = try await dev.send(
-            "POST", "/v1/connect/sessions", headers: [("x-dev-subject", subject)], json: request)
+            "POST", "/v1/connect/sessions", headers: [("x-dev-subject", subject)],
+            json: .object(request.merging(["app": "web"]) { given, _ in given }))
         try #require(answer.status == 201, "\(answer.text)")
         let body = try answer.json
         #expect(body["state"] == "created")

@@ -91,7 +91,9 @@ final class ServeProcess: Sendable {
             "FLATPEAK_MODE": "test", "BFF_LISTEN": holdsSocket ? "systemd" : "127.0.0.1:\(port)",
             "BFF_ADMIN_LISTEN": "127.0.0.1:\(adminPort)", "BFF_DRAIN": "0s",
             "BFF_PUBLIC_URL": "http://localhost:\(port)",
-            "BFF_AUTH": "service", "BFF_SERVICE_KEYS_FILE": "\(folder)/keys", "BFF_LOG_LEVEL": "trace",
+            // Most tests walk the API by hand, with the connect token of a mint for the web app.
+            "BFF_CONNECT_APPS": "web=http://localhost:7070", "BFF_AUTH": "service",
+            "BFF_SERVICE_KEYS_FILE": "\(folder)/keys", "BFF_LOG_LEVEL": "trace",
             "BFF_DATABASE_URL": "sqlite:\(folder)/state/connect-bff.sqlite", "BFF_LIMIT_MINT": "100000/s",
             "BFF_LIMIT_ADDRESS": "100000/s",
         ].merging(collector.map { ["BFF_TRACES_URL": $0.url] } ?? [:]) { $1 }.merging(settings) { $1 }

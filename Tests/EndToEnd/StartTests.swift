@@ -23,7 +23,9 @@ import Testing
                 (["FLATPEAK_ACCOUNT_ID": "acc_1"], [], "FLATPEAK_ACCOUNT_ID: is shorter than 8"),
                 (["BFF_AUTH": "", "BFF_AUHT": "jwt"], [], "BFF_AUHT is not a setting; the nearest is BFF_AUTH"),
                 ([:], ["--config", config], "bff.allowedHost is not a setting; the nearest is bff.allowedHosts"),
-                ([:], ["--config", config], "BFF_CONNECT_APPS: is a list"),
+                (["BFF_CONNECT_APPS": ""], ["--config", config], "BFF_CONNECT_APPS: is a list"),
+                (["BFF_CONNECT_APPS": "", "BFF_CONNECT_PAGE": "off"], [], "BFF_CONNECT_APPS: is required"),
+                (["BFF_CONNECT_APPS": "page=https://a.example"], [], "BFF_CONNECT_APPS: names page"),
             ]
             for (settings, arguments, said) in cases {
                 let (code, text) = await serve.result(of: ["serve"] + arguments, with: settings)

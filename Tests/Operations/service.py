@@ -80,6 +80,7 @@ class Service:
             "BFF_ADMIN_LISTEN": f"127.0.0.1:{admin}",
             "BFF_DRAIN": "0s",
             "BFF_PUBLIC_URL": f"http://localhost:{port}",
+            "BFF_CONNECT_APPS": "web=http://localhost:7070",
             "BFF_AUTH": "service",
             "BFF_SERVICE_KEYS_FILE": str(self.folder / "keys"),
             "BFF_DATABASE_URL": f"sqlite:{self.folder}/state/connect-bff.sqlite",

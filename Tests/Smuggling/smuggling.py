@@ -267,6 +267,7 @@ class Service:
                     "BFF_LISTEN": f"127.0.0.1:{self.port}",
                     "BFF_ADMIN_LISTEN": f"127.0.0.1:{free_port()}",
                     "BFF_PUBLIC_URL": f"http://{self.authority}",
+                    "BFF_CONNECT_APPS": "web=http://localhost:7070",
                     "BFF_AUTH": "service",
                     "BFF_ALLOWED_HOSTS": "localhost",
                     "BFF_SERVICE_KEYS_FILE": str(keys),

@@ -103,6 +103,7 @@ class Service:
             "FLATPEAK_API_URL": fake.api_url, "FLATPEAK_CONNECT_URL": fake.connect_url,
             "BFF_LISTEN": f"127.0.0.1:{self.port}", "BFF_ADMIN_LISTEN": f"127.0.0.1:{self.admin_port}",
             "BFF_DRAIN": "0s", "BFF_PUBLIC_URL": f"http://localhost:{self.port}",
+            "BFF_CONNECT_APPS": "web=http://localhost:7070",
             "BFF_AUTH": "service", "BFF_SERVICE_KEYS_FILE": str(keys),
             "BFF_DATABASE_URL": f"sqlite:{self.folder}/state/connect-bff.sqlite", "BFF_LIMIT_MINT": "100000/m",
             "BFF_LIMIT_RELAY": "100000/m", "BFF_LIMIT_ADDRESS": "1000000/m", "BFF_LOG_FORMAT": "json",
