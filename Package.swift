@@ -129,6 +129,7 @@ let package = Package(
                 "failure.js",
                 "flow.js",
                 "format.js",
+                "frame.js",
                 "icon.svg",
                 "index.html",
                 "kit.js",

@@ -31,6 +31,7 @@ package struct Asset: Equatable, Sendable {
         script("failure", PackageResources.failure_js),
         script("flow", PackageResources.flow_js),
         script("format", PackageResources.format_js),
+        script("frame", PackageResources.frame_js),
         script("kit", PackageResources.kit_js),
         script("memory", PackageResources.memory_js),
         script("page", PackageResources.page_js),

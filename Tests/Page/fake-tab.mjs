@@ -24,7 +24,9 @@ const screens = `
   const ask = (page, go) => ({ title: page.route, lead: '', content: [
     button('submit', () => go.submit(page.data.answer ?? {})), button('act', () => go.act(page.data.action)),
   ], actions: [] });
-  export const screens = { ask, provider_select: ask, broken() { throw new Error('no such data'); } };
+  const late = (load) => ({ load, name: 'postalAddress' });
+  export const screens = { ask, provider_select: ask, late: late(() => Promise.resolve({ postalAddress: ask })),
+    lost: late(() => Promise.reject(new TypeError('Failed to fetch'))), broken() { throw new Error('no such data'); } };
   export const anyScreen = (page) => ({ title: 'any ' + page.route, lead: '', content: [] });
   export const labelOf = (action) => action;
 `;

@@ -33,6 +33,17 @@ test('a page without a screen, or whose data its screen cannot draw, has a way o
   }
 });
 
+test('a screen that is loaded later is shown, and one that does not arrive has a way on', async () => {
+  const tab = await openSession({}, page('late'));
+  assert.equal(tab.screen.dataset.screen, 'late');
+  tab.answer('v1/connect', page('lost'));
+  await tab.press('submit');
+  assert.equal(tab.screen.dataset.code, 'unreachable');
+  await tab.press('retry');
+  assert.deepEqual(tab.departures, [['reload', pageURL]]);
+  assert.equal(tab.kept.token, token);
+});
+
 test('a refusal stays on its screen, with Flatpeak’s words where there are none of ours', async () => {
   const tab = await openSession();
   tab.answer('v1/connect', refusal('brand_new_code'));

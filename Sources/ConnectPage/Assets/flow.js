@@ -2,12 +2,12 @@
 // customer to a provider's login and back to the app.
 
 import { showFailure } from './failure.js';
-import { button, failureBox, h, nameOf, refusedField, spinner } from './kit.js';
-import { ProviderLogin } from './provider.js';
+import { Frame } from './frame.js';
+import { button, failureBox, h, nameOf, refusedField } from './kit.js';
 import { classify, hasBack, redirectOf } from './rules.js';
 import { anyScreen, labelOf, screens } from './screens.js';
-import { callbackOf, callbackURL, connect, Failure, isOver, outcome, persist } from './service.js';
-import { roundButton, show, showPlain } from './stage.js';
+import { callbackOf, callbackURL, connect, Failure, isOver, loaded, outcome, persist } from './service.js';
+import { confirmed, showEnded, showPlain } from './stage.js';
 import { t } from './text.js';
 
 /** How long a browser may take to leave for another address before the page offers to try again, in milliseconds. */
@@ -15,16 +15,17 @@ const departure = 10_000;
 /** How long an opener waits for the end that it asked for, less the time of the message, in milliseconds. */
 const closeTimeout = 1500;
 
-export class Flow {
+export class Flow extends Frame {
   /**
    * @param memory of the tab, with the token of the session
    * @param bridge to what opened the page
    * @param trail of the history
    */
   constructor({ memory, bridge, trail }) {
+    super();
     const { token, session } = memory.values;
     Object.assign(this, { memory, bridge, trail, token, session, page: undefined, login: undefined });
-    this.isBusy = this.isFinished = this.wantsClose = this.hasMoved = false;
+    this.isFinished = this.wantsClose = this.hasMoved = false;
     this.isHanded = memory.values.handed !== undefined;
     memory.write({ handed: undefined });
   }
@@ -73,7 +74,7 @@ export class Flow {
    * Sends one step, and nothing else until it is answered.
    *
    * @param orElse called where Connect refuses the step
-   * @param take called with the answer; busy still where it is a redirect
+   * @param take called with the answer, while still busy
    */
   async send(step, { orElse, take = (page) => this.take(page, step) } = {}) {
     if (this.isBusy || this.isFinished) return;
@@ -89,12 +90,13 @@ export class Flow {
       return;
     }
     if (this.isFinished) return;
-    if (redirectOf(page) === undefined) {
+    if (this.wantsClose && redirectOf(page) === undefined) {
       this.busy(false);
-      if (this.wantsClose) this.page = page;
-      if (this.takeClose()) return;
+      this.page = page;
+      this.takeClose();
+      return;
     }
-    take(page);
+    await take(page);
   }
 
   /** Closes now, if that was asked for while a call ran. */
@@ -115,7 +117,7 @@ export class Flow {
     } else if (!this.page || isOver(failure)) {
       this.stopLogin();
       this.page = undefined;
-      this.giveUp(failure, step);
+      this.giveUp(failure, () => this.send(step));
     } else {
       this.hasFailedToClose = step.action === 'CLOSE' && this.bridge.isFollowed;
       this.complain(failure, step, orElse);
@@ -123,11 +125,32 @@ export class Flow {
   }
 
   /** A failure with nothing behind it that would be lost. */
-  async giveUp(failure, step) {
+  async giveUp(failure, again) {
     await this.bridge.settled();
     if (this.isBusy || this.isFinished) return;
     this.controls = undefined;
-    showFailure(failure, { again: () => this.send(step), ways: this.waysFrom(failure) });
+    showFailure(failure, { again, ways: this.waysFrom(failure) });
+  }
+
+  /** What `load` makes of a module; one that does not arrive is only asked for again by a document that is new. */
+  async withModule(load, act) {
+    this.busy(true);
+    let made;
+    let failure;
+    try {
+      made = await load();
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      failure = error;
+    }
+    this.busy(false);
+    if (this.isFinished) return;
+    if (failure) {
+      this.page = undefined;
+      await this.giveUp(failure, () => location.reload());
+    } else {
+      act(made);
+    }
   }
 
   /** The way back to the app: by the callback, where the service can be reached and knows the session. */
@@ -148,25 +171,33 @@ export class Flow {
   /** Sends a step whose answer was lost, unless Connect has taken it. */
   repeat(step) {
     return this.send({ route: 'session_start' }, {
-      take: (page) => (page.route === step.route ? this.send(step) : this.take(page, { route: 'session_start' })),
+      take: (page) => {
+        if (page.route !== step.route) return this.take(page, { route: 'session_start' });
+        this.busy(false);
+        return this.send(step);
+      },
     });
   }
 
   // MARK: - What Connect says next
 
-  take(page, step) {
+  async take(page, step) {
     const redirect = redirectOf(page);
     if (redirect !== undefined) {
-      this.follow(redirect, step);
+      await this.follow(redirect, step);
       return;
     }
-    this.stopLogin();
-    this.page = page;
-    this.draw(page);
-    this.bridge.screen(page.route);
-    if (this.hasMoved) this.sayNote(t('moved.note'));
-    else if (this.isHanded && page.route === 'provider_select') this.sayNote(t('login.here'));
-    this.hasMoved = this.isHanded = false;
+    const go = this.goFrom(page);
+    await this.withModule(() => screenOf(page, go), (screen) => {
+      this.stopLogin();
+      this.page = page;
+      if (this.takeClose()) return;
+      this.draw(page, screen, go);
+      this.bridge.screen(page.route);
+      if (this.hasMoved) this.sayNote(t('moved.note'));
+      else if (this.isHanded && page.route === 'provider_select') this.sayNote(t('login.here'));
+      this.hasMoved = this.isHanded = false;
+    });
   }
 
   async follow(redirect, step) {
@@ -181,15 +212,18 @@ export class Flow {
     }
   }
 
-  draw(page) {
-    const go = {
-      submit: (data) => this.send({ route: page.route, data }),
-      act: (action) => (action === 'CLOSE' ? this.close() : this.send({ route: page.route, action })),
-      skip: () => this.send({ route: page.route }),
+  /** The ways on from a page. */
+  goFrom({ route }) {
+    return {
+      submit: (data) => this.send({ route, data }),
+      act: (action) => (action === 'CLOSE' ? this.close() : this.send({ route, action })),
+      skip: () => this.send({ route }),
       look: () => this.start(),
       home: () => this.finish(),
     };
-    const screen = screenOf(page, go);
+  }
+
+  draw(page, screen, go) {
     const handled = new Set(['BACK', 'CLOSE', ...screen.actions ?? []]);
     const others = (page.actions ?? []).filter((action) => !handled.has(action));
     this.frame(page.route, screen, [
@@ -208,67 +242,26 @@ export class Flow {
     if (action.startsWith('WRONG_TARIFF') && isSame) this.sayNote(t('report.thanks'));
   }
 
-  /** The frame around a screen: the ways out, the heading, a place for notices, and the content. */
-  frame(name, { title, lead }, content, { canGoBack = true } = {}) {
-    this.controls = h('fieldset', { class: 'frame' },
-      h('h1', { tabindex: -1 }, title),
-      lead && h('p', { class: 'lead' }, lead),
-      this.notice = h('div', { class: 'notice' }),
-      content);
-    this.spinner?.turn(false);
-    this.spinner = spinner();
-    show(name, title, [h('div', { class: 'card flow' },
-      // Outside of what is disabled while a call runs: a customer can always leave.
-      h('div', { class: 'top' },
-        canGoBack && roundButton('back', t('back'), () => this.back()),
-        roundButton('close', t('close'), () => this.close(), 'end')),
-      this.controls, this.spinner.element)]);
-  }
-
-  /** No second press while a call runs; something turns when it takes long. */
-  busy(isBusy) {
-    this.isBusy = isBusy;
-    if (!this.controls) {
-      if (!isBusy) return;
-      this.frame('starting', { title: t('moment') }, []);
-    }
-    // A control that is disabled loses the focus, which would begin at the top of the document again.
-    if (isBusy) this.focused = document.activeElement;
-    this.spinner.turn(isBusy);
-    this.controls.disabled = isBusy;
-    this.controls.setAttribute('aria-busy', String(isBusy));
-    if (!isBusy && this.focused?.isConnected) this.focused.focus();
-  }
-
-  /** Puts something under the heading, and the focus on it. */
-  say(box) {
-    this.notice.replaceChildren(box);
-    box.focus();
-  }
-
-  sayNote(text) {
-    this.say(h('div', { class: 'alert note', role: 'status', tabindex: -1 }, h('p', {}, text)));
-  }
-
   // MARK: - A provider's login
 
   async logIn(target, step) {
     const chosen = step.data?.provider?.id;
     const provider = this.page?.data.providers?.find?.(({ id }) => id === chosen) ?? this.page?.data.provider;
     await this.bridge.settled();
-    this.busy(false);
     // Providers refuse to be framed. And without storage, this document is all that holds the token.
     const needsWindow = this.bridge.isFramed || this.bridge.isEmbedded || !this.memory.isKept;
-    const login = new ProviderLogin({
-      flow: this, url: target.url, provider: nameOf(provider) || t('login.provider'), needsWindow,
-    });
-    this.stopLogin();
-    this.login = login;
     // After a start the customer has just come back from there, by the back button perhaps: the next click decides.
     const isAsked = step.route !== 'session_start' || this.isHanded;
     this.isHanded = false;
-    if (isAsked && !needsWindow && target.kind === 'login') this.depart(target.url, () => login.offer());
-    else login.offer();
+    const offer = () => this.withModule(() => loaded(import('./provider.js')), ({ ProviderLogin }) => {
+      this.stopLogin();
+      this.login = new ProviderLogin({
+        flow: this, url: target.url, provider: nameOf(provider) || t('login.provider'), needsWindow,
+      });
+      this.login.offer();
+    });
+    if (isAsked && !needsWindow && target.kind === 'login') this.depart(target.url, offer);
+    else await offer();
   }
 
   /** From the login to the screen that led there. */
@@ -277,11 +270,10 @@ export class Flow {
     this.send({ route: 'session_start' }, {
       take: (page) => {
         if (redirectOf(page) === undefined || classify(redirectOf(page), addresses()).kind === 'end') {
-          this.take(page, { route: 'session_start' });
-          return;
+          return this.take(page, { route: 'session_start' });
         }
         this.busy(false);
-        this.send({ route: page.route, action: 'BACK' }, { orElse: () => this.close() });
+        return this.send({ route: page.route, action: 'BACK' }, { orElse: () => this.close() });
       },
     });
   }
@@ -354,38 +346,15 @@ export class Flow {
 /** What redirects are compared with. */
 const addresses = () => ({ callback: callbackURL, page: location.href });
 
-/** What someone finds who comes back to the entry of a session that is over. */
-export function showEnded(callback) {
-  showPlain('ended', { title: t('ended.title'), lead: t('ended.lead') },
-    [[t('app.back'), () => location.replace(callback)]]);
-}
-
 /** A page that its screen cannot draw is shown as one without a screen, rather than not at all. */
-function screenOf(page, go) {
-  const draw = Object.hasOwn(screens, page.route) ? screens[page.route] : anyScreen;
+async function screenOf(page, go) {
+  const entry = Object.hasOwn(screens, page.route) ? screens[page.route] : anyScreen;
+  // Most customers never see some of the screens: these are loaded when they are needed.
+  const draw = entry.load ? (await loaded(entry.load()))[entry.name] : entry;
   try {
     return draw(page, go);
   } catch (error) {
     reportError(error);
     return anyScreen(page, go);
   }
-}
-
-/** Asks before a tariff is disconnected. */
-function confirmed() {
-  return new Promise((resolve) => {
-    // The back button dismisses it: see page.js.
-    const dialog = h('dialog', { 'aria-labelledby': 'dialog-title' },
-      h('form', { method: 'dialog' }, h('h2', { id: 'dialog-title' }, t('disconnect.title')),
-        h('p', {}, t('disconnect.lead')),
-        h('div', { class: 'row' },
-          h('button', { value: '', class: 'secondary', autofocus: true }, t('disconnect.keep')),
-          h('button', { value: 'yes', class: 'danger' }, t('disconnect.go')))));
-    dialog.addEventListener('close', () => {
-      dialog.remove();
-      resolve(dialog.returnValue === 'yes');
-    });
-    document.body.append(dialog);
-    dialog.showModal();
-  });
 }

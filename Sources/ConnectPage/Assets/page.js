@@ -3,13 +3,17 @@
 
 import { Bridge } from './bridge.js';
 import { showFailure } from './failure.js';
-import { Flow, showEnded } from './flow.js';
+import { Flow } from './flow.js';
 import { memory } from './memory.js';
 import { firstAct, languageOf, readFragment, sessionOf } from './rules.js';
+import { screens } from './screens.js';
 import { exchange, Failure, persist, speak } from './service.js';
-import { config, dress, keepWaiting, showPlain } from './stage.js';
+import { config, dress, keepWaiting, showEnded, showPlain } from './stage.js';
 import { t, use } from './text.js';
 import { Trail } from './trail.js';
+
+/** When the first screen is there, even on a slow link, in milliseconds. */
+const quietTime = 4000;
 
 const fragment = readFragment(location.hash);
 // Before anything else can read the address, or keep it: no other entry of the history has it either.
@@ -83,6 +87,14 @@ async function takeTicket() {
 function openFlow() {
   flow = new Flow({ memory, bridge, trail });
   flow.start();
+  setTimeout(loadTheRest, quietTime);
+}
+
+/** Loads what the first screen did not need, so that the others come without a wait. */
+function loadTheRest() {
+  const loads = [() => import('./provider.js'), ...Object.values(screens).map(({ load }) => load).filter(Boolean)];
+  // Whatever does not arrive is loaded when it is needed.
+  for (const load of loads) load().catch(() => {});
 }
 
 /** The ways on from a screen without a session: none of them can end one. */

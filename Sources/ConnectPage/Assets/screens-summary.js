@@ -2,7 +2,7 @@
 
 import { chart } from './chart.js';
 import {
-  button, clockOfRows, dateText, failureBox, finite, h, listOf, offsetOf, perKWh, providerLine, rateText, short,
+  button, clockOfRows, dateText, finite, h, listOf, offsetOf, perKWh, providerLine, rateText, short,
   wordsOf,
 } from './kit.js';
 import { structureName } from './screens-choice.js';
@@ -85,17 +85,5 @@ export function failed(page, go) {
 export function complete(_, go) {
   return {
     title: t('complete.title'), lead: t('complete.lead'), content: [button(t('done'), () => go.home(), 'primary')],
-  };
-}
-
-/** The leftover `error`: a failure that has the shape of a page. */
-export function fault(page, go) {
-  return {
-    title: t('fault.title'),
-    content: [
-      failureBox({ code: page.error_code, message: page.error_message, requestId: page.request_id }),
-      button(t('retry'), () => go.look(), 'primary'),
-      button(t('close'), () => go.act('CLOSE'), 'secondary'),
-    ],
   };
 }

@@ -5,33 +5,37 @@
 // actions}`, where `actions` are those of the page's advertised actions that `content` takes care of. Whatever else is
 // advertised becomes a button under it, so that nothing Connect offers is ever out of reach. BACK and CLOSE belong to the
 // frame around every screen.
+//
+// A session begins where a provider is chosen, or at a tariff that is connected. What comes later is loaded later: an
+// entry is `{load, name}` then, the module and its function.
 
 import { button, wordsOf } from './kit.js';
-import { postalAddress } from './screens-address.js';
-import { rateAdvanced } from './screens-advanced.js';
 import { contractTerm, providerName, providerSelect, structureSelect, tariffName, tariffSelect } from './screens-choice.js';
-import { rateFixed, rateTimeOfDay, regionSelect, surcharge } from './screens-rates.js';
-import { complete, failed, fault, pending, summary } from './screens-summary.js';
 import { has, t } from './text.js';
 
+const entry = (load) => (name) => ({ load, name });
+const address = entry(() => import('./screens-address.js'));
+const advanced = entry(() => import('./screens-advanced.js'));
+const rates = entry(() => import('./screens-rates.js'));
+const summary = entry(() => import('./screens-summary.js'));
+
 export const screens = {
-  postal_address_capture: postalAddress,
+  postal_address_capture: address('postalAddress'),
   provider_select: providerSelect,
   provider_name_capture: providerName,
   tariff_select: tariffSelect,
   tariff_structure_select: structureSelect,
-  rate_fixed_capture: rateFixed,
-  rate_tod_capture: rateTimeOfDay,
-  rate_advanced_capture: rateAdvanced,
-  region_select: regionSelect,
-  surcharge_capture: surcharge,
+  rate_fixed_capture: rates('rateFixed'),
+  rate_tod_capture: rates('rateTimeOfDay'),
+  rate_advanced_capture: advanced('rateAdvanced'),
+  region_select: rates('regionSelect'),
+  surcharge_capture: rates('surcharge'),
   tariff_name_capture: tariffName,
   contract_term_capture: contractTerm,
-  tariff_summary: summary,
-  tariff_connection_pending: pending,
-  tariff_connection_failed: failed,
-  complete_tariff: complete,
-  error: fault,
+  tariff_summary: summary('summary'),
+  tariff_connection_pending: summary('pending'),
+  tariff_connection_failed: summary('failed'),
+  complete_tariff: summary('complete'),
 };
 
 /** Any page that is not in the table: routes are opaque, and new ones appear. */

@@ -42,6 +42,15 @@ function secondsOf(retryAfter) {
   return Math.min(seconds, 3600);
 }
 
+/** A module that is loaded when it is needed. */
+export async function loaded(module) {
+  try {
+    return await module;
+  } catch {
+    throw new Failure(navigator.onLine === false ? 'offline' : 'unreachable', { isLost: true });
+  }
+}
+
 /** The codes of a token with which the session cannot go on: its own, or those of Connect. */
 export const isOver = (failure) => /^connect_token_(unknown|used|expired|missing|not_found)$/.test(failure.code);
 

@@ -1,6 +1,6 @@
 // The document around the screens: what the service configured, the brand, the footer, and putting a screen up.
 
-import { button, h, icon } from './kit.js';
+import { button, h } from './kit.js';
 import { t } from './text.js';
 
 const root = document.getElementById('screen');
@@ -59,6 +59,26 @@ export function showPlain(name, { title, lead, notice }, ways = []) {
     ways.map(([label, go], index) => button(label, go, index === 0 ? 'primary' : 'secondary'))))]);
 }
 
-/** A round button at the top of a screen. */
-export const roundButton = (name, label, onclick, side = '') =>
-  h('button', { type: 'button', class: `round ${side}`.trim(), 'aria-label': label, onclick }, icon(name));
+/** What a customer finds who comes back to the entry of a session that is over. */
+export function showEnded(callback) {
+  showPlain('ended', { title: t('ended.title'), lead: t('ended.lead') },
+    [[t('app.back'), () => location.replace(callback)]]);
+}
+
+/** Asks before a tariff is disconnected. The back button dismisses the question: see page.js. */
+export function confirmed() {
+  return new Promise((resolve) => {
+    const dialog = h('dialog', { 'aria-labelledby': 'dialog-title' },
+      h('form', { method: 'dialog' }, h('h2', { id: 'dialog-title' }, t('disconnect.title')),
+        h('p', {}, t('disconnect.lead')),
+        h('div', { class: 'row' },
+          h('button', { value: '', class: 'secondary', autofocus: true }, t('disconnect.keep')),
+          h('button', { value: 'yes', class: 'danger' }, t('disconnect.go')))));
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      resolve(dialog.returnValue === 'yes');
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}

@@ -197,7 +197,6 @@ export default {
   'failed.lead': 'Ihr Anbieter hat uns Ihren Tarif nicht mitgeteilt. Versuchen Sie es noch einmal oder geben Sie Ihre Preise selbst ein.',
   'complete.title': 'Alles erledigt',
   'complete.lead': 'Sie können zurück zur App gehen.',
-  'fault.title': 'Etwas ist schiefgegangen',
   'unknown.title': 'Noch ein Schritt',
   'unknown.choose': 'Wählen Sie, wie es weitergeht.',
   'unknown.lead': 'Diesen Schritt können wir hier nicht anzeigen. Gehen Sie zurück, oder schließen Sie diese Seite und versuchen Sie es später noch einmal.',

@@ -197,7 +197,6 @@ export default {
   'failed.lead': 'Your provider did not give us your tariff. You can try again, or enter your prices yourself.',
   'complete.title': 'All done',
   'complete.lead': 'You can go back to the app.',
-  'fault.title': 'Something went wrong',
   'unknown.title': 'One more step',
   'unknown.choose': 'Choose how to go on.',
   'unknown.lead': 'We cannot show this step here. You can go back, or close and try again later.',

@@ -197,7 +197,6 @@ export default {
   'failed.lead': 'Votre fournisseur ne nous a pas transmis votre tarif. Vous pouvez réessayer ou indiquer vos prix vous-même.',
   'complete.title': 'C’est terminé',
   'complete.lead': 'Vous pouvez revenir à l’application.',
-  'fault.title': 'Un problème est survenu',
   'unknown.title': 'Encore une étape',
   'unknown.choose': 'Choisissez comment continuer.',
   'unknown.lead': 'Nous ne pouvons pas afficher cette étape ici. Revenez en arrière, ou fermez et réessayez plus tard.',

@@ -197,7 +197,6 @@ export default {
   'failed.lead': 'Uw leverancier heeft ons uw tarief niet gegeven. Probeer het nog eens, of vul uw prijzen zelf in.',
   'complete.title': 'Alles is klaar',
   'complete.lead': 'U kunt terug naar de app.',
-  'fault.title': 'Er ging iets mis',
   'unknown.title': 'Nog één stap',
   'unknown.choose': 'Kies hoe u verder wilt gaan.',
   'unknown.lead': 'We kunnen deze stap hier niet tonen. Ga terug, of sluit en probeer het later nog eens.',
