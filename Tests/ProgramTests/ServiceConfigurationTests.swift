@@ -63,7 +63,7 @@ import Testing
         try await withService { service in
             let resources = ServiceResources(
                 flatpeak: try PooledTransport(
-                    api: "http://127.0.0.1:1", connect: "http://127.0.0.1:1", now: { .now }),
+                    api: service.flatpeak.apiURL, connect: service.flatpeak.connectURL, now: { .now }),
                 others: HTTPTransport(clock: ContinuousClock()), store: InMemoryStore(),
                 log: ServiceLog(service.telemetry), metrics: PrometheusRegistry())
             #expect(throws: Never.self) {
