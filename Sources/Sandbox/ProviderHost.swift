@@ -5,9 +5,9 @@ import FoundationEssentials
 ///     GET  /?fp_cot=…    the login form; 401 without a token, 404 where no session waits for a provider
 ///     POST /login        any user name and password; then the consent form
 ///     POST /consent      `decision=agree` connects, anything else declines; 303 to `connect_url` with `fp_cot`
-///     GET  /logo/ID.svg  a provider's logo
+///     GET  /HEX.png      a provider's logo, as `logo_url` names it
 ///
-/// A user name that begins with `pending` makes the connection pending, one with `fail` makes it fail.
+/// The pages refuse to be framed and cut the `opener` of their window, as those of real providers do. A user name that begins with `pending` makes the connection pending, one with `fail` makes it fail.
 enum ProviderHost {
     static func answer(_ request: HTTPRequest, world: inout World, at now: Date) -> HTTPAnswer {
         switch (request.method, request.path) {
@@ -16,12 +16,10 @@ enum ProviderHost {
         case ("GET", "/favicon.ico"):
             // Browsers ask by themselves, and write a 404 to the console.
             return HTTPAnswer(status: 204)
-        case ("GET", let path) where path.hasPrefix("/logo/") && path.hasSuffix(".svg"):
-            return logo(String(path.dropFirst(6).dropLast(4)))
         case ("GET", "/"), ("POST", "/login"), ("POST", "/consent"):
             break
         default:
-            return page("Not found", "<p>There is nothing here.</p>", status: 404)
+            return ProviderLogo.answer(request) ?? page("Not found", "<p>There is nothing here.</p>", status: 404)
         }
 
         let fields = request.method == "GET" ? request.query : FormFields(String(decoding: request.body, as: UTF8.self))
@@ -81,19 +79,6 @@ enum ProviderHost {
             """, formTarget: source(of: connectURL))
     }
 
-    private static func logo(_ id: String) -> HTTPAnswer {
-        guard let provider = Provider.find(id) else { return page("Not found", "<p>No such logo.</p>", status: 404) }
-        let svg = """
-            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" rx="8" \
-            fill="#2b5d4f"/><text x="20" y="27" font-family="sans-serif" font-size="20" fill="#fff" \
-            text-anchor="middle">\(escaped(String(provider.name.prefix(1))))</text></svg>
-            """
-        return HTTPAnswer(
-            status: 200,
-            headers: [("Content-Type", "image/svg+xml"), ("Content-Security-Policy", "default-src 'none'")],
-            body: Array(svg.utf8))
-    }
-
     private static func page(
         _ title: String, _ content: String, status: Int = 200, formTarget: String? = nil
     ) -> HTTPAnswer {
@@ -120,6 +105,7 @@ enum ProviderHost {
                 "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
                     + "form-action \(forms)"
             ),
+            ("X-Frame-Options", "DENY"), ("Cross-Origin-Opener-Policy", "same-origin"),
             ("Referrer-Policy", "no-referrer"), ("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"),
         ]
     }

@@ -308,7 +308,7 @@ extension World {
     func provider(_ provider: ProviderName) -> JSON {
         [
             "id": .string(provider.id), "display_name": .string(provider.name),
-            "logo_url": .string(provider.hasLogo ? "\(providerHost)/logo/\(provider.id).svg" : ""),
+            "logo_url": .string(provider.hasLogo ? "\(providerHost)/\(ProviderLogo(of: provider.id).digest).png" : ""),
         ]
     }
 }

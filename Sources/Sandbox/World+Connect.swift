@@ -3,12 +3,14 @@ import FoundationEssentials
 /// The Connect host: connect.flatpeak.com (upstream.md §4).
 extension World {
     /// Answers one request: `POST /`, and the preflight of a browser; CORS allows any origin.
+    ///
+    /// It has the providers' logos, too: a service that is given this host for Connect's has no other address for them.
     mutating func answerConnect(_ request: HTTPRequest, at now: Date) -> HTTPAnswer {
         var answer: HTTPAnswer
         if request.path == "/", request.method == "POST" {
             answer = serve(request, operation: .connect, at: now) { $0.converse(request, at: now) }
         } else {
-            answer = answerOther(request)
+            answer = ProviderLogo.answer(request) ?? answerOther(request)
             requests.record(request, operation: .any, status: answer.status)
         }
         answer.headers.append(("Access-Control-Allow-Origin", "*"))

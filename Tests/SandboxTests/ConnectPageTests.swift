@@ -67,7 +67,7 @@ import Testing
         var emulation = Emulation.at(.providerSelect)
         let all = emulation.start().data["providers"]?.array ?? []
         #expect(all.count == 3)
-        #expect(all.first?["logo_url"] == "http://provider.test/logo/prv_5a4db0c5000000000000b601.svg")
+        #expect(all.first?["logo_url"] == "http://provider.test/77fadb6d07c984e6acf6fa1d410418d8.png")
         emulation.walk(to: .providerSelect, mint: ["postal_address_type": "COMMERCIAL"])
         let names = emulation.start().data["providers"]?.array?.compactMap { $0["display_name"]?.string }
         #expect(names == ["Brackenfield Energy", "Third Lamp Business"])

@@ -142,14 +142,82 @@ import Testing
         }
     }
 
-    @Test("A provider's logo is an SVG of the provider host")
-    func logo() async throws {
+    @Test("upstream.md §4.2: the pages of a provider refuse frames and cut their opener, also where they refuse")
+    func providerHeaders() async throws {
         try await RunningSandbox.run { running async throws in
-            let logo = try await RawClient.send(
-                "GET", running.sandbox.addresses.provider, "/logo/prv_5a4db0c5000000000000b602.svg")
-            #expect(logo.header("content-type") == "image/svg+xml")
-            #expect(logo.text.hasPrefix("<svg"))
-            #expect(try await RawClient.send("GET", running.sandbox.addresses.provider, "/logo/x.svg").status == 404)
+            let (token, url, _) = try await visit(running)
+            let provider = running.sandbox.addresses.provider
+            let target = String(url.dropFirst(provider.count))
+            for answer in [
+                try await RawClient.send("GET", provider, target), try await RawClient.send("GET", provider, "/"),
+                try await running.form("/login", "fp_cot=\(token)&username=alice&password=x"),
+                try await running.form("/consent", "fp_cot=\(token)&username=alice&decision=agree"),
+            ] {
+                #expect(answer.header("x-frame-options") == "DENY", "\(answer.status)")
+                #expect(answer.header("cross-origin-opener-policy") == "same-origin", "\(answer.status)")
+            }
         }
+    }
+
+    @Test("upstream.md §0: every provider's logo is a PNG of its own, at the address that its page names")
+    func logos() async throws {
+        try await RunningSandbox.run { running async throws in
+            let addresses = running.sandbox.addresses
+            var pictures: Set<[UInt8]> = []
+            for provider in Provider.all {
+                let url = running.sandbox.withWorld { world, _ in world.provider(ProviderName(provider))["logo_url"] }
+                let path = try #require(url?.string?.split(separator: addresses.provider).last)
+                #expect(path.wholeMatch(of: /\/[0-9a-f]{32}\.png/) != nil)
+                let logo = try await RawClient.send("GET", addresses.provider, String(path))
+                #expect(logo.header("content-type") == "image/png")
+                #expect(logo.header("x-content-type-options") == "nosniff")
+                try checkPNG(logo.body)
+                pictures.insert(logo.body)
+                // For a service that knows Connect's host alone.
+                #expect(try await RawClient.send("GET", addresses.connect, String(path)).body == logo.body)
+            }
+            #expect(pictures.count == Provider.all.count)
+            for path in ["/0123456789abcdef.png", "/.png", "/logo.svg"] {
+                #expect(try await RawClient.send("GET", addresses.provider, path).status == 404)
+                #expect(try await RawClient.send("GET", addresses.connect, path).status == 404)
+            }
+            #expect(running.sandbox.requestCount(.connect) == 0)
+        }
+    }
+
+    /// Takes a file apart as a decoder does: signature, chunks with their checksums, rows of the right length.
+    private func checkPNG(_ bytes: [UInt8]) throws {
+        #expect(bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]))
+        let number = { (bytes: ArraySlice<UInt8>) in bytes.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } }
+        var types: [String] = []
+        var rest = bytes.dropFirst(8)
+        while rest.count >= 12 {
+            let length = Int(number(rest.prefix(4)))
+            let body = rest.dropFirst(4).prefix(4 + length)
+            try #require(rest.count >= 12 + length)
+            #expect(number(rest.dropFirst(8 + length).prefix(4)) == PNGImage.crc32(Array(body)))
+            let type = String(decoding: body.prefix(4), as: UTF8.self), data = body.dropFirst(4)
+            types.append(type)
+            if type == "IHDR" { #expect(Array(data) == [0, 0, 0, 64, 0, 0, 0, 64, 1, 3, 0, 0, 0]) }
+            if type == "IDAT" {
+                // One stored block: its length, that in ones' complement, 64 rows of a filter and 64 bits, a checksum.
+                let rows = data.dropFirst(7).dropLast(4)
+                #expect(rows.count == 64 * 9)
+                #expect(Array(data.prefix(7)) == [0x78, 0x01, 0x01, 0x40, 0x02, 0xBF, 0xFD])
+                #expect(number(data.suffix(4)) == PNGImage.adler32(Array(rows)))
+                #expect(stride(from: 0, to: rows.count, by: 9).allSatisfy { Array(rows)[$0] == 0 })
+                #expect(rows.contains { $0 != 0 }, "the picture is blank")
+            }
+            rest = rest.dropFirst(12 + length)
+        }
+        #expect(rest.isEmpty)
+        #expect(types == ["IHDR", "PLTE", "IDAT", "IEND"])
+    }
+
+    @Test("the checksums of a PNG are those of their specifications")
+    func checksums() {
+        #expect(PNGImage.crc32(Array("123456789".utf8)) == 0xCBF4_3926)
+        #expect(PNGImage.crc32(Array("IEND".utf8)) == 0xAE42_6082)
+        #expect(PNGImage.adler32(Array("Wikipedia".utf8)) == 0x11E6_0398)
     }
 }

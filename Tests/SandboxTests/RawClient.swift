@@ -54,15 +54,14 @@ struct RawClient {
 
     private static func parse(_ bytes: [UInt8]) -> Response {
         var response = Response()
-        let text = String(decoding: bytes, as: UTF8.self)
-        guard let end = text.firstRange(of: "\r\n\r\n") else { return response }
-        let lines = text[..<end.lowerBound].split(separator: "\r\n")
+        guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else { return response }
+        let lines = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).split(separator: "\r\n")
         response.status = lines.first?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
         for line in lines.dropFirst() {
             let parts = line.split(separator: ":", maxSplits: 1)
             response.headers.append((String(parts[0]), String(parts[1].drop { $0 == " " })))
         }
-        response.body = Array(text[end.upperBound...].utf8)
+        response.body = Array(bytes[end.upperBound...])
         return response
     }
 }
