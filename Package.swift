@@ -160,7 +160,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Core", "Edge", "Flatpeak", "Keys", "Networking", "Resilience", "Sessions", "Telemetry", "Webhooks",
+                "ConnectPage", "Core", "Edge", "Flatpeak", "Keys", "Networking", "Resilience", "Sessions", "Telemetry",
+                "Webhooks",
                 "Wire", .httpTypes, .logging, .metrics, .serviceLifecycle, .tracing,
             ],
             resources: [.embedInCode("openapi.yaml")]),
@@ -168,7 +169,8 @@ let package = Package(
         .executableTarget(
             name: "connect-bff",
             dependencies: [
-                "CBuild", "Core", "Edge", "Flatpeak", "Gateway", "Keys", "Networking", "Relay", "Resilience", "Sandbox",
+                "CBuild", "ConnectPage", "Core", "Edge", "Flatpeak", "Gateway", "Keys", "Networking", "Relay",
+                "Resilience", "Sandbox",
                 "Sessions", "Store", "Telemetry",
                 "Webhooks", "Wire",
                 .argumentParser, .asyncAlgorithms, .configuration, .httpTypes, .logging, .metrics, .nioCore,
@@ -183,7 +185,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Core", "Edge", "Gateway", "Networking", "Wire", "Flatpeak", "Sessions", "Webhooks", .httpTypes,
+                "ConnectPage", "Core", "Edge", "Gateway", "Networking", "Wire", "Flatpeak", "Sessions", "Webhooks",
+                .httpTypes,
                 .hummingbird,
                 .logging, .nioCore, .nioPosix, .nioSSL, .tracing,
             ],
@@ -225,7 +228,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Core", "Edge", "Resilience", "Networking", "Wire", "Flatpeak", "Gateway", "Keys", "Relay", "Sessions",
+                "ConnectPage", "Core", "Edge", "Resilience", "Networking", "Wire", "Flatpeak", "Gateway", "Keys",
+                "Relay", "Sessions",
                 "TestSupport", .httpTypes, .hummingbird, .hummingbirdCore, .hummingbirdTesting, .inMemoryLogging,
                 .logging, .nioCore, .nioPosix,
             ]),

@@ -6,6 +6,8 @@ package struct EdgeSettings: Sendable {
     package var hosts: Set<String>
     /// The origins whose scripts may read answers.
     package var origins: Set<String>
+    /// The origins whose pages may frame the hosted Connect page.
+    package var frameAncestors: Set<String> = []
     package var trustedProxies: TrustedProxies
     package var rateLimits: RateLimitSettings
     package var times = ConnectionTimes()

@@ -20,6 +20,7 @@ extension HTTPField.Name {
     package static let xAccelBuffering = known("X-Accel-Buffering")
     package static let xForwardedFor = known("X-Forwarded-For")
     package static let xForwardedProto = known("X-Forwarded-Proto")
+    package static let xFrameOptions = known("X-Frame-Options")
     package static let xRequestID = known("X-Request-Id")
 
     private static func known(_ literal: String) -> Self { Self(literal)! }

@@ -86,7 +86,9 @@ struct RequestPipeline: Sendable {
 
     private func limitAddress(_ context: Context) throws(BFFError) {
         let received = context.request.received
-        if context.policy.slots == .users { try edge.admitAddress(of: received, at: edge.limits.now()) }
+        if [.users, .immediate].contains(context.policy.slots) {
+            try edge.admitAddress(of: received, at: edge.limits.now())
+        }
         if context.policy.limit == .forgeries { try edge.limits.admitDelivery(from: edge.address(of: received)) }
     }
 
@@ -150,7 +152,7 @@ struct RequestPipeline: Sendable {
             guard deliverySlots.tryAcquire() else { throw .overloaded }
             return try await work(exchange, principal, context) { [deliverySlots] in deliverySlots.release() }
         // What waits here is safe, and so its task is cancelled at the deadline.
-        case .unlimited: return try await principal.handle(exchange)
+        case .immediate, .unlimited: return try await principal.handle(exchange)
         }
     }
 

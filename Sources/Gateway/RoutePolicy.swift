@@ -21,6 +21,8 @@ package struct RoutePolicy: Sendable {
     package enum Origins: Sendable {
         /// Scripts of the listed origins may read answers (CORS).
         case listed
+        /// Scripts of any origin may, without credentials: the answer is the same for all.
+        case any
         /// No script of another origin may.
         case none
     }
@@ -30,7 +32,9 @@ package struct RoutePolicy: Sendable {
         /// Refused while too many of users' requests are in flight.
         case users
         case deliveries
-        /// Probes, documents and pictures, which hold none of what users need.
+        /// Answered at once from memory, and so without a slot; the limit of the client's address holds.
+        case immediate
+        /// Probes, files and pictures, which hold none of what users need.
         case unlimited
     }
 
@@ -68,6 +72,14 @@ package struct RoutePolicy: Sendable {
         dialect: .connect, origins: .listed, bodyLimit: 64 << 10, slots: .users, retries: .never)
     /// Pages that a browser navigates to, from anywhere.
     package static let page = RoutePolicy(dialect: .page, origins: .none, slots: .users, retries: .idempotent)
+    /// Documents of the hosted Connect page. They load while users' slots are taken, since what they call next has slots
+    /// of its own.
+    package static let document = RoutePolicy(dialect: .page, origins: .none, slots: .immediate, retries: .safe)
+    /// Files that a document loads. Its address was counted with the document; a customer behind a busy address must not
+    /// get half of a page. One of these costs no more than the refusal in its place.
+    package static let asset = RoutePolicy(dialect: .problem, origins: .none, slots: .unlimited, retries: .safe)
+    /// The script that pages of any origin load.
+    package static let embedScript = RoutePolicy(dialect: .problem, origins: .any, slots: .unlimited, retries: .safe)
     /// Flatpeak's deliveries, which users' requests never hold up.
     package static let delivery = RoutePolicy(
         dialect: .problem, origins: .none, bodyLimit: 256 << 10, slots: .deliveries, limit: .forgeries,

@@ -136,7 +136,11 @@ package struct RouteTable: RequestRouter {
         case .route(let route, let resource, let parameters):
             var reply = await pipeline.respond(to: request, on: route, parameters)
             // A path without a route for scripts has none of their fields either, whatever it answers.
-            if route.policy.origins == .listed { mark(&reply, of: resource, for: request) }
+            switch route.policy.origins {
+            case .listed: mark(&reply, of: resource, for: request)
+            case .any: reply.headers[.accessControlAllowOrigin] = "*"
+            case .none: break
+            }
             return reply
         case .resource(let resource, let error):
             var reply: Reply

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ConnectPage
 import Core
 import Edge
 import Flatpeak
@@ -42,10 +43,13 @@ struct ConnectService: Sendable {
         let stateKeys = stateKeys(configuration, resources, source)
         let shutdown = Shutdown()
         let isReady: @Sendable () -> Bool = { !shutdown.hasBegun && authenticator.isReady }
+        let page = configuration.sessions.hostedPage.map { _ in
+            ConnectPage(configuration.brand, framedBy: edge.frameAncestors)
+        }
         let table = RouteTable(
             Route.contract(
                 sessions: graph.sessions, cache: graph.cache, reads: graph.reads, flatpeak: graph.flatpeak,
-                webhooks: graph.webhooks, logos: graph.logos, now: { Date() }, isReady: isReady) + pages,
+                webhooks: graph.webhooks, page: page, logos: graph.logos, now: { Date() }, isReady: isReady) + pages,
             authenticator: authenticator, edge: edge, logger: logger, log: resources.log.addRequest,
             tracer: graph.tracer)
         let connections = ClientConnections(

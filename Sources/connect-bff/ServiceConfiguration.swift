@@ -1,3 +1,4 @@
+import ConnectPage
 import Edge
 import Flatpeak
 import Sessions
@@ -8,6 +9,7 @@ import Sessions
 struct ServiceConfiguration: Sendable {
     var flatpeak: FlatpeakClient.Settings
     var sessions: SessionSettings
+    var brand = BrandSettings()
     var listeners: ListenerSettings
     var edge: EdgeSettings
     /// Without a way to sign in, every user is refused.

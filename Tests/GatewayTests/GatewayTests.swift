@@ -73,7 +73,7 @@ import Testing
         for route in table.routes {
             #expect(route.template.hasPrefix("/"))
             #expect((route.policy.bodyLimit != nil) == (route.method == .post), "\(route.template)")
-            if case .anyone = route.handler { #expect(route.policy.origins == .none, "\(route.template)") }
+            if case .anyone = route.handler { #expect(route.policy.origins != .listed, "\(route.template)") }
         }
         #expect(Set(table.routes.map { "\($0.method) \($0.template)" }).count == table.routes.count)
     }
@@ -604,6 +604,30 @@ import Testing
         #expect(try await send(.get, "/v1/connect/callback").status == .badRequest)
         #expect(try await send(.get, "/v1/connect/callback?fp_cot=cot_x").status == .notFound)
         #expect(try await send(.get, "/v1/connect/callback?fp_cot=%3Cscript%3E").status == .badRequest)
+    }
+
+    @Test(
+        "The callback answers a client that asks for JSON with what it adds to the return URL, and to all others as before",
+        arguments: [
+            ("application/json", true), ("APPLICATION/JSON ; q=0.9", true), ("text/html;q=0.8, application/json", true),
+            ("application/json;q=0", false), ("application/json, text/html", false), ("*/*", false), ("", false),
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8", false),
+            ("application/*", false), ("application/json;q=x", false),
+        ])
+    func callbackInJSON(_ accept: String, _ isJSON: Bool) async throws {
+        upstream.on("claim", .json(#"{"message":"processing"}"#, status: 422))
+        let minted = try await send(.post, "/v1/connect/sessions", Self.json, "{}")
+        let id = try #require(String(buffer: minted.body).firstMatch(of: /cs_[0-9a-f]+/)).output
+        let answer = try await send(.get, "/v1/connect/callback?fp_cot=cot_a", [.accept: accept])
+        #expect(answer.status == .ok)
+        if isJSON {
+            #expect(answer.headers[.contentType] == "application/json; charset=utf-8")
+            #expect(String(buffer: answer.body) == #"{"session":"\#(id)","status":"abandoned"}"#)
+        } else {
+            #expect(answer.headers[.contentType] == "text/html; charset=utf-8")
+        }
+        // The effects are the same.
+        #expect(String(buffer: try await send(.get, "/v1/connect/sessions/\(id)").body).contains(#""abandoned""#))
     }
 
     // MARK: - Logs

@@ -17,7 +17,8 @@ import Testing
     }
 
     private static func path(of route: Route) -> String {
-        route.template.replacing("{id}", with: "loc_1").replacing("{digest}", with: "0123abcd")
+        route.template.replacing("{id}", with: "loc_1").replacing("{digest}", with: "0123abcd").replacing(
+            "{name}", with: "page.js")
     }
 
     /// Whatever a client might hope to pass on, each with a mark in it.

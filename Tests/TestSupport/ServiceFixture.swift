@@ -1,3 +1,4 @@
+package import ConnectPage
 package import Core
 package import Edge
 package import Flatpeak
@@ -49,12 +50,14 @@ package struct ServiceFixture: Sendable {
     /// The table of every route of the contract.
     package func table(
         authenticator: any Authenticator = DevAuthenticator(), edge: EdgeSettings = EdgeSettings(),
+        page: ConnectPage? = ConnectPage(),
         now monotonic: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         log: (@Sendable (RequestLine) -> Void)? = nil, tracer: (any Tracer)? = nil
     ) -> RouteTable {
         RouteTable(
             Route.contract(
-                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, logos: logos,
+                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, page: page,
+                logos: logos,
                 now: now),
             authenticator: authenticator, edge: edge, now: monotonic, logger: logger, log: log, tracer: tracer)
     }

@@ -1,20 +1,22 @@
+package import ConnectPage
 package import Flatpeak
 package import FoundationEssentials
 package import Sessions
 package import Webhooks
 
 extension Route {
-    /// Every route that `openapi.yaml` describes; those of the hosted page, where it is on.
+    /// Every route that `openapi.yaml` describes.
+    /// - Parameter page: The hosted Connect page; `nil` where there is none.
     package static func contract(
         sessions: Sessions, cache: SessionCache, reads: LocationReads, flatpeak: FlatpeakClient,
-        webhooks: Webhooks, logos: ProviderLogos, now: @escaping @Sendable () -> Date,
+        webhooks: Webhooks, page: ConnectPage?, logos: ProviderLogos, now: @escaping @Sendable () -> Date,
         isReady: @escaping @Sendable () -> Bool = { true }
     ) -> [Route] {
         [
             mint(sessions), session(sessions, now: now), sessionEvents(sessions, now: now), callback(sessions),
             locations(sessions), forgetLocation(sessions), locationStatus(reads), prices(reads), tariffs(reads),
             delivery(webhooks), document,
-        ] + (sessions.hostedPage == nil ? [] : [tickets(sessions), logo(logos)]) + relay
+        ] + (page.map { [tickets(sessions), logo(logos)] + connectPage($0) } ?? []) + relay
             + probes(flatpeak: flatpeak, cache: cache, isReady: isReady)
     }
 

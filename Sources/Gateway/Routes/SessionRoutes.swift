@@ -29,7 +29,8 @@ extension Route {
 
     /// `GET /v1/connect/callback`: where a session ends in the browser.
     ///
-    /// Always comes from another site, so no origin rule binds it.
+    /// Always comes from another site, so no origin rule binds it. A script of the hosted Connect page asks for JSON,
+    /// since it goes nowhere from a frame.
     static func callback(_ sessions: Sessions) -> Route {
         Route(
             .get, "/v1/connect/callback", .page,
@@ -40,6 +41,9 @@ extension Route {
                     throw .connectTokenMissing
                 }
                 let result = try await sessions.outcomes.handleCallback(token)
+                if exchange.head.prefersJSON {
+                    return try .json(EndedSession(session: result.session.text, status: result.state.rawValue))
+                }
                 guard let url = result.url else {
                     return .page("You can go back to the app", "The session is \(result.state.rawValue).")
                 }
@@ -57,6 +61,21 @@ extension Exchange {
         }
         return key
     }
+}
+
+extension HTTPRequest {
+    /// Whether the client asks for JSON and not for a page (RFC 9110 section 12.5.1).
+    fileprivate var prefersJSON: Bool {
+        let items = WeightedItem.list(headerFields[values: .accept].joined(separator: ","))
+        let weight = { (type: String) in items.first { $0.value.equalsBytes(of: type) }?.weight ?? 0 }
+        return weight("application/json") > weight("text/html")
+    }
+}
+
+/// The callback's answer to a script: what it adds to the return URL.
+private struct EndedSession: Encodable {
+    let session: String
+    let status: String
 }
 
 /// The answer to a mint.

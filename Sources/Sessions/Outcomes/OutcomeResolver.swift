@@ -65,7 +65,8 @@ package struct OutcomeResolver: Sendable {
             state = (resolved ?? left).outcome(at: now()).state
         }
         let items = [(name: "session", value: session.id.text), (name: "status", value: state.rawValue)]
-        return CallbackResult(state: state, url: session.returnURL.map { URLQuery.adding(items, to: $0) })
+        return CallbackResult(
+            session: session.id, state: state, url: session.returnURL.map { URLQuery.adding(items, to: $0) })
     }
 
     /// Handles Flatpeak's event that the session of `token` is complete: polls for the outcome, which the event does not
@@ -154,6 +155,7 @@ package struct OutcomeResolver: Sendable {
 
 /// The answer to the customer's browser at the callback.
 package struct CallbackResult: Sendable {
+    package let session: SessionID
     package let state: SessionState
     /// Where to send the browser; `nil` when the operator configured no return URL.
     package let url: String?

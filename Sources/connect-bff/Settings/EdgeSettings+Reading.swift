@@ -25,11 +25,11 @@ extension EdgeSettings {
         let keepAlive = await reader.value(.keepAlive, SettingsReader.wholeSeconds(1...3600))
         let relayReader = await reader.value(.relayReader, SettingsReader.choice(RelayReader.self))
         guard let publicURL, let trustedProxies, let rateLimits, let keepAlive, let relayReader else { return nil }
+        let pages = origins ?? Set(apps.compactMap { (try? WebAddress($0.url))?.origin })
         var settings = EdgeSettings(
-            hosts: hosts ?? [],
-            origins: (origins ?? Set(apps.compactMap { (try? WebAddress($0.url))?.origin })).union(
-                [publicURL.origin].compactMap(\.self)),
+            hosts: hosts ?? [], origins: pages.union([publicURL.origin].compactMap(\.self)),
             trustedProxies: trustedProxies, rateLimits: rateLimits)
+        settings.frameAncestors = pages
         settings.times.idle = keepAlive
         settings.readsPlainCalls = relayReader == .plain
         settings.capacity.fastPath = RelayCalls.limit
