@@ -10,8 +10,9 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
-from service import ACCOUNT, BIN, KEY, ask, keep
+from service import ACCOUNT, BIN, KEY, Service, ask, free_port, keep
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 JARS = ":".join(
@@ -204,6 +205,61 @@ def beside_dev(page):
     print(f"{page}: {count} blocks of commands and {len(clients)} clients work")
 
 
+def example():
+    """The example app of connect-page.md before `serve`, with a customer who has no browser."""
+    origin = f"http://localhost:{free_port()}"
+    with Service(BFF_ALLOWED_ORIGINS=origin, BFF_RETURN_URLS=f"{origin}/") as service:
+        public = service.environment["BFF_PUBLIC_URL"]
+        backend = subprocess.Popen(
+            [sys.executable, ROOT / "docs/examples/embed/backend.py"], stdout=subprocess.PIPE, text=True,
+            env={"CONNECT_BFF_URL": public, "CONNECT_BFF_KEY": service.service_key, "PORT": origin.rsplit(":", 1)[1]})
+        try:
+            assert backend.stdout.readline() == f"open {origin}\n"
+            customer(origin, public, service)
+        finally:
+            backend.terminate()
+            backend.wait()
+            backend.stdout.close()
+    print("examples/embed: its backend mints, the hosted page may be framed by it, and it shows how the session ended")
+
+
+def customer(origin, public, service):
+    assert "app.js" in ask("GET", f"{origin}/")[1]
+    script = ask("GET", f"{origin}/app.js")[1]
+    embed = re.search(r"from '(\S+)';", script)[1]
+    assert embed == f"{public}/connect.js" and "export" in ask("GET", embed)[1]
+    assert ask("POST", f"{origin}/connect-sessions", headers=[("origin", "https://evil.example")])[0] == 403
+    tap = [("origin", origin), ("idempotency-key", "tap-1")]
+    status, text = ask("POST", f"{origin}/connect-sessions", headers=tap)
+    assert status == 201 and ask("POST", f"{origin}/connect-sessions", headers=tap)[1] == text, text
+    for secret in ("cot_", service.service_key):
+        assert secret not in text + script, f"the browser gets {secret}"
+    minted = json.loads(text)
+    page, ticket = minted["launch_url"].split("#ticket=")
+    with urllib.request.urlopen(page, timeout=20) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+    assert re.search(rf"frame-ancestors [^;]*{re.escape(origin)}", policy), policy
+    # What the page does with its ticket, for a customer who types everything.
+    exchanged = ask("POST", f"{public}/v1/connect/tickets", {"ticket": ticket, "tab": "A" * 22})[1]
+    token = json.loads(exchanged)["connect_token"]
+    for route, more in [
+        ("session_start", {}),
+        ("postal_address_capture", {"data": {"postal_address": {
+            "address_line1": "1 Strand", "city": "London", "post_code": "WC2N 5EH", "country_code": "GB"}}}),
+        ("provider_select", {"action": "PROVIDER_MISSING"}),
+        ("provider_name_capture", {"data": {"provider": {"name": "My Power"}}}),
+        ("tariff_structure_select", {"data": {"options": ["FIXED"]}}),
+        ("rate_fixed_capture", {"data": {"cost": 0.2345}}),
+        ("tariff_summary", {"action": "CLOSE"}),
+    ]:
+        status, text = ask("POST", f"{public}/v1/connect", {"connect_token": token, "route": route, **more})
+        assert status == 200 and '"object":"error"' not in text, text
+    ended = ask("GET", f"{public}/v1/connect/callback?fp_cot={token}", headers=[("accept", "application/json")])[1]
+    assert json.loads(ended) == {"session": minted["id"], "status": "connected"}, ended
+    shown = json.loads(ask("GET", f"{origin}/connect-sessions/{minted['id']}")[1])
+    assert shown["state"] == "connected" and shown["location_id"], shown
+
+
 def code(page):
     """What an app's code in a page asks for and reads is in openapi.yaml."""
     contract = (ROOT / "openapi.yaml").read_text()
@@ -271,9 +327,10 @@ def isolate():
 
 if __name__ == "__main__":
     isolate()
-    for page in ["integrate-web.md", "integrate-mobile.md"]:
+    for page in ["connect-page.md", "integrate-web.md", "integrate-mobile.md"]:
         code(page)
-    for page in ["integrate-web.md", "integrate-mobile.md", "sandbox.md"]:
+    for page in ["connect-page.md", "integrate-web.md", "integrate-mobile.md", "sandbox.md"]:
         beside_dev(page)
+    example()
     operate()
     print("docs: all well", file=sys.stderr)

@@ -1,0 +1,42 @@
+import * as connect from 'https://api.example.com/connect.js';
+
+const button = document.querySelector('button');
+const status = document.querySelector('[role=status]');
+
+const sentences = {
+  abandoned: 'You have not finished. You can start again at any time.',
+  pending: 'Waiting for your provider. This may take a while.',
+  connected: 'Your tariff is connected.',
+  failed: 'That did not work. Please try again.',
+};
+
+/** Asks the backend for a session: its id, and the launch URL. */
+async function mint(tap) {
+  const answer = await fetch('/connect-sessions', { method: 'POST', headers: { 'Idempotency-Key': tap } });
+  if (!answer.ok) throw new Error(`The backend answered ${answer.status}.`);
+  return answer.json();
+}
+
+/** Shows how a session stands, as the backend knows it: what came with the page is a hint. */
+async function show(id) {
+  const answer = await fetch(`/connect-sessions/${id}`);
+  const { state } = await answer.json();
+  status.textContent = sentences[state] ?? '';
+}
+
+button.addEventListener('click', async () => {
+  const minting = mint(crypto.randomUUID());
+  try {
+    // A promise of the launch URL, so that the dialog appears at the click.
+    await connect.open({ launchUrl: minting.then((session) => session.launch_url) });
+    await show((await minting).id);
+  } catch (error) {
+    console.error(error);
+    status.textContent = 'Something went wrong. Please try again.';
+  }
+});
+
+// Back from a redirect, if the browser did not allow another way.
+const back = connect.resume();
+if (back) show(back.session);
+button.disabled = false;
