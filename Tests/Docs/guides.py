@@ -190,7 +190,8 @@ def beside_dev(page):
     count = 0
     with tempfile.TemporaryDirectory() as folder:
         clients = list(compiled(page, pathlib.Path(folder)))
-        with program("connect-bff", "dev", until="Ctrl-C stops."):
+        # As connect-page.md starts it; the other pages do not notice.
+        with program("connect-bff", "dev", "--app", "http://localhost:8000", until="Ctrl-C stops."):
             reader = Reader(folder)
             try:
                 for _, language, text in blocks(page):
@@ -208,7 +209,7 @@ def beside_dev(page):
 def example():
     """The example app of connect-page.md before `serve`, with a customer who has no browser."""
     origin = f"http://localhost:{free_port()}"
-    with Service(BFF_ALLOWED_ORIGINS=origin, BFF_RETURN_URLS=f"{origin}/") as service:
+    with Service(BFF_CONNECT_APPS=None, BFF_ALLOWED_ORIGINS=origin, BFF_RETURN_URLS=f"{origin}/") as service:
         public = service.environment["BFF_PUBLIC_URL"]
         backend = subprocess.Popen(
             [sys.executable, ROOT / "docs/examples/embed/backend.py"], stdout=subprocess.PIPE, text=True,
@@ -284,8 +285,8 @@ def compiled(page, folder):
             continue
         file = folder / f"Block{number}.{'kt' if language == 'kotlin' else language}"
         file.write_text(text + "\n")
-        if "import SwiftUI" in text:
-            # Linux has none of it: its syntax is all that can be checked.
+        if "import SwiftUI" in text or "import WebKit" in text:
+            # Linux has none of these: the syntax is all that can be checked.
             subprocess.run(["swiftc", "-swift-version", "6", "-parse", file], check=True)
         else:
             files[language].append(file)
@@ -308,9 +309,11 @@ def compiled(page, folder):
         yield [client]
     if files["kotlin"]:
         classes = folder / "classes"
-        sources = [*files["kotlin"], *beside.glob("android/*.kt"), beside / "Customer.kt"]
+        is_client = any("class ConnectService" in file.read_text() for file in files["kotlin"])
+        sources = [*files["kotlin"], *beside.glob("android/*"), *[beside / "Customer.kt"] * is_client]
         subprocess.run(["kotlinc", "-nowarn", "-cp", JARS, *sources, "-d", classes], check=True)
-        yield ["java", "-cp", f"{classes}:{JARS}", "CustomerKt"]
+        if is_client:
+            yield ["java", "-cp", f"{classes}:{JARS}", "CustomerKt"]
 
 
 def isolate():

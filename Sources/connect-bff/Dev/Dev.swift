@@ -38,6 +38,11 @@ struct Dev: AsyncParsableCommand {
     @Option(help: "A folder for the database, which then outlives a restart.")
     var state: String?
 
+    @Option(
+        help:
+            "Where your own app runs, such as http://localhost:3000: it may open the hosted page and call the service.")
+    var app: String?
+
     @Option(help: "The log level: trace, debug, info, notice, warning, error.")
     var logLevel = "info"
 
@@ -49,6 +54,11 @@ struct Dev: AsyncParsableCommand {
             ((joinSandbox ? 1 : 0)...65532).contains(sandboxPort)
         else {
             throw ValidationError("A port is a number from 1 to 65535.")
+        }
+        do throws(SettingsReader.Unfit) {
+            if let app { _ = try WebAddress.pageOrigin(app) }
+        } catch {
+            throw ValidationError("--app: \(error.why).")
         }
     }
 
@@ -91,6 +101,8 @@ struct Dev: AsyncParsableCommand {
 
     private var publicURL: String { "http://localhost:\(port)" }
 
+    private var ownApp: [String] { [app].compactMap(\.self) }
+
     private var telemetry: TelemetrySettings {
         TelemetrySettings(logLevel: Logger.Level(rawValue: logLevel) ?? .info, logFormat: .text)
     }
@@ -110,12 +122,13 @@ struct Dev: AsyncParsableCommand {
                 ],
                 returnURLs: [
                     "\(publicURL)\(LaunchPage.path)", "myapp://tariff/done", "\(publicURL)\(DevPage.path)",
-                ]),
+                ] + ownApp.map { "\($0)/" }),
             listeners: ListenerSettings(
                 address: .tcp(host: "127.0.0.1", port: port), admin: .tcp(host: "127.0.0.1", port: adminPort)),
             // Without rate limits, so that loops and fuzzers work.
             edge: EdgeSettings(
-                origins: ["http://localhost:7070", "http://127.0.0.1:7070", publicURL, "http://127.0.0.1:\(port)"]),
+                origins: Set(
+                    ["http://localhost:7070", "http://127.0.0.1:7070", publicURL, "http://127.0.0.1:\(port)"] + ownApp)),
             store: StoreSettings(database: .sqlite(path: "\(folder)/connect-bff.sqlite")), telemetry: telemetry)
     }
 
