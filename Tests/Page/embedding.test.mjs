@@ -387,6 +387,7 @@ test('the window of a login keeps the token for the way back, and closes at its 
   await tab.send('message', { source: opener, origin: own, data });
   assert.deepEqual(tab.departures, [['replace', provider]]);
   assert.deepEqual(tab.kept, { token, popup: '1', language: 'de' });
+  assert.equal(globalThis.opener, null, 'the provider has a hold of the frame');
   await tab.open(`${pageURL}#fp_cot=${token}`);
   assert.equal(tab.screen.dataset.screen, 'returned');
   assert.equal(tab.document.documentElement.lang, 'de');

@@ -18,7 +18,8 @@ function take(event) {
   removeEventListener('message', take);
   clearTimeout(timer);
   memory.begin({ token: login.token, popup: '1', language: login.language });
-  // In place of this document, which has nothing to come back to.
+  // The provider gets no hold of the frame, and this document's place: it has nothing to come back to.
+  window.opener = null;
   location.replace(login.url);
 }
 
