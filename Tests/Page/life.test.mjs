@@ -204,6 +204,10 @@ test('takes the language of the launch URL, keeps it, and ignores one that does 
   assert.equal(tab.document.documentElement.lang, 'de');
   await tab.open(pageURL);
   assert.equal(tab.document.documentElement.lang, 'de');
+  // Another session begins without the wish of the one before.
+  tab.answer('v1/connect/tickets', 'never');
+  await tab.open(`${pageURL}#ticket=${ticket}`);
+  assert.equal(tab.document.documentElement.lang, 'fr');
 });
 
 test('a session whose token expired leads back to the app', async () => {

@@ -23,7 +23,8 @@ const act = firstAct(fragment, memory.values);
 if (fragment?.ticket) {
   const { ticket, shell, handed } = fragment;
   const marks = { shell: shell ? '1' : undefined, handed: handed ? '1' : undefined };
-  if (act === 'exchange') memory.begin({ ticket, session: sessionOf(ticket), ...marks });
+  // The language is that of the mint, too.
+  if (act === 'exchange') memory.begin({ ticket, session: sessionOf(ticket), language: undefined, ...marks });
   else memory.write(marks);
 }
 
