@@ -21,7 +21,7 @@ package struct ConnectPage: Sendable {
     private let documents: [Document: [CustomerLanguage: Representation]]
     private let ancestors: [String]
 
-    /// - Parameter ancestors: The origins whose pages may frame the page, and are told how a session ended.
+    /// - Parameter ancestors: The origins whose pages may frame the page, and learn how a session ended.
     package init(_ brand: BrandSettings = BrandSettings(), framedBy ancestors: Set<String> = []) {
         let theme = Asset(Theme.name, "text/css; charset=utf-8", Array(Theme.css(brand.color).utf8))
         let logo = brand.logo?.asset
