@@ -12,7 +12,7 @@ package struct Asset: Equatable, Sendable {
     }
 
     private static func script(_ name: String, _ bytes: [UInt8]) -> Asset {
-        Asset("\(name).js", "text/javascript; charset=utf-8", bytes)
+        Asset("\(name).js", "text/javascript; charset=utf-8", ScriptText.withoutComments(bytes))
     }
 
     /// What a page of another origin loads to open the page.
@@ -22,7 +22,8 @@ package struct Asset: Equatable, Sendable {
     ///
     /// `scripts/check-modules` compares this list and that of `Package.swift` with the folder.
     static let embedded = [
-        Asset("style.css", "text/css; charset=utf-8", PackageResources.style_css),
+        Asset(
+            "style.css", "text/css; charset=utf-8", ScriptText.withoutComments(PackageResources.style_css)),
         Asset("icon.svg", "image/svg+xml", PackageResources.icon_svg, contentPolicy: ContentPolicy.image),
         Asset("connect.d.ts", "text/plain; charset=utf-8", PackageResources.connect_d_ts),
         script("bridge", PackageResources.bridge_js),
