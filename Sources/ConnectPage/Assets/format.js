@@ -42,10 +42,10 @@ export function parseNumber(text) {
   return /^-?(\d+[.,]?\d*|[.,]\d+)$/.test(plain) ? Number(plain.replace(',', '.')) : NaN;
 }
 
-/** A number from outside; undefined where it is none. */
+/** A number from outside; undefined where it is none, or too large to mean anything. */
 export function finite(value) {
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+  return typeof number === 'number' && Math.abs(number) < 1e12 ? number : undefined;
 }
 
 export const numberText = (value, decimals = 2) => new Intl.NumberFormat(locale(), {
