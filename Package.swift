@@ -195,6 +195,7 @@ let package = Package(
         .testTarget(name: "WireTests", dependencies: ["Core", "Wire"]),
         .testTarget(name: "KeysTests", dependencies: ["Core", "Keys", "TestSupport", .crypto, .cryptoExtras]),
         .testTarget(name: "ResilienceTests", dependencies: ["Resilience"]),
+        .testTarget(name: "ConnectPageTests", dependencies: ["ConnectPage"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", .metrics, .tracing]),
         .testTarget(
             name: "FlatpeakTests",
