@@ -253,7 +253,7 @@ test('summary: shows the tariff, its prices as bars and as a table, and the ways
       row('2026-11-23T00:00:00+00:00', '2026-11-23T12:00:00+00:00', 0.2345), row('2026-11-23T12:00:00+00:00', '2026-11-24T00:00:00+00:00', 0.31, 0.7),
     ], tomorrow: [] },
   }, { actions: ['EDIT', 'DISCONNECT', 'CLOSE', 'BACK'] });
-  for (const expected of ['Brackenfield Energy', 'Lantern', 'One rate', '23.45 p/kWh', 'Entered by you', '1 Jan 2026', 'When you end it', '23.45 – 31 p/kWh', 'Show as a table', text('chart.none'), text('chart.forecast.hint')]) {
+  for (const expected of ['Brackenfield Energy', 'Lantern', 'One rate', 'Entered by you', '1 Jan 2026', 'When you end it', '23.45 – 31 p/kWh', 'Show as a table', text('chart.none'), text('chart.forecast.hint')]) {
     assert.ok(screen.text.includes(expected), `${expected} in: ${screen.text}`);
   }
   const [svg] = screen.all('svg').filter((each) => each.getAttribute('role') === 'img');
@@ -265,6 +265,20 @@ test('summary: shows the tariff, its prices as bars and as a table, and the ways
   ]);
   assert.deepEqual(screen.actions, []);
   sends(screen.press('Done'), ['act', 'CLOSE']);
+});
+
+test('summary: one price for all hours is a fact, and no chart', () => {
+  const today = [row('2026-11-23T00:00:00Z', '2026-11-23T12:00:00Z', 0.234567), row('2026-11-23T12:00:00Z', '2026-11-24T00:00:00Z', 0.234567)];
+  const screen = open('tariff_summary', { currency_code: 'GBP', tariff: { structure_type: 'FIXED' }, rates: { today, tomorrow: [] } });
+  assert.ok(screen.text.includes('Unit rate23.4567 p/kWh'), screen.text);
+  assert.equal(screen.all('figure').length, 0);
+});
+
+test('summary: the times under the bars are short where the day has twice twelve hours', async () => {
+  await speak('en', 'en-US');
+  const today = [row('2026-11-23T00:00:00Z', '2026-11-23T12:00:00Z', 0.2), row('2026-11-23T12:00:00Z', '2026-11-24T00:00:00Z', 0.3)];
+  const screen = open('tariff_summary', { currency_code: 'USD', tariff: {}, rates: { today } });
+  assert.deepEqual(screen.all('text').map((each) => each.textContent.replace(/\s/g, ' ')), ['12 AM', '6 AM', '12 PM', '6 PM', '12 AM']);
 });
 
 test('summary: a day on which the clock changes has all its hours', () => {

@@ -1,6 +1,6 @@
 // The prices of a day as bars, with a table of the same.
 
-import { h, perKWh, rateText, timeText } from './kit.js';
+import { h, hourText, perKWh, rateText, timeText } from './kit.js';
 import { t } from './text.js';
 
 const width = 480;
@@ -106,7 +106,7 @@ function axis(start, end, clock, x) {
   return marks.map(({ time, at }) => {
     const anchor = at < 20 ? 'start' : at > width - 20 ? 'end' : 'middle';
     const label = element('text', { x: at, y: height - 6, 'text-anchor': anchor });
-    label.textContent = timeText(time);
+    label.textContent = hourText(time);
     return label;
   });
 }

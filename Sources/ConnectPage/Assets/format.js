@@ -149,6 +149,13 @@ export function timeText(time) {
     .format(Date.UTC(2024, 0, 1, hours, minutes));
 }
 
+/** A full hour in few letters, as the locale writes it: 06:00 or 6 AM. */
+export function hourText(time) {
+  const format = new Intl.DateTimeFormat(locale(), { hour: 'numeric', timeZone: 'UTC' });
+  const [hours] = time.split(':').map(Number);
+  return format.resolvedOptions().hour12 ? format.format(Date.UTC(2024, 0, 1, hours)) : timeText(time);
+}
+
 /**
  * The wall clock of a place, by the offsets that its own timestamps have: `2026-11-23T00:00:00+01:00`. They differ on
  * days on which the clock changes.

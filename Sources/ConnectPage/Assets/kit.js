@@ -165,9 +165,8 @@ export function form(send, ...content) {
   }, content);
 }
 
-/** The button that sends a form; it stays in sight where the form is long. */
-export const submitButton = (label = t('continue')) =>
-  h('div', { class: 'submit' }, h('button', { type: 'submit', class: 'primary' }, label));
+/** The button that sends a form. */
+export const submitButton = () => h('button', { type: 'submit', class: 'primary' }, t('continue'));
 
 /** A check for a field that may not be empty; `code` is Flatpeak's for an empty one. */
 export const needed = (code) => (input) => (input.value.trim() === '' ? t(`error.${code}`) : undefined);

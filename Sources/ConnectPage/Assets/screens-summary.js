@@ -10,35 +10,36 @@ import { has, t } from './text.js';
 
 export function summary(page, go) {
   const data = page.data ?? {};
-  const { currency_code: currency, rates } = data;
   const tariff = data.tariff ?? {};
-  const again = tariff.reconnect_required === true && wayOf(page, 'RECONNECT', 'EDIT');
-  const drawn = (title, list) => {
-    const rows = rowsOf(list);
-    return chart(title, rows, currency, clockOfRows(rows));
-  };
+  const isBroken = tariff.reconnect_required === true;
+  const again = isBroken && wayOf(page, 'RECONNECT', 'EDIT');
+  const [today, tomorrow] = [rowsOf(data.rates?.today), rowsOf(data.rates?.tomorrow)];
+  const prices = new Set([...today, ...tomorrow].map((row) => row.value));
+  const drawn = (title, rows) => chart(title, rows, data.currency_code, clockOfRows(rows));
   return {
-    title: tariff.reconnect_required === true ? t('summary.reconnect') : t('summary.title'),
-    lead: tariff.reconnect_required === true ? t('summary.reconnect.lead') : undefined,
+    title: isBroken ? t('summary.reconnect') : t('summary.title'),
+    lead: isBroken ? t('summary.reconnect.lead') : undefined,
     content: [
       providerLine(data.provider),
-      h('dl', { class: 'facts' }, factsOf(data, tariff).map(([name, value]) =>
+      h('dl', { class: 'facts' }, factsOf(data, tariff, prices).map(([name, value]) =>
         h('div', {}, h('dt', {}, t(`summary.${name}`)), h('dd', {}, value)))),
-      (listOf(rates?.today).length > 0 || listOf(rates?.tomorrow).length > 0) && h('div', { class: 'charts' },
-        drawn(t('summary.today'), rates?.today), drawn(t('summary.tomorrow'), rates?.tomorrow)),
       again && button(t('summary.reconnect.action'), () => go.act(again), 'primary'),
       button(t('done'), () => go.act('CLOSE'), again ? 'secondary' : 'primary'),
+      // One price for all hours is a fact, and no chart.
+      prices.size > 1 && h('div', { class: 'charts' },
+        drawn(t('summary.today'), today), drawn(t('summary.tomorrow'), tomorrow)),
     ],
     actions: again ? [again] : [],
   };
 }
 
-function factsOf({ currency_code: currency, connection_type: type, rates }, tariff) {
-  const cost = finite(listOf(rates?.today)[0]?.tariff?.cost);
+/** @param prices the different ones of today and tomorrow */
+function factsOf({ currency_code: currency, connection_type: type }, tariff, prices) {
+  const [price] = prices;
   return [
     ['tariff', short(tariff.name)],
     ['structure', tariff.structure_type && structureName(tariff.structure_type)],
-    ['rate', tariff.structure_type === 'FIXED' && cost !== undefined && `${rateText(cost, currency, 4)} ${perKWh(currency)}`],
+    ['rate', prices.size === 1 && `${rateText(price, currency, 4)} ${perKWh(currency)}`],
     ['source', type && (has(`source.${type}`) ? t(`source.${type}`) : wordsOf(type))],
     ['starts', dateText(tariff.contract_start_date)],
     ['ends', dateText(tariff.contract_end_date)
