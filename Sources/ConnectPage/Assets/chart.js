@@ -4,7 +4,7 @@ import { h, hourText, perKWh, rateText, timeText } from './kit.js';
 import { t } from './text.js';
 
 const width = 480;
-const height = 150;
+const height = 156;
 /** Where the bars end; the times are below. */
 const ground = 124;
 const minute = 60_000;
@@ -75,6 +75,11 @@ function bars(rates, least, most, label, clock, now) {
       x: x(bar.from) + space / 2, width: Math.max(1, x(bar.to) - x(bar.from) - space), rx: 1.5,
       y: y(Math.max(bar.value, 0)), height: Math.max(1.5, Math.abs(y(bar.value) - y(0))), class: kind,
     }));
+    // Also a mark below, for customers who do not see the difference of the colours.
+    if (kind === 'now') {
+      const middle = x((bar.from + bar.to) / 2);
+      svg.append(element('path', { d: `M${middle - 6} ${ground + 9}l6-7 6 7z`, class: kind }));
+    }
   }
   svg.append(...axis(start, end, clock, x));
   return svg;

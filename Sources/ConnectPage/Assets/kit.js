@@ -225,8 +225,8 @@ export const rateField = (label, input, currency, options = {}) =>
 
 // MARK: - Choices
 
-/** A list of things to choose from, each one tap. */
-export const choices = (label, items) => h('ul', { class: 'choices', 'aria-label': label }, items);
+/** A list of things to choose from, each one tap; Safari takes a list without bullets for none, unless it has the role. */
+export const choices = (label, items) => h('ul', { class: 'choices', role: 'list', 'aria-label': label }, items);
 
 export function choice(onclick, image, title, text) {
   return h('li', {}, h('button', { type: 'button', class: 'choice', onclick }, image,
