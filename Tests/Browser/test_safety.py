@@ -179,7 +179,8 @@ def test_the_checks_see(phone, logos):
 
     OnThePage(phone).browser.open(phone.service.url + "/").screen("home")
     phone.js(
-        "document.querySelector('h1').insertAdjacentHTML('afterend', '<img src=\"/page/icon.svg\"><button></button>')"
+        "document.querySelector('h1').after(Object.assign(new Image(), {src: '/page/icon.svg'}),"
+        " document.createElement('button'))"
     )
     assert [each for each in phone.faults() if "button-name" in each]
     assert [each for each in phone.faults() if "image-alt" in each]

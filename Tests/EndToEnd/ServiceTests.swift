@@ -40,6 +40,9 @@ import Testing
         try await DevProcess.run { dev in
             let page = try await dev.send("GET", "/")
             #expect(page.headers["content-security-policy"]?.contains("frame-src 'self'") == true)
+            let framed = try await dev.send("GET", "/connect")
+            #expect(framed.headers["content-security-policy"]?.contains("frame-ancestors http://") == true)
+            #expect(framed.headers["x-frame-options"] == nil)
             var open = page.text.matches(of: /src="([^"]+\.js)"/).map { String($0.1) }
             var scripts: Set<String> = []
             while let path = open.popLast() {

@@ -107,6 +107,15 @@ struct Dev: AsyncParsableCommand {
         TelemetrySettings(logLevel: Logger.Level(rawValue: logLevel) ?? .info, logFormat: .text)
     }
 
+    /// Without rate limits, so that loops and fuzzers work.
+    private var edge: EdgeSettings {
+        let pages = Set(
+            ["http://localhost:7070", "http://127.0.0.1:7070", publicURL, "http://127.0.0.1:\(port)"] + ownApp)
+        var settings = EdgeSettings(origins: pages)
+        settings.frameAncestors = pages
+        return settings
+    }
+
     private func service(
         _ sandbox: Sandbox.Configuration, at addresses: Sandbox.Addresses, state folder: String
     ) -> ServiceConfiguration {
@@ -125,11 +134,8 @@ struct Dev: AsyncParsableCommand {
                 ] + ownApp.map { "\($0)/" }),
             listeners: ListenerSettings(
                 address: .tcp(host: "127.0.0.1", port: port), admin: .tcp(host: "127.0.0.1", port: adminPort)),
-            // Without rate limits, so that loops and fuzzers work.
-            edge: EdgeSettings(
-                origins: Set(
-                    ["http://localhost:7070", "http://127.0.0.1:7070", publicURL, "http://127.0.0.1:\(port)"] + ownApp)),
-            store: StoreSettings(database: .sqlite(path: "\(folder)/connect-bff.sqlite")), telemetry: telemetry)
+            edge: edge, store: StoreSettings(database: .sqlite(path: "\(folder)/connect-bff.sqlite")),
+            telemetry: telemetry)
     }
 
     private func start(_ configuration: Sandbox.Configuration, _ logger: Logger) async throws -> Sandbox {
