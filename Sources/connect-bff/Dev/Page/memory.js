@@ -26,7 +26,7 @@ const save = (owner, list) => localStorage.setItem(`sessions:${owner}`, JSON.str
  * @param request what the mint asked for, to ask for it again
  */
 export const remember = (owner, { id, title, request }) =>
-  save(owner, [{ id, title, request }, ...sessions(owner)]);
+  save(owner, [{ id, title, request }, ...sessions(owner).filter((each) => each.id !== id)]);
 
 export const forget = (owner, id) => save(owner, sessions(owner).filter((each) => each.id !== id));
 
