@@ -112,7 +112,7 @@ for (const mode of ['modal', 'popup']) {
   });
 
   test(`${mode}: a redirect leads to the hosted page and nowhere else`, async () => {
-    const { browser, page, events } = await opened({ mode });
+    const { browser, page, events, outcome } = await opened({ mode });
     page.greets();
     for (const url of [
       undefined, 'javascript:alert(1)', 'https://evil.example/connect#ticket=1', 'https://connect.example.com/other',
@@ -122,6 +122,9 @@ for (const mode of ['modal', 'popup']) {
     await page.says({ type: 'redirect', url: 'https://connect.example.com/connect?lang=en#ticket=cs_1.B' });
     assert.deepEqual(browser.assigned, ['https://connect.example.com/connect?lang=en#ticket=cs_1.B']);
     assert.deepEqual(events, [{ type: 'redirect' }], 'an event never has the address');
+    assert.equal(page.closed, mode === 'popup');
+    await browser.wait(1_000);
+    assert.equal(outcome.isOver, false, 'the customer is on the way');
   });
 
   test(`${mode}: a reload of the page gets a port of its own`, async () => {

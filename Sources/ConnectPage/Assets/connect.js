@@ -168,6 +168,7 @@ function follow(surface, launch, emit) {
             return undefined;
           }
           emit({ type: 'redirect' });
+          surface.giveWay?.();
           return location.assign(next.href);
         }
         default:
@@ -310,6 +311,10 @@ function popup(title) {
   if (!opened) return undefined;
   opened.document.title = title;
   let timer;
+  const dispose = () => {
+    clearInterval(timer);
+    opened.close();
+  };
   return {
     window: () => opened,
     isGone: () => opened.closed,
@@ -326,10 +331,8 @@ function popup(title) {
     // The popup shows by itself how it is.
     ready() {},
     offerTab() {},
-    dispose() {
-      clearInterval(timer);
-      opened.close();
-    },
+    giveWay: dispose,
+    dispose,
   };
 }
 
