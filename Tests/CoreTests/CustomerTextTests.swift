@@ -18,7 +18,8 @@ import Testing
     }
 
     @Test(arguments: [
-        BFFError.connectTokenMissing, .connectTokenUnknown, .connectTokenUsed, .connectTokenExpired, .malformedJSON,
+        BFFError.connectTokenMissing, .connectTokenUnknown, .connectTokenUsed, .connectTokenExpired, .ticketUnknown,
+        .ticketUsed, .ticketExpired, .malformedJSON,
         .malformedHeader, .headersTooLarge, .unsupportedContentType, .bodyTooLarge(limit: 9), .methodNotAllowed,
         .originNotAllowed, .requestTimedOut, .rateLimited(retryAfter: 3), .upstreamLimited(retryAfter: nil),
         .upstreamUnavailable(retryAfter: 3), .upstreamUnreachable, .upstreamTimedOut, .upstreamInvalidAnswer,
@@ -28,7 +29,8 @@ import Testing
     func `a customer reads what happened and what to do, and no word for developers`(error: BFFError) {
         let (title, detail) = error.customerText
         for word in [
-            "BFF_", "FLATPEAK_", "JSON", "connect_token", "token", "header", "operator", "server", "fp_cot", "Allow",
+            "BFF_", "FLATPEAK_", "JSON", "connect_token", "token", "ticket", "header", "operator", "server", "fp_cot",
+            "Allow",
             "origin", "upstream", "Flatpeak",
         ] {
             #expect(!"\(title). \(detail)".contains(word), "\(error.code): \(word)")

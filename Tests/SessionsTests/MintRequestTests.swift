@@ -8,7 +8,10 @@ import Testing
 @Suite struct MintRequestTests {
     static let settings = SessionSettings(
         callbackURL: "https://bff.example/v1/connect/callback",
-        apps: [.init(name: "web", url: "https://connect.example"), .init(name: "ios", url: "myapp://connect")],
+        apps: [
+            .init(name: "web", url: "https://connect.example"), .init(name: "ios", url: "myapp://connect"),
+            .init(hostedAt: "https://bff.example"),
+        ],
         returnURLs: ["https://app.example/done", "myapp://tariff/done?x=1"])
 
     private func order(_ body: String) throws(BFFError) -> (order: MintOrder, returnURL: String?) {
@@ -57,7 +60,12 @@ import Testing
             (#"{"direction":null}"#, "direction", .wrongType), (#"{"type":"GAS"}"#, "type", .notListed),
             (#"{"action":"delete","location_id":"loc_1"}"#, "action", .notListed),
             (#"{"action":"edit"}"#, "location_id", .missing), (#"{"location_id":"../x"}"#, "location_id", .malformed),
-            (#"{"app":"android"}"#, "app", .notListed),
+            (#"{"app":"android"}"#, "app", .notListed), (#"{"app":"Page"}"#, "app", .notListed),
+            (#"{"language":"it"}"#, "language", .notListed), (#"{"language":"DE"}"#, "language", .notListed),
+            (#"{"language":"de-AT"}"#, "language", .notListed), (#"{"language":""}"#, "language", .notListed),
+            (#"{"language":1}"#, "language", .wrongType), (#"{"language":null}"#, "language", .wrongType),
+            (#"{"options":{"shell":1}}"#, "options.shell", .wrongType),
+            (#"{"options":{"shell":null}}"#, "options.shell", .wrongType),
             (#"{"return_url":"https://app.example/done/"}"#, "return_url", .notListed),
             (#"{"return_url":"https://evil.example"}"#, "return_url", .notListed),
             (#"{"options":{"contract_term_capture":"yes"}}"#, "options.contract_term_capture", .wrongType),
