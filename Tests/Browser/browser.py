@@ -19,6 +19,14 @@ SPY = """
     if (/cot_/.test(document.referrer)) console.error('a token in document.referrer');
 """
 
+# The name of a button, link or field, where it has one of the simple kinds.
+NAME = """
+    const [element] = arguments;
+    const label = element.labels?.[0]?.cloneNode(true);
+    const text = element.ariaLabel ?? (label ?? (element.matches('button, summary, a') ? element : null))?.textContent;
+    return (text ?? '').replace(/\\s+/g, ' ').trim();
+"""
+
 
 def chromium(*arguments, preferences=None):
     """A Chromium with a profile of its own, in which nothing outside of this machine has an address."""
@@ -30,8 +38,8 @@ def chromium(*arguments, preferences=None):
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1", *arguments,
     ]:
         options.add_argument(argument)
-    if preferences:
-        options.add_experimental_option("prefs", preferences)
+    # What the service is asked for, and how numbers and days are written.
+    options.add_experimental_option("prefs", {"intl.accept_languages": "en-GB,en", **(preferences or {})})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     options.page_load_strategy = "eager"
     return webdriver.Chrome(
@@ -66,7 +74,11 @@ class Browser(Driving, Checks):
         self.resize(size)
 
     def name_of(self, element):
-        return element.accessible_name
+        try:
+            return element.accessible_name
+        except StaleElementReferenceException:
+            # Debian's chromedriver finds no names in a frame of another site. What is gone is not found here, either.
+            return self.js(NAME, element)
 
     def js(self, script, *arguments):
         return self.driver.execute_script(script, *arguments)

@@ -84,7 +84,8 @@ class Checks:
 
     def capture(self, name):
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        height = max(self.size["height"], self.js("return document.documentElement.scrollHeight"))
+        # Of the tab's document, whatever frame is looked at.
+        height = max(self.size["height"], self.cdp("Page.getLayoutMetrics")["cssContentSize"]["height"])
         picture = self.cdp("Page.captureScreenshot", captureBeyondViewport=True, clip={
             "x": 0, "y": 0, "scale": 1, "width": self.size["width"], "height": height})
         (SCREENSHOTS / f"{name}.png").write_bytes(base64.b64decode(picture["data"]))

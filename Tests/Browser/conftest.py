@@ -49,7 +49,7 @@ def web_app():
     try:
         app = web.WebApp()
     except OSError:
-        pytest.exit(f"check-browser: port {web.PORT} is taken; stop what listens there (npm run dev?)", returncode=1)
+        pytest.fail(f"port {web.PORT} is taken; stop what listens there (npm run dev?)", pytrace=False)
     yield app
     app.stop()
 
@@ -151,10 +151,13 @@ def open_browser(request, browsers, service, size, *arguments, hosts=(), **prefe
     if request.node.stash.get(FAILED, False):
         with contextlib.suppress(Exception):
             browser.top().capture(picture_of(request.node))
+        with contextlib.suppress(Exception):
+            print("\n".join(browser.complaints()))
         # The next test gets a new one.
         browsers.stop(*arguments, **preferences)
     else:
-        assert browser.top().complaints() == []
+        complaints = browser.top().complaints()
+        assert not complaints, "\n".join(complaints)
 
 
 def picture_of(item):

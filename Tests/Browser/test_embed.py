@@ -71,6 +71,15 @@ def test_escape(visitor, tab, where):
     assert visitor.events()[-1] == "end"
 
 
+def test_closing_while_a_call_runs(visitor, tab):
+    """The session ends once the call is answered; the customer does not have to press again."""
+    visitor.opens_from_the_app("modal", postal_address=LONDON).at("provider_select")
+    tab.service.fault("delay", seconds=1)
+    visitor.press("My provider is not listed")
+    tab.until(lambda: tab.all("fieldset.frame:disabled"))
+    visitor.closes().is_done("abandoned")
+
+
 def test_escape_on_a_question(visitor, tab):
     """It answers the question alone."""
     visitor.opens_from_the_app("modal", postal_address=LONDON).reaches_the_summary().press("Disconnect")

@@ -226,17 +226,18 @@ def test_upstream_that_wants_to_be_left_alone(phone):
 def test_slow_upstream_and_impatient_customer(customer):
     customer.starts().gives_address().types_provider().picks_structure("FIXED").at("rate_fixed_capture")
     before = customer.service.count("connect")
-    customer.service.fault("delay", seconds=3)
+    customer.service.fault("delay", seconds=5 if isinstance(customer, OnThePage) else 3)
     if isinstance(customer, OnThePage):
         customer.browser.fill(cost="23.45")
         customer.browser.double_click("Continue")
         customer.browser.until(lambda: customer.browser.all(".turning"))
-        customer.browser.look("working")
         assert customer.browser.all("fieldset.frame:disabled")
-        assert not [each for each in customer.browser.all("main button") if each.is_enabled()]
-        # Enter in the field, the close button and the browser's back button do nothing either.
-        customer.browser.js("document.querySelector('form').requestSubmit(); document.querySelector('.end').click()")
-        customer.browser.back()
+        assert not [each for each in customer.browser.all("fieldset.frame button") if each.is_enabled()]
+        # Enter in the field and the browser's back button do nothing either.
+        customer.browser.js("document.querySelector('form').requestSubmit()")
+        customer.browser.top().back().into_dialog()
+        assert customer.browser.all("fieldset.frame:disabled")
+        customer.browser.look("working")
         customer.at("tariff_summary")
         assert customer.service.count("connect") - before == 1
     else:

@@ -97,7 +97,7 @@ def test_pages_have_a_strict_policy(phone):
     assert "frame-ancestors 'none'" in policy_of(phone, "/connect/popup")
     assert {"require-trusted-types-for 'script'", "trusted-types 'none'"} <= set(policy_of(phone, "/connect"))
     # And it is in force.
-    phone.expect(r"Content Security Policy|violates the following|TrustedHTML")
+    phone.expect(r"Content Security Policy|violates the following|TrustedHTML|TrustedScript")
     assert phone.wait_js("""
         const done = arguments[0];
         addEventListener('securitypolicyviolation', (event) => done(event.effectiveDirective));
