@@ -93,7 +93,7 @@ import Testing
     @Test(
         "What is no token is not passed on",
         arguments: [
-            ("?fp_cot=", HTTPResponse.Status.badRequest), ("?fp_cot=x", .badRequest), ("?fp_cot", .badRequest),
+            ("?fp_cot=", HTTPResponse.Status.badRequest), ("?fp_cot", .badRequest),
             ("?fp_cot=cot_a%0d%0aSet-Cookie:%20a=b", .badRequest), ("?fp_cot=cot_%C3%A9", .badRequest),
             ("?fp_cot=cot_a&fp_cot=cot_b", .unprocessableContent), ("?FP_COT=cot_a", .unprocessableContent),
         ])
@@ -111,7 +111,8 @@ import Testing
             edge: EdgeSettings(
                 trustedProxies: TrustedProxies([try #require(AddressRange("127.0.0.1"))]),
                 rateLimits: RateLimitSettings(address: RateLimit(count: 2, period: .seconds(3600)))), page: Self.page)
-        try await Application(responder: InProcessRouter(table)).test(.router) { client in
+        let proxy = Peer.address(try #require(IPAddress("127.0.0.1")))
+        try await Application(responder: InProcessRouter(table, from: proxy)).test(.router) { client in
             let from = { (address: String) -> HTTPFields in [.xForwardedFor: address] }
             for path in ["/connect", "/connect/popup"] {
                 let response = try await client.execute(uri: path, method: .get, headers: from("192.0.2.1"))

@@ -1,5 +1,5 @@
 import Core
-import Edge
+package import Edge
 package import Gateway
 import HTTPTypes
 package import Hummingbird
@@ -20,10 +20,13 @@ package struct InProcessRouter: HTTPResponder {
     }
 
     private let table: RouteTable
+    private let peer: Peer?
     private let numbers = countingBytes()
 
-    package init(_ table: RouteTable) {
+    /// - Parameter peer: Who sends the requests; `nil` for the channel's own, which is unknown without a socket.
+    package init(_ table: RouteTable, from peer: Peer? = nil) {
         self.table = table
+        self.peer = peer
     }
 
     package func respond(to request: Request, context: Context) async throws -> Response {
@@ -68,6 +71,6 @@ package struct InProcessRouter: HTTPResponder {
         return ReceivedRequest(
             number: RequestNumber(random: numbers(12)), method: request.method.rawValue,
             path: request.head.path == "*" ? "" : request.uri.path,
-            head: facts, from: Peer(channel), at: .now)
+            head: facts, from: peer ?? Peer(channel), at: .now)
     }
 }
