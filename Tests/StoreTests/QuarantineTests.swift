@@ -174,6 +174,36 @@ import Testing
         _ = try await store.forget(alice)
     }
 
+    static let holderDamages =
+        sessionDamages.filter { $0.name != "an absurd sequence" } + [
+            Damage("a holder that is too short", "holder", hex: "00"),
+            Damage("an empty holder", "holder", hex: ""),
+            Damage("a holder that is too long", "holder", hex: String(repeating: "ab", count: 33)),
+        ]
+
+    @Test(arguments: Engine.allCases, holderDamages)
+    func `a session that cannot be read has no holder and takes none, and others do`(
+        engine: Engine, damage: Damage
+    ) async throws {
+        let database = try await database(engine), store = database.store
+        let all = try sessions(), holder = try #require(SessionHolder(tabKey: "AAECAwQFBgcICQoLDA0ODw"))
+        _ = try await store.save(all.map { SessionWrite($0, isNew: true) }, at: start)
+        for session in all { #expect(try await store.setHolder(holder, of: session.id, replacing: nil)) }
+        guard try await inflict(damage, on: "session", all[1].id.text, engine, database) else { return }
+        #expect(try await store.held(all[1].id) == nil)
+        for session in [all[0], all[2]] {
+            let held = try #require(try await store.held(session.id))
+            #expect(held.holder == holder)
+            #expect(held.session.connectToken == session.connectToken)
+        }
+        if damage.name.contains("holder") {
+            // No document takes the session over, and it goes on for the document that has its token.
+            #expect(try await !store.setHolder(holder, of: all[1].id, replacing: nil))
+            #expect(try await store.session(token: all[1].connectToken) != nil)
+            #expect(try await store.save([SessionWrite(all[1], isNew: false)], at: start).refused.isEmpty)
+        }
+    }
+
     @Test(arguments: Engine.allCases)
     func `a session that the engine does not take is refused alone, the others of the batch are kept`(
         engine: Engine
