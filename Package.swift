@@ -195,7 +195,6 @@ let package = Package(
         .testTarget(name: "WireTests", dependencies: ["Core", "Wire"]),
         .testTarget(name: "KeysTests", dependencies: ["Core", "Keys", "TestSupport", .crypto, .cryptoExtras]),
         .testTarget(name: "ResilienceTests", dependencies: ["Resilience"]),
-        .testTarget(name: "ConnectPageTests", dependencies: ["ConnectPage"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", .metrics, .tracing]),
         .testTarget(
             name: "FlatpeakTests",
@@ -227,6 +226,9 @@ let package = Package(
                 .httpTypes, .nioCore, .nioPosix, .nioSSL, .serviceLifecycle,
             ]),
         .testTarget(
+            name: "ConnectPageTests",
+            dependencies: ["ConnectPage", "Core", .nioCore, .nioEmbedded, .nioHTTP1, .nioHTTPCompression]),
+        .testTarget(
             name: "GatewayTests",
             dependencies: [
                 "ConnectPage", "Core", "Edge", "Resilience", "Networking", "Wire", "Flatpeak", "Gateway", "Keys",
@@ -250,7 +252,8 @@ let package = Package(
         .testTarget(
             name: "ProgramTests",
             dependencies: [
-                "Core", "Edge", "Flatpeak", "Gateway", "Keys", "Networking", "Relay", "Resilience", "Sessions",
+                "ConnectPage", "Core", "Edge", "Flatpeak", "Gateway", "Keys", "Networking", "Relay", "Resilience",
+                "Sessions",
                 "Telemetry", "TestSupport", "connect-bff", .httpTypes, .inMemoryLogging, .logging, .metrics,
                 .unixSignals,
             ]),

@@ -1,3 +1,4 @@
+import ConnectPage
 import Edge
 import Flatpeak
 import Foundation
@@ -37,11 +38,17 @@ import Testing
             #expect(service.listeners.drain == .seconds(3))
             #expect(service.sessions.callbackURL == "https://bff.example/v1/connect/callback")
             #expect(service.sessions.apps == [ConnectApp(name: "web", url: "https://app.example")])
+            #expect(service.brand.name == "Daylight")
+            #expect(service.brand.color == BrandColor("#0b6e4f"))
+            #expect(service.brand.logo?.kind == .svg)
+            #expect(service.brand.supportURL == "mailto:help@app.example")
+            #expect(service.brand.privacyURL == "https://app.example/privacy")
             #expect(service.sessions.returnURLs == ["https://app.example/done"])
             #expect(service.sessions.sessionLife == 30 * 86400)
             #expect(service.sessions.idempotencyLife == 12 * 3600)
             #expect(service.edge.hosts == ["bff.example"])
             #expect(service.edge.origins == ["https://app.example", "https://bff.example"])
+            #expect(service.edge.frameAncestors == ["https://app.example"])
             #expect(service.edge.trustedProxies.header == .forwarded)
             #expect(service.edge.rateLimits.mint?.count == 11)
             #expect(service.edge.rateLimits.relay?.count == 12)

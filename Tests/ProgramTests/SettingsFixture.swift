@@ -24,6 +24,8 @@ final class SettingsFixture {
             "BFF_PUBLIC_URL": "https://bff.example", "BFF_ALLOWED_HOSTS": "bff.example",
             "BFF_CONNECT_APPS": "web=https://app.example", "BFF_CONNECT_PAGE": "off",
             "BFF_RETURN_URLS": "https://app.example/done",
+            "BFF_BRAND_NAME": "Daylight", "BFF_BRAND_COLOR": "#0B6E4F",
+            "BFF_BRAND_SUPPORT_URL": "mailto:help@app.example", "BFF_BRAND_PRIVACY_URL": "https://app.example/privacy",
             "BFF_ALLOWED_ORIGINS": "https://app.example", "BFF_AUTH": "jwt,proxy,service",
             "BFF_JWT_ISSUER": "https://id.example/", "BFF_JWT_AUDIENCE": "bff audience",
             "BFF_JWT_JWKS_URL": "https://id.example/keys", "BFF_TRUSTED_PROXIES": "10.0.0.0/8",
@@ -38,6 +40,7 @@ final class SettingsFixture {
         try openSSL.run(
             "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
             "/CN=ca.example", "-keyout", "ca.key", "-out", "ca.pem")
+        fit["BFF_BRAND_LOGO"] = try write("logo.svg", #"<svg xmlns="http://www.w3.org/2000/svg"/>"#)
         fit["FLATPEAK_CA_FILE"] = "\(folder)/ca.pem"
         fit["BFF_JWT_JWKS_FILE"] = try write(
             "jwks.json",

@@ -54,7 +54,7 @@ import Testing
         #expect(flaw("/dev/zero") == .notRegular)
         let long = try write("long", "")
         #expect(unsafe truncate(long, (4 << 20) + 1) == 0)
-        #expect(flaw(long) == .tooLong)
+        #expect(flaw(long) == .tooLong(limit: 4 << 20))
     }
 
     @Test("refuses settings from a world-writable file (I17)") func settings() async throws {

@@ -25,7 +25,8 @@ extension EdgeSettings {
         let keepAlive = await reader.value(.keepAlive, SettingsReader.wholeSeconds(1...3600))
         let relayReader = await reader.value(.relayReader, SettingsReader.choice(RelayReader.self))
         guard let publicURL, let trustedProxies, let rateLimits, let keepAlive, let relayReader else { return nil }
-        let pages = origins ?? Set(apps.compactMap { (try? WebAddress($0.url))?.origin })
+        let pages =
+            origins ?? Set(apps.filter { !$0.isHosted }.compactMap { (try? WebAddress($0.url))?.origin })
         var settings = EdgeSettings(
             hosts: hosts ?? [], origins: pages.union([publicURL.origin].compactMap(\.self)),
             trustedProxies: trustedProxies, rateLimits: rateLimits)

@@ -35,6 +35,11 @@ struct Setting: Sendable {
     static let allowedHosts = Setting("BFF_ALLOWED_HOSTS")
     static let connectApps = Setting("BFF_CONNECT_APPS")
     static let connectPage = Setting("BFF_CONNECT_PAGE", fallback: "on")
+    static let brandName = Setting("BFF_BRAND_NAME")
+    static let brandColor = Setting("BFF_BRAND_COLOR")
+    static let brandLogo = Setting("BFF_BRAND_LOGO")
+    static let brandSupportURL = Setting("BFF_BRAND_SUPPORT_URL")
+    static let brandPrivacyURL = Setting("BFF_BRAND_PRIVACY_URL")
     static let returnURLs = Setting("BFF_RETURN_URLS")
     static let allowedOrigins = Setting("BFF_ALLOWED_ORIGINS")
     static let auth = Setting("BFF_AUTH", isRequired: true)
@@ -64,7 +69,8 @@ struct Setting: Sendable {
     static let all = [
         accountID, apiKey, nextAPIKey, apiURL, connectURL, version, mode, certificateAuthorities, listen, listenMode,
         adminListen, drain, keepAlive, publicURL, allowedHosts,
-        connectApps, connectPage, returnURLs, allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile,
+        connectApps, connectPage, brandName, brandColor, brandLogo, brandSupportURL, brandPrivacyURL, returnURLs,
+        allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile,
         trustedProxies,
         forwardedHeader, proxyUserHeader, serviceKeysFile, databaseURL, stateKey, keepSessions, keepIdempotency,
         eventsURL, eventsSecret, mintLimit, relayLimit,

@@ -1,3 +1,4 @@
+import ConnectPage
 import Edge
 import Flatpeak
 import Sessions
@@ -29,6 +30,7 @@ struct Settings: Sendable {
         let flatpeak = await FlatpeakClient.Settings.read(&reader, publicURL: publicURL)
         let listeners = await ListenerSettings.read(&reader)
         let sessions = await SessionSettings.read(&reader, publicURL: publicURL)
+        let brand = await BrandSettings.read(&reader)
         let edge = await EdgeSettings.read(
             &reader, publicURL: publicURL, apps: sessions?.apps ?? [], listen: listeners?.address)
         let authentication = await Authentication.read(&reader)
@@ -40,7 +42,7 @@ struct Settings: Sendable {
         else { return nil }
         return Settings(
             service: ServiceConfiguration(
-                flatpeak: flatpeak, sessions: sessions, listeners: listeners, edge: edge,
+                flatpeak: flatpeak, sessions: sessions, brand: brand, listeners: listeners, edge: edge,
                 authentication: authentication, store: store, events: events, telemetry: telemetry),
             publicURL: publicURL, warnings: reader.warnings)
     }

@@ -170,9 +170,11 @@ struct SettingsReader {
     }
 
     /// Reads a file that decides who is trusted; refuses one that is world-writable.
-    static func guarded(_ path: String, called name: String) throws(Unfit) -> TrustedFile {
+    static func guarded(
+        _ path: String, called name: String, limit: Int = TrustedFile.longest
+    ) throws(Unfit) -> TrustedFile {
         do throws(TrustedFile.Unfit) {
-            return try TrustedFile(path)
+            return try TrustedFile(path, limit: limit)
         } catch {
             throw error.problem(name)
         }

@@ -11,15 +11,15 @@ struct TrustedFile {
     /// Its permissions.
     let mode: Int
 
-    /// The largest file that is read, in bytes.
-    private static let longest = 4 << 20
+    /// The largest file that is read, in bytes, unless its reader says another limit.
+    static let longest = 4 << 20
 
     /// Why a file is not read.
     enum Unfit: Error, Equatable {
         case missing
         case unreadable
         case notRegular
-        case tooLong
+        case tooLong(limit: Int)
         /// It is world-writable.
         case writable
 
@@ -28,13 +28,14 @@ struct TrustedFile {
             switch self {
             case .missing, .unreadable: .init("\(name) cannot be read")
             case .notRegular: .init("\(name) is not a regular file")
-            case .tooLong: .init("\(name) is larger than 4 MiB")
+            case .tooLong(let limit): .init("\(name) is larger than \(limit >> 10) KiB")
             case .writable: .init("\(name) may be written by anybody; chmod o-w it")
             }
         }
     }
 
-    init(_ path: String) throws(Unfit) {
+    /// - Parameter limit: The largest file that is read, in bytes.
+    init(_ path: String, limit: Int = longest) throws(Unfit) {
         // Without O_NONBLOCK, opening a pipe that has no writer blocks.
         let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw errno == ENOENT || errno == ENOTDIR ? .missing : .unreadable }
@@ -43,10 +44,10 @@ struct TrustedFile {
         guard status.type == .regular else { throw .notRegular }
         guard !status.permissions.contains(.otherWrite) else { throw .writable }
         mode = Int(status.permissions.rawValue)
-        bytes = try Self.contents(of: descriptor)
+        bytes = try Self.contents(of: descriptor, limit)
     }
 
-    private static func contents(of descriptor: Int32) throws(Unfit) -> [UInt8] {
+    private static func contents(of descriptor: Int32, _ limit: Int) throws(Unfit) -> [UInt8] {
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 64 << 10)
         while true {
@@ -55,7 +56,7 @@ struct TrustedFile {
             guard count >= 0 else { throw .unreadable }
             if count == 0 { return bytes }
             bytes += piece.prefix(count)
-            guard bytes.count <= longest else { throw .tooLong }
+            guard bytes.count <= limit else { throw .tooLong(limit: limit) }
         }
     }
 }
