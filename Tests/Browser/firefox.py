@@ -111,7 +111,8 @@ class Firefox(Driving):
 
     @property
     def url(self):
-        return self.js("return location.href")
+        # None while a document goes.
+        return self.js("return location.href") or ""
 
     def switch(self, handle):
         self.driver.switch_to_window(handle)
@@ -140,4 +141,6 @@ class Firefox(Driving):
 
     def capture(self, name):
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        (SCREENSHOTS / f"{name}.png").write_bytes(self.driver.screenshot(format="binary", full=False))
+        # Of the browser's own window, because a frame of another site is none that a picture can be taken in.
+        with self.driver.using_context("chrome"):
+            (SCREENSHOTS / f"{name}.png").write_bytes(self.driver.screenshot(format="binary", full=False))

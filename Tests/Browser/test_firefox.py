@@ -71,7 +71,7 @@ def test_in_a_dialog_where_windows_are_blocked(fox, app, user):
 def test_back_and_forward_and_a_second_tab(fox, app, user):
     visitor = Visitor(fox, app, user).opens(postal_address=LONDON).at("provider_select")
     mine = fox.tab
-    with fox.other_window(lambda: fox.js("window.open(arguments[0], '_blank', 'noopener')", "about:blank")):
+    with fox.other_window(lambda: fox.driver.open(type="tab", focus=True)):
         fox.open(visitor.minted["launch_url"]).screen("failure").sees("This link was already opened")
         fox.driver.close()
     assert fox.tab == mine

@@ -60,6 +60,15 @@ test('offers itself to the origin that frames it, where the browser says which',
   }
 });
 
+test('offers itself to each listed origin where the browser hides what frames it', async () => {
+  // `null` is what a frame with `referrerpolicy`, such as that of connect.js, is told by Firefox.
+  for (const ancestorOrigins of [['null'], undefined]) {
+    const parent = fakeWindow();
+    await openSession({ origins: [app, 'https://other.example.com'], parent, ancestorOrigins });
+    assert.deepEqual(parent.posted.map(([, origin]) => origin), [app, 'https://other.example.com']);
+  }
+});
+
 test('says what it shows over the port, and nothing of the token', async () => {
   const tab = await openFrame({ first: page('ask') });
   tab.answer('v1/connect', page('next'));

@@ -61,10 +61,11 @@ export class Bridge {
       this.#window.addEventListener('message', take);
       this.#window.setTimeout(resolve, portTimeout);
     });
-    // Where a browser says what frames this document, no other origin needs a message that is not delivered.
-    const framing = this.isFramed ? this.#window.location.ancestorOrigins?.[0] : undefined;
+    // Where a browser says what frames this document, no other origin needs a message that is not delivered. To a frame
+    // with `referrerpolicy`, as that of connect.js, some browsers say `null`.
+    const framing = this.isFramed ? this.#window.location.ancestorOrigins?.[0] ?? 'null' : 'null';
     for (const origin of this.#origins) {
-      if (framing === undefined || framing === origin) opener.postMessage({ type: 'connect-bff:ready' }, origin);
+      if (framing === 'null' || framing === origin) opener.postMessage({ type: 'connect-bff:ready' }, origin);
     }
   }
 

@@ -76,7 +76,8 @@ async function send(url, { body, timeout, keepalive = false }) {
     answer = await fetch(url, {
       method: body ? 'POST' : 'GET', headers, body: body && JSON.stringify(body), signal: abort.signal, keepalive,
       mode: 'same-origin', credentials: 'same-origin', cache: 'no-store', redirect: 'error',
-      referrerPolicy: 'no-referrer',
+      // Not `no-referrer`, with which Firefox sends `Origin: null` (Fetch section 3.2): that is refused.
+      referrerPolicy: 'strict-origin',
     });
     return { answer, json: await readJSON(answer) };
   } catch (error) {

@@ -7,7 +7,7 @@ window.events = [];
 
 const show = (result) => {
   window.result = result;
-  document.getElementById('result').textContent = result ? `${result.status ?? 'left'}` : '';
+  document.getElementById('ending').textContent = result ? `${result.status ?? 'left'}` : '';
 };
 
 async function launch() {
