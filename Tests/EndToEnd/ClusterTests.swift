@@ -106,6 +106,56 @@ import Testing
         }
     }
 
+    // MARK: - Tickets
+
+    @Test func `a ticket is one document's on all nodes together, and stays so when a node is killed`() async throws {
+        try await Cluster.run(nodes: 3) { cluster in
+            let nodes = cluster.nodes
+            let exchange = { @Sendable (node: ServeProcess, ticket: String, tab: Int) in
+                try await HTTP.send(
+                    "POST", "\(node.url)/v1/connect/tickets", headers: [("content-type", "application/json")],
+                    body: Array(#"{"ticket":"\#(ticket)","tab":"\#(Self.tabKey(tab))"}"#.utf8))
+            }
+            for round in 0..<10 {
+                let minted = try await nodes[round % 3].mint(
+                    as: "alice", ["app": "page", "postal_address": ["city": "London", "country_code": "GB"]])
+                #expect(try minted.json["connect_token"] == nil)
+                let launch = try #require(try minted.json["launch_url"]?.text)
+                let ticket = String(try #require(launch.firstMatch(of: /#ticket=(.+)/)?.1))
+                let answers = try await withThrowingTaskGroup(of: (Int, HTTP.Answer).self) { group in
+                    for tab in 0..<9 {
+                        group.addTask {
+                            let answer = try await exchange(nodes[tab % 3], ticket, tab)
+                            return (tab, answer)
+                        }
+                    }
+                    return try await group.reduce(into: [(Int, HTTP.Answer)]()) { $0.append($1) }
+                }
+                let winners = answers.filter { $0.1.status == 200 }
+                try #require(winners.count == 1, "\(answers.map { ($0.1.status, $0.1.text) })")
+                #expect(answers.filter { $0.1.status == 409 }.count == 8)
+                let (tab, winner) = winners[0]
+                if round == 0 {
+                    // What the winner became outlives its node.
+                    await nodes[tab % 3].stop(.kill)
+                    try await nodes[tab % 3].start()
+                }
+                for node in nodes {
+                    #expect(try await exchange(node, ticket, tab).body == winner.body)
+                    #expect(try await exchange(node, ticket, 9).json["code"] == "ticket_used")
+                }
+                let token = try #require(try winner.json["connect_token"]?.text)
+                #expect(try await nodes[(round + 1) % 3].relay(token, "session_start").status == 200)
+                for node in nodes {
+                    #expect(
+                        !node.log.contains(ticket) && !node.log.contains(Self.tabKey(tab)) && !node.log.contains(token))
+                }
+            }
+        }
+    }
+
+    private static func tabKey(_ number: Int) -> String { "AAECAwQFBgcICQoLDA0O\(number)w" }
+
     // MARK: - Ownership
 
     @Test func `a location that is given up on one node, or whose owner is forgotten, is refused on all within 1 s`()
