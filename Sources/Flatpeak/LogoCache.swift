@@ -64,6 +64,9 @@ struct LogoCache {
 
     var count: Int { entries.count }
 
+    /// Bytes of what belongs to a client.
+    func cost(of client: CallerKey) -> Int { owners[client]?.cost ?? 0 }
+
     /// Looks a digest up, and counts as a use of it.
     mutating func find(_ digest: LogoDigest, for client: CallerKey, at now: ContinuousClock.Instant) -> Found {
         guard let entry = entries[digest], now < entry.until else { return .unknown }

@@ -40,7 +40,6 @@ package final class ProviderLogos: Sendable {
         // Each client queues for itself, and the first with a slot begins the fetch that all of them share.
         guard await acquireSlot(for: client) else { return nil }
         defer { releaseSlot(of: client) }
-        if case .known(let image) = find(digest, for: client) { return image }
         await fetches.value(for: digest) { await self.fetch(digest, for: client) }
         if case .known(let image) = find(digest, for: client) { return image }
         return nil
@@ -51,6 +50,8 @@ package final class ProviderLogos: Sendable {
     }
 
     private func fetch(_ digest: LogoDigest, for client: CallerKey) async {
+        // An earlier fetch may have ended while this client queued.
+        if case .known = find(digest, for: client) { return }
         let outcome: LogoCache.Outcome
         do throws(BFFError) {
             switch try await flatpeak.logo(digest, for: client) {
@@ -66,6 +67,9 @@ package final class ProviderLogos: Sendable {
     }
 
     // MARK: - Slots
+
+    /// Requests that have a slot, and those that queue for one.
+    var load: (inUse: Int, waiting: Int) { slots.withLock { ($0.inUse, $0.waiting) } }
 
     /// - Returns: False when too many wait already, or the caller was cancelled first.
     private func acquireSlot(for client: CallerKey) async -> Bool {

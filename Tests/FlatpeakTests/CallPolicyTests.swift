@@ -8,6 +8,7 @@ import Testing
 @testable import Flatpeak
 
 @Suite struct CallPolicyTests {
+    private static let logo = Operation.logo(LogoDigest("00000000")!)
     let start = ContinuousClock.now
     private func at(_ seconds: Double) -> ContinuousClock.Instant { start + .seconds(seconds) }
 
@@ -18,7 +19,8 @@ import Testing
             (.claim, .answered, false),
             (.claim, .abandoned, false), (.login, .broken, true),
             (.mint, .notConnected, true), (.mint, .broken, false), (.relay, .notConnected, true),
-            (.relay, .broken, false), (.tariffs, .broken, true),
+            (.relay, .broken, false), (.tariffs, .broken, true), (Self.logo, .notConnected, false),
+            (Self.logo, .broken, false),
         ])
     func R7(operation: Operation, result: CallPolicy.Result, isRepeated: Bool) throws {
         var policy = CallPolicy(epoch: start)

@@ -32,6 +32,26 @@ import Testing
         #expect(await problems() == [])
     }
 
+    @Test(arguments: [
+        (nil, "https://s.flatpeak.com"), ("https://connect.flatpeak.com", "https://s.flatpeak.com"),
+        ("https://CONNECT.flatpeak.com/", "https://s.flatpeak.com"),
+        ("https://stg-connect.flatpeak.com", "https://s.flatpeak.com"),
+        ("http://127.0.0.1:8091", "http://127.0.0.1:8091"),
+        ("https://gateway.example/", "https://gateway.example"),
+        ("https://connect.flatpeak.com.example", "https://connect.flatpeak.com.example"),
+        ("https://notflatpeak.com", "https://notflatpeak.com"),
+    ])
+    func `fetches provider logos from Flatpeak, or from the one Connect host that is set`(
+        connect: String?, logos: String
+    )
+        async throws
+    {
+        var environment = Self.minimal
+        environment["FLATPEAK_CONNECT_URL"] = connect
+        let settings = try await Settings.read(environment: environment, file: nil)
+        #expect(settings.service.flatpeak.logosURL == logos)
+    }
+
     @Test func `refuses dev sign-in outside connect-bff dev`() async {
         for name in ["dev", "anything", "proxy,dev", ""] {
             await #expect(throws: Settings.Invalid.self) {

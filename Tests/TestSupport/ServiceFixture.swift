@@ -36,7 +36,7 @@ package struct ServiceFixture: Sendable {
         self.flatpeak = flatpeak
         self.now = now
         self.logger = logger
-        logos = ProviderLogos(flatpeak)
+        logos = ProviderLogos(flatpeak, now: time.now)
         cache = SessionCache(store: store, now: now, time: time, clock: clock, timeout: .seconds(60), logger: logger)
         reads = LocationReads(flatpeak: flatpeak, cache: cache, time: time, now: now)
         sessions = Sessions(
