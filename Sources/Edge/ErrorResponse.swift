@@ -29,7 +29,7 @@ package struct ErrorResponse: Sendable {
         let html = """
             <!doctype html>
             <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-            <title>\(title)</title><h1>\(title)</h1><p>\(text)</p></html>
+            <title>\(title)</title><main><h1>\(title)</h1><p>\(text)</p></main></html>
 
             """
         return Array(html.utf8)

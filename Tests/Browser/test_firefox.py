@@ -56,8 +56,9 @@ def test_in_place_of_the_app(fox, app, user):
 
 
 def test_in_a_dialog_where_windows_are_blocked(fox, app, user):
-    """The browser's own blocker, told to let no click open a window: the page goes on in place of the app."""
+    """The browser's own blocker, told to let not even a click open a window: the page goes on in place of the app."""
     fox.driver.set_pref("dom.popup_allowed_events", "")
+    fox.driver.set_pref("dom.popup_maximum", 0)
     try:
         visitor = Visitor(fox, app, user).opens_from_the_app("modal", postal_address=LONDON).at("provider_select")
         visitor.chooses("Brackenfield Energy").goes_on_to()
@@ -66,6 +67,7 @@ def test_in_a_dialog_where_windows_are_blocked(fox, app, user):
         visitor.at("tariff_summary").finishes().returns("connected")
     finally:
         fox.driver.clear_pref("dom.popup_allowed_events")
+        fox.driver.clear_pref("dom.popup_maximum")
 
 
 def test_back_and_forward_and_a_second_tab(fox, app, user):

@@ -74,7 +74,7 @@ def test_first_screen_on_a_slow_link(tab, app, user):
 def test_what_is_kept_and_for_how_long(hosted):
     """The document never; what has its digest in the address for good; a stale digest this node's file, not kept."""
     status, headers, body = hosted.fetch("/connect")
-    assert (status, headers["cache-control"]) == (200, "no-store") and headers["content-type"].startswith("text/html")
+    assert status == 200 and "no-store" in headers["cache-control"] and headers["content-type"].startswith("text/html")
     digest = body.decode().partition("connect/assets/")[2].partition("/")[0]
     path = f"/connect/assets/{digest}/page.js"
     status, headers, plain = hosted.fetch(path)
@@ -83,7 +83,7 @@ def test_what_is_kept_and_for_how_long(hosted):
     status, headers, packed = hosted.fetch(path, headers={"Accept-Encoding": "gzip, br"})
     assert (status, headers["content-encoding"]) == (200, "gzip") and len(packed) < len(plain)
     status, headers, body = hosted.fetch(path.replace(digest, "0" * len(digest)))
-    assert (status, headers["cache-control"], body) == (200, "no-store", plain)
+    assert (status, body) == (200, plain) and "no-store" in headers["cache-control"]
     assert hosted.fetch(path.replace("page.js", "nothing.js"))[0] == 404
 
     status, headers, _ = hosted.fetch("/connect.js", headers={"Origin": "https://anyone.example"})

@@ -30,7 +30,7 @@ def is_across_origins(customer):
 
 def test_manual_fixed(customer):
     customer.starts().gives_address().types_provider().picks_structure("FIXED").types_rate("23.45")
-    customer.at("tariff_summary").browser.look("tariff_summary_fixed")
+    customer.at("tariff_summary").look("tariff_summary_fixed")
     customer.finishes().is_told("connected")
     assert is_across_origins(customer) == isinstance(customer, OnTheWebApp)
     [tariff] = customer.tariffs()
@@ -42,7 +42,7 @@ def test_manual_fixed(customer):
 def test_manual_time_of_day(customer):
     customer.starts().gives_address().types_provider().picks_structure("TIME_OF_DAY")
     customer.types_day_and_night(day="31", night="12.5", valid_from="07:00", valid_to="23:00")
-    customer.at("tariff_summary").browser.look("tariff_summary_day_and_night")
+    customer.at("tariff_summary").look("tariff_summary_day_and_night")
     customer.finishes().is_told("connected")
     hours = customer.tariffs()[0]["schedule"][0]["days_and_hours"][0]["hours"]
     assert {(row["valid_from"], row["valid_to"], row["rate"][0]["fixed"]) for row in hours} == {
@@ -52,7 +52,7 @@ def test_manual_time_of_day(customer):
 def test_market_with_region_and_surcharge(customer):
     customer.starts().gives_address(AJACCIO).types_provider("Mon Courant").picks_structure("MARKET")
     customer.picks_region().types_surcharge(fixed="2", percentage="5")
-    customer.at("tariff_summary").browser.look("tariff_summary_market")
+    customer.at("tariff_summary").look("tariff_summary_market")
     customer.finishes().is_told("connected")
     [tariff] = customer.tariffs()
     assert tariff["market_rates"] is True
@@ -75,7 +75,7 @@ def test_provider_login_and_back(customer):
     assert [name for name, _ in urllib.parse.parse_qsl(left.query)] == (
         ["fp_cot"] if isinstance(customer, OnTheWebApp) else [])
     assert customer.browser.addresses_with_tokens() == []
-    customer.browser.look("tariff_summary_direct")
+    customer.look("tariff_summary_direct")
     customer.finishes().is_told("connected")
     assert customer.tariffs()[0]["connection_type"] == "DIRECT"
 
@@ -87,7 +87,7 @@ def test_provider_login_declined(customer):
 
 def test_provider_that_is_slow(customer):
     customer.starts().gives_address().chooses("Brackenfield Energy").logs_in("pending-maria")
-    customer.at("tariff_connection_pending").browser.look("tariff_connection_pending")
+    customer.at("tariff_connection_pending").look("tariff_connection_pending")
     customer.browser.press("Close" if isinstance(customer, OnTheWebApp) else "Done")
     customer.is_told("pending")
     customer.browser.until(lambda: customer.browser.all("[data-slot=commodity_import] .pill.busy"))
@@ -98,7 +98,7 @@ def test_provider_that_is_slow(customer):
 
 def test_provider_that_fails(customer):
     customer.starts().gives_address().chooses("Brackenfield Energy").logs_in("fail-maria")
-    customer.at("tariff_connection_failed").browser.look("tariff_connection_failed")
+    customer.at("tariff_connection_failed").look("tariff_connection_failed")
     if isinstance(customer, OnThePage):
         customer.browser.press("Close")
         customer.is_told("failed")

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.alone
 # What is not ours to translate: what Connect, the brand and `Intl` say, in numbers, names and units.
 FOREIGN = re.compile(
     r"^[\d\s.,:%–+-]*$|Daylight Energy|Brackenfield|Loch & Lantern|Lantern|Third Lamp|Mon Courant|My Power|Tempo|"
-    r"Strand|Napoleon|^(req_|fp)\S+$|kWh$|^[A-Z]{1,2}$|^\d+ \w{3} \d{4}$|"
+    r"Clairmoulin|Rivière-Haute|^Cheaper from |Strand|Napoleon|^(req_|fp)\S+$|kWh$|^[A-Z]{1,2}$|^\d+ \w{3} \d{4}$|"
     r"^(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)$")
 
 

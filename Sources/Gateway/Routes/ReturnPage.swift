@@ -29,8 +29,8 @@ extension Reply {
         """
         <!doctype html>
         <html lang="\(language.rawValue)"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-        <title>\(language.back)</title><h1>\(language.back)</h1><p>\(language.hint)</p>
-        <p><a href="\(url.escapedForHTML)">\(language.back)</a></p></html>
+        <title>\(language.back)</title><main><h1>\(language.back)</h1><p>\(language.hint)</p>
+        <p><a href="\(url.escapedForHTML)">\(language.back)</a></p></main></html>
 
         """
     }

@@ -48,8 +48,10 @@ class App:
                 self.send_header("Content-Length", str(len(body.encode())))
                 self.send_header("Cache-Control", "no-store")
                 if app.is_strict:
+                    # A path without a slash at its end would allow nothing below it.
+                    service = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(app.service_url))
                     self.send_header("Content-Security-Policy", (
-                        f"default-src 'none'; script-src 'self' {app.service_url}; frame-src {app.service_url}; "
+                        f"default-src 'none'; script-src 'self' {service}; frame-src {service}; "
                         "connect-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"))
                 self.end_headers()
                 self.wfile.write(body.encode())
