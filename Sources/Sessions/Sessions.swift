@@ -13,8 +13,6 @@ package struct Sessions: Sendable {
     package let outcomes: OutcomeResolver
     package let locations: LocationOwnership
     let poller: SessionPoller
-    /// The hosted Connect page; `nil` when the operator turned it off.
-    package var hostedPage: ConnectApp? { settings.hostedPage }
 
     private let cache: SessionCache
     private let settings: SessionSettings

@@ -156,8 +156,8 @@ import Testing
             settings: SessionSettings(
                 callbackURL: "http://bff.test/v1/connect/callback",
                 apps: [.init(name: "web", url: Self.origin)], returnURLs: []))
-        let table = off.table()
-        #expect(!table.routes.contains { $0.template == Self.path })
+        let table = off.table(page: nil)
+        #expect(!table.routes.contains { [Self.path, "/connect", "/connect.js"].contains($0.template) })
         let response = try await send(.post, Self.path, Self.json, "{}", to: table)
         #expect(response.status == .notFound)
         #expect(try object(response)["code"] as? String == "not_found")
