@@ -4,15 +4,22 @@ package struct Asset: Equatable, Sendable {
     package let representation: Representation
     /// The content policy of an asset that a browser could open as a document; `nil` for all others.
     package let contentPolicy: String?
+    /// The assets that a module imports when it is loaded, in their order; what `import()` loads later is not among
+    /// them.
+    let imports: [String]
 
-    init(_ name: String, _ contentType: String, _ bytes: [UInt8], contentPolicy: String? = nil) {
+    init(
+        _ name: String, _ contentType: String, _ bytes: [UInt8], contentPolicy: String? = nil, imports: [String] = []
+    ) {
         self.name = name
         representation = Representation(contentType, bytes)
         self.contentPolicy = contentPolicy
+        self.imports = imports
     }
 
     private static func script(_ name: String, _ bytes: [UInt8]) -> Asset {
-        Asset("\(name).js", "text/javascript; charset=utf-8", ScriptText.withoutComments(bytes))
+        let text = ScriptText.withoutComments(bytes)
+        return Asset("\(name).js", "text/javascript; charset=utf-8", text, imports: ScriptText.imports(of: text))
     }
 
     /// What a page of another origin loads to open the page.
@@ -56,23 +63,4 @@ package struct Asset: Equatable, Sendable {
         script("text-nl", PackageResources.text_nl_js),
         script("trail", PackageResources.trail_js),
     ]
-
-    // MARK: - Imports of modules
-
-    /// The assets that a module imports when it is loaded, in their order; what `import()` loads later is not among
-    /// them.
-    var imports: [String] {
-        let statements = [#"from '"#, #"from ""#, #"import '"#, #"import ""#].map { Array("\($0)./".utf8) }
-        let bytes = representation.plain
-        var found: [(at: Int, name: String)] = []
-        for statement in statements {
-            var start = 0
-            while let at = bytes[start...].firstRange(of: statement) {
-                let name = bytes[at.upperBound...].prefix { $0 != UInt8(ascii: "'") && $0 != UInt8(ascii: "\"") }
-                found.append((at.lowerBound, String(decoding: name, as: UTF8.self)))
-                start = at.upperBound
-            }
-        }
-        return found.sorted { $0.at < $1.at }.map(\.name)
-    }
 }

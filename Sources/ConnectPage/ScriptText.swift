@@ -32,5 +32,22 @@ enum ScriptText {
         return next == UInt8(ascii: "\n") ? after.index(after: after.startIndex) : nil
     }
 
+    /// The files that a module of the page imports when it is loaded, in their order: `'./NAME'` behind `from` or
+    /// `import`.
+    static func imports(of module: [UInt8]) -> [String] {
+        let keywords = ["from ", "import "].map { Array($0.utf8) }
+        let quotes = Array("'\"".utf8)
+        var names: [String] = [], rest = module[...]
+        while let start = rest.firstRange(of: Array("./".utf8)) {
+            let before = module[..<start.lowerBound]
+            rest = rest[start.upperBound...]
+            guard let quote = before.last, quotes.contains(quote),
+                keywords.contains(where: { before.dropLast().suffix($0.count).elementsEqual($0) })
+            else { continue }
+            names.append(String(decoding: rest.prefix { $0 != quote }, as: UTF8.self))
+        }
+        return names
+    }
+
     private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
 }

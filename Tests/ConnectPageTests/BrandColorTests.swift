@@ -56,6 +56,24 @@ import Testing
         }
     }
 
+    @Test("the grounds of the style sheet are no harder than those for which the brand's signs are made") func grounds()
+        throws
+    {
+        let css = String(decoding: PackageResources.style_css, as: UTF8.self)
+        let parts = css.split(separator: "@media (prefers-color-scheme: dark)")
+        try #require(parts.count == 2)
+        // The contrast to black orders colours by their luminance.
+        for (part, isDark) in [(parts[0], false), (parts[1].prefix { $0 != "}" }, true)] {
+            let limit = (isDark ? Theme.dark : Theme.light).contrast(to: .black)
+            let grounds = part.matches(of: /--(ground|card|tint|good-ground|bad-ground): (#[0-9a-f]{6});/)
+            #expect(grounds.count == 5)
+            for ground in grounds {
+                let contrast = try Self.color(String(ground.output.2)).contrast(to: .black)
+                #expect(isDark ? contrast <= limit : contrast >= limit, "\(ground.output.0)")
+            }
+        }
+    }
+
     @Test("the theme has the four variables of a brand, for light and dark, and nothing without a colour")
     func theme() throws {
         #expect(Theme.css(nil).isEmpty)

@@ -15,7 +15,8 @@ import Testing
 
     private static func config(_ html: String) throws -> [String: Any] {
         let json = try #require(
-            html.firstMatch(of: /<script type="application\/json" id="config">(.*?)<\/script>/)).output.1
+            html.firstMatch(of: /<script type="application\/json" id="config">(.*?)<\/script>/)
+        ).output.1
         return try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])
     }
 
@@ -40,7 +41,8 @@ import Testing
 
     @Test("addresses are relative, so that a proxy may take a path off the public address")
     func relativeAddresses() throws {
-        let page = ConnectPage(BrandSettings(logo: BrandLogo(Array(#"<svg xmlns="http://www.w3.org/2000/svg"/>"#.utf8))))
+        let page = ConnectPage(
+            BrandSettings(logo: BrandLogo(Array(#"<svg xmlns="http://www.w3.org/2000/svg"/>"#.utf8))))
         for (document, own) in [(ConnectPage.Document.page, "connect"), (.popup, "connect/popup")] {
             let html = try Self.text(page, document)
             var found = 0
@@ -88,7 +90,9 @@ import Testing
         let page = ConnectPage()
         for language in CustomerLanguage.allCases {
             let html = try Self.text(page, in: language)
-            let modules = html.matches(of: /<link rel="modulepreload" href="[^"]*\/([^"\/]*)">/).map { String($0.output.1) }
+            let modules = html.matches(of: /<link rel="modulepreload" href="[^"]*\/([^"\/]*)">/).map {
+                String($0.output.1)
+            }
             #expect(Set(modules).count == modules.count)
             #expect(!modules.contains("page.js"))
             #expect(modules.contains("text-\(language.rawValue).js"))
@@ -104,9 +108,8 @@ import Testing
         for asset in Asset.embedded where asset.name.hasSuffix(".js") {
             for name in asset.imports { #expect(page.asset(named: name) != nil, "\(asset.name) imports \(name)") }
         }
-        let asset = Asset(
-            "a.js", "text/javascript",
-            Array(
+        let imports = ScriptText.imports(
+            of: Array(
                 """
                 import { a } from './a.js';
                 import "./b.js"
@@ -114,7 +117,7 @@ import Testing
                 const d = await import('./d.js');
                 import e from '/e.js';
                 """.utf8))
-        #expect(asset.imports == ["a.js", "b.js", "c.js"])
+        #expect(imports == ["a.js", "b.js", "c.js"])
     }
 
     @Test("the first screen is at most 60 KiB over the wire, in every language", arguments: CustomerLanguage.allCases)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ConnectPage
 import Core
 import Edge
 import Flatpeak
@@ -132,6 +133,7 @@ struct Dev: AsyncParsableCommand {
                 returnURLs: [
                     "\(publicURL)\(LaunchPage.path)", "myapp://tariff/done", "\(publicURL)\(DevPage.path)",
                 ] + ownApp.map { "\($0)/" }),
+            brand: BrandSettings(name: "Daylight"),
             listeners: ListenerSettings(
                 address: .tcp(host: "127.0.0.1", port: port), admin: .tcp(host: "127.0.0.1", port: adminPort)),
             edge: edge, store: StoreSettings(database: .sqlite(path: "\(folder)/connect-bff.sqlite")),
