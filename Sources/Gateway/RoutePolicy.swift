@@ -72,11 +72,14 @@ package struct RoutePolicy: Sendable {
         dialect: .connect, origins: .listed, bodyLimit: 64 << 10, slots: .users, retries: .never)
     /// Pages that a browser navigates to, from anywhere.
     package static let page = RoutePolicy(dialect: .page, origins: .none, slots: .users, retries: .idempotent)
-    /// Documents of the hosted Connect page. They load while users' slots are taken, since what they call next has slots
-    /// of its own.
+    /// Documents of the hosted Connect page.
+    ///
+    /// They load while users' slots are taken, since what they call next has slots of its own.
     package static let document = RoutePolicy(dialect: .page, origins: .none, slots: .immediate, retries: .safe)
-    /// Files that a document loads. Its address was counted with the document; a customer behind a busy address must not
-    /// get half of a page. One of these costs no more than the refusal in its place.
+    /// Files that a document loads.
+    ///
+    /// Its address was counted with the document; a customer behind a busy address must not get half of a page. One of
+    /// these costs no more than the refusal in its place.
     package static let asset = RoutePolicy(dialect: .problem, origins: .none, slots: .unlimited, retries: .safe)
     /// The script that pages of any origin load.
     package static let embedScript = RoutePolicy(dialect: .problem, origins: .any, slots: .unlimited, retries: .safe)
