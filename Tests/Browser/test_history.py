@@ -259,7 +259,7 @@ def test_web_app_answers_an_older_page(phone, answer):
     phone.open(minted["launch_url"])
     customer.at("provider_select").picks("provider_select", "PROVIDER_MISSING")
     service.fault("truncate")
-    customer.submits("provider_name_capture", name="My Power").sees_failure(is_named=False)
+    customer.submits("provider_name_capture", name="My Power").sees_failure(is_named=False, leaves_by="Close")
     customer.submits("provider_name_capture", name="My Power").at("tariff_structure_select").picks_structure("FIXED")
     customer.at("rate_fixed_capture")
     phone.back()
@@ -277,6 +277,62 @@ def test_web_app_answers_an_older_page(phone, answer):
     phone.until(lambda: phone.driver.current_url.startswith(service.url))
     phone.screen("sign_in")
     assert service.get(f"/v1/connect/sessions/{minted['id']}", "amira")["state"] == "connected"
+
+
+def test_web_app_back_from_its_first_page(phone):
+    """The first page is pushed, too: back comes to the link itself, where the app starts the session again."""
+    service = phone.service
+    minted = service.mint("amira", postal_address=LONDON)
+    customer = OnTheWebApp(phone)
+    phone.open(minted["launch_url"])
+    customer.picks("provider_select", "PROVIDER_MISSING").at("provider_name_capture")
+    phone.back()
+    customer.at("provider_select")
+    before, length = service.count("connect"), phone.history
+    phone.back()
+    # Connect has not moved meanwhile; what it answers takes the place of all that lay ahead.
+    customer.at("provider_name_capture")
+    assert service.count("connect") == before + 1
+    assert phone.history == length - 1
+    phone.renewed(phone.reload)
+    customer.submits("provider_name_capture", name="My Power").at("tariff_structure_select")
+    assert service.count("connect") == before + 2
+
+
+def test_web_app_back_at_the_provider(phone):
+    """A redirect is pushed before it is replaced: back on the login page shows the providers, and posts nothing."""
+    service = phone.service
+    minted = service.mint("amira", postal_address=LONDON)
+    customer = OnTheWebApp(phone)
+    # Of the tab, since the provider's page does not share its history with the pages before it.
+    entries = lambda: len(phone.cdp("Page.getNavigationHistory")["entries"])
+    phone.open(minted["launch_url"])
+    customer.at("provider_select")
+    before, length = service.count("connect"), entries()
+    customer.chooses("Brackenfield Energy")
+    phone.until(lambda: phone.all("[name=username]"))
+    assert entries() == length + 1
+    phone.back()
+    customer.at("provider_select")
+    assert service.count("connect") == before + 1
+    customer.types_provider().at("tariff_structure_select")
+
+
+def test_web_app_posts_contract_terms_as_local_midnight(phone):
+    """The moment at which a day begins where the customer is reaches Flatpeak as it is."""
+    phone.cdp("Emulation.setTimezoneOverride", timezoneId="Europe/Paris")
+    service = phone.service
+    minted = service.mint(
+        "amira", return_url=service.url + "/", postal_address=AJACCIO, options={"contract_term_capture": True})
+    customer = OnTheWebApp(phone)
+    phone.open(minted["launch_url"])
+    customer.types_provider("Mon Courant").picks_structure("FIXED").types_rate()
+    customer.submits("contract_term_capture", contract_end_date="2026-12-31").finishes()
+    phone.until(lambda: phone.driver.current_url.startswith(service.url))
+    phone.screen("sign_in")
+    assert service.state_of(minted, "amira") == "connected"
+    [tariff] = customer.tariffs()
+    assert tariff["contract_end_date"] == "2026-12-30T23:00:00Z"
 
 
 def test_web_app_reads_only_the_token(phone):

@@ -1,6 +1,6 @@
-// A stand-in for a Connect web app, as bare as it can be, that does what docs/upstream.md §10 says of the reference one:
-// one plain JSON POST without credentials, whose status nobody looks at; the token from `fp_cot`; `session_start` on
-// every load that has no state; answers as history states; `location.replace` on redirects.
+// A stand-in for a Connect web app, as bare as it can be, that does what docs/upstream.md §10 says of the reference
+// one: one plain JSON POST without credentials, whose status is not looked at; the token from `fp_cot`; `session_start`
+// wherever there is no state; every answer pushed as a state of the history, a redirect before its `location.replace`.
 
 import { CONNECT_API_URL } from './config.js';
 
@@ -20,15 +20,17 @@ async function post(step) {
   }
 }
 
-/** Sends a step; what comes back becomes a state of the history, on an address that keeps the token alone. */
-async function send(step, keep = 'pushState') {
+/** Sends a step; what comes back becomes the next state of the history, on an address that keeps the token alone. */
+async function send(step) {
   const answer = await post(step);
-  if (answer.route === 'session_redirect') return location.replace(answer.data.redirect_url);
-  history[keep](answer, '', `/?fp_cot=${token}`);
+  history.pushState(answer, '', `/?fp_cot=${token}`);
   show(answer);
 }
 
-addEventListener('popstate', (event) => show(event.state));
+/** Shows a state of the history; the link itself has none, so that going back to it starts the session again. */
+const enter = (state) => (state ? show(state) : send({ route: 'session_start' }));
+
+addEventListener('popstate', (event) => enter(event.state));
 
 function make(name, properties, ...children) {
   const element = Object.assign(document.createElement(name), properties);
@@ -38,14 +40,15 @@ function make(name, properties, ...children) {
 
 const press = (text, onclick) => make('button', { type: 'button', textContent: text, onclick });
 
-/** Inputs with a button; `read` turns their values into the data of a step. */
-const form = (answer, names, read) => make('form', {
+/** Inputs with a button; `read` turns their values into the data of a step, or into none. */
+const form = (answer, names, read, type = 'text') => make('form', {
   onsubmit: (event) => {
     event.preventDefault();
     const values = Object.fromEntries(new FormData(event.target));
     send({ route: answer.route, data: read(values) });
   },
-}, ...names.map((name) => make('label', {}, name, make('input', { name }))), make('button', { textContent: 'Next' }));
+},
+...names.map((name) => make('label', {}, name, make('input', { name, type }))), make('button', { textContent: 'Next' }));
 
 const pick = (answer, items, read) =>
   items.map(([text, value]) => press(text, () => send({ route: answer.route, data: read(value) })));
@@ -54,6 +57,9 @@ const act = (answer, action) => press(action, () => send({ route: answer.route, 
 
 /** Minor units on the screen, major ones on the wire. */
 const major = (text) => Number((Number(text) / 100).toFixed(6));
+
+/** A day as the moment at which it begins where the customer is; JSON has it in UTC with milliseconds. */
+const midnight = (day) => new Date(`${day}T00:00`);
 
 const views = {
   postal_address_capture: (answer) => [form(answer, ['address_line1', 'city', 'post_code', 'country_code'],
@@ -78,7 +84,10 @@ const views = {
     surcharge: { fixed: major(values.fixed), percentage: Number(values.percentage) },
   }))],
   tariff_name_capture: (answer) => [form(answer, ['name'], (values) => ({ tariff: values }))],
-  contract_term_capture: (answer) => [press('Skip', () => send({ route: answer.route }))],
+  contract_term_capture: (answer) => [
+    form(answer, ['contract_end_date'],
+      ({ contract_end_date: day }) => (day ? { contract_end_date: midnight(day) } : undefined), 'date'),
+    press('Skip', () => send({ route: answer.route }))],
   tariff_summary: (answer) => [
     make('p', { textContent: `${answer.data.provider.display_name} ${answer.data.tariff.structure_type}` }),
     act(answer, 'EDIT'), act(answer, 'DISCONNECT'), act(answer, 'WRONG_TARIFF')],
@@ -91,24 +100,26 @@ const views = {
   },
 };
 
-function show(answer) {
-  if (answer.object === 'error') {
-    page.dataset.route = 'error';
-    page.replaceChildren(make('h1', { textContent: 'Error' }),
-      make('p', { id: 'token', textContent: answer.connect_token ?? '' }),
-      make('p', { id: 'request', textContent: answer.request_id ?? '' }),
-      make('p', { id: 'message', textContent: answer.message ?? '' }), press('Try again', () => history.back()));
-    return;
-  }
+const failure = (answer) => [
+  make('h1', { textContent: 'Error' }), make('p', { id: 'token', textContent: answer.connect_token ?? '' }),
+  make('p', { id: 'request', textContent: answer.request_id ?? '' }),
+  make('p', { id: 'message', textContent: answer.message ?? '' }), press('Try again', () => history.back())];
+
+const screen = (answer) => {
   const view = views[answer.route];
+  return [make('h1', { textContent: view ? answer.route : `Unknown route: ${answer.route}` }), ...view?.(answer) ?? []];
+};
+
+/** The header is on errors, too, which advertise nothing: there the close button goes back in history. */
+function show(answer) {
+  if (answer.route === 'session_redirect') return location.replace(answer.data.redirect_url);
+  const isError = answer.object === 'error';
   const actions = answer.actions ?? [];
-  page.dataset.route = answer.route;
+  page.dataset.route = isError ? 'error' : answer.route;
   page.replaceChildren(
     ...actions.includes('BACK') ? [act(answer, 'BACK')] : [],
     press('Close', () => (actions.includes('CLOSE') ? send({ route: answer.route, action: 'CLOSE' }) : history.back())),
-    make('h1', { textContent: view ? answer.route : `Unknown route: ${answer.route}` }),
-    ...view ? view(answer) : []);
+    ...isError ? failure(answer) : screen(answer));
 }
 
-if (history.state) show(history.state);
-else send({ route: 'session_start' }, 'replaceState');
+enter(history.state);
