@@ -10,6 +10,7 @@ What the tests hold on to, besides labels and the words on buttons:
 - A failure has `[role=alert]`, and in it the reference in `code`.
 """
 
+from driving import plain
 from words import text, translations
 
 LONDON = {"country_code": "GB", "address_line1": "1-3 Strand", "city": "London", "post_code": "WC2N 5EH"}
@@ -43,9 +44,9 @@ class ConnectPage:
 
     def heading(self, key, **values):
         """Waits for the screen with this heading."""
-        wanted = self.text(key, **values)
+        wanted = plain(self.text(key, **values))
         self.browser.until(
-            lambda: [each.text for each in self.browser.all("h1")] == [wanted],
+            lambda: [plain(each.text) for each in self.browser.all("h1")] == [wanted],
             why=f"the heading “{wanted}” did not come:\n{self.browser.words}")
         return self
 
@@ -64,10 +65,10 @@ class ConnectPage:
         def found():
             for each in self.browser.all(".choice"):
                 title = each.find_elements("css selector", ".title")
-                if title and title[0].text.strip() in texts and each.is_displayed():
+                if title and plain(title[0].text.strip()) in texts and each.is_displayed():
                     return each
             return None
-        texts = [text for each in english for text in self.say(each)]
+        texts = [plain(text) for each in english for text in self.say(each)]
         self.browser.until(found, why=f"there is no choice {texts}:\n{self.browser.words}").click()
         return self
 

@@ -2,7 +2,8 @@
 // viewport, or over other text. Runs as the body of a function.
 
 const texts = [];
-const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+// What is under a dialog is not there.
+const walker = document.createTreeWalker(document.querySelector('dialog:modal') ?? document.body, NodeFilter.SHOW_TEXT);
 while (walker.nextNode()) {
   const node = walker.currentNode;
   const words = node.data.trim();

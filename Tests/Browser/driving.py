@@ -10,6 +10,11 @@ GONE = (
 )
 
 
+def plain(text):
+    """A text with the blanks that a screen shows: some drivers keep those that do not break, some do not."""
+    return re.sub(r"[\u00a0\u202f]", " ", text)
+
+
 class NotYet(AssertionError):
     """What was waited for did not come."""
 
@@ -82,7 +87,7 @@ class Driving:
 
     def sees(self, text, seconds=None):
         try:
-            self.until(lambda: text in self.text, seconds)
+            self.until(lambda: plain(text) in plain(self.text), seconds)
         except NotYet as error:
             raise NotYet(f"“{text}” did not come:\n{self.words}") from error
         return self
@@ -96,7 +101,8 @@ class Driving:
 
     def named(self, css, *names):
         """The elements that are shown, and have one of these accessible names."""
-        return [each for each in self.all(css) if self.name_of(each) in names and each.is_displayed()]
+        wanted = {plain(name) for name in names}
+        return [each for each in self.all(css) if plain(self.name_of(each)) in wanted and each.is_displayed()]
 
     def button(self, *names):
         """A button that can be pressed, by its accessible name."""
@@ -109,7 +115,12 @@ class Driving:
         return bool(self.named("button", name))
 
     def press(self, *names):
-        self.button(*names).click()
+        try:
+            self.button(*names).click()
+        except self.error as error:
+            # What is pressed can take away the frame that it is in, even before the driver has its answer.
+            if not re.search("frame detached|discarded", str(error)):
+                raise
         return self
 
     def tap(self, css, text):
@@ -117,7 +128,7 @@ class Driving:
         def found():
             for each in self.all(css):
                 titles = each.find_elements("css selector", ".title")
-                if each.is_displayed() and (titles[0] if titles else each).text.strip() == text:
+                if each.is_displayed() and plain((titles[0] if titles else each).text.strip()) == plain(text):
                     return each
             return None
         self.until(found, why=f"there is no {css} “{text}” in {self.seen}").click()

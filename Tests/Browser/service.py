@@ -167,7 +167,7 @@ class Sandboxed:
     @property
     def newest_token(self):
         """The connect token of the session that was minted last, which only the sandbox tells."""
-        return self.control("/sessions", method="GET")["data"][0]["connect_token"]
+        return self.control("/sessions", method="GET")["data"][-1]["connect_token"]
 
 
 class Service(Sandboxed):
