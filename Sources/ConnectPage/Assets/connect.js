@@ -168,7 +168,7 @@ function follow(surface, launch, emit) {
             return undefined;
           }
           emit({ type: 'redirect' });
-          surface.giveWay?.();
+          surface.giveWay();
           return location.assign(next.href);
         }
         default:
@@ -276,6 +276,12 @@ function modal(words, title, closeLabel) {
       frame.removeAttribute('tabindex');
       frame.focus();
       waiting.hidden = true;
+    },
+    // Firefox forgets what the page keeps for this tab, if this document stays in its cache with the frame.
+    giveWay() {
+      dialog.className = 'waiting';
+      waiting.hidden = false;
+      frame.remove();
     },
     offerTab(openTab) {
       dialog.className = 'waiting';
