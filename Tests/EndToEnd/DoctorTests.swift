@@ -56,7 +56,7 @@ import Testing
             #expect(fresh.healthy, "\(fresh.trouble)")
             #expect(fresh.trouble.isEmpty, "\(fresh.trouble)")
             #expect(fresh.findings.map(\.verdict).allSatisfy { $0 == "ok" })
-            #expect(fresh.findings.count == 13)
+            #expect(fresh.findings.count == 14)
             try await serve.start()
             let beside = try await examine(serve)
             #expect(beside.healthy, "\(beside.trouble)")
@@ -167,6 +167,29 @@ import Testing
                 let report = try await examine(serve, settings)
                 #expect(report.trouble.map(\.check) == ["proxy"], "\(report.trouble)")
                 #expect(report.trouble.first?.meaning.contains("the proxy at 127.0.0.1 is not in") == true)
+            }
+        }
+    }
+
+    @Test func `a proxy that does not pass the hosted page`() async throws {
+        try await ServeProcess.run(starting: false) { serve in
+            try await Nginx.run(before: serve.url, location: "location /connect { return 404; }") { nginx in
+                var settings = ["BFF_PUBLIC_URL": nginx.url]
+                for isRunning in [false, true] {
+                    if isRunning { try await serve.start() }
+                    settings["BFF_CONNECT_PAGE"] = "on"
+                    let report = try await examine(serve, settings)
+                    #expect(report.healthy, "sessions are minted for a web app here")
+                    #expect(report.trouble.map(\.check) == ["page"], "\(report.trouble)")
+                    #expect(report.trouble.first?.meaning.contains("no customer gets the hosted page") == true)
+                    // Without another app they are minted for the page.
+                    settings["BFF_CONNECT_APPS"] = ""
+                    #expect(try await !examine(serve, settings).healthy)
+                    settings["BFF_CONNECT_APPS"] = nil
+                    settings["BFF_CONNECT_PAGE"] = "off"
+                    let off = try await examine(serve, settings)
+                    #expect(off.trouble.isEmpty, "\(off.trouble)")
+                }
             }
         }
     }

@@ -26,6 +26,7 @@ struct Diagnosis {
         upstream(known)
         listeners(known)
         ingress(known)
+        page(known)
         origins(known)
         if let examination = known.examination {
             flatpeak(examination, known)
@@ -106,6 +107,22 @@ struct Diagnosis {
             "\(proxy) is not in BFF_TRUSTED_PROXIES: all clients count as one address, and BFF_LIMIT_ADDRESS refuses "
                 + "them together",
             "add its address, or the range of its network, to BFF_TRUSTED_PROXIES")
+    }
+
+    private mutating func page(_ known: Observations.Known) {
+        switch known.hostedPage {
+        case .off: pass(.page, "the hosted page is off")
+        case .unchecked:
+            skip(.page, "not checked, since no request for \(known.publicURL) is known to come to this service")
+        case .reached: pass(.page, "a request for the hosted page comes to this service")
+        case .lost:
+            let meaning =
+                "a request for \(known.publicURL)/connect does not come to this service: no customer gets the hosted page"
+            let todo =
+                "let the proxy pass /connect, /connect/ and /connect.js, as the files in deploy/ do; or set "
+                + "BFF_CONNECT_PAGE to off"
+            if known.mintsForHostedPage { fail(.page, meaning, todo) } else { warn(.page, meaning, todo) }
+        }
     }
 
     private mutating func origins(_ known: Observations.Known) {

@@ -10,7 +10,8 @@ struct Finding: Encodable, Equatable {
     }
 
     enum Check: String, Encodable, CaseIterable {
-        case settings, upstream, listeners, proxy, origins, reach, clock, login, mode, version, jwks, identity, store
+        case settings, upstream, listeners, proxy, page, origins, reach, clock, login, mode, version, jwks, identity,
+            store
     }
 
     let check: Check

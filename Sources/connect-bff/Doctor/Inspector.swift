@@ -40,11 +40,13 @@ struct Inspector {
         // FLATPEAK_CA_FILE does not apply to the identity provider and to the service's own proxy.
         let others = HTTPTransport(clock: clock)
         let selfUpstream = SelfUpstream.problem(listen: service.listeners.address, flatpeak)
-        let (listeners, ingress) = await listeners(settings, others)
+        let (listeners, ingress, hostedPage) = await listeners(settings, others)
         let known = Observations.Known(
             mode: flatpeak.mode, version: flatpeak.version, apiURL: flatpeak.apiURL,
             connectURL: flatpeak.connectURL, publicURL: settings.publicURL.text, selfUpstream: selfUpstream,
-            listeners: listeners, ingress: ingress, unlistedOrigins: unlistedOrigins(service),
+            listeners: listeners, ingress: ingress, hostedPage: hostedPage,
+            mintsForHostedPage: service.sessions.apps.first?.isHosted == true,
+            unlistedOrigins: unlistedOrigins(service),
             examination: selfUpstream == nil ? await flatpeak.examine(by: transport, now: now) : nil,
             identity: await identity(service.authentication.jwt, others),
             storeTrouble: await storeTrouble(service.store))
@@ -57,7 +59,11 @@ struct Inspector {
 
     private func listeners(
         _ settings: Settings, _ transport: HTTPTransport
-    ) async -> ([(setting: String, address: String, state: Observations.ListenerState)], Observations.Ingress) {
+    ) async -> (
+        [(setting: String, address: String, state: Observations.ListenerState)], Observations.Ingress,
+        Observations.HostedPage
+    ) {
+        var hostedPage = Observations.HostedPage.unchecked
         var ingress = Observations.Ingress.unchecked(why: "the service's address cannot be listened on")
         let adminState = await adminState(settings.service.listeners.admin, transport)
         let state: Observations.ListenerState
@@ -70,6 +76,7 @@ struct Inspector {
             } else {
                 let listener = try await ProbeListener(at: address)
                 ingress = await self.ingress(settings, listener, transport)
+                if ingress != .lost { hostedPage = await self.hostedPage(settings, listener, transport) }
                 await listener.close()
                 state = .free
             }
@@ -79,12 +86,16 @@ struct Inspector {
                 await answers(at: address, "/openapi.yaml", "title: connect-bff", transport)
                 ? .running : .unusable(why: Self.words(error))
         }
-        if state == .running { ingress = await countedIngress(settings, transport) }
+        if state == .running {
+            ingress = await countedIngress(settings, transport)
+            if case .counted = ingress { hostedPage = await countedHostedPage(settings, transport) }
+        }
+        if settings.service.sessions.hostedPage == nil { hostedPage = .off }
         return (
             [
                 (Setting.listen.variable, "\(address)", state),
                 (Setting.adminListen.variable, "\(settings.service.listeners.admin)", adminState),
-            ], ingress
+            ], ingress, hostedPage
         )
     }
 
@@ -114,30 +125,52 @@ struct Inspector {
         return .forwarded(by: visit.name, isTrusted: proxies.contains(visit.peer))
     }
 
+    /// Requests the hosted page at the public address while we listen in the service's place.
+    private func hostedPage(
+        _ settings: Settings, _ listener: ProbeListener, _ transport: HTTPTransport
+    ) async -> Observations.HostedPage {
+        let mark = "doctor-\(ConnectService.randomBytes(8).hexadecimal)"
+        _ = await transport.reach("\(settings.publicURL.text)\(ConnectApp.hostedPath)?\(mark)", now)
+        return listener.visit(mark) == nil ? .lost : .reached
+    }
+
     /// A path that every proxy passes on, and that needs authentication.
     private static let passedOn = "/v1/locations"
 
     /// Requests the public address while the service runs, and compares its counters before and after.
     private func countedIngress(_ settings: Settings, _ transport: HTTPTransport) async -> Observations.Ingress {
-        let counts = { () async -> (refused: Double, untrusted: Double)? in
-            guard let metrics = await page("/metrics", at: settings.service.listeners.admin, transport) else {
-                return nil
-            }
-            let value = { (series: String) in
-                metrics.split(separator: "\n").first { $0.hasPrefix("\(series) ") }
-                    .flatMap { Double($0.dropFirst(series.count + 1)) } ?? 0
-            }
-            return (
-                value(#"connect_bff_requests_total{route="\#(Self.passedOn)",status="401"}"#),
-                value("connect_bff_untrusted_forwarding_total")
-            )
-        }
-        guard let before = await counts() else {
+        let series = [
+            #"connect_bff_requests_total{route="\#(Self.passedOn)",status="401"}"#,
+            "connect_bff_untrusted_forwarding_total",
+        ]
+        guard let before = await counts(series, settings, transport) else {
             return .unchecked(why: "the service runs, and its metrics cannot be read from here")
         }
         _ = await transport.reach("\(settings.publicURL.text)\(Self.passedOn)", now)
-        guard let after = await counts(), after.refused > before.refused else { return .lost }
-        return .counted(isTrusted: after.untrusted == before.untrusted)
+        guard let after = await counts(series, settings, transport), after[0] > before[0] else { return .lost }
+        return .counted(isTrusted: after[1] == before[1])
+    }
+
+    /// Requests the hosted page at the public address while the service runs.
+    private func countedHostedPage(
+        _ settings: Settings, _ transport: HTTPTransport
+    ) async -> Observations.HostedPage {
+        let series = [#"connect_bff_requests_total{route="\#(ConnectApp.hostedPath)",status="200"}"#]
+        guard let before = await counts(series, settings, transport) else { return .unchecked }
+        _ = await transport.reach("\(settings.publicURL.text)\(ConnectApp.hostedPath)", now)
+        guard let after = await counts(series, settings, transport) else { return .unchecked }
+        return after[0] > before[0] ? .reached : .lost
+    }
+
+    /// The values of `series` of the running service, in their order; `nil` where its metrics cannot be read.
+    private func counts(
+        _ series: [String], _ settings: Settings, _ transport: HTTPTransport
+    ) async -> [Double]? {
+        guard let metrics = await page("/metrics", at: settings.service.listeners.admin, transport) else { return nil }
+        let lines = metrics.split(separator: "\n")
+        return series.map { series in
+            lines.first { $0.hasPrefix("\(series) ") }.flatMap { Double($0.dropFirst(series.count + 1)) } ?? 0
+        }
     }
 
     /// Whether this service answers on an address that is in use.

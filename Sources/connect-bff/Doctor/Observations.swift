@@ -22,6 +22,9 @@ struct Observations: Sendable {
         /// With the setting that names each.
         var listeners: [(setting: String, address: String, state: ListenerState)]
         var ingress: Ingress
+        var hostedPage: HostedPage
+        /// Whether mints are for the hosted page unless they name another app.
+        var mintsForHostedPage: Bool
         /// Web apps whose pages may not call, with their origins.
         var unlistedOrigins: [(app: String, origin: String)]
         var examination: Examination?
@@ -53,6 +56,16 @@ struct Observations: Sendable {
         case forwarded(by: String, isTrusted: Bool)
         /// Counted by the running service, which also counts what an untrusted proxy forwards.
         case counted(isTrusted: Bool)
+    }
+
+    /// Whether a request for the hosted Connect page reaches the service.
+    enum HostedPage: Sendable, Equatable {
+        case off
+        /// No request for the public address is known to reach the service.
+        case unchecked
+        case reached
+        /// The proxy keeps it back.
+        case lost
     }
 
     /// The identity provider of `BFF_AUTH=jwt`.
