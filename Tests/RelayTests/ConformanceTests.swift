@@ -434,4 +434,36 @@ import Testing
             }
         }
     }
+
+    @Test func `a HEAD and a 304 have the length of the file and none of its bytes, and the connection goes on`()
+        async throws
+    {
+        try await RelayFixture.run { fixture in
+            let client = try await fixture.client()
+            func request(_ method: String, _ fields: String) -> String {
+                "\(method) /connect.js HTTP/1.1\r\nHost: bff.test\r\n\(fields)\r\n"
+            }
+            try await client.send(request("GET", ""))
+            let whole = try await client.answer()
+            let tag = try #require(whole.field("etag"))
+            #expect(whole.field("content-length") == "\(whole.body.utf8.count)")
+            for codings in ["", "Accept-Encoding: gzip\r\n"] {
+                var lengths: Set<Substring> = []
+                for (method, fields, status) in [
+                    ("HEAD", "", "200 OK"), ("GET", "If-None-Match: \(tag)\r\n", "304 Not Modified"),
+                ] {
+                    try await client.send(request(method, codings + fields) + RelayFixture.get("/livez"))
+                    let head = try await client.head()
+                    #expect(head.hasPrefix("HTTP/1.1 \(status)\r\n"))
+                    #expect(head.contains("\r\nContent-Encoding: gzip") == !codings.isEmpty)
+                    let line = head.split(separator: "\r\n").first { $0.hasPrefix("Content-Length: ") }
+                    lengths.insert(try #require(line).dropFirst("Content-Length: ".count))
+                    #expect(try await client.answer().body == "ok\n")
+                }
+                #expect(lengths.count == 1)
+                #expect((lengths.first.flatMap { Int($0) } == whole.body.utf8.count) == codings.isEmpty)
+            }
+            await client.close()
+        }
+    }
 }
