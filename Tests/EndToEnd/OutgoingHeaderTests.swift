@@ -25,6 +25,11 @@ import Testing
             ] {
                 #expect(try await serve.get("/v1/\(path)", as: "alice").status == 200, "\(path)")
             }
+            // A logo of the sandbox's, at the Connect host, since that is not Flatpeak's own.
+            let logo = try await HTTP.send(
+                "GET", "\(serve.url)/connect/logos/77fadb6d07c984e6acf6fa1d410418d8.png")
+            #expect(logo.status == 200)
+            #expect(logo.headers["content-type"] == "image/png")
             let seen = { (head: String, who: String) in
                 let lines = head.split(separator: "\r\n").map { $0.lowercased() }
                 let values = ["accept", "accept-encoding", "user-agent"].map { name in
@@ -40,7 +45,7 @@ import Testing
                 for request in server.requests { try seen(request, who) }
             }
             let operations: Set = [
-                "login", "mint", "claim", "status", "prices", "tariffs", "events", "jwks", "connect",
+                "login", "mint", "claim", "status", "prices", "tariffs", "events", "jwks", "connect", "any",
             ]
             var found: Set<String> = []
             for request in try await HTTP.send("GET", "\(serve.control)/requests").json["data"]?.items ?? [] {
