@@ -34,6 +34,8 @@ class Customer:
         """Waits for a page of Connect; on the first one the service is restarted, where the test wants that."""
         self.browser.screen(route)
         if self.restarts_the_service and not self.service.restarts:
+            # Logos may be on their way.
+            self.browser.expect(r"/connect/logos/\w+\.png - Failed to load resource: net::ERR_")
             self.service.restart()
         return self
 

@@ -88,7 +88,7 @@ def test_flatpeak_that_wants_to_be_left_alone_at_the_start(visitor, tab):
     tab.expect(r"status of (429|503)")
     visitor.service.fault("rate_limit", retry_after="2", count=20)
     visitor.opens(postal_address=LONDON)
-    tab.screen("failure", seconds=40).look("failure_limited")
+    failed_whole(visitor, "failure.busy", "error.rate_limit", "failure_busy")
     tab.service.control("/faults", method="DELETE")
     tab.until(lambda: tab.all(".alert button:enabled"))
     visitor.press("Try again").at("provider_select")
