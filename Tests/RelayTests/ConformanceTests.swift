@@ -435,7 +435,7 @@ import Testing
         }
     }
 
-    @Test func `a HEAD and a 304 have the length of the file and none of its bytes, and the connection goes on`()
+    @Test func `a HEAD has the length of the file, a 304 has none, neither has its bytes, and the connection goes on`()
         async throws
     {
         try await RelayFixture.run { fixture in
@@ -448,7 +448,6 @@ import Testing
             let tag = try #require(whole.field("etag"))
             #expect(whole.field("content-length") == "\(whole.body.utf8.count)")
             for codings in ["", "Accept-Encoding: gzip\r\n"] {
-                var lengths: Set<Substring> = []
                 for (method, fields, status) in [
                     ("HEAD", "", "200 OK"), ("GET", "If-None-Match: \(tag)\r\n", "304 Not Modified"),
                 ] {
@@ -457,11 +456,15 @@ import Testing
                     #expect(head.hasPrefix("HTTP/1.1 \(status)\r\n"))
                     #expect(head.contains("\r\nContent-Encoding: gzip") == !codings.isEmpty)
                     let line = head.split(separator: "\r\n").first { $0.hasPrefix("Content-Length: ") }
-                    lengths.insert(try #require(line).dropFirst("Content-Length: ".count))
+                    let length = line.flatMap { Int($0.dropFirst("Content-Length: ".count)) }
+                    if method == "HEAD" {
+                        #expect(try #require(length) <= whole.body.utf8.count)
+                        #expect((length == whole.body.utf8.count) == codings.isEmpty)
+                    } else {
+                        #expect(length == nil)
+                    }
                     #expect(try await client.answer().body == "ok\n")
                 }
-                #expect(lengths.count == 1)
-                #expect((lengths.first.flatMap { Int($0) } == whole.body.utf8.count) == codings.isEmpty)
             }
             await client.close()
         }
