@@ -139,36 +139,32 @@ struct Inspector {
 
     /// Requests the public address while the service runs, and compares its counters before and after.
     private func countedIngress(_ settings: Settings, _ transport: HTTPTransport) async -> Observations.Ingress {
-        let series = [
-            #"connect_bff_requests_total{route="\#(Self.passedOn)",status="401"}"#,
-            "connect_bff_untrusted_forwarding_total",
-        ]
-        guard let before = await counts(series, settings, transport) else {
+        let refused = #"connect_bff_requests_total{route="\#(Self.passedOn)",status="401"}"#
+        let untrusted = "connect_bff_untrusted_forwarding_total"
+        guard let before = await counts(settings, transport) else {
             return .unchecked(why: "the service runs, and its metrics cannot be read from here")
         }
         _ = await transport.reach("\(settings.publicURL.text)\(Self.passedOn)", now)
-        guard let after = await counts(series, settings, transport), after[0] > before[0] else { return .lost }
-        return .counted(isTrusted: after[1] == before[1])
+        guard let after = await counts(settings, transport), after(refused) > before(refused) else { return .lost }
+        return .counted(isTrusted: after(untrusted) == before(untrusted))
     }
 
     /// Requests the hosted page at the public address while the service runs.
     private func countedHostedPage(
         _ settings: Settings, _ transport: HTTPTransport
     ) async -> Observations.HostedPage {
-        let series = [#"connect_bff_requests_total{route="\#(ConnectApp.hostedPath)",status="200"}"#]
-        guard let before = await counts(series, settings, transport) else { return .unchecked }
+        let shown = #"connect_bff_requests_total{route="\#(ConnectApp.hostedPath)",status="200"}"#
+        guard let before = await counts(settings, transport) else { return .unchecked }
         _ = await transport.reach("\(settings.publicURL.text)\(ConnectApp.hostedPath)", now)
-        guard let after = await counts(series, settings, transport) else { return .unchecked }
-        return after[0] > before[0] ? .reached : .lost
+        guard let after = await counts(settings, transport) else { return .unchecked }
+        return after(shown) > before(shown) ? .reached : .lost
     }
 
-    /// The values of `series` of the running service, in their order; `nil` where its metrics cannot be read.
-    private func counts(
-        _ series: [String], _ settings: Settings, _ transport: HTTPTransport
-    ) async -> [Double]? {
+    /// The value of each series of the running service; `nil` where its metrics cannot be read.
+    private func counts(_ settings: Settings, _ transport: HTTPTransport) async -> ((String) -> Double)? {
         guard let metrics = await page("/metrics", at: settings.service.listeners.admin, transport) else { return nil }
         let lines = metrics.split(separator: "\n")
-        return series.map { series in
+        return { series in
             lines.first { $0.hasPrefix("\(series) ") }.flatMap { Double($0.dropFirst(series.count + 1)) } ?? 0
         }
     }
