@@ -24,6 +24,9 @@ APPS = ["page", "web", "ios"]
 RETURN_URLS = ["myapp://tariff/done"]
 OWNED = ["readSession", "followSession", "readLocationStatus", "readPrices", "listTariffs"]
 
+# Files of the hosted page, one of each kind.
+ASSETS = ["style.css", "page.js", "connect.d.ts", "icon.svg"]
+
 # What the sandbox of `connect-bff dev` lets in; nothing that clients read may hold it.
 CREDENTIALS = ["acc_5a4db0c5000000000000ac01", "sk_test_sandbox"]
 
@@ -81,7 +84,7 @@ turns = collections.Counter()
 counts = collections.defaultdict(collections.Counter)
 
 
-@schemathesis.deserializer("text/html")
+@schemathesis.deserializer("text/html", "text/css", "text/javascript", "text/plain", "image/svg+xml")
 def read_page(context, response):
     return response.text
 
@@ -161,6 +164,8 @@ def use_seed(case, operation, turn):
         case.query["location_id"] = seed.location
     elif operation == "readLogo":
         case.path_parameters["digest"] = seed.logo
+    elif operation == "connectAsset":
+        case.path_parameters["name"] = ASSETS[turn % len(ASSETS)]
     elif operation == "forgetLocation":
         case.path_parameters["id"] = seed.location_to_forget
     elif operation == "callback":
