@@ -4,7 +4,7 @@ import contextlib
 import os
 
 from checks import PHONE, Checks
-from driving import Driving
+from driving import SIMPLE_NAME, Driving
 from selenium import webdriver
 from selenium.common.exceptions import (
     NoSuchElementException,
@@ -17,14 +17,6 @@ from selenium.webdriver.common.action_chains import ActionChains
 # Runs in every document of a tab before its own scripts.
 SPY = """
     if (/cot_/.test(document.referrer)) console.error('a token in document.referrer');
-"""
-
-# The name of a button, link or field, where it has one of the simple kinds.
-NAME = """
-    const [element] = arguments;
-    const label = element.labels?.[0]?.cloneNode(true);
-    const text = element.ariaLabel ?? (label ?? (element.matches('button, summary, a') ? element : null))?.textContent;
-    return (text ?? '').replace(/\\s+/g, ' ').trim();
 """
 
 
@@ -78,7 +70,7 @@ class Browser(Driving, Checks):
             return element.accessible_name
         except StaleElementReferenceException:
             # Debian's chromedriver finds no names in a frame of another site. What is gone is not found here, either.
-            return self.js(NAME, element)
+            return self.js(SIMPLE_NAME + "return nameOf(arguments[0]);", element)
 
     def js(self, script, *arguments):
         return self.driver.execute_script(script, *arguments)

@@ -10,6 +10,22 @@ GONE = (
 )
 
 
+# The name of a button, link or field as a browser computes it, where it is of a simple kind.
+SIMPLE_NAME = """
+    const nameOf = (element) => {
+        const source = element.labels?.[0] ?? (element.matches('button, summary, a') ? element : undefined);
+        const copy = source?.cloneNode(true);
+        copy?.querySelectorAll('[aria-hidden=true]').forEach((each) => each.remove());
+        return (element.ariaLabel ?? copy?.textContent ?? '').replace(/\\s+/g, ' ').trim();
+    };
+"""
+# The elements whose names are worth to be asked for first.
+LIKELY = SIMPLE_NAME + """
+    const [css, names] = arguments;
+    return [...document.querySelectorAll(css)].filter((each) => names.includes(nameOf(each)));
+"""
+
+
 def plain(text):
     """A text with the blanks that a screen shows: some drivers keep those that do not break, some do not."""
     return re.sub(r"[\u00a0\u202f]", " ", text)
@@ -101,8 +117,12 @@ class Driving:
 
     def named(self, css, *names):
         """The elements that are shown, and have one of these accessible names."""
-        wanted = {plain(name) for name in names}
-        return [each for each in self.all(css) if plain(self.name_of(each)) in wanted and each.is_displayed()]
+        wanted = [plain(name) for name in names]
+
+        def fitting(elements):
+            return [each for each in elements if plain(self.name_of(each)) in wanted and each.is_displayed()]
+        # Each name is a question to the browser, and a screen has many.
+        return fitting(self.js(LIKELY, css, wanted)) or fitting(self.all(css))
 
     def button(self, *names):
         """A button that can be pressed, by its accessible name."""

@@ -244,7 +244,7 @@ def test_return_to_another_tab(visitor, tab):
 
 QUERIES = [
     "fp_cot=%0d%0aSet-Cookie:%20a=b", "fp_cot=%3Cscript%3Ealert(1)%3C/script%3E", "fp_cot=a&fp_cot=b",
-    "fp_cot=cot_1%23ticket=cs_1.AAAAAAAAAAAAAAAAAAAAAA", "fp_cot=" + "a" * 4000,
+    "fp_cot=x%23ticket=cs_1.AAAAAAAAAAAAAAAAAAAAAA", "fp_cot=" + "a" * 4000,
 ]
 
 
@@ -255,7 +255,7 @@ def test_token_in_an_address_that_is_none(tab):
         status, headers, body = tab.service.fetch(f"/connect?{query}&utm_source=mail")
         assert status in (400, 422) and headers["content-type"].startswith("text/html"), query
         assert "no-store" in headers["cache-control"] and not {"location", "set-cookie"} & set(headers), query
-        assert not any(part in body for part in (b"<script>alert", b"cot_", b"a" * 100)), query
+        assert not any(part in body for part in (b"<script>alert", b"cs_1", b"a" * 100)), query
         tab.open("about:blank").open(f"{tab.service.url}/connect?{query}").sees("(req_")
         tab.look("not_a_token")
 
