@@ -129,7 +129,7 @@ def test_port_of_another_window_does_not_count(frame, tab):
     tab.top().until(lambda: ["first", "screen"] in tab.js("return heard"))
 
 
-def test_opener_of_another_origin_hears_nothing(visitor, tab, stranger):
+def test_opener_of_another_origin_gets_no_message(visitor, tab, stranger):
     """A page that is not listed opens the launch URL in a window, and sends everything that it can think of."""
     tab.hosts.add(stranger.host)
     stranger.service_url = tab.service.url

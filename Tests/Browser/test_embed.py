@@ -21,7 +21,7 @@ def dialog(tab, script):
         "const dialog = document.querySelector('connect-bff').shadowRoot.querySelector('dialog');" + script)
 
 
-def test_what_the_app_hears(visitor, tab):
+def test_events_that_the_app_gets(visitor, tab):
     """Routes and the end, and nothing of the customer's; the launch URL is nowhere in the app's document."""
     visitor.opens_from_the_app("modal", postal_address=LONDON).at("provider_select")
     ticket = visitor.minted["launch_url"].partition("ticket=")[2]

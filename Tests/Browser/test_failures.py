@@ -308,7 +308,7 @@ def test_scripts_that_do_not_arrive(visitor, tab):
 
 # At the end.
 
-def test_end_that_the_app_cannot_be_told(tab, own_app, user):
+def test_end_while_the_callback_fails(tab, own_app, user):
     """The callback fails for a while: asked again, by the page itself and then by the customer."""
     tab.expect(r"status of 503")
     # Chromium's console names what could not be loaded.

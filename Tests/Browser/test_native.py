@@ -112,7 +112,7 @@ def said(browser):
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_shell_is_told_once(tab, app, user, shell):
+def test_shell_gets_one_message(tab, app, user, shell):
     """Over a provider's login, which leaves the page and comes back to a new document of it."""
     tab.before_scripts("window.said = [];" + SHELLS[shell])
     tab.service.control("/mode", {"mode": "strict"})
@@ -135,7 +135,7 @@ def test_shell_is_told_once(tab, app, user, shell):
     assert said(tab) == []
 
 
-def test_shell_is_told_that_the_customer_left(tab, app, user):
+def test_shell_gets_abandoned_when_the_customer_leaves(tab, app, user):
     tab.before_scripts("window.said = [];" + SHELLS["ios"])
     visitor = Visitor(tab, app, user).opens(postal_address=LONDON, options={"shell": True}).at("provider_select")
     # The back gesture of the web view, on the first screen.

@@ -215,7 +215,7 @@ def test_a_report_is_thanked_for(phone):
     assert customer.service.control("/sessions", method="GET")["data"][0]["reports"] == 1
 
 
-def test_a_page_that_nobody_knows(phone):
+def test_unknown_route_shows_what_it_advertises(phone):
     """Routes are opaque: an unknown one shows what it advertises."""
     phone.service.control("/mode", {"mode": "odd"})
     customer = InTheTab(phone).starts().gives_address().chooses("Loch & Lantern Power").at("green_bonus_capture")

@@ -3,16 +3,25 @@ import * as connect from 'https://api.example.com/connect.js';
 const button = document.querySelector('button');
 const status = document.querySelector('[role=status]');
 
+/** What the customer reads in each state of a session. */
 const sentences = {
+  created: 'You have not started yet. You can start again at any time.',
+  active: 'We are checking how it went. Please look again in a moment.',
   abandoned: 'You have not finished. You can start again at any time.',
-  pending: 'Waiting for your provider. This may take a while.',
+  pending: 'Waiting for your provider. Your tariff will follow; this may take up to two days.',
   connected: 'Your tariff is connected.',
   failed: 'That did not work. Please try again.',
+  disconnected: 'Your tariff is disconnected.',
+  expired: 'The time for this is over. Please start again.',
 };
 
-/** Asks the backend for a session: its id, and the launch URL. */
-async function mint(tap) {
-  const answer = await fetch('/connect-sessions', { method: 'POST', headers: { 'Idempotency-Key': tap } });
+/**
+ * Asks the backend for a session: its `id`, and its `launch_url`.
+ *
+ * @param click a UUID, fresh for each click; a retry of the same click sends the same one
+ */
+async function mint(click) {
+  const answer = await fetch('/connect-sessions', { method: 'POST', headers: { 'Idempotency-Key': click } });
   if (!answer.ok) throw new Error(`The backend answered ${answer.status}.`);
   return answer.json();
 }
