@@ -27,7 +27,7 @@ test('the address is empty and the key is kept before the first call', async () 
   tab.answer('v1/connect/tickets', 'never');
   await tab.open(`${pageURL}?lang=de#ticket=${ticket}`);
   assert.equal(tab.url, `${pageURL}?lang=de`);
-  assert.deepEqual(tab.kept, { tab: tab.calls[0].body.tab, ticket, session, language: 'de' });
+  assert.deepEqual(tab.kept, { tab: tab.calls[0].body.tab, ticket });
   assert.equal(tab.calls[0].headers['Accept-Language'], 'de');
 });
 
@@ -97,6 +97,62 @@ for (const [code, status] of [['ticket_unknown', 404], ['ticket_expired', 410]])
     assert.equal(tab.calls.length, 1);
   });
 }
+
+const other = { ticket: 'cs_other.BBBBBBBBBBBBBBBBBBBBBB', token: 'cot_other', session: 'cs_other' };
+
+for (const [code, status] of [['ticket_unknown', 404], ['ticket_used', 409], ['ticket_expired', 410]]) {
+  test(`a launch URL whose ticket is no good (${code}) costs the tab no session`, async () => {
+    for (const [way, url] of [['reload'], ['return', `${pageURL}#fp_cot=${token}`]]) {
+      const tab = await openSession();
+      const before = tab.kept;
+      tab.answer('v1/connect/tickets', problem(code, status));
+      await tab.open(`${pageURL}?lang=de#ticket=${other.ticket}&shell=1&handed=1`);
+      assert.equal(tab.screen.dataset.code, code);
+      assert.deepEqual(tab.kept, before, way);
+      tab.answer('v1/connect', page('tariff_summary'));
+      tab.entries[tab.index].url = pageURL;
+      await (url ? tab.open(url) : tab.load());
+      assert.equal(tab.screen.dataset.screen, 'tariff_summary', way);
+      assert.equal(tab.calls.at(-1).body.connect_token, token);
+    }
+  });
+}
+
+test('a launch URL whose ticket is no good leaves the window of a login what it is', async () => {
+  const tab = new Tab();
+  tab.stored.set('connect-bff:/bff/', JSON.stringify({ token, popup: '1', language: 'en' }));
+  tab.answer('v1/connect/tickets', problem('ticket_used', 409));
+  await tab.open(`${pageURL}#ticket=${other.ticket}`);
+  assert.equal(tab.screen.dataset.code, 'ticket_used');
+  await tab.open(`${pageURL}#fp_cot=${token}`);
+  assert.equal(tab.screen.dataset.screen, 'returned');
+});
+
+test('a ticket whose answer was lost is asked for by a reload, with its marks, beside a session that is held', async () => {
+  const tab = await openSession();
+  tab.answer('v1/connect/tickets', 'never', [200, { connect_token: other.token, session: other.session }]);
+  tab.answer('v1/connect', page('ask'));
+  await tab.open(`${pageURL}#ticket=${other.ticket}&shell=1`);
+  assert.equal(tab.kept.token, token);
+  await tab.load();
+  assert.deepEqual(tab.calls.at(-1).body.connect_token, other.token);
+  assert.deepEqual(tab.calls[2].body, tab.calls[3].body);
+  assert.deepEqual(tab.kept, {
+    tab: tab.calls[0].body.tab, token: other.token, session: other.session, language: 'en', shell: '1',
+  });
+});
+
+test('a return to the session that the tab holds comes before a ticket that waits, and ends it', async () => {
+  const tab = await openSession();
+  tab.answer('v1/connect/tickets', 'never');
+  tab.answer('v1/connect', page('tariff_summary'), page('tariff_summary'));
+  await tab.open(`${pageURL}#ticket=${other.ticket}`);
+  await tab.open(`${pageURL}#fp_cot=${token}`);
+  assert.equal(tab.screen.dataset.screen, 'tariff_summary');
+  await tab.load();
+  assert.equal(tab.screen.dataset.screen, 'tariff_summary');
+  assert.equal(tab.requests.filter((each) => each.includes('tickets')).length, 2);
+});
 
 test('a malformed ticket is not sent', async () => {
   for (const hash of ['ticket=x', `ticket=${ticket}&ticket=${ticket}`, `ticket=${ticket}&fp_cot=${token}`, 'fp_cot=']) {

@@ -39,6 +39,8 @@ test('decides what a document does first', () => {
     [{ token }, held, 'resume'], [{ token }, { token, popup: '1' }, 'returned'],
     [{ token }, {}, 'foreign'], [{ token }, { token: 'cot_other' }, 'foreign'], [{ token }, ended, 'foreign'],
     [undefined, held, 'resume'], [undefined, { token, popup: '1' }, 'returned'], [undefined, { ticket }, 'exchange'],
+    [undefined, { ...held, ticket: other.ticket }, 'exchange'], [{ token }, { ...held, ticket: other.ticket }, 'resume'],
+    [{ token }, { token, popup: '1', ticket: other.ticket }, 'returned'], [{ token }, { ticket }, 'foreign'],
     [undefined, ended, 'ended'], [undefined, {}, 'nothing'], [undefined, { session }, 'nothing'],
   ]) assert.equal(rules.firstAct(fragment, kept), act, JSON.stringify([fragment, kept]));
 });

@@ -9,8 +9,11 @@ const base = new URL('../../..', import.meta.url).pathname;
 const fields = {
   /** The key of this document for tickets: 128 random bits. */
   tab: /^[\w-]{22}$/,
-  /** A ticket that is not exchanged yet: the answer may be lost, and a reload asks again. */
-  ticket: /^[\w-]{1,128}\.[\w-]{22}$/,
+  /**
+   * A ticket that is not exchanged yet, with its marks: the answer may be lost, and a reload asks again. Until then the
+   * other fields are those of the session before.
+   */
+  ticket: /^[\w-]{1,128}\.[\w-]{22}(&shell=1)?(&handed=1)?$/,
   /** The connect token. */
   token: /^[\w-]{1,128}$/,
   /** The id of the session. */

@@ -5,7 +5,7 @@ import { Bridge } from './bridge.js';
 import { showFailure } from './failure.js';
 import { Flow } from './flow.js';
 import { memory } from './memory.js';
-import { firstAct, languageOf, readFragment, sessionOf } from './rules.js';
+import { firstAct, languageOf, readFragment, sessionOf, ticketWithMarks } from './rules.js';
 import { screens } from './screens.js';
 import { exchange, Failure, persist, speak } from './service.js';
 import { config, dress, keepWaiting, showEnded, showPlain } from './stage.js';
@@ -20,18 +20,22 @@ const fragment = readFragment(location.hash);
 if (location.hash) history.replaceState(history.state, '', location.pathname + location.search);
 
 const act = firstAct(fragment, memory.values);
-if (fragment?.ticket) {
-  const { ticket, shell, handed } = fragment;
-  const marks = { shell: shell ? '1' : undefined, handed: handed ? '1' : undefined };
-  // The language is that of the mint, too.
-  if (act === 'exchange') memory.begin({ ticket, session: sessionOf(ticket), language: undefined, ...marks });
-  else memory.write(marks);
+const marksOf = ({ shell, handed }) => ({ shell: shell ? '1' : undefined, handed: handed ? '1' : undefined });
+
+/** The ticket to exchange, with its marks. */
+let pending;
+if (act === 'exchange') {
+  // What the tab holds of another session stays until the exchange has worked: anyone can make a bad launch URL.
+  if (fragment?.ticket) memory.write({ ticket: ticketWithMarks(fragment) });
+  pending = readFragment(`ticket=${memory.values.ticket}`);
+} else if (act === 'resume' || act === 'returned') {
+  memory.write({ ticket: undefined, ...(fragment?.ticket && marksOf(fragment)) });
 }
 
 let flow;
 
 const bridge = new Bridge({
-  window, origins: config.origins, isShell: memory.values.shell === '1',
+  window, origins: config.origins, isShell: pending ? pending.shell : memory.values.shell === '1',
   onClose: () => (flow ? flow.closeSoon() : leave()),
 });
 const trail = new Trail(window, () => {
@@ -56,15 +60,15 @@ const begin = {
 };
 
 async function start() {
-  const wishes = [
-    new URLSearchParams(location.search).get('lang'), memory.values.language, document.documentElement.lang,
-  ];
+  // A ticket begins a session, without the wish of the one before.
+  const kept = pending ? undefined : memory.values.language;
+  const wishes = [new URLSearchParams(location.search).get('lang'), kept, document.documentElement.lang];
   let language = languageOf(wishes, config.languages);
   // Its texts may not have arrived; without any, the document's own words about a late page remain.
   language = await use(language).catch(() => use('en'));
   document.documentElement.lang = language;
   speak(language);
-  memory.write({ language });
+  if (!pending) memory.write({ language });
   dress();
   bridge.start();
   // How these screens lead on depends on what opened the page.
@@ -74,10 +78,11 @@ async function start() {
 
 async function takeTicket() {
   try {
-    const { token, session } = await persist(() => exchange(memory.values.ticket, memory.tabKey()), keepWaiting);
-    memory.write({ ticket: undefined, token, session });
+    const { token, session } = await persist(() => exchange(pending.ticket, memory.tabKey()), keepWaiting);
+    memory.begin({ token, session, language: document.documentElement.lang, ...marksOf(pending) });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
+    if (/^ticket_(unknown|used|expired)$/.test(error.code)) memory.write({ ticket: undefined });
     await bridge.settled();
     showFailure(error, { again: takeTicket, ways: ways() });
     return;
@@ -106,7 +111,7 @@ function ways() {
 
 /** Leaves without a session, which may be open elsewhere. */
 function leave() {
-  bridge.finish('close', { session: memory.values.session ?? null });
+  bridge.finish('close', { session: (pending ? sessionOf(pending.ticket) : memory.values.session) ?? null });
 }
 
 // A new launch URL for this document changes its fragment alone, and loads nothing.

@@ -27,6 +27,10 @@ export function readFragment(hash) {
   return { ticket: given, shell: values.get('shell') === '1', handed: values.get('handed') === '1' };
 }
 
+/** A ticket with its marks, as they are behind `ticket=` in the fragment. */
+export const ticketWithMarks = ({ ticket, shell, handed }) =>
+  `${ticket}${shell ? '&shell=1' : ''}${handed ? '&handed=1' : ''}`;
+
 export const sessionOf = (ticket) => ticketForm.exec(ticket)?.[1];
 
 /**
@@ -45,8 +49,9 @@ export function firstAct(fragment, kept) {
     return isHeld ? 'resume' : 'exchange';
   }
   if (fragment?.token && fragment.token !== kept.token) return 'foreign';
+  // Whoever comes back to the session that the tab holds means that one.
+  if (kept.ticket && !fragment?.token) return 'exchange';
   if (kept.token) return kept.popup ? 'returned' : 'resume';
-  if (kept.ticket) return 'exchange';
   return kept.ended ? 'ended' : 'nothing';
 }
 
