@@ -371,6 +371,15 @@ test('a document that was handed a session goes to the login at once, or says wh
   assert.deepEqual(other.departures, [['assign', provider]]);
 });
 
+test('a provider gets no hold of the page of the app that opened this one', async () => {
+  const tab = await openSession({ origins: [app], opener: fakeWindow() });
+  tab.answer('v1/connect', redirect(provider));
+  await tab.press('submit');
+  await tab.clock.pass(1500);
+  assert.deepEqual(tab.departures, [['assign', provider]]);
+  assert.equal(globalThis.opener, null);
+});
+
 test('without storage, the login is in a window, because this document holds the token', async () => {
   const opened = [];
   const popup = fakeWindow();

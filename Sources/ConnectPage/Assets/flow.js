@@ -286,6 +286,9 @@ export class Flow extends Frame {
   /** Leaves for another address, above this entry of the history. */
   depart(url, orElse) {
     this.busy(true);
+    // Or the provider could lead the page that opened this one, which is the app's, to an address of its choice. Nothing
+    // here needs that page: one that does is connect.js, which follows this document over a port.
+    if (!this.bridge.isEmbedded) window.opener = null;
     location.assign(url);
     this.departing = setTimeout(() => {
       this.busy(false);
