@@ -125,6 +125,19 @@ test('a callback that fails is asked again, and then has a way on', async () => 
   assert.deepEqual(left.port.said.at(-1), { type: 'close', session, status: null });
 });
 
+test('a callback that refuses is asked once, whatever says so', async () => {
+  for (const refused of [[404, '<html>Not found</html>'], [400, '<html>'], problem('connect_token_unknown', 404)]) {
+    const tab = await openFrame();
+    tab.answer('v1/connect', redirect(end));
+    tab.answer('v1/connect/callback', refused);
+    await tab.press('close');
+    assert.equal(tab.screen.dataset.code, 'finish');
+    await tab.clock.pass(60_000);
+    assert.equal(tab.requests.filter((each) => each.startsWith('v1/connect/callback')).length, 1);
+    assert.equal(tab.calls.at(-1).headers.Accept, 'application/json');
+  }
+});
+
 test('the opener closes the session, and does not wait for ever', async () => {
   const tab = await openFrame();
   tab.answer('v1/connect', redirect(end));

@@ -154,6 +154,15 @@ test('a return to the session that the tab holds comes before a ticket that wait
   assert.equal(tab.requests.filter((each) => each.includes('tickets')).length, 2);
 });
 
+test('a page of a proxy that refuses a ticket is not asked again', async () => {
+  const tab = new Tab();
+  tab.answer('v1/connect/tickets', [403, '<html>Forbidden</html>']);
+  await tab.open(`${pageURL}#ticket=${ticket}`);
+  await tab.clock.pass(60_000);
+  assert.equal(tab.screen.dataset.code, 'unexpected_error');
+  assert.equal(tab.calls.length, 1);
+});
+
 test('a malformed ticket is not sent', async () => {
   for (const hash of ['ticket=x', `ticket=${ticket}&ticket=${ticket}`, `ticket=${ticket}&fp_cot=${token}`, 'fp_cot=']) {
     const tab = new Tab();

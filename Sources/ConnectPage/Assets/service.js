@@ -103,9 +103,11 @@ async function readJSON(answer) {
     // Said below.
   }
   const facts = {
-    requestId: requestOf(answer), status: answer.status, retryAfter: answer.headers.get('Retry-After'), isLost: true,
+    requestId: requestOf(answer), status: answer.status, retryAfter: answer.headers.get('Retry-After'),
+    // A refusal is one, in whatever form; the same call again would be refused again.
+    isLost: answer.ok || answer.status >= 500,
   };
-  if (answer.status === 429) throw new Failure('rate_limited', { ...facts, isLost: false });
+  if (answer.status === 429) throw new Failure('rate_limited', facts);
   throw new Failure(answer.ok ? 'answer_incomplete' : answer.status >= 502 ? 'unreachable' : 'unexpected_error', facts);
 }
 
