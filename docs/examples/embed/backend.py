@@ -87,5 +87,6 @@ class Backend(http.server.BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    print(f"open {ORIGIN}", flush=True)
-    http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Backend).serve_forever()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Backend) as server:
+        print(f"open {ORIGIN}", flush=True)
+        server.serve_forever()
