@@ -7,7 +7,9 @@ import FoundationEssentials
 ///     POST /consent      `decision=agree` connects, anything else declines; 303 to `connect_url` with `fp_cot`
 ///     GET  /HEX.png      a provider's logo, as `logo_url` names it
 ///
-/// The pages refuse to be framed and cut the `opener` of their window, as those of real providers do. A user name that begins with `pending` makes the connection pending, one with `fail` makes it fail.
+/// A user name that begins with `pending` makes the connection pending, one with `fail` makes it fail.
+///
+/// The pages refuse to be framed and cut the `opener` of their window, as those of real providers do.
 enum ProviderHost {
     static func answer(_ request: HTTPRequest, world: inout World, at now: Date) -> HTTPAnswer {
         switch (request.method, request.path) {
