@@ -1,3 +1,5 @@
+import Core
+
 /// A script or style sheet as it travels.
 enum ScriptText {
     /// Removes the lines that hold nothing but a comment: a quarter of what a first visit would load.
@@ -11,7 +13,7 @@ enum ScriptText {
         while !rest.isEmpty {
             let line = rest.prefix(
                 through: rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.index(before: rest.endIndex))
-            let text = line.drop(while: isBlank)
+            let text = line.drop(while: \.isBlank)
             if text.starts(with: "//".utf8) {
                 rest = rest[line.endIndex...]
             } else if text.starts(with: "/*".utf8), let end = endOfBlock(in: bytes[text.startIndex...]) {
@@ -27,7 +29,7 @@ enum ScriptText {
     /// The start of the line after a block comment; `nil` where something else is on the comment's last line.
     private static func endOfBlock(in text: ArraySlice<UInt8>) -> Int? {
         guard let mark = text.dropFirst(2).firstRange(of: "*/".utf8) else { return nil }
-        let after = text[mark.upperBound...].drop(while: isBlank)
+        let after = text[mark.upperBound...].drop(while: \.isBlank)
         guard let next = after.first else { return after.endIndex }
         return next == UInt8(ascii: "\n") ? after.index(after: after.startIndex) : nil
     }
@@ -48,6 +50,4 @@ enum ScriptText {
         }
         return names
     }
-
-    private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
 }
