@@ -35,7 +35,8 @@ struct DocumentContent {
             next += 1
         }
         let texts = "text-\(language.rawValue).js"
-        return found.dropFirst() + (found.contains(texts) ? [] : [texts])
+        // The module of texts loads those of the language by `import()`.
+        return found.dropFirst() + (found.contains { $0.equalsBytes(of: "text.js") } ? [texts] : [])
     }
 
     // MARK: - Configuration
