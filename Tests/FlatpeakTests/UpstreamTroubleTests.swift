@@ -58,6 +58,25 @@ import Testing
         }
     }
 
+    @Test("two seconds of mints that waited for the first login all find a slot (R17)")
+    func R17() async throws {
+        try await withUpstream { sandbox, client in
+            _ = try await mint(client)
+            sandbox.expireBearers()
+            sandbox.script(.init(.delay, on: .mint, count: 1000, seconds: 0.1))
+            try await withThrowingTaskGroup { group in
+                for number in 0..<100 {
+                    group.addTask {
+                        _ = try await client.mint(
+                            MintOrder(connectURL: "http://localhost:7070", callbackURL: "http://localhost/done"),
+                            for: CallerKey(number))
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
     @Test("a refused key hands over to the second one without a failed call (S6)")
     func S6() async throws {
         try await withUpstream(keys: ["sk_test_sandbox", "sk_test_second"]) { sandbox, client in
