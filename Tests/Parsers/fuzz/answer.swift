@@ -2,6 +2,9 @@
 
 private struct Reading: Equatable {
     var head: AnswerHead?
+    /// What the ranges of the head name.
+    var contentType: [UInt8]?
+    var retryAfter: [UInt8]?
     var body: [UInt8] = []
     var isEnded = false
     var isRefused = false
@@ -28,8 +31,13 @@ private func read(_ input: ArraySlice<UInt8>, inPiecesOf size: Int) -> Reading {
             case .head(let head):
                 precondition(reading.head == nil && reading.body.isEmpty && head.status >= 200)
                 reading.head = head
-                // Its range is one of these bytes, which are not kept.
-                if let range = head.retryAfter { precondition(0 <= range.lowerBound && range.upperBound <= offset) }
+                // Its ranges are in these bytes, which are not kept.
+                for range in [head.contentType, head.retryAfter].compactMap(\.self) {
+                    precondition(before <= range.lowerBound && range.upperBound <= offset)
+                }
+                reading.contentType = head.contentType.map { Array(kept[$0]) }
+                reading.retryAfter = head.retryAfter.map { Array(kept[$0]) }
+                reading.head?.contentType = nil
                 reading.head?.retryAfter = nil
             case .body(let range):
                 precondition(reading.head != nil && before <= range.lowerBound && range.upperBound == offset)
