@@ -183,7 +183,10 @@ struct RequestPipeline: Sendable {
         if error == .signatureInvalid, context.policy.limit == .forgeries {
             edge.limits.countForgery(from: edge.address(of: context.request.received))
         }
-        var reply = Reply.failure(error, in: context.policy.dialect, id: context.request.id)
+        var dialect = context.policy.dialect
+        // The hosted page's script asks the callback for JSON, and goes on by the code.
+        if dialect == .page, context.request.head.prefersJSON { dialect = .problem }
+        var reply = Reply.failure(error, in: dialect, id: context.request.id)
         if error.status == 401 { reply.challenge(challenges(context)) }
         return reply
     }

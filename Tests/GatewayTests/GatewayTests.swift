@@ -630,6 +630,25 @@ import Testing
         #expect(String(buffer: try await send(.get, "/v1/connect/sessions/\(id)").body).contains(#""abandoned""#))
     }
 
+    @Test(
+        "A refusal of the callback has its code for a client that asks for JSON, and is a page for all others",
+        arguments: [
+            ("", 400, "connect_token_missing"), ("?fp_cot=%3Cscript%3E", 400, "connect_token_missing"),
+            ("?fp_cot=cot_x", 404, "connect_token_unknown"), ("?fp_cot=cot_x&fp_cot=cot_x", 422, "field_invalid"),
+        ])
+    func callbackRefusal(_ query: String, _ status: Int, _ expected: String) async throws {
+        let path = "/v1/connect/callback\(query)"
+        let problem = try await send(.get, path, [.accept: "application/json"])
+        #expect(problem.status.code == status)
+        #expect(problem.headers[.contentType] == "application/problem+json; charset=utf-8")
+        #expect(try code(problem) == expected)
+        for headers: HTTPFields in [[:], [.accept: "*/*"], [.accept: "text/html, application/json;q=0.9"]] {
+            let page = try await send(.get, path, headers)
+            #expect(page.status.code == status)
+            #expect(page.headers[.contentType] == "text/html; charset=utf-8")
+        }
+    }
+
     // MARK: - Logs
 
     @Test("the log has the route's template and no token (S2)")

@@ -65,7 +65,7 @@ extension Exchange {
 
 extension HTTPRequest {
     /// Whether the client asks for JSON and not for a page (RFC 9110 section 12.5.1).
-    fileprivate var prefersJSON: Bool {
+    var prefersJSON: Bool {
         let items = WeightedItem.list(headerFields[values: .accept].joined(separator: ","))
         let weight = { (type: String) in items.first { $0.value.equalsBytes(of: type) }?.weight ?? 0 }
         return weight("application/json") > weight("text/html")
