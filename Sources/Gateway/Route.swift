@@ -25,7 +25,7 @@ package struct Route: Sendable {
         case flatpeak(
             check: @Sendable (HTTPRequest) throws(BFFError) -> Void,
             @Sendable (Exchange) async throws(BFFError) -> Reply)
-        /// Anyone: nothing here is anybody's.
+        /// Anyone: no answer depends on a user. What more a route asks for, such as a ticket, is in the request.
         case anyone(@Sendable (Exchange) async throws(BFFError) -> Reply)
     }
 

@@ -99,7 +99,7 @@ package struct AnyOf: Authenticator {
 
 /// Believes every caller.
 ///
-/// It exists for `connect-bff dev`, where nothing is anybody's; no setting of the service can name it.
+/// It exists for `connect-bff dev`, which has test data alone; no setting of the service can name it.
 package struct DevAuthenticator: Authenticator {
     private static let header = HTTPField.Name("X-Dev-Subject")
     package let headers = [header].compactMap(\.self)

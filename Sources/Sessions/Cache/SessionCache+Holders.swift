@@ -5,7 +5,7 @@ extension SessionCache {
     /// Reads a session and its holder from the store, past the cache.
     /// - Throws: `storeUnavailable`, also for a session that is not persisted yet.
     func held(_ id: SessionID) async throws(BFFError) -> HeldSession? {
-        guard await isStored(id) else { throw .storeUnavailable }
+        guard await isRowPersisted(id) else { throw .storeUnavailable }
         return try await withStore { store throws(BFFError) in try await store.held(id) }
     }
 

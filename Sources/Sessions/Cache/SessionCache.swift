@@ -252,8 +252,8 @@ package final class SessionCache: Sendable {
         return state.withLock { $0.sessions.isSaved(id, version: version) }
     }
 
-    /// Whether a session is in the store, as far as this process knows; waits for its first write until the timeout.
-    func isStored(_ id: SessionID) async -> Bool {
+    /// Whether a session's row is persisted, as far as this process knows; waits for its first write until the timeout.
+    func isRowPersisted(_ id: SessionID) async -> Bool {
         guard state.withLock({ $0.sessions.isNew(id) }) else { return true }
         if let version = state.withLock({ $0.sessions.pendingVersion(of: id) }) { await waitUntilSaved(id, version) }
         return state.withLock { !$0.sessions.isNew(id) }
