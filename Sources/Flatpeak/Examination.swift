@@ -6,6 +6,8 @@ package import Networking
 package struct Examination: Sendable {
     package let api: HostReach
     package let connect: HostReach
+    /// `nil` when no logos are fetched, or from the Connect host.
+    package let logos: HostReach?
     /// What the login said to each key, in their order; empty when the API could not be reached.
     package var keys: [KeyAnswer] = []
     /// What the API said to a read with the bearer of the first key that works; nil when there is none.
@@ -22,11 +24,13 @@ package struct Examination: Sendable {
 }
 
 extension FlatpeakClient.Settings {
-    /// Looks at both hosts, logs in with each key, and reads once.
+    /// Looks at each host, logs in with each key, and reads once.
     package func examine(by transport: HTTPTransport, now: @escaping @Sendable () -> Date) async -> Examination {
+        var logos: HostReach?
+        if let logosURL, logosURL != connectURL { logos = await transport.reach("\(logosURL)/", now) }
         var examination = Examination(
             api: await transport.reach(apiURL + Operation.login.path(version), now),
-            connect: await transport.reach(connectURL + Operation.relay.path(version), now))
+            connect: await transport.reach(connectURL + Operation.relay.path(version), now), logos: logos)
         guard case .answers = examination.api else { return examination }
         var bearer: Secret?
         for key in credentials.keys {

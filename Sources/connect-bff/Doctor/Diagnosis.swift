@@ -119,7 +119,7 @@ struct Diagnosis {
             let meaning =
                 "a request for \(known.publicURL)/connect does not come to this service: no customer gets the hosted page"
             let todo =
-                "let the proxy pass /connect, /connect/ and /connect.js, as the files in deploy/ do; or set "
+                "let the proxy pass /connect, /connect/, /connect.js and /connect.d.ts, as the files in deploy/ do; or set "
                 + "BFF_CONNECT_PAGE to off"
             if known.mintsForHostedPage { fail(.page, meaning, todo) } else { warn(.page, meaning, todo) }
         }
@@ -148,7 +148,14 @@ struct Diagnosis {
             isReached = false
             fail(.reach, "\(name): \(url): \(Self.words(obstacle).meaning)", Self.words(obstacle).todo)
         }
-        if isReached { pass(.reach, "both hosts of Flatpeak answer") }
+        if case .fails(let obstacle) = examination.logos, let url = known.logosURL {
+            isReached = false
+            warn(
+                .reach,
+                "provider logos: \(url): \(Self.words(obstacle).meaning): customers see initials in their place",
+                Self.words(obstacle).todo)
+        }
+        if isReached { pass(.reach, "Flatpeak's hosts answer") }
         guard case .answers(let date, let requestedAt) = examination.api else {
             for check in [Finding.Check.clock, .login, .mode, .version, .jwks] {
                 skip(check, "not checked, since Flatpeak's API is not reached")

@@ -34,7 +34,10 @@ struct Inspector {
     }
 
     private func known(_ settings: Settings) async -> Observations.Known {
-        let service = settings.service, flatpeak = service.flatpeak
+        let service = settings.service
+        var flatpeak = service.flatpeak
+        // Logos are the hosted page's alone.
+        if service.sessions.hostedPage == nil { flatpeak.logosURL = nil }
         let clock = EventLoopClock()
         let transport = HTTPTransport(clock: clock, certificateAuthorities: flatpeak.certificateAuthorities)
         // FLATPEAK_CA_FILE does not apply to the identity provider and to the service's own proxy.
@@ -43,7 +46,8 @@ struct Inspector {
         let (listeners, ingress, hostedPage) = await listeners(settings, others)
         let known = Observations.Known(
             mode: flatpeak.mode, version: flatpeak.version, apiURL: flatpeak.apiURL,
-            connectURL: flatpeak.connectURL, publicURL: settings.publicURL.text, selfUpstream: selfUpstream,
+            connectURL: flatpeak.connectURL, logosURL: flatpeak.logosURL, publicURL: settings.publicURL.text,
+            selfUpstream: selfUpstream,
             listeners: listeners, ingress: ingress, hostedPage: hostedPage,
             mintsForHostedPage: service.sessions.apps.first?.isHosted == true,
             unlistedOrigins: unlistedOrigins(service),

@@ -16,6 +16,8 @@ struct Observations: Sendable {
         var version: FlatpeakVersion
         var apiURL: String
         var connectURL: String
+        /// `nil` when no logos are fetched.
+        var logosURL: String?
         var publicURL: String
         /// What is wrong when an upstream is this very service.
         var selfUpstream: String?
