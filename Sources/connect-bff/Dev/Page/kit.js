@@ -1,19 +1,12 @@
-// Small things that the demo's screens need: elements, questions, money, times, logos.
+// Small things that the demo's screens need: elements, which are the hosted page's, questions, money, times, logos.
 
-/** An element. Text is always text, never markup, so nothing that a server says can become a script. */
-export function h(name, properties = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(properties)) {
-    if (value === undefined || value === null || value === false) continue;
-    if (key.startsWith('on')) element.addEventListener(key.slice(2), value);
-    else element.setAttribute(key, value === true ? '' : value);
-  }
-  element.append(...children.flat(Infinity).filter((child) => child !== undefined && child !== null && child !== false));
-  return element;
-}
+import { button, h, spinner } from '/connect/assets/current/kit.js';
+import { use } from '/connect/assets/current/text.js';
 
-export const button = (label, onclick, kind = 'secondary') =>
-  h('button', { type: 'button', class: kind, onclick }, label);
+export { button, h, spinner };
+
+// The word of a spinner is the page's, too.
+await use('en');
 
 /** What went wrong, its request, and *try again* where that can help: at once, or once the service wants to be asked. */
 export function failureBox(error, again) {
@@ -41,24 +34,6 @@ export function confirmed(title, text, action) {
     document.body.append(dialog);
     dialog.showModal();
   });
-}
-
-/** How long a call may take before anything turns on the screen, in milliseconds. */
-const spinnerDelay = 300;
-
-/** Something that turns while a call runs, unless the call is quick. */
-export function spinner() {
-  const element = h('div', { class: 'spinner', role: 'status' });
-  let timer;
-  const turn = (isTurning) => {
-    clearTimeout(timer);
-    element.replaceChildren();
-    if (!isTurning) return;
-    timer = setTimeout(() => {
-      element.replaceChildren(h('span', { class: 'turning', 'aria-hidden': 'true' }), 'Working…');
-    }, spinnerDelay);
-  };
-  return { element, turn };
 }
 
 /** A provider's logo, or the first letter of its name where there is none or it does not load. */
