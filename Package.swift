@@ -122,6 +122,7 @@ let package = Package(
             name: "ConnectPage",
             dependencies: ["Core", "Keys", .nioCore, .nioEmbedded, .nioHTTP1, .nioHTTPCompression],
             resources: [
+                "again.js",
                 "bridge.js",
                 "chart.js",
                 "connect.d.ts",

@@ -22,8 +22,9 @@ package struct Asset: Equatable, Sendable {
         return Asset("\(name).js", "text/javascript; charset=utf-8", text, imports: ScriptText.imports(of: text))
     }
 
-    /// What a page of another origin loads to open the page.
+    /// What a page of another origin loads to open the page, and its types.
     static let embedScript = script("connect", PackageResources.connect_js)
+    static let embedTypes = Asset("connect.d.ts", "text/plain; charset=utf-8", PackageResources.connect_d_ts)
 
     /// The files that are the same for every service.
     ///
@@ -32,10 +33,9 @@ package struct Asset: Equatable, Sendable {
         Asset(
             "style.css", "text/css; charset=utf-8", ScriptText.withoutComments(PackageResources.style_css)),
         Asset("icon.svg", "image/svg+xml", PackageResources.icon_svg, contentPolicy: ContentPolicy.image),
-        Asset("connect.d.ts", "text/plain; charset=utf-8", PackageResources.connect_d_ts),
+        script("again", PackageResources.again_js),
         script("bridge", PackageResources.bridge_js),
         script("chart", PackageResources.chart_js),
-        embedScript,
         script("failure", PackageResources.failure_js),
         script("flow", PackageResources.flow_js),
         script("format", PackageResources.format_js),

@@ -14,12 +14,12 @@ package struct ConnectPage: Sendable {
 
     /// One hash over all assets, a part of their addresses.
     package let digest: String
-    /// The script that opens the page in another one, with its own validator: it has one address for good.
-    package let embedScript: Asset
-    package let embedScriptTag: String
+    /// The script that opens the page in another one, and its types.
+    package let embedScript: TaggedAsset
+    package let embedTypes: TaggedAsset
     private let assets: [String: Asset]
     private let documents: [Document: [CustomerLanguage: Representation]]
-    private let ancestors: [String]
+    let ancestors: [String]
 
     /// - Parameter ancestors: The origins whose pages may frame the page, and learn how a session ended.
     package init(_ brand: BrandSettings = BrandSettings(), framedBy ancestors: Set<String> = []) {
@@ -28,8 +28,8 @@ package struct ConnectPage: Sendable {
         let all = Asset.embedded + [theme, logo].compactMap(\.self)
         assets = Dictionary(all.map { ($0.name, $0) }) { first, _ in first }
         digest = Self.digest(of: all)
-        embedScript = Asset.embedScript
-        embedScriptTag = "W/\"\(Self.digest(of: [embedScript]))\""
+        embedScript = TaggedAsset(.embedScript)
+        embedTypes = TaggedAsset(.embedTypes)
         self.ancestors = ancestors.sorted()
         let content = DocumentContent(
             brand: brand, origins: self.ancestors, digest: digest, assets: assets, logo: logo?.name)
@@ -57,7 +57,7 @@ package struct ConnectPage: Sendable {
         ContentPolicy.document(framedBy: isFramed(document) ? ancestors : [])
     }
 
-    private static func digest(of assets: [Asset]) -> String {
+    fileprivate static func digest(of assets: [Asset]) -> String {
         var bytes: [UInt8] = []
         // Lengths, so that no two lists of files are the same bytes.
         for asset in assets.sorted(by: { $0.name < $1.name }) {
@@ -67,5 +67,17 @@ package struct ConnectPage: Sendable {
             }
         }
         return Digest.sha256(bytes).prefix(8).hexadecimal
+    }
+}
+
+/// An asset with one address for good, and so with a validator of its own.
+package struct TaggedAsset: Sendable {
+    package let representation: Representation
+    /// A weak entity tag.
+    package let tag: String
+
+    fileprivate init(_ asset: Asset) {
+        representation = asset.representation
+        tag = "W/\"\(ConnectPage.digest(of: [asset]))\""
     }
 }

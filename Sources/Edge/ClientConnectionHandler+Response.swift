@@ -113,8 +113,7 @@ extension ClientConnectionHandler: FastPathClient {
     /// Answers the owning request with an error, in the dialect of its route.
     func respond(with error: BFFError, _ connectToken: ConnectToken? = nil) {
         guard context != nil, let request = machine.request else { return }
-        let (route, refusal) = policy.refusal(
-            of: request.path, error, id: RequestID(request.number), connectToken: connectToken)
+        let (route, refusal) = policy.refusal(of: request, error, connectToken: connectToken)
         var response = loop.flushes.takeBuffer(1024 + refusal.body.count)
         writeHead(
             of: request, into: &response, error.status, contentType: refusal.contentType,

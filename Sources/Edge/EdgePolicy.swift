@@ -17,6 +17,7 @@ package final class EdgePolicy: Sendable {
     /// Bodies that are still arriving, of all requests.
     package let bodies = BodyMemory()
     package let limits: RequestLimits
+    private let page: @Sendable (BFFError, RequestID, CustomerLanguage) -> [UInt8]
     private let log: @Sendable (RequestLine) -> Void
     /// The fields of every answer as lines, in the order of ``CrossOrigin/origins``, and for all other origins.
     private let lines: [ByteBuffer]
@@ -29,13 +30,17 @@ package final class EdgePolicy: Sendable {
     ///   - scriptHeaders: What scripts of listed origins may send.
     ///   - fastPathBodyLimit: Bytes.
     ///   - now: The clock of the rate limits.
+    ///   - page: Makes the page of an error; one that loads nothing.
     package init(
         routes: [EdgeRoute], _ settings: EdgeSettings, scriptHeaders: [HTTPField.Name], fastPathBodyLimit: Int,
-        now: @escaping @Sendable () -> ContinuousClock.Instant, log: @escaping @Sendable (RequestLine) -> Void
+        now: @escaping @Sendable () -> ContinuousClock.Instant,
+        page: @escaping @Sendable (BFFError, RequestID, CustomerLanguage) -> [UInt8],
+        log: @escaping @Sendable (RequestLine) -> Void
     ) {
         self.routes = routes
         self.settings = settings
         self.fastPathBodyLimit = fastPathBodyLimit
+        self.page = page
         self.log = log
         fastPathSlots = AdmissionControl(settings.capacity.fastPath, timeout: settings.capacity.timeout)
         limits = RequestLimits(mint: settings.rateLimits.mint, address: settings.rateLimits.address, now: now)
@@ -61,7 +66,7 @@ package final class EdgePolicy: Sendable {
         // With a dot at its end a name is the same one, written in full (RFC 1034 section 3.1).
         if name.last == UInt8(ascii: ".") { name = name.dropLast() }
         if hosts.contains(where: { $0.equalsIgnoringASCIICase(Substring(name)) }) { return true }
-        // Probes come to an address, and learn nothing that is anybody's.
+        // Probes come to an address, and their answers hold no user's data.
         return routes.contains { $0.isProbe && $0.template.equalsBytes(of: request.path) }
     }
 
@@ -109,6 +114,12 @@ package final class EdgePolicy: Sendable {
         try limits.takeAddress(address, at: now)?.pass()
     }
 
+    /// - Throws: `rateLimited`.
+    package func admitFile(for request: ReceivedRequest, at now: ContinuousClock.Instant) throws(BFFError) {
+        guard limits.countsAddresses, let address = address(of: request) else { return }
+        try limits.takeFile(address, at: now)?.pass()
+    }
+
     package func address(of request: ReceivedRequest) -> IPAddress? {
         ClientAddress(request.head, from: request.peer, behind: proxies).address
     }
@@ -132,12 +143,14 @@ package final class EdgePolicy: Sendable {
     /// The response to a request that is refused before its route is asked.
     /// - Returns: With the route's template, for the log.
     func refusal(
-        of path: String, _ error: BFFError, id: RequestID, connectToken: ConnectToken?
+        of request: ReceivedRequest, _ error: BFFError, connectToken: ConnectToken?
     ) -> (route: String, response: ErrorResponse) {
-        let route = routes.first { $0.template.equalsBytes(of: path) }
+        let route = routes.first { $0.template.equalsBytes(of: request.path) }, id = RequestID(request.number)
         return (
             route?.template ?? EdgeRoute.none,
-            ErrorResponse(error, in: route?.dialect ?? .problem, id: id, connectToken: connectToken)
+            ErrorResponse(error, in: route?.dialect ?? .problem, id: id, connectToken: connectToken) {
+                page(error, id, CustomerLanguage(acceptLanguage: request.head.acceptLanguage ?? ""))
+            }
         )
     }
 

@@ -6,8 +6,13 @@ package struct ErrorResponse: Sendable {
     package let contentType: String
     package let body: [UInt8]
 
-    /// - Parameter connectToken: The session that the error is about, for the dialect that names it.
-    package init(_ error: BFFError, in dialect: ErrorDialect, id: RequestID, connectToken: ConnectToken? = nil) {
+    /// - Parameters:
+    ///   - connectToken: The session that the error is about, for the dialect that names it.
+    ///   - page: Makes the page, for the dialect that is one.
+    package init(
+        _ error: BFFError, in dialect: ErrorDialect, id: RequestID, connectToken: ConnectToken? = nil,
+        page: () -> [UInt8]
+    ) {
         switch dialect {
         case .problem:
             contentType = "application/problem+json; charset=utf-8"
@@ -16,23 +21,9 @@ package struct ErrorResponse: Sendable {
             contentType = "application/json; charset=utf-8"
             body = (try? JSONBody.encode(ConnectError(error, connectToken: connectToken, requestID: id))) ?? []
         case .page:
-            let text = error.customerText
             contentType = "text/html; charset=utf-8"
-            body = Self.page(text.title, "\(text.detail) (\(id))")
+            body = page()
         }
-    }
-
-    /// A page without scripts or styles.
-    ///
-    /// `title` and `text` must be of our own making.
-    package static func page(_ title: String, _ text: String) -> [UInt8] {
-        let html = """
-            <!doctype html>
-            <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-            <title>\(title)</title><main><h1>\(title)</h1><p>\(text)</p></main></html>
-
-            """
-        return Array(html.utf8)
     }
 }
 

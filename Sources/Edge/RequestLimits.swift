@@ -3,15 +3,16 @@ package import HTTPTypes
 package import Resilience
 import Synchronization
 
-/// How often a subject may mint, and an address may call at all.
+/// How often a subject may mint, and an address may call at all or load files.
 package final class RequestLimits: Sendable {
     /// What is counted.
     ///
     /// The name is that of the policy in `RateLimit-Policy`.
-    enum Kind: String { case mint, address }
+    enum Kind: String { case mint, address, files }
 
     private let mint: Mutex<RateLimiter?>
     private let address: Mutex<RateLimiter?>
+    private let files: Mutex<RateLimiter?>
     /// Whether it matters who calls at all.
     package let countsAddresses: Bool
     package let now: @Sendable () -> ContinuousClock.Instant
@@ -19,16 +20,29 @@ package final class RequestLimits: Sendable {
     private let forgeries = Mutex(
         RateLimiter(RateLimit(count: 60, period: .seconds(60)), capacity: RequestLimits.capacity))
 
+    /// Files that an address may load for each call that it may make.
+    ///
+    /// A visit of the hosted page is 20 files, two or three dozen pictures, and three calls at least: the document, its
+    /// ticket, and Connect's first page.
+    package static let filesPerCall = 40
+
     /// Keys that each kind remembers.
     private static let capacity = 100_000
 
-    /// - Parameter mint: Nil turns a limit off; likewise the other.
+    /// - Parameters:
+    ///   - mint: `nil` turns the limit off.
+    ///   - address: `nil` turns the limits of calls and of files off.
     package init(
         mint: RateLimit?, address: RateLimit?,
         now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
         self.mint = Mutex(mint.map { RateLimiter($0, capacity: Self.capacity) })
         self.address = Mutex(address.map { RateLimiter($0, capacity: Self.capacity) })
+        files = Mutex(
+            address.map { address in
+                let count = min(address.count, 1_000_000) * Self.filesPerCall
+                return RateLimiter(RateLimit(count: count, period: address.period), capacity: Self.capacity)
+            })
         countsAddresses = address != nil
         self.now = now
     }
@@ -62,6 +76,10 @@ package final class RequestLimits: Sendable {
 
     package func takeAddress(_ client: IPAddress, at now: ContinuousClock.Instant) -> Verdict? {
         address.withLock { Self.take(Self.key(of: client), from: &$0, .address, at: now) }
+    }
+
+    package func takeFile(_ client: IPAddress, at now: ContinuousClock.Instant) -> Verdict? {
+        files.withLock { Self.take(Self.key(of: client), from: &$0, .files, at: now) }
     }
 
     /// Refuses an address that sent too many deliveries that were not Flatpeak's.

@@ -21,14 +21,7 @@ package struct Exchange: Sendable {
     }
 
     /// A query item; given twice it is malformed, because two readers could disagree about it.
-    package func queryItem(_ name: String) throws(BFFError) -> String? {
-        // Written in another case it is one to some readers and none to others.
-        let values = head.query.filter { $0.name.equalsIgnoringASCIICase(name) }
-        guard values.count <= 1, values.allSatisfy({ $0.name.equalsBytes(of: name) }) else {
-            throw .invalidField(.init(name), reason: .malformed)
-        }
-        return values.first?.value
-    }
+    package func queryItem(_ name: String) throws(BFFError) -> String? { try head.queryItem(name) }
 
     /// A query item that is one of a closed set.
     package func queryItem<Value: RawRepresentable<String>>(
@@ -48,6 +41,15 @@ package struct Exchange: Sendable {
 }
 
 extension HTTPRequest {
+    func queryItem(_ name: String) throws(BFFError) -> String? {
+        // Written in another case it is one to some readers and none to others.
+        let values = query.filter { $0.name.equalsIgnoringASCIICase(name) }
+        guard values.count <= 1, values.allSatisfy({ $0.name.equalsBytes(of: name) }) else {
+            throw .invalidField(.init(name), reason: .malformed)
+        }
+        return values.first?.value
+    }
+
     /// The items of the query, values percent-decoded where that gives text.
     fileprivate var query: [(name: Substring, value: String)] {
         guard let path, let start = path.utf8.firstIndex(of: UInt8(ascii: "?")) else { return [] }

@@ -1,6 +1,7 @@
+import ConnectPage
 import Core
 import Edge
-package import HTTPTypes
+import HTTPTypes
 import Networking
 import Sessions
 
@@ -10,21 +11,22 @@ extension Reply {
         json(try JSONBody.encode(value), status: status)
     }
 
-    /// A page without scripts or styles.
-    ///
-    /// `title` and `text` must be of our own making.
-    package static func page(_ title: String, _ text: String, status: HTTPResponse.Status = .ok) -> Reply {
-        Reply(status, contentType: "text/html; charset=utf-8", body: ErrorResponse.page(title, text))
+    /// A page for a customer.
+    static func page(_ message: MessagePages.Message, status: HTTPResponse.Status = .ok) -> Reply {
+        var reply = Reply(status)
+        reply.message = message
+        return reply
     }
 
     /// An error in the form of `dialect`.
     static func failure(
         _ error: BFFError, in dialect: ErrorDialect, id: RequestID, connectToken: ConnectToken? = nil
     ) -> Reply {
-        let response = ErrorResponse(error, in: dialect, id: id, connectToken: connectToken)
+        let response = ErrorResponse(error, in: dialect, id: id, connectToken: connectToken) { [] }
         var reply = Reply(
             HTTPResponse.Status(code: error.status), contentType: response.contentType, body: response.body)
         reply.failure = error
+        if dialect == .page { reply.message = .failure(error, id) }
         if let seconds = error.retryAfter { reply.headers[.retryAfter] = String(seconds) }
         return reply
     }

@@ -1,4 +1,5 @@
 import Core
+import ConnectPage
 package import Edge
 package import HTTPTypes
 
@@ -9,6 +10,8 @@ package struct Reply: Sendable {
     package var body: RoutedResponse.Body
     /// The error that it reports, if any.
     var failure: BFFError?
+    /// What its page says; the table makes the page of it, in place of a body.
+    var message: MessagePages.Message?
 
     package init(_ status: HTTPResponse.Status, contentType: String? = nil, body: [UInt8] = []) {
         self.status = status

@@ -89,6 +89,7 @@ struct RequestPipeline: Sendable {
         if [.users, .immediate].contains(context.policy.slots) {
             try edge.admitAddress(of: received, at: edge.limits.now())
         }
+        if context.policy.limit == .files { try edge.admitFile(for: received, at: edge.limits.now()) }
         if context.policy.limit == .forgeries { try edge.limits.admitDelivery(from: edge.address(of: received)) }
     }
 

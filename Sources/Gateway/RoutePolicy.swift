@@ -17,6 +17,8 @@ package struct RoutePolicy: Sendable {
     package var deadline: Duration = .seconds(20)
     /// Whether it answers under any name, since probes come to an address.
     package var isProbe = false
+    /// Whether pages of the listed origins may frame its errors, as they may its document.
+    package var isFramed = false
 
     package enum Origins: Sendable {
         /// Scripts of the listed origins may read answers (CORS).
@@ -43,6 +45,8 @@ package struct RoutePolicy: Sendable {
         case mints
         /// Deliveries of an address that were not Flatpeak's.
         case forgeries
+        /// Files and pictures of an address, so many for each call that it may make.
+        case files
     }
 
     /// Whether a client that learnt no outcome may send its request again.
@@ -76,21 +80,29 @@ package struct RoutePolicy: Sendable {
     ///
     /// They load while users' slots are taken, since what they call next has slots of its own.
     package static let document = RoutePolicy(dialect: .page, origins: .none, slots: .immediate, retries: .safe)
-    /// Files that a document loads.
+    /// The document of the hosted Connect page that other pages may frame.
+    package static let framedDocument = RoutePolicy(
+        dialect: .page, origins: .none, slots: .immediate, retries: .safe, isFramed: true)
+    /// Files that a document loads, from memory: 256 KiB at most, which is a brand's logo.
     ///
-    /// Its address was counted with the document; a customer behind a busy address must not get half of a page. One of
-    /// these costs no more than the refusal in its place.
-    package static let asset = RoutePolicy(dialect: .problem, origins: .none, slots: .unlimited, retries: .safe)
-    /// The script that pages of any origin load.
-    package static let embedScript = RoutePolicy(dialect: .problem, origins: .any, slots: .unlimited, retries: .safe)
+    /// They have a limit of their own that is as many times that of calls as a page needs files: a customer whose document
+    /// was admitted gets all of them, however many are behind one address.
+    package static let asset = RoutePolicy(
+        dialect: .problem, origins: .none, slots: .unlimited, limit: .files, retries: .safe)
+    /// The script that pages of any origin load, and its types.
+    package static let embedScript = RoutePolicy(
+        dialect: .problem, origins: .any, slots: .unlimited, limit: .files, retries: .safe)
     /// Flatpeak's deliveries, which users' requests never hold up.
     package static let delivery = RoutePolicy(
         dialect: .problem, origins: .none, bodyLimit: 256 << 10, slots: .deliveries, limit: .forgeries,
         retries: .idempotent)
     /// Pictures that anyone may load, and that may have to be fetched first.
     package static let picture = RoutePolicy(
-        dialect: .problem, origins: .none, slots: .unlimited, retries: .safe, deadline: .seconds(8))
-    /// Documents and probes.
+        dialect: .problem, origins: .none, slots: .unlimited, limit: .files, retries: .safe, deadline: .seconds(8))
+    /// The contract of this service, under any name.
+    package static let contract = RoutePolicy(
+        dialect: .problem, origins: .none, slots: .unlimited, limit: .files, retries: .safe, isProbe: true)
+    /// Probes, which are never refused.
     package static let open = RoutePolicy(
         dialect: .problem, origins: .none, slots: .unlimited, retries: .safe, isProbe: true)
 }

@@ -1,3 +1,4 @@
+package import ConnectPage
 package import Core
 package import Edge
 import HTTPTypes
@@ -12,26 +13,31 @@ package struct RouteTable: RequestRouter {
     /// What is decided about a request before its route is asked.
     package let edge: EdgePolicy
     private let resources: [Resource]
+    private let messages: MessagePages
     private let pipeline: RequestPipeline
     private let tracing: RequestTracing?
 
     /// - Parameters:
+    ///   - messages: Makes the pages for a customer's browser.
     ///   - now: The clock of the rate limits.
     ///   - log: Writes the access log line of each request; `nil` for the logger's own form.
     ///   - tracer: `nil` when tracing is disabled.
     package init(
         _ routes: [Route], authenticator: any Authenticator, edge settings: EdgeSettings,
+        messages: MessagePages = MessagePages(),
         now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }, logger: Logger,
         log: (@Sendable (RequestLine) -> Void)? = nil, tracer: (any Tracer)? = nil
     ) {
         self.routes = routes
+        self.messages = messages
         resources = Dictionary(grouping: routes, by: \.template).map { Resource($0, $1) }
             .sorted { $0.parameterCount < $1.parameterCount }
         edge = EdgePolicy(
             routes: routes.map {
                 EdgeRoute(template: $0.template, dialect: $0.policy.dialect, isProbe: $0.policy.isProbe)
             }, settings, scriptHeaders: Self.scriptHeaders + authenticator.headers,
-            fastPathBodyLimit: RoutePolicy.relay.bodyLimit ?? 0, now: now, log: log ?? { $0.write(to: logger) })
+            fastPathBodyLimit: RoutePolicy.relay.bodyLimit ?? 0, now: now,
+            page: { messages.html(.failure($0, $1), in: $2) }, log: log ?? { $0.write(to: logger) })
         pipeline = RequestPipeline(edge, authenticator, settings.capacity)
         tracing = tracer.map { RequestTracing(tracer: $0, authenticator: authenticator) }
     }
@@ -71,6 +77,9 @@ package struct RouteTable: RequestRouter {
             case .server, .nothing: EdgeRoute.none
             }
         }
+
+        /// Whether pages of the listed origins may frame what it answers.
+        var isFramed: Bool { if case .route(let route, _, _) = self { route.policy.isFramed } else { false } }
     }
 
     package func call(for received: ReceivedRequest) -> RoutedCall {
@@ -107,7 +116,8 @@ package struct RouteTable: RequestRouter {
     private func respond(to request: RoutedRequest, _ match: Match) async -> RoutedResponse {
         let started = edge.limits.now()
         let span = tracing?.begin(request)
-        let made = await InstrumentationContext.$current.withValue(span?.context) { await reply(to: request, match) }
+        var made = await InstrumentationContext.$current.withValue(span?.context) { await reply(to: request, match) }
+        if let message = made.message { show(message, in: &made, to: request, match) }
         let response = response(made, to: request)
         let line = RequestLine(
             number: request.received.number, method: request.received.method, route: match.template,
@@ -116,6 +126,17 @@ package struct RouteTable: RequestRouter {
         if let span { tracing?.end(span, line) }
         edge.write(line)
         return response
+    }
+
+    /// Makes the page of a reply, in the customer's language.
+    private func show(
+        _ message: MessagePages.Message, in reply: inout Reply, to request: RoutedRequest, _ match: Match
+    ) {
+        let language = request.head.customerLanguage
+        reply.headers[.contentType] = "text/html; charset=utf-8"
+        reply.headers[.contentLanguage] = language.rawValue
+        reply.headers[.contentSecurityPolicy] = messages.contentPolicy(isFramed: match.isFramed)
+        reply.body = .bytes(messages.html(message, in: language, at: match.template))
     }
 
     private func response(_ reply: Reply, to request: RoutedRequest) -> RoutedResponse {

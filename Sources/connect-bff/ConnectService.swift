@@ -50,8 +50,8 @@ struct ConnectService: Sendable {
             Route.contract(
                 sessions: graph.sessions, cache: graph.cache, reads: graph.reads, flatpeak: graph.flatpeak,
                 webhooks: graph.webhooks, page: page, logos: graph.logos, now: { Date() }, isReady: isReady) + pages,
-            authenticator: authenticator, edge: edge, logger: logger, log: resources.log.addRequest,
-            tracer: graph.tracer)
+            authenticator: authenticator, edge: edge, messages: MessagePages(configuration.brand, in: page),
+            logger: logger, log: resources.log.addRequest, tracer: graph.tracer)
         let connections = ClientConnections(
             table.edge, router: table,
             fastPath: try relay(configuration, graph, table.edge.fastPathSlots, resources.flatpeak.tls),

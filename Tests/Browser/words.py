@@ -14,9 +14,14 @@ LANGUAGES = ("en", "de", "fr", "nl")
 @functools.cache
 def dictionary(language):
     """Key to text; of a text that counts, the form for many."""
-    module = base64.b64encode((ASSETS / f"text-{language}.js").read_bytes()).decode()
-    script = f"import('data:text/javascript;base64,{module}').then((it) => console.log(JSON.stringify(it.default)))"
-    read = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
+    texts, chooser = (
+        "data:text/javascript;base64," + base64.b64encode((ASSETS / name).read_bytes()).decode()
+        for name in (f"text-{language}.js", "text.js"))
+    script = f"""
+        const [texts, chooser] = await Promise.all([import('{texts}'), import('{chooser}')]);
+        console.log(JSON.stringify(chooser.withShared(texts.default)));
+    """
+    read = subprocess.run(["node", "--input-type=module", "-e", script], capture_output=True, text=True, check=True)
     texts = json.loads(read.stdout)
     assert len(texts) > 50, f"the texts of {language} cannot be read"
     return {key: text if isinstance(text, str) else text["other"] for key, text in texts.items()}

@@ -25,7 +25,7 @@ RETURN_URLS = ["myapp://tariff/done"]
 OWNED = ["readSession", "followSession", "readLocationStatus", "readPrices", "listTariffs"]
 
 # Files of the hosted page, one of each kind.
-ASSETS = ["style.css", "page.js", "connect.d.ts", "icon.svg"]
+ASSETS = ["style.css", "page.js", "icon.svg"]
 
 # What the sandbox of `connect-bff dev` lets in; nothing that clients read may hold it.
 CREDENTIALS = ["acc_5a4db0c5000000000000ac01", "sk_test_sandbox"]

@@ -159,6 +159,7 @@ import Testing
                 #expect(script.status == 200)
                 #expect(script.headers["access-control-allow-origin"] == "*")
                 #expect(script.headers["cross-origin-resource-policy"] == "cross-origin")
+                #expect(try await front.send("GET", "\(base)/connect.d.ts").status == 200)
                 #expect(try await front.send("GET", "\(base)/connect/popup").status == 200)
 
                 let exchanged = try await front.send(

@@ -105,7 +105,7 @@ import Testing
         #expect(!String(buffer: refused.body).contains("cot_"))
     }
 
-    @Test("Documents count for the limit of their client's address, and files do not")
+    @Test("Documents count for the limit of their client's address, and files for one of forty times as many")
     func limits() async throws {
         let table = ServiceFixture(flatpeak: .scripted(ScriptedUpstream()), store: InMemoryStore()).table(
             edge: EdgeSettings(
@@ -121,13 +121,71 @@ import Testing
             let refused = try await client.execute(uri: "/connect", method: .get, headers: from("192.0.2.1"))
             #expect(refused.status == .tooManyRequests)
             #expect(refused.headers[.contentType] == "text/html; charset=utf-8")
-            for path in ["/connect.js", "/connect/assets/\(Self.page.digest)/style.css"] {
+            // All that the two documents load, and as much again.
+            let files = [
+                "/connect.js", "/connect.d.ts", "/connect/assets/\(Self.page.digest)/style.css", "/openapi.yaml",
+            ]
+            for number in 0..<2 * RequestLimits.filesPerCall {
+                let path = files[number % files.count]
                 let response = try await client.execute(uri: path, method: .get, headers: from("192.0.2.1"))
-                #expect(response.status == .ok, "\(path)")
+                try #require(response.status == .ok, "\(number) \(path)")
             }
-            let other = try await client.execute(uri: "/connect", method: .get, headers: from("192.0.2.2"))
-            #expect(other.status == .ok)
+            for path in files + ["/connect/logos/0123456789abcdef.png"] {
+                let response = try await client.execute(uri: path, method: .get, headers: from("192.0.2.1"))
+                #expect(response.status == .tooManyRequests, "\(path)")
+                #expect(response.headers[.retryAfter] != nil, "\(path)")
+            }
+            let probe = try await client.execute(uri: "/livez", method: .get, headers: from("192.0.2.1"))
+            #expect(probe.status == .ok)
+            for path in ["/connect", files[0]] {
+                let other = try await client.execute(uri: path, method: .get, headers: from("192.0.2.2"))
+                #expect(other.status == .ok, "\(path)")
+            }
         }
+    }
+
+    @Test(
+        "An error of a document is in the customer's language and in the page's look, and may be framed as its document",
+        arguments: [("/connect", true), ("/connect/popup", false)])
+    func errors(_ path: String, _ isFramed: Bool) async throws {
+        let edge = EdgeSettings(
+            trustedProxies: TrustedProxies([try #require(AddressRange("127.0.0.1"))]),
+            rateLimits: RateLimitSettings(address: RateLimit(count: 1, period: .seconds(3600))))
+        let table = ServiceFixture(flatpeak: .scripted(ScriptedUpstream()), store: InMemoryStore())
+            .table(edge: edge, page: Self.page, brand: BrandSettings(name: "Daylight"))
+        let proxy = Peer.address(try #require(IPAddress("127.0.0.1")))
+        try await Application(responder: InProcessRouter(table, from: proxy)).test(.router) { client in
+            var fields: HTTPFields = [.xForwardedFor: "192.0.2.1", .acceptLanguage: "nl"]
+            _ = try await client.execute(uri: path, method: .get, headers: fields)
+            let refused = try await client.execute(uri: path, method: .get, headers: fields)
+            #expect(refused.status == .tooManyRequests)
+            #expect(refused.headers[.contentLanguage] == "nl")
+            #expect(refused.headers[.cacheControl] == "no-store, no-transform")
+            let document: ConnectPage.Document = isFramed ? .page : .popup
+            #expect(refused.headers[.contentSecurityPolicy] == Self.page.contentPolicy(of: document))
+            let html = String(buffer: refused.body)
+            #expect(html.contains("<h1>Te veel pogingen</h1>"))
+            #expect(html.contains("Daylight"))
+            #expect(html.contains("connect/assets/\(Self.page.digest)/style.css"))
+            #expect(html.contains("id=\"again\""))
+            let other = try await client.execute(uri: "\(path)?lang=fr", method: .get, headers: fields)
+            #expect(other.headers[.contentLanguage] == "fr")
+            fields[.accept] = "application/json"
+            let problem = try await client.execute(uri: path, method: .get, headers: fields)
+            #expect(problem.status == .tooManyRequests)
+            #expect(problem.headers[.contentType] == "application/problem+json; charset=utf-8")
+            #expect(problem.headers[.contentSecurityPolicy] == "default-src 'none'; frame-ancestors 'none'")
+        }
+    }
+
+    @Test("Without a hosted page the callback's pages have its words, and load nothing") func plainPages() async throws
+    {
+        let page = try await send("/v1/connect/callback", [.acceptLanguage: "fr"], page: nil)
+        #expect(page.status == .badRequest)
+        #expect(page.headers[.contentSecurityPolicy] == "default-src 'none'; frame-ancestors 'none'")
+        let html = String(buffer: page.body)
+        #expect(html.contains("Ce lien ne fonctionne pas"))
+        #expect(!html.contains("<link"))
     }
 
     // MARK: - Files
@@ -220,11 +278,19 @@ import Testing
         // The brand does not change it.
         let branded = try await send("/connect.js", page: ConnectPage(BrandSettings(color: BrandColor("#123"))))
         #expect(branded.headers[.eTag] == tag)
+        let types = try await send("/connect.d.ts", [.origin: "https://anywhere.example"])
+        #expect(types.status == .ok)
+        #expect(types.headers[.contentType] == "text/plain; charset=utf-8")
+        #expect(types.headers[.accessControlAllowOrigin] == "*")
+        #expect(types.headers[.eTag] != tag)
+        #expect(String(buffer: types.body).contains("export function open"))
     }
 
     @Test("There is nothing of the page without a page")
     func off() async throws {
-        for path in ["/connect", "/connect/popup", "/connect.js", "/connect/assets/\(Self.page.digest)/page.js"] {
+        for path in [
+            "/connect", "/connect/popup", "/connect.js", "/connect.d.ts", "/connect/assets/\(Self.page.digest)/page.js",
+        ] {
             #expect(try await send(path, page: nil).status == .notFound, "\(path)")
         }
     }

@@ -600,7 +600,7 @@ import Testing
         let page = try await send(.get, "/v1/connect/callback?fp_cot=cot_a")
         #expect(page.status == .ok)
         #expect(page.headers[.contentType] == "text/html; charset=utf-8")
-        #expect(String(buffer: page.body).contains("abandoned"))
+        #expect(String(buffer: page.body).contains("You can go back to the app."))
         #expect(try await send(.get, "/v1/connect/callback").status == .badRequest)
         #expect(try await send(.get, "/v1/connect/callback?fp_cot=cot_x").status == .notFound)
         #expect(try await send(.get, "/v1/connect/callback?fp_cot=%3Cscript%3E").status == .badRequest)
@@ -646,6 +646,23 @@ import Testing
             let page = try await send(.get, path, headers)
             #expect(page.status.code == status)
             #expect(page.headers[.contentType] == "text/html; charset=utf-8")
+        }
+    }
+
+    @Test(
+        "A page of the callback is in the language of `lang`, and else of the browser",
+        arguments: [
+            ("", "de-AT, en;q=0.5", "de"), ("&lang=fr", "de", "fr"), ("&lang=xx", "nl", "nl"), ("", "", "en"),
+            ("&lang=fr&lang=nl", "de", "de"),
+        ])
+    func callbackLanguage(_ query: String, _ accepted: String, _ language: String) async throws {
+        upstream.on("claim", .json(#"{"message":"processing"}"#, status: 422))
+        _ = try await send(.post, "/v1/connect/sessions", Self.json, "{}")
+        for token in ["cot_a", "cot_unknown"] {
+            let page = try await send(
+                .get, "/v1/connect/callback?fp_cot=\(token)\(query)", [.acceptLanguage: accepted])
+            #expect(page.headers[.contentLanguage] == language)
+            #expect(String(buffer: page.body).contains(#"<html lang="\#(language)">"#))
         }
     }
 

@@ -23,9 +23,14 @@ export const scripts = Object.fromEntries(readdirSync(assets).filter((name) => n
 
 export const languages = ['en', 'de', 'fr', 'nl'];
 
-/** The dictionaries by language. */
-export const texts = Object.fromEntries(await Promise.all(languages
+const { withShared } = await load('text.js');
+
+/** The dictionaries by language, as they are written. */
+export const dictionaries = Object.fromEntries(await Promise.all(languages
   .map(async (language) => [language, (await load(`text-${language}.js`)).default])));
+
+/** The texts by language. */
+export const texts = Object.fromEntries(languages.map((language) => [language, withShared(dictionaries[language])]));
 
 /** Makes the browser one that prefers these locales, and loads the texts of a language. */
 export async function speak(language, ...locales) {

@@ -126,7 +126,7 @@ test('a callback that fails is asked again, and then has a way on', async () => 
 });
 
 test('a callback that refuses is asked once, whatever says so', async () => {
-  for (const refused of [[404, '<html>Not found</html>'], [400, '<html>'], problem('connect_token_unknown', 404)]) {
+  for (const refused of [[404, '<html>Not found</html>'], [400, '<html>'], problem('field_invalid', 422)]) {
     const tab = await openFrame();
     tab.answer('v1/connect', redirect(end));
     tab.answer('v1/connect/callback', refused);
@@ -136,6 +136,32 @@ test('a callback that refuses is asked once, whatever says so', async () => {
     assert.equal(tab.requests.filter((each) => each.startsWith('v1/connect/callback')).length, 1);
     assert.equal(tab.calls.at(-1).headers.Accept, 'application/json');
   }
+});
+
+test('a callback that does not know the session says so, and leads back to the app', async () => {
+  const tab = await openFrame();
+  tab.answer('v1/connect', redirect(end));
+  tab.answer('v1/connect/callback', problem('connect_token_unknown', 404));
+  await tab.press('close');
+  assert.equal(tab.screen.dataset.code, 'connect_token_unknown');
+  assert.match(tab.text, /req_3/);
+  assert.throws(() => tab.button('retry'));
+  await tab.press('app.back');
+  assert.deepEqual(tab.port.said.at(-1), { type: 'close', session, status: null });
+});
+
+test('a callback that is busy or too often called is asked when it wants to be', async () => {
+  const tab = await openFrame();
+  tab.answer('v1/connect', redirect(end));
+  tab.answer('v1/connect/callback', problem('store_unavailable', 503, { 'retry-after': '1' }),
+    problem('rate_limited', 429, { 'retry-after': '3' }), [200, { session, status: 'connected' }]);
+  await tab.press('close');
+  await tab.clock.pass(1000);
+  assert.equal(tab.screen.dataset.code, 'finish');
+  assert.equal(tab.button('retry.in 3').disabled, true);
+  await tab.clock.pass(3000);
+  await tab.press('retry');
+  assert.deepEqual(tab.port.said.at(-1), { type: 'end', session, status: 'connected' });
 });
 
 test('the opener closes the session, and does not wait for ever', async () => {
@@ -220,7 +246,7 @@ test('a window without connect.js ends at the callback', async () => {
   tab.answer('v1/connect', redirect(end));
   await tab.press('close');
   await tab.clock.pass(1500);
-  assert.deepEqual(tab.departures, [['replace', end]]);
+  assert.deepEqual(tab.departures, [['replace', `${end}&lang=en`]]);
 });
 
 for (const [name, globals] of Object.entries({
@@ -251,7 +277,7 @@ test('without a shell around it, the mark of one changes nothing', async () => {
   const tab = await openSession({ shell: true, globals: none });
   tab.answer('v1/connect', redirect(end));
   await tab.press('close');
-  assert.deepEqual(tab.departures, [['replace', end]]);
+  assert.deepEqual(tab.departures, [['replace', `${end}&lang=en`]]);
 });
 
 // MARK: - Provider logins

@@ -87,16 +87,43 @@ test('a second tab with a used launch URL shows so, with a reference', async () 
   assert.equal(tab.url, 'https://app.example.com/');
 });
 
-for (const [code, status] of [['ticket_unknown', 404], ['ticket_expired', 410]]) {
+for (const [code, status] of [['ticket_used', 409], ['ticket_expired', 410]]) {
   test(`${code} is final`, async () => {
     const tab = new Tab();
     tab.answer('v1/connect/tickets', problem(code, status));
     await tab.open(`${pageURL}#ticket=${ticket}`);
-    await tab.clock.pass(60_000);
     assert.equal(tab.screen.dataset.code, code);
+    await tab.clock.pass(60_000);
     assert.equal(tab.calls.length, 1);
   });
 }
+
+test('a ticket that this node does not know yet is sent again, with the same key', async () => {
+  const tab = new Tab();
+  tab.answer('v1/connect/tickets', problem('ticket_unknown', 404), problem('ticket_unknown', 404), exchanged);
+  tab.answer('v1/connect', page('ask'));
+  await tab.open(`${pageURL}#ticket=${ticket}`);
+  assert.equal(tab.screen.dataset.screen, undefined);
+  assert.equal(tab.kept.ticket, ticket, 'a reload meanwhile asks again');
+  await tab.clock.pass(1500);
+  assert.equal(tab.screen.dataset.screen, 'ask');
+  assert.deepEqual(tab.calls.slice(0, 3).map(({ body }) => body), Array(3).fill(tab.calls[0].body));
+  assert.equal(tab.kept.ticket, undefined);
+});
+
+test('a ticket that stays unknown is final after a few seconds', async () => {
+  const tab = new Tab();
+  tab.answer('v1/connect/tickets', ...Array(5).fill(problem('ticket_unknown', 404)));
+  await tab.open(`${pageURL}#ticket=${ticket}`);
+  await tab.clock.pass(5000);
+  assert.equal(tab.screen.dataset.screen, undefined);
+  await tab.clock.pass(500);
+  assert.equal(tab.screen.dataset.code, 'ticket_unknown');
+  assert.throws(() => tab.button('retry'));
+  await tab.clock.pass(60_000);
+  assert.equal(tab.calls.length, 5);
+  assert.equal(tab.kept.ticket, undefined);
+});
 
 const other = { ticket: 'cs_other.BBBBBBBBBBBBBBBBBBBBBB', token: 'cot_other', session: 'cs_other' };
 
@@ -105,8 +132,9 @@ for (const [code, status] of [['ticket_unknown', 404], ['ticket_used', 409], ['t
     for (const [way, url] of [['reload'], ['return', `${pageURL}#fp_cot=${token}`]]) {
       const tab = await openSession();
       const before = tab.kept;
-      tab.answer('v1/connect/tickets', problem(code, status));
+      tab.answer('v1/connect/tickets', ...Array(5).fill(problem(code, status)));
       await tab.open(`${pageURL}?lang=de#ticket=${other.ticket}&shell=1&handed=1`);
+      await tab.clock.pass(6000);
       assert.equal(tab.screen.dataset.code, code);
       assert.deepEqual(tab.kept, before, way);
       tab.answer('v1/connect', page('tariff_summary'));
@@ -279,5 +307,5 @@ test('a session whose token expired leads back to the app', async () => {
   const tab = await openSession({}, refusal('connect_token_expired', 410));
   assert.equal(tab.screen.dataset.code, 'connect_token_expired');
   await tab.press('app.back');
-  assert.deepEqual(tab.departures, [['replace', `https://connect.example.com/bff/v1/connect/callback?fp_cot=${token}`]]);
+  assert.deepEqual(tab.departures, [['replace', `https://connect.example.com/bff/v1/connect/callback?fp_cot=${token}&lang=en`]]);
 });

@@ -120,6 +120,8 @@ test('repeats only calls that may succeed, and not for ever', () => {
   assert.equal(rules.retryDelay({ code: 'store_unavailable', status: 503, retryAfter: 60 }, 1), undefined);
   assert.equal(rules.retryDelay({ code: 'rate_limited', status: 429, retryAfter: 1 }, 1), undefined);
   assert.equal(rules.retryDelay({ code: 'ticket_used', status: 409, retryAfter: 0 }, 1), undefined);
+  const unknown = { code: 'ticket_unknown', status: 404, retryAfter: 0 };
+  assert.deepEqual([1, 2, 3, 4, 5].map((attempt) => rules.retryDelay(unknown, attempt)), [500, 1000, 2000, 2000, undefined]);
   assert.equal(rules.retryDelay({ ...lost, code: 'offline' }, 1), undefined);
   assert.equal(rules.retryDelay({ ...lost, code: 'timed_out' }, 2), undefined);
 });

@@ -4,11 +4,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
 
-import { languages, load, repository, scripts, speak, texts } from './assets.mjs';
+import { dictionaries, languages, load, repository, scripts, speak, texts } from './assets.mjs';
 
 const read = (path) => readFileSync(new URL(path, repository), 'utf8');
 const others = languages.filter((language) => language !== 'en');
-const keys = Object.keys(texts.en);
+const keys = Object.keys(dictionaries.en);
+/** With those of errors that share a sentence. */
+const all = Object.keys(texts.en);
+const { shared } = await load('text.js');
 const code = Object.entries(scripts).filter(([name]) => !name.startsWith('text-')).map(([, text]) => text).join('\n');
 
 /** Every form of a text: one, or one for each plural category. */
@@ -18,7 +21,49 @@ const everyForm = () => languages.flatMap((language) => Object.entries(texts[lan
   .flatMap(([key, text]) => formsOf(text).map((form) => ({ language, key, form }))));
 
 test('all languages have the same texts, in the same order', () => {
-  for (const language of others) assert.deepEqual(Object.keys(texts[language]), keys, language);
+  for (const language of others) assert.deepEqual(Object.keys(dictionaries[language]), keys, language);
+});
+
+test('a sentence that errors share is in the dictionary, and their own is not', () => {
+  const names = keys.filter((key) => key.startsWith('shared.')).map((key) => key.slice('shared.'.length));
+  assert.deepEqual(names, Object.keys(shared));
+  const codes = Object.values(shared).flat();
+  assert.equal(new Set(codes).size, codes.length, 'a code has one sentence');
+  assert.deepEqual(codes.filter((each) => keys.includes(`error.${each}`)), []);
+  for (const language of languages) {
+    for (const each of codes) assert.equal(typeof texts[language][`error.${each}`], 'string', `${language} ${each}`);
+  }
+});
+
+// MARK: - What the service reads
+
+/** The texts of a dictionary as `Sources/ConnectPage/PageTexts.swift` reads them. */
+function readByTheService(language) {
+  const constants = {};
+  const read = {};
+  for (const line of scripts[`text-${language}.js`].split('\n')) {
+    const constant = /^const (\w+) = '([^']*)';$/.exec(line);
+    const text = /^ {2}'?([\w.]+)'?: (['`])(.*)\2,$/.exec(line);
+    if (constant) constants[constant[1]] = constant[2];
+    if (text) read[text[1]] = text[3].replace(/\$\{(\w+)\}/g, (_, name) => constants[name]);
+  }
+  return read;
+}
+
+test('the service reads each text as scripts do', () => {
+  for (const language of languages) {
+    const strings = Object.entries(dictionaries[language]).filter(([, text]) => typeof text === 'string');
+    assert.deepEqual(readByTheService(language), Object.fromEntries(strings), language);
+  }
+});
+
+/** The keys of the pages that the service makes itself. */
+const served = [...read('Sources/ConnectPage/MessagePages.swift').matchAll(/"([a-z_]+(?:\.[a-z_]+)*)"/g)]
+  .map(([, quoted]) => quoted).filter((quoted) => keys.includes(quoted) || /^(app|ended|error|failure|shared)\./.test(quoted));
+
+test('every text of the pages that the service makes is in the dictionary', () => {
+  assert.ok(served.length > 15, 'the service has texts');
+  assert.deepEqual(served.filter((key) => typeof dictionaries.en[key] !== 'string'), []);
 });
 
 // MARK: - Used and there
@@ -85,7 +130,7 @@ test('every text that a script asks for exists, and every text is asked for', ()
   const used = new Set();
   // A word in a call that is no key is a value, such as CA or months; keys that have a point never are.
   for (const key of literal) {
-    if (key.includes('.')) assert.ok(keys.includes(key), `${key} is asked for`);
+    if (key.includes('.')) assert.ok(all.includes(key), `${key} is asked for`);
     if (keys.includes(key)) used.add(key);
   }
   for (const template of templates) {
@@ -97,6 +142,7 @@ test('every text that a script asks for exists, and every text is asked for', ()
       used.add(key);
     }
   }
+  for (const key of [...served, ...Object.keys(shared).map((name) => `shared.${name}`)]) used.add(key);
   assert.deepEqual(Object.keys(composed).filter((each) => !templates.has(each)), [], 'listed and not asked for');
   assert.deepEqual(keys.filter((key) => !used.has(key) && !key.startsWith('error.')), [], 'not asked for');
 });
@@ -137,9 +183,9 @@ test('each error of Connect and of the service has words for the customer', () =
     .map((each) => each.slice(1, -1));
   assert.ok(theirs.length > 25, 'the wire facts list the codes');
   const expected = [...ours.filter((each) => !elsewhere.includes(each)), ...theirs, ...Object.keys(ofConnect)];
-  assert.deepEqual(expected.filter((each) => !keys.includes(`error.${each}`)), []);
+  assert.deepEqual(expected.filter((each) => !all.includes(`error.${each}`)), []);
   const known = new Set(expected);
-  const extra = keys.filter((key) => key.startsWith('error.')).map((key) => key.slice('error.'.length))
+  const extra = all.filter((key) => key.startsWith('error.')).map((key) => key.slice('error.'.length))
     .filter((each) => !known.has(each) && !code.includes(`'${each}'`));
   assert.deepEqual(extra, [], 'errors that nothing gives');
 });

@@ -50,7 +50,7 @@ package struct ServiceFixture: Sendable {
     /// The table of every route of the contract.
     package func table(
         authenticator: any Authenticator = DevAuthenticator(), edge: EdgeSettings = EdgeSettings(),
-        page: ConnectPage? = ConnectPage(),
+        page: ConnectPage? = ConnectPage(), brand: BrandSettings = BrandSettings(),
         now monotonic: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         log: (@Sendable (RequestLine) -> Void)? = nil, tracer: (any Tracer)? = nil
     ) -> RouteTable {
@@ -59,7 +59,8 @@ package struct ServiceFixture: Sendable {
                 sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, page: page,
                 logos: logos,
                 now: now),
-            authenticator: authenticator, edge: edge, now: monotonic, logger: logger, log: log, tracer: tracer)
+            authenticator: authenticator, edge: edge, messages: MessagePages(brand, in: page), now: monotonic,
+            logger: logger, log: log, tracer: tracer)
     }
 }
 

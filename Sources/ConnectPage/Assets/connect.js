@@ -1,4 +1,4 @@
-// @ts-self-types="./connect/assets/current/connect.d.ts"
+// @ts-self-types="./connect.d.ts"
 // Opens the hosted Connect page. Its manual is docs/connect-page.md.
 //
 // Nothing of the launch URL is stored, sent or put into an attribute, which recorders of sessions would copy.

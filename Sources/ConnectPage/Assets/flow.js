@@ -6,7 +6,7 @@ import { Frame } from './frame.js';
 import { button, failureBox, h, nameOf, refusedField } from './kit.js';
 import { classify, hasBack, redirectOf } from './rules.js';
 import { anyScreen, labelOf, screens } from './screens.js';
-import { callbackOf, callbackURL, connect, Failure, isOver, loaded, outcome, persist } from './service.js';
+import { callbackOf, callbackURL, connect, Failure, inLanguage, isOver, loaded, outcome, persist } from './service.js';
 import { confirmed, showEnded, showPlain } from './stage.js';
 import { t } from './text.js';
 
@@ -309,10 +309,11 @@ export class Flow extends Frame {
       await this.report(callback);
       return;
     }
-    this.memory.begin({ ended: callback });
+    const address = inLanguage(callback);
+    this.memory.begin({ ended: address });
     await this.trail.leave();
-    location.replace(callback);
-    setTimeout(() => showEnded(callback), departure);
+    location.replace(address);
+    setTimeout(() => showEnded(address), departure);
   }
 
   async report(callback) {
@@ -325,6 +326,11 @@ export class Flow extends Frame {
       this.isFinished = this.isReporting = false;
       this.busy(false);
       this.controls = this.page = undefined;
+      // No other call has an answer for such a session.
+      if (isOver(error)) {
+        showFailure(error, { ways: [[t('app.back'), () => this.leave()]] });
+        return;
+      }
       const { requestId, retryAfter } = error;
       showFailure(new Failure('finish', { requestId, retryAfter: String(retryAfter) }), {
         again: () => this.finish(callback),

@@ -137,6 +137,11 @@ export const outcomeOf = (json) => ({
 /** How often a call is repeated by itself, and a call that already took the longest time. */
 const longestSeries = 4;
 const slowSeries = 1;
+/**
+ * When a ticket that the service does not know is sent again, in milliseconds. The node that minted its session may not
+ * have written it yet, and no other node can know that: see docs/security.md.
+ */
+const unknownSeries = [500, 1000, 2000, 2000];
 /** The longest wait that the page takes upon itself, in seconds; after a longer one the customer decides. */
 const longestWait = 15;
 
@@ -147,6 +152,7 @@ const longestWait = 15;
  * @param attempt 1 after the first call
  */
 export function retryDelay({ code, isLost, status, retryAfter }, attempt) {
+  if (code === 'ticket_unknown') return unknownSeries[attempt - 1];
   // A device without a connection goes on by itself when it has one; its customer reads why it does not, at once.
   if (code === 'offline' || !(isLost || [502, 503, 504].includes(status))) return undefined;
   if (attempt > (code === 'timed_out' ? slowSeries : longestSeries) || retryAfter > longestWait) return undefined;

@@ -18,6 +18,13 @@ export function callbackOf(token) {
   return url.href;
 }
 
+/** A callback for the browser to go to: where it shows a page, that is in the customer's language. */
+export function inLanguage(callback) {
+  const url = new URL(callback);
+  url.searchParams.set('lang', language);
+  return url.href;
+}
+
 /** A call that did not work, with what a customer and an engineer need to know about it. */
 export class Failure extends Error {
   constructor(code, { message = '', requestId, retryAfter, status, isRefusal = false, isLost = false } = {}) {

@@ -1,16 +1,6 @@
 // German: Sie.
 
 const startAgain = 'Bitte gehen Sie zurück zur App und beginnen Sie neu.';
-const busy = 'Gerade ist sehr viel los. Bitte versuchen Sie es gleich noch einmal.';
-const away = 'Der Tarifdienst ist gerade nicht erreichbar. Bitte versuchen Sie es gleich noch einmal.';
-const ours = 'Bei uns ist etwas schiefgegangen. Bitte versuchen Sie es noch einmal. Wenn es wieder passiert, wenden Sie sich an den Support.';
-const opening = `Diese Seite ließ sich nicht öffnen. ${startAgain}`;
-const unknownLink = `Dieser Link ist nicht gültig. ${startAgain}`;
-const usedLink = `Dieser Link wurde schon verwendet. ${startAgain}`;
-const expiredLink = `Dieser Link ist abgelaufen. ${startAgain}`;
-const positive = 'Geben Sie einen Preis über null ein.';
-const address = 'Wir konnten diese Adresse nicht finden. Bitte prüfen Sie Straße, Postleitzahl und Ort.';
-const choosing = 'Bitte wählen Sie eine der Möglichkeiten.';
 
 export default {
   // Everywhere
@@ -209,75 +199,43 @@ export default {
   'error.state_missing': 'Wählen Sie aus der Liste.',
   'error.country_code_missing': 'Wählen Sie Ihr Land.',
   'error.country_code_invalid': 'Dieses Land ist nicht verfügbar. Bitte wählen Sie ein anderes.',
-  'error.geo_location_not_found': address,
-  'error.timezone_not_found': address,
-  'error.provider_id_missing': choosing,
   'error.provider_not_found': 'Diesen Anbieter gibt es nicht mehr. Bitte wählen Sie einen anderen.',
   'error.provider_id_invalid': 'Dieser Anbieter beliefert Ihre Adresse nicht. Bitte wählen Sie einen anderen.',
   'error.provider_name_missing': 'Geben Sie den Namen Ihres Anbieters ein.',
-  'error.tariff_id_missing': choosing,
   'error.tariff_not_found': 'Diesen Tarif gibt es nicht mehr. Bitte wählen Sie einen anderen.',
   'error.tariff_id_invalid': 'Dieser Tarif gehört zu einem anderen Anbieter. Bitte wählen Sie einen anderen.',
-  'error.option_invalid': choosing,
   'error.option_not_supported': 'Das ist für Sie nicht verfügbar. Bitte wählen Sie eine andere Möglichkeit.',
-  'error.cost_value_zero': positive,
-  'error.cost_value_negative': positive,
   'error.valid_from_invalid': 'Geben Sie die Uhrzeit ein, zu der es beginnt.',
   'error.valid_to_invalid': 'Geben Sie die Uhrzeit ein, zu der es endet.',
   'error.gap_in_time_period': 'Für manche Stunden fehlt ein Preis. Bitte prüfen Sie die Uhrzeiten.',
   'error.incomplete_time_period': 'Die Zeiten müssen den ganzen Tag genau einmal abdecken. Bitte prüfen Sie sie.',
-  'error.market_region_invalid': choosing,
   'error.surcharge_fixed_negative': 'Geben Sie einen Betrag ab null ein.',
   'error.surcharge_percentage_invalid': 'Geben Sie einen Prozentsatz ab null ein.',
   'error.tariff_name_missing': 'Geben Sie den Namen Ihres Tarifs ein.',
   'error.date_format_invalid': 'Dieses Datum wurde nicht angenommen. Bitte prüfen Sie es.',
-  'error.action_missing': choosing,
   'error.action_invalid': 'Das geht gerade nicht. Bitte wählen Sie etwas anderes.',
   'error.route_invalid': 'Ihre Sitzung ist schon weiter. Bitte versuchen Sie es noch einmal.',
   'error.account_disabled': 'Dieser Dienst ist gerade nicht verfügbar. Bitte wenden Sie sich an den Support.',
   'error.provider_unavailable': 'Ihr Anbieter ist gerade nicht erreichbar. Bitte versuchen Sie es später noch einmal.',
-  'error.rate_limit': busy,
+
+  // What several errors say: text.js names them
+  'shared.address': 'Wir konnten diese Adresse nicht finden. Bitte prüfen Sie Straße, Postleitzahl und Ort.',
+  'shared.away': 'Der Tarifdienst ist gerade nicht erreichbar. Bitte versuchen Sie es gleich noch einmal.',
+  'shared.busy': 'Gerade ist sehr viel los. Bitte versuchen Sie es gleich noch einmal.',
+  'shared.choice': 'Bitte wählen Sie eine der Möglichkeiten.',
+  'shared.expired_link': `Dieser Link ist abgelaufen. ${startAgain}`,
+  'shared.opening': `Diese Seite ließ sich nicht öffnen. ${startAgain}`,
+  'shared.ours': 'Bei uns ist etwas schiefgegangen. Bitte versuchen Sie es noch einmal. Wenn es wieder passiert, wenden Sie sich an den Support.',
+  'shared.price': 'Geben Sie einen Preis über null ein.',
+  'shared.unknown_link': `Dieser Link ist nicht gültig. ${startAgain}`,
+  'shared.used_link': `Dieser Link wurde schon verwendet. ${startAgain}`,
 
   // Errors of this service
-  'error.connect_token_missing': unknownLink,
-  'error.connect_token_unknown': unknownLink,
-  'error.connect_token_not_found': unknownLink,
-  'error.connect_token_used': usedLink,
-  'error.connect_token_expired': expiredLink,
-  'error.ticket_unknown': unknownLink,
-  'error.ticket_used': usedLink,
-  'error.ticket_expired': expiredLink,
-  'error.json_malformed': opening,
-  'error.header_malformed': opening,
-  'error.headers_too_large': opening,
-  'error.target_too_long': opening,
-  'error.origin_not_allowed': opening,
-  'error.not_found': opening,
-  'error.method_not_allowed': opening,
-  'error.method_unknown': opening,
-  'error.content_type_unsupported': opening,
-  'error.field_unknown': opening,
-  'error.field_invalid': opening,
   'error.body_too_large': 'Ihre Angaben sind zu lang. Bitte kürzen Sie sie und versuchen Sie es noch einmal.',
   'error.request_timeout': 'Die Verbindung war zu langsam. Bitte versuchen Sie es noch einmal.',
   'error.rate_limited': 'Das waren zu viele Versuche. Bitte warten Sie einen Moment.',
-  'error.overloaded': busy,
-  'error.not_ready': busy,
-  'error.store_unavailable': busy,
-  'error.upstream_limited': busy,
-  'error.upstream_unavailable': away,
-  'error.upstream_unreachable': away,
   'error.upstream_timeout': 'Der Tarifdienst hat nicht rechtzeitig geantwortet. Bitte versuchen Sie es noch einmal.',
-  'error.upstream_failed': away,
-  'error.upstream_invalid_answer': away,
   'error.upstream_refused': 'Ihre Angaben wurden nicht angenommen. Bitte prüfen Sie sie und versuchen Sie es noch einmal.',
-  'error.upstream_blocked': ours,
-  'error.upstream_credentials_refused': ours,
-  'error.upstream_mode_differs': ours,
-  'error.api_version_not_supported': ours,
-  'error.internal_error': ours,
-  'error.loop_detected': ours,
-  'error.unexpected_error': ours,
 
   // Failures of the page itself
   'failure.offline': 'Sie sind offline',
@@ -312,6 +270,7 @@ export default {
   privacy: 'Datenschutz',
   'app.back': 'Zurück zur App',
   'app.leave': 'Trotzdem verlassen',
+  'app.link': 'Wenn sich die App nicht von selbst öffnet, nutzen Sie diesen Link.',
   'moved.note': 'Sie haben in einem anderen Fenster weitergemacht. Hier sehen Sie den aktuellen Stand.',
   'disconnect.title': 'Diesen Tarif trennen?',
   'disconnect.lead': 'Die App kennt Ihre Preise dann nicht mehr.',

@@ -1,16 +1,6 @@
 // English.
 
 const startAgain = 'Please go back to the app and start again.';
-const busy = 'We are very busy right now. Please try again in a moment.';
-const away = 'We cannot reach the tariff service right now. Please try again in a moment.';
-const ours = 'Something went wrong on our side. Please try again. If it happens again, contact support.';
-const opening = `This page could not be opened. ${startAgain}`;
-const unknownLink = `This link is not valid. ${startAgain}`;
-const usedLink = `This link was already used. ${startAgain}`;
-const expiredLink = `This link has expired. ${startAgain}`;
-const positive = 'Enter a price above zero.';
-const address = 'We could not find this address. Please check the street, post code and town.';
-const choosing = 'Please choose one of the options.';
 
 export default {
   // Everywhere
@@ -209,75 +199,43 @@ export default {
   'error.state_missing': 'Choose from the list.',
   'error.country_code_missing': 'Choose your country.',
   'error.country_code_invalid': 'This country is not available. Please choose another.',
-  'error.geo_location_not_found': address,
-  'error.timezone_not_found': address,
-  'error.provider_id_missing': choosing,
   'error.provider_not_found': 'This provider is no longer available. Please choose another.',
   'error.provider_id_invalid': 'This provider does not serve your address. Please choose another.',
   'error.provider_name_missing': 'Enter the name of your provider.',
-  'error.tariff_id_missing': choosing,
   'error.tariff_not_found': 'This tariff is no longer available. Please choose another.',
   'error.tariff_id_invalid': 'This tariff belongs to another provider. Please choose another.',
-  'error.option_invalid': choosing,
   'error.option_not_supported': 'This is not available for you. Please choose another option.',
-  'error.cost_value_zero': positive,
-  'error.cost_value_negative': positive,
   'error.valid_from_invalid': 'Enter the time it starts.',
   'error.valid_to_invalid': 'Enter the time it ends.',
   'error.gap_in_time_period': 'Some hours have no price. Please check the times.',
   'error.incomplete_time_period': 'The times must cover the whole day once. Please check them.',
-  'error.market_region_invalid': choosing,
   'error.surcharge_fixed_negative': 'Enter an amount of zero or more.',
   'error.surcharge_percentage_invalid': 'Enter a percentage of zero or more.',
   'error.tariff_name_missing': 'Enter the name of your tariff.',
   'error.date_format_invalid': 'This date was not accepted. Please check it.',
-  'error.action_missing': choosing,
   'error.action_invalid': 'This is not possible right now. Please choose something else.',
   'error.route_invalid': 'Your session has moved on. Please try again.',
   'error.account_disabled': 'This service is not available right now. Please contact support.',
   'error.provider_unavailable': 'Your provider is not available right now. Please try again later.',
-  'error.rate_limit': busy,
+
+  // What several errors say: text.js names them
+  'shared.address': 'We could not find this address. Please check the street, post code and town.',
+  'shared.away': 'We cannot reach the tariff service right now. Please try again in a moment.',
+  'shared.busy': 'We are very busy right now. Please try again in a moment.',
+  'shared.choice': 'Please choose one of the options.',
+  'shared.expired_link': `This link has expired. ${startAgain}`,
+  'shared.opening': `This page could not be opened. ${startAgain}`,
+  'shared.ours': 'Something went wrong on our side. Please try again. If it happens again, contact support.',
+  'shared.price': 'Enter a price above zero.',
+  'shared.unknown_link': `This link is not valid. ${startAgain}`,
+  'shared.used_link': `This link was already used. ${startAgain}`,
 
   // Errors of this service
-  'error.connect_token_missing': unknownLink,
-  'error.connect_token_unknown': unknownLink,
-  'error.connect_token_not_found': unknownLink,
-  'error.connect_token_used': usedLink,
-  'error.connect_token_expired': expiredLink,
-  'error.ticket_unknown': unknownLink,
-  'error.ticket_used': usedLink,
-  'error.ticket_expired': expiredLink,
-  'error.json_malformed': opening,
-  'error.header_malformed': opening,
-  'error.headers_too_large': opening,
-  'error.target_too_long': opening,
-  'error.origin_not_allowed': opening,
-  'error.not_found': opening,
-  'error.method_not_allowed': opening,
-  'error.method_unknown': opening,
-  'error.content_type_unsupported': opening,
-  'error.field_unknown': opening,
-  'error.field_invalid': opening,
   'error.body_too_large': 'Your answer is too long. Please shorten it and try again.',
   'error.request_timeout': 'The connection was too slow. Please try again.',
   'error.rate_limited': 'Too many attempts. Please wait a moment.',
-  'error.overloaded': busy,
-  'error.not_ready': busy,
-  'error.store_unavailable': busy,
-  'error.upstream_limited': busy,
-  'error.upstream_unavailable': away,
-  'error.upstream_unreachable': away,
   'error.upstream_timeout': 'The tariff service did not answer in time. Please try again.',
-  'error.upstream_failed': away,
-  'error.upstream_invalid_answer': away,
   'error.upstream_refused': 'Your answer was not accepted. Please check it and try again.',
-  'error.upstream_blocked': ours,
-  'error.upstream_credentials_refused': ours,
-  'error.upstream_mode_differs': ours,
-  'error.api_version_not_supported': ours,
-  'error.internal_error': ours,
-  'error.loop_detected': ours,
-  'error.unexpected_error': ours,
 
   // Failures of the page itself
   'failure.offline': 'You are offline',
@@ -312,6 +270,7 @@ export default {
   privacy: 'Privacy',
   'app.back': 'Back to the app',
   'app.leave': 'Leave anyway',
+  'app.link': 'If the app does not open by itself, use this link.',
   'moved.note': 'You went on in another window. This is where you are now.',
   'disconnect.title': 'Disconnect this tariff?',
   'disconnect.lead': 'This app will no longer know your prices.',

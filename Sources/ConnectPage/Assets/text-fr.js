@@ -1,16 +1,6 @@
 // French: vous. A space before a colon, question mark or the like is one that does not break.
 
 const startAgain = 'Veuillez revenir à l’application et recommencer.';
-const busy = 'Nous avons beaucoup de demandes en ce moment. Veuillez réessayer dans un instant.';
-const away = 'Le service des tarifs n’est pas joignable en ce moment. Veuillez réessayer dans un instant.';
-const ours = 'Un problème est survenu de notre côté. Veuillez réessayer. S’il persiste, contactez l’assistance.';
-const opening = `Cette page n’a pas pu s’ouvrir. ${startAgain}`;
-const unknownLink = `Ce lien n’est pas valable. ${startAgain}`;
-const usedLink = `Ce lien a déjà été utilisé. ${startAgain}`;
-const expiredLink = `Ce lien a expiré. ${startAgain}`;
-const positive = 'Indiquez un prix supérieur à zéro.';
-const address = 'Cette adresse est introuvable. Veuillez vérifier la rue, le code postal et la ville.';
-const choosing = 'Veuillez choisir l’une des possibilités.';
 
 export default {
   // Everywhere
@@ -209,75 +199,43 @@ export default {
   'error.state_missing': 'Choisissez dans la liste.',
   'error.country_code_missing': 'Choisissez votre pays.',
   'error.country_code_invalid': 'Ce pays n’est pas disponible. Veuillez en choisir un autre.',
-  'error.geo_location_not_found': address,
-  'error.timezone_not_found': address,
-  'error.provider_id_missing': choosing,
   'error.provider_not_found': 'Ce fournisseur n’est plus disponible. Veuillez en choisir un autre.',
   'error.provider_id_invalid': 'Ce fournisseur ne dessert pas votre adresse. Veuillez en choisir un autre.',
   'error.provider_name_missing': 'Indiquez le nom de votre fournisseur.',
-  'error.tariff_id_missing': choosing,
   'error.tariff_not_found': 'Ce tarif n’est plus disponible. Veuillez en choisir un autre.',
   'error.tariff_id_invalid': 'Ce tarif est celui d’un autre fournisseur. Veuillez en choisir un autre.',
-  'error.option_invalid': choosing,
   'error.option_not_supported': 'Ce choix n’est pas disponible pour vous. Veuillez en faire un autre.',
-  'error.cost_value_zero': positive,
-  'error.cost_value_negative': positive,
   'error.valid_from_invalid': 'Indiquez l’heure de début.',
   'error.valid_to_invalid': 'Indiquez l’heure de fin.',
   'error.gap_in_time_period': 'Certaines heures n’ont pas de prix. Veuillez vérifier les horaires.',
   'error.incomplete_time_period': 'Les horaires doivent couvrir toute la journée une seule fois. Veuillez les vérifier.',
-  'error.market_region_invalid': choosing,
   'error.surcharge_fixed_negative': 'Indiquez un montant de zéro ou plus.',
   'error.surcharge_percentage_invalid': 'Indiquez un pourcentage de zéro ou plus.',
   'error.tariff_name_missing': 'Indiquez le nom de votre tarif.',
   'error.date_format_invalid': 'Cette date n’a pas été acceptée. Veuillez la vérifier.',
-  'error.action_missing': choosing,
   'error.action_invalid': 'Ce n’est pas possible en ce moment. Veuillez faire un autre choix.',
   'error.route_invalid': 'Vous en êtes déjà plus loin. Veuillez réessayer.',
   'error.account_disabled': 'Ce service n’est pas disponible en ce moment. Veuillez contacter l’assistance.',
   'error.provider_unavailable': 'Votre fournisseur n’est pas joignable en ce moment. Veuillez réessayer plus tard.',
-  'error.rate_limit': busy,
+
+  // What several errors say: text.js names them
+  'shared.address': 'Cette adresse est introuvable. Veuillez vérifier la rue, le code postal et la ville.',
+  'shared.away': 'Le service des tarifs n’est pas joignable en ce moment. Veuillez réessayer dans un instant.',
+  'shared.busy': 'Nous avons beaucoup de demandes en ce moment. Veuillez réessayer dans un instant.',
+  'shared.choice': 'Veuillez choisir l’une des possibilités.',
+  'shared.expired_link': `Ce lien a expiré. ${startAgain}`,
+  'shared.opening': `Cette page n’a pas pu s’ouvrir. ${startAgain}`,
+  'shared.ours': 'Un problème est survenu de notre côté. Veuillez réessayer. S’il persiste, contactez l’assistance.',
+  'shared.price': 'Indiquez un prix supérieur à zéro.',
+  'shared.unknown_link': `Ce lien n’est pas valable. ${startAgain}`,
+  'shared.used_link': `Ce lien a déjà été utilisé. ${startAgain}`,
 
   // Errors of this service
-  'error.connect_token_missing': unknownLink,
-  'error.connect_token_unknown': unknownLink,
-  'error.connect_token_not_found': unknownLink,
-  'error.connect_token_used': usedLink,
-  'error.connect_token_expired': expiredLink,
-  'error.ticket_unknown': unknownLink,
-  'error.ticket_used': usedLink,
-  'error.ticket_expired': expiredLink,
-  'error.json_malformed': opening,
-  'error.header_malformed': opening,
-  'error.headers_too_large': opening,
-  'error.target_too_long': opening,
-  'error.origin_not_allowed': opening,
-  'error.not_found': opening,
-  'error.method_not_allowed': opening,
-  'error.method_unknown': opening,
-  'error.content_type_unsupported': opening,
-  'error.field_unknown': opening,
-  'error.field_invalid': opening,
   'error.body_too_large': 'Votre réponse est trop longue. Veuillez la raccourcir et réessayer.',
   'error.request_timeout': 'La connexion était trop lente. Veuillez réessayer.',
   'error.rate_limited': 'Trop de tentatives. Veuillez patienter un instant.',
-  'error.overloaded': busy,
-  'error.not_ready': busy,
-  'error.store_unavailable': busy,
-  'error.upstream_limited': busy,
-  'error.upstream_unavailable': away,
-  'error.upstream_unreachable': away,
   'error.upstream_timeout': 'Le service des tarifs n’a pas répondu à temps. Veuillez réessayer.',
-  'error.upstream_failed': away,
-  'error.upstream_invalid_answer': away,
   'error.upstream_refused': 'Votre réponse n’a pas été acceptée. Veuillez la vérifier et réessayer.',
-  'error.upstream_blocked': ours,
-  'error.upstream_credentials_refused': ours,
-  'error.upstream_mode_differs': ours,
-  'error.api_version_not_supported': ours,
-  'error.internal_error': ours,
-  'error.loop_detected': ours,
-  'error.unexpected_error': ours,
 
   // Failures of the page itself
   'failure.offline': 'Vous êtes hors ligne',
@@ -312,6 +270,7 @@ export default {
   privacy: 'Confidentialité',
   'app.back': 'Revenir à l’application',
   'app.leave': 'Quitter quand même',
+  'app.link': 'Si l’application ne s’ouvre pas d’elle-même, utilisez ce lien.',
   'moved.note': 'Vous avez continué dans une autre fenêtre. Voici où vous en êtes.',
   'disconnect.title': 'Déconnecter ce tarif ?',
   'disconnect.lead': 'L’application ne connaîtra plus vos prix.',

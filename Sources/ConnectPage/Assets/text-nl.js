@@ -1,16 +1,6 @@
 // Dutch: u.
 
 const startAgain = 'Ga terug naar de app en begin opnieuw.';
-const busy = 'Het is nu erg druk. Probeer het zo nog eens.';
-const away = 'De tariefdienst is nu niet bereikbaar. Probeer het zo nog eens.';
-const ours = 'Er ging bij ons iets mis. Probeer het nog eens. Gebeurt het weer, neem dan contact op met de klantenservice.';
-const opening = `Deze pagina kon niet worden geopend. ${startAgain}`;
-const unknownLink = `Deze link is niet geldig. ${startAgain}`;
-const usedLink = `Deze link is al gebruikt. ${startAgain}`;
-const expiredLink = `Deze link is verlopen. ${startAgain}`;
-const positive = 'Vul een prijs boven nul in.';
-const address = 'We konden dit adres niet vinden. Controleer de straat, de postcode en de plaats.';
-const choosing = 'Kies een van de mogelijkheden.';
 
 export default {
   // Everywhere
@@ -209,75 +199,43 @@ export default {
   'error.state_missing': 'Kies uit de lijst.',
   'error.country_code_missing': 'Kies uw land.',
   'error.country_code_invalid': 'Dit land is niet beschikbaar. Kies een ander land.',
-  'error.geo_location_not_found': address,
-  'error.timezone_not_found': address,
-  'error.provider_id_missing': choosing,
   'error.provider_not_found': 'Deze leverancier is niet meer beschikbaar. Kies een andere.',
   'error.provider_id_invalid': 'Deze leverancier levert niet op uw adres. Kies een andere.',
   'error.provider_name_missing': 'Vul de naam van uw leverancier in.',
-  'error.tariff_id_missing': choosing,
   'error.tariff_not_found': 'Dit tarief is niet meer beschikbaar. Kies een ander.',
   'error.tariff_id_invalid': 'Dit tarief hoort bij een andere leverancier. Kies een ander.',
-  'error.option_invalid': choosing,
   'error.option_not_supported': 'Dit is voor u niet beschikbaar. Kies een andere mogelijkheid.',
-  'error.cost_value_zero': positive,
-  'error.cost_value_negative': positive,
   'error.valid_from_invalid': 'Vul in hoe laat het begint.',
   'error.valid_to_invalid': 'Vul in hoe laat het eindigt.',
   'error.gap_in_time_period': 'Sommige uren hebben geen prijs. Controleer de tijden.',
   'error.incomplete_time_period': 'De tijden moeten de hele dag precies één keer beslaan. Controleer ze.',
-  'error.market_region_invalid': choosing,
   'error.surcharge_fixed_negative': 'Vul een bedrag van nul of meer in.',
   'error.surcharge_percentage_invalid': 'Vul een percentage van nul of meer in.',
   'error.tariff_name_missing': 'Vul de naam van uw tarief in.',
   'error.date_format_invalid': 'Deze datum is niet aangenomen. Controleer de datum.',
-  'error.action_missing': choosing,
   'error.action_invalid': 'Dat kan nu niet. Kies iets anders.',
   'error.route_invalid': 'U was al verder. Probeer het nog eens.',
   'error.account_disabled': 'Deze dienst is nu niet beschikbaar. Neem contact op met de klantenservice.',
   'error.provider_unavailable': 'Uw leverancier is nu niet bereikbaar. Probeer het later nog eens.',
-  'error.rate_limit': busy,
+
+  // What several errors say: text.js names them
+  'shared.address': 'We konden dit adres niet vinden. Controleer de straat, de postcode en de plaats.',
+  'shared.away': 'De tariefdienst is nu niet bereikbaar. Probeer het zo nog eens.',
+  'shared.busy': 'Het is nu erg druk. Probeer het zo nog eens.',
+  'shared.choice': 'Kies een van de mogelijkheden.',
+  'shared.expired_link': `Deze link is verlopen. ${startAgain}`,
+  'shared.opening': `Deze pagina kon niet worden geopend. ${startAgain}`,
+  'shared.ours': 'Er ging bij ons iets mis. Probeer het nog eens. Gebeurt het weer, neem dan contact op met de klantenservice.',
+  'shared.price': 'Vul een prijs boven nul in.',
+  'shared.unknown_link': `Deze link is niet geldig. ${startAgain}`,
+  'shared.used_link': `Deze link is al gebruikt. ${startAgain}`,
 
   // Errors of this service
-  'error.connect_token_missing': unknownLink,
-  'error.connect_token_unknown': unknownLink,
-  'error.connect_token_not_found': unknownLink,
-  'error.connect_token_used': usedLink,
-  'error.connect_token_expired': expiredLink,
-  'error.ticket_unknown': unknownLink,
-  'error.ticket_used': usedLink,
-  'error.ticket_expired': expiredLink,
-  'error.json_malformed': opening,
-  'error.header_malformed': opening,
-  'error.headers_too_large': opening,
-  'error.target_too_long': opening,
-  'error.origin_not_allowed': opening,
-  'error.not_found': opening,
-  'error.method_not_allowed': opening,
-  'error.method_unknown': opening,
-  'error.content_type_unsupported': opening,
-  'error.field_unknown': opening,
-  'error.field_invalid': opening,
   'error.body_too_large': 'Uw antwoord is te lang. Maak het korter en probeer het nog eens.',
   'error.request_timeout': 'De verbinding was te langzaam. Probeer het nog eens.',
   'error.rate_limited': 'Te veel pogingen. Wacht even.',
-  'error.overloaded': busy,
-  'error.not_ready': busy,
-  'error.store_unavailable': busy,
-  'error.upstream_limited': busy,
-  'error.upstream_unavailable': away,
-  'error.upstream_unreachable': away,
   'error.upstream_timeout': 'De tariefdienst antwoordde niet op tijd. Probeer het nog eens.',
-  'error.upstream_failed': away,
-  'error.upstream_invalid_answer': away,
   'error.upstream_refused': 'Uw antwoord is niet aangenomen. Controleer het en probeer het nog eens.',
-  'error.upstream_blocked': ours,
-  'error.upstream_credentials_refused': ours,
-  'error.upstream_mode_differs': ours,
-  'error.api_version_not_supported': ours,
-  'error.internal_error': ours,
-  'error.loop_detected': ours,
-  'error.unexpected_error': ours,
 
   // Failures of the page itself
   'failure.offline': 'U bent offline',
@@ -312,6 +270,7 @@ export default {
   privacy: 'Privacy',
   'app.back': 'Terug naar de app',
   'app.leave': 'Toch verlaten',
+  'app.link': 'Als de app niet vanzelf opent, gebruik dan deze link.',
   'moved.note': 'U bent in een ander venster verdergegaan. Hier ziet u waar u nu bent.',
   'disconnect.title': 'Dit tarief loskoppelen?',
   'disconnect.lead': 'De app kent uw prijzen dan niet meer.',

@@ -8,7 +8,7 @@ extension Route {
     static func connectPage(_ page: ConnectPage) -> [Route] {
         [
             Route(
-                .get, "/connect", .document,
+                .get, "/connect", .framedDocument,
                 .anyone { (exchange) throws(BFFError) in
                     guard let text = try exchange.queryItem("fp_cot") else {
                         return try document(.page, of: page, exchange)
@@ -22,14 +22,15 @@ extension Route {
             Route(
                 .get, "/connect/assets/{digest}/{name}", .asset,
                 .anyone { (exchange) throws(BFFError) in try asset(of: page, exchange) }),
-            Route(.get, "/connect.js", .embedScript, .anyone { embedScript(of: page, $0) }),
+            Route(.get, "/connect.js", .embedScript, .anyone { kept(page.embedScript, $0) }),
+            Route(.get, "/connect.d.ts", .embedScript, .anyone { kept(page.embedTypes, $0) }),
         ]
     }
 
     private static func document(
         _ document: ConnectPage.Document, of page: ConnectPage, _ exchange: Exchange
     ) throws(BFFError) -> Reply {
-        let language = exchange.customerLanguage
+        let language = exchange.head.customerLanguage
         guard let representation = page.document(document, in: language) else { throw .internalFailure }
         var reply = Reply(representation, for: exchange.head)
         reply.headers[.contentLanguage] = language.rawValue
@@ -51,12 +52,13 @@ extension Route {
         return reply
     }
 
-    private static func embedScript(of page: ConnectPage, _ exchange: Exchange) -> Reply {
-        var reply = Reply(page.embedScript.representation, for: exchange.head)
+    /// An asset that clients keep for a while and then ask for again.
+    private static func kept(_ asset: TaggedAsset, _ exchange: Exchange) -> Reply {
+        var reply = Reply(asset.representation, for: exchange.head)
         reply.headers[.cacheControl] = "public, max-age=300"
-        reply.headers[.eTag] = page.embedScriptTag
+        reply.headers[.eTag] = asset.tag
         reply.headers[.crossOriginResourcePolicy] = "cross-origin"
-        if exchange.head.isMatched(by: page.embedScriptTag) { reply.status = .notModified }
+        if exchange.head.isMatched(by: asset.tag) { reply.status = .notModified }
         return reply
     }
 }
@@ -78,17 +80,6 @@ extension Reply {
         // Relative: a proxy may have taken a path off.
         reply.headers[.location] = "connect#fp_cot=\(token.exposed)"
         return reply
-    }
-}
-
-extension Exchange {
-    /// The language of `?lang=`, or else of the browser.
-    fileprivate var customerLanguage: CustomerLanguage {
-        // What cannot be read says nothing, and no customer should see an error for it.
-        if let language = (try? queryItem("lang")).flatMap({ $0 }).flatMap({ CustomerLanguage(tag: $0) }) {
-            return language
-        }
-        return CustomerLanguage(acceptLanguage: head.headerFields[values: .acceptLanguage].joined(separator: ","))
     }
 }
 

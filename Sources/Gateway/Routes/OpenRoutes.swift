@@ -33,7 +33,7 @@ extension Route {
 
     /// `GET /openapi.yaml`: the contract, as it was when this program was built.
     static let document = Route(
-        .get, "/openapi.yaml", .open,
+        .get, "/openapi.yaml", .contract,
         .anyone { _ in
             Reply(.ok, contentType: "application/yaml; charset=utf-8", body: PackageResources.openapi_yaml)
         })

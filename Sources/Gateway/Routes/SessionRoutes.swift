@@ -1,3 +1,4 @@
+import ConnectPage
 import Core
 import Edge
 import Flatpeak
@@ -44,9 +45,7 @@ extension Route {
                 if exchange.head.prefersJSON {
                     return try .json(EndedSession(session: result.session.text, status: result.state.rawValue))
                 }
-                guard let url = result.url else {
-                    return .page("You can go back to the app", "The session is \(result.state.rawValue).")
-                }
+                guard let url = result.url else { return .page(.ended) }
                 return .goingBack(to: url, from: exchange.head)
             })
     }
@@ -60,15 +59,6 @@ extension Exchange {
             throw .invalidField("Idempotency-Key", reason: .malformed)
         }
         return key
-    }
-}
-
-extension HTTPRequest {
-    /// Whether the client asks for JSON and not for a page (RFC 9110 section 12.5.1).
-    var prefersJSON: Bool {
-        let items = WeightedItem.list(headerFields[values: .accept].joined(separator: ","))
-        let weight = { (type: String) in items.first { $0.value.equalsBytes(of: type) }?.weight ?? 0 }
-        return weight("application/json") > weight("text/html")
     }
 }
 

@@ -61,7 +61,8 @@ extension Ticket {
         case again
         /// Another document is the holder.
         case used
-        /// Forged, or older than the last two holders.
+        /// Forged, of another session, or a ticket that was handed over and exchanged: the holder that would prove it is
+        /// not kept.
         case unknown
     }
 
