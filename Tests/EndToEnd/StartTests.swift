@@ -138,10 +138,11 @@ import Testing
     @Test func `healthcheck asks the admin listener, as the settings have it`() async throws {
         try await ServeProcess.run { serve in
             let port = try #require(serve.adminURL.split(separator: ":").last)
-            for (arguments, settings) in [
+            let cases: [(arguments: [String], settings: [String: String])] = [
                 (["healthcheck"], [:]), (["healthcheck", "--ready"], [:]),
                 (["healthcheck"], ["BFF_ADMIN_LISTEN": "0.0.0.0:\(port)"]),
-            ] {
+            ]
+            for (arguments, settings) in cases {
                 let (code, text) = await serve.result(of: arguments, with: settings)
                 #expect(code == 0, "\(text)")
                 #expect(text == "ok\n")

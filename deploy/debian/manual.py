@@ -1,5 +1,7 @@
 """Writes the manual page of a program from what it says of itself (`--experimental-dump-help`), in groff's man(7).
 
+ArgumentParser's own plugin would write it, too, but builds everything once more for that.
+
 usage: PROGRAM --experimental-dump-help | manual.py VERSION DATE "SEE ALSO" >PROGRAM.1
 """
 
