@@ -61,7 +61,8 @@ import Testing
         ("6 invoices", false), ("6 invoices, usable from 6", false), ("6 invoices, usable from", false),
         ("6 invoices, usable from five", false), ("6 invoices, usable from 5", true), ("7 more, usable from 1", true),
     ]) func `a step of a newer release keeps a program out, unless it says otherwise`(step: String, isUsable: Bool) {
-        #expect(SchemaSteps.areUsable(Self.sqliteSteps + [step], known: Self.sqliteSteps) == isUsable)
+        let known = ["1 sessions", "2 follow-ups", "3 events", "4 inbox", "5 holders"]
+        #expect(SchemaSteps.areUsable(known + [step], known: known) == isUsable)
     }
 
     @Test func `SQLite that a newer release migrated is refused, or used where that release says so`() async throws {
