@@ -182,7 +182,8 @@ let package = Package(
                 "app.js", "chart.js", "home.js", "icon.svg", "index.html", "kit.js", "memory.js", "service.js",
                 "style.css",
             ].map { .embedInCode("Dev/Page/\($0)") }),
-        .executableTarget(name: "flatpeak-sandbox", dependencies: ["CBuild", "Sandbox", .argumentParser, .logging]),
+        .executableTarget(
+            name: "flatpeak-sandbox", dependencies: ["CBuild", "Core", "Sandbox", .argumentParser, .logging]),
         .target(
             name: "TestSupport",
             dependencies: [

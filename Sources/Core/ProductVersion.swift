@@ -1,5 +1,5 @@
-/// The version of this program.
+/// The version of both programs, of their packages and of their image.
 package enum ProductVersion {
-    /// As `openapi.yaml` has it in `info.version`; a test holds the two together.
+    /// The one place that holds it; a test holds `info.version` of `openapi.yaml` against it.
     package static let current = "0.1.0"
 }

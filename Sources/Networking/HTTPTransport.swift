@@ -95,10 +95,12 @@ extension TLSConfiguration {
 
 extension HTTPTransport {
     /// A document that is not Flatpeak's, such as an identity provider's keys: at most 1 MiB, within 5 seconds.
-    package func document(at url: String) async throws(DocumentFailure) -> [UInt8] {
+    package func document(
+        at url: String, headers: [(name: String, value: String)] = []
+    ) async throws(DocumentFailure) -> [UInt8] {
         do {
             return try await withDeadline(.seconds(5), clock: clock) { [client] in
-                let answer = try await client.execute(HTTPClientRequest(to: url), timeout: .seconds(5))
+                let answer = try await client.execute(HTTPClientRequest(to: url, headers), timeout: .seconds(5))
                 guard answer.status == .ok else { throw DocumentFailure.status(Int(answer.status.code)) }
                 if let coding = ContentCoding(answer.headers["content-encoding"]) {
                     throw DocumentFailure.encoded(coding)

@@ -157,6 +157,9 @@ package struct Metric: Sendable {
 
     private static let process = [
         Metric(
+            .gauge, "connect_bff_build_info", ["commit", "openssl", "swift", "version"],
+            "1, with what runs: the release, its commit, and the Swift and OpenSSL that it runs with."),
+        Metric(
             .histogram, "connect_bff_event_loop_lag_seconds",
             "How late an event loop runs a task that is due; measured four times a second on each loop."),
         Metric(

@@ -1,12 +1,34 @@
 import CBuild
+import Core
 import Keys
+import Logging
 
-/// The version of the program, of its sources, of Swift and of OpenSSL.
-enum Build {
-    static var description: String {
-        let commit = unsafe String(cString: connect_bff_commit())
+/// What was built, and what it runs with: for `--version`, `/status`, the metric and the first line of the log.
+struct Build: Sendable, Encodable {
+    let version: String
+    let commit: String
+    let swift: String
+    let openssl: String
+
+    static let current = Build(
+        version: ProductVersion.current, commit: unsafe String(cString: connect_bff_commit()),
         // The patch number is that of the standard library's interface, and not the compiler's.
-        let swift = "\(_SwiftStdlibVersion.current)".split(separator: ".").prefix(2).joined(separator: ".")
-        return "connect-bff \(CONNECT_BFF_VERSION) (commit \(commit), Swift \(swift), \(OpenSSL.version))"
+        swift: "\(_SwiftStdlibVersion.current)".split(separator: ".").prefix(2).joined(separator: "."),
+        openssl: OpenSSL.version)
+
+    /// The text of `--version`.
+    var description: String { "connect-bff \(version) (commit \(commit), Swift \(swift), \(openssl))" }
+
+    /// The facts by name, as labels of a metric.
+    var labels: [(String, String)] {
+        [("commit", commit), ("openssl", openssl), ("swift", swift), ("version", version)]
+    }
+
+    /// The facts as metadata of a log line.
+    var metadata: Logger.Metadata {
+        [
+            "bff.commit": "\(commit)", "bff.openssl": "\(openssl)", "bff.swift": "\(swift)",
+            "bff.version": "\(version)",
+        ]
     }
 }

@@ -7,8 +7,8 @@ struct ConnectBFF: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "connect-bff",
         abstract: "Mints Flatpeak Connect tokens, relays Connect sessions, and keeps the API key to itself.",
-        version: Build.description,
-        subcommands: [Serve.self, Dev.self, Doctor.self, Key.self, Forget.self, Events.self])
+        version: Build.current.description,
+        subcommands: [Serve.self, Dev.self, Doctor.self, HealthCheck.self, Key.self, Forget.self, Events.self])
 }
 
 /// Exit codes, after sysexits.h.

@@ -39,6 +39,7 @@ struct Serve: AsyncParsableCommand {
         MetricsSystem.bootstrap(metrics)
         let log = ServiceLog(service.telemetry)
         defer { log.flush() }
+        log.logger.info("starting", metadata: Build.current.metadata)
         for warning in settings.warnings { log.logger.warning("\(warning)") }
         try await ServiceResources.open(service, log, metrics) { resources in
             let source = SettingsSource(environment: environment, file: config)

@@ -26,6 +26,7 @@ struct ServiceStatus: Sendable {
     func record() {
         flatpeak.record()
         webhooks.record()
+        Gauge(label: "connect_bff_build_info", dimensions: Build.current.labels).record(1)
         Gauge(label: "connect_bff_ready").record(isReady ? 1 : 0)
         Gauge(label: "connect_bff_store_pending_sessions").record(store.pendingWrites)
         Gauge(label: "connect_bff_store_healthy").record(store.isHealthy ? 1 : 0)
@@ -74,6 +75,7 @@ struct ServiceStatus: Sendable {
             let dead: Int?
         }
 
+        let build = Build.current
         let ready: Bool
         let startedAt: Date?
         let uptimeSeconds: Int?

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CBuild
+import Core
 import Dispatch
 import Logging
 import Sandbox
@@ -17,7 +18,7 @@ struct SandboxCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "flatpeak-sandbox",
         abstract: "Emulates api.flatpeak.com and connect.flatpeak.com until interrupted.",
-        version: unsafe "flatpeak-sandbox \(CONNECT_BFF_VERSION) (commit \(String(cString: connect_bff_commit())))")
+        version: unsafe "flatpeak-sandbox \(ProductVersion.current) (commit \(String(cString: connect_bff_commit())))")
 
     @Option(help: "Port of the API host; Connect, control and the provider's pages follow. 0: any free ports.")
     var port: Int?

@@ -64,7 +64,7 @@ import Testing
             10 * (try seconds("deploy/haproxy/haproxy.cfg", /pool-purge-delay (\d+)s/)),
         ]
         #expect(proxies.allSatisfy { $0 < service }, "\(proxies)")
-        #expect(!(try text("deploy/systemd/environment").contains("BFF_KEEP_ALIVE")))
+        #expect(!(try text("deploy/debian/settings.yaml").contains("keepAlive")))
     }
 
     private static func run(

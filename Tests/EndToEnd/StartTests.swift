@@ -116,4 +116,74 @@ import Testing
             #expect(text.dropFirst("\(name) \(version) ".count).wholeMatch(of: rest) != nil, "\(text)")
         }
     }
+
+    @Test func `a running service says its build in its status, in a metric and in the log's first line`() async throws
+    {
+        try await ServeProcess.run { serve in
+            let version = try await serve.command("--version")
+            let build = try await HTTP.send("GET", "\(serve.adminURL)/status").json["build"]
+            let facts = try ["version", "commit", "swift", "openssl"].map { try #require(build?[$0]?.text) }
+            #expect(version == "connect-bff \(facts[0]) (commit \(facts[1]), Swift \(facts[2]), \(facts[3]))\n")
+            let labels = #"commit="\#(facts[1])",openssl="\#(facts[3])",swift="\#(facts[2])",version="\#(facts[0])""#
+            let metrics = try await HTTP.send("GET", "\(serve.adminURL)/metrics").text
+            #expect(metrics.contains("\nconnect_bff_build_info{\(labels)} 1\n"), "\(metrics)")
+            let line = try #require(serve.log.split(separator: "\n").first)
+            #expect(line.contains(#""starting""#), "\(line)")
+            for (name, fact) in zip(["version", "commit", "swift", "openssl"], facts) {
+                #expect(line.contains(#""bff.\#(name)":"\#(fact)""#), "\(line)")
+            }
+        }
+    }
+
+    @Test func `healthcheck asks the admin listener, as the settings have it`() async throws {
+        try await ServeProcess.run { serve in
+            let port = try #require(serve.adminURL.split(separator: ":").last)
+            let cases: [(arguments: [String], settings: [String: String])] = [
+                (["healthcheck"], [:]), (["healthcheck", "--ready"], [:]),
+                (["healthcheck"], ["BFF_ADMIN_LISTEN": "0.0.0.0:\(port)"]),
+            ]
+            for (arguments, settings) in cases {
+                let (code, text) = await serve.result(of: arguments, with: settings)
+                #expect(code == 0, "\(text)")
+                #expect(text == "ok\n")
+            }
+            #expect(await serve.stop() == 0)
+            for arguments in [["healthcheck"], ["healthcheck", "--ready"]] {
+                let (code, text) = await serve.result(of: arguments)
+                #expect(code == 1)
+                #expect(text.hasSuffix(": no connection\n"), "\(text)")
+            }
+            let (code, text) = await serve.result(of: ["healthcheck"], with: ["BFF_ADMIN_LISTEN": "nonsense"])
+            #expect(code == 1)
+            #expect(text.contains("BFF_ADMIN_LISTEN: must be host:port"), "\(text)")
+        }
+    }
+
+    @Test func `healthcheck asks a unix socket, too, and fails while the service is not ready`() async throws {
+        let socket = FileManager.default.temporaryDirectory.appending(path: "bff-\(UUID()).sock").path
+        // A sandbox's key is one of test mode.
+        try await ServeProcess.run(["BFF_ADMIN_LISTEN": "unix:\(socket)", "FLATPEAK_MODE": "live"]) { serve in
+            #expect(await serve.result(of: ["healthcheck"]).text == "ok\n")
+            let (code, text) = await serve.result(of: ["healthcheck", "--ready"])
+            #expect(code == 1)
+            #expect(text.contains("/readyz at unix:\(socket): it answers 503"), "\(text)")
+        }
+    }
+
+    @Test func `a database of a newer release keeps it from starting, and the doctor says what to do`() async throws {
+        try await ServeProcess.run { serve in
+            #expect(await serve.stop() == 0)
+            let insert = "INSERT INTO grdb_migrations VALUES ('999 of a newer release')"
+            let script = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute(sys.argv[2]); d.commit()"
+            let python = await Program(
+                path: URL(filePath: "/usr/bin/python3"), ["-c", script, serve.database, insert], until: "\u{0}")
+            #expect(await python.end() == 0, "\(python.output.text)")
+            for (command, expected) in [("serve", 78), ("doctor", 1)] as [(String, Int32)] {
+                let (code, text) = await serve.result(of: [command])
+                #expect(code == expected)
+                #expect(text.contains("was migrated by a newer release"), "\(text)")
+                #expect(text.contains("restore the backup"), "\(text)")
+            }
+        }
+    }
 }

@@ -57,6 +57,42 @@ import Testing
         try await reads(store, Array(Self.postgresSteps.prefix(step)))
     }
 
+    @Test(arguments: [
+        ("6 invoices", false), ("6 invoices, usable from 6", false), ("6 invoices, usable from", false),
+        ("6 invoices, usable from five", false), ("6 invoices, usable from 5", true), ("7 more, usable from 1", true),
+    ]) func `a step of a newer release keeps a program out, unless it says otherwise`(step: String, isUsable: Bool) {
+        let known = ["1 sessions", "2 follow-ups", "3 events", "4 inbox", "5 holders"]
+        #expect(SchemaSteps.areUsable(known + [step], known: known) == isUsable)
+    }
+
+    @Test func `SQLite that a newer release migrated is refused, or used where that release says so`() async throws {
+        _ = try SQLiteStore.temporary(in: folder)
+        let queue = try DatabaseQueue(path: "\(folder.path)/store.sqlite")
+        try await queue.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('999 invoices')") }
+        #expect(throws: SQLiteStore.CannotOpen.newerSchema) { try SQLiteStore.temporary(in: folder) }
+        try await queue.write {
+            try $0.execute(
+                sql: "UPDATE grdb_migrations SET identifier = '9 a, usable from 1' WHERE identifier LIKE '999%'")
+        }
+        #expect(throws: Never.self) { try SQLiteStore.temporary(in: folder) }
+    }
+
+    @Test func `PostgreSQL that a newer release migrated is refused, or used where that release says so`() async throws
+    {
+        let url = try await PostgresServer.shared.newDatabase()
+        let running = try PostgresStore.connected(to: url)
+        try await running.open()
+        _ = try await PostgresServer.shared.query("INSERT INTO schema_step VALUES ('999 invoices')", of: url)
+        await #expect(throws: PostgresStore.CannotOpen.newerSchema) {
+            try await PostgresStore.connected(to: url).open()
+        }
+        // A node that runs goes on.
+        #expect(try await running.locations(of: alice).isEmpty)
+        _ = try await PostgresServer.shared.query(
+            "UPDATE schema_step SET name = '9 a, usable from 1' WHERE name LIKE '999%'", of: url)
+        await #expect(throws: Never.self) { try await PostgresStore.connected(to: url).open() }
+    }
+
     /// Reads back all that a fixture has, and writes on.
     private func reads(_ store: any ServiceStore, _ steps: [String]) async throws {
         let ids = try (1...2).map { try #require(SessionID("cs_\(String(repeating: "0", count: 23))\($0)")) }

@@ -1,7 +1,8 @@
 import Keys
 
 /// The tables of SQLite's `Schema` for PostgreSQL, as a list of steps that only grows: a step that was released is
-/// never changed, and each leaves the tables usable for the release before it, whose nodes run on meanwhile.
+/// never changed, and each leaves the tables usable for the release before it, whose nodes run on meanwhile, and whose
+/// steps it names (``SchemaSteps``).
 enum PostgresSchema {
     /// Texts are compared byte by byte, whatever the database's language.
     static let steps: [(name: String, statements: [String])] = [
@@ -148,7 +149,7 @@ enum PostgresSchema {
     private static let timeout = Duration.seconds(60)
 
     /// Brings the tables up to date, and checks that all nodes have the same keys.
-    /// - Throws: ``PostgresError/unknownKey``, or what a connection throws.
+    /// - Throws: ``PostgresError/unknownKey``, ``PostgresError/newerSchema``, or what a connection throws.
     static func prepare(_ link: PostgresLink, _ keys: SealingKeys) throws(PostgresError) {
         let known = try link.run(
             [
@@ -167,6 +168,7 @@ enum PostgresSchema {
         if known[3].first?.bool("is_there") == true {
             done = Set(
                 try link.run([PostgresStatement("SELECT name FROM schema_step")])[0].compactMap { $0.text("name") })
+            guard SchemaSteps.areUsable(done, known: steps.map(\.name)) else { throw .newerSchema }
         } else {
             statements.append(PostgresStatement("CREATE TABLE schema_step (name TEXT PRIMARY KEY)"))
         }

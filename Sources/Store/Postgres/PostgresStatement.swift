@@ -100,6 +100,8 @@ enum PostgresError: Error, Equatable {
     case pooled
     /// The nodes of this database seal under a key that was not given.
     case unknownKey
+    /// A newer release brought its tables up to date.
+    case newerSchema
     /// A row that was altered by hand, or a token that was sealed for another row or under another key.
     case unreadable(String)
     /// Too many wait for a connection, or the last ones found no server a moment ago.
@@ -123,7 +125,7 @@ enum PostgresError: Error, Equatable {
     /// Whether it speaks of the server and not of one connection or statement.
     var isOutage: Bool {
         switch self {
-        case .cannotConnect, .late, .pooled, .unknownKey: true
+        case .cannotConnect, .late, .pooled, .unknownKey, .newerSchema: true
         case .lost, .refused, .unreadable, .noSlot: false
         }
     }
@@ -134,7 +136,7 @@ enum PostgresError: Error, Equatable {
         switch self {
         case .unreadable: true
         case .refused(let state): ["22", "23", "54"].contains(state.prefix(2))
-        case .cannotConnect, .lost, .late, .pooled, .unknownKey, .noSlot: false
+        case .cannotConnect, .lost, .late, .pooled, .unknownKey, .newerSchema, .noSlot: false
         }
     }
 
@@ -146,6 +148,7 @@ enum PostgresError: Error, Equatable {
         case .refused(let state): "PostgreSQL says \(state)"
         case .pooled: Self.pooler
         case .unknownKey: "its nodes seal under a key that is not in this node's BFF_STATE_KEY"
+        case .newerSchema: "a newer release migrated it"
         case .unreadable(let why): "a row cannot be read: \(why)"
         case .noSlot: "no connection is free"
         }

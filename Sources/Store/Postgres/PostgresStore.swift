@@ -38,6 +38,8 @@ package final class PostgresStore: SessionStore, SessionHolderStore, Idempotency
     package enum CannotOpen: Error, Equatable {
         /// There are other nodes, or were, and they seal under a key that was not given.
         case unknownKey
+        /// A newer release brought its tables up to date.
+        case newerSchema
         /// A connection pooler in transaction mode stands between.
         case pooled
         /// It may come back.
@@ -74,6 +76,7 @@ package final class PostgresStore: SessionStore, SessionHolderStore, Idempotency
         } catch {
             switch error {
             case .unknownKey: throw .unknownKey
+            case .newerSchema: throw .newerSchema
             case .pooled: throw .pooled
             default: throw .away(error.why)
             }

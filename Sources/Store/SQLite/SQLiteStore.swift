@@ -32,6 +32,8 @@ package final class SQLiteStore: SessionStore, SessionHolderStore, IdempotencyKe
         case file(String)
         /// Tokens in it are sealed under a key that was not given.
         case unknownKey
+        /// A newer release brought its tables up to date.
+        case newerSchema
     }
 
     /// Opens or makes the file, in a folder that is there, brings its tables up to date, and seals what is sealed under an older key anew.
@@ -65,7 +67,11 @@ package final class SQLiteStore: SessionStore, SessionHolderStore, IdempotencyKe
             let pool = try DatabasePool(path: path, configuration: configuration)
             // Here and not in the configuration: the pool sets NORMAL for its one writer when it turns WAL on.
             try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
-            try Schema.migrator.migrate(pool)
+            let migrator = Schema.migrator
+            guard SchemaSteps.areUsable(try pool.read(migrator.appliedIdentifiers), known: migrator.migrations) else {
+                throw CannotOpen.newerSchema
+            }
+            try migrator.migrate(pool)
             let used = try pool.read { db in
                 try Schema.sealed.reduce(into: [[UInt8]: Int]()) { used, sealed in
                     let (table, column) = sealed

@@ -1,6 +1,7 @@
 import GRDB
 
-/// The tables, as a list of steps that only grows: a step that was released is never changed.
+/// The tables, as a list of steps that only grows: a step that was released is never changed, and one that leaves the
+/// tables usable for the release before it says so (``SchemaSteps``).
 enum Schema {
     /// What is sealed under the state key, with the row's `id` as its context.
     static let sealed = [(table: "session", column: "token"), ("event", "data"), ("inbox", "body")]

@@ -181,10 +181,7 @@ struct Inspector {
     }
 
     private func page(_ path: String, at address: ListenAddress, _ transport: HTTPTransport) async -> String? {
-        guard case .tcp(let host, let port) = address else { return nil }
-        let near = ["0.0.0.0": "127.0.0.1", "::": "::1"][host] ?? host
-        let url = "http://\(near.contains(":") ? "[\(near)]" : near):\(port)\(path)"
-        return (try? await transport.document(at: url)).map { String(decoding: $0, as: UTF8.self) }
+        (try? await transport.document(path, at: address)).map { String(decoding: $0, as: UTF8.self) }
     }
 
     private static func words(_ error: any Error) -> String {

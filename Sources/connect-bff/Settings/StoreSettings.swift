@@ -135,6 +135,8 @@ struct StoreSettings: Sendable {
                     code: .badSettings,
                     problem: "\(Setting.stateKey.variable): is not the key of the other nodes of this database; "
                         + "they must all have the same")
+            case .newerSchema:
+                throw CannotOpen(code: .badSettings, problem: Self.newerSchema("the database"))
             case .pooled:
                 throw CannotOpen(
                     code: .badSettings, problem: "\(Setting.databaseURL.variable): \(PostgresStore.pooler)")
@@ -164,6 +166,8 @@ struct StoreSettings: Sendable {
                 code: .badSettings,
                 problem: "\(Setting.stateKey.variable): \(path) holds tokens that were sealed under another "
                     + "key; put that key behind the new one, separated by a comma")
+        } catch SQLiteStore.CannotOpen.newerSchema {
+            throw CannotOpen(code: .badSettings, problem: Self.newerSchema(path))
         } catch SQLiteStore.CannotOpen.file(let why) {
             throw CannotOpen(
                 code: .cannotStart, problem: "\(Setting.databaseURL.variable): \(path) cannot be opened: \(why)")
@@ -171,6 +175,11 @@ struct StoreSettings: Sendable {
             throw CannotOpen(
                 code: .cannotStart, problem: "\(Setting.databaseURL.variable): \(path): its folder cannot be made")
         }
+    }
+
+    private static func newerSchema(_ database: String) -> String {
+        "\(Setting.databaseURL.variable): \(database) was migrated by a newer release than \(ProductVersion.current); "
+            + "start that release again, or restore the backup that was made before the upgrade"
     }
 
     /// The key in the file beside the database; created together with a new database.
