@@ -1,4 +1,4 @@
-"""Apache with the files of `deploy/apache`, of which only addresses and folders are other ones, and TLS as it stands."""
+"""Apache with the files of `deploy/apache`: only addresses and folders are other ones, and TLS is as it stands."""
 
 import http.client
 import os
@@ -12,17 +12,18 @@ import tempfile
 import time
 import urllib.parse
 
-from service import ROOT, end, free_ports
+from service import ROOT, end
 
 APP, API = "app.example.com", "api.example.com"
 # Hosts of the tests: of the same site as the app, and of another one.
 SIBLING, STRANGER = "shop.example.com", "stranger.test"
 
 # What Debian's Apache has on as installed, and what comes with the modules of the guide.
-DEBIAN = """
-    access_compat alias auth_basic authn_core authn_file authz_core authz_host authz_user autoindex deflate dir env filter
-    mime mpm_event negotiation reqtimeout setenvif status
-""".split()
+DEBIAN = [
+    "access_compat", "alias", "auth_basic", "authn_core", "authn_file", "authz_core", "authz_host", "authz_user",
+    "autoindex", "deflate", "dir", "env", "filter", "mime", "mpm_event", "negotiation", "reqtimeout", "setenvif",
+    "status",
+]
 WITH = {"ssl": ["socache_shmcb"], "proxy_http": ["proxy"]}
 
 

@@ -10,7 +10,8 @@ import uuid
 
 import pytest
 
-sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parent.parent / "Browser")]
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "Browser"))
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from apache import API, APP, SIBLING, STRANGER, Apache, settings
 from browser import Browser, chromium

@@ -50,6 +50,12 @@ class Customer(ConnectPage):
         self.browser.sees("You are signed out")
         return self
 
+    def loses_the_sign_in(self):
+        """Apache is restarted, and knows none any more; what the page loads just then fails."""
+        self.browser.expect("net::ERR_CONNECTION_(REFUSED|RESET|CLOSED)")
+        self.place.apache.restart()
+        return self
+
     def signs_in_again(self):
         """By the link of the app, whose calls were refused."""
         self.browser.sees("Your sign-in has ended").press("Sign in again")

@@ -23,24 +23,23 @@ def test_whole_way(customer, place, apache):
     customer.signs_in()
 
 
-def test_sign_in_that_ends_while_the_page_is_open(customer, apache):
+def test_sign_in_that_ends_while_the_page_is_open(customer):
     """The hosted page goes on without it; the app offers a new one, after which it knows how the session ended."""
     customer.opens().signs_in().starts().gives_address(LONDON)
-    apache.restart()
-    customer.types_provider().picks_structure("FIXED").types_rate().finishes()
+    customer.loses_the_sign_in().types_provider().picks_structure("FIXED").types_rate().finishes()
     customer.browser.without_dialog()
     customer.signs_in_again().browser.sees(CONNECTED)
 
 
-def test_sign_in_that_ends_before_a_click(customer, apache):
+def test_sign_in_that_ends_before_a_click(customer):
     customer.opens().signs_in()
-    apache.restart()
+    customer.loses_the_sign_in()
     customer.browser.press("Connect my tariff")
     customer.browser.without_dialog()
-    customer.signs_in_again().connects()
+    customer.signs_in_again().starts()
 
 
-def test_way_back_without_sign_in(customer, apache):
+def test_way_back_without_sign_in(customer):
     """The return URL leads to the provider and, with all of its query, to the app again."""
     browser = customer.opens().signs_in().browser
     launch_url = browser.wait_js("""
@@ -51,24 +50,24 @@ def test_way_back_without_sign_in(customer, apache):
     """)
     browser.open(launch_url)
     customer.gives_address(LONDON)
-    apache.restart()
-    customer.types_provider().picks_structure("FIXED").types_rate().finishes()
+    customer.loses_the_sign_in().types_provider().picks_structure("FIXED").types_rate().finishes()
     customer.signs_in().browser.sees(CONNECTED)
     address = urllib.parse.urlsplit(browser.url)
     assert (address.path, address.query) == ("/", ""), "the app keeps the query"
 
 
-def test_two_tabs_of_one_customer(customer, apache):
+def test_two_tabs_of_one_customer(customer, place):
     """Both begin a sign-in, both end it, in the other order, and both work."""
-    browser = customer.opens().browser
+    browser, minted = customer.opens().browser, place.service.count("mint")
     first = browser.tab
     browser.new_tab()
     customer.opens().signs_in()
     second = browser.tab
     browser.switch(first)
-    customer.signs_in().connects()
-    browser.switch(second)
-    customer.connects()
+    customer.signs_in().starts()
+    browser.top().switch(second)
+    customer.starts()
+    assert place.service.count("mint") == minted + 2
 
 
 def test_two_customers_in_two_tabs(customer, place):
@@ -91,11 +90,11 @@ def test_two_customers_in_two_tabs(customer, place):
     assert place.read(f"{MINT}/{hers}", customer.user)["state"] == "connected"
 
 
-def test_back_from_the_provider_too_late(customer, apache):
+def test_back_from_the_provider_too_late(customer):
     """Nothing is known of this sign-in any more: the customer begins again, and sees no error."""
     browser = customer.opens().browser
     browser.until(lambda: customer.is_at_the_provider)
-    apache.restart()
+    customer.loses_the_sign_in()
     browser.fill(sub=customer.user).press("Authorize")
     browser.until(lambda: customer.is_at_the_provider)
     customer.signs_in()
@@ -111,7 +110,8 @@ SCRIPT = """
     <h1>…</h1>
     <script>
         fetch('{url}', {{
-            method: 'POST', mode: 'no-cors', credentials: 'include', body: '{{}}', headers: {{'Content-Type': '{type}'}},
+            method: 'POST', mode: 'no-cors', credentials: 'include', body: '{{}}',
+            headers: {{'Content-Type': '{type}'}},
         }}).then(() => {{ document.querySelector('h1').textContent = 'sent'; }});
     </script>
 """

@@ -44,7 +44,7 @@ async function customer() {
 
 /** Asks the service for a session: its `id`, and its `launch_url`. */
 async function mint(click) {
-  // Another tab may have signed in somebody else, whose cookie this tab has, too.
+  // Another tab may have signed in another customer, whose cookie this tab has, too.
   if (await customer() !== find('#who').textContent) {
     location.reload();
     return new Promise(() => {});
