@@ -8,6 +8,7 @@ import uuid
 
 import pytest
 from apache import API, APP
+from service import ROOT
 
 HEADER = "X-Auth-Request-User"
 JSON = ("Content-Type", "application/json")
@@ -150,9 +151,9 @@ def test_navigation_without_sign_in(apache, place, path):
 @pytest.mark.parametrize("path", [
     "//v1/locations", "/v1//locations", "/./v1/locations", "/x/../v1/locations", "/signed-out.html/../v1/locations",
     "/sign-in/../v1/locations", "/%76%31/locations", "/v1%2flocations", "/signed-out.html%2f..%2fv1/locations",
-    "/V1/locations", "/v1/locations;/signed-out.html", "/v1/locations/signed-out.html", 
-    "/signed-out.html?/v1/locations", "/signed-out.html/v1/locations", "/v1/connect/callback", "/v1/webhooks/flatpeak", "/v1/connect",
-    "/connect", "http://app.example.com/v1/locations", "/v1/locations?x=/signed-out.html",
+    "/V1/locations", "/v1/locations;/signed-out.html", "/v1/locations/signed-out.html",
+    "/signed-out.html?/v1/locations", "/signed-out.html/v1/locations", "/v1/connect/callback", "/v1/webhooks/flatpeak",
+    "/v1/connect", "/connect", "http://app.example.com/v1/locations", "/v1/locations?x=/signed-out.html",
 ])
 def test_path_in_another_spelling(place, apache, path):
     """Nothing at the customers' host reaches the service without sign-in, and so nothing that is open elsewhere."""
@@ -180,7 +181,7 @@ def test_what_is_open(place, apache):
     # Its own refusal: there is no signature.
     status, _, body = apache.ask("POST", "/v1/webhooks/flatpeak", [JSON], b"{}", API)
     assert (status, json.loads(body)["code"]) == (401, "signature_invalid")
-    for path in ("/livez", "/readyz", "/metrics", "/status", "/sign-in", "/signed-out.html", "/index.html", "/connectx"):
+    for path in ("/livez", "/readyz", "/metrics", "/status", "/sign-in", "/signed-out.html", "/app.js", "/connectx"):
         assert apache.ask("GET", path, host=API)[0] == 404, path
 
 
@@ -216,6 +217,16 @@ def test_security_headers(apache, host, path):
     assert fields.get_all("X-Content-Type-Options") == ["nosniff"]
     assert fields.get_all("Referrer-Policy") == ["no-referrer"]
     assert fields.get_all("Server") in (["Apache"], None)
+
+
+def test_service_sets_no_cookie(place):
+    """The cookies are Apache's alone, whatever is asked of the service (S18)."""
+    for path in re.findall(r"^  (/\S*):$", (ROOT / "openapi.yaml").read_text(), re.M):
+        for method in ("GET", "POST", "DELETE", "OPTIONS"):
+            target = re.sub(r"\{\w+\}", "x", path)
+            _, fields, _ = place.service.fetch(target, method, {} if method == "POST" else None, {
+                "Host": API, HEADER: "alice", "Origin": f"https://{APP}", "Cookie": "a=b"})
+            assert "set-cookie" not in fields, f"{method} {path}"
 
 
 def test_events_come_at_once(place, apache, cookie):
