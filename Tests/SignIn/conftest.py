@@ -65,7 +65,7 @@ def place():
     made.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def apache(place):
     return place.apache
 

@@ -16,12 +16,12 @@ MINT = "/v1/connect/sessions"
 LOCATIONS = "/v1/locations"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def user():
     return f"alice-{uuid.uuid4().hex[:8]}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cookie(apache, user):
     """That of a customer who has signed in."""
     return ("Cookie", apache.sign_in(user))

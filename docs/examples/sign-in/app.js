@@ -16,11 +16,20 @@ const sentences = {
   expired: 'The time for this is over. Please start again.',
 };
 
-/** What this tab keeps over a sign-in, which takes its document away: the session's `id`, which is no secret. */
+/**
+ * What this tab keeps over a sign-in, which takes its document away: the session's `id`, and, until it is redeemed, the
+ * one-time code of its end. The code is worth nothing to another customer.
+ */
 const kept = {
   get session() { return sessionStorage.getItem('session'); },
-  set session(id) { sessionStorage.setItem('session', id); },
-  forget() { sessionStorage.removeItem('session'); },
+  get code() { return sessionStorage.getItem('code'); },
+  keep({ session, code }) {
+    sessionStorage.setItem('session', session);
+    if (code) sessionStorage.setItem('code', code);
+  },
+  forget(...names) {
+    for (const name of names) sessionStorage.removeItem(name);
+  },
 };
 
 class SignedOut extends Error {}
@@ -37,6 +46,15 @@ async function call(path, request) {
   return answer.json();
 }
 
+/** A call that changes something. */
+function send(path, body, headers = {}) {
+  return call(path, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+}
+
 /** Who is signed in. */
 async function customer() {
   return (await call('/sign-in?info=json')).remote_user;
@@ -49,11 +67,25 @@ async function mint(click) {
     location.reload();
     return new Promise(() => {});
   }
-  return call('/v1/connect/sessions', {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json', 'Idempotency-Key': click },
-    body: JSON.stringify({ return_url: 'https://app.example.com/' }),
-  });
+  const request = { return_url: 'https://app.example.com/' };
+  return send('/v1/connect/sessions', request, { 'Idempotency-Key': click });
+}
+
+/** Confirms the session with its code, if it has one, and shows how it stands. */
+async function finish() {
+  const { session, code } = kept;
+  if (code) {
+    try {
+      await send(`/v1/connect/sessions/${session}/confirm`, { code });
+    } catch (error) {
+      // The code stays for after the sign-in. One that was refused is worth nothing.
+      if (error instanceof SignedOut) throw error;
+      console.error(error);
+    }
+    kept.forget('code');
+  }
+  await show(session);
+  kept.forget('session');
 }
 
 /** Shows how a session stands, as the service knows it, and the tariffs that came of it. */
@@ -64,7 +96,6 @@ async function show(id) {
     const { data } = await call(`/v1/tariffs/elements?location_id=${place}`);
     status.textContent += ` ${data.map((tariff) => tariff.display_name).join(', ')}`;
   }
-  kept.forget();
 }
 
 /** Does one thing of the customer's. Without sign-in it offers one, by a link: no page signs in over and over again. */
@@ -84,17 +115,18 @@ async function attempt(action) {
 button.addEventListener('click', () => attempt(async () => {
   const minting = mint(crypto.randomUUID());
   // A promise of the launch URL, so that the dialog appears at the click.
-  await connect.open({ launchUrl: minting.then((session) => {
-    kept.session = session.id;
-    return session.launch_url;
-  }) });
-  await show(kept.session);
+  const { code } = await connect.open({ launchUrl: minting.then((session) => session.launch_url) });
+  kept.keep({ session: (await minting).id, code });
+  await finish();
 }));
+
+// Back from a redirect. It takes session and code out of the address, so they are kept before anything else is done.
+const back = connect.resume();
+if (back) kept.keep(back);
 
 attempt(async () => {
   find('#who').textContent = await customer();
   button.disabled = false;
-  // Back from a redirect, or from a sign-in in the middle of a session.
-  const session = connect.resume()?.session ?? kept.session;
-  if (session) await show(session);
+  // Also after a sign-in in the middle of a session.
+  if (kept.session) await finish();
 });
