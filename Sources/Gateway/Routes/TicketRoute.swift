@@ -32,15 +32,15 @@ private struct ExchangedTicket: Encodable {
     let session: String
     let expires_at: Date
     let live_mode: Bool
-    /// Whether the callback has to be asked for a code.
-    let needs_confirmation: Bool
+    /// Whether the callback has to be asked for a code; missing where it has not.
+    let needs_confirmation: Bool?
 
     init(_ session: ConnectSession) {
         connect_token = session.connectToken.exposed
         self.session = session.id.text
         expires_at = session.expiresAt
         live_mode = session.liveMode
-        needs_confirmation = session.needsConfirmation
+        needs_confirmation = session.needsConfirmation ? true : nil
     }
 
     private enum CodingKeys: String, CodingKey {
