@@ -212,7 +212,9 @@ import Testing
         try await readsNothing(id)
     }
 
-    @Test func `who opens the link first and sends it, or a ticket for it, gives the session to nobody`() async throws {
+    @Test func `who opens the link first and sends it, or a ticket for it, gives the session away to no other`()
+        async throws
+    {
         let (id, ticket) = try await mint()
         _ = try await exchange(ticket, in: Self.attacker)
         #expect(try await exchange(ticket, in: Self.victim)["code"] == "ticket_used")

@@ -54,7 +54,7 @@ const begin = {
     window.close();
   },
   foreign() {
-    // Whoever is here came by a login of somebody else's session, perhaps: that one must not be confirmed.
+    // The login of another person's session may have led here: such a session must not be confirmed.
     persist(() => arrive(fragment.token, memory.tabKey())).catch(() => {});
     showPlain('foreign', { title: t('failure.foreign'), lead: t('error.foreign') }, ways());
   },

@@ -5,8 +5,8 @@ import HTTPTypes
 import Sessions
 
 extension Route {
-    /// `POST /v1/connect/tickets`: gives the hosted page the connect token for its ticket, and a ticket for its token; hears of
-    /// tokens that came back.
+    /// `POST /v1/connect/tickets`: gives the hosted page the connect token for its ticket, and a ticket for its token; takes
+    /// reports of tokens that came back.
     ///
     /// No script of another origin can call it: JSON needs a preflight, which this route does not answer.
     static func tickets(_ sessions: Sessions) -> Route {

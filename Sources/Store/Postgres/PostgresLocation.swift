@@ -1,4 +1,5 @@
 import Core
+import Flatpeak
 import FoundationEssentials
 import Sessions
 

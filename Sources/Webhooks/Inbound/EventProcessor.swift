@@ -129,7 +129,7 @@ final class EventProcessor: Sendable {
         let event = try FlatpeakEvent(received.body)
         var subject: Subject?
         var action: LocationAction?
-        // Whether it may tell the integrator's backend of something that is not confirmed yet.
+        // Whether the event may show what is not confirmed yet.
         var isWithheld = false
         switch event.type {
         // One page of the documents spells it the second way, and another one misspells the third (upstream.md §5.1).

@@ -43,7 +43,8 @@ extension SessionSettings {
         let others = apps.filter { !$0.isHosted }.map(\.name).joined(separator: ", ")
         if !others.isEmpty {
             reader.warn(
-                .confirm, "protects sessions of the hosted page alone, and not those of these apps, which get the token: "
+                .confirm,
+                "protects sessions of the hosted page alone, and not those of these apps, which get the token: "
                     + others)
         }
         return optional == .on ? .optional : .required

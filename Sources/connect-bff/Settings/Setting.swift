@@ -71,7 +71,8 @@ struct Setting: Sendable {
     static let all = [
         accountID, apiKey, nextAPIKey, apiURL, connectURL, version, mode, certificateAuthorities, listen, listenMode,
         adminListen, drain, keepAlive, publicURL, allowedHosts,
-        connectApps, connectPage, confirm, confirmOptional, brandName, brandColor, brandLogo, brandSupportURL, brandPrivacyURL, returnURLs,
+        connectApps, connectPage, confirm, confirmOptional,
+        brandName, brandColor, brandLogo, brandSupportURL, brandPrivacyURL, returnURLs,
         allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile,
         trustedProxies,
         forwardedHeader, proxyUserHeader, serviceKeysFile, databaseURL, stateKey, keepSessions, keepIdempotency,

@@ -76,7 +76,7 @@ export class Home {
 
   // MARK: - Opening Connect
 
-  /** Says that the customer of a session is this user: until then, what was connected is nobody's. */
+  /** Confirms that the customer of a session is this user: only then is the location theirs. */
   async confirm(id, code) {
     if (!id || !code) return;
     try {
