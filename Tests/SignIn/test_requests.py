@@ -173,8 +173,8 @@ def test_what_is_open(place, apache):
     for path in ("/connect.js", "/openapi.yaml", "/connect/popup"):
         assert apache.ask("GET", path, host=API)[0] == 200, path
     for path in ("/", "/v1/connect"):
-        status, _, body = apache.ask("POST", path, [JSON], b'{"connect_token":"cot_x","route":"session_start"}', API)
-        assert json.loads(body)["object"] == "error", (path, status)
+        status, _, body = apache.ask("POST", path, [JSON], b'{"route":"session_start"}', API)
+        assert (status, json.loads(body)["code"]) == (400, "connect_token_missing"), path
     status, _, body = apache.ask("POST", "/v1/connect/tickets", [JSON], b"{}", API)
     assert status in (400, 422), body
     assert "<html" in apache.ask("GET", "/v1/connect/callback?fp_cot=cot_x", [("Accept", "text/html")], host=API)[2]
