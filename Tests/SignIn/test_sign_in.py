@@ -10,10 +10,10 @@ MINT = "/v1/connect/sessions"
 
 
 def test_whole_way(customer, place, apache):
-    """Signs in, mints, connects, reads, signs out."""
+    """Signs in, mints, connects, confirms, reads, signs out."""
     customer.opens().signs_in().connects()
     session = place.read(f"{MINT}/{customer.session}", customer.user)
-    assert session["state"] == "connected"
+    assert (session["state"], session["confirmed"]) == ("connected", True)
     cookie = customer.cookie
     assert apache.ask("GET", "/v1/locations", [("Cookie", cookie)])[0] == 200
     customer.signs_out()
