@@ -58,7 +58,8 @@ import Testing
         var headers = fields
         if body != nil { headers[.contentType] = "application/json" }
         if let user, let name = HTTPField.Name("X-Dev-Subject") { headers[name] = user }
-        let response = try await Application(responder: InProcessRouter(table ?? self.table)).test(.router) { client in
+        let response = try await Application(responder: InProcessRouter(table ?? self.table)).test(.router) {
+            [headers] client in
             try await client.execute(
                 uri: path, method: method, headers: headers, body: body.map { ByteBuffer(string: $0) })
         }

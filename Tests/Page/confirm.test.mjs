@@ -152,7 +152,7 @@ test('where windows are blocked, the session is not handed over', async () => {
 
 test('a token that comes back in another tab is reported, once it is there, and again where that failed', async () => {
   const tab = new Tab();
-  tab.answer('v1/connect/tickets', 'refused', [200, { object: 'connect_arrival', is_held: false }]);
+  tab.answer('v1/connect/tickets', 'refused', [200, { object: 'connect_ticket', is_held: false }]);
   await tab.open(`${pageURL}#fp_cot=${token}`);
   assert.equal(tab.screen.dataset.screen, 'foreign');
   await tab.clock.pass(3000);

@@ -242,7 +242,7 @@ test('a return from the provider counts in the tab that holds the session, and l
 
 test('a return of another session is not used, and the session of the tab stays', async () => {
   const tab = await openSession();
-  tab.answer('v1/connect/tickets', [200, { object: 'connect_arrival', is_held: false }]);
+  tab.answer('v1/connect/tickets', [200, { object: 'connect_ticket', is_held: false }]);
   await tab.open(`${pageURL}#fp_cot=cot_other`);
   assert.equal(tab.screen.dataset.screen, 'foreign');
   assert.deepEqual(tab.calls.slice(2).map(({ body }) => body), [{ connect_token: 'cot_other', tab: tab.kept.tab }]);

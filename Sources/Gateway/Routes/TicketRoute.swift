@@ -50,7 +50,7 @@ private struct ExchangedTicket: Encodable {
 
 /// The answer to a connect token that came back in a document.
 private struct Arrival: Encodable {
-    let object = "connect_arrival"
+    let object = "connect_ticket"
     /// Whether the document holds the session.
     let is_held: Bool
 
