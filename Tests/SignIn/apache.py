@@ -77,7 +77,8 @@ class Apache:
                     text = text.replace(old, new)
                 (self.folder / target / file.name).write_text(text)
         assert made == changes.keys(), f"the recipe has no {changes.keys() - made}"
-        # What Debian's apache2.conf has, of which a site depends on the modules and on the rule of the folder `/`.
+        # What Debian's configuration has and a site depends on: the modules, the rule of the folder `/`, and what is
+        # open to this machine on all hosts.
         load = "\n".join(
             f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in modules())
         (self.folder / "apache2/apache2.conf").write_text(f"""
@@ -96,6 +97,10 @@ class Apache:
                 AllowOverride None
                 Require all denied
             </Directory>
+            <Location /server-status>
+                SetHandler server-status
+                Require local
+            </Location>
             Include connect-bff/connect-bff.conf
         """)
         self.trust = ssl.create_default_context(cafile=self.certificate)

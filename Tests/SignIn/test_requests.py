@@ -252,6 +252,13 @@ def test_events_come_at_once(place, apache, cookie):
         stream.close()
 
 
+def test_status_of_apache(apache, cookie):
+    """It shows everybody's requests with their queries, and is no customer's, though these may read all else here."""
+    for path in ("/server-status", "/server-status/", "/server-status?auto", "/server-info"):
+        assert apache.ask("GET", path, [cookie])[0] == 404, path
+        assert apache.ask("GET", path, host=API)[0] == 404, path
+
+
 def test_limits(apache, cookie):
     """Bodies are limited, and Flatpeak's deliveries may be longer."""
     assert apache.ask("POST", MINT, [cookie, origin(apache), JSON], b"{" + b" " * 65_536)[0] == 413
