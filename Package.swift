@@ -180,6 +180,7 @@ let package = Package(
             ],
             resources: [
                 "app.js", "chart.js", "home.js", "icon.svg", "index.html", "kit.js", "memory.js", "service.js",
+                "states.js",
                 "style.css",
             ].map { .embedInCode("Dev/Page/\($0)") }),
         .executableTarget(

@@ -5,11 +5,13 @@ extension BFFError {
         case .malformedJSON, .malformedHeader, .connectTokenMissing: 400
         case .unauthenticated, .signatureInvalid: 401
         case .originNotAllowed: 403
-        case .notFound, .connectTokenUnknown, .ticketUnknown: 404
+        case .notFound, .connectTokenUnknown, .ticketUnknown, .confirmationCodeUnknown: 404
         case .methodNotAllowed: 405
         case .requestTimedOut: 408
-        case .connectTokenUsed, .ticketUsed, .idempotencyInProgress: 409
-        case .connectTokenExpired, .ticketExpired: 410
+        case .connectTokenUsed, .ticketUsed, .confirmationRequired, .confirmationCodeUsed, .sessionForeign,
+            .idempotencyInProgress:
+            409
+        case .connectTokenExpired, .ticketExpired, .confirmationCodeExpired: 410
         case .bodyTooLarge: 413
         case .targetTooLong: 414
         case .unsupportedContentType: 415
@@ -62,6 +64,11 @@ extension BFFError {
         case .ticketUnknown: "ticket_unknown"
         case .ticketUsed: "ticket_used"
         case .ticketExpired: "ticket_expired"
+        case .confirmationRequired: "confirmation_required"
+        case .confirmationCodeUnknown: "confirmation_code_unknown"
+        case .confirmationCodeUsed: "confirmation_code_used"
+        case .confirmationCodeExpired: "confirmation_code_expired"
+        case .sessionForeign: "session_foreign"
         case .upstreamUnreachable: "upstream_unreachable"
         case .upstreamTimedOut: "upstream_timeout"
         case .upstreamRefusedCredentials: "upstream_credentials_refused"
@@ -113,6 +120,11 @@ extension BFFError {
         case .ticketUnknown: "Ticket unknown"
         case .ticketUsed: "Ticket already used"
         case .ticketExpired: "Ticket expired"
+        case .confirmationRequired: "Confirmation required"
+        case .confirmationCodeUnknown: "Confirmation code unknown"
+        case .confirmationCodeUsed: "Session already confirmed"
+        case .confirmationCodeExpired: "Confirmation code expired"
+        case .sessionForeign: "Session opened elsewhere"
         case .upstreamUnreachable: "Flatpeak unreachable"
         case .upstreamTimedOut: "Flatpeak timed out"
         case .upstreamRefusedCredentials: "Flatpeak credentials rejected"
@@ -164,6 +176,16 @@ extension BFFError {
         case .ticketUnknown: "Mint a new session. This server did not issue the ticket, or its session was removed."
         case .ticketUsed: "Mint a new session. Another document has exchanged the ticket."
         case .ticketExpired: "Mint a new session. The ticket's connect token has expired."
+        case .confirmationRequired:
+            "Confirm the session that changed a tariff at this location, or mint one with the action edit or disconnect and "
+                + "confirm that."
+        case .confirmationCodeUnknown:
+            "Send the code of this session from its return URL or from connect.js. A newer visit may have replaced it."
+        case .confirmationCodeUsed: "Read the session. It was confirmed with another code."
+        case .confirmationCodeExpired:
+            "Open the Connect page in the tab of the session again for a new code, or mint a new session."
+        case .sessionForeign:
+            "Mint a new session. The token of this one came back in another browser or tab than its own."
         case .upstreamUnreachable, .upstreamTimedOut: "Try again in a moment."
         case .upstreamRefusedCredentials: "The operator has to check FLATPEAK_ACCOUNT_ID and FLATPEAK_API_KEY."
         case .upstreamRefused(let status, let code):

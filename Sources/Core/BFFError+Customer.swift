@@ -15,6 +15,14 @@ extension BFFError {
             ("This link was already opened", "Go on where you opened it, or start again from the app.")
         case .connectTokenExpired, .ticketExpired:
             ("This link has expired", "Start again from the app to get a new one.")
+        case .confirmationRequired:
+            ("This place has to be confirmed", "Start again from the app.")
+        case .confirmationCodeUnknown, .confirmationCodeExpired:
+            ("This link has expired", "Start again from the app to get a new one.")
+        case .confirmationCodeUsed:
+            ("This session is already confirmed", "Go back to the app.")
+        case .sessionForeign:
+            ("This session was opened elsewhere", "Start again from the app.")
         case .bodyTooLarge:
             ("Your entry is too long", "Shorten it and try again.")
         case .requestTimedOut:

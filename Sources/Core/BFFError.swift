@@ -31,6 +31,11 @@ package enum BFFError: Error, Hashable, Sendable {
     case ticketUnknown
     case ticketUsed
     case ticketExpired
+    case confirmationRequired
+    case confirmationCodeUnknown
+    case confirmationCodeUsed
+    case confirmationCodeExpired
+    case sessionForeign
 
     // Upstream's doing.
     case upstreamUnreachable
@@ -61,6 +66,7 @@ package enum BFFError: Error, Hashable, Sendable {
         case tooLong = "is too long"
         case notListed = "is not one of the allowed values"
         case malformed = "is malformed"
+        case notAllowed = "is not allowed for this caller"
         case excluded = "cannot be combined with the other fields given"
         case notTimestamp = "must be an RFC 3339 date and time, such as 2026-01-31T00:00:00Z"
         case notAfterStart = "must be later than start_time"

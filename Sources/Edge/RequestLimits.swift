@@ -20,6 +20,10 @@ package final class RequestLimits: Sendable {
     private let forgeries = Mutex(
         RateLimiter(RateLimit(count: 60, period: .seconds(60)), capacity: RequestLimits.capacity))
 
+    /// Confirmation codes that were wrong, by subject.
+    private let guesses = Mutex(
+        RateLimiter(RateLimit(count: 10, period: .seconds(60)), capacity: RequestLimits.capacity))
+
     /// Files that an address may load for each call that it may make.
     ///
     /// A visit of the hosted page is 20 files, two or three dozen pictures, and three calls at least: the document, its
@@ -92,6 +96,15 @@ package final class RequestLimits: Sendable {
 
     package func countForgery(from client: IPAddress?) {
         forgeries.withLock { _ = $0.take(client.map(Self.key) ?? [], at: now()) }
+    }
+
+    /// Refuses a subject that sent too many wrong confirmation codes.
+    package func admitGuess(of subject: Subject) throws(BFFError) {
+        if guesses.withLock({ $0.isExhausted(subject, at: now()) }) { throw .rateLimited(retryAfter: 6) }
+    }
+
+    package func countGuess(of subject: Subject) {
+        guesses.withLock { _ = $0.take(subject, at: now()) }
     }
 
     /// An IPv6 client has a whole /64 to itself.

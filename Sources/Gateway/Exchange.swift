@@ -10,6 +10,8 @@ package struct Exchange: Sendable {
     package let body: [UInt8]
     /// The client by its address, for what a route without users shares out.
     package let client: CallerKey
+    /// Whether a service key authenticated the request; false on routes where that makes no difference.
+    package let isByOwnBackend: Bool
     let parameters: [String: String]
 
     /// An identifier from the path.

@@ -68,7 +68,9 @@ struct RequestPipeline: Sendable {
             let principal = try await authenticate(context)
             try limitSubject(principal, &context)
             let exchange = try await readBody(context)
-            reply = try await handle(exchange, for: principal, context)
+            reply = try await countingGuesses(of: principal, context) { () throws(BFFError) in
+                try await handle(exchange, for: principal, context)
+            }
         } catch {
             reply = refuse(error, context)
         }
@@ -120,8 +122,24 @@ struct RequestPipeline: Sendable {
         }
     }
 
+    /// Counts each code that was wrong, so that a subject does not try many.
+    private func countingGuesses(
+        of principal: Principal, _ context: Context, _ work: () async throws(BFFError) -> Reply
+    ) async throws(BFFError) -> Reply {
+        do throws(BFFError) {
+            return try await work()
+        } catch {
+            if error == .confirmationCodeUnknown, context.policy.limit == .guesses, let subject = principal.subject {
+                edge.limits.countGuess(of: subject)
+            }
+            throw error
+        }
+    }
+
     private func limitSubject(_ principal: Principal, _ context: inout Context) throws(BFFError) {
-        guard context.policy.limit == .mints, let subject = principal.subject else { return }
+        guard let subject = principal.subject else { return }
+        if context.policy.limit == .guesses { try edge.limits.admitGuess(of: subject) }
+        guard context.policy.limit == .mints else { return }
         context.rateLimit = edge.limits.takeMint(subject)
         try context.rateLimit?.pass()
     }
@@ -134,7 +152,9 @@ struct RequestPipeline: Sendable {
             body = try await request.body.read()
         }
         return Exchange(
-            id: request.id, head: request.head, body: body, client: context.client, parameters: context.parameters)
+            id: request.id, head: request.head, body: body, client: context.client,
+            isByOwnBackend: context.policy.limit == .mints && authenticator.isOwnBackend(context.caller),
+            parameters: context.parameters)
     }
 
     /// Does the work in a slot of its kind.

@@ -47,6 +47,8 @@ package struct RoutePolicy: Sendable {
         case forgeries
         /// Files and pictures of an address, so many for each call that it may make.
         case files
+        /// Codes of a subject that were wrong.
+        case guesses
     }
 
     /// Whether a client that learnt no outcome may send its request again.
@@ -71,6 +73,9 @@ package struct RoutePolicy: Sendable {
     /// Tickets: JSON of the hosted page; the same document may send its ticket again.
     package static let ticket = RoutePolicy(
         dialect: .problem, origins: .none, bodyLimit: 4 << 10, slots: .users, retries: .idempotent)
+    /// Confirmations: JSON, and few wrong codes.
+    package static let confirmation = RoutePolicy(
+        dialect: .problem, origins: .listed, bodyLimit: 4 << 10, slots: .users, limit: .guesses, retries: .idempotent)
     /// The session relay.
     package static let relay = RoutePolicy(
         dialect: .connect, origins: .listed, bodyLimit: 64 << 10, slots: .users, retries: .never)

@@ -13,6 +13,8 @@ package struct SessionSettings: Sendable {
     package var hostedPage: ConnectApp? { apps.first(where: \.isHosted) }
     /// The only URLs to which a customer may be sent after a session; the first is the default.
     package let returnURLs: [String]
+    /// Whether sessions of the hosted page need a confirmation.
+    package let confirmation: ConfirmationRule
     /// How long a session is kept after its mint, in seconds.
     package let sessionLife: TimeInterval
     /// How long an idempotency key is kept, in seconds; at most as long as its token lives.
@@ -21,9 +23,10 @@ package struct SessionSettings: Sendable {
     /// - Parameter apps: At least one.
     package init(
         callbackURL: String, apps: [ConnectApp], returnURLs: [String], sessionLife: TimeInterval = 90 * 86400,
-        idempotencyLife: TimeInterval = .infinity
+        idempotencyLife: TimeInterval = .infinity, confirmation: ConfirmationRule = .off
     ) {
         precondition(!apps.isEmpty, "there is no session without a frontend")
+        self.confirmation = confirmation
         self.sessionLife = sessionLife
         self.idempotencyLife = idempotencyLife
         self.callbackURL = callbackURL
@@ -46,6 +49,14 @@ package struct SessionSettings: Sendable {
         }
         return listed
     }
+}
+
+/// Which sessions of the hosted page need a confirmation.
+package enum ConfirmationRule: Sendable {
+    case off
+    case required
+    /// All but those that the operator's own backend vouches for.
+    case optional
 }
 
 /// A frontend: its name in mint requests, and its web address or deep link.

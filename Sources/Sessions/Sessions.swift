@@ -11,11 +11,12 @@ package struct Sessions: Sendable {
     package let relay: RelayAdmission
     package let tickets: TicketExchange
     package let outcomes: OutcomeResolver
+    package let confirmation: SessionConfirmation
     package let locations: LocationOwnership
     let poller: SessionPoller
 
     private let cache: SessionCache
-    private let settings: SessionSettings
+    package let settings: SessionSettings
     private let now: @Sendable () -> Date
     private let time: ServiceClock
     private let logger: Logger
@@ -43,6 +44,8 @@ package struct Sessions: Sendable {
         tickets = TicketExchange(cache: cache, now: now, logger: logger)
         outcomes = OutcomeResolver(
             flatpeak: flatpeak, cache: cache, reads: reads, now: now, clock: clock, logger: logger)
+        confirmation = SessionConfirmation(
+            cache: cache, outcomes: outcomes, now: now, randomBytes: randomBytes, logger: logger)
         poller = SessionPoller(cache: cache, outcomes: outcomes, now: now)
         self.cache = cache
         self.settings = settings

@@ -4,17 +4,19 @@ import Sessions
 extension OwnedLocation {
     /// Reads the columns of a location.
     /// - Parameter quarantine: Takes an action that cannot be read, which counts as none.
-    init?(id: String, required: String?, _ quarantine: Quarantine) {
+    init?(id: String, required: String?, isHeld: Bool, _ quarantine: Quarantine) {
         guard let id = LocationID(id) else { return nil }
         let action = required.flatMap { RequiredAction(rawValue: $0) }
         if required != nil, action == nil { quarantine.add("location_action", id.text) }
-        self.init(id, action: action)
+        self.init(id, action: action, isHeld: isHeld)
     }
 }
 
-extension SessionWrite {
-    /// The change of ownership that the write may be.
-    var binding: StoreChange? {
-        session.facts.located.map { _ in .ownershipChanged(SubjectDigest(session.subject)) }
+extension ConnectSession {
+    /// The changes of locations that a write of the session may be.
+    var locationChanges: [StoreChange] {
+        let ownership = facts.located.map { _ in StoreChange.ownershipChanged(SubjectDigest(subject)) }
+        let hold = (unconfirmedChange ?? confirmedChange).map { StoreChange.actionChanged($0) }
+        return [ownership, hold].compactMap(\.self)
     }
 }

@@ -15,6 +15,7 @@ struct SessionColumns {
     let mintedAction: String?
     let returnURL: String?
     let liveMode: Bool
+    let needsConfirmation: Bool
     let createdAt: Double
     let expiresAt: Double
     let facts: String
@@ -31,7 +32,7 @@ extension SessionColumns {
             token: keys.seal(session.connectToken.exposed.utf8, context: session.id.text.utf8),
             direction: session.slot.direction.rawValue, type: session.slot.type.rawValue,
             mintedLocation: session.mintedLocation?.text, mintedAction: session.mintedAction?.rawValue,
-            returnURL: session.returnURL, liveMode: session.liveMode,
+            returnURL: session.returnURL, liveMode: session.liveMode, needsConfirmation: session.needsConfirmation,
             createdAt: session.createdAt.timeIntervalSince1970, expiresAt: session.expiresAt.timeIntervalSince1970,
             facts: try session.facts.json)
     }
@@ -47,7 +48,8 @@ extension SessionColumns {
             slot: TariffSlot(direction: direction, type: type),
             mintedLocation: mintedLocation.flatMap { LocationID($0) },
             mintedAction: mintedAction.flatMap { TariffAction(rawValue: $0) }, returnURL: returnURL,
-            liveMode: liveMode, createdAt: try Date(row: createdAt), expiresAt: try Date(row: expiresAt))
+            liveMode: liveMode, needsConfirmation: needsConfirmation, createdAt: try Date(row: createdAt),
+            expiresAt: try Date(row: expiresAt))
         session.facts = try SessionFacts(json: facts)
         return session
     }
@@ -65,6 +67,28 @@ extension SessionHolder {
     }
 }
 
+extension Confirmation {
+    /// Reads the column `codes`; `nil` for NULL.
+    init(column: String?) throws(SessionColumns.Unreadable) {
+        self.init()
+        guard let column else { return }
+        guard let read = try? JSONDecoder().decode(Confirmation.self, from: Data(column.utf8)),
+            read.isPlausible(\.isPlausible)
+        else { throw SessionColumns.Unreadable() }
+        self = read
+    }
+
+    var json: String {
+        get throws(SessionColumns.Unreadable) {
+            do {
+                return String(decoding: try JSONEncoder().encode(self), as: UTF8.self)
+            } catch {
+                throw SessionColumns.Unreadable()
+            }
+        }
+    }
+}
+
 extension SessionFacts {
     init(json: String) throws(SessionColumns.Unreadable) {
         do {
@@ -72,7 +96,11 @@ extension SessionFacts {
         } catch {
             throw SessionColumns.Unreadable()
         }
-        let instants = [stayedAt, leftAt, notFinishedAt, goneAt, queriedAt, completedAt, located?.since, status?.at]
+        let instants = [
+            stayedAt, leftAt, notFinishedAt, goneAt, queriedAt, completedAt, answeredAt, settledAt, confirmedAt,
+            foreignAt,
+            located?.since, status?.at,
+        ]
         guard instants.allSatisfy({ $0?.isPlausible ?? true }) else { throw SessionColumns.Unreadable() }
     }
 

@@ -101,6 +101,9 @@ package struct Metric: Sendable {
     private static let sessions = [
         Metric(.counter, "connect_bff_mints_total", "Connect tokens minted."),
         Metric(
+            .counter, "connect_bff_mints_vouched_total",
+            "Connect tokens minted with confirm: false, whose sessions need no confirmation."),
+        Metric(
             .gauge, "connect_bff_sessions", ["state"],
             "Connect sessions in the cache of this process, by state; counted every 15 seconds."),
     ]

@@ -56,8 +56,8 @@ def web_app():
 
 @pytest.fixture
 def service(request):
-    """`connect-bff dev`, for one test."""
-    made = Service()
+    """`connect-bff dev`, for one test, without confirmations: test_confirm.py has those."""
+    made = Service("--no-confirm")
     if needs_web_app(request.node):
         request.getfixturevalue("web_app").relay = made.url
     yield made

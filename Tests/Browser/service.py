@@ -173,14 +173,15 @@ class Sandboxed:
 class Service(Sandboxed):
     """`connect-bff dev`, with its demo app at `/`."""
 
-    def __init__(self):
+    def __init__(self, *options):
         super().__init__()
+        self.options = options
         self._start()
 
     def _start(self):
         self.process, _ = start(
             PROGRAM, "dev", "--port", str(self.port), "--admin-port", str(self.port + 1), "--join-sandbox",
-            "--sandbox-port", str(self.sandbox_port), "--state", self.state, until="Ctrl-C stops.")
+            "--sandbox-port", str(self.sandbox_port), "--state", self.state, *self.options, until="Ctrl-C stops.")
 
     def credentials(self, user):
         return {"X-Dev-Subject": user}

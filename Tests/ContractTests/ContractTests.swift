@@ -181,7 +181,12 @@ import Yams
         case .connectTokenExpired: .ticketUnknown
         case .ticketUnknown: .ticketUsed
         case .ticketUsed: .ticketExpired
-        case .ticketExpired: .upstreamUnreachable
+        case .ticketExpired: .confirmationRequired
+        case .confirmationRequired: .confirmationCodeUnknown
+        case .confirmationCodeUnknown: .confirmationCodeUsed
+        case .confirmationCodeUsed: .confirmationCodeExpired
+        case .confirmationCodeExpired: .sessionForeign
+        case .sessionForeign: .upstreamUnreachable
         case .upstreamUnreachable: .upstreamTimedOut
         case .upstreamTimedOut: .upstreamRefusedCredentials
         case .upstreamRefusedCredentials: .upstreamRefused(status: 400, code: nil)
@@ -331,7 +336,7 @@ import Yams
 
     @Test func `examples of a mint are accepted, examples of calls are relayed`() throws {
         let bodies = operations.compactMap { ($0.object["requestBody"] as? Object).map(resolved) }
-        #expect(bodies.count == 5)
+        #expect(bodies.count == 7)
         for body in bodies {
             let media = try #require((body["content"] as? [String: Object])?["application/json"])
             #expect(!examples(media).isEmpty)
@@ -340,6 +345,8 @@ import Yams
                 switch (media["schema"] as? Object)?["$ref"] as? String {
                 case "#/components/schemas/MintRequest": _ = try MintRequest.read(json)
                 case "#/components/schemas/TicketRequest": _ = try TicketRequest.read(json)
+                case "#/components/schemas/CallbackRequest": _ = try CallbackRequest.read(json)
+                case "#/components/schemas/ConfirmationRequest": _ = try ConfirmationRequest.read(json)
                 case "#/components/schemas/FlatpeakEvent":
                     let event = try FlatpeakEvent(json)
                     #expect(event.id != nil)

@@ -209,7 +209,8 @@ def beside_dev(page):
 def example():
     """The example app of connect-page.md before `serve`, with a customer who has no browser."""
     origin = f"http://localhost:{free_port()}"
-    with Service(BFF_CONNECT_APPS=None, BFF_ALLOWED_ORIGINS=origin, BFF_RETURN_URLS=f"{origin}/") as service:
+    settings = {"BFF_CONFIRM": "code", "BFF_ALLOWED_ORIGINS": origin, "BFF_RETURN_URLS": f"{origin}/"}
+    with Service(BFF_CONNECT_APPS=None, **settings) as service:
         public = service.environment["BFF_PUBLIC_URL"]
         backend = subprocess.Popen(
             [sys.executable, ROOT / "docs/examples/embed/backend.py"], stdout=subprocess.PIPE, text=True,
@@ -257,6 +258,13 @@ def customer(origin, public, service):
         assert status == 200 and '"object":"error"' not in text, text
     ended = ask("GET", f"{public}/v1/connect/callback?fp_cot={token}", headers=[("accept", "application/json")])[1]
     assert json.loads(ended) == {"session": minted["id"], "status": "connected"}, ended
+    shown = json.loads(ask("GET", f"{origin}/connect-sessions/{minted['id']}")[1])
+    assert shown["state"] == "connected" and shown["confirmed"] is False and "location_id" not in shown, shown
+    proved = ask("POST", f"{public}/v1/connect/callback", {"connect_token": token, "tab": "A" * 22})[1]
+    sent = {"code": json.loads(proved)["code"]}
+    assert ask("POST", f"{origin}/connect-sessions/{minted['id']}/confirm", sent)[0] == 403
+    answer = ask("POST", f"{origin}/connect-sessions/{minted['id']}/confirm", sent, headers=[("origin", origin)])
+    assert answer[0] == 200, answer
     shown = json.loads(ask("GET", f"{origin}/connect-sessions/{minted['id']}")[1])
     assert shown["state"] == "connected" and shown["location_id"], shown
 

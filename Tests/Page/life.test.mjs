@@ -270,14 +270,18 @@ test('a return from the provider counts in the tab that holds the session, and l
 
 test('a return of another session is not used, and the session of the tab stays', async () => {
   const tab = await openSession();
+  tab.answer('v1/connect/tickets', [200, { object: 'connect_ticket', is_held: false }]);
   await tab.open(`${pageURL}#fp_cot=cot_other`);
   assert.equal(tab.screen.dataset.screen, 'foreign');
-  assert.equal(tab.calls.length, 2);
+  assert.deepEqual(tab.calls.slice(2).map(({ body }) => body), [{ connect_token: 'cot_other', tab: tab.kept.tab }]);
   assert.equal(tab.kept.token, token);
   const other = new Tab();
+  other.answer('v1/connect/tickets', problem('ticket_unknown', 404));
   await other.open(`${pageURL}#fp_cot=${token}`);
   assert.equal(other.screen.dataset.screen, 'foreign');
-  assert.deepEqual(other.calls, []);
+  assert.deepEqual(other.calls.map(({ body }) => body), [{ connect_token: token, tab: other.kept.tab }]);
+  assert.match(other.kept.tab, /^[\w-]{22}$/);
+  assert.notEqual(other.kept.tab, tab.kept.tab);
   assert.equal(other.url, pageURL);
 });
 

@@ -166,6 +166,9 @@ const elsewhere = [
   'signature_invalid', 'delivery_uncheckable',
   // In the log alone.
   'client_closed',
+  // Of an app's own calls.
+  'confirmation_required', 'confirmation_code_unknown', 'confirmation_code_used', 'confirmation_code_expired',
+  'session_foreign',
 ];
 
 /** Codes of Connect's pages that come from elsewhere than section 4.4 of the wire facts, with their source. */

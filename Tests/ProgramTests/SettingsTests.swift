@@ -131,6 +131,8 @@ import Testing
         ("BFF_CONNECT_APPS", "web=https://a.example, ios=myapp://connect", true), ("BFF_CONNECT_APPS", "web", false),
         ("BFF_CONNECT_APPS", "a=https://a.example,a=https://b.example", false),
         ("BFF_CONNECT_APPS", "page=https://a.example", false), ("BFF_CONNECT_APPS", "Page=https://a.example", true),
+        ("BFF_CONFIRM", "off", true), ("BFF_CONFIRM", "code", true), ("BFF_CONFIRM", "on", false),
+        ("BFF_CONFIRM_OPTIONAL", "off", true), ("BFF_CONFIRM_OPTIONAL", "yes", false),
         ("BFF_CONNECT_PAGE", "on", true), ("BFF_CONNECT_PAGE", "ON", false), ("BFF_CONNECT_PAGE", "true", false),
         ("BFF_CONNECT_APPS", "a=javascript:alert(1)", false), ("BFF_CONNECT_APPS", "a=http://a.example", false),
         ("BFF_RETURN_URLS", "https://a.example/done?x=1,myapp://done", true),
@@ -222,6 +224,32 @@ import Testing
         #expect(await problems(["BFF_CONNECT_PAGE": "of"]).count == 1)
         #expect(await problems(["BFF_CONNECT_PAGE": "off", "BFF_CONNECT_APPS": "web"]).count == 1)
         #expect(await problems(["BFF_CONNECT_PAGE": "of", "BFF_CONNECT_APPS": "web"]).count == 2)
+    }
+
+    @Test func `a confirmation needs the hosted page, and names the apps that it does not protect`() async throws {
+        let off = ["BFF_CONNECT_PAGE": "off", "BFF_CONNECT_APPS": "web=https://a.example", "BFF_CONFIRM": "code"]
+        #expect(await problems(off) == ["BFF_CONFIRM: needs the hosted page, which BFF_CONNECT_PAGE turns off"])
+        let alone = ["BFF_CONFIRM_OPTIONAL": "on"]
+        #expect(await problems(alone) == ["BFF_CONFIRM_OPTIONAL: has no effect unless BFF_CONFIRM is code"])
+        // One mistake is one problem.
+        #expect(await problems(["BFF_CONFIRM": "on", "BFF_CONFIRM_OPTIONAL": "on"]).count == 1)
+        let rules: [([String: String], ConfirmationRule)] = [
+            ([:], .off), (["BFF_CONFIRM": "off"], .off), (["BFF_CONFIRM": "code"], .required),
+            (["BFF_CONFIRM": "code", "BFF_CONFIRM_OPTIONAL": "off"], .required),
+            (["BFF_CONFIRM": "code", "BFF_CONFIRM_OPTIONAL": "on"], .optional),
+        ]
+        for (given, expected) in rules {
+            let environment = Self.minimal.merging(given) { $1 }
+            let settings = try await Settings.read(environment: environment, file: nil)
+            #expect(settings.service.sessions.confirmation == expected)
+            #expect(!settings.warnings.contains { $0.contains("BFF_CONFIRM") })
+        }
+        let both = Self.minimal.merging(
+            ["BFF_CONFIRM": "code", "BFF_CONNECT_APPS": "web=https://a.example,ios=app://connect"]
+        ) { $1 }
+        let warning = try #require(
+            try await Settings.read(environment: both, file: nil).warnings.first { $0.hasPrefix("BFF_CONFIRM ") })
+        #expect(warning.hasSuffix(": web, ios"))
     }
 
     @Test func `PostgreSQL requires a state key, and its password is never reported`() async throws {

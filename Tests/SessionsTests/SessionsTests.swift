@@ -195,7 +195,7 @@ import Wire
 }
 
 /// A disk that hangs.
-private struct StuckStore: SessionStore, SessionHolderStore, IdempotencyKeyStore, LocationStore {
+private struct StuckStore: SessionStore, SessionHolderStore, ConfirmationStore, IdempotencyKeyStore, LocationStore {
     private func hang() async throws(BFFError) -> Never {
         while true {
             guard (try? await Task.sleep(for: .seconds(3600))) != nil else { throw .storeUnavailable }
@@ -209,6 +209,9 @@ private struct StuckStore: SessionStore, SessionHolderStore, IdempotencyKeyStore
     func setHolder(
         _ holder: SessionHolder, of id: SessionID, replacing expected: SessionHolder?
     ) async throws(BFFError) -> Bool { try await hang() }
+    func take(
+        _ step: ConfirmationStep, of id: SessionID, at now: Date
+    ) async throws(BFFError) -> ConfirmationChange? { try await hang() }
     func leaseDue(at instant: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
         try await hang()
     }

@@ -16,7 +16,7 @@ extension InMemoryStore {
         let found = try with { state in
             state.locationReads += 1
             return state.bindings.filter { $0.subject == subject }.map(\.location).sorted { $0.text < $1.text }
-                .map { OwnedLocation($0, action: state.actions[$0]?.required) }
+                .map { state.owned($0) }
         }
         await pause()
         return found
@@ -26,7 +26,7 @@ extension InMemoryStore {
         let found = try with { state in
             state.locationReads += 1
             return state.bindings.contains(Binding(subject: subject, location: location))
-                ? OwnedLocation(location, action: state.actions[location]?.required) : nil
+                ? state.owned(location) : nil
         }
         await pause()
         return found
@@ -102,6 +102,12 @@ extension InMemoryStore {
     ) throws(BFFError) -> Value {
         defer { notify(changes) }
         return try with(body)
+    }
+}
+
+extension InMemoryStore.State {
+    fileprivate func owned(_ location: LocationID) -> OwnedLocation {
+        OwnedLocation(location, action: actions[location]?.required, isHeld: holds[location]?.isEmpty == false)
     }
 }
 

@@ -1,4 +1,5 @@
 package import Core
+import Flatpeak
 package import FoundationEssentials
 package import Sessions
 import Synchronization
@@ -9,6 +10,10 @@ package final class InMemoryStore: ServiceStore {
         let subject: Subject
         let location: LocationID
     }
+    struct Hold {
+        let slot: TariffSlot
+        let since: Date
+    }
     struct Key: Hashable {
         let subject: Subject
         let key: IdempotencyKey
@@ -16,7 +21,12 @@ package final class InMemoryStore: ServiceStore {
     struct State {
         var sessions: [SessionID: ConnectSession] = [:]
         var holders: [SessionID: SessionHolder] = [:]
+        var confirmations: [SessionID: Confirmation] = [:]
         var bindings: Set<Binding> = []
+        /// The sessions that made the bindings.
+        var binders: [Binding: SessionID] = [:]
+        /// Locations that unconfirmed sessions hold.
+        var holds: [LocationID: [SessionID: Hold]] = [:]
         var mints: [Key: IdempotentMint] = [:]
         var cursors: [SessionID: OutboxCursor] = [:]
         /// When the state of a session changes by time alone.
@@ -70,8 +80,7 @@ package final class InMemoryStore: ServiceStore {
     }
 
     package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions {
-        let located = writes.map(\.session).filter { $0.facts.located != nil }
-        defer { notify(located.map { .ownershipChanged(SubjectDigest($0.subject)) }) }
+        defer { notify(writes.flatMap { Self.changes(of: $0.session) }) }
         return try with { state in
             state.writes += 1
             var saved = SavedSessions()
@@ -82,7 +91,7 @@ package final class InMemoryStore: ServiceStore {
                     SessionChange.Stored(facts: $0.facts, cursor: state.cursors[id] ?? OutboxCursor())
                 }
                 guard let change = try SessionChange.merging(write, into: stored, at: now) else { return nil }
-                state.keep(change)
+                state.keep(change, at: now)
                 if let mint = write.key {
                     let key = Key(subject: change.session.subject, key: mint.key)
                     if state.mints[key]?.yields(to: mint.mint, at: now) ?? true { state.mints[key] = mint.mint }
@@ -98,7 +107,7 @@ package final class InMemoryStore: ServiceStore {
             let changed = state.changes.filter { $0.value <= now }.sorted { $0.value < $1.value }.prefix(limit)
             for (id, _) in changed {
                 guard let session = state.sessions[id] else { continue }
-                state.keep(try SessionChange.timed(session, state.cursors[id] ?? OutboxCursor(), at: now))
+                state.keep(try SessionChange.timed(session, state.cursors[id] ?? OutboxCursor(), at: now), at: now)
             }
             return changed.count
         }
@@ -124,6 +133,31 @@ package final class InMemoryStore: ServiceStore {
             state.holders[id] = holder
             return true
         }
+    }
+
+    package func take(
+        _ step: ConfirmationStep, of id: SessionID, at now: Date
+    ) async throws(BFFError) -> ConfirmationChange? {
+        let taken: ConfirmationChange? = try with { state in
+            guard let session = state.sessions[id] else { return nil }
+            let stored = ConfirmableSession(
+                session, holder: state.holders[id], cursor: state.cursors[id] ?? OutboxCursor(),
+                confirmation: state.confirmations[id] ?? Confirmation())
+            let taken = try ConfirmationChange(step, of: stored, at: now)
+            if let change = taken.change { state.keep(change, at: now) }
+            if let confirmation = taken.confirmation { state.confirmations[id] = confirmation }
+            return taken
+        }
+        if let taken, taken.change != nil { notify(Self.changes(of: taken.session)) }
+        return taken
+    }
+
+    /// The changes of locations that a write of a session may be.
+    private static func changes(of session: ConnectSession) -> [StoreChange] {
+        [
+            session.facts.located.map { _ in .ownershipChanged(SubjectDigest(session.subject)) },
+            (session.unconfirmedChange ?? session.confirmedChange).map { .actionChanged($0) },
+        ].compactMap(\.self)
     }
 
     package func leaseDue(at instant: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {
@@ -160,6 +194,11 @@ package final class InMemoryStore: ServiceStore {
     package func forget(_ subject: Subject) async throws(BFFError) -> Forgotten {
         try with(changing: .ownershipChanged(SubjectDigest(subject))) { state in
             let before = (state.sessions.count, state.bindings.count)
+            let own = Set(state.sessions.filter { $0.value.subject == subject }.keys)
+            for (location, holds) in state.holds
+            where !state.bindings.contains(where: { $0.location == location && $0.subject != subject }) {
+                state.holds[location] = holds.filter { !own.contains($0.key) }
+            }
             state.sessions = state.sessions.filter { $0.value.subject != subject }
             state.bindings = state.bindings.filter { $0.subject != subject }
             state.mints = state.mints.filter { $0.key.subject != subject }
@@ -177,6 +216,10 @@ package final class InMemoryStore: ServiceStore {
             state.mints = state.mints.filter { !$0.value.isOver(at: now) }
             state.events.removeAll { event in
                 event.event.at < instant && (event.dueAt == nil || event.event.at < now - OutgoingEvent.leastLife)
+            }
+            let owned = Set(state.bindings.map(\.location))
+            for (location, holds) in state.holds where !owned.contains(location) {
+                state.holds[location] = holds.filter { $0.value.since >= instant }
             }
             state.forgetStrays()
             return before - state.sessions.count
@@ -271,10 +314,28 @@ extension InMemoryStore.State {
         actions = actions.filter { owned.contains($0.key) }
     }
 
-    mutating func keep(_ change: SessionChange) {
-        let id = change.session.id
+    mutating func keep(_ change: SessionChange, at now: Date) {
+        let session = change.session, id = session.id
         if let location = change.location {
-            bindings.insert(InMemoryStore.Binding(subject: change.session.subject, location: location))
+            let binding = InMemoryStore.Binding(subject: session.subject, location: location)
+            if bindings.insert(binding).inserted { binders[binding] = id }
+        }
+        if let location = change.unboundLocation {
+            let binding = InMemoryStore.Binding(subject: session.subject, location: location)
+            if binders[binding] == id {
+                binders[binding] = nil
+                bindings.remove(binding)
+                deleteOrphanedActions()
+            }
+        }
+        if let location = change.heldLocation, holds[location]?[id] == nil {
+            holds[location, default: [:]][id] = .init(slot: session.slot, since: now)
+        }
+        if let location = change.releasedLocation {
+            let end = holds[location]?[id]?.since ?? now
+            holds[location] = holds[location]?.filter {
+                $0.key != id && ($0.value.slot != session.slot || $0.value.since > end)
+            }
         }
         if change.endsLease { taken[id] = nil }
         if let event = change.event { insert(event, sequence: change.cursor.sequence) }
@@ -302,6 +363,7 @@ extension InMemoryStore.State {
     /// Forgets what is kept beside sessions that are gone.
     mutating func forgetStrays() {
         holders = holders.filter { sessions[$0.key] != nil }
+        confirmations = confirmations.filter { sessions[$0.key] != nil }
         cursors = cursors.filter { sessions[$0.key] != nil }
         changes = changes.filter { sessions[$0.key] != nil }
     }

@@ -66,10 +66,15 @@ package struct ServiceFixture: Sendable {
 
 extension SessionSettings {
     /// A web app, which is the default, and the hosted page.
-    /// - Parameter app: Where the web app is.
-    package static func test(app: String = "http://web.test") -> SessionSettings {
+    /// - Parameters:
+    ///   - app: Where the web app is.
+    ///   - confirmation: Whether sessions of the hosted page need a confirmation.
+    package static func test(
+        app: String = "http://web.test", returnURLs: [String] = [], confirmation: ConfirmationRule = .off
+    ) -> SessionSettings {
         SessionSettings(
             callbackURL: "http://bff.test/v1/connect/callback",
-            apps: [.init(name: "web", url: app), .init(hostedAt: "http://bff.test")], returnURLs: [])
+            apps: [.init(name: "web", url: app), .init(hostedAt: "http://bff.test")], returnURLs: returnURLs,
+            confirmation: confirmation)
     }
 }

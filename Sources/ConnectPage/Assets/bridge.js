@@ -87,13 +87,17 @@ export class Bridge {
    * @param type `end`, or `close` where Connect did not end the session
    * @returns whether something takes the customer on
    */
-  finish(type, { session = null, status = null }) {
+  finish(type, { session = null, status = null, code }) {
     if (this.#hasEnded || !this.isFollowed) return this.#hasEnded;
     this.#hasEnded = true;
-    this.#post({ type, session, status });
-    if (this.isInShell) shellOf(this.#window)(JSON.stringify({ type: 'connect-bff', session, status }));
+    const end = { session, status, ...code && { code } };
+    this.#post({ type, ...end });
+    if (this.isInShell) shellOf(this.#window)(JSON.stringify({ type: 'connect-bff', ...end }));
     return true;
   }
+
+  /** Asks the opener, which wants to close, for the time that the end of the session takes. */
+  holdOn() { this.#post({ type: 'ending' }); }
 
   /** Asks the opener to go to an address of the page in place of its own document. */
   redirect(url) {

@@ -30,6 +30,11 @@ export interface Result {
   session: string | null;
   /** The session's state at that time; `null` where the page was left before it said so. */
   status: SessionState | null;
+  /**
+   * The one-time code of a session that needs a confirmation. Send it with the signed-in customer's own credential to
+   * `POST /v1/connect/sessions/{id}/confirm`, at once.
+   */
+  code?: string;
 }
 
 /** What happens in the page, for analytics and for the app's own screen. It never has anything of the customer's. */
@@ -39,9 +44,9 @@ export type ConnectEvent =
   /** Another screen is shown, such as `provider_select`. Routes are Flatpeak's; treat an unknown one as any other. */
   | { type: 'screen'; route: string }
   /** The session is over. The last event. */
-  | ({ type: 'end' } & Result)
+  | ({ type: 'end' } & Omit<Result, 'code'>)
   /** The customer left before the end. The last event. */
-  | ({ type: 'close' } & Result)
+  | ({ type: 'close' } & Omit<Result, 'code'>)
   /** This document is about to leave for the page. Keep what the app needs when the customer comes back. */
   | { type: 'redirect' }
   /**
@@ -90,4 +95,4 @@ export function open(options: OpenOptions): Promise<Result>;
  * Reads how a session ended from the address of this document, takes it out of the address bar, and returns it; `null`
  * where the address says nothing. Call it once when the app starts, before its router reads the address.
  */
-export function resume(): { session: string; status: SessionState } | null;
+export function resume(): { session: string; status: SessionState; code?: string } | null;

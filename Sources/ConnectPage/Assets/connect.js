@@ -9,6 +9,8 @@ const readyTimeout = 15_000;
 const loadTimeout = 10_000;
 /** How long the page may take to end the session once it was asked to, in milliseconds. */
 const closeTimeout = 2_000;
+/** How long where the page asks for the time, because the end has a code, in milliseconds. */
+const endTimeout = 8_000;
 /** How often a popup is looked at, which does not say when it is closed, in milliseconds. */
 const popupInterval = 300;
 
@@ -52,12 +54,12 @@ export async function open({ launchUrl, mode = 'modal', onEvent, title, closeLab
 export function resume() {
   const url = new URL(location.href);
   // As the callback writes them: together, in this order.
-  const found = /(^\?|&)session=([\w-]+)&status=([a-z_]+)(&|$)/.exec(url.search);
+  const found = /(^\?|&)session=([\w-]+)&status=([a-z_]+)(?:&code=([\w-]{22}))?(&|$)/.exec(url.search);
   if (!found) return null;
-  const [text, before, session, status, after] = found;
+  const [text, before, session, status, code, after] = found;
   url.search = url.search.replace(text, () => (after ? before : ''));
   history.replaceState(history.state, '', url);
-  return { session, status };
+  return { session, status, ...code && { code } };
 }
 
 /** The launch URL, if it is of the hosted page beside this script. No message quotes it. */
@@ -109,12 +111,13 @@ function follow(surface, launch, emit) {
       for (const port of ports) port.close();
       surface.dispose();
     };
-    const end = (type = 'close', { session, status } = nothing) => {
+    const end = (type = 'close', { session, status, code } = nothing) => {
       if (current !== me) return;
       stop();
       const result = { session: textOf(session), status: textOf(status) };
+      // Events go to analytics, which get no code.
       emit({ type, ...result });
-      resolve(result);
+      resolve(textOf(code) === null ? result : { ...result, code });
     };
     const fail = (error) => {
       if (current !== me) return;
@@ -157,6 +160,12 @@ function follow(surface, launch, emit) {
           return emit({ type: 'open' });
         case 'screen':
           return typeof message.route === 'string' && emit({ type: 'screen', route: message.route });
+        case 'ending':
+          if (closeTimer) {
+            clearTimeout(closeTimer);
+            closeTimer = setTimeout(end, endTimeout);
+          }
+          return undefined;
         case 'end':
         case 'close':
           return end(message.type, message);

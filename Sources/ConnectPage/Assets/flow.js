@@ -6,7 +6,9 @@ import { Frame } from './frame.js';
 import { button, failureBox, h, nameOf, refusedField } from './kit.js';
 import { classify, hasBack, redirectOf } from './rules.js';
 import { anyScreen, labelOf, screens } from './screens.js';
-import { callbackOf, callbackURL, connect, Failure, inLanguage, isOver, loaded, outcome, persist } from './service.js';
+import {
+  callbackOf, callbackURL, connect, Failure, inLanguage, isOver, loaded, outcome, persist, wayBack,
+} from './service.js';
 import { confirmed, showEnded, showPlain } from './stage.js';
 import { t } from './text.js';
 
@@ -14,6 +16,8 @@ import { t } from './text.js';
 const departure = 10_000;
 /** How long an opener waits for the end that it asked for, less the time of the message, in milliseconds. */
 const closeTimeout = 1500;
+/** How long it waits where the end has a code, without which the session would be lost. */
+const confirmedCloseTimeout = 7500;
 
 export class Flow extends Frame {
   /**
@@ -27,6 +31,8 @@ export class Flow extends Frame {
     Object.assign(this, { memory, bridge, trail, token, session, page: undefined, login: undefined });
     this.isFinished = this.wantsClose = this.hasMoved = false;
     this.isHanded = memory.values.handed !== undefined;
+    /** The tab's key, where the end of the session needs it. */
+    this.tab = memory.values.confirms && memory.tabKey();
     memory.write({ handed: undefined });
   }
 
@@ -66,7 +72,13 @@ export class Flow extends Frame {
 
   /** The opener asks for the end, and does not wait long for it. */
   closeSoon() {
-    setTimeout(() => this.bridge.finish('close', { session: this.session }), closeTimeout);
+    const timeout = this.tab ? confirmedCloseTimeout : closeTimeout;
+    setTimeout(() => this.bridge.finish('close', { session: this.session }), timeout);
+    if (this.tab) {
+      this.bridge.holdOn();
+      // The end that is on its way has the code.
+      if (this.isReporting) return;
+    }
     this.close();
   }
 
@@ -306,23 +318,37 @@ export class Flow extends Frame {
     this.busy(true);
     await this.bridge.settled();
     if (this.bridge.isFollowed) {
-      await this.report(callback);
+      this.isReporting = true;
+      const end = await this.ending(callback, [[t('app.leave'), () => this.leave()]]);
+      if (end) await this.over('end', end);
       return;
     }
+    // A redirect of the callback's proves nothing: the document asks for the code and takes it along.
+    const end = this.tab ? await this.ending(callback, [[t('app.back'), () => this.goBack(callback)]]) : {};
     const address = inLanguage(callback);
-    this.memory.begin({ ended: address });
-    await this.trail.leave();
-    location.replace(address);
-    setTimeout(() => showEnded(address), departure);
+    if (end) await this.goBack(end.url ?? address, address);
   }
 
-  async report(callback) {
-    this.isReporting = true;
+  /** Goes to the app's address, and leaves a way there in this place of the history. */
+  async goBack(url, callback = url) {
+    this.isFinished = true;
+    this.memory.begin({ ended: callback, confirms: this.tab && '1' });
+    await this.trail.leave();
+    location.replace(url);
+    setTimeout(() => showEnded(() => wayBack(callback, this.tab)), departure);
+  }
+
+  /**
+   * How the session ended, asked of the callback; undefined where that failed, which is on the screen then.
+   *
+   * @param ways on from there
+   */
+  async ending(callback, ways) {
     try {
-      await this.over('end', await persist(() => outcome(callback)));
+      return await persist(() => outcome(callback, this.tab));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      if (this.isOver) return;
+      if (this.isOver) return undefined;
       this.isFinished = this.isReporting = false;
       this.busy(false);
       this.controls = this.page = undefined;
@@ -333,9 +359,9 @@ export class Flow extends Frame {
       }
       const { requestId, retryAfter } = error;
       showFailure(new Failure('finish', { requestId, retryAfter: String(retryAfter) }), {
-        again: () => this.finish(callback),
-        ways: [[t('app.leave'), () => this.leave()]],
+        again: () => this.finish(callback), ways,
       });
+      return undefined;
     }
   }
 

@@ -25,6 +25,8 @@ const fields = {
   popup: /^1$/,
   /** Set where a frame handed its session over, because its login window was blocked. */
   handed: /^1$/,
+  /** Set where the end of the session needs the tab's key, for a code. */
+  confirms: /^1$/,
   /** The callback of a session that is over, for whoever comes back to its entry of the history. */
   ended: /^https?:[\x21-\x7e]{1,2000}$/,
 };

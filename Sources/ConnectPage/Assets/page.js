@@ -7,7 +7,7 @@ import { Flow } from './flow.js';
 import { memory } from './memory.js';
 import { firstAct, languageOf, readFragment, sessionOf, ticketWithMarks } from './rules.js';
 import { screens } from './screens.js';
-import { exchange, Failure, persist, speak } from './service.js';
+import { arrive, exchange, Failure, persist, speak, wayBack } from './service.js';
 import { config, dress, keepWaiting, showEnded, showPlain } from './stage.js';
 import { t, use } from './text.js';
 import { Trail } from './trail.js';
@@ -53,9 +53,16 @@ const begin = {
       [[t('close'), () => window.close()]]);
     window.close();
   },
-  foreign: () => showPlain('foreign', { title: t('failure.foreign'), lead: t('error.foreign') }, ways()),
+  foreign() {
+    // The login of another person's session may have led here: such a session must not be confirmed.
+    persist(() => arrive(fragment.token, memory.tabKey())).catch(() => {});
+    showPlain('foreign', { title: t('failure.foreign'), lead: t('error.foreign') }, ways());
+  },
   unknown: () => showFailure(new Failure('ticket_unknown'), { ways: ways() }),
-  ended: () => showEnded(memory.values.ended),
+  ended() {
+    const { ended, confirms } = memory.values;
+    showEnded(() => wayBack(ended, confirms && memory.tabKey()));
+  },
   nothing: () => showPlain('nothing', { title: t('failure.nothing'), lead: t('error.nothing') }, ways()),
 };
 
@@ -78,8 +85,10 @@ async function start() {
 
 async function takeTicket() {
   try {
-    const { token, session } = await persist(() => exchange(pending.ticket, memory.tabKey()), keepWaiting);
-    memory.begin({ token, session, language: document.documentElement.lang, ...marksOf(pending) });
+    const { token, session, confirms } = await persist(() => exchange(pending.ticket, memory.tabKey()), keepWaiting);
+    memory.begin({
+      token, session, confirms: confirms ? '1' : undefined, language: document.documentElement.lang, ...marksOf(pending),
+    });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     if (/^ticket_(unknown|used|expired)$/.test(error.code)) memory.write({ ticket: undefined });

@@ -121,7 +121,7 @@ export class ProviderLogin {
     }, [
       button(t('login.done'), () => this.#poll({ isAsked: true }), 'primary'),
       button(t('login.again'), () => this.#open(), 'secondary'),
-      hasOther && this.flow.bridge.isFramed && button(t('login.above'), () => this.#goOnAbove(), 'quiet'),
+      hasOther && this.flow.bridge.isFramed && !this.flow.tab && button(t('login.above'), () => this.#goOnAbove(), 'quiet'),
     ]);
     if (this.#interval) return;
     this.#interval = setInterval(this.onReturn, pollInterval);
@@ -171,7 +171,8 @@ export class ProviderLogin {
   async #goOnAbove() {
     const { flow } = this;
     this.#popup?.close();
-    if (!flow.bridge.isFramed && !flow.bridge.isEmbedded) {
+    // A session that confirms stays with the document that opened its launch URL.
+    if ((!flow.bridge.isFramed && !flow.bridge.isEmbedded) || flow.tab) {
       this.offer();
       flow.sayNote(t('login.blocked_here'));
       return;

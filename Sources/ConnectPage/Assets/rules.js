@@ -126,11 +126,31 @@ export function loginOf(event, { opener, origin, callback, page }) {
   return target.kind === 'login' || target.kind === 'app' ? { token, url: target.url, language } : undefined;
 }
 
-/** How a session ended, as the callback answers it; null for what it does not say in due form. */
-export const outcomeOf = (json) => ({
-  session: text(json?.session, /^[\w-]{1,128}$/) ?? null,
-  status: text(json?.status, /^[a-z_]{1,32}$/) ?? null,
-});
+/**
+ * How a session ended, as the callback answers it; null for what it does not say in due form. For the tab that holds a
+ * session which confirms, also the one-time `code`, and the return URL with it as `url`.
+ */
+export function outcomeOf(json) {
+  const code = text(json?.code, /^[\w-]{22}$/);
+  const url = returnURLOf(json?.return_url);
+  return {
+    session: text(json?.session, /^[\w-]{1,128}$/) ?? null,
+    status: text(json?.status, /^[a-z_]{1,32}$/) ?? null,
+    ...code && { code },
+    ...url && { url },
+  };
+}
+
+/** A return URL that a document may go to. */
+function returnURLOf(value) {
+  if (typeof value !== 'string' || value.length > longestURL) return undefined;
+  try {
+    const { protocol, href } = new URL(value);
+    return refusedSchemes.has(protocol) ? undefined : href;
+  } catch {
+    return undefined;
+  }
+}
 
 // MARK: - Trying again
 

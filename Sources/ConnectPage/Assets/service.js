@@ -155,12 +155,13 @@ const ticketsURL = new URL('v1/connect/tickets', base);
  * Exchanges a ticket for the token of its session.
  *
  * @param tab the tab's key; the same ticket with the same key has the same answer
- * @returns `{token, session}`
+ * @returns `{token, session, confirms}`: whether the end of the session needs the tab's key
  */
 export async function exchange(ticket, tab) {
-  const { connect_token: token, session } = await ask(ticketsURL, { body: { ticket, tab } });
+  const answer = await ask(ticketsURL, { body: { ticket, tab } });
+  const { connect_token: token, session, needs_confirmation: confirms } = answer;
   if (!textOf(token) || !textOf(session)) throw new Failure('answer_incomplete', { isLost: true });
-  return { token, session };
+  return { token, session, confirms: confirms === true };
 }
 
 /** A new ticket for the session of a token, to hand it over to another document. */
@@ -170,8 +171,32 @@ export async function ticketFor(token) {
   return ticket;
 }
 
-/** Ends a session at the callback, as a redirect there would: `{session, status}`. */
-export const outcome = async (callback) => outcomeOf(await ask(callback, {}));
+/** Says that a token came back in a document that does not hold its session: that ends a session which confirms. */
+export const arrive = (token, tab) => ask(ticketsURL, { body: { connect_token: token, tab } });
+
+/**
+ * Ends a session at the callback, as a redirect there would: `{session, status}`.
+ *
+ * @param tab the key of the tab that holds a session which confirms; the answer then has `code` and `url`, too
+ */
+export async function outcome(callback, tab) {
+  if (!tab) return outcomeOf(await ask(callback, {}));
+  const token = new URL(callback).searchParams.get('fp_cot');
+  // Counts even when its document is gone.
+  return outcomeOf(await ask(callbackURL, { body: { connect_token: token, tab }, keepalive: true }));
+}
+
+/** Where the customer goes from the entry of a session that is over: with a fresh code where there can be one. */
+export async function wayBack(callback, tab) {
+  if (!tab) return callback;
+  try {
+    return (await persist(() => outcome(callback, tab))).url ?? callback;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    // There the service says in words what is wrong.
+    return callback;
+  }
+}
 
 /**
  * One step of a Connect session. The token in the body is all the credential there is; a failure is Flatpeak's error

@@ -59,10 +59,14 @@ export function showPlain(name, { title, lead, notice }, ways = []) {
     ways.map(([label, go], index) => button(label, go, index === 0 ? 'primary' : 'secondary'))))]);
 }
 
-/** What a customer finds who comes back to the entry of a session that is over. */
-export function showEnded(callback) {
+/**
+ * What a customer finds who comes back to the entry of a session that is over.
+ *
+ * @param go resolves with the address of the app
+ */
+export function showEnded(go) {
   showPlain('ended', { title: t('ended.title'), lead: t('ended.lead') },
-    [[t('app.back'), () => location.replace(callback)]]);
+    [[t('app.back'), async () => location.replace(await go())]]);
 }
 
 /** Asks before a tariff is disconnected. The back button dismisses the question: see page.js. */

@@ -14,9 +14,10 @@ extension Route {
     ) -> [Route] {
         [
             mint(sessions), session(sessions, now: now), sessionEvents(sessions, now: now), callback(sessions),
+            confirm(sessions, now: now),
             locations(sessions), forgetLocation(sessions), locationStatus(reads), prices(reads), tariffs(reads),
             delivery(webhooks), document,
-        ] + (page.map { [tickets(sessions), logo(logos)] + connectPage($0) } ?? []) + relay
+        ] + (page.map { [tickets(sessions), documentCallback(sessions), logo(logos)] + connectPage($0) } ?? []) + relay
             + probes(flatpeak: flatpeak, cache: cache, isReady: isReady)
     }
 

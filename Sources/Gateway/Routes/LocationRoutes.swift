@@ -132,11 +132,17 @@ private struct LocationList: Encodable {
         let id: String
         let object = "location"
         let action_required: String?
-        private enum CodingKeys: String, CodingKey { case id, object, action_required }
+        /// Missing where nothing has to be confirmed.
+        let confirmation_required: Bool?
+        private enum CodingKeys: String, CodingKey { case id, object, action_required, confirmation_required }
     }
 
     init(_ locations: [OwnedLocation]) {
-        data = locations.map { Item(id: $0.id.text, action_required: $0.action?.rawValue) }
+        data = locations.map { location in
+            Item(
+                id: location.id.text, action_required: location.isHeld ? nil : location.action?.rawValue,
+                confirmation_required: location.isHeld ? true : nil)
+        }
     }
 
     private enum CodingKeys: String, CodingKey { case object, data }

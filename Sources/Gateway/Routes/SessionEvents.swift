@@ -65,7 +65,8 @@ private struct SessionEvents {
             } else {
                 try await writer.write(Array(":\n\n".utf8))
             }
-            if outcome.isFinal { return }
+            // A listener waits for the confirmation, too.
+            if outcome.isFinal, !session.awaitsConfirmation(at: now()) { return }
             let wait = min(session.liveWait(at: now()), Self.heartbeat)
             await sessions.outcomes.waitForChange(of: self.session, timeout: wait)
         }

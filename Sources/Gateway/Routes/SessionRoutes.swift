@@ -13,7 +13,8 @@ extension Route {
             .post, "/v1/connect/sessions", .mint,
             .user { (exchange, subject) throws(BFFError) in
                 let launch = try await sessions.minter.mint(
-                    exchange.body, as: try exchange.idempotencyKey(), for: subject)
+                    exchange.body, as: try exchange.idempotencyKey(), for: subject,
+                    isByOwnBackend: exchange.isByOwnBackend)
                 return try .json(MintedSession(launch), status: .created)
             })
     }
@@ -25,6 +26,29 @@ extension Route {
             .user { (exchange, subject) throws(BFFError) in
                 let session = try await sessions.outcomes.session(try exchange.identifier("id"), of: subject)
                 return try .json(SessionView(session, session.outcome(at: now())))
+            })
+    }
+
+    /// `POST /v1/connect/sessions/{id}/confirm`: redeems the code that the customer's document was given.
+    static func confirm(_ sessions: Sessions, now: @escaping @Sendable () -> Date) -> Route {
+        Route(
+            .post, "/v1/connect/sessions/{id}/confirm", .confirmation,
+            .user { (exchange, subject) throws(BFFError) in
+                let session = try await sessions.confirmation.redeem(
+                    try ConfirmationRequest.read(exchange.body), of: try exchange.identifier("id"), by: subject)
+                return try .json(SessionView(session, session.outcome(at: now())))
+            })
+    }
+
+    /// `POST /v1/connect/callback`: where a session ends in the document of the hosted page that holds it.
+    ///
+    /// No script of another origin can call it: JSON needs a preflight, which this route does not answer.
+    static func documentCallback(_ sessions: Sessions) -> Route {
+        Route(
+            .post, "/v1/connect/callback", .ticket,
+            .anyone { (exchange) throws(BFFError) in
+                let request = try CallbackRequest.read(exchange.body)
+                return try .json(EndedSession(try await sessions.confirmation.end(request.token, in: request.tab)))
             })
     }
 
@@ -43,7 +67,7 @@ extension Route {
                 }
                 let result = try await sessions.outcomes.handleCallback(token)
                 if exchange.head.prefersJSON {
-                    return try .json(EndedSession(session: result.session.text, status: result.state.rawValue))
+                    return try .json(EndedSession(result, withReturnURL: false))
                 }
                 guard let url = result.url else { return .page(.ended) }
                 return .goingBack(to: url, from: exchange.head)
@@ -66,6 +90,19 @@ extension Exchange {
 private struct EndedSession: Encodable {
     let session: String
     let status: String
+    /// For the document that holds a session which needs a confirmation.
+    let code: String?
+    /// The return URL with all of them.
+    let return_url: String?
+
+    init(_ result: CallbackResult, withReturnURL: Bool = true) {
+        session = result.session.text
+        status = result.state.rawValue
+        code = result.code?.exposed
+        return_url = withReturnURL ? result.url : nil
+    }
+
+    private enum CodingKeys: String, CodingKey { case session, status, code, return_url }
 }
 
 /// The answer to a mint.

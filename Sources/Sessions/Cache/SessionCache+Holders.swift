@@ -9,6 +9,12 @@ extension SessionCache {
         return try await withStore { store throws(BFFError) in try await store.held(id) }
     }
 
+    /// Takes over a session whose confirmation the store has just changed, and resumes callers that wait for it.
+    func confirmed(_ session: ConnectSession, readGeneration: Int) {
+        _ = refresh(session, readGeneration: readGeneration)
+        wake(session.id)
+    }
+
     /// Makes `holder` the holder of a session, unless another document became it since `held` was read.
     func setHolder(_ holder: SessionHolder, of held: HeldSession) async throws(BFFError) -> Bool {
         try await withStore { store throws(BFFError) in

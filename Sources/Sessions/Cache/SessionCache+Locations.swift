@@ -2,16 +2,27 @@ import Core
 
 extension SessionCache {
     /// Whether the location is the subject's, or a pending write makes it so; read from the store in any case.
-    func owns(_ subject: Subject, _ location: LocationID) async throws(BFFError) -> Bool {
+    /// - Parameter isHeldAllowed: Whether a location that an unconfirmed session holds is no error.
+    /// - Throws: `confirmationRequired` for a location of the subject's that an unconfirmed session holds.
+    func owns(
+        _ subject: Subject, _ location: LocationID, isHeldAllowed: Bool = false
+    ) async throws(BFFError) -> Bool {
         if hasPendingBinding(subject, location) { return true }
-        return try await withStore { [ownership] _ throws(BFFError) in
-            try await ownership.read(location, of: subject) != nil
+        let found = try await withStore { [ownership] _ throws(BFFError) in
+            try await ownership.read(location, of: subject)
         }
+        guard let found else { return false }
+        if found.isHeld, !isHeldAllowed { throw .confirmationRequired }
+        return true
     }
 
     /// Whether the subject may read the location: it is the subject's, or was moments ago (``OwnershipCache``).
+    /// - Throws: `confirmationRequired` for a location of the subject's that an unconfirmed session holds.
     func mayRead(_ location: LocationID, for subject: Subject) async throws(BFFError) -> Bool {
-        if ownership.cached(location, of: subject) != nil { return true }
+        if let found = ownership.cached(location, of: subject) {
+            if found.isHeld { throw .confirmationRequired }
+            return true
+        }
         return try await owns(subject, location)
     }
 

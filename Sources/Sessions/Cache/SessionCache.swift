@@ -14,7 +14,8 @@ import Synchronization
 /// waits briefly for its own, and a store that failed gets the pending writes once it is available again.
 package final class SessionCache: Sendable {
     /// The stores that are slow or unavailable together.
-    package typealias Store = SessionStore & SessionHolderStore & IdempotencyKeyStore & LocationStore
+    package typealias Store = SessionStore & SessionHolderStore & ConfirmationStore & IdempotencyKeyStore
+        & LocationStore
 
     /// Sessions in one write.
     private static let batch = 500
@@ -189,6 +190,9 @@ package final class SessionCache: Sendable {
         if isDirty { work.continuation.yield() }
         return merged
     }
+
+    /// Resumes callers that wait for a session.
+    func wake(_ id: SessionID) { state.withLock { $0.wake(id) } }
 
     private static func result<Value>(
         _ work: () async throws(BFFError) -> Value

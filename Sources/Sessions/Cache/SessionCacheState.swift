@@ -191,8 +191,9 @@ struct SessionCacheState {
     /// Whether a pending write binds `location` to the subject.
     func hasPendingBinding(_ subject: Subject, _ location: LocationID) -> Bool {
         (dirty + inFlight).contains { id in
-            guard let session = peek(id) else { return false }
-            return session.subject == subject && session.facts.located?.location == location
+            // What the store has already, it knows better: it may have been taken away or be held since.
+            guard let entry = entry(id), entry.persisted?.located == nil else { return false }
+            return entry.session.subject == subject && entry.session.ownLocation == location
         }
     }
 

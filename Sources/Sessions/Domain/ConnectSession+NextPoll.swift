@@ -24,7 +24,7 @@ extension ConnectSession {
     /// long as all before it together, from a minute to an hour.
     package var nextPoll: Date? {
         // A customer who never came cannot have connected anything.
-        guard facts.relayed || facts.leftAt != nil else { return nil }
+        guard facts.relayed || facts.leftAt != nil, !isForeign else { return nil }
         let seen = lastSeen
         let queried = facts.queriedAt ?? .distantPast
         if let left, queried < left { return left + Self.waitForCallback }
@@ -35,7 +35,7 @@ extension ConnectSession {
         case .connected, .disconnected, .expired: return nil
         // A customer who has not left may try again and succeed.
         case .failed where left != nil: return nil
-        case .pending where facts.located != nil:
+        case .pending where ownLocation != nil:
             since = facts.located?.since ?? seen
             end = since + Self.pendingLimit
         default:

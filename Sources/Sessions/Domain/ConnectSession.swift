@@ -15,6 +15,8 @@ package struct ConnectSession: Sendable {
     /// Where the customer goes after the callback.
     package let returnURL: String?
     package let liveMode: Bool
+    /// Whether the session's result is its subject's only once they redeemed a code of its holder (``Confirmation``).
+    package let needsConfirmation: Bool
     package let createdAt: Date
     /// The end of the connect token's life.
     package let expiresAt: Date
@@ -22,7 +24,8 @@ package struct ConnectSession: Sendable {
 
     package init(
         id: SessionID, subject: Subject, connectToken: ConnectToken, slot: TariffSlot, mintedLocation: LocationID?,
-        mintedAction: TariffAction?, returnURL: String?, liveMode: Bool, createdAt: Date, expiresAt: Date
+        mintedAction: TariffAction?, returnURL: String?, liveMode: Bool, needsConfirmation: Bool = false,
+        createdAt: Date, expiresAt: Date
     ) {
         self.id = id
         self.subject = subject
@@ -32,6 +35,7 @@ package struct ConnectSession: Sendable {
         self.mintedAction = mintedAction
         self.returnURL = returnURL
         self.liveMode = liveMode
+        self.needsConfirmation = needsConfirmation
         self.createdAt = createdAt
         self.expiresAt = expiresAt
     }

@@ -35,7 +35,12 @@ extension ConnectSession {
     static let lingerLimit: TimeInterval = 15 * 60
 
     /// The outcome at `now`: a function of the facts, not of the order in which they came.
+    ///
+    /// A session that is not confirmed has no location, ends with its token, and fails once it is foreign.
     package func outcome(at now: Date) -> Outcome {
+        if isForeign {
+            return Outcome(state: .failed, endedAt: left ?? facts.foreignAt, location: nil, pricesAvailable: false)
+        }
         let isOver = now >= expiresAt || facts.goneAt != nil
         var endedAt = left ?? completed(by: now)
         if endedAt == nil, isOver { endedAt = min(expiresAt, facts.goneAt ?? expiresAt) }
@@ -45,6 +50,10 @@ extension ConnectSession {
                 state: stateWithoutLocation(isOver: isOver), endedAt: endedAt, location: nil, pricesAvailable: false)
         }
         let state = state(with: located, at: now, isOver: isOver)
+        guard isConfirmed else {
+            return Outcome(
+                state: now >= expiresAt ? .expired : state, endedAt: endedAt, location: nil, pricesAvailable: false)
+        }
         return Outcome(
             state: state, endedAt: endedAt, location: located.location,
             // A claim before the customer disconnected may have had prices; facts only grow.
@@ -74,7 +83,7 @@ extension ConnectSession {
         switch facts.status?.value {
         case .connected: return .connected
         case .error: return .failed
-        case .notConnected where facts.disconnectAsked || mintedAction == .disconnect: return .disconnected
+        case .notConnected where hasDisconnected: return .disconnected
         case .notConnected, .notSupported, .other, nil: break
         }
         if mintedLocation == nil {

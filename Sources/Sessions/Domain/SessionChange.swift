@@ -33,6 +33,12 @@ package struct SessionChange: Sendable {
     ///
     /// Only the first write that has it binds it: a later one does not undo ``LocationStore/unbind(_:from:)``.
     package let location: LocationID?
+    /// The location to take from the subject again, if this session bound it: the session turned out to be foreign.
+    package let unboundLocation: LocationID?
+    /// The location that must not be read from now on, because an unconfirmed session changed a tariff there.
+    package let heldLocation: LocationID?
+    /// The location of whose slot the session, now confirmed, ends the hold: its own, and those that began before it.
+    package let releasedLocation: LocationID?
     /// Whether Flatpeak was polled since, so that the lease holder has done its poll.
     package let endsLease: Bool
     /// When the state changes next by time alone.
@@ -50,7 +56,16 @@ package struct SessionChange: Sendable {
         self.cursor = cursor
         let isChanged = facts != session.facts || event != nil || isForced
         write = facts == nil ? .insert : isChanged ? .update : .none
-        location = facts?.located == nil ? session.facts.located?.location : nil
+        var before: ConnectSession?
+        if let facts {
+            before = session
+            before?.facts = facts
+        }
+        let own = (before: before?.ownLocation, now: session.ownLocation)
+        location = own.before == nil ? own.now : nil
+        unboundLocation = own.now == nil ? own.before : nil
+        heldLocation = before?.unconfirmedChange == nil ? session.unconfirmedChange : nil
+        releasedLocation = before?.confirmedChange == nil ? session.confirmedChange : nil
         endsLease = facts?.queriedAt != session.facts.queriedAt
         changesAt = session.nextChange(after: now)
     }

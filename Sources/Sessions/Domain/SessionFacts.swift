@@ -5,7 +5,8 @@ package import FoundationEssentials
 /// Everything that is known of one session since its mint.
 ///
 /// A join-semilattice: ``merge(_:)`` gives the same value when facts come twice, late, or in another order. Every field
-/// therefore only grows: a flag is set, an instant moves to the later one, a stamped value to the newer one.
+/// therefore only grows: a flag is set, an instant moves to the later one (that of a first time to the earlier one), a
+/// stamped value to the newer one.
 ///
 /// Stores keep facts as JSON: the names in ``CodingKeys`` never change.
 package struct SessionFacts: Codable, Equatable, Sendable {
@@ -30,11 +31,19 @@ package struct SessionFacts: Codable, Equatable, Sendable {
     package var queriedAt: Date?
     /// When Flatpeak's event said that the session is complete.
     package var completedAt: Date?
+    /// When the customer first answered a page, other than to leave it or to disconnect.
+    package var answeredAt: Date?
+    /// When Connect last showed a page that comes after a tariff was connected.
+    package var settledAt: Date?
+    /// When the owner redeemed a code (``Confirmation``).
+    package var confirmedAt: Date?
+    /// When the token came back in a document that does not hold the session.
+    package var foreignAt: Date?
 
     private enum CodingKeys: String, CodingKey {
         case relayed, stayedAt, leftAt, disconnectAsked, pendingShown, notFinishedAt, goneAt, located, status
         case queriedAt = "askedAt"
-        case completedAt
+        case completedAt, answeredAt, settledAt, confirmedAt, foreignAt
     }
 
     /// The claim that gave a location.
@@ -75,6 +84,10 @@ package struct SessionFacts: Codable, Equatable, Sendable {
         goneAt = later(goneAt, other.goneAt)
         queriedAt = later(queriedAt, other.queriedAt)
         completedAt = later(completedAt, other.completedAt)
+        answeredAt = earlier(answeredAt, other.answeredAt)
+        settledAt = later(settledAt, other.settledAt)
+        confirmedAt = earlier(confirmedAt, other.confirmedAt)
+        foreignAt = earlier(foreignAt, other.foreignAt)
         if let theirs = other.located {
             guard let ours = located else {
                 located = theirs
@@ -110,6 +123,15 @@ package struct SessionFacts: Codable, Equatable, Sendable {
         return stayedAt > leftAt
     }
 
+    /// Whether the session may have put a tariff into its slot: the customer answered a page, and since then Connect
+    /// showed a page that comes after a connection, reported the session complete, or let the customer go.
+    ///
+    /// A customer who only looks has changed nothing, and so has one whose tab was closed half-way.
+    var hasChangedTariff: Bool {
+        guard let answeredAt else { return false }
+        return [settledAt, completedAt, leftAt].contains { $0.map { $0 >= answeredAt } ?? false }
+    }
+
     private mutating func merge(status theirs: StampedStatus?) {
         guard let theirs else { return }
         guard let ours = status else {
@@ -117,6 +139,11 @@ package struct SessionFacts: Codable, Equatable, Sendable {
             return
         }
         if (theirs.at, theirs.value.rank) > (ours.at, ours.value.rank) { status = theirs }
+    }
+
+    private func earlier(_ one: Date?, _ other: Date?) -> Date? {
+        guard let one, let other else { return one ?? other }
+        return min(one, other)
     }
 
     private func later(_ one: Date?, _ other: Date?) -> Date? {

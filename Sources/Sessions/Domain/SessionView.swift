@@ -7,8 +7,13 @@ package struct SessionView: Encodable {
     let id: String
     let object = "connect_session"
     let state: String
+    /// Whether the session's result is its subject's; missing where no confirmation is needed.
+    let confirmed: Bool?
+    /// Why the session can be confirmed no more.
+    let reason: String?
     let location_id: String?
-    let price_available: Bool
+    /// Missing until the session is confirmed.
+    let price_available: Bool?
     let direction: TariffDirection
     let type: TariffType
     let created_at: Date
@@ -20,7 +25,9 @@ package struct SessionView: Encodable {
         id = session.id.text
         state = outcome.state.rawValue
         location_id = outcome.location?.text
-        price_available = outcome.pricesAvailable
+        confirmed = session.needsConfirmation ? session.isConfirmed : nil
+        reason = session.isForeign ? Self.foreign : nil
+        price_available = session.isConfirmed ? outcome.pricesAvailable : nil
         direction = session.slot.direction
         type = session.slot.type
         created_at = session.createdAt
@@ -29,8 +36,12 @@ package struct SessionView: Encodable {
         live_mode = session.liveMode
     }
 
+    /// The token came back in another browser or tab than the one that opened the launch URL.
+    private static let foreign = "foreign_tab"
+
     private enum CodingKeys: String, CodingKey {
-        case id, object, state, location_id, price_available, direction, type, created_at, expires_at, ended_at,
+        case id, object, state, confirmed, reason, location_id, price_available, direction, type, created_at,
+            expires_at, ended_at,
             live_mode
     }
 }

@@ -29,8 +29,13 @@ package struct LocationOwnership: Sendable {
         logger.info("location unbound", metadata: ["bff.location": "\(location)"])
     }
 
-    /// - Throws: `notFound` for a location that is not the subject's, whether it exists or not.
-    package func require(_ location: LocationID, ownedBy subject: Subject) async throws(BFFError) {
-        guard try await cache.owns(subject, location) else { throw .notFound }
+    /// Requires that a location is the subject's own; asks the store in any case.
+    /// - Parameter isHeldAllowed: Whether a location that an unconfirmed session holds is no error.
+    /// - Throws: `notFound` for a location that is not the subject's, whether it exists or not, and
+    ///   `confirmationRequired` for one that an unconfirmed session holds.
+    package func require(
+        _ location: LocationID, ownedBy subject: Subject, isHeldAllowed: Bool = false
+    ) async throws(BFFError) {
+        guard try await cache.owns(subject, location, isHeldAllowed: isHeldAllowed) else { throw .notFound }
     }
 }

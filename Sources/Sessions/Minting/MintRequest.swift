@@ -16,9 +16,11 @@ package struct MintRequest: StrictlyDecodable, Sendable {
     /// The language of the hosted page.
     package var language: CustomerLanguage?
     package var options: MintOptions?
+    /// `false` where the operator's own backend vouches for the customer.
+    package var confirm: Bool?
 
     package enum CodingKeys: String, CodingKey, CaseIterable {
-        case direction, type, location_id, action, postal_address, return_url, app, language, options
+        case direction, type, location_id, action, postal_address, return_url, app, language, options, confirm
     }
 
     package init(from decoder: any Decoder) throws {
@@ -32,6 +34,7 @@ package struct MintRequest: StrictlyDecodable, Sendable {
         app = try fields.decodeIfPresent(String.self, forKey: .app)
         language = try fields.decodeIfPresent(CustomerLanguage.self, forKey: .language)
         options = try fields.decodeIfPresent(Strict<MintOptions>.self, forKey: .options)?.value
+        confirm = try fields.decodeIfPresent(Bool.self, forKey: .confirm)
     }
 
     /// Decodes a body of strict JSON with these fields and no others.
@@ -53,6 +56,18 @@ package struct MintRequest: StrictlyDecodable, Sendable {
             try settings.returnURL(asked: return_url),
             LaunchLink(to: app, language: language, isShell: options?.shell == true)
         )
+    }
+
+    /// Decides whether the session needs a confirmation: each of the hosted page where the operator asks for it, but no
+    /// other, since whoever has the token can complete a session anywhere.
+    /// - Parameter isByOwnBackend: Whether a service key authenticated the request.
+    func needsConfirmation(under settings: SessionSettings, isByOwnBackend: Bool) throws(BFFError) -> Bool {
+        guard let confirm else { return try settings.app(named: app).isHosted && settings.confirmation != .off }
+        // A wish that has no effect would be taken for granted.
+        guard !confirm, settings.confirmation == .optional, isByOwnBackend else {
+            throw .invalidField("confirm", reason: .notAllowed)
+        }
+        return false
     }
 
     private func location() throws(BFFError) -> LocationID? {

@@ -39,11 +39,13 @@ package final class SessionMinter: Sendable {
     /// - Parameters:
     ///   - body: The JSON of a ``MintRequest``.
     ///   - key: Mints without a key are never merged: two tabs are two sessions.
+    ///   - isByOwnBackend: Whether a service key authenticated the request.
     package func mint(
-        _ body: [UInt8], as key: IdempotencyKey?, for subject: Subject
+        _ body: [UInt8], as key: IdempotencyKey?, for subject: Subject, isByOwnBackend: Bool = false
     ) async throws(BFFError) -> Launch {
         let request = try MintRequest.read(body)
-        guard let key else { return try await mint(request, for: subject) }
+        let needsConfirmation = try request.needsConfirmation(under: settings, isByOwnBackend: isByOwnBackend)
+        guard let key else { return try await mint(request, needsConfirmation, for: subject) }
         let mint = IdempotentMint(body: Digest.sha256(body), startedAt: now(), owner: randomBytes(12).hexadecimal)
         if let taken = await begin(mint, as: key, of: subject) {
             guard taken.body == mint.body else { throw .idempotencyKeyReused }
@@ -56,7 +58,7 @@ package final class SessionMinter: Sendable {
             guard await begin(mint, as: key, of: subject) == nil else { throw .idempotencyInProgress }
         }
         do throws(BFFError) {
-            return try await self.mint(request, as: MintKey(key, mint), for: subject)
+            return try await self.mint(request, needsConfirmation, as: MintKey(key, mint), for: subject)
         } catch {
             // A failed mint may be retried under its key. If this release fails too, the key expires.
             await release(MintKey(key, mint), of: subject)
@@ -88,17 +90,21 @@ package final class SessionMinter: Sendable {
     }
 
     private func mint(
-        _ request: MintRequest, as key: MintKey? = nil, for subject: Subject
+        _ request: MintRequest, _ needsConfirmation: Bool, as key: MintKey? = nil, for subject: Subject
     ) async throws(BFFError) -> Launch {
         let (order, returnURL, link) = try request.order(under: settings)
-        if let location = order.location { try await locations.require(location, ownedBy: subject) }
+        if let location = order.location {
+            // Without an action Connect begins with what is connected there; each action replaces or removes it.
+            try await locations.require(location, ownedBy: subject, isHeldAllowed: order.action != nil)
+        }
         let startedAt = now()
         let minted = try await flatpeak.mint(order, for: CallerKey(subject))
         let session = ConnectSession(
             id: SessionID(prefix: "cs", random: randomBytes(12)), subject: subject, connectToken: minted.token,
             slot: TariffSlot(direction: order.direction ?? .importing, type: order.type ?? .commodity),
             mintedLocation: order.location, mintedAction: order.action, returnURL: returnURL,
-            liveMode: minted.liveMode, createdAt: startedAt, expiresAt: startedAt.addingTimeInterval(minted.expiresIn))
+            liveMode: minted.liveMode, needsConfirmation: needsConfirmation, createdAt: startedAt,
+            expiresAt: startedAt.addingTimeInterval(minted.expiresIn))
         let answered = key.map { key in
             MintKey(
                 key.key,
@@ -113,6 +119,10 @@ package final class SessionMinter: Sendable {
             keys.withLock { $0.end(answered.key, of: subject, heldBy: answered.mint.owner, as: answered.mint) }
         }
         Counter(label: "connect_bff_mints_total").increment()
+        if request.confirm == false {
+            Counter(label: "connect_bff_mints_vouched_total").increment()
+            logger.notice("minted without a confirmation", metadata: ["bff.session": "\(session.id)"])
+        }
         logger.info("minted", metadata: ["bff.session": "\(session.id)"])
         return Launch(session, by: link)
     }

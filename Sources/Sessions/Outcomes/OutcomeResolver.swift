@@ -52,7 +52,7 @@ package struct OutcomeResolver: Sendable {
     package func handleCallback(_ token: ConnectToken) async throws(BFFError) -> CallbackResult {
         guard let session = try await cache.session(token: token) else { throw .connectTokenUnknown }
         let known = session.outcome(at: now())
-        var state = known.state
+        var ended = session
         if !known.isFinal || session.wasQueriedBeforeLeaving {
             var facts = SessionFacts()
             facts.leftAt = now()
@@ -62,30 +62,28 @@ package struct OutcomeResolver: Sendable {
                 await resolveOutcome(of: left)
             }
             // While Flatpeak cannot be polled this is `active`, the state that a read of the session has, too.
-            state = (resolved ?? left).outcome(at: now()).state
+            ended = resolved ?? left
         }
-        let items = [(name: "session", value: session.id.text), (name: "status", value: state.rawValue)]
-        return CallbackResult(
-            session: session.id, state: state, url: session.returnURL.map { URLQuery.adding(items, to: $0) })
+        return CallbackResult(ended, at: now())
     }
 
     /// Handles Flatpeak's event that the session of `token` is complete: polls for the outcome, which the event does not
     /// prove.
     ///
-    /// - Returns: The session's subject; `nil` for a token that was not minted here.
+    /// - Returns: The session; `nil` for a token that was not minted here.
     /// - Throws: Why Flatpeak or the store could not be asked, so that the event is retried.
-    package func handleCompletion(of token: ConnectToken) async throws(BFFError) -> Subject? {
+    package func handleCompletion(of token: ConnectToken) async throws(BFFError) -> ConnectSession? {
         guard let session = try await cache.session(token: token) else { return nil }
-        guard !session.outcome(at: now()).isFinal else { return session.subject }
+        guard !session.outcome(at: now()).isFinal else { return session }
         let notifiedAt = now()
         var facts = SessionFacts()
         facts.completedAt = notifiedAt
-        guard let known = await cache.merge(facts, into: session) else { return session.subject }
+        guard let known = await cache.merge(facts, into: session) else { return session }
         guard let result = await poll(known, since: notifiedAt) else { throw .clientClosed }
         if let failure = result.failure { throw failure }
         // An event must not be settled before the store has its outcome.
         guard await cache.isPersisted(known.id) else { throw .storeUnavailable }
-        return session.subject
+        return result.session
     }
 
     // MARK: - Polling
@@ -151,12 +149,4 @@ package struct OutcomeResolver: Sendable {
         }
         return PollResult(session: merged, failure: failure)
     }
-}
-
-/// The answer to the customer's browser at the callback.
-package struct CallbackResult: Sendable {
-    package let session: SessionID
-    package let state: SessionState
-    /// Where to send the browser; `nil` when the operator configured no return URL.
-    package let url: String?
 }

@@ -34,6 +34,20 @@ package struct RelayedStep: Sendable {
         default:
             facts.stayedAt = now
         }
+        if isAnswer { facts.answeredAt = now }
+        if facts.leftAt != nil || Self.settledRoutes.contains(where: { answeredRoute == $0 }) { facts.settledAt = now }
         return facts
     }
+
+    /// Whether the customer answered a page: a step that neither asks for the current page, nor leaves or disconnects.
+    private var isAnswer: Bool {
+        guard envelope.route != "session_start" else { return false }
+        return switch envelope.action {
+        case "BACK", "CLOSE", "DISCONNECT": false
+        default: true
+        }
+    }
+
+    /// Pages that come after a tariff was connected, or while its provider has not answered yet.
+    private static let settledRoutes = ["tariff_summary", "tariff_connection_pending"]
 }

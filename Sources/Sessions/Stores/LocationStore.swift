@@ -1,7 +1,8 @@
 package import Core
 package import FoundationEssentials
 
-/// The durable store of the locations that sessions gave: the subjects that own each, and the actions required there.
+/// The durable store of the locations that sessions gave: the subjects that own each, the actions required there, and
+/// whether an unconfirmed session holds it.
 ///
 /// Every call either answers or throws `storeUnavailable`.
 package protocol LocationStore: Sendable {
@@ -36,10 +37,13 @@ package struct OwnedLocation: Equatable, Sendable {
     package let id: LocationID
     /// The action that is required at the location.
     package let action: RequiredAction?
+    /// Whether a session that is not confirmed changed a tariff there: its reads are refused until that is settled.
+    package let isHeld: Bool
 
-    package init(_ id: LocationID, action: RequiredAction?) {
+    package init(_ id: LocationID, action: RequiredAction?, isHeld: Bool = false) {
         self.id = id
         self.action = action
+        self.isHeld = isHeld
     }
 }
 

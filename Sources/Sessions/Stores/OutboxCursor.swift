@@ -20,7 +20,7 @@ package struct OutboxCursor: Equatable, Sendable {
     /// and a process that is killed leaves both facts and event or neither.
     package mutating func event(of session: ConnectSession, at now: Date) throws(BFFError) -> NewEvent? {
         let outcome = session.outcome(at: now)
-        guard outcome.state.isPublished, outcome.state != state,
+        guard session.publishes(outcome.state), outcome.state != state,
             let id = EventID("evt_\(session.id.text.drop { $0 != "_" }.dropFirst())_\(sequence &+ 1)")
         else { return nil }
         state = outcome.state
@@ -42,6 +42,9 @@ extension SessionState {
 }
 
 extension ConnectSession {
+    /// Whether a state has an event now: that of a connected session waits for its confirmation.
+    func publishes(_ state: SessionState) -> Bool { state.isPublished && (isConfirmed || state != .connected) }
+
     /// When the state changes next by time alone; `nil` when it does not, or when an earlier poll (``nextPoll``) decides.
     package func nextChange(after now: Date) -> Date? {
         let state = outcome(at: now).state

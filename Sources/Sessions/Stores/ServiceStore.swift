@@ -1,7 +1,8 @@
 package import Core
 
 /// Everything that the service stores: what an engine such as SQLite implements.
-package typealias ServiceStore = SessionStore & SessionHolderStore & IdempotencyKeyStore & LocationStore
+package typealias ServiceStore = SessionStore & SessionHolderStore & ConfirmationStore & IdempotencyKeyStore
+    & LocationStore
     & StateKeyStore & SubjectStore & Inbox & Outbox
 
 /// The keys that seal connect tokens in the store.

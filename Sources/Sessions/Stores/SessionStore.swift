@@ -10,8 +10,8 @@ package protocol SessionStore: Sendable {
     ///
     /// A session whose row cannot be read, or that the engine rejects, is refused alone, counted and logged.
     ///
-    /// Facts are merged with the stored ones. A location that a session gave is bound to its subject, once: a later write
-    /// does not undo ``LocationStore/unbind(_:from:)``. When the state at `now` differs from the last published one, its
+    /// Facts are merged with the stored ones. A location that a session gave is bound to its subject, once, and once the
+    /// session is confirmed: a later write does not undo ``LocationStore/unbind(_:from:)``. When the state at `now` differs from the last published one, its
     /// event is put into the ``Outbox`` together with the facts. ``SessionChange`` is that rule.
     func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions
     /// Publishes the events of at most `limit` sessions whose state changed by time alone
@@ -61,7 +61,7 @@ package enum StoreChange: Equatable, Sendable {
     case changed([SessionID])
     /// Locations were bound to a subject, or taken from it.
     case ownershipChanged(SubjectDigest)
-    /// The action that is required at a location changed.
+    /// The action that is required at a location changed, or whether it is held.
     case actionChanged(LocationID)
     /// Another process may have changed the owners of any location and the action at it.
     case anyLocationChanged

@@ -19,4 +19,7 @@ package struct SessionHolder: Sendable, Equatable {
         guard let key = [UInt8](base64URL: text.utf8), key.count == Self.tabKeyLength else { return nil }
         digest = Digest.sha256(key)
     }
+
+    /// Whether both are one document; in constant time.
+    func isSame(as other: SessionHolder) -> Bool { Digest.isEqual(digest, other.digest) }
 }

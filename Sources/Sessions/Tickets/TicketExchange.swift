@@ -41,12 +41,16 @@ package struct TicketExchange: Sendable {
     }
 
     /// Makes a ticket with which another document takes the session over from its current holder.
-    /// - Throws: `ticketUnknown`, `ticketExpired` or `storeUnavailable`.
+    ///
+    /// There is none for a session that needs a confirmation: the code is for the document that opened the launch URL, and
+    /// a session that could be handed over could be handed to another person.
+    /// - Throws: `ticketUnknown`, `ticketUsed`, `ticketExpired` or `storeUnavailable`.
     package func issue(for token: ConnectToken) async throws(BFFError) -> Ticket {
         guard let session = try await cache.session(token: token), let held = try await cache.held(session.id) else {
             throw .ticketUnknown
         }
         try checkLife(of: held.session)
+        if held.session.needsConfirmation { throw .ticketUsed }
         return Ticket(for: held.session, after: held.holder)
     }
 

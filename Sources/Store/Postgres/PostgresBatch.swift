@@ -6,7 +6,8 @@ import Sessions
 /// What a batch of sessions comes to: statements that are sent together.
 struct PostgresBatch {
     private var sessions: [PostgresStatement] = []
-    private var locations: [(subject: Subject, id: LocationID)] = []
+    /// Changes of sessions that mean something for locations.
+    private var locations: [SessionChange] = []
     private var mints: [(key: MintKey, subject: Subject)] = []
     private var events: [PostgresStatement] = []
     /// Sessions that other nodes may know.
@@ -24,16 +25,7 @@ struct PostgresBatch {
     /// Locations and keys in one order for all nodes, so that there is no deadlock.
     var statements: [PostgresStatement] {
         sessions
-            + locations.sorted { ($0.subject.text, $0.id.text) < ($1.subject.text, $1.id.text) }.map { location in
-                PostgresStatement(
-                    """
-                    WITH new AS (
-                        INSERT INTO location (subject, id) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id
-                    )
-                    SELECT pg_notify('\(PostgresStore.channel)', $3) FROM new
-                    """, .text(location.subject.text), .text(location.id.text),
-                    .text(NodeNotification.ownership(of: SubjectDigest(location.subject), by: node)))
-            }
+            + PostgresLocation.statements(for: locations, at: now, by: node)
             + mints.sorted { ($0.subject.text, $0.key.key.text) < ($1.subject.text, $1.key.key.text) }.map { mint in
                 // Unless another mint holds the key by now.
                 Self.save(
@@ -68,12 +60,31 @@ struct PostgresBatch {
         try keep(try Self.change { () throws(BFFError) in try SessionChange.timed(session, cursor, at: now) }, keys)
     }
 
+    /// Takes a step of a session's confirmation.
+    mutating func take(
+        _ step: ConfirmationStep, of stored: ConfirmableSession, at now: Date, _ keys: SealingKeys
+    ) throws(SessionColumns.Unreadable) -> ConfirmationChange {
+        let taken = try Self.change { () throws(BFFError) in try ConfirmationChange(step, of: stored, at: now) }
+        let id = taken.session.id.text
+        if let change = taken.change {
+            try keep(change, keys)
+            changed.append(id)
+        }
+        if let confirmation = taken.confirmation {
+            sessions.append(
+                PostgresStatement(
+                    "UPDATE session SET codes = $1 WHERE id = $2", .text(try confirmation.json), .text(id)))
+        }
+        return taken
+    }
+
     private static func change<Change>(
         _ work: () throws(BFFError) -> Change
     ) throws(SessionColumns.Unreadable) -> Change {
         do throws(BFFError) { return try work() } catch { throw SessionColumns.Unreadable() }
     }
 
+    /// Persists a change, with what it means for locations and the outbox.
     private mutating func keep(
         _ change: SessionChange, _ keys: SealingKeys
     ) throws(SessionColumns.Unreadable) {
@@ -82,7 +93,7 @@ struct PostgresBatch {
         case .update: sessions.append(try Self.update(change))
         case .none: break
         }
-        if let location = change.location { locations.append((change.session.subject, location)) }
+        locations.append(change)
         if let event = change.event {
             events.append(PostgresEvent.insert(event, sequence: change.cursor.sequence, keys))
         }
@@ -95,11 +106,12 @@ struct PostgresBatch {
         return PostgresStatement(
             """
             INSERT INTO session (\(PostgresRow.session), token_digest, next_look_at, told_state, sequence, changes_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
             """,
             .text(columns.id), .text(columns.subject), .bytes(columns.token), .text(columns.direction),
             .text(columns.type), .text(columns.mintedLocation), .text(columns.mintedAction), .text(columns.returnURL),
             .bool(columns.liveMode), .double(columns.createdAt), .double(columns.expiresAt), .text(columns.facts),
+            .bool(columns.needsConfirmation),
             .bytes(SessionColumns.digest(change.session.connectToken)),
             .double(change.session.nextPoll?.timeIntervalSince1970), .text(change.cursor.state?.rawValue),
             .int(change.cursor.sequence), .double(change.changesAt?.timeIntervalSince1970))
@@ -143,18 +155,21 @@ extension PostgresRow {
     /// The columns of ``session(_:)``, by name: a `*` would change under a prepared statement when a newer node adds one.
     static let session = """
         id, subject, token, direction, type, minted_location, minted_action, return_url, live_mode, created_at,
-        expires_at, facts
+        expires_at, facts, needs_confirmation
         """
 
     func session(_ keys: SealingKeys) throws(PostgresError) -> ConnectSession {
         guard let id = text("id"), let subject = text("subject"), let token = bytes("token"),
             let direction = text("direction"), let type = text("type"), let liveMode = bool("live_mode"),
+            let needsConfirmation = bool("needs_confirmation"),
             let createdAt = double("created_at"), let expiresAt = double("expires_at"), let facts = text("facts")
         else { throw .unreadable("it was altered") }
         let columns = SessionColumns(
             id: id, subject: subject, token: token, direction: direction, type: type,
             mintedLocation: text("minted_location"), mintedAction: text("minted_action"),
-            returnURL: text("return_url"), liveMode: liveMode, createdAt: createdAt, expiresAt: expiresAt,
+            returnURL: text("return_url"), liveMode: liveMode, needsConfirmation: needsConfirmation,
+            createdAt: createdAt,
+            expiresAt: expiresAt,
             facts: facts)
         return try readable { () throws(SessionColumns.Unreadable) in try columns.session(keys) }
     }

@@ -142,6 +142,27 @@ enum PostgresSchema {
         ),
         // SHA-256 of the tab key of the document that exchanged the session's ticket last (Sessions/Ticket.swift).
         ("5 holders", ["ALTER TABLE session ADD COLUMN holder BYTEA"]),
+        (
+            // Sessions that were minted before need no confirmation. `codes` is the JSON of Sessions/Confirmation.swift.
+            // `location.session` is the session that bound it. A row of `unconfirmed_change` holds a location: the session
+            // changed the tariff of a slot there and was not confirmed.
+            "6 confirmations",
+            [
+                "ALTER TABLE session ADD COLUMN needs_confirmation BOOLEAN NOT NULL DEFAULT FALSE, ADD COLUMN codes TEXT",
+                "ALTER TABLE location ADD COLUMN session TEXT",
+                """
+                CREATE TABLE unconfirmed_change (
+                    location TEXT COLLATE "C" NOT NULL,
+                    session TEXT COLLATE "C" NOT NULL,
+                    direction TEXT NOT NULL,
+                    type TEXT NOT NULL,
+                    since DOUBLE PRECISION NOT NULL,
+                    PRIMARY KEY (location, session)
+                )
+                """,
+                "CREATE INDEX unconfirmed_change_by_age ON unconfirmed_change (since)",
+            ]
+        ),
     ]
 
     /// Of all who start at once, one brings the tables up to date, and the others wait for it.

@@ -35,14 +35,20 @@ extension PostgresStore {
 
     /// Locations with the actions required there.
     private static let owned = """
-        SELECT location.id AS id, location_action.required AS required FROM location
+        SELECT location.id AS id, location_action.required AS required,
+            EXISTS (SELECT 1 FROM unconfirmed_change WHERE unconfirmed_change.location = location.id) AS is_held
+        FROM location
         LEFT JOIN location_action ON location_action.location = location.id
         """
 
     private func owned(_ statement: PostgresStatement) async throws(BFFError) -> [OwnedLocation] {
         try await ask { [quarantine] (link) throws(PostgresError) in
             try link.run([statement])[0].compactMap { row in
-                row.text("id").flatMap { OwnedLocation(id: $0, required: row.text("required"), quarantine) }
+                row.text("id").flatMap {
+                    // Fails closed.
+                    OwnedLocation(
+                        id: $0, required: row.text("required"), isHeld: row.bool("is_held") ?? true, quarantine)
+                }
             }
         }
     }

@@ -10,6 +10,14 @@ extension PostgresStore {
         PostgresStatement("SELECT pg_notify('\(channel)', $1)", .text(text))
     }
 
+    /// Notifies other nodes of sessions that changed.
+    func notifications(of changed: [String]) -> [PostgresStatement] {
+        stride(from: 0, to: changed.count, by: Self.mostNotified).map { start in
+            let ids = changed[start..<min(start + Self.mostNotified, changed.count)]
+            return Self.notification("\(node) \(ids.joined(separator: ","))")
+        }
+    }
+
     package func watch(_ notify: @escaping @Sendable (StoreChange) -> Void) async {
         let number = watchers.add(notify)
         defer { watchers.remove(number) }

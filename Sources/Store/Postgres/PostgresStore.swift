@@ -10,8 +10,8 @@ import Synchronization
 ///
 /// It connects when it is first asked something, and whenever a connection was lost: a server that is away is found
 /// again without a restart. See docs/decisions/0007-postgres.md.
-package final class PostgresStore: SessionStore, SessionHolderStore, IdempotencyKeyStore, LocationStore, StateKeyStore,
-    SubjectStore
+package final class PostgresStore: SessionStore, SessionHolderStore, ConfirmationStore, IdempotencyKeyStore,
+    LocationStore, StateKeyStore, SubjectStore
 {
     let keys: SealingKeys
     let quarantine: Quarantine
@@ -28,7 +28,7 @@ package final class PostgresStore: SessionStore, SessionHolderStore, Idempotency
 
     static let channel = "connect_bff"
     /// Ids in one notification, of which PostgreSQL takes 8000 bytes.
-    private static let mostNotified = 100
+    static let mostNotified = 100
     static let shortestPause = Duration.milliseconds(100)
     static let longestPause = Duration.seconds(2)
     /// For what writes many rows.
@@ -102,7 +102,7 @@ package final class PostgresStore: SessionStore, SessionHolderStore, Idempotency
     // MARK: - Sessions
 
     package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions {
-        defer { watchers.notify(writes.compactMap(\.binding)) }
+        defer { watchers.notify(writes.flatMap(\.session.locationChanges)) }
         do throws(PostgresError) { return try await saveEach(writes, at: now) } catch { throw failed(error) }
     }
 
@@ -160,11 +160,9 @@ package final class PostgresStore: SessionStore, SessionHolderStore, Idempotency
                 }
                 if let session { saved.kept.append(session) }
             }
-            let notifications = stride(from: 0, to: batch.changed.count, by: Self.mostNotified).map { start in
-                let ids = batch.changed[start..<min(start + Self.mostNotified, batch.changed.count)]
-                return Self.notification("\(node) \(ids.joined(separator: ","))")
-            }
-            _ = try link.run(batch.statements + notifications + [PostgresStatement("COMMIT")], within: Self.longLimit)
+            _ = try link.run(
+                batch.statements + notifications(of: batch.changed) + [PostgresStatement("COMMIT")],
+                within: Self.longLimit)
             return saved
         }
     }
@@ -347,6 +345,7 @@ package final class PostgresStore: SessionStore, SessionHolderStore, Idempotency
             let subject = PostgresValue.text(subject.text)
             let answers = try link.run(
                 [
+                    PostgresLocation.forgetHolds(of: subject),
                     PostgresStatement(
                         """
                         WITH gone AS (DELETE FROM session WHERE subject = $1 RETURNING id)
@@ -361,7 +360,7 @@ package final class PostgresStore: SessionStore, SessionHolderStore, Idempotency
                     PostgresStatement("DELETE FROM event WHERE subject = $1", subject),
                     Self.deleteOrphanedActions,
                 ], within: Self.longLimit)
-            return Forgotten(sessions: answers[0].count, locations: answers[1].count)
+            return Forgotten(sessions: answers[1].count, locations: answers[2].count)
         }
     }
 
@@ -385,6 +384,7 @@ package final class PostgresStore: SessionStore, SessionHolderStore, Idempotency
                             RETURNING true
                             """, .double(now.timeIntervalSince1970)),
                         PostgresEvent.remove(before: instant, at: now, limit: 1000),
+                        PostgresLocation.removeHolds(before: instant),
                     ], within: Self.longLimit)
                 return (answers[0].count, max(answers[1].count, answers[2].count))
             }

@@ -33,7 +33,9 @@ extension SQLiteStore {
 
     /// Locations with the actions required there.
     private static let owned = """
-        SELECT location.id AS id, location_action.required AS required FROM location
+        SELECT location.id AS id, location_action.required AS required,
+            EXISTS (SELECT 1 FROM unconfirmed_change WHERE unconfirmed_change.location = location.id) AS is_held
+        FROM location
         LEFT JOIN location_action ON location_action.location = location.id
         """
 
@@ -95,6 +97,6 @@ extension SQLiteStore {
 extension OwnedLocation {
     /// - Parameter quarantine: Takes an action that cannot be read, which counts as none.
     fileprivate init?(_ row: Row, _ quarantine: Quarantine) {
-        self.init(id: row["id"], required: row["required"], quarantine)
+        self.init(id: row["id"], required: row["required"], isHeld: row["is_held"], quarantine)
     }
 }

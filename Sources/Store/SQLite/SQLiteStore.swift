@@ -11,8 +11,9 @@ import Synchronization
 
 /// Sessions in one SQLite file: written ahead (WAL) by one writer, and on the disk before a write is over
 /// (`synchronous=FULL`), so that neither `kill -9` nor a power cut takes what was acknowledged.
-package final class SQLiteStore: SessionStore, SessionHolderStore, IdempotencyKeyStore, LocationStore, StateKeyStore,
-    SubjectStore
+package final class SQLiteStore: SessionStore, SessionHolderStore, ConfirmationStore, IdempotencyKeyStore,
+    LocationStore,
+    StateKeyStore, SubjectStore
 {
     private let path: String
     let keys: SealingKeys
@@ -205,7 +206,7 @@ package final class SQLiteStore: SessionStore, SessionHolderStore, IdempotencyKe
     // MARK: - Sessions
 
     package func save(_ writes: [SessionWrite], at now: Date) async throws(BFFError) -> SavedSessions {
-        try await write(changing: writes.compactMap(\.binding)) { [keys, quarantine] db in
+        try await write(changing: writes.flatMap(\.session.locationChanges)) { [keys, quarantine] db in
             var saved = SavedSessions()
             for write in writes {
                 let session = try SessionRow.ifPossible(db) {
@@ -292,6 +293,7 @@ package final class SQLiteStore: SessionStore, SessionHolderStore, IdempotencyKe
         try await write(changing: [.ownershipChanged(SubjectDigest(subject))]) { db in
             try db.execute(sql: "DELETE FROM mint WHERE subject = ?", arguments: [subject.text])
             try db.execute(sql: "DELETE FROM event WHERE subject = ?", arguments: [subject.text])
+            try LocationRow.forgetHolds(of: subject, db)
             try db.execute(sql: "DELETE FROM session WHERE subject = ?", arguments: [subject.text])
             let sessions = db.changesCount
             try db.execute(sql: "DELETE FROM location WHERE subject = ?", arguments: [subject.text])
@@ -306,6 +308,7 @@ package final class SQLiteStore: SessionStore, SessionHolderStore, IdempotencyKe
             try db.execute(
                 sql: "DELETE FROM mint WHERE expires_at <= ?", arguments: [now.timeIntervalSince1970])
             try EventRow.remove(before: instant, at: now, db)
+            try LocationRow.removeHolds(before: instant, db)
             try db.execute(
                 sql: "DELETE FROM session WHERE created_at < ?", arguments: [instant.timeIntervalSince1970])
             return db.changesCount

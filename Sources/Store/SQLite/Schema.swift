@@ -136,6 +136,26 @@ enum Schema {
             // SHA-256 of the tab key of the document that exchanged the session's ticket last (Sessions/Ticket.swift).
             try db.execute(sql: "ALTER TABLE session ADD COLUMN holder BLOB")
         }
+        migrator.registerMigration("6 confirmations") { db in
+            // Sessions that were minted before need no confirmation. `codes` is the JSON of Sessions/Confirmation.swift.
+            // `location.session` is the session that bound it. A row of `unconfirmed_change` holds a location: the session
+            // changed the tariff of a slot there and was not confirmed.
+            try db.execute(
+                sql: """
+                    ALTER TABLE session ADD COLUMN needs_confirmation INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE session ADD COLUMN codes TEXT;
+                    ALTER TABLE location ADD COLUMN session TEXT;
+                    CREATE TABLE unconfirmed_change (
+                        location TEXT NOT NULL,
+                        session TEXT NOT NULL,
+                        direction TEXT NOT NULL,
+                        type TEXT NOT NULL,
+                        since REAL NOT NULL,
+                        PRIMARY KEY (location, session)
+                    ) STRICT, WITHOUT ROWID;
+                    CREATE INDEX unconfirmed_change_by_age ON unconfirmed_change (since);
+                    """)
+        }
         return migrator
     }
 }

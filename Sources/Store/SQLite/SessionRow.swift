@@ -40,12 +40,13 @@ enum SessionRow {
         let columns = SessionColumns(
             id: row["id"], subject: row["subject"], token: Array(row["token"] as Data), direction: row["direction"],
             type: row["type"], mintedLocation: row["minted_location"], mintedAction: row["minted_action"],
-            returnURL: row["return_url"], liveMode: row["live_mode"], createdAt: row["created_at"],
+            returnURL: row["return_url"], liveMode: row["live_mode"], needsConfirmation: row["needs_confirmation"],
+            createdAt: row["created_at"],
             expiresAt: row["expires_at"], facts: row["facts"])
         return try columns.session(keys)
     }
 
-    private static func cursor(_ row: Row) throws(SessionColumns.Unreadable) -> OutboxCursor {
+    static func cursor(_ row: Row) throws(SessionColumns.Unreadable) -> OutboxCursor {
         try OutboxCursor(stateText: row["told_state"], sequence: row["sequence"])
     }
 
@@ -58,16 +59,14 @@ enum SessionRow {
             SessionChange.Stored(facts: try SessionFacts(json: row["facts"]), cursor: try cursor(row))
         }
         guard let change = try SessionChange.merging(write, into: stored, at: now) else { return nil }
-        try keep(change, keys, db)
+        try keep(change, at: now, keys, db)
         if let key = write.key { try MintRow.answer(key, change.session.subject, at: now, quarantine, db) }
         return change.session
     }
 
-    private static func keep(_ change: SessionChange, _ keys: SealingKeys, _ db: Database) throws {
-        if let location = change.location {
-            try db.cachedStatement(sql: "INSERT OR IGNORE INTO location (subject, id) VALUES (?, ?)")
-                .execute(arguments: [change.session.subject.text, location.text])
-        }
+    /// Persists a change, with what it means for locations and the outbox.
+    static func keep(_ change: SessionChange, at now: Date, _ keys: SealingKeys, _ db: Database) throws {
+        try LocationRow.keep(change, at: now, db)
         switch change.write {
         case .insert: try insert(change, keys, db)
         case .update: try update(change, db)
@@ -92,7 +91,7 @@ enum SessionRow {
         for row in found {
             let isDone = try ifPossible(db) {
                 guard let session = row.session, let cursor = row.cursor else { throw SessionColumns.Unreadable() }
-                try keep(try SessionChange.timed(session, cursor, at: now), keys, db)
+                try keep(try SessionChange.timed(session, cursor, at: now), at: now, keys, db)
                 return true
             }
             guard isDone == nil else { continue }
@@ -135,13 +134,15 @@ enum SessionRow {
         try db.cachedStatement(
             sql: """
                 INSERT INTO session (id, subject, token_digest, token, direction, type, minted_location, minted_action,
-                    return_url, live_mode, created_at, expires_at, facts, next_look_at, told_state, sequence, changes_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    return_url, live_mode, needs_confirmation, created_at, expires_at, facts, next_look_at, told_state,
+                    sequence, changes_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
             columns.id, columns.subject, Data(SessionColumns.digest(change.session.connectToken)),
             Data(columns.token), columns.direction, columns.type, columns.mintedLocation, columns.mintedAction,
-            columns.returnURL, columns.liveMode, columns.createdAt, columns.expiresAt, columns.facts,
+            columns.returnURL, columns.liveMode, columns.needsConfirmation, columns.createdAt, columns.expiresAt,
+            columns.facts,
             change.session.nextPoll?.timeIntervalSince1970, change.cursor.state?.rawValue, change.cursor.sequence,
             change.changesAt?.timeIntervalSince1970,
         ])

@@ -129,11 +129,16 @@ final class EventProcessor: Sendable {
         let event = try FlatpeakEvent(received.body)
         var subject: Subject?
         var action: LocationAction?
+        // Whether the event may show what is not confirmed yet.
+        var isWithheld = false
         switch event.type {
         // One page of the documents spells it the second way, and another one misspells the third (upstream.md §5.1).
         case "connect_session.complete", "connect.session.complete":
             if let token = event.object.flatMap({ ConnectToken($0) }) {
-                subject = try await sessions.outcomes.handleCompletion(of: token)
+                let session = try await sessions.outcomes.handleCompletion(of: token)
+                subject = session?.subject
+                // An unknown one may be too new to be in the store.
+                isWithheld = session.map { !$0.isConfirmed } ?? (sessions.settings.confirmation != .off)
             }
             if subject == nil { record.knewNothing() }
         case let type where type.hasBytePrefix("tariff.") || type == "location.update" || type == "locaiton.update":
@@ -145,13 +150,17 @@ final class EventProcessor: Sendable {
             }
             guard let location = event.location, let owner = owners.first else {
                 record.knewNothing()
+                // It may be that of a session whose owner has not confirmed it.
+                isWithheld = sessions.settings.confirmation != .off
                 break
             }
             // What is several people's is forgotten with none of them.
             subject = owners.count == 1 ? owner : nil
             action = try await self.action(at: location, of: owner, event)
+            isWithheld = try await inbox.ownedLocation(location, of: owner)?.isHeld ?? true
         default: break
         }
+        if isWithheld { return EventEffect(action: action) }
         var events = [Self.passedOn(received, subject: subject)]
         if let action, let event = Self.actionEvent(action, by: received.id, subject: subject) { events.append(event) }
         return EventEffect(action: action, events: events)

@@ -44,6 +44,9 @@ struct Dev: AsyncParsableCommand {
             "Where your own app runs, such as http://localhost:3000: it may open the hosted page and call the service.")
     var app: String?
 
+    @Flag(help: "Sessions of the hosted page need no confirmation (BFF_CONFIRM=off).")
+    var noConfirm = false
+
     @Option(help: "The log level: trace, debug, info, notice, warning, error.")
     var logLevel = "info"
 
@@ -132,7 +135,8 @@ struct Dev: AsyncParsableCommand {
                 ],
                 returnURLs: [
                     "\(publicURL)\(LaunchPage.path)", "myapp://tariff/done", "\(publicURL)\(DevPage.path)",
-                ] + ownApp.map { "\($0)/" }),
+                ] + ownApp.map { "\($0)/" },
+                confirmation: noConfirm ? .off : .required),
             brand: BrandSettings(name: "Daylight"),
             listeners: ListenerSettings(
                 address: .tcp(host: "127.0.0.1", port: port), admin: .tcp(host: "127.0.0.1", port: adminPort)),

@@ -17,6 +17,7 @@ enum DevPage {
         script("chart", PackageResources.chart_js),
         script("home", PackageResources.home_js),
         script("kit", PackageResources.kit_js),
+        script("states", PackageResources.states_js),
         script("memory", PackageResources.memory_js),
         script("service", PackageResources.service_js),
     ]

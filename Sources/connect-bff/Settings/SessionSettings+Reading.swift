@@ -9,14 +9,45 @@ extension SessionSettings {
         let returnURLs = await reader.value(.returnURLs) { (text) throws(SettingsReader.Unfit) in
             try SettingsReader.items(text).map { (item) throws(SettingsReader.Unfit) in try WebAddress(item).text }
         }
+        let confirmation = await confirmation(&reader, apps)
         let sessionLife = await reader.value(.keepSessions, duration)
         let idempotencyLife = await reader.value(.keepIdempotency) { (text) throws(SettingsReader.Unfit) in
             text == "token" ? .infinity : try duration(text)
         }
-        guard let publicURL, let apps, let sessionLife, let idempotencyLife else { return nil }
+        guard let publicURL, let apps, let confirmation, let sessionLife, let idempotencyLife else { return nil }
         return Self(
             callbackURL: "\(publicURL.text)/v1/connect/callback", apps: apps, returnURLs: returnURLs ?? [],
-            sessionLife: sessionLife, idempotencyLife: idempotencyLife)
+            sessionLife: sessionLife, idempotencyLife: idempotencyLife, confirmation: confirmation)
+    }
+
+    /// How a session is confirmed.
+    private enum Confirmation: String, CaseIterable { case off, code }
+    private enum Switch: String, CaseIterable { case on, off }
+
+    /// Reads which sessions need a confirmation, and names the apps whose sessions cannot have one.
+    private static func confirmation(
+        _ reader: inout SettingsReader, _ apps: [ConnectApp]?
+    ) async -> ConfirmationRule? {
+        let way = await reader.value(.confirm, SettingsReader.choice(Confirmation.self))
+        let optional = await reader.value(.confirmOptional, SettingsReader.choice(Switch.self))
+        guard let way, let optional else { return nil }
+        guard way == .code else {
+            if optional == .on { reader.complain(.confirmOptional, "has no effect unless BFF_CONFIRM is code") }
+            return optional == .on ? nil : .off
+        }
+        guard let apps else { return nil }
+        guard apps.contains(where: \.isHosted) else {
+            reader.complain(.confirm, "needs the hosted page, which BFF_CONNECT_PAGE turns off")
+            return nil
+        }
+        let others = apps.filter { !$0.isHosted }.map(\.name).joined(separator: ", ")
+        if !others.isEmpty {
+            reader.warn(
+                .confirm,
+                "protects sessions of the hosted page alone, and not those of these apps, which get the token: "
+                    + others)
+        }
+        return optional == .on ? .optional : .required
     }
 
     /// Whether the hosted Connect page is there.

@@ -35,6 +35,8 @@ struct Setting: Sendable {
     static let allowedHosts = Setting("BFF_ALLOWED_HOSTS")
     static let connectApps = Setting("BFF_CONNECT_APPS")
     static let connectPage = Setting("BFF_CONNECT_PAGE", fallback: "on")
+    static let confirm = Setting("BFF_CONFIRM", fallback: "off")
+    static let confirmOptional = Setting("BFF_CONFIRM_OPTIONAL", fallback: "off")
     static let brandName = Setting("BFF_BRAND_NAME")
     static let brandColor = Setting("BFF_BRAND_COLOR")
     static let brandLogo = Setting("BFF_BRAND_LOGO")
@@ -69,7 +71,8 @@ struct Setting: Sendable {
     static let all = [
         accountID, apiKey, nextAPIKey, apiURL, connectURL, version, mode, certificateAuthorities, listen, listenMode,
         adminListen, drain, keepAlive, publicURL, allowedHosts,
-        connectApps, connectPage, brandName, brandColor, brandLogo, brandSupportURL, brandPrivacyURL, returnURLs,
+        connectApps, connectPage, confirm, confirmOptional,
+        brandName, brandColor, brandLogo, brandSupportURL, brandPrivacyURL, returnURLs,
         allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile,
         trustedProxies,
         forwardedHeader, proxyUserHeader, serviceKeysFile, databaseURL, stateKey, keepSessions, keepIdempotency,

@@ -33,11 +33,19 @@ async function show(id) {
   status.textContent = sentences[state] ?? '';
 }
 
+/** Confirms a session with the code that came with its end, where the service asks for one (BFF_CONFIRM=code). */
+async function confirm({ session, code }) {
+  if (!code) return;
+  await fetch(`/connect-sessions/${session}/confirm`, {
+    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ code }),
+  });
+}
+
 button.addEventListener('click', async () => {
   const minting = mint(crypto.randomUUID());
   try {
     // A promise of the launch URL, so that the dialog appears at the click.
-    await connect.open({ launchUrl: minting.then((session) => session.launch_url) });
+    await confirm(await connect.open({ launchUrl: minting.then((session) => session.launch_url) }));
     await show((await minting).id);
   } catch (error) {
     console.error(error);
@@ -47,5 +55,5 @@ button.addEventListener('click', async () => {
 
 // Back from a redirect, if the browser did not allow another way.
 const back = connect.resume();
-if (back) show(back.session);
+if (back) confirm(back).then(() => show(back.session));
 button.disabled = false;

@@ -63,15 +63,30 @@ class Backend(http.server.BaseHTTPRequestHandler):
             self.answer(404, b"{}")
 
     def do_POST(self):
-        # Only pages of this app may mint for its user.
-        if self.path != "/connect-sessions" or self.headers["Origin"] != ORIGIN:
+        # Only pages of this app may mint and confirm for its user.
+        confirmed = re.fullmatch(r"/connect-sessions/([\w-]+)/confirm", self.path)
+        if (self.path != "/connect-sessions" and not confirmed) or self.headers["Origin"] != ORIGIN:
             self.answer(403, b"{}")
+            return
+        if confirmed:
+            self.confirm(confirmed[1])
             return
         tap = self.headers["Idempotency-Key"]
         status, body = ask(
             "POST", "/v1/connect/sessions", signed_in_user(self.headers), {"return_url": f"{ORIGIN}/"},
             {"Idempotency-Key": tap} if tap else {})
         self.answer(status, body)
+
+    def confirm(self, session):
+        """Says with a one-time code that the customer of a session is the signed-in user."""
+        body = self.rfile.read(min(int(self.headers["Content-Length"] or 0), 1000))
+        code = re.search(rb'"code": ?"([\w-]{22})"', body)
+        if not code:
+            self.answer(400, b"{}")
+            return
+        self.answer(*ask(
+            "POST", f"/v1/connect/sessions/{session}/confirm", signed_in_user(self.headers),
+            {"code": code[1].decode()}))
 
     def answer(self, status, body, kind="application/json"):
         self.send_response(status)

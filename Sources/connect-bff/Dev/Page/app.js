@@ -32,7 +32,7 @@ function showAccount() {
   ] : []);
 }
 
-/** @param returned the id of a session that the customer has just come back from */
+/** @param returned the session that the customer has just come back from, and its code where it needs one */
 function showHome(returned) {
   home?.stop();
   home = undefined;
@@ -44,4 +44,4 @@ function showHome(returned) {
 }
 
 // Before anything else reads the address. Its status is a hint: home asks the service how the session stands.
-showHome(connect.resume()?.session);
+showHome(connect.resume());

@@ -5,6 +5,7 @@ import { chart } from '/page/chart.js';
 import { button, clockOfZone, confirmed, dateText, dayIn, failureBox, h, logo, spinner } from '/page/kit.js';
 import * as memory from '/page/memory.js';
 import * as service from '/page/service.js';
+import { isOver, isUnfinished, stateOf } from '/page/states.js';
 
 export class SignIn {
   constructor({ show, signedIn }) { Object.assign(this, { show, signedIn }); }
@@ -25,21 +26,6 @@ export class SignIn {
   }
 }
 
-/** What a session's state means to a customer: a word, a sentence, a colour. */
-const states = {
-  created: ['Ready to start', 'Nothing has been answered yet.', 'calm'],
-  active: ['In progress', 'Connect is open.', 'busy'],
-  abandoned: ['Not finished', 'You left before the end. You can start again at any time.', 'calm'],
-  pending: ['Waiting for your provider', 'Your provider has not answered yet. You do not have to wait here.', 'busy'],
-  connected: ['Connected', 'Your tariff is connected.', 'good'],
-  failed: ['Did not work', 'The connection did not work. You can try again.', 'bad'],
-  disconnected: ['Disconnected', 'Your tariff is no longer connected.', 'calm'],
-  expired: ['Expired', 'Its time ran out. You can start again.', 'calm'],
-};
-/** A new session takes the place of one of these: this app has no token with which to go on with it. */
-const isUnfinished = (session) => ['created', 'active', 'abandoned'].includes(session.state);
-const isOver = (session) => session.ended_at && !isUnfinished(session) && session.state !== 'pending';
-
 const pill = (text, colour) => h('span', { class: `pill ${colour}` }, text);
 
 /** The tariffs that a location can have, by their names in the status. */
@@ -59,10 +45,10 @@ const pollInterval = 2000;
 export class Home {
   /**
    * @param user who is signed in
-   * @param returned the id of a session that the customer has just come back from
+   * @param returned the session that the customer has just come back from: `{session, code}`
    */
   constructor({ user, show, returned }) {
-    Object.assign(this, { user, show, returned, views: new Map(), known: new Set() });
+    Object.assign(this, { user, show, returned: returned?.session, code: returned?.code, views: new Map(), known: new Set() });
     this.onStorage = (event) => { if (event.key === `sessions:${user.id}`) this.poll(); };
   }
 
@@ -78,6 +64,7 @@ export class Home {
       this.banner, this.notice, this.spinner.element, this.places, this.recent,
     ]);
     addEventListener('storage', this.onStorage);
+    await this.confirm(this.returned, this.code);
     await Promise.all([this.showPlaces(), this.poll()]);
   }
 
@@ -88,6 +75,16 @@ export class Home {
   }
 
   // MARK: - Opening Connect
+
+  /** Confirms that the customer of a session is this user: only then is the location theirs. */
+  async confirm(id, code) {
+    if (!id || !code) return;
+    try {
+      this.views.set(id, await service.confirm(this.user.id, id, code));
+    } catch (error) {
+      this.complain(error, () => this.confirm(id, code).then(() => this.poll()));
+    }
+  }
 
   /**
    * Mints, and opens the Connect page where the customer likes it to be.
@@ -103,6 +100,7 @@ export class Home {
     const tab = isElsewhere ? window.open('', '_blank') : null;
     if (tab) tab.opener = null;
     this.busy(control, true, mode);
+    let code;
     try {
       const minting = service.mint(this.user.id, {
         app: isElsewhere ? 'web' : 'page', return_url: `${location.origin}/`, ...request,
@@ -121,16 +119,18 @@ export class Home {
         else location.assign(launchUrl);
       } else {
         // A promise, so that the dialog or popup is there before the mint is.
-        await connect.open({
+        ({ code } = await connect.open({
           launchUrl: minting.then((minted) => minted.launch_url), mode, title,
           onEvent: (event) => console.debug('connect', event),
-        });
+        }));
         // How the session ended is asked of the service: what the page says is a hint.
         this.returned = (await minting).id;
+        await this.confirm(this.returned, code);
       }
       this.busy(control, false, mode);
       await this.poll();
       this.drawSessions();
+      if (code) await this.showPlaces();
     } catch (error) {
       tab?.close();
       this.busy(control, false, mode);
@@ -173,7 +173,8 @@ export class Home {
     const isLate = () => this.isStopped || reading !== this.reading;
     try {
       const locations = await service.locations(this.user.id);
-      const known = await Promise.all(locations.map(async ({ id }) => {
+      const known = await Promise.all(locations.map(async ({ id, confirmation_required: isHeld }) => {
+        if (isHeld) return { id, isHeld };
         const [status, tariffs] = await Promise.all([
           service.status(this.user.id, id), service.tariffs(this.user.id, id),
         ]);
@@ -223,7 +224,22 @@ export class Home {
       h('div', { class: 'part' }, h('label', { for: 'language' }, 'Language of Connect'), language));
   }
 
-  place({ id, status, tariffs }, index) {
+  /** A place whose tariff a session changed that was not confirmed: only a new tariff, or none, leads on from there. */
+  held(id, index) {
+    const heading = `place-${index}`;
+    const opens = (label, action, title) => {
+      const control = button(label, () => this.connect(title, { location_id: id, action }, control), 'secondary');
+      return control;
+    };
+    return h('section', { class: 'card place', 'aria-labelledby': heading, 'data-location': id, 'data-held': '' },
+      h('h2', { id: heading }, index === 0 ? 'Your home' : `Home ${index + 1}`, h('small', {}, id)),
+      h('p', {}, 'The last change of this tariff was not confirmed, so it is not shown. Connect it again, or remove it.'),
+      h('div', { class: 'row' }, opens('Connect again', 'edit', 'Edit import tariff'),
+        opens('Disconnect', 'disconnect', 'Disconnect import tariff')));
+  }
+
+  place({ id, status, tariffs, isHeld }, index) {
+    if (isHeld) return this.held(id, index);
     const heading = `place-${index}`;
     const charts = h('div', { class: 'prices' });
     return h('section', { class: 'card place', 'aria-labelledby': heading, 'data-location': id },
@@ -349,7 +365,7 @@ export class Home {
     this.recent.hidden = shown.length === 0;
     this.redraw(this.list, shown.map(({ id, title, request }) => {
       const view = this.views.get(id);
-      const [word, , colour] = states[view.state] ?? [view.state, '', 'calm'];
+      const [word, , colour] = stateOf(view);
       const place = this.known.has(view.location_id) && { location_id: view.location_id };
       const again = button('Start again', () => this.connect(title, { ...request, ...place }, again, { replaces: id }));
       again.setAttribute('aria-label', `Start again: ${title}`);
@@ -358,7 +374,7 @@ export class Home {
     }));
     const returned = this.views.get(this.returned);
     if (returned) {
-      const [, sentence, colour] = states[returned.state] ?? [returned.state, returned.state, 'calm'];
+      const [, sentence, colour] = stateOf(returned);
       if (this.banner.textContent !== sentence) {
         this.banner.replaceChildren(h('p', { class: `banner ${colour}` }, sentence));
       }

@@ -43,6 +43,10 @@ export const mint = (user, request, key) => ask('POST', '/v1/connect/sessions', 
 
 export const session = (user, id) => ask('GET', `/v1/connect/sessions/${id}`, { user });
 
+/** Confirms a session with the code that came with its end; with the same code again, it changes nothing more. */
+export const confirm = (user, id, code) =>
+  ask('POST', `/v1/connect/sessions/${id}/confirm`, { user, body: { code } });
+
 export const locations = async (user) => (await ask('GET', '/v1/locations', { user })).data;
 
 export const status = async (user, location) =>

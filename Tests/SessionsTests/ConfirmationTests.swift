@@ -1,0 +1,296 @@
+import Core
+import Flatpeak
+import Foundation
+import Networking
+import TestSupport
+import Testing
+
+@testable import Sessions
+
+/// The rule by which codes are given out and redeemed, and what a session is worth until then.
+@Suite struct ConfirmationTests {
+    private let start = OutcomeTests.start
+    private static let alice = Subject("alice")
+
+    static func session(
+        location: String? = nil, action: TariffAction? = nil,
+        slot: TariffSlot = .init(direction: .importing, type: .commodity),
+        needsConfirmation: Bool = true, _ facts: SessionFacts = SessionFacts()
+    ) throws -> ConnectSession {
+        var session = ConnectSession(
+            id: SessionID(prefix: "cs", random: Array(0..<12)), subject: try #require(alice),
+            connectToken: try #require(ConnectToken("cot_1")), slot: slot,
+            mintedLocation: try location.map { try #require(LocationID($0)) }, mintedAction: action, returnURL: nil,
+            liveMode: false, needsConfirmation: needsConfirmation, createdAt: OutcomeTests.start,
+            expiresAt: OutcomeTests.start + 86400)
+        session.facts = facts
+        return session
+    }
+
+    private static func holder(_ number: UInt8) throws -> SessionHolder {
+        try #require(SessionHolder(tabKey: [UInt8](repeating: number, count: 16).base64URL))
+    }
+
+    private static func code(_ number: UInt8) -> ConfirmationCode {
+        ConfirmationCode { count in [UInt8](repeating: number, count: count) }
+    }
+
+    /// What is known of a session before a step.
+    private enum Before: CaseIterable {
+        case open, confirmed, foreign, confirmedThenForeign, lapsed, notNeeded
+    }
+
+    private func stored(_ before: Before, codes: [UInt8] = [1]) throws -> (ConfirmableSession, now: Date) {
+        var facts = SessionFacts(), confirmation = Confirmation()
+        for number in codes { confirmation.issue(Self.code(number), at: start) }
+        if before == .confirmed || before == .confirmedThenForeign {
+            facts.confirmedAt = start + 1
+            confirmation.redeem(Self.code(1))
+        }
+        if before == .foreign || before == .confirmedThenForeign { facts.foreignAt = start + 2 }
+        let session = try Self.session(needsConfirmation: before != .notNeeded, facts)
+        let stored = ConfirmableSession(
+            session, holder: try Self.holder(7), cursor: OutboxCursor(), confirmation: confirmation)
+        return (stored, before == .lapsed ? session.expiresAt : start + 60)
+    }
+
+    @Test func `gives a code to the holder of an open session alone`() throws {
+        for before in Before.allCases {
+            let (stored, now) = try stored(before)
+            let taken = try ConfirmationChange(.issue(Self.code(2), to: try Self.holder(7)), of: stored, at: now)
+            #expect(taken.verdict == (before == .open ? .issued : .notNeeded), "\(before)")
+            #expect((taken.confirmation == nil) == (before != .open), "\(before)")
+            #expect(taken.change == nil)
+        }
+        let (stored, now) = try stored(.open)
+        let other = try ConfirmationChange(.issue(Self.code(2), to: try Self.holder(8)), of: stored, at: now)
+        #expect(other.verdict == .notHeld)
+        #expect(other.confirmation == nil)
+        let unopened = ConfirmableSession(
+            stored.session, holder: nil, cursor: stored.cursor, confirmation: stored.confirmation)
+        let early = try ConfirmationChange(.issue(Self.code(2), to: try Self.holder(7)), of: unopened, at: now)
+        #expect(early.verdict == .notHeld)
+    }
+
+    @Test func `redeems the code of an open session for its subject alone`() throws {
+        let verdicts: [(Before, UInt8, ConfirmationChange.Verdict)] = [
+            (.open, 1, .redeemed), (.open, 9, .unknown), (.confirmed, 1, .redeemedBefore), (.confirmed, 9, .used),
+            (.foreign, 1, .foreign), (.foreign, 9, .foreign), (.confirmedThenForeign, 1, .foreign),
+            (.lapsed, 1, .expired),
+            (.lapsed, 9, .unknown), (.notNeeded, 1, .unknown), (.notNeeded, 9, .unknown),
+        ]
+        for (before, number, verdict) in verdicts {
+            let (stored, given) = try stored(before)
+            // A code that is known and alive, as far as the clock of its session goes.
+            var confirmation = stored.confirmation
+            if before == .lapsed { confirmation.issue(Self.code(1), at: given) }
+            let known = ConfirmableSession(
+                stored.session, holder: stored.holder, cursor: stored.cursor, confirmation: confirmation)
+            let own = try ConfirmationChange(
+                .redeem(Self.code(number), by: try #require(Self.alice)), of: known, at: given)
+            #expect(own.verdict == verdict, "\(before), \(number)")
+            #expect((own.change != nil) == (verdict == .redeemed), "\(before), \(number)")
+            let other = try ConfirmationChange(
+                .redeem(Self.code(number), by: try #require(Subject("bob"))), of: known, at: given)
+            #expect(other.verdict == .notOwned, "\(before), \(number)")
+            #expect(other.change == nil)
+            #expect(other.confirmation == nil)
+        }
+    }
+
+    @Test func `a code can be redeemed for ten minutes`() throws {
+        for (seconds, verdict) in [(599.0, ConfirmationChange.Verdict.redeemed), (600, .expired)] {
+            let (stored, _) = try stored(.open)
+            let taken = try ConfirmationChange(
+                .redeem(Self.code(1), by: try #require(Self.alice)), of: stored, at: start + seconds)
+            #expect(taken.verdict == verdict)
+        }
+    }
+
+    @Test func `the last five codes are alive, and none after a redemption`() throws {
+        var (stored, now) = try stored(.open, codes: [1, 2, 3, 4, 5, 6])
+        for number in UInt8(1)...6 {
+            let taken = try ConfirmationChange(
+                .redeem(Self.code(number), by: try #require(Self.alice)), of: stored, at: now)
+            #expect(taken.verdict == (number == 1 ? .unknown : .redeemed), "\(number)")
+        }
+        let taken = try ConfirmationChange(.redeem(Self.code(3), by: try #require(Self.alice)), of: stored, at: now)
+        stored = ConfirmableSession(
+            taken.session, holder: stored.holder, cursor: stored.cursor,
+            confirmation: try #require(taken.confirmation))
+        for number in UInt8(1)...6 {
+            let again = try ConfirmationChange(
+                .redeem(Self.code(number), by: try #require(Self.alice)), of: stored, at: now)
+            #expect(again.verdict == (number == 3 ? .redeemedBefore : .used), "\(number)")
+        }
+    }
+
+    @Test func `a code is stored as its digest, and prints nothing`() throws {
+        var confirmation = Confirmation()
+        let code = Self.code(5)
+        confirmation.issue(code, at: start)
+        let json = String(decoding: try JSONEncoder().encode(confirmation), as: UTF8.self)
+        #expect(!json.contains(code.exposed))
+        #expect(!json.contains("5,5,5"))
+        #expect(try JSONDecoder().decode(Confirmation.self, from: Data(json.utf8)) == confirmation)
+        #expect("\(code) \(String(reflecting: code))" == "*** ***")
+        var dumped = ""
+        dump(code, to: &dumped)
+        #expect(!dumped.contains("5"))
+        #expect(ConfirmationCode(code.exposed)?.exposed == code.exposed)
+        for text in ["", "AAAA", code.exposed + "A", code.exposed.dropLast() + "=", code.exposed + " "] {
+            #expect(ConfirmationCode(String(text)) == nil, "\(text)")
+        }
+    }
+
+    // MARK: - What a session is worth
+
+    private func facts(_ change: (inout SessionFacts) -> Void) throws -> SessionFacts {
+        var facts = SessionFacts()
+        facts.relayed = true
+        facts.leftAt = start + 60
+        facts.queriedAt = start + 61
+        facts.located = .init(location: try #require(LocationID("loc_1")), pricesAvailable: true, since: start + 61)
+        facts.status = .init(value: .connected, at: start + 61)
+        change(&facts)
+        return facts
+    }
+
+    @Test func `until it is confirmed a session has a state, and neither location nor prices`() throws {
+        let session = try Self.session(try facts { _ in })
+        let outcome = session.outcome(at: start + 120)
+        #expect(outcome == Outcome(state: .connected, endedAt: start + 60, location: nil, pricesAvailable: false))
+        let view = try view(session, at: start + 120)
+        #expect(view["confirmed"] as? Bool == false)
+        for name in ["location_id", "price_available", "reason"] { #expect(view[name] == nil, "\(name)") }
+        #expect(session.ownLocation == nil)
+        // It lapses with its token.
+        #expect(session.outcome(at: session.expiresAt).state == .expired)
+
+        let confirmed = try Self.session(try facts { $0.confirmedAt = start + 90 })
+        #expect(confirmed.outcome(at: start + 120).location?.text == "loc_1")
+        let shown = try self.view(confirmed, at: start + 120)
+        #expect(shown["confirmed"] as? Bool == true)
+        #expect(shown["location_id"] as? String == "loc_1")
+        #expect(shown["price_available"] as? Bool == true)
+        #expect(confirmed.outcome(at: confirmed.expiresAt).state == .connected)
+
+        let old = try self.view(try Self.session(needsConfirmation: false, try facts { _ in }), at: start + 120)
+        #expect(old["confirmed"] == nil)
+        #expect(old["location_id"] as? String == "loc_1")
+    }
+
+    @Test func `a foreign session has failed, whatever else is known, and says why`() throws {
+        for isConfirmed in [false, true] {
+            let session = try Self.session(
+                try facts { facts in
+                    facts.foreignAt = start + 100
+                    facts.confirmedAt = isConfirmed ? start + 90 : nil
+                })
+            let outcome = session.outcome(at: start + 120)
+            #expect(outcome.state == .failed)
+            #expect(outcome.isFinal)
+            #expect(outcome.location == nil)
+            #expect(session.nextPoll == nil)
+            #expect(session.relayRejection(at: start + 120) == .connectTokenUsed)
+            let view = try view(session, at: start + 120)
+            #expect(view["reason"] as? String == "foreign_tab")
+            #expect(view["confirmed"] as? Bool == false)
+            #expect(view["location_id"] == nil)
+        }
+        let old = try Self.session(needsConfirmation: false, try facts { $0.foreignAt = start + 100 })
+        #expect(old.outcome(at: start + 120).state == .connected)
+    }
+
+    private func view(_ session: ConnectSession, at now: Date) throws -> [String: Any] {
+        let json = try JSONBody.encode(SessionView(session, session.outcome(at: now)))
+        return try #require(try JSONSerialization.jsonObject(with: Data(json)) as? [String: Any])
+    }
+
+    @Test func `the event of a connected session waits for the confirmation`() throws {
+        let session = try Self.session(try facts { _ in })
+        let first = try #require(
+            try SessionChange.merging(SessionWrite(session, isNew: true), into: nil, at: start + 120))
+        #expect(first.event == nil)
+        #expect(first.location == nil)
+        var confirmed = session
+        confirmed.facts.confirmedAt = start + 130
+        let second = try #require(
+            try SessionChange.merging(SessionWrite(confirmed, isNew: false), into: first.stored, at: start + 130))
+        #expect(second.event?.type == "session.connected")
+        #expect(second.cursor.sequence == 1)
+        #expect(second.location?.text == "loc_1")
+        var foreign = confirmed
+        foreign.facts.foreignAt = start + 140
+        let third = try #require(
+            try SessionChange.merging(SessionWrite(foreign, isNew: false), into: second.stored, at: start + 140))
+        #expect(third.event?.type == "session.failed")
+        #expect(third.unboundLocation?.text == "loc_1")
+        #expect(third.location == nil)
+        let text = String(decoding: third.event?.data ?? [], as: UTF8.self)
+        #expect(!text.contains("loc_1"))
+        let lapsed = try SessionChange.timed(session, first.cursor, at: session.expiresAt)
+        #expect(lapsed.event?.type == "session.expired")
+        #expect(lapsed.location == nil)
+    }
+
+    // MARK: - Existing locations
+
+    @Test func `only an answer that was followed by an end changes an existing location`() throws {
+        let later = start + 30
+        let histories: [(String, Bool, (inout SessionFacts) -> Void)] = [
+            ("nothing", false, { _ in }),
+            ("looked", false, { $0.settledAt = later }),
+            ("looked and left", false, { $0.leftAt = later }),
+            ("looked, and Flatpeak completed", false, { $0.completedAt = later }),
+            ("answered", false, { $0.answeredAt = later }),
+            (
+                "looked, then answered", false,
+                {
+                    $0.settledAt = later; $0.answeredAt = later + 1
+                }
+            ),
+            (
+                "answered and settled", true,
+                {
+                    $0.answeredAt = later; $0.settledAt = later
+                }
+            ),
+            (
+                "answered and left", true,
+                {
+                    $0.answeredAt = later; $0.leftAt = later + 1
+                }
+            ),
+            (
+                "answered, and Flatpeak completed", true,
+                {
+                    $0.answeredAt = later; $0.completedAt = later + 1
+                }
+            ),
+        ]
+        for (name, isChange, change) in histories {
+            var facts = SessionFacts()
+            change(&facts)
+            let edit = try Self.session(location: "loc_1", action: .edit, facts)
+            #expect((edit.unconfirmedChange != nil) == isChange, "\(name)")
+            #expect(try Self.session(facts).unconfirmedChange == nil, "a location of its own: \(name)")
+            facts.confirmedAt = start + 99
+            let confirmed = try Self.session(location: "loc_1", action: .edit, facts)
+            #expect(confirmed.unconfirmedChange == nil, "\(name)")
+            #expect((confirmed.confirmedChange != nil) == isChange, "\(name)")
+        }
+    }
+
+    @Test func `a disconnected slot holds nothing, and ends a hold once it is confirmed`() throws {
+        var facts = SessionFacts()
+        facts.disconnectAsked = true
+        facts.leftAt = start + 30
+        facts.status = .init(value: .notConnected, at: start + 31)
+        let open = try Self.session(location: "loc_1", action: .disconnect, facts)
+        #expect(open.unconfirmedChange == nil)
+        #expect(open.confirmedChange == nil)
+        facts.confirmedAt = start + 40
+        #expect(try Self.session(location: "loc_1", action: .disconnect, facts).confirmedChange?.text == "loc_1")
+    }
+}

@@ -1,0 +1,360 @@
+import Core
+import Flatpeak
+import Foundation
+import Keys
+import Logging
+import TestSupport
+import Testing
+
+@testable import Sessions
+@testable import Store
+
+/// Confirmations in every store.
+extension SessionStoreContract {
+    func toConfirm(
+        _ number: UInt8, location: String? = nil, action: TariffAction? = nil,
+        slot: TariffSlot = TariffSlot(direction: .importing, type: .commodity)
+    ) throws -> ConnectSession {
+        ConnectSession(
+            id: SessionID(prefix: "cs", random: Array(repeating: number, count: 12)), subject: alice,
+            connectToken: try #require(ConnectToken("cot_\(number)")), slot: slot,
+            mintedLocation: try location.map { try #require(LocationID($0)) }, mintedAction: action, returnURL: nil,
+            liveMode: false, needsConfirmation: true, createdAt: start, expiresAt: start + 86400)
+    }
+
+    static func code(_ number: UInt8) -> ConfirmationCode {
+        ConfirmationCode { count in [UInt8](repeating: number, count: count) }
+    }
+
+    /// Facts of a session that changed the tariff of an existing location.
+    func changed(at instant: Date) -> SessionFacts {
+        var facts = SessionFacts()
+        facts.relayed = true
+        facts.answeredAt = instant
+        facts.settledAt = instant
+        return facts
+    }
+
+    /// Gives a code to the holder, and redeems it.
+    private func confirm(_ session: ConnectSession, in store: any ServiceStore, at now: Date) async throws {
+        let holder = try Self.holder(7), code = Self.code(session.id.text.utf8.last ?? 0)
+        _ = try await store.setHolder(holder, of: session.id, replacing: nil)
+        #expect(try await store.take(.issue(code, to: holder), of: session.id, at: now)?.verdict == .issued)
+        #expect(try await store.take(.redeem(code, by: alice), of: session.id, at: now)?.verdict == .redeemed)
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `a session binds its location, and has its event, once a code is redeemed`(engine: Engine) async throws {
+        let store = try await store(engine), holder = try Self.holder(7)
+        var session = try toConfirm(1)
+        let location = try #require(LocationID("loc_1"))
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
+        #expect(try await store.session(session.id)?.needsConfirmation == true)
+        session.facts.merge(try located("loc_1", since: start))
+        session.facts.status = .init(value: .connected, at: start)
+        _ = try await store.save([SessionWrite(session, isNew: false)], at: start + 1)
+        #expect(try await !store.owns(alice, location))
+        #expect(try await store.events(limit: 9).isEmpty)
+
+        #expect(try await store.take(.issue(Self.code(1), to: holder), of: session.id, at: start)?.verdict == .notHeld)
+        #expect(try await store.setHolder(holder, of: session.id, replacing: nil))
+        for number in UInt8(1)...2 {
+            let issued = try await store.take(.issue(Self.code(number), to: holder), of: session.id, at: start + 2)
+            #expect(issued?.verdict == .issued)
+        }
+        let wrong = try await store.take(.redeem(Self.code(9), by: alice), of: session.id, at: start + 3)
+        #expect(wrong?.verdict == .unknown)
+        let stranger = try await store.take(.redeem(Self.code(1), by: bob), of: session.id, at: start + 3)
+        #expect(stranger?.verdict == .notOwned)
+        #expect(try await !store.owns(bob, location))
+        #expect(try await !store.owns(alice, location))
+
+        let redeemed = try await store.take(.redeem(Self.code(1), by: alice), of: session.id, at: start + 4)
+        #expect(redeemed?.verdict == .redeemed)
+        #expect(redeemed?.session.facts.confirmedAt == start + 4)
+        #expect(try await store.owns(alice, location))
+        #expect(try await store.events(limit: 9).map(\.event.event.type) == ["session.connected"])
+        #expect(try await store.session(session.id)?.isConfirmed == true)
+        let again = try await store.take(.redeem(Self.code(1), by: alice), of: session.id, at: start + 5)
+        #expect(again?.verdict == .redeemedBefore)
+        let other = try await store.take(.redeem(Self.code(2), by: alice), of: session.id, at: start + 5)
+        #expect(other?.verdict == .used)
+        // A write of older facts takes nothing back.
+        _ = try await store.save([SessionWrite(session, isNew: false)], at: start + 6)
+        #expect(try await store.session(session.id)?.isConfirmed == true)
+        #expect(try await store.events(limit: 9).count == 1)
+
+        let unknown = SessionID(prefix: "cs", random: Array(repeating: 99, count: 12))
+        #expect(try await store.take(.redeem(Self.code(1), by: alice), of: unknown, at: start) == nil)
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `of many redemptions at once one confirms`(engine: Engine) async throws {
+        let store = try await store(engine), holder = try Self.holder(7), session = try toConfirm(1)
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
+        _ = try await store.setHolder(holder, of: session.id, replacing: nil)
+        for number in UInt8(1)...5 {
+            _ = try await store.take(.issue(Self.code(number), to: holder), of: session.id, at: start)
+        }
+        let verdicts = try await withThrowingTaskGroup(of: ConfirmationChange.Verdict?.self) { group in
+            for number in UInt8(1)...5 {
+                group.addTask {
+                    try await store.take(.redeem(Self.code(number), by: alice), of: session.id, at: start)?.verdict
+                }
+            }
+            return try await group.reduce(into: [ConfirmationChange.Verdict?]()) { $0.append($1) }
+        }
+        #expect(verdicts.count { $0 == .redeemed } == 1)
+        #expect(verdicts.count { $0 == .used } == 4)
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `a foreign session loses the location that it bound, and no other`(engine: Engine) async throws {
+        let store = try await store(engine)
+        var first = try toConfirm(1), second = try toConfirm(2)
+        for (session, name) in [(first, "loc_1"), (second, "loc_2")] {
+            var session = session
+            session.facts = try located(name, since: start)
+            _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
+            try await confirm(session, in: store, at: start + 1)
+        }
+        #expect(try await store.locations(of: alice).map(\.text) == ["loc_1", "loc_2"])
+        first.facts.foreignAt = start + 2
+        _ = try await store.save([SessionWrite(first, isNew: false)], at: start + 2)
+        #expect(try await store.locations(of: alice).map(\.text) == ["loc_2"])
+        // A location that another session had bound before stays.
+        var third = try toConfirm(3)
+        third.facts = try located("loc_2", since: start)
+        _ = try await store.save([SessionWrite(third, isNew: true)], at: start + 3)
+        try await confirm(third, in: store, at: start + 3)
+        third.facts.foreignAt = start + 4
+        _ = try await store.save([SessionWrite(third, isNew: false)], at: start + 4)
+        #expect(try await store.locations(of: alice).map(\.text) == ["loc_2"])
+        second.facts.foreignAt = start + 5
+        _ = try await store.save([SessionWrite(second, isNew: false)], at: start + 5)
+        #expect(try await store.locations(of: alice).isEmpty)
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `an unconfirmed change holds a location until it, or a later one of its slot, is confirmed`(
+        engine: Engine
+    ) async throws {
+        let store = try await store(engine), location = try #require(LocationID("loc_1"))
+        let isHeld = { try await store.ownedLocation(location, of: alice)?.isHeld }
+        var owner = try session(9)
+        owner.facts = try located("loc_1", since: start)
+        _ = try await store.save([SessionWrite(owner, isNew: true)], at: start)
+        #expect(try await isHeld() == false)
+
+        var first = try toConfirm(1, location: "loc_1", action: .edit)
+        var second = try toConfirm(2, location: "loc_1", action: .edit)
+        let export = TariffSlot(direction: .exporting, type: .commodity)
+        var other = try toConfirm(3, location: "loc_1", slot: export)
+        for session in [first, second, other] {
+            _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
+        }
+        #expect(try await isHeld() == false, "a mint holds nothing")
+        first.facts = changed(at: start + 10)
+        _ = try await store.save([SessionWrite(first, isNew: false)], at: start + 10)
+        #expect(try await isHeld() == true)
+        #expect(try await store.ownedLocations(of: alice).map(\.isHeld) == [true])
+
+        // A confirmed change of another slot replaces nothing of it.
+        other.facts = changed(at: start + 20)
+        _ = try await store.save([SessionWrite(other, isNew: false)], at: start + 20)
+        try await confirm(other, in: store, at: start + 21)
+        #expect(try await isHeld() == true)
+        // A later one of the same slot does.
+        second.facts = changed(at: start + 30)
+        _ = try await store.save([SessionWrite(second, isNew: false)], at: start + 30)
+        #expect(try await isHeld() == true)
+        try await confirm(second, in: store, at: start + 31)
+        #expect(try await isHeld() == false)
+
+        // What came after the confirmed change stays held.
+        var third = try toConfirm(4, location: "loc_1", action: .edit)
+        var fourth = try toConfirm(5, location: "loc_1", action: .edit)
+        third.facts = changed(at: start + 40)
+        fourth.facts = changed(at: start + 50)
+        _ = try await store.save([SessionWrite(third, isNew: true)], at: start + 40)
+        _ = try await store.save([SessionWrite(fourth, isNew: true)], at: start + 50)
+        try await confirm(third, in: store, at: start + 60)
+        #expect(try await isHeld() == true)
+        // A foreign one is never confirmed.
+        fourth.facts.foreignAt = start + 70
+        _ = try await store.save([SessionWrite(fourth, isNew: false)], at: start + 70)
+        #expect(try await isHeld() == true)
+        // Removed sessions leave the hold where there is an owner.
+        _ = try await store.removeSessions(before: start + 1, at: start + 90 * 86400)
+        #expect(try await isHeld() == true)
+        // A confirmed disconnect ends it.
+        var last = try toConfirm(6, location: "loc_1", action: .disconnect)
+        last.facts.disconnectAsked = true
+        last.facts.status = .init(value: .notConnected, at: start + 80)
+        _ = try await store.save([SessionWrite(last, isNew: true)], at: start + 80)
+        #expect(try await isHeld() == true)
+        try await confirm(last, in: store, at: start + 81)
+        #expect(try await isHeld() == false)
+    }
+}
+
+/// One property over shuffled histories: a location can be read if and only if a code of its session was redeemed while
+/// that could be, and the session is not foreign.
+@Suite struct ConfirmationPropertyTests {
+    enum Engine: CaseIterable { case memory, sqlite }
+
+    private enum Step: CaseIterable {
+        case callback, strangersCallback, webhook, redeem, redeemAgain, redeemAsOther, guess, restart, arriveElsewhere
+        case arriveHere, tenMinutes, expire
+    }
+
+    /// One process of the service.
+    private struct Node {
+        let cache: SessionCache
+        let sessions: Sessions
+        let watching: Task<Void, Never>
+
+        init(_ store: any ServiceStore, _ upstream: ScriptedUpstream, _ clock: TestClock) {
+            let cache = SessionCache(
+                store: store, now: { clock.wall }, time: clock.time, clock: ContinuousClock(), timeout: .seconds(30),
+                logger: .silent)
+            let flatpeak = FlatpeakClient.scripted(upstream)
+            let reads = LocationReads(flatpeak: flatpeak, cache: cache, time: clock.time, now: { clock.wall })
+            sessions = Sessions(
+                flatpeak: flatpeak, cache: cache, reads: reads,
+                settings: SessionSettings(
+                    callbackURL: "https://bff.example/v1/connect/callback",
+                    apps: [ConnectApp(hostedAt: "https://bff.example")], returnURLs: ["https://app.example"],
+                    confirmation: .required),
+                now: { clock.wall }, time: clock.time, clock: ContinuousClock(),
+                randomBytes: { count in (0..<count).map { _ in UInt8.random(in: .min ... .max) } }, logger: .silent)
+            self.cache = cache
+            watching = Task { await cache.watch() }
+        }
+    }
+
+    let folder = TemporaryFolder()
+    let alice = Subject("alice")!
+    let bob = Subject("bob")!
+
+    private func store(_ engine: Engine, _ number: Int) throws -> any ServiceStore {
+        switch engine {
+        case .memory: InMemoryStore()
+        case .sqlite:
+            try SQLiteStore(
+                path: "\(folder.path)/store-\(number).sqlite",
+                keys: SealingKeys([SQLiteStore.key]) { count in
+                    (0..<count).map { _ in UInt8.random(in: .min ... .max) }
+                }, logger: .silent)
+        }
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `a location is never readable before its confirmation, and always after it`(engine: Engine) async throws {
+        for seed in 0..<(engine == .memory ? 150 : 15) {
+            var random = SeededGenerator(seed: UInt64(seed))
+            try await check(try store(engine, seed), seed, &random)
+        }
+    }
+
+    private func check(_ store: any ServiceStore, _ seed: Int, _ random: inout SeededGenerator) async throws {
+        let upstream = ScriptedUpstream(), clock = TestClock()
+        upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))
+        upstream.on("claim", .json(#"{"location_id":"loc_1","price_available":true}"#))
+        upstream.on("status", .json(#"{"tariff_status":{"commodity_import":{"status":"CONNECTED"}}}"#))
+        var nodes = (0..<2).map { _ in Node(store, upstream, clock) }
+        defer { for node in nodes { node.watching.cancel() } }
+        let location = try #require(LocationID("loc_1"))
+        let holder = try SessionStoreContract.holder(1), stranger = try SessionStoreContract.holder(2)
+
+        let launch = try await nodes[0].sessions.minter.mint(Array("{}".utf8), as: nil, for: alice)
+        let session = launch.session
+        try #require(session.needsConfirmation)
+        _ = try await nodes[1].sessions.tickets.exchange(Ticket(for: session, after: nil), by: holder)
+
+        // The model.
+        var codes: [(code: ConfirmationCode, at: Date)] = []
+        var isLocated = false, isConfirmed = false, isForeign = false
+        var history: [Step] = []
+        for _ in 0..<14 {
+            guard let step = Step.allCases.randomElement(using: &random) else { return }
+            history.append(step)
+            let index = Int.random(in: 0..<2, using: &random), node = nodes[index], now = clock.wall
+            let isOver = now >= session.expiresAt
+            switch step {
+            case .callback, .strangersCallback:
+                let result = try await node.sessions.confirmation.end(
+                    session.connectToken, in: step == .callback ? holder : stranger)
+                let isCodeDue = step == .callback && !isConfirmed && !isForeign && !isOver
+                #expect((result.code != nil) == isCodeDue, "seed \(seed): \(history)")
+                if let code = result.code { codes.append((code, now)) }
+                // A token that is over is claimed no more, and neither is that of a foreign session.
+                if !isOver, !isForeign { isLocated = true }
+            case .webhook:
+                _ = try await node.sessions.outcomes.handleCompletion(of: session.connectToken)
+                if !isOver, !isForeign { isLocated = true }
+            case .redeem, .redeemAgain:
+                guard let given = step == .redeem ? codes.last : codes.first else { break }
+                let isAlive = codes.suffix(5).contains { $0.code.exposed == given.code.exposed }
+                let confirmed = try? await node.sessions.confirmation.redeem(given.code, of: session.id, by: alice)
+                if !isConfirmed, !isForeign, !isOver, isAlive, now < given.at + 600 {
+                    #expect(confirmed?.isConfirmed == true, "seed \(seed): \(history)")
+                    isConfirmed = true
+                }
+            case .redeemAsOther:
+                guard let given = codes.last else { break }
+                await #expect(throws: BFFError.notFound) {
+                    try await node.sessions.confirmation.redeem(given.code, of: session.id, by: bob)
+                }
+            case .guess:
+                let guess = ConfirmationCode { count in [UInt8](repeating: 0xEE, count: count) }
+                await #expect(throws: BFFError.self) {
+                    try await node.sessions.confirmation.redeem(guess, of: session.id, by: alice)
+                }
+            case .restart:
+                await node.sessions.finish()
+                node.watching.cancel()
+                nodes[index] = Node(store, upstream, clock)
+            case .arriveElsewhere:
+                // Seldom, or there would be little else to see.
+                guard Bool.random(using: &random) else { break }
+                #expect(try await !node.sessions.confirmation.arrive(session.connectToken, in: stranger))
+                if !isOver { isForeign = true }
+            case .arriveHere:
+                #expect(try await node.sessions.confirmation.arrive(session.connectToken, in: holder))
+            case .tenMinutes: clock.advance(by: 600)
+            case .expire:
+                guard Int.random(in: 0..<4, using: &random) == 0 else { break }
+                clock.advance(by: 86400)
+            }
+            clock.advance(by: 1)
+            for node in nodes {
+                #expect(await node.cache.isPersisted(session.id))
+                let found = try await node.cache.session(session.id)
+                let outcome = try #require(found).outcome(at: clock.wall)
+                let isReadable = try await node.cache.mayRead(location, for: alice)
+                let isExpected = isLocated && isConfirmed && !isForeign
+                #expect(isReadable == isExpected, "seed \(seed): \(history)")
+                #expect((outcome.location != nil) == isExpected, "seed \(seed): \(history)")
+                #expect(try await !node.cache.mayRead(location, for: bob))
+            }
+            let types = try await store.events(limit: 20).map(\.event.event.type)
+            if !isConfirmed { #expect(!types.contains("session.connected"), "seed \(seed): \(history)") }
+        }
+    }
+}
+
+/// A generator of the test's own (SplitMix64), so that a failure can be repeated.
+private struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
