@@ -44,14 +44,14 @@ package final class FlatpeakClient: Sendable {
         }
     }
 
-    private let settings: Settings
-    private let upstream: Upstream
-    private let bearers: BearerSource
-    private let time: ServiceClock
+    let settings: Settings
+    let upstream: Upstream
+    let bearers: BearerSource
+    let time: ServiceClock
     private let logger: Logger
     /// The spelling under which this account's tariffs were found; the documents name two (upstream.md §6.1).
     private let tariffList = Mutex<Operation?>(nil)
-    private let gate: VersionGate
+    let gate: VersionGate
     private let blockAlarm = Mutex(Throttle(interval: .seconds(60)))
 
     /// - Parameter tracer: `nil` when tracing is disabled.
@@ -269,7 +269,7 @@ package final class FlatpeakClient: Sendable {
     /// A call that was refused with 401 or 403 is sent once more with a different bearer, where there is one to be
     /// had; a mint too, since what was refused for its bearer has done nothing. Flatpeak refuses a bad bearer with 403
     /// where others say 401 (upstream.md §1), and so it does a resource: the second refusal is that of the call.
-    private func call(
+    func call(
         _ operation: Operation, query: [(String, String)] = [], body: [UInt8]? = nil, for caller: CallerKey? = nil
     ) async throws(BFFError) -> HTTPAnswer {
         try gate.admit(caller)
@@ -292,11 +292,11 @@ package final class FlatpeakClient: Sendable {
         }
     }
 
-    private static func authorization(_ held: BearerState.Held) -> (name: String, value: String) {
+    static func authorization(_ held: BearerState.Held) -> (name: String, value: String) {
         held.bearer.token.expose { (name: "authorization", value: "Bearer \($0)") }
     }
 
-    private func failure(of answer: HTTPAnswer) -> BFFError {
+    func failure(of answer: HTTPAnswer) -> BFFError {
         let failure = answer.failure
         if case .upstreamBlocked = failure, blockAlarm.withLock({ $0.isDue(at: time.now()) }) {
             logger.error(
@@ -317,7 +317,7 @@ package final class FlatpeakClient: Sendable {
         return try await upstream.send(request)
     }
 
-    private static func request(
+    static func request(
         _ operation: Operation, query: [(String, String)] = [], headers: [(name: String, value: String)],
         body: [UInt8]? = nil, _ timeLimit: Duration, _ settings: Settings
     ) -> UpstreamRequest {
@@ -353,7 +353,7 @@ package final class FlatpeakClient: Sendable {
             jitter: time.jitter())
     }
 
-    private static func json(_ body: any Encodable) throws(BFFError) -> [UInt8] {
+    static func json(_ body: any Encodable) throws(BFFError) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         do { return Array(try encoder.encode(body)) } catch { throw .internalFailure }

@@ -29,13 +29,13 @@ package struct Operation: Sendable {
 
     /// What may fail while the rest of Flatpeak works, each with a circuit breaker of its own.
     package enum Breaker: String, Sendable, CaseIterable {
-        case login, mint, claim, reads, relay, logos
+        case login, mint, claim, reads, writes, relay, logos
 
         /// The harmless call that finds out whether it is back; nil where only the real call can, or is as harmless.
         var probe: Operation? {
             switch self {
             case .login, .mint, .logos: nil
-            case .claim, .reads: .apiProbe
+            case .claim, .reads, .writes: .apiProbe
             case .relay: .relayProbe
             }
         }
@@ -49,7 +49,7 @@ package struct Operation: Sendable {
         case always
         /// When its connection failed before a byte was sent, or its bearer was refused: then nothing was minted.
         case unsentOrRefused
-        /// Only when nothing was sent: the customer's step may have been taken.
+        /// Only when nothing was sent: the customer's step may have been taken, or the records stored.
         case unsent
         /// Never: the retry budget is for calls that a user or the service depends on.
         case never
@@ -57,7 +57,7 @@ package struct Operation: Sendable {
 
     /// The bulkheads of Flatpeak's calls: groups of calls that cannot use up each other's slots.
     package enum BulkheadKind: String, Sendable, CaseIterable {
-        case login, mint, relay, reads, probe, logos
+        case login, mint, relay, reads, writes, probe, logos
 
         /// The most calls in flight.
         var limit: Int {
@@ -66,6 +66,7 @@ package struct Operation: Sendable {
             case .mint: 64
             case .relay: RelayCalls.limit
             case .reads: 64
+            case .writes: 16
             case .probe: Breaker.allCases.count
             case .logos: 32
             }
@@ -153,5 +154,35 @@ package struct Operation: Sendable {
         case .zero: Operation("prices", .reads, .reads, .GET, { _ in "/tariffs/rates/\(location)" })
         case .anode: Operation("prices", .reads, .reads, .POST, { _ in "/prices/\(location)" })
         }
+    }
+
+    // What changes something, sent once (upstream.md §6.8, §6.9).
+
+    /// upstream.md §6.8.
+    static let meterIntervals = Operation(
+        "meters_interval", .writes, .writes, .PUT, { _ in "/meters/interval" }, deadline: .seconds(15),
+        retries: .unsent)
+    /// upstream.md §6.8.
+    static let meterReadings = Operation(
+        "meters_cumulative", .writes, .writes, .PUT, { _ in "/meters/cumulative/epoch" }, deadline: .seconds(15),
+        retries: .unsent)
+    /// upstream.md §6.8.
+    static let meterBatch = Operation("meters_batch", .reads, .reads, .GET, { _ in "/meters/batch" })
+    /// upstream.md §6.9.
+    static let createDevice = Operation(
+        "device_create", .writes, .writes, .POST, { _ in "/devices" }, retries: .unsent, answerLimit: 64 << 10)
+    /// upstream.md §6.9.
+    static let devices = Operation("devices", .reads, .reads, .GET, { _ in "/devices" })
+
+    /// upstream.md §6.9.
+    static func device(_ id: DeviceID) -> Operation {
+        Operation("device", .reads, .reads, .GET, { _ in "/devices/\(id)" }, answerLimit: 64 << 10)
+    }
+
+    /// upstream.md §6.9.
+    static func deleteDevice(_ id: DeviceID) -> Operation {
+        Operation(
+            "device_delete", .writes, .writes, .DELETE, { _ in "/devices/\(id)" }, retries: .unsent,
+            answerLimit: 64 << 10)
     }
 }

@@ -72,6 +72,7 @@ package struct LocationStatus: Sendable {
             case (.commodity, .exporting): slots.commodity_export
             case (.nonCommodity, .importing): slots.non_commodity_import
             case (.nonCommodity, .exporting): slots.non_commodity_export
+            case (_, .local): slots.local
             }
         return reply.map { TariffStatus($0.status) }
     }
@@ -83,6 +84,7 @@ package struct LocationStatus: Sendable {
     package func needsReconnection(of tariff: String?) -> Bool {
         let all = [
             slots.commodity_import, slots.commodity_export, slots.non_commodity_import, slots.non_commodity_export,
+            slots.local,
         ].compactMap(\.self)
         if let tariff, let own = all.first(where: { $0.tariffID == tariff }) {
             return TariffStatus(own.status) != .connected

@@ -34,6 +34,7 @@ struct LocationStatusReply: Decodable {
         let commodity_export: Slot?
         let non_commodity_import: Slot?
         let non_commodity_export: Slot?
+        let local: Slot?
     }
 
     struct Slot: Decodable {
