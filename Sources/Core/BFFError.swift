@@ -20,6 +20,8 @@ package enum BFFError: Error, Hashable, Sendable {
     case methodUnknown
     case idempotencyInProgress
     case idempotencyKeyReused
+    case writeOutcomeUnknown
+    case writesNotAllowed
     case malformedHeader
     case headersTooLarge
     case targetTooLong
@@ -59,6 +61,7 @@ package enum BFFError: Error, Hashable, Sendable {
         case missing = "is required"
         case wrongType = "has the wrong type"
         case tooLong = "is too long"
+        case tooMany = "has too many elements"
         case notListed = "is not one of the allowed values"
         case malformed = "is malformed"
         case excluded = "cannot be combined with the other fields given"

@@ -162,7 +162,9 @@ import Yams
         case .signatureInvalid: .deliveryUncheckable
         case .deliveryUncheckable: .idempotencyInProgress
         case .idempotencyInProgress: .idempotencyKeyReused
-        case .idempotencyKeyReused: .malformedHeader
+        case .idempotencyKeyReused: .writeOutcomeUnknown
+        case .writeOutcomeUnknown: .writesNotAllowed
+        case .writesNotAllowed: .malformedHeader
         case .malformedHeader: .headersTooLarge
         case .headersTooLarge: .targetTooLong
         case .targetTooLong: .requestTimedOut

@@ -7,6 +7,7 @@ extension InMemoryStore {
     package func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool {
         try with(changing: .ownershipChanged(SubjectDigest(subject))) { state in
             let wasOwned = state.bindings.remove(Binding(subject: subject, location: location)) != nil
+            state.forgetOrphanedWrites()
             state.deleteOrphanedActions()
             return wasOwned
         }

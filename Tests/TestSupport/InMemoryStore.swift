@@ -30,6 +30,9 @@ package final class InMemoryStore: ServiceStore {
         var inbox: [EventID: (event: ReceivedEvent, dueAt: Date, attempts: Int)] = [:]
         var actions: [LocationID: LocationAction] = [:]
         var bookmark: String?
+        var devices: [StoredDevice] = []
+        var batches: [StoredBatch] = []
+        var ledger: [Key: LedgerEntry] = [:]
         var receipts = 0
         var refused: Set<SessionID> = []
         var isAway = false
@@ -165,6 +168,7 @@ package final class InMemoryStore: ServiceStore {
             state.mints = state.mints.filter { $0.key.subject != subject }
             state.events.removeAll { $0.event.subject == subject }
             state.forgetStrays()
+            state.forgetOrphanedWrites()
             state.deleteOrphanedActions()
             return Forgotten(sessions: before.0 - state.sessions.count, locations: before.1 - state.bindings.count)
         }
@@ -175,6 +179,8 @@ package final class InMemoryStore: ServiceStore {
             let before = state.sessions.count
             state.sessions = state.sessions.filter { $0.value.createdAt >= instant }
             state.mints = state.mints.filter { !$0.value.isOver(at: now) }
+            state.ledger = state.ledger.filter { $0.value.endsAt > now }
+            state.batches = state.batches.filter { $0.sentAt >= instant }
             state.events.removeAll { event in
                 event.event.at < instant && (event.dueAt == nil || event.event.at < now - OutgoingEvent.leastLife)
             }

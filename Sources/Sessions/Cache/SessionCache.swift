@@ -14,7 +14,8 @@ import Synchronization
 /// waits briefly for its own, and a store that failed gets the pending writes once it is available again.
 package final class SessionCache: Sendable {
     /// The stores that are slow or unavailable together.
-    package typealias Store = SessionStore & SessionHolderStore & IdempotencyKeyStore & LocationStore
+    package typealias Store = SessionStore & SessionHolderStore & IdempotencyKeyStore & LocationStore & DeviceStore
+        & BatchStore & WriteLedger
 
     /// Sessions in one write.
     private static let batch = 500

@@ -8,15 +8,22 @@ extension PostgresStore {
     package func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool {
         let digest = SubjectDigest(subject)
         return try await ask(changing: [.ownershipChanged(digest)]) { [node] (link) throws(PostgresError) in
-            let gone = try link.run([
-                PostgresStatement(
-                    """
-                    WITH gone AS (DELETE FROM location WHERE subject = $1 AND id = $2 RETURNING id)
-                    SELECT pg_notify('\(Self.channel)', $3) FROM gone
-                    """, .text(subject.text), .text(location.text),
-                    .text(NodeNotification.ownership(of: digest, by: node))),
-                Self.deleteOrphanedActions,
-            ])
+            let gone = try link.run(
+                [
+                    PostgresStatement(
+                        """
+                        WITH gone AS (DELETE FROM location WHERE subject = $1 AND id = $2 RETURNING id)
+                        SELECT pg_notify('\(Self.channel)', $3) FROM gone
+                        """, .text(subject.text), .text(location.text),
+                        .text(NodeNotification.ownership(of: digest, by: node))),
+                    Self.deleteOrphanedActions,
+                ]
+                    + Schema.ofLocations.map { table in
+                        // A new statement sees what was kept while the first one waited.
+                        PostgresStatement(
+                            "DELETE FROM \(table) WHERE subject = $1 AND location = $2", .text(subject.text),
+                            .text(location.text))
+                    })
             return !gone[0].isEmpty
         }
     }

@@ -10,6 +10,11 @@ extension SQLiteStore {
             try db.execute(
                 sql: "DELETE FROM location WHERE subject = ? AND id = ?", arguments: [subject.text, location.text])
             let wasOwned = db.changesCount > 0
+            for table in Schema.ofLocations {
+                try db.execute(
+                    sql: "DELETE FROM \(table) WHERE subject = ? AND location = ?",
+                    arguments: [subject.text, location.text])
+            }
             try ReceivedRow.deleteOrphanedActions(db)
             return wasOwned
         }

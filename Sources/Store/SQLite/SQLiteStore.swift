@@ -290,6 +290,9 @@ package final class SQLiteStore: SessionStore, SessionHolderStore, IdempotencyKe
             let sessions = db.changesCount
             try db.execute(sql: "DELETE FROM location WHERE subject = ?", arguments: [subject.text])
             let locations = db.changesCount
+            for table in Schema.ofLocations {
+                try db.execute(sql: "DELETE FROM \(table) WHERE subject = ?", arguments: [subject.text])
+            }
             try ReceivedRow.deleteOrphanedActions(db)
             return Forgotten(sessions: sessions, locations: locations)
         }
@@ -299,6 +302,10 @@ package final class SQLiteStore: SessionStore, SessionHolderStore, IdempotencyKe
         try await write { db in
             try db.execute(
                 sql: "DELETE FROM mint WHERE expires_at <= ?", arguments: [now.timeIntervalSince1970])
+            try db.execute(
+                sql: "DELETE FROM ledger WHERE expires_at <= ?", arguments: [now.timeIntervalSince1970])
+            try db.execute(
+                sql: "DELETE FROM meter_batch WHERE sent_at < ?", arguments: [instant.timeIntervalSince1970])
             try EventRow.remove(before: instant, at: now, db)
             try db.execute(
                 sql: "DELETE FROM session WHERE created_at < ?", arguments: [instant.timeIntervalSince1970])
