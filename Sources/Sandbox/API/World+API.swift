@@ -119,132 +119,6 @@ extension World {
         return requested
     }
 
-    // MARK: - Operations
-
-    private mutating func login(_ scope: Scope, at now: Date) -> JSON {
-        [
-            "bearer_token": .string(issueBearer(for: scope, at: now)), "expires_in": .int(Int(bearerLife)),
-            "live_mode": .bool(scope.live),
-        ]
-    }
-
-    private mutating func mint(_ request: HTTPRequest, scope: Scope, at now: Date) throws(Refusal) -> JSON {
-        let session = try mintSession(try Mint(try Self.body(of: request)), scope: scope, at: now)
-        return [
-            "connect_token": .string(session.token), "expires_in": .int(Int(tokenLife)), "live_mode": .bool(scope.live),
-        ]
-    }
-
-    private func claim(_ query: FormFields, scope: Scope, at now: Date) throws(Refusal) -> JSON {
-        guard let token = query["connect_token"], let session = sessions[token], session.scope == scope,
-            session.expires > now
-        else { throw .notFound }
-        guard let completion = session.completion, let location = location(completion.locationID, in: scope) else {
-            throw .unprocessable("connect_session_not_completed", "The Connect session is not completed")
-        }
-        var claim: [String: JSON] = [
-            "id": .string(token), "object": "connect_token", "live_mode": .bool(scope.live),
-            "location_id": .string(location.id),
-            "price_available": .bool(tariff(of: session)?.draft.state == .connected),
-            "time_created": .string(Timestamp.utc(session.created)),
-            "time_expiry": .string(Timestamp.utc(session.expires)),
-            "complete_action": .string(completion.action.rawValue),
-        ]
-        claim["location_reference_id"] = location.referenceID.map(JSON.string)
-        claim["customer_id"] = location.customerID.map(JSON.string)
-        claim["customer_reference_id"] = session.mint.customerReferenceID.map(JSON.string)
-        return .object(claim)
-    }
-
-    private func listTariffs(_ query: FormFields, scope: Scope) throws(Refusal) -> JSON {
-        guard let id = query["location_id"], !id.isEmpty else {
-            throw .invalid("location_id_missing", "location_id is required")
-        }
-        guard let location = location(id, in: scope) else { throw .notFound }
-        var listed = (tariffs[location.id] ?? []).filter { $0.draft.state != .pending }
-        if let name = query["direction"] {
-            guard let direction = Direction(rawValue: name) else {
-                throw .invalid("direction_invalid", "direction must be IMPORT or EXPORT")
-            }
-            listed.removeAll { $0.slot.direction != direction }
-        }
-        if let name = query["type"] {
-            guard let type = TariffType(rawValue: name) else {
-                throw .invalid("type_invalid", "type must be COMMODITY or NON_COMMODITY")
-            }
-            listed.removeAll { $0.slot.type != type }
-        }
-        return try Self.page(listed.reversed().map { ($0.id, $0.json) }, url: "/tariffs", query)
-    }
-
-    private func status(of id: String?, scope: Scope, at now: Date) throws(Refusal) -> JSON {
-        guard let location = location(id, in: scope) else { throw .notFound }
-        var slots: [String: JSON] = [:]
-        for (name, slot) in Slot.supported { slots[name] = slotStatus(tariff(at: location.id, slot: slot)) }
-        for name in Slot.unsupported { slots[name] = ["status": "NOT_SUPPORTED"] }
-        return [
-            "id": .string(location.id), "object": "location_status", "live_mode": .bool(scope.live),
-            "time_created": .string(Timestamp.utc(now)), "account_id": .string(scope.account),
-            "tariff_status": .object(slots),
-        ]
-    }
-
-    /// A pending slot shows NOT_CONNECTED: no PENDING is documented (upstream.md §6.2).
-    private func slotStatus(_ tariff: Tariff?) -> JSON {
-        guard let tariff, tariff.draft.state != .pending else { return ["status": "NOT_CONNECTED"] }
-        return [
-            "status": tariff.draft.state == .connected ? "CONNECTED" : "ERROR",
-            "connection_type": .string(tariff.draft.connectionType.rawValue),
-            "provider": provider(tariff.draft.provider),
-            "tariff": [
-                "id": .string(tariff.id), "display_name": .string(tariff.draft.name),
-                "structure_type": .string(tariff.draft.structure.rawValue),
-                "contract_end_date": JSON(tariff.draft.term.end.map(Timestamp.utc)),
-            ],
-        ]
-    }
-
-    private mutating func prices(
-        of id: String?, _ request: HTTPRequest, scope: Scope, at now: Date
-    ) throws(Refusal) -> JSON {
-        guard let location = location(id, in: scope) else { throw .notFound }
-        let window = try PriceWindow(try Self.body(of: request), zone: location.address.zone, now: now)
-        let slot = window.direction.map { Slot(direction: $0, type: .commodity) }
-        guard let tariff = slot.flatMap({ tariff(at: location.id, slot: $0) }) else {
-            throw .unprocessable("no_tariff_connected", "No tariff is connected in this direction")
-        }
-        switch tariff.draft.state {
-        case .pending: throw .unprocessable("pending_connect", "The tariff is still being read from the provider")
-        case .failed: throw .unprocessable("no_price_data", "There are no prices for this location")
-        case .connected: break
-        }
-        let market = Market.of(location.address)
-        return [
-            "id": .string(ids.next("prs")), "object": "price", "live_mode": .bool(scope.live),
-            "location_id": .string(location.id), "location_timezone": .string(location.address.zone.name),
-            "currency_code": .string(market.currencyCode), "tariff_direction": .string(window.directionName),
-            "last_updated": .string(Timestamp.utc(now)),
-            "next_update": .string(Timestamp.utc(now.addingTimeInterval(3600))), "request": window.json,
-            "data": tariff.draft.prices(in: window, now: now), "time_created": .string(Timestamp.utc(now)),
-            "account_id": .string(scope.account),
-        ]
-    }
-
-    private func listEvents(_ query: FormFields, scope: Scope, at now: Date) throws(Refusal) -> JSON {
-        let oldest = now.addingTimeInterval(-90 * 86_400)
-        let listed = events.reversed().filter { event in
-            event.scope == scope && event.created >= oldest
-                && (query["event_type"].map { $0 == event.type } ?? true)
-                && (query["object_id"].map { event.concerns($0) } ?? true)
-        }
-        return try Self.page(listed.map { ($0.id, $0.json) }, url: "/events", query)
-    }
-
-    private func event(_ id: String?, scope: Scope) throws(Refusal) -> JSON {
-        guard let event = events.first(where: { $0.id == id && $0.scope == scope }) else { throw .notFound }
-        return event.json
-    }
-
     // MARK: - Bodies and envelopes
 
     /// The JSON object of a request body; anything else is 400.
@@ -254,7 +128,7 @@ extension World {
     }
 
     /// One page of a list that is given newest first (upstream.md §6.5).
-    private static func page(
+    static func page(
         _ items: [(id: String, json: JSON)], url: String, _ query: FormFields
     ) throws(Refusal) -> JSON {
         guard let limit = Int(query["limit"] ?? "30"), (1...100).contains(limit) else {
@@ -327,36 +201,5 @@ extension Sandbox.Operation {
         case .event: "api.event_retrieve"
         case .jwks, .connect, .any: "api"
         }
-    }
-}
-
-extension World.Tariff {
-    /// The list shape of upstream.md §6.1.
-    var json: JSON {
-        [
-            "id": .string(id), "object": "tariff", "location_id": .string(locationID), "live_mode": .bool(scope.live),
-            "is_linked": false, "connection_type": .string(draft.connectionType.rawValue),
-            "direction": .string(slot.direction.rawValue), "type": .string(slot.type.rawValue),
-            "status": draft.state == .connected ? "CONNECTED" : "ERROR",
-            "timezone": .string(draft.address.zone.name), "display_name": .string(draft.name),
-            "provider_id": .string(draft.provider.id), "market_rates": .bool(draft.structure.usesMarketRates),
-            "contract_start_date": JSON(draft.term.start.map(Timestamp.utc)),
-            "contract_end_date": JSON(draft.term.end.map(Timestamp.utc)), "schedule": draft.schedule.json,
-            "time_created": .string(Timestamp.utc(created)), "account_id": .string(scope.account),
-        ]
-    }
-}
-
-extension World.Event {
-    /// The generic shape of upstream.md §5.2.
-    var json: JSON {
-        [
-            "id": .string(id), "object": "event", "type": .string(type), "data": .object(data),
-            "time_created": .string(Timestamp.utc(created)),
-        ]
-    }
-
-    func concerns(_ objectID: String) -> Bool {
-        ["id", "location_id", "tariff_id"].contains { data[$0] == .string(objectID) }
     }
 }
