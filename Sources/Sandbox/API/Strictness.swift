@@ -7,18 +7,22 @@ enum Strictness {
         case object([String: Shape])
     }
 
-    static func check(api request: HTTPRequest, operation: Sandbox.Operation) throws(Refusal) {
+    static func check(
+        api request: HTTPRequest, operation: Sandbox.Operation, _ dialect: Dialect
+    ) throws(Refusal) {
         guard request.header("flatpeak-version") != nil else {
             throw .invalid("version_header_missing", "Flatpeak-Version is required")
         }
-        let allowed = queryNames[operation] ?? []
+        let allowed = energyQuery(of: operation, request.method, dialect) ?? queryNames[operation] ?? []
         for (name, _) in request.query.fields where !allowed.contains(name) {
             throw .invalid("query_parameter_unknown", "\(name) is not a parameter of this call")
         }
-        guard request.method == "POST" else { return }
+        guard !request.body.isEmpty else { return }
         try checkContentType(request)
-        guard let shape = bodies[operation] else { return }
-        try check(.object(try World.body(of: request).members), shape, at: "body")
+        guard let shape = energyBody(of: operation, dialect) ?? bodies[operation],
+            !(operation == .mint && dialect == .zero)
+        else { return }
+        try check(try World.document(of: request), shape, at: "body")
     }
 
     static func check(connect request: HTTPRequest, body: JSON) throws(Refusal) {

@@ -45,6 +45,7 @@ extension World {
     }
 
     private mutating func call(_ route: APIRoute, _ request: HTTPRequest, at now: Date) -> HTTPAnswer {
+        advance(to: now)
         var scope: Scope?
         var version: String?
         var context = route.operation.context
@@ -53,11 +54,15 @@ extension World {
             let authorized = try authorize(request, for: route.operation, at: now)
             scope = authorized
             context = "api"
+            if accounts[authorized.account]?.isDisabled == true { throw .accountDisabled }
             let used = try negotiateVersion(request, scope: authorized)
             version = used
-            if mode == .strict { try Strictness.check(api: request, operation: route.operation) }
+            let dialect = Dialect(version: used, edition: edition)
+            guard route.versions.contain(dialect) else { throw .notFound }
+            if mode == .strict { try Strictness.check(api: request, operation: route.operation, dialect) }
             context = route.operation.context
-            answer = reply(try perform(route, request, scope: authorized, at: now))
+            answer = try perform(
+                route.operation, APICall(request: request, id: route.id, scope: authorized, dialect: dialect, now: now))
         } catch {
             answer = refuse(error, context: context, live: scope?.live ?? false, at: now)
         }
@@ -65,18 +70,30 @@ extension World {
         return answer
     }
 
-    private mutating func perform(
-        _ route: APIRoute, _ request: HTTPRequest, scope: Scope, at now: Date
-    ) throws(Refusal) -> JSON {
-        switch route.operation {
-        case .login: login(scope, at: now)
-        case .mint: try mint(request, scope: scope, at: now)
-        case .claim: try claim(request.query, scope: scope, at: now)
-        case .tariffs: try listTariffs(request.query, scope: scope)
-        case .status: try status(of: route.id, scope: scope, at: now)
-        case .prices: try prices(of: route.id, request, scope: scope, at: now)
-        case .events: try listEvents(request.query, scope: scope, at: now)
-        case .event: try event(route.id, scope: scope)
+    private mutating func perform(_ operation: Sandbox.Operation, _ call: APICall) throws(Refusal) -> HTTPAnswer {
+        switch operation {
+        case .login: reply(login(call.scope, at: call.now))
+        case .mint: reply(try mint(call))
+        case .claim: reply(try claim(call.query, scope: call.scope, at: call.now))
+        case .tariffs: reply(try listTariffs(call.query, scope: call.scope))
+        case .status: reply(try status(of: call.id, scope: call.scope, at: call.now))
+        case .prices: reply(try prices(call))
+        case .events: reply(try listEvents(call.query, scope: call.scope, at: call.now))
+        case .event: reply(try event(call.id, scope: call.scope))
+        case .location: reply(leaky: try location(call))
+        case .scheduleDuration: reply(leaky: try durationSchedule(call))
+        case .scheduleLimit: reply(leaky: try limitSchedule(call))
+        case .devices: reply(leaky: try listDevices(call))
+        case .device: reply(leaky: try device(call))
+        case .deviceCreate: reply(leaky: try createDevice(call), status: 201)
+        case .deviceDelete: reply(try deleteDevice(call), status: 202)
+        case .scheduleAmount: reply(leaky: try amountSchedule(call))
+        case .costInstant: reply(leaky: try instantCost(call))
+        case .costSession: reply(leaky: try sessionCost(call))
+        case .costInterval: reply(leaky: try intervalCost(call))
+        case .meterInterval: reply(leaky: try submitIntervals(call))
+        case .meterCumulative: reply(leaky: try submitCumulative(call))
+        case .meterBatch: reply(leaky: try meterBatch(call))
         case .jwks, .connect, .any: throw .notFound
         }
     }
@@ -123,8 +140,13 @@ extension World {
 
     /// The JSON object of a request body; anything else is 400.
     static func body(of request: HTTPRequest) throws(Refusal) -> Fields {
+        try Fields(try document(of: request), named: "the body")
+    }
+
+    /// The JSON document of a request body; anything else is 400.
+    static func document(of request: HTTPRequest) throws(Refusal) -> JSON {
         guard let value = try? JSON(parsing: request.body) else { throw .dataInvalid("the body is not JSON") }
-        return try Fields(value, named: "the body")
+        return value
     }
 
     /// One page of a list that is given newest first (upstream.md §6.5).
@@ -165,6 +187,11 @@ extension World {
         .json(mode == .odd ? Oddities.applied(to: value) : value, status: status)
     }
 
+    /// An answer that odd mode spoils with connect tokens, too: the newest version puts one into locations.
+    func reply(leaky value: JSON, status: Int = 200) -> HTTPAnswer {
+        reply(mode == .odd ? Oddities.leaking(value) : value, status: status)
+    }
+
     private mutating func refuse(_ refusal: Refusal, context: String, live: Bool, at now: Date) -> HTTPAnswer {
         guard refusal.code != nil else { return reply(["message": .string(refusal.message)], status: refusal.status) }
         return reply(errorObject(refusal, context: context, live: live, at: now), status: refusal.status)
@@ -199,6 +226,20 @@ extension Sandbox.Operation {
         case .prices: "api.price_retrieve"
         case .events: "api.events_list"
         case .event: "api.event_retrieve"
+        case .location: "api.location_retrieve"
+        case .scheduleDuration: "api.schedule_duration_calculate"
+        case .scheduleLimit: "api.schedule_limit_calculate"
+        case .scheduleAmount: "api.schedule_amount_calculate"
+        case .costInstant: "api.cost_instant_calculate"
+        case .costSession: "api.cost_session_calculate"
+        case .costInterval: "api.cost_interval_calculate"
+        case .meterInterval: "api.meter_interval_submit"
+        case .meterCumulative: "api.meter_cumulative_submit"
+        case .meterBatch: "api.meter_batch_retrieve"
+        case .devices: "api.devices_list"
+        case .device: "api.device_retrieve"
+        case .deviceCreate: "api.device_create"
+        case .deviceDelete: "api.device_delete"
         case .jwks, .connect, .any: "api"
         }
     }

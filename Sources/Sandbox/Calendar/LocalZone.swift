@@ -49,6 +49,19 @@ struct LocalZone: Equatable, Sendable {
         return (CivilDay(daysSinceEpoch: days), local - days * 86_400)
     }
 
+    /// The instants at which the clock shows a second of a day: one, or none or two where it is changed.
+    func instants(_ daysSinceEpoch: Int, second: Int) -> [Int] {
+        let standard = daysSinceEpoch * 86_400 + second - standardOffset
+        return (summerTime == .none ? [standard] : [standard - 3600, standard]).filter {
+            $0 + offset(at: $0) == daysSinceEpoch * 86_400 + second
+        }
+    }
+
+    /// The first instant at which the clock shows a second of a day, or what it would be without a change.
+    func instant(_ daysSinceEpoch: Int, second: Int) -> Int {
+        instants(daysSinceEpoch, second: second).first ?? daysSinceEpoch * 86_400 + second - standardOffset
+    }
+
     /// The instant at which a local day begins; no rule above moves the clock at midnight.
     func startOfDay(_ daysSinceEpoch: Int) -> Int {
         let standard = daysSinceEpoch * 86_400 - standardOffset

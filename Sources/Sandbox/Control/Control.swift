@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// The control surface: JSON over HTTP on a port of its own.
+/// The control surface: JSON over HTTP on a port of its own; Control+Energy.swift has the part of prices and meters.
 ///
 ///     GET    /                      this list
 ///     POST   /clock                 {"set":"RFC 3339"} | {"advance_seconds":n} | {"reset":true}
@@ -60,7 +60,10 @@ extension Sandbox {
     private func control(_ request: HTTPRequest) throws(Refusal) -> JSON {
         let body = request.body.isEmpty ? Fields([:]) : try World.body(of: request)
         switch "\(request.method) \(request.path)" {
-        case "GET /": return ["routes": .array(Self.help.map(JSON.string)), "now": .string(Timestamp.utc(now))]
+        case "GET /":
+            return [
+                "routes": .array((Self.help + Self.energyHelp).map(JSON.string)), "now": .string(Timestamp.utc(now)),
+            ]
         case "GET /requests": return list(requests(try operation(request.query["operation"])))
         case "GET /requests/count": return counts
         case "GET /sessions": return ["data": .array(sessions().map(\.json))]
@@ -107,12 +110,12 @@ extension Sandbox {
         case "POST /reset": reset()
         case let other where other.hasPrefix("POST /tokens/") && other.hasSuffix("/expire"):
             guard expireToken(String(other.dropFirst(13).dropLast(7))) else { throw .notFound }
-        default: throw .notFound
+        default: return try controlEnergy(request, body)
         }
         return ["ok": true]
     }
 
-    private func required(_ name: String, in body: Fields) throws(Refusal) -> String {
+    func required(_ name: String, in body: Fields) throws(Refusal) -> String {
         guard let text = try body.text(name), !text.isEmpty else { throw .bare(400, "\(name) is required") }
         return text
     }

@@ -30,6 +30,17 @@ struct Fields {
         return number
     }
 
+    /// A number, which a query and ZERO write as a text; nil where it is absent.
+    func quantity(_ name: String) throws(Refusal) -> Double? {
+        switch members[name] {
+        case nil, .null: return nil
+        case .string(let text):
+            guard let number = Double(text), number.isFinite else { throw .dataInvalid("\(name) must be a number") }
+            return number
+        default: return try number(name)
+        }
+    }
+
     func object(_ name: String) throws(Refusal) -> Fields? {
         switch members[name] {
         case nil, .null: return nil

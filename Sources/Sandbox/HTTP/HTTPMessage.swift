@@ -74,7 +74,7 @@ struct FormFields: Sendable {
 
     subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
 
-    private static func decode(_ text: some StringProtocol) -> String {
+    static func decode(_ text: some StringProtocol) -> String {
         let encoded = Array(text.utf8)
         var bytes: [UInt8] = []
         var index = 0

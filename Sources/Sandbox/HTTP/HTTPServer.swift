@@ -91,7 +91,7 @@ private final class HTTPExchange: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private static let bodyLimit = 1 << 20
+    private static let bodyLimit = 16 << 20
 
     private let answer: @Sendable (HTTPRequest) -> HTTPAnswer
     private var head: HTTPRequestHead?

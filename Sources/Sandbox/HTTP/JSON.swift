@@ -64,10 +64,10 @@ enum JSON: Equatable, Sendable {
         return members
     }
 
-    /// This object with the members of another on top; a value that is no object stays as it is.
-    func merging(_ other: [String: JSON]) -> JSON {
+    /// This object with the members of others on top; a value that is no object stays as it is.
+    func merging(_ others: [String: JSON]...) -> JSON {
         guard case .object(let members) = self else { return self }
-        return .object(members.merging(other) { $1 })
+        return .object(others.reduce(members) { $0.merging($1) { $1 } })
     }
 }
 

@@ -22,6 +22,9 @@ struct Refusal: Error, Equatable {
 
     static func bare(_ status: Int, _ message: String) -> Refusal { Refusal(status: status, message: message) }
 
+    static let accountDisabled = Refusal(
+        status: 422, code: "account_disabled", message: "Your account is disabled", kind: .apiError)
+
     static let notFound = bare(404, "Not Found")
 
     static func dataInvalid(_ detail: String) -> Refusal {

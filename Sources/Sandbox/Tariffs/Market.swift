@@ -34,6 +34,21 @@ struct Market: Equatable, Sendable {
         return (meanPrice * regional * (1 + 0.35 * evening + 0.1 * noise)).roundedToFiveDecimals
     }
 
+    /// Grams of carbon dioxide of a kWh: most in the evening, least in the morning (invented; upstream.md §6.3).
+    func carbonIntensity(at instant: Int) -> Double {
+        let hoursFromSeven = abs(Double(zone.wallClock(at: instant).second) / 3600 - 19)
+        return (220 + 140 * (1 - min(hoursFromSeven, 24 - hoursFromSeven) / 6)).rounded()
+    }
+
+    /// The carbon of a row of prices.
+    func carbon(at instant: Int) -> JSON {
+        let intensity = carbonIntensity(at: instant)
+        return [
+            "intensity": .double(intensity), "relative": .double(((intensity - 80) / 280).roundedToFiveDecimals),
+            "confidence": 1,
+        ]
+    }
+
     /// The seconds of a local day at which the prices of the next one are published (a choice: the documents do not say).
     static let publication = 14 * 3600
 

@@ -1,7 +1,9 @@
-/// Whether a tariff prices what the location takes or what it gives.
+/// Whether a tariff prices what the location takes, what it gives or what it makes for itself.
 enum Direction: String, Sendable {
     case `import` = "IMPORT"
     case export = "EXPORT"
+    /// Energy that is made and used at the place (upstream.md §6.8).
+    case local = "LOCAL"
 }
 
 /// Energy itself, or the network charges beside it.
@@ -20,10 +22,14 @@ struct Slot: Hashable, Sendable {
         ("commodity_import", Slot(direction: .import, type: .commodity)),
         ("commodity_export", Slot(direction: .export, type: .commodity)),
         ("non_commodity_import", Slot(direction: .import, type: .nonCommodity)),
+        ("local", local),
     ]
 
-    /// The slots that answer `NOT_SUPPORTED`.
-    static let unsupported = ["non_commodity_export", "local"]
+    /// In beta: see ``World/isLocalEnabled``.
+    static let local = Slot(direction: .local, type: .commodity)
+
+    /// The slot that always answers `NOT_SUPPORTED`.
+    static let unsupported = "non_commodity_export"
 }
 
 /// Data isolation: an account, in live or in test mode.

@@ -50,14 +50,20 @@ struct TariffSchedule: Equatable, Sendable {
         self.init(daily: [Period(validFrom: "00:00:00", validTo: "00:00:00", rate: [rate])])
     }
 
-    /// The first rate that applies at a second of a day; nil where the schedule has a hole.
-    func rate(on day: CivilDay, at second: Int) -> Rate? {
+    /// The tiers that apply at a second of a day; none where the schedule has a hole.
+    func rates(on day: CivilDay, at second: Int) -> [Rate] {
         for season in seasons where season.applies(to: day) {
             for days in season.daysAndHours where days.apply(to: day) {
-                if let period = days.hours.first(where: { $0.covers(second) }) { return period.rate.first }
+                if let period = days.hours.first(where: { $0.covers(second) }) { return period.rate }
             }
         }
-        return nil
+        return []
+    }
+
+    /// The seconds of a day at which a period begins or ends.
+    var changes: Set<Int> {
+        let periods = seasons.flatMap(\.daysAndHours).flatMap(\.hours)
+        return Set(periods.flatMap { [$0.validFrom, $0.validTo] }.compactMap(TimeOfDay.parse))
     }
 
     var isTiered: Bool {

@@ -17,7 +17,8 @@ extension Sandbox {
 
     private func deliverDue(on loop: any EventLoop) {
         let (settings, due) = withWorld { world, now in
-            (world.deliveries.settings, world.deliveries.take(at: now))
+            world.advance(to: now)
+            return (world.deliveries.settings, world.deliveries.take(at: now))
         }
         guard let address = settings.url.flatMap(DeliveryClient.Address.init) else { return }
         for (number, delivery) in due {

@@ -23,6 +23,14 @@ extension World {
 }
 
 extension World.Tariff {
+    /// What `tariff.*` events hold (upstream.md §5.2).
+    var eventData: [String: JSON] {
+        [
+            "live_mode": .bool(scope.live), "location_id": .string(locationID), "tariff_id": .string(id),
+            "account_id": .string(scope.account),
+        ]
+    }
+
     /// The list shape of upstream.md §6.1.
     var json: JSON {
         [

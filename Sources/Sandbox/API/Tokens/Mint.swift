@@ -55,6 +55,18 @@ struct Mint: Equatable, Sendable {
             ?? PostalAddress()
     }
 
+    /// A body in ZERO's names with those of ANODE; `connect_url` may be absent there.
+    static func renamed(_ body: Fields) -> Fields {
+        var members = body.members
+        let names = [
+            "callback_uri": "callback_url", "connect_web_uri": "connect_url", "direction": "tariff_direction",
+            "type": "tariff_type",
+        ]
+        for (old, new) in names { members[new] = members.removeValue(forKey: old) ?? members[new] }
+        members["connect_url"] = members["connect_url"] ?? members["callback_url"]
+        return Fields(members)
+    }
+
     private static func url(_ name: String, in body: Fields) throws(Refusal) -> String {
         guard let url = try body.text(name), !url.isEmpty else {
             throw .invalid("\(name)_missing", "\(name) is required")
@@ -70,9 +82,6 @@ struct Mint: Equatable, Sendable {
 
     private static func slot(_ body: Fields) throws(Refusal) -> Slot {
         let directionName = try body.text("tariff_direction") ?? Direction.import.rawValue
-        guard directionName != "LOCAL" else {
-            throw .invalid("tariff_direction_not_supported", "LOCAL is in beta and not enabled for this account")
-        }
         guard let direction = Direction(rawValue: directionName) else {
             throw .invalid("tariff_direction_invalid", "Tariff direction must be EXPORT or IMPORT")
         }
@@ -81,7 +90,7 @@ struct Mint: Equatable, Sendable {
         }
         let slot = Slot(direction: direction, type: type)
         guard Slot.supported.contains(where: { $0.1 == slot }) else {
-            throw .invalid("tariff_direction_not_supported", "EXPORT is not supported for NON_COMMODITY")
+            throw .invalid("tariff_direction_not_supported", "\(direction.rawValue) is not supported for NON_COMMODITY")
         }
         return slot
     }

@@ -9,10 +9,16 @@ extension World {
         ]
     }
 
-    mutating func mint(_ request: HTTPRequest, scope: Scope, at now: Date) throws(Refusal) -> JSON {
-        let session = try mintSession(try Mint(try Self.body(of: request)), scope: scope, at: now)
+    mutating func mint(_ call: APICall) throws(Refusal) -> JSON {
+        let body = try Self.body(of: call.request)
+        let mint = try Mint(call.dialect == .zero ? Mint.renamed(body) : body)
+        guard mint.slot.direction != .local || isLocalEnabled else {
+            throw .invalid("tariff_direction_not_supported", "LOCAL is in beta and not enabled for this account")
+        }
+        let session = try mintSession(mint, scope: call.scope, at: call.now)
         return [
-            "connect_token": .string(session.token), "expires_in": .int(Int(tokenLife)), "live_mode": .bool(scope.live),
+            "connect_token": .string(session.token), "expires_in": .int(Int(tokenLife)),
+            "live_mode": .bool(call.scope.live),
         ]
     }
 
