@@ -25,8 +25,10 @@ final class HTTPServer: Sendable {
     }
 
     /// Binds the port, 0 for any free one; `answer` runs on an event loop and must not wait.
+    ///
+    /// - Parameter bodyLimit: The longest request body in bytes; a longer one is 413.
     static func listen(
-        host: String, port: Int, answer: @escaping @Sendable (HTTPRequest) -> HTTPAnswer
+        host: String, port: Int, bodyLimit: Int, answer: @escaping @Sendable (HTTPRequest) -> HTTPAnswer
     ) async throws -> HTTPServer {
         let connections = Connections()
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -38,7 +40,7 @@ final class HTTPServer: Sendable {
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHandler(IdleStateHandler(allTimeout: idleLimit))
                     try pipeline.configureHTTPServerPipeline()
-                    try pipeline.addHandler(HTTPExchange(answer: answer))
+                    try pipeline.addHandler(HTTPExchange(bodyLimit: bodyLimit, answer: answer))
                 }
             }
             .bind(host: host, port: port).get()
@@ -91,14 +93,16 @@ private final class HTTPExchange: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private static let bodyLimit = 16 << 20
-
+    private let bodyLimit: Int
     private let answer: @Sendable (HTTPRequest) -> HTTPAnswer
     private var head: HTTPRequestHead?
     private var body: [UInt8] = []
     private var bodyIsTooLarge = false
 
-    init(answer: @escaping @Sendable (HTTPRequest) -> HTTPAnswer) { self.answer = answer }
+    init(bodyLimit: Int, answer: @escaping @Sendable (HTTPRequest) -> HTTPAnswer) {
+        self.bodyLimit = bodyLimit
+        self.answer = answer
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
@@ -108,7 +112,7 @@ private final class HTTPExchange: ChannelInboundHandler {
             bodyIsTooLarge = false
         case .body(let bytes):
             // What exceeds the limit is read and dropped, so that the refusal arrives.
-            bodyIsTooLarge = bodyIsTooLarge || body.count + bytes.readableBytes > Self.bodyLimit
+            bodyIsTooLarge = bodyIsTooLarge || body.count + bytes.readableBytes > bodyLimit
             if !bodyIsTooLarge { body += bytes.readableBytesView }
         case .end:
             guard let head else { return }
