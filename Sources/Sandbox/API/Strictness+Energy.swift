@@ -1,4 +1,4 @@
-/// What calls about energy may hold (upstream.md §6.3, §6.6 to §6.10).
+/// What calls about energy may hold (upstream.md §6.2, §6.3, §6.6 to §6.9).
 extension Strictness {
     /// The parameters of a call; nil where the general table has them.
     static func energyQuery(of operation: Sandbox.Operation, _ method: String, _ dialect: Dialect) -> Set<String>? {

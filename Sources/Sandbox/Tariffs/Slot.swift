@@ -2,7 +2,7 @@
 enum Direction: String, Sendable {
     case `import` = "IMPORT"
     case export = "EXPORT"
-    /// Energy that is made and used at the place (upstream.md §6.8).
+    /// Energy that is made and used at the place (upstream.md §6.7).
     case local = "LOCAL"
 }
 

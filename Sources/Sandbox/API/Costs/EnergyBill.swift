@@ -10,7 +10,7 @@ struct EnergyBill {
         let to: Int
         /// Watt hours.
         let energy: Double
-        /// Major units; 0 with a confidence of 0 where there is no price (upstream.md §6.8).
+        /// Major units; 0 with a confidence of 0 where there is no price (upstream.md §6.7).
         var cost = 0.0
         var confidence: Double
         /// Grams of carbon dioxide.

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// Costs of energy (upstream.md §6.8).
+/// Costs of energy (upstream.md §6.7).
 extension World {
     /// One record in, its cost out; it is kept unless `non_persistent` says otherwise.
     mutating func instantCost(_ call: APICall) throws(Refusal) -> JSON {

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// Locations and what is connected at them (upstream.md §6.2, §6.10).
+/// Locations and what is connected at them (upstream.md §6.2).
 extension World {
     func status(of id: String?, scope: Scope, at now: Date) throws(Refusal) -> JSON {
         guard let location = location(id, in: scope) else { throw .notFound }

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// Energy that a meter counted over a span of time, or a forecast of it (upstream.md §6.7).
+/// Energy that a meter counted over a span of time, or a forecast of it (upstream.md §6.8).
 struct MeterRecord: Equatable, Sendable {
     /// Which way the energy went.
     enum Flow: String, Sendable {

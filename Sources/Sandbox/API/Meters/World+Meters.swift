@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// Meter records (upstream.md §6.7).
+/// Meter records (upstream.md §6.8).
 extension World {
     /// The most records of a call.
     private static let recordLimit = 10_000

@@ -40,7 +40,7 @@ extension World {
 
     /// What prices, schedules and costs of a location follow from; 422 where they have none (upstream.md §6.3).
     ///
-    /// Energy made at the place costs nothing until a price is set for it (upstream.md §6.8), and has none to plan with.
+    /// Energy made at the place costs nothing until a price is set for it (upstream.md §6.7), and has none to plan with.
     func curve(
         at location: Location, _ direction: Direction, _ call: APICall, isLocalFree: Bool = false
     ) throws(Refusal) -> PriceCurve {
