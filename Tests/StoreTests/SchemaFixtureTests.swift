@@ -17,11 +17,11 @@ import Testing
     let start = Date(timeIntervalSince1970: 1_700_000_000)
     static let sqliteSteps = [
         "1 sessions, mints, locations", "2 follow-ups are taken", "3 events", "4 inbox, actions, bookmark", "5 holders",
-        "6 devices, batches, writes",
+        "6 devices, batches, writes", "7 location updates",
     ]
     static let postgresSteps = [
         "1 sessions, mints, locations", "2 events", "3 inbox, actions, bookmark", "4 integer attempts",
-        "5 holders", "6 devices, batches, writes",
+        "5 holders", "6 devices, batches, writes", "7 location updates",
     ]
 
     private static func fixture(_ name: String) throws -> String {
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test(arguments: 1...6) func `SQLite after each step is brought up to date and read`(step: Int) async throws {
+    @Test(arguments: 1...7) func `SQLite after each step is brought up to date and read`(step: Int) async throws {
         let sql = try Self.fixture("sqlite-\(step)")
         do {
             let queue = try DatabaseQueue(path: "\(folder.path)/store.sqlite")
@@ -50,7 +50,7 @@ import Testing
         try await reads(try SQLiteStore.temporary(in: folder), Array(Self.sqliteSteps.prefix(step)))
     }
 
-    @Test(arguments: 1...6) func `PostgreSQL after each step is brought up to date and read`(step: Int) async throws {
+    @Test(arguments: 1...7) func `PostgreSQL after each step is brought up to date and read`(step: Int) async throws {
         let url = try await PostgresServer.shared.newDatabase()
         _ = try await PostgresServer.shared.query(try Self.fixture("postgres-\(step)"), of: url)
         let store = try PostgresStore.connected(to: url)
@@ -93,6 +93,8 @@ import Testing
             #expect(try await store.actions(at: [location])[location]?.tariff == "trf_1")
             #expect(try await store.bookmark() == "{}")
         }
+        let isUpdated = steps.contains { $0.contains("location updates") }
+        #expect(try await store.state(of: location).updatedAt == (isUpdated ? start + 30 : nil))
         let holder = SessionHolder(tabKey: "AAECAwQFBgcICQoLDA0ODw")
         #expect(try await store.held(ids[0])?.holder == nil)
         #expect(try await store.held(ids[1])?.holder == (steps.contains { $0.contains("holders") } ? holder : nil))

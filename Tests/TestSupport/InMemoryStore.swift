@@ -29,6 +29,8 @@ package final class InMemoryStore: ServiceStore {
         var received: [EventID: (digest: [UInt8]?, at: Date)] = [:]
         var inbox: [EventID: (event: ReceivedEvent, dueAt: Date, attempts: Int)] = [:]
         var actions: [LocationID: LocationAction] = [:]
+        /// When prices at a location may have changed last.
+        var updates: [LocationID: Date] = [:]
         var bookmark: String?
         var devices: [StoredDevice] = []
         var batches: [StoredBatch] = []
@@ -231,10 +233,17 @@ package final class InMemoryStore: ServiceStore {
     }
 
     package func settle(_ id: EventID, _ effect: EventEffect) async throws(BFFError) -> Bool {
-        defer { if let action = effect.action { notify([.actionChanged(action.location)]) } }
+        defer { if let location = effect.location { notify([.locationChanged(location)]) } }
         return try with { state in
             guard state.inbox.removeValue(forKey: id) != nil else { return false }
-            if let action = effect.action { state.actions[action.location] = action }
+            if let update = effect.update, state.bindings.contains(where: { $0.location == update.location }) {
+                state.updates[update.location] = update.at
+            }
+            if let action = effect.action,
+                action.required == .reconnect || state.actions[action.location]?.required != .reconnect
+            {
+                state.actions[action.location] = action
+            }
             for event in effect.events { state.put(event) }
             return true
         }
@@ -275,6 +284,7 @@ extension InMemoryStore.State {
     mutating func deleteOrphanedActions() {
         let owned = Set(bindings.map(\.location))
         actions = actions.filter { owned.contains($0.key) }
+        updates = updates.filter { owned.contains($0.key) }
     }
 
     mutating func keep(_ change: SessionChange) {

@@ -12,9 +12,11 @@ extension Route {
         webhooks: Webhooks, page: ConnectPage?, logos: ProviderLogos, now: @escaping @Sendable () -> Date,
         isReady: @escaping @Sendable () -> Bool = { true }
     ) -> [Route] {
-        [
-            mint(sessions), session(sessions, now: now), sessionEvents(sessions, now: now), callback(sessions),
-            locations(sessions), forgetLocation(sessions), locationStatus(reads), prices(reads), tariffs(reads),
+        let listeners = Listeners()
+        return [
+            mint(sessions), session(sessions, now: now), sessionEvents(sessions, listeners, now: now),
+            callback(sessions), locations(sessions), forgetLocation(sessions),
+            locationEvents(sessions.feed, listeners), locationStatus(reads), prices(reads), tariffs(reads),
             delivery(webhooks), document,
         ] + (page.map { [tickets(sessions), logo(logos)] + connectPage($0) } ?? []) + relay
             + probes(flatpeak: flatpeak, cache: cache, isReady: isReady)

@@ -120,7 +120,7 @@ package final class LocationReads: Sendable {
         let status = try await flatpeak.status(of: location, for: caller)
         try await sessionCache.withStore { store throws(BFFError) in
             guard let action = try await store.actions(at: [location])[location],
-                !status.needsReconnection(of: action.tariff)
+                !status.stillRequires(action.required, of: action.tariff)
             else { return }
             try await store.clearAction(at: location, knownBefore: queriedAt)
         }

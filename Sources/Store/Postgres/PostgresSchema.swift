@@ -189,6 +189,8 @@ enum PostgresSchema {
                 "CREATE INDEX ledger_by_end ON ledger (expires_at)",
             ]
         ),
+        // When an event last said that prices at the location may differ (Sessions/Stores/LocationStore.swift).
+        ("7 location updates", ["ALTER TABLE location ADD COLUMN updated_at DOUBLE PRECISION"]),
     ]
 
     /// Of all who start at once, one brings the tables up to date, and the others wait for it.

@@ -182,6 +182,10 @@ enum Schema {
                     CREATE INDEX ledger_by_end ON ledger (expires_at);
                     """)
         }
+        migrator.registerMigration("7 location updates") { db in
+            // When an event last said that prices at the location may differ (Sessions/Stores/LocationStore.swift).
+            try db.execute(sql: "ALTER TABLE location ADD COLUMN updated_at REAL")
+        }
         return migrator
     }
 }
