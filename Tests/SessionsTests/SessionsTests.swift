@@ -222,6 +222,7 @@ private struct StuckStore: SessionStore, SessionHolderStore, IdempotencyKeyStore
         try await hang()
     }
     func owners(of location: LocationID, limit: Int) async throws(BFFError) -> [Subject] { try await hang() }
+    func state(of location: LocationID) async throws(BFFError) -> LocationState { try await hang() }
     func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction] {
         try await hang()
     }
