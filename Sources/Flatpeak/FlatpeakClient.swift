@@ -184,32 +184,20 @@ package final class FlatpeakClient: Sendable {
     package func prices(
         of location: LocationID, from start: Date?, to end: Date, direction: TariffDirection?,
         for caller: CallerKey? = nil
-    ) async throws(BFFError) -> Prices {
+    ) async throws(BFFError) -> TimedAnswer {
         let operation = Operation.prices(location, in: settings.version)
-        let answer: HTTPAnswer
-        do {
-            switch settings.version {
-            case .zero:
-                var query = [("end_time", end.formatted(.iso8601))]
-                if let start { query.append(("start_time", start.formatted(.iso8601))) }
-                if let direction { query.append(("direction", direction.rawValue)) }
-                answer = try await call(operation, query: query, for: caller)
-            case .anode:
-                let body = PricesBody(
-                    start_time: start?.formatted(.iso8601), end_time: end.formatted(.iso8601),
-                    tariff_direction: direction)
-                answer = try await call(operation, body: Self.json(body), for: caller)
-            }
-        } catch .upstreamRefused(status: 422, let code) {
-            guard let gap = (code?.text).flatMap(BFFError.PriceGap.init) else {
-                throw .upstreamRefused(status: 422, code: code)
-            }
-            throw .noPrices(gap)
+        switch settings.version {
+        case .zero:
+            var query = [("end_time", end.formatted(.iso8601))]
+            if let start { query.append(("start_time", start.formatted(.iso8601))) }
+            if let direction { query.append(("direction", direction.rawValue)) }
+            query += settings.version.costOptions
+            return try TimedAnswer(try await priced(operation, query: query, for: caller))
+        case .anode:
+            let body = PricesBody(
+                start_time: start?.formatted(.iso8601), end_time: end.formatted(.iso8601), tariff_direction: direction)
+            return try TimedAnswer(try await priced(operation, body: Self.json(body), for: caller))
         }
-        let reply = try answer.decoded(as: PricesReply.self)
-        return Prices(
-            body: try answer.bodyForClients(),
-            nextUpdate: reply.next_update.flatMap { try? Date($0, strategy: .iso8601) })
     }
 
     /// What happened at Flatpeak within the last 90 days, newest first, one page (upstream.md §5.3).

@@ -1,7 +1,7 @@
 package import Core
 
 /// The energy of one period (upstream.md §6.7, §6.8).
-package struct MeterRecord: Sendable, Equatable {
+package struct MeterRecord: Sendable, Hashable {
     package var location: LocationID
     package var device: DeviceID?
     package var units: EnergyUnits

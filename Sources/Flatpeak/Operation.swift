@@ -156,6 +156,48 @@ package struct Operation: Sendable {
         }
     }
 
+    /// upstream.md §6.5.
+    static func location(_ location: LocationID) -> Operation {
+        Operation("location", .reads, .reads, .GET, { _ in "/locations/\(location)" }, answerLimit: 64 << 10)
+    }
+
+    /// upstream.md §6.6: a calculation, which the newer version spells as POST.
+    static func schedule(_ query: ScheduleQuery, in version: FlatpeakVersion) -> Operation {
+        let location = query.location
+        return switch (version, query.measure) {
+        case (.zero, .duration):
+            Operation("schedule_duration", .reads, .reads, .GET, { _ in "/slots/time/\(location)" })
+        case (.zero, .relative), (.zero, .absolute):
+            Operation("schedule_limit", .reads, .reads, .GET, { _ in "/slots/threshold/\(location)" })
+        case (.anode, .duration):
+            Operation("schedule_duration", .reads, .reads, .POST, { _ in "/schedules/duration/\(location)" })
+        case (.anode, .relative), (.anode, .absolute):
+            Operation("schedule_limit", .reads, .reads, .POST, { _ in "/schedules/limit/\(location)" })
+        }
+    }
+
+    /// upstream.md §6.6: whether Flatpeak keeps the schedule is not documented.
+    static func scheduleAmount(_ location: LocationID) -> Operation {
+        Operation(
+            "schedule_amount", .reads, .reads, .POST, { $0 == .zero ? "/schedules" : "/schedules/amount/\(location)" },
+            retries: .unsentOrRefused)
+    }
+
+    /// upstream.md §6.7.
+    static let costOfRecord = Operation(
+        "cost_instant", .reads, .reads, .POST, { _ in "/costs/instant" }, answerLimit: 64 << 10)
+
+    /// upstream.md §6.7.
+    static func costs(_ query: CostQuery) -> Operation {
+        switch query.scope {
+        case .session(let reference):
+            return Operation("cost_session", .reads, .reads, .POST, { _ in "/costs/session/\(reference)" })
+        case .interval(_, _, _, let device):
+            let owner = device?.text ?? query.location.text
+            return Operation("cost_interval", .reads, .reads, .POST, { _ in "/costs/interval/\(owner)" })
+        }
+    }
+
     // What changes something, sent once (upstream.md §6.8, §6.9).
 
     /// upstream.md §6.8.

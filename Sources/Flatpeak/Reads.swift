@@ -1,13 +1,4 @@
 package import Core
-package import FoundationEssentials
-
-/// What energy costs at a location.
-package struct Prices: Sendable {
-    /// Flatpeak's answer as clients may read it.
-    package let body: [UInt8]
-    /// When Flatpeak means to have new ones.
-    package let nextUpdate: Date?
-}
 
 /// Which tariffs of a location to list (upstream.md §6.1).
 package struct TariffQuery: Hashable, Sendable {

@@ -53,11 +53,6 @@ struct LocationStatusReply: Decodable {
     }
 }
 
-/// `POST /prices/{location_id}` (upstream.md §6.3), as far as it says how long the prices hold.
-struct PricesReply: Decodable {
-    let next_update: String?
-}
-
 /// Either shape of an error (upstream.md §7): the error object, or a bare `{message}`.
 struct ErrorReply: Decodable {
     let code: String?
