@@ -64,7 +64,7 @@ package struct ConnectToken: Sendable {
         var out: [UInt8] = []
         var copied = 0, index = 0
         while index < text.count {
-            guard text[index] == prefix[0], text[index...].starts(with: prefix),
+            guard text[index] == UInt8(ascii: "c"), text[index...].starts(with: prefix),
                 index == 0 || !text[index - 1].isWordByte
             else {
                 index += 1

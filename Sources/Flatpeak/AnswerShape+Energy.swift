@@ -1,6 +1,6 @@
 import Core
 
-// What clients read of energy, one shape each whatever the edition of Flatpeak's API (upstream.md §6.5 to §6.7).
+// What clients read of energy, one shape each whatever the edition of Flatpeak's API (upstream.md §6.2, §6.6, §6.7).
 
 extension AnswerShape {
     /// A location, without the customer, the market's sources and the tariffs of the account.
@@ -24,9 +24,9 @@ extension AnswerShape {
     /// The schedules of ``ScheduleQuery``.
     static func schedule(_ query: ScheduleQuery) -> AnswerShape {
         .object(
-            header(query.object, of: query.location, query.direction)
+            header(query.object, of: query.location)
                 + [
-                    Field("next_update"), Field("duration"),
+                    direction(query.direction), Field("next_update"), Field("duration"),
                     Field(
                         "data",
                         as: .list(
@@ -47,7 +47,7 @@ extension AnswerShape {
         let units = AnswerShape.object([Field("units"), Field("value")])
         let savings = Field("savings", as: .object([Field("value"), Field("percentage")]))
         return .object(
-            header("schedule_amount", of: order.location, nil)
+            header("schedule_amount", of: order.location)
                 + [
                     Field("next_update"), Field("max_power", as: units),
                     Field("shaving_threshold", as: .object([Field("relative"), Field("absolute")])), cost, savings,
@@ -75,8 +75,11 @@ extension AnswerShape {
     static func costs(_ query: CostQuery) -> AnswerShape {
         let device = query.device.map { [Field.fixed("device_id", $0.text)] } ?? []
         return .object(
-            header("energy_cost", of: query.location, query.direction) + device
-                + [Field("energy_units"), Field("data", as: .list(.object(record)), isRequired: true)])
+            header("energy_cost", of: query.location) + device
+                + [
+                    direction(query.direction), Field("energy_units"),
+                    Field("data", as: .list(.object(record)), isRequired: true),
+                ])
     }
 
     /// What one ``MeterRecord`` costs.
@@ -95,15 +98,14 @@ extension AnswerShape {
     ]
 
     /// What each of them begins with.
-    private static func header(
-        _ object: String, of location: LocationID, _ direction: TariffDirection?
-    ) -> [Field] {
+    private static func header(_ object: String, of location: LocationID) -> [Field] {
         [
             .fixed("object", object), .fixed("location_id", location.text), Field("location_timezone"),
             Field("currency_code"),
-            Field(
-                "tariff_direction", or: "direction",
-                substitute: "\"\((direction ?? .importing).rawValue)\""),
         ]
+    }
+
+    private static func direction(_ direction: TariffDirection?) -> Field {
+        Field("tariff_direction", or: "direction", substitute: "\"\((direction ?? .importing).rawValue)\"")
     }
 }

@@ -9,7 +9,7 @@ extension FlatpeakClient {
     /// The longest window of a schedule, in days.
     package var longestScheduleDays: Int { settings.version.longestScheduleDays }
 
-    /// A location, as clients may read it (upstream.md §6.5).
+    /// A location, as clients may read it (upstream.md §6.2).
     package func location(_ id: LocationID, for caller: CallerKey) async throws(BFFError) -> [UInt8] {
         try AnswerShape.location.answer(from: try await call(.location(id), for: caller).bodyForClients())
     }

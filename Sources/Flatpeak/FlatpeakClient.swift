@@ -170,6 +170,30 @@ package final class FlatpeakClient: Sendable {
         return try answer.bodyForClients()
     }
 
+    /// Whether a tariff is one of a location that is known to exist (upstream.md §6.1).
+    package func hasTariff(
+        _ tariff: TariffID, at location: LocationID, for caller: CallerKey
+    ) async throws(BFFError) -> Bool {
+        struct List: Decodable {
+            struct Item: Decodable { let id: String }
+            let data: [Item]
+            let has_more: Bool?
+        }
+        var query = TariffQuery(location: location, limit: 100)
+        // No location has thousands; a list without an end is no answer.
+        for _ in 0..<20 {
+            let body = try await tariffs(query, for: caller)
+            guard let list = try? JSONDecoder().decode(List.self, from: Data(body)) else {
+                throw .upstreamInvalidAnswer
+            }
+            if list.data.contains(where: { $0.id.equalsBytes(of: tariff.text) }) { return true }
+            guard list.has_more == true, let last = list.data.last.flatMap({ Identifier<TariffQuery.Cursor>($0.id) })
+            else { return false }
+            query.page = .startingAfter(last)
+        }
+        throw .upstreamInvalidAnswer
+    }
+
     /// How the tariffs of a location stand (upstream.md §6.2).
     package func status(
         of location: LocationID, for caller: CallerKey? = nil

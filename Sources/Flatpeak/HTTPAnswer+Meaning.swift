@@ -14,7 +14,7 @@ extension HTTPAnswer {
     }
 
     /// The body as clients may read it: strict JSON, without the account id, which is half of the Basic pair, and without
-    /// connect tokens, which BUSBAR has in its locations (upstream.md §6.5).
+    /// connect tokens, which BUSBAR has in its locations (upstream.md §6.2).
     func bodyForClients() throws(BFFError) -> [UInt8] {
         let body = JSONScanner.removing(from: body) { member, json in
             json.matches("account_id", in: member.name.range) || json.matches("connect_token", in: member.name.range)

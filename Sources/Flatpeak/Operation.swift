@@ -156,7 +156,7 @@ package struct Operation: Sendable {
         }
     }
 
-    /// upstream.md §6.5.
+    /// upstream.md §6.2.
     static func location(_ location: LocationID) -> Operation {
         Operation("location", .reads, .reads, .GET, { _ in "/locations/\(location)" }, answerLimit: 64 << 10)
     }

@@ -80,8 +80,10 @@ enum MintBody {
         let tariff_direction: TariffDirection?
         let tariff_type: TariffType?
         let location_id: String?
+        let tariff_id: String?
         let actions: Actions?
         let route_options: RouteOptions?
+        let postal_address_type: PostalAddressType?
         let postal_address: PostalAddress?
     }
 
@@ -90,7 +92,7 @@ enum MintBody {
         let disconnect_tariff: Bool?
     }
 
-    /// It has neither actions nor route options.
+    /// It has neither actions nor route options, nor the type of an address.
     struct Zero: Encodable {
         let connect_web_uri: String
         let callback_uri: String

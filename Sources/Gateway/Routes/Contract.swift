@@ -13,12 +13,14 @@ extension Route {
         isReady: @escaping @Sendable () -> Bool = { true }
     ) -> [Route] {
         let listeners = Listeners()
-        return [
+        let own: [Route] = [
             mint(sessions), session(sessions, now: now), sessionEvents(sessions, listeners, now: now),
-            callback(sessions), locations(sessions), forgetLocation(sessions),
+            callback(sessions), locations(sessions), location(reads), forgetLocation(sessions),
             locationEvents(sessions.feed, listeners), locationStatus(reads), prices(reads), tariffs(reads),
             delivery(webhooks), document,
-        ] + (page.map { [tickets(sessions), logo(logos)] + connectPage($0) } ?? []) + relay
+        ]
+        return own + schedules(reads) + costs(reads)
+            + (page.map { [tickets(sessions), logo(logos)] + connectPage($0) } ?? []) + relay
             + probes(flatpeak: flatpeak, cache: cache, isReady: isReady)
     }
 

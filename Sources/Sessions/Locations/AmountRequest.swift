@@ -2,7 +2,7 @@ package import Core
 package import Flatpeak
 package import FoundationEssentials
 
-/// The body of a request for a schedule by amount, in the newer version's names (docs/upstream.md §6.6).
+/// The body of a request for a schedule by amount, in the newer version's names (upstream.md §6.6).
 package struct AmountRequest: StrictlyDecodable, Sendable {
     /// Of the path, where it is given at all.
     package var location_id: String?

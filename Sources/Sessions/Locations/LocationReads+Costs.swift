@@ -5,7 +5,7 @@ import FoundationEssentials
 // What energy cost.
 
 extension LocationReads {
-    /// Flatpeak prices past energy again when a past price is corrected (docs/upstream.md §6.7).
+    /// Flatpeak prices past energy again when a past price is corrected (upstream.md §6.7).
     private static let costsLife = Duration.seconds(60)
 
     /// Reads what a location's energy cost.

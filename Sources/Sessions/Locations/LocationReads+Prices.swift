@@ -6,7 +6,7 @@ package import FoundationEssentials
 
 extension LocationReads {
     private static let ninetyDays: TimeInterval = 90 * 86_400
-    /// 90 calendar days, one of which may have 25 hours where clocks are put back (docs/upstream.md §6.3).
+    /// 90 calendar days, one of which may have 25 hours where clocks are put back (upstream.md §6.3).
     ///
     /// Two instants in UTC do not show whether it has.
     package static let longestPeriod = ninetyDays + 3600
@@ -28,7 +28,7 @@ extension LocationReads {
         }
     }
 
-    /// Rounds a period to whole minutes, at least one; one of at most 90 days (docs/upstream.md §6.3), or of at most
+    /// Rounds a period to whole minutes, at least one; one of at most 90 days (upstream.md §6.3), or of at most
     /// ``longestPeriod``, does not get longer than that.
     static func minutes(from start: Date?, to end: Date) -> (start: Date?, end: Date) {
         let last = end.minute(.up)

@@ -70,7 +70,7 @@ package final class LocationReads: Sendable {
 
     /// How long an answer may be served after it stopped being fresh, while Flatpeak is unavailable.
     private static let staleLimit = Duration.seconds(600)
-    /// The shortest time after which Flatpeak accepts a repeated request that had no prices (docs/upstream.md §6.3).
+    /// The shortest time after which Flatpeak accepts a repeated request that had no prices (upstream.md §6.3).
     private static let noPricesLife = Duration.seconds(15 * 60)
     /// How long an answer is fresh, if Flatpeak does not say when it means to replace it.
     private static let defaultLife = Duration.seconds(60)

@@ -2,7 +2,7 @@ package import Core
 package import Flatpeak
 import FoundationEssentials
 
-/// A meter record as clients send it, in the newer version's names (docs/upstream.md §6.7).
+/// A meter record as clients send it, in the newer version's names (upstream.md §6.7).
 package struct MeterRecordRequest: StrictlyDecodable, Sendable {
     /// Of the path, where it is given at all.
     package var location_id: String?

@@ -11,7 +11,7 @@ package struct ScheduleWindow: Hashable, Sendable {
 
     /// - Parameters:
     ///   - minutes: What has to fit into the window; it is rounded less where it would not fit any more.
-    ///   - longestDays: Of a calendar, one of which may have 25 hours where clocks are put back (docs/upstream.md §6.6).
+    ///   - longestDays: Of a calendar, one of which may have 25 hours where clocks are put back (upstream.md §6.6).
     /// - Throws: `invalidField` for a window that Flatpeak would refuse.
     package init(
         from start: RFC3339Timestamp, to end: RFC3339Timestamp, holding minutes: Int = 0, longestDays: Int

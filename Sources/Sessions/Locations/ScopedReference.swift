@@ -3,7 +3,7 @@ package import Core
 /// A client's reference within one location: the name of a charging session or of a device.
 ///
 /// Flatpeak has one set of references for the whole account. A reference goes there as `<location>.<reference>`, so that
-/// no user can name another location's, and comes back without the location (docs/upstream.md §6.6).
+/// no user can name another location's, and comes back without the location (upstream.md §6.6).
 package struct ScopedReference: Hashable, Sendable, CustomStringConvertible {
     package let location: LocationID
     package let reference: ClientReference

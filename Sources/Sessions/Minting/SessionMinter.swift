@@ -87,11 +87,21 @@ package final class SessionMinter: Sendable {
         return taken ?? nil
     }
 
+    /// - Throws: `notFound` for a tariff that is not the location's, whether it exists or not.
+    private func require(
+        _ tariff: TariffID, at location: LocationID, for subject: Subject
+    ) async throws(BFFError) {
+        guard try await flatpeak.hasTariff(tariff, at: location, for: CallerKey(subject)) else { throw .notFound }
+    }
+
     private func mint(
         _ request: MintRequest, as key: MintKey? = nil, for subject: Subject
     ) async throws(BFFError) -> Launch {
         let (order, returnURL, link) = try request.order(under: settings)
-        if let location = order.location { try await locations.require(location, ownedBy: subject) }
+        if let location = order.location {
+            try await locations.require(location, ownedBy: subject)
+            if let tariff = order.tariff { try await require(tariff, at: location, for: subject) }
+        }
         let startedAt = now()
         let minted = try await flatpeak.mint(order, for: CallerKey(subject))
         let session = ConnectSession(
