@@ -1,5 +1,3 @@
-import FoundationEssentials
-
 /// A JSON value; object members carry no order and are written sorted by name.
 enum JSON: Equatable, Sendable {
     case null
@@ -10,21 +8,14 @@ enum JSON: Equatable, Sendable {
     case array([JSON])
     case object([String: JSON])
 
-    /// Reads one JSON document of any kind; throws a `DecodingError` on malformed input.
-    init(parsing bytes: [UInt8]) throws {
-        self = try JSONDecoder().decode(JSON.self, from: Data(bytes))
-    }
+    /// Reads one JSON document of any kind.
+    init(parsing bytes: [UInt8]) throws(JSONReader.Malformed) { self = try JSONReader.read(bytes) }
 
     /// A string, or null where there is none.
     init(_ text: String?) { self = text.map(JSON.string) ?? .null }
 
     /// The document as UTF-8.
-    var bytes: [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        guard let data = try? encoder.encode(self) else { return [] }
-        return Array(data)
-    }
+    var bytes: [UInt8] { JSONWriter.write(self) }
 
     subscript(name: String) -> JSON? {
         guard case .object(let members) = self else { return nil }
@@ -71,7 +62,7 @@ enum JSON: Equatable, Sendable {
     }
 }
 
-extension JSON: Codable {
+extension JSON: Decodable {
     init(from decoder: any Decoder) throws {
         let value = try decoder.singleValueContainer()
         if value.decodeNil() {
@@ -88,19 +79,6 @@ extension JSON: Codable {
             self = .array(items)
         } else {
             self = .object(try value.decode([String: JSON].self))
-        }
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        switch self {
-        case .null: try container.encodeNil()
-        case .bool(let value): try container.encode(value)
-        case .int(let value): try container.encode(value)
-        case .double(let value): try container.encode(value)
-        case .string(let value): try container.encode(value)
-        case .array(let value): try container.encode(value)
-        case .object(let value): try container.encode(value)
         }
     }
 }
