@@ -7,7 +7,7 @@ struct EnergyPlan {
         let energy: Int
         /// Watts.
         let power: Int
-        /// For each span what a unit costs there; nil where the device must not run. Less is better.
+        /// For each span what a unit costs there, less being better; nil where the device must not run.
         let costs: [Int?]
     }
 

@@ -69,7 +69,7 @@ struct ScheduleRequest: Equatable, Sendable {
 }
 
 extension Array<PriceCurve.Row> {
-    /// The cheapest seconds, or the dearest, as many as asked for; among equals the earliest. In order of time.
+    /// The cheapest seconds, or the dearest, as many as asked for, in order of time; among equals the earliest.
     func best(_ segment: ScheduleRequest.Segment, seconds: Int) -> [PriceCurve.Row] {
         var left = seconds
         let sorted = sorted { first, second in
