@@ -254,6 +254,17 @@ import Testing
         #expect(upstream.requests("cost_interval").count == 4)
     }
 
+    @Test("that there are no prices is not asked again within 15 minutes, not even while a batch is unprocessed")
+    func unsettledWithoutPrices() async throws {
+        upstream.on("cost_interval", .json(#"{"code":"no_price_data"}"#, status: 422))
+        let batch = StoredBatch(
+            id: try #require(BatchID("bat_1")), location: location, subject: alice, isProcessed: false,
+            sentAt: clock.wall)
+        #expect(try await store.keep(batch))
+        for _ in 0..<2 { await #expect(throws: BFFError.noPrices(.noPriceData)) { try await costs() } }
+        #expect(upstream.requests("cost_interval").count == 1)
+    }
+
     @Test("a batch that is never processed stops costs from being cached for an hour alone")
     func lostBatch() async throws {
         let batch = StoredBatch(

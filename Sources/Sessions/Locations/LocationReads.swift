@@ -66,6 +66,15 @@ package final class LocationReads: Sendable {
         case amount(AmountOrder)
         case cost(MeterRecord)
         case costs(CostQuery)
+
+        /// Bytes that its texts and lists use, which the client chooses.
+        fileprivate var size: Int {
+            switch self {
+            case .amount(let order): order.transfers.count * 256
+            case .cost: 1024
+            case .location, .status, .tariffs, .prices, .schedule, .costs: 0
+            }
+        }
     }
 
     /// How long an answer may be served after it stopped being fresh, while Flatpeak is unavailable.
@@ -133,7 +142,8 @@ package final class LocationReads: Sendable {
         _ fetch: @escaping @Sendable () async throws(BFFError) -> (body: [UInt8], life: Duration)
     ) async throws(BFFError) -> Response {
         let key = Key(subject: access.subject, location: access.location, read: read)
-        if isCached, let found = state.withLock({ $0.cache.fresh(key, at: time.now()) }) {
+        // That there are no prices is not asked again so soon, whatever is on its way.
+        if let found = state.withLock({ $0.cache.fresh(key, at: time.now()) }), isCached || found.value.isFailure {
             return Response(body: try found.value.get(), age: found.age)
         }
         let answer = await flights.value(for: key) { [self] in
@@ -166,10 +176,14 @@ package final class LocationReads: Sendable {
         state.withLock { state in
             if let change = state.changes[key.location], change.number > began { return }
             state.cache.insert(
-                answer, for: key, size: (try? answer.get().count) ?? 0, fresh: fresh,
+                answer, for: key, size: ((try? answer.get().count) ?? 0) + key.read.size, fresh: fresh,
                 stale: Self.staleLimit, at: time.now())
         }
     }
+}
+
+extension Result {
+    fileprivate var isFailure: Bool { if case .failure = self { true } else { false } }
 }
 
 extension BFFError {
