@@ -205,6 +205,9 @@ extension [JSONValue] {
 extension JSONValue? {
     /// An instant in RFC 3339, with whatever offset.
     fileprivate var instant: Date {
-        get throws { try #require(ISO8601DateFormatter().date(from: try #require(self?.text))) }
+        get throws {
+            let text = try #require(self?.text)
+            return try #require(ISO8601DateFormatter().date(from: text))
+        }
     }
 }
