@@ -178,7 +178,8 @@ let package = Package(
                 .systemPackage, .tracing, .unixSignals, .yams,
             ],
             resources: [
-                "app.js", "chart.js", "home.js", "icon.svg", "index.html", "kit.js", "memory.js", "service.js",
+                "app.js", "charging.js", "chart.js", "home.js", "icon.svg", "index.html", "kit.js", "memory.js",
+                "service.js",
                 "style.css",
             ].map { .embedInCode("Dev/Page/\($0)") }),
         .executableTarget(name: "flatpeak-sandbox", dependencies: ["CBuild", "Sandbox", .argumentParser, .logging]),
