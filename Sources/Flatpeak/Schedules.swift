@@ -123,6 +123,11 @@ package struct AmountOrder: Hashable, Sendable {
 
         package enum Units: String, Codable, Sendable, CaseIterable { case watts = "W", kilowatts = "KW" }
         package enum CodingKeys: String, CodingKey, CaseIterable { case units, value }
+
+        package init(units: Units, value: Double) {
+            self.units = units
+            self.value = value
+        }
     }
 
     /// An amount of energy with its unit.
@@ -132,6 +137,11 @@ package struct AmountOrder: Hashable, Sendable {
 
         package enum Units: String, Codable, Sendable, CaseIterable { case wattHours = "WH", kilowattHours = "KWH" }
         package enum CodingKeys: String, CodingKey, CaseIterable { case units, value }
+
+        package init(units: Units, value: Double) {
+            self.units = units
+            self.value = value
+        }
     }
 
     /// A price, as in ``ScheduleQuery/Measure``.
@@ -140,6 +150,11 @@ package struct AmountOrder: Hashable, Sendable {
         package var absolute: Double?
 
         package enum CodingKeys: String, CodingKey, CaseIterable { case relative, absolute }
+
+        package init(relative: Double? = nil, absolute: Double? = nil) {
+            self.relative = relative
+            self.absolute = absolute
+        }
     }
 
     package init(location: LocationID, maxPower: Power, threshold: Threshold? = nil, transfers: [Transfer]) {
