@@ -261,6 +261,17 @@ import Testing
         #expect(reply.data[0]?["price"] == nil)
     }
 
+    @Test(arguments: [(Sandbox.Edition.newer, 200), (.older, 422)]) func `each edition reads the names that it has`(
+        _ edition: Sandbox.Edition, _ status: Int
+    ) {
+        var fixture = EnergyFixture()
+        fixture.emulation.world.edition = edition
+        let asked = Self.night.merging(["direction": "EXPORT"])
+        #expect(fixture.call("POST", "/schedules/duration/HERE", asked).status == status)
+        let both = asked.merging(["tariff_direction": "IMPORT"])
+        #expect(fixture.call("POST", "/schedules/duration/HERE", both).status == 200)
+    }
+
     private static let zero = "2024-08-24.zero"
 
     @Test func `ZERO asks by GET`() {

@@ -18,8 +18,10 @@ enum Dialect: Sendable {
         self = version.prefix(10) < "2025-09-14" ? .zero : edition == .older ? .older : .newer
     }
 
-    /// Which price applies, in schedules.
+    /// Which price applies, in prices and schedules.
     var scheduleDirection: String { self == .newer ? "tariff_direction" : "direction" }
+    /// The names under which a request may say so: the older edition takes the newer one's, too.
+    var scheduleDirections: [String] { self == .older ? ["tariff_direction", "direction"] : [scheduleDirection] }
     /// Which price applies, in costs.
     var costDirection: String { self == .zero ? "direction" : "tariff_direction" }
     /// Which price applies to a meter record.

@@ -49,7 +49,7 @@ struct TimeWindow: Equatable, Sendable {
 
 extension Direction {
     /// Reads IMPORT, EXPORT or LOCAL under the first of some names that is there.
-    init(_ fields: Fields, _ names: String..., standard: Direction = .import) throws(Refusal) {
+    init(_ fields: Fields, _ names: [String], standard: Direction = .import) throws(Refusal) {
         for name in names {
             guard let text = try fields.text(name) else { continue }
             guard let direction = Direction(rawValue: text) else {

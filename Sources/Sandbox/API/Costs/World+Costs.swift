@@ -41,7 +41,7 @@ extension World {
     /// The records of a session, wherever they are: its reference is the account's.
     mutating func sessionCost(_ call: APICall) throws(Refusal) -> JSON {
         let session = call.id ?? ""
-        let direction = try Direction(call.queryFields, call.dialect.costDirection)
+        let direction = try Direction(call.queryFields, [call.dialect.costDirection])
         let places = meters.locations(ofSession: session).sorted().compactMap { location($0, in: call.scope) }
         guard let first = places.first else { throw .notFound }
         var rows: [JSON] = []
@@ -73,7 +73,7 @@ extension World {
         }
         let id = places.map { $0.first ?? device?.locationID } ?? call.id
         guard let location = location(id, in: call.scope) else { throw .notFound }
-        let direction = try Direction(call.queryFields, call.dialect.costDirection)
+        let direction = try Direction(call.queryFields, [call.dialect.costDirection])
         var aggregation: EnergyBill.Aggregation?
         if let name = call.query["aggregation"] {
             aggregation = EnergyBill.Aggregation(rawValue: name)

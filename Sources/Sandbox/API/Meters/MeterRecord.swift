@@ -102,7 +102,7 @@ extension MeterRecord.Series {
         flow = try Self.flow(fields, dialect)
         // In the older edition and in ZERO the price follows the flow where it is not named.
         let standard: Direction = dialect != .newer && flow == .outbound ? .export : .import
-        direction = try Direction(fields, dialect.recordDirection, standard: standard)
+        direction = try Direction(fields, [dialect.recordDirection], standard: standard)
         session = try fields.text("session_reference_id")
     }
 

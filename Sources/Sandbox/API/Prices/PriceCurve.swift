@@ -37,12 +37,15 @@ struct PriceCurve: Sendable {
     let forecastUntil: Int
     /// When another day's prices become known.
     let nextUpdate: Int
+    /// The seconds of a day at which a tariff or the day itself changes.
+    private let changes: Set<Int>
 
     init(address: PostalAddress, tariffs: [TariffDraft], corrections: [PriceCorrection], now: Date) {
         zone = address.zone
         market = Market.of(address)
         self.tariffs = tariffs
         self.corrections = corrections
+        changes = tariffs.reduce(into: [0]) { $0.formUnion($1.schedule.changes) }
         let (today, second) = zone.wallClock(at: now.epochSeconds)
         let waits = tariffs.contains { $0.structure.usesMarketRates } && second < Market.publication
         certainUntil = zone.startOfDay(today.daysSinceEpoch + (waits ? 1 : 2))
@@ -90,10 +93,9 @@ struct PriceCurve: Sendable {
         let grid = (start.floorDivided(by: market.interval) + 1) * market.interval
         cuts.formUnion(stride(from: grid, to: end, by: market.interval))
         cuts.formUnion(corrections.flatMap { [$0.from, $0.to] }.filter { $0 > start && $0 < end })
-        let seconds = tariffs.reduce(into: Set([0])) { $0.formUnion($1.schedule.changes) }
         let days = zone.wallClock(at: start).day.daysSinceEpoch...zone.wallClock(at: end).day.daysSinceEpoch
         for day in days {
-            for second in seconds {
+            for second in changes {
                 cuts.formUnion(zone.instants(day, second: second).filter { $0 > start && $0 < end })
             }
         }

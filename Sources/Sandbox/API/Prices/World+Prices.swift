@@ -9,7 +9,7 @@ extension World {
         let hour = Double(call.now.epochSeconds.floorDivided(by: 3600) * 3600)
         let window = try TimeWindow(
             fields, startingAt: Date(timeIntervalSince1970: hour), days: 90, zone: location.address.zone)
-        let direction = try Direction(fields, call.dialect == .zero ? "direction" : "tariff_direction")
+        let direction = try Direction(fields, call.dialect == .zero ? ["direction"] : ["tariff_direction"])
         let curve = try curve(at: location, direction, call)
         let interval = curve.market.interval
         let first = window.start.epochSeconds.floorDivided(by: interval) * interval
@@ -29,12 +29,12 @@ extension World {
             }
             return JSON.object(members)
         }
-        let request = window.json.merging(["tariff_direction": .string(direction.rawValue)]) { $1 }
+        let asked = [isZero ? "direction" : "tariff_direction": JSON.string(direction.rawValue)]
         return envelope(isZero ? "rts" : "prs", isZero ? "tariff_rate" : "price", call).merging(
-            of(location), nextUpdate(of: curve, at: call.now),
+            of(location), nextUpdate(of: curve, at: call.now), asked,
             [
-                isZero ? "direction" : "tariff_direction": .string(direction.rawValue),
-                "last_updated": .string(Timestamp.utc(call.now)), "request": .object(request), "data": .array(rows),
+                "last_updated": .string(Timestamp.utc(call.now)),
+                "request": JSON.object(window.json).merging(asked), "data": .array(rows),
             ])
     }
 

@@ -62,9 +62,7 @@ extension AmountRequest.Device {
             throw .invalid("device_id_missing", "device_id is required")
         }
         self.id = id
-        direction =
-            call.dialect == .zero
-            ? try Direction(fields, "direction") : try Direction(fields, "tariff_direction", "direction")
+        direction = try Direction(fields, call.dialect.scheduleDirections)
         guard direction != .local else {
             throw .invalid("tariff_direction_invalid", "Tariff direction must be EXPORT or IMPORT")
         }

@@ -15,9 +15,7 @@ struct ScheduleRequest: Equatable, Sendable {
     init(_ fields: Fields, _ dialect: Dialect, zone: LocalZone, now: Date) throws(Refusal) {
         window = try TimeWindow(
             fields, startingAt: dialect == .zero ? now : nil, days: dialect.scheduleDays, zone: zone)
-        direction =
-            dialect == .zero
-            ? try Direction(fields, "direction") : try Direction(fields, "tariff_direction", "direction")
+        direction = try Direction(fields, dialect.scheduleDirections)
         guard let name = try fields.text("segment") else { throw .invalid("segment_missing", "segment is required") }
         guard let segment = Segment(rawValue: name) else {
             throw .invalid("segment_invalid", "segment must be LOW or HIGH")
