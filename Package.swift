@@ -179,8 +179,8 @@ let package = Package(
                 .systemPackage, .tracing, .unixSignals, .yams,
             ],
             resources: [
-                "app.js", "chart.js", "home.js", "icon.svg", "index.html", "kit.js", "memory.js", "service.js",
-                "states.js",
+                "app.js", "charging.js", "chart.js", "home.js", "icon.svg", "index.html", "kit.js", "memory.js",
+                "service.js", "states.js",
                 "style.css",
             ].map { .embedInCode("Dev/Page/\($0)") }),
         .executableTarget(

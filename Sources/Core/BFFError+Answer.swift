@@ -4,12 +4,12 @@ extension BFFError {
         switch self {
         case .malformedJSON, .malformedHeader, .connectTokenMissing: 400
         case .unauthenticated, .signatureInvalid: 401
-        case .originNotAllowed: 403
+        case .originNotAllowed, .writesNotAllowed: 403
         case .notFound, .connectTokenUnknown, .ticketUnknown, .confirmationCodeUnknown: 404
         case .methodNotAllowed: 405
         case .requestTimedOut: 408
         case .connectTokenUsed, .ticketUsed, .confirmationRequired, .confirmationCodeUsed, .sessionForeign,
-            .idempotencyInProgress:
+            .idempotencyInProgress, .writeOutcomeUnknown:
             409
         case .connectTokenExpired, .ticketExpired, .confirmationCodeExpired: 410
         case .bodyTooLarge: 413
@@ -53,6 +53,8 @@ extension BFFError {
         case .methodUnknown: "method_unknown"
         case .idempotencyInProgress: "idempotency_in_progress"
         case .idempotencyKeyReused: "idempotency_key_reused"
+        case .writeOutcomeUnknown: "write_outcome_unknown"
+        case .writesNotAllowed: "writes_not_allowed"
         case .malformedHeader: "header_malformed"
         case .headersTooLarge: "headers_too_large"
         case .targetTooLong: "target_too_long"
@@ -109,6 +111,8 @@ extension BFFError {
         case .methodUnknown: "Method not implemented"
         case .idempotencyInProgress: "Idempotency key in use"
         case .idempotencyKeyReused: "Idempotency key reused"
+        case .writeOutcomeUnknown: "Write outcome unknown"
+        case .writesNotAllowed: "Writes not allowed"
         case .malformedHeader: "Invalid request header"
         case .headersTooLarge: "Request header fields too large"
         case .targetTooLong: "URI too long"
@@ -164,6 +168,11 @@ extension BFFError {
         case .methodUnknown: "Use GET, POST or DELETE."
         case .idempotencyInProgress: "Try again in 1 second with the same key to get the answer of the first request."
         case .idempotencyKeyReused: "Use a new Idempotency-Key for each new request."
+        case .writeOutcomeUnknown:
+            "Check what Flatpeak has before you send the request again with a new Idempotency-Key. It may have reached "
+                + "Flatpeak, and its outcome is not known."
+        case .writesNotAllowed:
+            "Send the request from your backend with a service key, or ask the operator to set BFF_USER_METERS=on."
         case .malformedHeader:
             "Send HTTP/1.1 with one Host header that names this server, no underscore in a header name, and no Upgrade."
         case .headersTooLarge: "Send at most 100 headers and 16 KiB of them."

@@ -20,6 +20,8 @@ package enum BFFError: Error, Hashable, Sendable {
     case methodUnknown
     case idempotencyInProgress
     case idempotencyKeyReused
+    case writeOutcomeUnknown
+    case writesNotAllowed
     case malformedHeader
     case headersTooLarge
     case targetTooLong
@@ -64,6 +66,7 @@ package enum BFFError: Error, Hashable, Sendable {
         case missing = "is required"
         case wrongType = "has the wrong type"
         case tooLong = "is too long"
+        case tooMany = "has too many elements"
         case notListed = "is not one of the allowed values"
         case malformed = "is malformed"
         case notAllowed = "is not allowed for this caller"
@@ -71,6 +74,10 @@ package enum BFFError: Error, Hashable, Sendable {
         case notTimestamp = "must be an RFC 3339 date and time, such as 2026-01-31T00:00:00Z"
         case notAfterStart = "must be later than start_time"
         case tooFarFromStart = "must be at most 90 days after start_time"
+        case tooFarForSchedule = "must be at most 3 days after start_time"
+        case longerThanWindow = "must not be longer than the time from start_time to end_time"
+        case outOfRange = "is out of range"
+        case notOfPath = "must be the location in the path, or absent"
     }
 
     /// Why Flatpeak has no prices, in its own codes (upstream.md §6.3).

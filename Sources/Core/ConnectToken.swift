@@ -57,6 +57,25 @@ package struct ConnectToken: Sendable {
         }
         return String(decoding: out, as: UTF8.self)
     }
+
+    /// Cuts everything out of `text` that looks like a connect token: JSON stays JSON, since no token is outside a string.
+    package static func removed(from text: [UInt8]) -> [UInt8] {
+        let prefix = Array("cot_".utf8)
+        var out: [UInt8] = []
+        var copied = 0, index = 0
+        while index < text.count {
+            guard text[index] == UInt8(ascii: "c"), text[index...].starts(with: prefix),
+                index == 0 || !text[index - 1].isWordByte
+            else {
+                index += 1
+                continue
+            }
+            out += text[copied..<index]
+            index = text[index...].firstIndex { !$0.isWordByte } ?? text.count
+            copied = index
+        }
+        return copied == 0 ? text : out + text[copied...]
+    }
 }
 
 extension ConnectToken: Hashable {

@@ -44,6 +44,14 @@ package enum LocationKind {}
 package enum RequestKind {}
 /// See ``SessionKind``.
 package enum EventKind {}
+/// See ``SessionKind``.
+package enum TariffKind {}
+/// See ``SessionKind``.
+package enum DeviceKind {}
+/// See ``SessionKind``.
+package enum BatchKind {}
+/// See ``SessionKind``.
+package enum ReferenceKind {}
 
 /// `cs_…`: our record of one mint.
 package typealias SessionID = Identifier<SessionKind>
@@ -53,6 +61,14 @@ package typealias LocationID = Identifier<LocationKind>
 package typealias EventID = Identifier<EventKind>
 /// `req_…`: one request, in its response and in the log.
 package typealias RequestID = Identifier<RequestKind>
+/// `trf_…`: Flatpeak's id of a tariff at a location.
+package typealias TariffID = Identifier<TariffKind>
+/// `dev_…`: Flatpeak's id of a device.
+package typealias DeviceID = Identifier<DeviceKind>
+/// `bat_…`: Flatpeak's id of a batch of meter records.
+package typealias BatchID = Identifier<BatchKind>
+/// A name that a client gives, to a charging session or a device.
+package typealias ClientReference = Identifier<ReferenceKind>
 
 /// The authenticated end user: an opaque text of the identity provider, at most 255 bytes, no control characters.
 ///

@@ -1,7 +1,7 @@
 /// A date and time as RFC 3339 section 5.6 has it, for every one that a client sends.
 ///
 /// Foundation's parser rolls impossible ones over: it takes 30 February for 2 March, and hour 24 for the next day.
-package struct RFC3339Timestamp: Equatable, Sendable {
+package struct RFC3339Timestamp: Hashable, Sendable {
     /// Whole seconds since 1970 in UTC, without leap seconds.
     package let secondsSince1970: Int
     /// What comes after the whole second; digits beyond the ninth are dropped.
@@ -33,6 +33,14 @@ package struct RFC3339Timestamp: Equatable, Sendable {
                 return nil
             }
         }
+    }
+
+    /// The same instant in UTC, to the nanosecond.
+    package var utc: String {
+        let fraction = String(nanoseconds)
+        let padding = String(repeating: "0", count: max(0, 9 - fraction.utf8.count))
+        return CivilTime(secondsSince1970: secondsSince1970).timestamp
+            + (nanoseconds == 0 ? "Z" : ".\(padding)\(fraction)Z")
     }
 
     private static func length(of month: Int, in year: Int) -> Int {
@@ -92,5 +100,11 @@ package struct RFC3339Timestamp: Equatable, Sendable {
         }
 
         private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
+    }
+}
+
+extension RFC3339Timestamp: Comparable {
+    package static func < (one: RFC3339Timestamp, other: RFC3339Timestamp) -> Bool {
+        (one.secondsSince1970, one.nanoseconds) < (other.secondsSince1970, other.nanoseconds)
     }
 }

@@ -17,7 +17,7 @@ package struct CrossOrigin: Sendable {
 
     /// What scripts may read besides what every script may: the headers that `openapi.yaml` has for their routes. (`WWW-Authenticate` comes with a 401.)
     private static let responseHeaders =
-        "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Allow, WWW-Authenticate"
+        "X-Request-Id, Retry-After, Age, RateLimit, RateLimit-Policy, Allow, WWW-Authenticate"
 
     /// The index of an origin in the list; `nil` when it is not listed.
     package func index(of origin: String) -> Int? { origins.firstIndex { $0.equalsBytes(of: origin) } }

@@ -196,8 +196,9 @@ extension Operation.Breaker {
         case .mint: 1
         case .claim: 2
         case .reads: 3
-        case .relay: 4
-        case .logos: 5
+        case .writes: 4
+        case .relay: 5
+        case .logos: 6
         }
     }
 }
@@ -210,8 +211,9 @@ extension Operation.BulkheadKind {
         case .mint: 1
         case .relay: 2
         case .reads: 3
-        case .probe: 4
-        case .logos: 5
+        case .writes: 4
+        case .probe: 5
+        case .logos: 6
         }
     }
 }

@@ -44,14 +44,14 @@ package final class FlatpeakClient: Sendable {
         }
     }
 
-    private let settings: Settings
-    private let upstream: Upstream
-    private let bearers: BearerSource
-    private let time: ServiceClock
+    let settings: Settings
+    let upstream: Upstream
+    let bearers: BearerSource
+    let time: ServiceClock
     private let logger: Logger
     /// The spelling under which this account's tariffs were found; the documents name two (upstream.md §6.1).
     private let tariffList = Mutex<Operation?>(nil)
-    private let gate: VersionGate
+    let gate: VersionGate
     private let blockAlarm = Mutex(Throttle(interval: .seconds(60)))
 
     /// - Parameter tracer: `nil` when tracing is disabled.
@@ -170,6 +170,30 @@ package final class FlatpeakClient: Sendable {
         return try answer.bodyForClients()
     }
 
+    /// Whether a tariff is one of a location that is known to exist (upstream.md §6.1).
+    package func hasTariff(
+        _ tariff: TariffID, at location: LocationID, for caller: CallerKey
+    ) async throws(BFFError) -> Bool {
+        struct List: Decodable {
+            struct Item: Decodable { let id: String }
+            let data: [Item]
+            let has_more: Bool?
+        }
+        var query = TariffQuery(location: location, limit: 100)
+        // No location has thousands; a list without an end is no answer.
+        for _ in 0..<20 {
+            let body = try await tariffs(query, for: caller)
+            guard let list = try? JSONDecoder().decode(List.self, from: Data(body)) else {
+                throw .upstreamInvalidAnswer
+            }
+            if list.data.contains(where: { $0.id.equalsBytes(of: tariff.text) }) { return true }
+            guard list.has_more == true, let last = list.data.last.flatMap({ Identifier<TariffQuery.Cursor>($0.id) })
+            else { return false }
+            query.page = .startingAfter(last)
+        }
+        throw .upstreamInvalidAnswer
+    }
+
     /// How the tariffs of a location stand (upstream.md §6.2).
     package func status(
         of location: LocationID, for caller: CallerKey? = nil
@@ -184,32 +208,20 @@ package final class FlatpeakClient: Sendable {
     package func prices(
         of location: LocationID, from start: Date?, to end: Date, direction: TariffDirection?,
         for caller: CallerKey? = nil
-    ) async throws(BFFError) -> Prices {
+    ) async throws(BFFError) -> TimedAnswer {
         let operation = Operation.prices(location, in: settings.version)
-        let answer: HTTPAnswer
-        do {
-            switch settings.version {
-            case .zero:
-                var query = [("end_time", end.formatted(.iso8601))]
-                if let start { query.append(("start_time", start.formatted(.iso8601))) }
-                if let direction { query.append(("direction", direction.rawValue)) }
-                answer = try await call(operation, query: query, for: caller)
-            case .anode:
-                let body = PricesBody(
-                    start_time: start?.formatted(.iso8601), end_time: end.formatted(.iso8601),
-                    tariff_direction: direction)
-                answer = try await call(operation, body: Self.json(body), for: caller)
-            }
-        } catch .upstreamRefused(status: 422, let code) {
-            guard let gap = (code?.text).flatMap(BFFError.PriceGap.init) else {
-                throw .upstreamRefused(status: 422, code: code)
-            }
-            throw .noPrices(gap)
+        switch settings.version {
+        case .zero:
+            var query = [("end_time", end.formatted(.iso8601))]
+            if let start { query.append(("start_time", start.formatted(.iso8601))) }
+            if let direction { query.append(("direction", direction.rawValue)) }
+            query += settings.version.costOptions
+            return try TimedAnswer(try await priced(operation, query: query, for: caller))
+        case .anode:
+            let body = PricesBody(
+                start_time: start?.formatted(.iso8601), end_time: end.formatted(.iso8601), tariff_direction: direction)
+            return try TimedAnswer(try await priced(operation, body: Self.json(body), for: caller))
         }
-        let reply = try answer.decoded(as: PricesReply.self)
-        return Prices(
-            body: try answer.bodyForClients(),
-            nextUpdate: reply.next_update.flatMap { try? Date($0, strategy: .iso8601) })
     }
 
     /// What happened at Flatpeak within the last 90 days, newest first, one page (upstream.md §5.3).
@@ -269,7 +281,7 @@ package final class FlatpeakClient: Sendable {
     /// A call that was refused with 401 or 403 is sent once more with a different bearer, where there is one to be
     /// had; a mint too, since what was refused for its bearer has done nothing. Flatpeak refuses a bad bearer with 403
     /// where others say 401 (upstream.md §1), and so it does a resource: the second refusal is that of the call.
-    private func call(
+    func call(
         _ operation: Operation, query: [(String, String)] = [], body: [UInt8]? = nil, for caller: CallerKey? = nil
     ) async throws(BFFError) -> HTTPAnswer {
         try gate.admit(caller)
@@ -292,11 +304,11 @@ package final class FlatpeakClient: Sendable {
         }
     }
 
-    private static func authorization(_ held: BearerState.Held) -> (name: String, value: String) {
+    static func authorization(_ held: BearerState.Held) -> (name: String, value: String) {
         held.bearer.token.expose { (name: "authorization", value: "Bearer \($0)") }
     }
 
-    private func failure(of answer: HTTPAnswer) -> BFFError {
+    func failure(of answer: HTTPAnswer) -> BFFError {
         let failure = answer.failure
         if case .upstreamBlocked = failure, blockAlarm.withLock({ $0.isDue(at: time.now()) }) {
             logger.error(
@@ -317,7 +329,7 @@ package final class FlatpeakClient: Sendable {
         return try await upstream.send(request)
     }
 
-    private static func request(
+    static func request(
         _ operation: Operation, query: [(String, String)] = [], headers: [(name: String, value: String)],
         body: [UInt8]? = nil, _ timeLimit: Duration, _ settings: Settings
     ) -> UpstreamRequest {
@@ -353,7 +365,7 @@ package final class FlatpeakClient: Sendable {
             jitter: time.jitter())
     }
 
-    private static func json(_ body: any Encodable) throws(BFFError) -> [UInt8] {
+    static func json(_ body: any Encodable) throws(BFFError) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         do { return Array(try encoder.encode(body)) } catch { throw .internalFailure }

@@ -13,10 +13,15 @@ extension HTTPAnswer {
         do { return try JSONDecoder().decode(type, from: Data(body)) } catch { throw .upstreamInvalidAnswer }
     }
 
-    /// The body as clients may read it: strict JSON, without the account id, which is half of the Basic pair.
+    /// The body as clients may read it: strict JSON, without the account id, which is half of the Basic pair, and without
+    /// connect tokens, which BUSBAR has in its locations (upstream.md §6.2).
     func bodyForClients() throws(BFFError) -> [UInt8] {
-        guard let body = JSONScanner.removing("account_id", from: body) else { throw .upstreamInvalidAnswer }
-        return body
+        let body = JSONScanner.removing(from: body) { member, json in
+            json.matches("account_id", in: member.name.range) || json.matches("connect_token", in: member.name.range)
+                || member.string.map { json.matches("cot_", in: $0.range.prefix(4)) } ?? false
+        }
+        guard let body else { throw .upstreamInvalidAnswer }
+        return ConnectToken.removed(from: body)
     }
 
     /// Whether the answer is the page of a firewall or a proxy before Flatpeak, which refuses in JSON, or in two words.

@@ -10,13 +10,17 @@ package struct MintOrder: Sendable, Equatable {
     package var type: TariffType?
     /// An existing location, whose tariff is to be shown, changed or added to.
     package var location: LocationID?
+    /// The one tariff of the location that the session is about.
+    package var tariff: TariffID?
     package var action: TariffAction?
     package var routeOptions: RouteOptions?
+    package var postalAddressType: PostalAddressType?
     package var postalAddress: PostalAddress?
 
     package init(
         connectURL: String, callbackURL: String, direction: TariffDirection? = nil, type: TariffType? = nil,
-        location: LocationID? = nil, action: TariffAction? = nil, routeOptions: RouteOptions? = nil,
+        location: LocationID? = nil, tariff: TariffID? = nil, action: TariffAction? = nil,
+        routeOptions: RouteOptions? = nil, postalAddressType: PostalAddressType? = nil,
         postalAddress: PostalAddress? = nil
     ) {
         self.connectURL = connectURL
@@ -24,8 +28,10 @@ package struct MintOrder: Sendable, Equatable {
         self.direction = direction
         self.type = type
         self.location = location
+        self.tariff = tariff
         self.action = action
         self.routeOptions = routeOptions
+        self.postalAddressType = postalAddressType
         self.postalAddress = postalAddress
     }
 
@@ -35,12 +41,14 @@ package struct MintOrder: Sendable, Equatable {
         case .anode:
             return MintBody.Anode(
                 connect_url: connectURL, callback_url: callbackURL, tariff_direction: direction, tariff_type: type,
-                location_id: location?.text,
+                location_id: location?.text, tariff_id: tariff?.text,
                 actions: action.map {
                     .init(edit_tariff: $0 == .edit ? true : nil, disconnect_tariff: $0 == .disconnect ? true : nil)
                 },
-                route_options: routeOptions, postal_address: postalAddress)
+                route_options: routeOptions, postal_address_type: postalAddressType, postal_address: postalAddress)
         case .zero:
+            guard tariff == nil else { throw .invalidField("tariff_id", reason: .notListed) }
+            guard postalAddressType == nil else { throw .invalidField("postal_address_type", reason: .notListed) }
             guard action == nil else { throw .invalidField("action", reason: .notListed) }
             guard routeOptions == nil else { throw .invalidField("options", reason: .notListed) }
             return MintBody.Zero(
@@ -53,6 +61,12 @@ package struct MintOrder: Sendable, Equatable {
 /// What to do at once with the tariff of an existing location (upstream.md §2, `actions`).
 package enum TariffAction: String, Codable, Sendable, CaseIterable {
     case edit, disconnect
+}
+
+/// What is at the customer's address, which decides which providers Connect offers (upstream.md §2).
+package enum PostalAddressType: String, Codable, Sendable, CaseIterable {
+    case residential = "RESIDENTIAL"
+    case commercial = "COMMERCIAL"
 }
 
 /// Which of the optional Connect pages to show (upstream.md §2, `route_options`).

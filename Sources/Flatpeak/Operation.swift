@@ -29,13 +29,13 @@ package struct Operation: Sendable {
 
     /// What may fail while the rest of Flatpeak works, each with a circuit breaker of its own.
     package enum Breaker: String, Sendable, CaseIterable {
-        case login, mint, claim, reads, relay, logos
+        case login, mint, claim, reads, writes, relay, logos
 
         /// The harmless call that finds out whether it is back; nil where only the real call can, or is as harmless.
         var probe: Operation? {
             switch self {
             case .login, .mint, .logos: nil
-            case .claim, .reads: .apiProbe
+            case .claim, .reads, .writes: .apiProbe
             case .relay: .relayProbe
             }
         }
@@ -49,7 +49,7 @@ package struct Operation: Sendable {
         case always
         /// When its connection failed before a byte was sent, or its bearer was refused: then nothing was minted.
         case unsentOrRefused
-        /// Only when nothing was sent: the customer's step may have been taken.
+        /// Only when nothing was sent: the customer's step may have been taken, or the records stored.
         case unsent
         /// Never: the retry budget is for calls that a user or the service depends on.
         case never
@@ -57,7 +57,7 @@ package struct Operation: Sendable {
 
     /// The bulkheads of Flatpeak's calls: groups of calls that cannot use up each other's slots.
     package enum BulkheadKind: String, Sendable, CaseIterable {
-        case login, mint, relay, reads, probe, logos
+        case login, mint, relay, reads, writes, probe, logos
 
         /// The most calls in flight.
         var limit: Int {
@@ -67,6 +67,7 @@ package struct Operation: Sendable {
             case .mint: 128
             case .relay: RelayCalls.limit
             case .reads: 64
+            case .writes: 16
             case .probe: Breaker.allCases.count
             case .logos: 32
             }
@@ -154,5 +155,77 @@ package struct Operation: Sendable {
         case .zero: Operation("prices", .reads, .reads, .GET, { _ in "/tariffs/rates/\(location)" })
         case .anode: Operation("prices", .reads, .reads, .POST, { _ in "/prices/\(location)" })
         }
+    }
+
+    /// upstream.md §6.2.
+    static func location(_ location: LocationID) -> Operation {
+        Operation("location", .reads, .reads, .GET, { _ in "/locations/\(location)" }, answerLimit: 64 << 10)
+    }
+
+    /// upstream.md §6.6: a calculation, which the newer version spells as POST.
+    static func schedule(_ query: ScheduleQuery, in version: FlatpeakVersion) -> Operation {
+        let location = query.location
+        return switch (version, query.measure) {
+        case (.zero, .duration):
+            Operation("schedule_duration", .reads, .reads, .GET, { _ in "/slots/time/\(location)" })
+        case (.zero, .relative), (.zero, .absolute):
+            Operation("schedule_limit", .reads, .reads, .GET, { _ in "/slots/threshold/\(location)" })
+        case (.anode, .duration):
+            Operation("schedule_duration", .reads, .reads, .POST, { _ in "/schedules/duration/\(location)" })
+        case (.anode, .relative), (.anode, .absolute):
+            Operation("schedule_limit", .reads, .reads, .POST, { _ in "/schedules/limit/\(location)" })
+        }
+    }
+
+    /// upstream.md §6.6: whether Flatpeak keeps the schedule is not documented.
+    static func scheduleAmount(_ location: LocationID) -> Operation {
+        Operation(
+            "schedule_amount", .reads, .reads, .POST, { $0 == .zero ? "/schedules" : "/schedules/amount/\(location)" },
+            retries: .unsentOrRefused)
+    }
+
+    /// upstream.md §6.7.
+    static let costOfRecord = Operation(
+        "cost_instant", .reads, .reads, .POST, { _ in "/costs/instant" }, answerLimit: 64 << 10)
+
+    /// upstream.md §6.7.
+    static func costs(_ query: CostQuery) -> Operation {
+        switch query.scope {
+        case .session(let reference):
+            return Operation("cost_session", .reads, .reads, .POST, { _ in "/costs/session/\(reference)" })
+        case .interval(_, _, _, let device):
+            let owner = device?.text ?? query.location.text
+            return Operation("cost_interval", .reads, .reads, .POST, { _ in "/costs/interval/\(owner)" })
+        }
+    }
+
+    // What changes something, sent once (upstream.md §6.8, §6.9).
+
+    /// upstream.md §6.8.
+    static let meterIntervals = Operation(
+        "meters_interval", .writes, .writes, .PUT, { _ in "/meters/interval" }, deadline: .seconds(15),
+        retries: .unsent)
+    /// upstream.md §6.8.
+    static let meterReadings = Operation(
+        "meters_cumulative", .writes, .writes, .PUT, { _ in "/meters/cumulative/epoch" }, deadline: .seconds(15),
+        retries: .unsent)
+    /// upstream.md §6.8.
+    static let meterBatch = Operation("meters_batch", .reads, .reads, .GET, { _ in "/meters/batch" })
+    /// upstream.md §6.9.
+    static let createDevice = Operation(
+        "device_create", .writes, .writes, .POST, { _ in "/devices" }, retries: .unsent, answerLimit: 64 << 10)
+    /// upstream.md §6.9.
+    static let devices = Operation("devices", .reads, .reads, .GET, { _ in "/devices" })
+
+    /// upstream.md §6.9.
+    static func device(_ id: DeviceID) -> Operation {
+        Operation("device", .reads, .reads, .GET, { _ in "/devices/\(id)" }, answerLimit: 64 << 10)
+    }
+
+    /// upstream.md §6.9.
+    static func deleteDevice(_ id: DeviceID) -> Operation {
+        Operation(
+            "device_delete", .writes, .writes, .DELETE, { _ in "/devices/\(id)" }, retries: .unsent,
+            answerLimit: 64 << 10)
     }
 }

@@ -1,13 +1,4 @@
 package import Core
-package import FoundationEssentials
-
-/// What energy costs at a location.
-package struct Prices: Sendable {
-    /// Flatpeak's answer as clients may read it.
-    package let body: [UInt8]
-    /// When Flatpeak means to have new ones.
-    package let nextUpdate: Date?
-}
 
 /// Which tariffs of a location to list (upstream.md §6.1).
 package struct TariffQuery: Hashable, Sendable {
@@ -72,6 +63,7 @@ package struct LocationStatus: Sendable {
             case (.commodity, .exporting): slots.commodity_export
             case (.nonCommodity, .importing): slots.non_commodity_import
             case (.nonCommodity, .exporting): slots.non_commodity_export
+            case (_, .local): slots.local
             }
         return reply.map { TariffStatus($0.status) }
     }
@@ -81,13 +73,22 @@ package struct LocationStatus: Sendable {
     /// The slot of that tariff decides. When no slot has it, or the event named none, any broken slot does, and so does
     /// a location at which nothing is connected.
     package func needsReconnection(of tariff: String?) -> Bool {
-        let all = [
-            slots.commodity_import, slots.commodity_export, slots.non_commodity_import, slots.non_commodity_export,
-        ].compactMap(\.self)
         if let tariff, let own = all.first(where: { $0.tariffID == tariff }) {
             return TariffStatus(own.status) != .connected
         }
         let statuses = all.map { TariffStatus($0.status) }
         return statuses.contains(.error) || !statuses.contains(.connected)
+    }
+
+    /// Whether a tariff is in one of the slots, and connected.
+    package func isConnected(_ tariff: String) -> Bool {
+        all.contains { $0.tariffID.map { $0.equalsBytes(of: tariff) } == true && TariffStatus($0.status) == .connected }
+    }
+
+    private var all: [LocationStatusReply.Slot] {
+        [
+            slots.commodity_import, slots.commodity_export, slots.non_commodity_import, slots.non_commodity_export,
+            slots.local,
+        ].compactMap(\.self)
     }
 }

@@ -34,6 +34,7 @@ struct LocationStatusReply: Decodable {
         let commodity_export: Slot?
         let non_commodity_import: Slot?
         let non_commodity_export: Slot?
+        let local: Slot?
     }
 
     struct Slot: Decodable {
@@ -50,11 +51,6 @@ struct LocationStatusReply: Decodable {
             tariffID = (try? container.decodeIfPresent(Tariff.self, forKey: .tariff))?.id
         }
     }
-}
-
-/// `POST /prices/{location_id}` (upstream.md §6.3), as far as it says how long the prices hold.
-struct PricesReply: Decodable {
-    let next_update: String?
 }
 
 /// Either shape of an error (upstream.md §7): the error object, or a bare `{message}`.
@@ -84,8 +80,10 @@ enum MintBody {
         let tariff_direction: TariffDirection?
         let tariff_type: TariffType?
         let location_id: String?
+        let tariff_id: String?
         let actions: Actions?
         let route_options: RouteOptions?
+        let postal_address_type: PostalAddressType?
         let postal_address: PostalAddress?
     }
 
@@ -94,7 +92,7 @@ enum MintBody {
         let disconnect_tariff: Bool?
     }
 
-    /// It has neither actions nor route options.
+    /// It has neither actions nor route options, nor the type of an address.
     struct Zero: Encodable {
         let connect_web_uri: String
         let callback_uri: String

@@ -2,10 +2,11 @@ import Core
 
 /// Which way the energy of a tariff flows (upstream.md §2).
 ///
-/// `LOCAL` is a beta that is off for most accounts.
+/// `LOCAL` is a beta that is off for most accounts: what is generated and used at the location.
 package enum TariffDirection: String, Codable, Sendable, CaseIterable {
     case importing = "IMPORT"
     case exporting = "EXPORT"
+    case local = "LOCAL"
 }
 
 /// What a tariff charges for (upstream.md §2).

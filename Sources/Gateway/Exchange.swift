@@ -40,6 +40,32 @@ package struct Exchange: Sendable {
         guard let id = Identifier<Kind>(text) else { throw .invalidField(.init(name), reason: .malformed) }
         return id
     }
+
+    /// A query item that is a date and time.
+    func instant(_ name: String) throws(BFFError) -> RFC3339Timestamp? {
+        guard let text = try queryItem(name) else { return nil }
+        guard let instant = RFC3339Timestamp(text) else { throw .invalidField(.init(name), reason: .notTimestamp) }
+        return instant
+    }
+
+    /// A query item that is a date and time, and has to be there.
+    func requiredInstant(_ name: String) throws(BFFError) -> RFC3339Timestamp {
+        guard let instant = try instant(name) else { throw .invalidField(.init(name), reason: .missing) }
+        return instant
+    }
+
+    /// A query item that is a number in digits.
+    func number(_ name: String) throws(BFFError) -> Double? {
+        guard let text = try queryItem(name) else { return nil }
+        // `Double` takes hexadecimal digits, infinity and others, too.
+        let isPlain = text.utf8.allSatisfy { byte in
+            byte &- UInt8(ascii: "0") < 10 || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
+        }
+        guard isPlain, text.utf8.count <= 32, let number = Double(text) else {
+            throw .invalidField(.init(name), reason: .malformed)
+        }
+        return number
+    }
 }
 
 extension HTTPRequest {

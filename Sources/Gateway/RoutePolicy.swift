@@ -65,6 +65,9 @@ package struct RoutePolicy: Sendable {
 
     /// Reads of a user's data.
     package static let read = RoutePolicy(dialect: .problem, origins: .listed, slots: .users, retries: .safe)
+    /// Reads of a user's data whose question is JSON.
+    package static let calculation = RoutePolicy(
+        dialect: .problem, origins: .listed, bodyLimit: 64 << 10, slots: .users, retries: .safe)
     /// Calls of a user that change something and have no body.
     package static let change = RoutePolicy(dialect: .problem, origins: .listed, slots: .users, retries: .idempotent)
     /// Mints: JSON, and not too often.

@@ -29,6 +29,16 @@ extension Sandbox {
         case reconnectRequired = "reconnect_required"
     }
 
+    /// What prices and schedules say about the next ones.
+    package enum NextUpdate: Equatable, Sendable {
+        /// When the sandbox will know more: in the afternoon on a market, at midnight elsewhere.
+        case published
+        /// Seconds after the answer.
+        case after(TimeInterval)
+        /// Nothing, as in one edition.
+        case absent
+    }
+
     /// What a sandbox starts with.
     package struct Configuration: Sendable {
         /// `acc_` and 24 hex digits.

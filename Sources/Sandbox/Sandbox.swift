@@ -38,7 +38,11 @@ package final class Sandbox: Sendable {
         do {
             for (index, answer) in hosts.enumerated() {
                 let port = configuration.port == 0 ? 0 : configuration.port + index
-                servers.append(try await HTTPServer.listen(host: configuration.host, port: port, answer: answer))
+                // Ten thousand meter records are a few MiB.
+                let limit = index == 0 ? 16 << 20 : 1 << 20
+                servers.append(
+                    try await HTTPServer.listen(
+                        host: configuration.host, port: port, bodyLimit: limit, answer: answer))
             }
         } catch {
             for server in servers { await server.stop() }

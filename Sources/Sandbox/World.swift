@@ -7,6 +7,8 @@ struct World: Sendable {
         var refusedKeys: Set<String> = []
         /// The account's default API version; an older one is refused.
         var version: String
+        /// Every call is refused with `account_disabled`.
+        var isDisabled = false
     }
 
     struct Bearer: Sendable {
@@ -44,6 +46,7 @@ struct World: Sendable {
         var referenceID: String?
         var customerID: String?
         var address: PostalAddress
+        let created: Date
     }
 
     struct Tariff: Sendable {
@@ -70,6 +73,17 @@ struct World: Sendable {
     var bearerLife: TimeInterval
     var tokenLife: TimeInterval
     var clockOffset: TimeInterval = 0
+    /// The names of answers, where the documents have two.
+    var edition = Sandbox.Edition.newer
+    var nextUpdate = Sandbox.NextUpdate.published
+    /// LOCAL is in beta, and off until the control surface turns it on.
+    var isLocalEnabled = false
+    /// By location.
+    var corrections: [String: [PriceCorrection]] = [:]
+    var devices: [String: Device] = [:]
+    var meters = Meters()
+    /// Up to when the prices of tomorrow were announced.
+    var announcedUntil: Int?
     /// `http://host:port` of the provider's pages.
     var providerHost = ""
     var faults: [Sandbox.Fault] = []
@@ -85,6 +99,7 @@ struct World: Sendable {
     /// Oldest first.
     private(set) var events: [Event] = []
     var deliveries: Deliveries
+    private var counter = 0
     private var customers: [String: String] = [:]
 
     init(_ configuration: Sandbox.Configuration) {
@@ -101,6 +116,12 @@ struct World: Sendable {
         ]
     }
 
+    /// Counts up, for what must stay in order.
+    mutating func number() -> Int {
+        counter += 1
+        return counter
+    }
+
     // MARK: - Accounts and bearers
 
     mutating func addAccount(_ id: String, key: String, version: String) {
@@ -115,6 +136,12 @@ struct World: Sendable {
     mutating func acceptKey(_ key: String, account: String) {
         for id in accounts.keys { accounts[id]?.refusedKeys.remove(key) }
         if !accounts.values.contains(where: { $0.keys.contains(key) }) { accounts[account]?.keys.insert(key) }
+    }
+
+    /// Disables an account or enables it again; false where it is unknown.
+    mutating func setDisabled(_ isDisabled: Bool, account id: String) -> Bool {
+        accounts[id]?.isDisabled = isDisabled
+        return accounts[id] != nil
     }
 
     mutating func setVersion(_ version: String) {
@@ -186,7 +213,7 @@ struct World: Sendable {
         if locations[id] == nil {
             locations[id] = Location(
                 id: id, scope: session.scope, referenceID: session.mint.locationReferenceID,
-                customerID: session.customerID, address: draft.address)
+                customerID: session.customerID, address: draft.address, created: now)
             record("location.create", ["id": .string(id), "object": "location"], scope: session.scope, at: now)
         } else {
             locations[id]?.address = draft.address
@@ -241,12 +268,7 @@ struct World: Sendable {
             if state == .connected {
                 recordUpdate(of: tariff.locationID, scope: tariff.scope, at: now)
             } else {
-                record(
-                    "tariff.fetch.failed",
-                    [
-                        "live_mode": .bool(tariff.scope.live), "location_id": .string(tariff.locationID),
-                        "tariff_id": .string(tariff.id), "account_id": .string(tariff.scope.account),
-                    ], scope: tariff.scope, at: now)
+                record("tariff.fetch.failed", tariff.eventData, scope: tariff.scope, at: now)
             }
         }
         return found
@@ -270,7 +292,7 @@ struct World: Sendable {
         tariffs[locationID]?.first { $0.slot == slot }
     }
 
-    private mutating func recordUpdate(of locationID: String, scope: Scope, at now: Date) {
+    mutating func recordUpdate(of locationID: String, scope: Scope, at now: Date) {
         record("location.update", ["id": .string(locationID), "object": "location"], scope: scope, at: now)
     }
 
@@ -285,6 +307,13 @@ struct World: Sendable {
         return event.id
     }
 
+    /// An event about each connected tariff of a location, which changes nothing; false where there is none.
+    mutating func announce(_ type: String, at locationID: String, now: Date) -> Bool {
+        let connected = (tariffs[locationID] ?? []).filter { $0.draft.state == .connected }
+        for tariff in connected { record(type, tariff.eventData, scope: tariff.scope, at: now) }
+        return !connected.isEmpty
+    }
+
     /// Lets the connected tariffs of a location expire, or the failed ones be connected again, with the events that go
     /// with it; false where there is none.
     mutating func setTariffs(at locationID: String, expired: Bool, at now: Date) -> Bool {
@@ -297,12 +326,7 @@ struct World: Sendable {
                 recordUpdate(of: locationID, scope: tariff.scope, at: now)
                 continue
             }
-            record(
-                "tariff.expired",
-                [
-                    "live_mode": .bool(tariff.scope.live), "location_id": .string(locationID),
-                    "tariff_id": .string(tariff.id), "account_id": .string(tariff.scope.account),
-                ], scope: tariff.scope, at: now)
+            record("tariff.expired", tariff.eventData, scope: tariff.scope, at: now)
         }
         return found
     }

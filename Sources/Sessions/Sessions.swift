@@ -13,9 +13,11 @@ package struct Sessions: Sendable {
     package let outcomes: OutcomeResolver
     package let confirmation: SessionConfirmation
     package let locations: LocationOwnership
+    package let feed: LocationFeed
     let poller: SessionPoller
 
     private let cache: SessionCache
+    private let reads: LocationReads
     package let settings: SessionSettings
     private let now: @Sendable () -> Date
     private let time: ServiceClock
@@ -37,6 +39,7 @@ package struct Sessions: Sendable {
         randomBytes: @escaping @Sendable (Int) -> [UInt8], logger: Logger
     ) {
         locations = LocationOwnership(cache: cache, reads: reads, logger: logger)
+        feed = LocationFeed(cache: cache, locations: locations)
         minter = SessionMinter(
             flatpeak: flatpeak, cache: cache, locations: locations, settings: settings, now: now,
             randomBytes: randomBytes, logger: logger)
@@ -48,6 +51,7 @@ package struct Sessions: Sendable {
             cache: cache, outcomes: outcomes, now: now, randomBytes: randomBytes, logger: logger)
         poller = SessionPoller(cache: cache, outcomes: outcomes, now: now)
         self.cache = cache
+        self.reads = reads
         self.settings = settings
         self.now = now
         self.time = time
@@ -58,7 +62,7 @@ package struct Sessions: Sendable {
     package func run() async {
         await withTaskGroup { group in
             group.addTask { [cache] in await cache.run() }
-            group.addTask { [cache] in await cache.watch() }
+            group.addTask { [cache, reads] in await cache.watch { reads.invalidate($0) } }
             group.addTask { [self] in await every(Self.pollInterval) { await poller.pollDueSessions() } }
             group.addTask { [self] in await every(Self.pollInterval) { await poller.publishTimedChanges() } }
             group.addTask { [self] in await every(Self.cleanUpInterval) { await removeOldSessions() } }

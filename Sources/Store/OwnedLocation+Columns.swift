@@ -16,7 +16,7 @@ extension ConnectSession {
     /// The changes of locations that a write of the session may be.
     var locationChanges: [StoreChange] {
         let ownership = facts.located.map { _ in StoreChange.ownershipChanged(SubjectDigest(subject)) }
-        let hold = (unconfirmedChange ?? confirmedChange).map { StoreChange.actionChanged($0) }
+        let hold = (unconfirmedChange ?? confirmedChange).map { StoreChange.locationChanged($0) }
         return [ownership, hold].compactMap(\.self)
     }
 }

@@ -22,7 +22,28 @@ URL = os.environ["CONNECT_BFF_URL"]
 # What `connect-bff dev` is set up with; the document cannot know it.
 APPS = ["page", "web", "ios"]
 RETURN_URLS = ["myapp://tariff/done"]
-OWNED = ["readSession", "followSession", "readLocationStatus", "readPrices", "listTariffs"]
+OWNED = [
+    "readSession",
+    "followSession",
+    "readLocation",
+    "readLocationStatus",
+    "readPrices",
+    "listTariffs",
+    "scheduleByDuration",
+    "scheduleByLimit",
+    "readCosts",
+    "readSessionCosts",
+]
+
+# Operations about a location in the path, of which the owner's are asked for with what Flatpeak takes.
+ENERGY = [
+    "scheduleByDuration",
+    "scheduleByLimit",
+    "scheduleByAmount",
+    "readCosts",
+    "readSessionCosts",
+    "simulateCost",
+]
 
 # Files of the hosted page, one of each kind.
 ASSETS = ["style.css", "page.js", "icon.svg"]
@@ -34,9 +55,11 @@ CREDENTIALS = ["acc_5a4db0c5000000000000ac01", "sk_test_sandbox"]
 HEADERS = {"Content-Type": "application/json", "X-Dev-Subject": "alice"}
 
 
-def call(path, body=None, subject="alice"):
+def call(path, body=None, subject="alice", method=None):
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(URL + path, data=data, headers={**HEADERS, "X-Dev-Subject": subject})
+    request = urllib.request.Request(
+        URL + path, data=data, headers={**HEADERS, "X-Dev-Subject": subject}, method=method
+    )
     with urllib.request.urlopen(request, timeout=10) as response:
         return json.load(response)
 
@@ -63,6 +86,11 @@ def connect(subject="alice"):
     return token, call(f"/v1/connect/sessions/{session['id']}", subject=subject)
 
 
+def moment(**delta):
+    zone = datetime.timezone(datetime.timedelta(hours=turns["readPrices"] % 3))
+    return (datetime.datetime.now(zone) + datetime.timedelta(**delta)).isoformat()
+
+
 class Seed:
     """Two sessions that were walked to their ends, and one that stays open."""
 
@@ -70,6 +98,16 @@ class Seed:
         self.ended_token, ended = connect()
         self.session, self.location = ended["id"], ended["location_id"]
         self.tariff = call(f"/v1/tariffs/elements?location_id={self.location}")["data"][0]["id"]
+        self.device = call(f"/v1/locations/{self.location}/devices", {})["id"]
+        self.reference = "charge-17"
+        record = {
+            "units": "WH",
+            "value": 5300,
+            "start_time": moment(hours=-3),
+            "end_time": moment(hours=-2),
+            "session_reference_id": self.reference,
+        }
+        call(f"/v1/locations/{self.location}/meters/interval", [record], method="PUT")
         self.open_token = mint()["connect_token"]
         # One document has exchanged it, and may do so again.
         self.ticket, self.tab = mint(app="page")["launch_url"].partition("#ticket=")[2], "AAECAwQFBgcICQoLDA0ODw"
@@ -79,8 +117,8 @@ class Seed:
         self.location_to_forget = connect("carol")[1]["location_id"]
 
 
-seed = Seed()
 turns = collections.Counter()
+seed = Seed()
 counts = collections.defaultdict(collections.Counter)
 
 
@@ -133,6 +171,8 @@ def keep_possible(case, operation):
                 case.query["start_time"] = moment(days=-1)
         else:
             case.query.pop("start_time", None)
+    if operation in ENERGY and case.path_parameters["id"] == seed.location:
+        keep_energy_possible(case, operation)
     if operation == "followSession" and str(case.path_parameters["id"]).startswith("cs_"):
         # A session that is open would be followed until it ends.
         case.path_parameters["id"] = seed.session
@@ -150,16 +190,39 @@ def keep_possible(case, operation):
         case.headers["X-Dev-Subject"] = "carol"
 
 
-def moment(days):
-    zone = datetime.timezone(datetime.timedelta(hours=turns["readPrices"] % 3))
-    return (datetime.datetime.now(zone) + datetime.timedelta(days=days)).isoformat()
+def keep_energy_possible(case, operation):
+    """What Flatpeak has for the location: prices of its import, between yesterday and tomorrow."""
+    window = {"start_time": moment(days=-1), "end_time": moment(days=1)}
+    if operation.startswith("schedule") and operation != "scheduleByAmount":
+        case.query |= window | {"direction": "IMPORT"}
+        if operation == "scheduleByDuration":
+            case.query["duration"] = turns[operation] % 600 + 1
+        else:
+            # One of the two prices.
+            price = "absolute" if "absolute" in case.query else "relative"
+            case.query |= {price: 0.5}
+            case.query.pop({"absolute": "relative", "relative": "absolute"}[price], None)
+    if operation == "scheduleByAmount":
+        transfer = {"device_id": seed.device, "end_time": moment(days=1), "energy": {"units": "KWH", "value": 5.3}}
+        case.body = {"max_power": {"units": "KW", "value": 14}, "data": [transfer]}
+    if operation == "readCosts":
+        case.query |= window | {"direction": "IMPORT"}
+        case.query.pop("device_id", None)
+    if operation == "readSessionCosts":
+        case.query |= {"direction": "IMPORT"}
+    if operation == "simulateCost":
+        case.body |= window | {"value": 5300, "tariff_direction": "IMPORT"}
+        for name in ("location_id", "device_id", "session_reference_id", "record_reference_id"):
+            case.body.pop(name, None)
 
 
 def use_seed(case, operation, turn):
     if operation in ("readSession", "followSession"):
         case.path_parameters["id"] = seed.session
-    elif operation in ("readLocationStatus", "readPrices"):
+    elif operation in ("readLocation", "readLocationStatus", "readPrices", *ENERGY):
         case.path_parameters["id"] = seed.location
+        if operation == "readSessionCosts":
+            case.path_parameters["ref"] = seed.reference
     elif operation == "listTariffs":
         case.query["location_id"] = seed.location
     elif operation == "readLogo":

@@ -165,7 +165,9 @@ import Yams
         case .signatureInvalid: .deliveryUncheckable
         case .deliveryUncheckable: .idempotencyInProgress
         case .idempotencyInProgress: .idempotencyKeyReused
-        case .idempotencyKeyReused: .malformedHeader
+        case .idempotencyKeyReused: .writeOutcomeUnknown
+        case .writeOutcomeUnknown: .writesNotAllowed
+        case .writesNotAllowed: .malformedHeader
         case .malformedHeader: .headersTooLarge
         case .headersTooLarge: .targetTooLong
         case .targetTooLong: .requestTimedOut
@@ -286,11 +288,26 @@ import Yams
         #expect(try texts(schema("TariffType")["enum"]) == TariffType.allCases.map(\.rawValue))
         #expect(try texts(schema("ActionRequired")["enum"]) == RequiredAction.allCases.map(\.rawValue))
         #expect(try texts(properties("MintRequest")["action"]?["enum"]) == TariffAction.allCases.map(\.rawValue))
+        #expect(
+            try texts(properties("MintRequest")["postal_address_type"]?["enum"])
+                == PostalAddressType.allCases.map(\.rawValue))
+        #expect(try texts(schema("PriceSegment")["enum"]) == PriceSegment.allCases.map(\.rawValue))
+        #expect(try texts(schema("Aggregation")["enum"]) == CostQuery.Aggregation.allCases.map(\.rawValue))
+        #expect(try texts(properties("MeterRecord")["units"]?["enum"]) == EnergyUnits.allCases.map(\.rawValue))
+        #expect(
+            try texts(properties("MeterRecord")["energy_flow_direction"]?["enum"])
+                == EnergyFlow.allCases.map(\.rawValue))
+        #expect(try texts(properties("Power")["units"]?["enum"]) == AmountOrder.Power.Units.allCases.map(\.rawValue))
+        #expect(try texts(properties("Energy")["units"]?["enum"]) == AmountOrder.Energy.Units.allCases.map(\.rawValue))
         #expect(try texts(properties("MintRequest")["language"]?["enum"]) == CustomerLanguage.allCases.map(\.rawValue))
     }
 
-    @Test func `a mint has the code's fields and no others, every text with a limit`() throws {
+    @Test func `a body has the code's fields and no others, every text with a limit`() throws {
         for (name, fields) in [
+            ("AmountRequest", AmountRequest.CodingKeys.allCases.map(\.stringValue)),
+            ("Power", AmountOrder.Power.CodingKeys.allCases.map(\.stringValue)),
+            ("Energy", AmountOrder.Energy.CodingKeys.allCases.map(\.stringValue)),
+            ("MeterRecord", MeterRecordRequest.CodingKeys.allCases.map(\.stringValue)),
             ("MintRequest", MintRequest.CodingKeys.allCases.map(\.stringValue)),
             ("PostalAddress", PostalAddress.CodingKeys.allCases.map(\.stringValue)),
             ("MintOptions", MintOptions.CodingKeys.allCases.map(\.stringValue)),
@@ -334,7 +351,8 @@ import Yams
         #expect(Set(ids).count == operations.count)
     }
 
-    @Test func `examples of a mint are accepted, examples of calls are relayed`() throws {
+    @Test func `examples of bodies are accepted, examples of calls are relayed`() throws {
+        let location = try #require(LocationID("loc_1"))
         let bodies = operations.compactMap { ($0.object["requestBody"] as? Object).map(resolved) }
         #expect(bodies.count == 7)
         for body in bodies {
@@ -347,6 +365,9 @@ import Yams
                 case "#/components/schemas/TicketRequest": _ = try TicketRequest.read(json)
                 case "#/components/schemas/CallbackRequest": _ = try CallbackRequest.read(json)
                 case "#/components/schemas/ConfirmationRequest": _ = try ConfirmationRequest.read(json)
+                case "#/components/schemas/AmountRequest":
+                    _ = try AmountRequest.read(json).order(at: location, longestDays: 3, now: Date())
+                case "#/components/schemas/MeterRecord": _ = try MeterRecordRequest.read(json).record(at: location)
                 case "#/components/schemas/FlatpeakEvent":
                     let event = try FlatpeakEvent(json)
                     #expect(event.id != nil)
@@ -396,6 +417,9 @@ import Yams
             ("mintSession", "MintedSession"), ("exchangeTicket", "ConnectTicket"), ("readSession", "Session"),
             ("readLocationStatus", "LocationStatus"),
             ("listTariffs", "TariffList"), ("listLocations", "LocationList"), ("readPrices", "Prices"),
+            ("readLocation", "Location"), ("scheduleByDuration", "Schedule"), ("scheduleByLimit", "Schedule"),
+            ("scheduleByAmount", "AmountSchedule"), ("readCosts", "EnergyCosts"), ("readSessionCosts", "EnergyCosts"),
+            ("simulateCost", "RecordCost"),
         ] {
             let operation = try #require(operations.first { $0.object["operationId"] as? String == id })
             let answer = try #require(operation.responses["200"] ?? operation.responses["201"])

@@ -62,4 +62,24 @@ import Testing
             #expect(RFC3339Timestamp(civil.timestamp + "Z")?.secondsSince1970 == seconds)
         }
     }
+
+    @Test(arguments: [
+        ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+        ("2026-01-01T01:30:00.5+01:30", "2026-01-01T00:00:00.500000000Z"),
+        ("2026-10-25T02:59:59.000000001+02:00", "2026-10-25T00:59:59.000000001Z"),
+    ])
+    func `the same instant in UTC`(text: String, expected: String) throws {
+        let instant = try #require(RFC3339Timestamp(text))
+        #expect(instant.utc == expected)
+        #expect(RFC3339Timestamp(instant.utc) == instant)
+    }
+
+    @Test func `instants are ordered to the nanosecond, whatever their offsets`() throws {
+        let early = try #require(RFC3339Timestamp("2026-10-25T02:30:00+02:00"))
+        let late = try #require(RFC3339Timestamp("2026-10-25T02:30:00+01:00"))
+        let later = try #require(RFC3339Timestamp("2026-10-25T02:30:00.000000001+01:00"))
+        #expect(early < late)
+        #expect(late < later)
+        #expect(!(later < late))
+    }
 }

@@ -41,6 +41,18 @@ import Testing
         #expect(ConnectToken.masked("cot") == "cot")
     }
 
+    @Test(
+        "whatever looks like a connect token is cut out of an answer (S1)",
+        arguments: [
+            (#"{"a":["cot_6587fa","x"],"b":1}"#, #"{"a":["","x"],"b":1}"#),
+            (#"{"u":"https://a/?fp_cot=cot_ab-c_D&x=1"}"#, #"{"u":"https://a/?fp_cot=&x=1"}"#),
+            (#"{"u":"cot_\u0041"}"#, #"{"u":"\u0041"}"#), ("cot_", ""), ("cot", "cot"), ("", ""),
+            ("apricot_jam", "apricot_jam"), ("_cot_a cot_a.cot_b", "_cot_a ."),
+        ])
+    func S1(text: String, expected: String) {
+        #expect(String(decoding: ConnectToken.removed(from: Array(text.utf8)), as: UTF8.self) == expected)
+    }
+
     @Test(arguments: ["", "a b", "a/b", "..", "a%2F", "é", String(repeating: "a", count: 65)])
     func `an identifier is safe in a path`(text: String) {
         #expect(LocationID(text) == nil)

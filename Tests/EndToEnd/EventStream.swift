@@ -7,16 +7,25 @@ import Testing
 final class EventStream {
     struct Event {
         let id: String
-        let state: String
+        let name: String
+        let data: JSONValue
+        var state: String { data["state"]?.text ?? "" }
     }
     private let client: HTTPClient
     private let chunks: AsyncThrowingStream<String, any Error>
     private var text = ""
+    private let names: Set<String>
+    /// The last `id`, of an event or alone, which a client repeats when it connects again.
+    private(set) var lastID: String?
 
-    /// - Parameter configuration: Of the connection that the stream has to itself.
+    /// - Parameters:
+    ///   - names: Of the events that may come.
+    ///   - configuration: Of the connection that the stream has to itself.
     init(
-        _ url: String, headers: [(String, String)], configuration: HTTPClient.Configuration = HTTP.configuration
+        _ url: String, headers: [(String, String)], names: Set<String> = ["session"],
+        configuration: HTTPClient.Configuration = HTTP.configuration
     ) async throws {
+        self.names = names
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         var request = HTTPClientRequest(url: url)
         for (name, value) in headers { request.headers.add(name: name, value: value) }
@@ -41,12 +50,12 @@ final class EventStream {
             while let end = text.firstRange(of: "\n\n") {
                 let lines = text[..<end.lowerBound].split(separator: "\n").map(String.init)
                 text = String(text[end.upperBound...])
-                guard let id = lines.first(where: { $0.hasPrefix("id: ") }),
-                    let data = lines.first(where: { $0.hasPrefix("data: ") })
-                else { continue }
-                #expect(lines.contains("event: session"))
-                let session = try JSONValue(Array(data.dropFirst(6).utf8))
-                return Event(id: String(id.dropFirst(4)), state: session["state"]?.text ?? "")
+                guard let id = Self.value("id", in: lines) else { continue }
+                lastID = id
+                guard let data = Self.value("data", in: lines) else { continue }
+                let name = Self.value("event", in: lines) ?? "message"
+                #expect(names.contains(name))
+                return Event(id: id, name: name, data: try JSONValue(Array(data.utf8)))
             }
             guard let chunk = try await chunk() else {
                 await stop()
@@ -54,6 +63,10 @@ final class EventStream {
             }
             text += chunk
         }
+    }
+
+    private static func value(_ field: String, in lines: [String]) -> String? {
+        lines.first { $0.hasPrefix("\(field): ") }.map { String($0.dropFirst(field.count + 2)) }
     }
 
     private func chunk() async throws -> String? {

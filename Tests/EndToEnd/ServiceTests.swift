@@ -52,7 +52,10 @@ import Testing
                 #expect(script.headers["content-type"]?.hasPrefix("text/javascript") == true, "\(path)")
                 open += script.text.matches(of: /from '(\/[^']+)'/).map { String($0.1) }
             }
-            #expect(scripts.isSuperset(of: ["/connect.js", "/page/app.js", "/page/home.js", "/page/chart.js"]))
+            #expect(
+                scripts.isSuperset(of: [
+                    "/connect.js", "/page/app.js", "/page/home.js", "/page/chart.js", "/page/charging.js",
+                ]))
         }
     }
 

@@ -321,11 +321,21 @@ import Testing
         let data = try #require(FileManager.default.contents(atPath: path))
         let rows = String(decoding: data, as: UTF8.self).split(separator: "\n").filter { $0.hasPrefix("| `") }
         let location = try #require(LocationID("ID")), event = try #require(EventID("ID"))
-        let logo = try #require(LogoDigest("00000000"))
+        let logo = try #require(LogoDigest("00000000")), device = try #require(DeviceID("ID"))
+        let schedule = { (measure: ScheduleQuery.Measure) in
+            let query = ScheduleQuery(location: location, start: .now, end: .now, segment: .low, measure: measure)
+            return FlatpeakVersion.allCases.map { Operation.schedule(query, in: $0) }
+        }
+        let instant = try #require(RFC3339Timestamp("2026-01-01T00:00:00Z"))
         // A pair where the versions differ in more than the path.
         let operations: [[Operation]] = [
             [.login], [.mint], [.claim], [.tariffElements], [.tariffs], [.locationStatus(location)],
-            [.prices(location, in: .zero), .prices(location, in: .anode)], [.events], [.event(event)], [.keySet],
+            [.prices(location, in: .zero), .prices(location, in: .anode)], [.location(location)],
+            schedule(.duration(minutes: 1)), schedule(.relative(1)), [.scheduleAmount(location)], [.costOfRecord],
+            [.costs(CostQuery(location: location, scope: .session(reference: "REFERENCE")))],
+            [.costs(CostQuery(location: location, scope: .interval(from: instant, to: instant, nil, of: nil)))],
+            [.meterIntervals], [.meterReadings], [.meterBatch], [.createDevice], [.devices], [.device(device)],
+            [.deleteDevice(device)], [.events], [.event(event)], [.keySet],
             [.relay], [.logo(logo)], [.apiProbe], [.relayProbe],
         ]
         let expected = operations.map { operation in
@@ -391,7 +401,8 @@ import Testing
             of: try #require(LocationID("loc_1")), from: nil, to: Date(timeIntervalSince1970: 0), direction: .exporting)
         #expect(
             upstream.requests("prices").first?.url
-                == "https://api.test/tariffs/rates/loc_1?end_time=1970-01-01T00:00:00Z&direction=EXPORT")
+                == "https://api.test/tariffs/rates/loc_1?end_time=1970-01-01T00:00:00Z&direction=EXPORT&include_tariff=true"
+        )
         var edit = order
         edit.action = .edit
         await #expect(throws: BFFError.invalidField("action", reason: .notListed)) { try await client.mint(edit) }

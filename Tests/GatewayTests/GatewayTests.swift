@@ -442,10 +442,19 @@ import Testing
         let minted = try await send(
             .post, "/v1/connect/sessions", [.contentType: "application/json", Self.subject: "alice"], "{}")
         let id = try #require(String(buffer: minted.body).firstMatch(of: /"(cs_[0-9a-f]+)"/)?.1)
-        store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("alice")))
+        let location = try #require(LocationID("loc_1")), alice = try #require(Subject("alice"))
+        store.bind(location, to: alice)
+        let device = try #require(DeviceID("dev_1"))
+        #expect(try await store.add(StoredDevice(id: device, location: location, subject: alice, createdAt: Date())))
         upstream.on("status", .json(#"{"tariff_status":{}}"#))
         upstream.on("tariffs", .json(#"{"data":[]}"#))
         upstream.on("prices", .json("{}"))
+        upstream.on("location", .json(#"{"id":"loc_1"}"#))
+        upstream.on("cost_instant", .json(#"{"data":{"start_time":"a","end_time":"b"}}"#))
+        for operation in ["schedule_duration", "schedule_limit", "schedule_amount", "cost_interval", "cost_session"] {
+            upstream.on(operation, .json(#"{"data":[]}"#))
+        }
+        let window = "start_time=2026-01-01T00:00:00Z&end_time=2026-01-02T00:00:00Z"
         // An id of alice's and an id that does not exist, for each route that takes an id.
         let owned: [String: (String, String)] = [
             "/v1/connect/sessions/{id}": ("/v1/connect/sessions/\(id)", "/v1/connect/sessions/cs_unknown"),
@@ -453,24 +462,61 @@ import Testing
                 "/v1/connect/sessions/\(id)/events", "/v1/connect/sessions/cs_unknown/events"
             ),
             "/v1/locations/{id}": ("/v1/locations/loc_1", "/v1/locations/loc_unknown"),
+            "/v1/locations/{id}/events": ("/v1/locations/loc_1/events", "/v1/locations/loc_unknown/events"),
             "/v1/locations/{id}/status": ("/v1/locations/loc_1/status", "/v1/locations/loc_unknown/status"),
             "/v1/locations/{id}/prices": (
                 "/v1/locations/loc_1/prices?end_time=2026-01-01T00:00:00Z",
                 "/v1/locations/loc_unknown/prices?end_time=2026-01-01T00:00:00Z"
             ),
+            "/v1/locations/{id}/schedules/duration": (
+                "/v1/locations/loc_1/schedules/duration?\(window)&segment=LOW&duration=60",
+                "/v1/locations/loc_unknown/schedules/duration?\(window)&segment=LOW&duration=60"
+            ),
+            "/v1/locations/{id}/schedules/limit": (
+                "/v1/locations/loc_1/schedules/limit?\(window)&segment=LOW&relative=1",
+                "/v1/locations/loc_unknown/schedules/limit?\(window)&segment=LOW&relative=1"
+            ),
+            "/v1/locations/{id}/schedules/amount": (
+                "/v1/locations/loc_1/schedules/amount", "/v1/locations/loc_unknown/schedules/amount"
+            ),
+            "/v1/locations/{id}/costs": (
+                "/v1/locations/loc_1/costs?\(window)", "/v1/locations/loc_unknown/costs?\(window)"
+            ),
+            "/v1/locations/{id}/costs/sessions/{ref}": (
+                "/v1/locations/loc_1/costs/sessions/a", "/v1/locations/loc_unknown/costs/sessions/a"
+            ),
+            "/v1/locations/{id}/costs/simulate": (
+                "/v1/locations/loc_1/costs/simulate", "/v1/locations/loc_unknown/costs/simulate"
+            ),
             "/v1/tariffs/elements": (
                 "/v1/tariffs/elements?location_id=loc_1", "/v1/tariffs/elements?location_id=loc_2"
             ),
         ]
+        // Of the routes that need one.
+        let bodies = [
+            "/v1/locations/{id}/schedules/amount":
+                #"{"max_power":{"units":"KW","value":7},"data":[{"device_id":"dev_1","#
+                + #""end_time":"\((Date() + 36_000).formatted(.iso8601))","energy":{"units":"KWH","value":1}}]}"#,
+            "/v1/locations/{id}/costs/simulate":
+                #"{"units":"WH","value":1,"start_time":"2026-01-01T00:00:00Z","end_time":"2026-01-02T00:00:00Z"}"#,
+        ]
         // Routes of a user that take no id of anything.
         let own: Set = ["/v1/connect/sessions", "/v1/locations"]
         let ofUsers = table.routes.filter { if case .user = $0.handler { true } else { false } }
-        for route in ofUsers.sorted(by: { $0.method == .get && $1.method != .get }) where !own.contains(route.template)
-        {
+        // Reads first, and last what takes the location away.
+        let order: [HTTPRequest.Method] = [.get, .post, .put, .delete]
+        let ordered = ofUsers.sorted {
+            (order.firstIndex(of: $0.method) ?? 0, -$0.template.utf8.count)
+                < (order.firstIndex(of: $1.method) ?? 0, -$1.template.utf8.count)
+        }
+        for route in ordered where !own.contains(route.template) {
+            let body = route.policy.bodyLimit.map { _ in bodies[route.template] ?? "" }
+            #expect(body != "", "a route without a body: \(route.template)")
+            let type: HTTPFields = body == nil ? [:] : Self.json
             let (path, nobodys) = try #require(owned[route.template], "a route without a rule: \(route.template)")
             let asked = upstream.requests().count
-            let foreign = try await send(route.method, path, theirs)
-            let unknown = try await send(route.method, nobodys, theirs)
+            let foreign = try await send(route.method, path, theirs + type, body)
+            let unknown = try await send(route.method, nobodys, theirs + type, body)
             #expect(foreign.status == .notFound, "\(path)")
             #expect(unknown.status == .notFound, "\(path)")
             let withoutID = { (response: TestResponse) in
@@ -478,7 +524,9 @@ import Testing
             }
             #expect(withoutID(foreign) == withoutID(unknown), "\(path)")
             #expect(upstream.requests().count == asked, "\(path)")
-            #expect(try await send(route.method, path, mine).status.kind == .successful, "\(path)")
+            // The stream of a location has no end of its own; its head is decided in the same way.
+            let method = route.template == "/v1/locations/{id}/events" ? .head : route.method
+            #expect(try await send(method, path, mine + type, body).status.kind == .successful, "\(path)")
         }
     }
 
@@ -523,6 +571,7 @@ import Testing
         "?location_id=loc_1&starting_after=a&ending_before=b",
     ])
     func `a tariff query is checked before anybody is asked`(query: String) async throws {
+        store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
         let response = try await send(.get, "/v1/tariffs/elements\(query)")
         #expect(response.status == .unprocessableContent)
         #expect(try code(response) == "field_invalid")
@@ -547,7 +596,7 @@ import Testing
     @Test(arguments: [
         ("", "end_time is required."), ("?end_time=tomorrow", timestamp("end_time")),
         ("?end_time=2026-01-01", timestamp("end_time")),
-        ("?end_time=2026-01-02T00:00:00Z&direction=LOCAL", "direction is not one of"),
+        ("?end_time=2026-01-02T00:00:00Z&direction=UP", "direction is not one of"),
         ("?end_time=2026-02-30T00:00:00Z", timestamp("end_time")),
         ("?end_time=2026-03-01T00:00:00Z&start_time=2026-02-29T00:00:00Z", timestamp("start_time")),
         ("?end_time=2026-01-02T24:00:00Z", timestamp("end_time")),
@@ -564,6 +613,7 @@ import Testing
         ),
     ])
     func `a price query is checked before anybody is asked`(query: String, detail: String) async throws {
+        store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
         let response = try await send(.get, "/v1/locations/loc_1/prices\(query)")
         #expect(response.status == .unprocessableContent)
         #expect(try code(response) == "field_invalid")

@@ -9,13 +9,29 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 export const repository = new URL('../../', import.meta.url);
 const assets = new URL('Sources/ConnectPage/Assets/', repository);
 
-const copy = mkdtempSync(join(tmpdir(), 'connect-page-assets-'));
-process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
-cpSync(fileURLToPath(assets), copy, { recursive: true });
-writeFileSync(join(copy, 'package.json'), '{"type":"module"}');
+function copyOf(folder) {
+  const copy = mkdtempSync(join(tmpdir(), 'connect-page-assets-'));
+  process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
+  cpSync(fileURLToPath(folder), copy, { recursive: true });
+  writeFileSync(join(copy, 'package.json'), '{"type":"module"}');
+  return copy;
+}
+
+const copy = copyOf(assets);
 
 /** A module of the page, the same one each time, with those that it imports. */
 export const load = (name) => import(pathToFileURL(join(copy, name)).href);
+
+/** A module of the demo app, with those that it imports from its own folder. */
+export function loadDemo(name) {
+  demo ??= copyOf(new URL('Sources/connect-bff/Dev/Page/', repository));
+  for (const file of readdirSync(demo).filter((each) => each.endsWith('.js'))) {
+    const text = readFileSync(join(demo, file), 'utf8');
+    writeFileSync(join(demo, file), text.replaceAll("from '/page/", "from './"));
+  }
+  return import(pathToFileURL(join(demo, name)).href);
+}
+let demo;
 
 /** The scripts of the page by name. */
 export const scripts = Object.fromEntries(readdirSync(assets).filter((name) => name.endsWith('.js'))

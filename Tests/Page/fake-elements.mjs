@@ -55,7 +55,17 @@ class FakeElement {
 
   set textContent(text) { this.replaceChildren(...(text === '' ? [] : [text])); }
 
-  querySelector(name) { return this.all.find((each) => each.name === name) ?? null; }
+  /** By name, and by an attribute that is there: `details[open]`. */
+  querySelectorAll(selector) {
+    const [, name, attribute] = selector.match(/^(\w+)(?:\[(\w+)\])?$/);
+    return this.all.filter((each) => each.name === name && (!attribute || each.hasAttribute(attribute)));
+  }
+
+  querySelector(selector) { return this.querySelectorAll(selector)[0] ?? null; }
+
+  checkValidity() {
+    return this.querySelectorAll('input').every((each) => !each.hasAttribute('required') || each.value !== '');
+  }
 
   get elements() {
     const controls = this.all.filter((each) => ['input', 'select', 'button', 'fieldset'].includes(each.name));
@@ -86,7 +96,7 @@ class FakeElement {
   focus() { document.activeElement = this; }
 }
 
-for (const name of ['hidden', 'disabled']) {
+for (const name of ['hidden', 'disabled', 'open']) {
   Object.defineProperty(FakeElement.prototype, name, {
     get() { return this.hasAttribute(name); },
     set(is) {

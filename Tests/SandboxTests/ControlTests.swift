@@ -11,7 +11,7 @@ import Testing
     func help() async throws {
         try await RunningSandbox.run { running async throws in
             let routes = try await running.control("GET", "/").json["routes"]?.array ?? []
-            #expect(routes.count == 30)
+            #expect(routes.count == 41)
             #expect(try await running.control("GET", "/nothing").status == 404)
             #expect(try await running.control("DELETE", "/clock").status == 404)
             #expect(try await running.control("POST", "/clock", []).status == 400)

@@ -28,14 +28,15 @@ import Testing
     @Test func `decodes every field of the mint`() throws {
         let (order, returnURL) = try order(
             #"{"direction":"EXPORT","type":"NON_COMMODITY","location_id":"loc_1","action":"edit","app":"ios","#
+                + #""tariff_id":"trf_1","postal_address_type":"COMMERCIAL","#
                 + #""return_url":"myapp://tariff/done?x=1","options":{"contract_term_capture":true},"#
                 + #""postal_address":{"city":"London","country_code":"GB"}}"#)
         #expect(
             order
                 == MintOrder(
                     connectURL: "myapp://connect", callbackURL: Self.settings.callbackURL, direction: .exporting,
-                    type: .nonCommodity, location: LocationID("loc_1"), action: .edit,
-                    routeOptions: RouteOptions(contract_term_capture: true),
+                    type: .nonCommodity, location: LocationID("loc_1"), tariff: TariffID("trf_1"), action: .edit,
+                    routeOptions: RouteOptions(contract_term_capture: true), postalAddressType: .commercial,
                     postalAddress: PostalAddress(city: "London", country_code: "GB")))
         #expect(returnURL == "myapp://tariff/done?x=1")
     }
@@ -43,7 +44,7 @@ import Testing
     @Test(
         "fields of Flatpeak's that are not the client's to set do not exist (S10)",
         arguments: [
-            "callback_url", "connect_url", "customer_id", "customer_reference_id", "location_reference_id", "tariff_id",
+            "callback_url", "connect_url", "customer_id", "customer_reference_id", "location_reference_id",
             "anything", "postal_address.line3", "options.x",
         ])
     func S10(field: String) {
@@ -56,10 +57,15 @@ import Testing
         "only listed values, lengths and shapes (S11)",
         arguments: [
             (#"{"direction":"import"}"#, "direction", BFFError.Reason.notListed),
-            (#"{"direction":"LOCAL"}"#, "direction", .notListed), (#"{"direction":1}"#, "direction", .wrongType),
+            (#"{"direction":"local"}"#, "direction", .notListed), (#"{"direction":1}"#, "direction", .wrongType),
             (#"{"direction":null}"#, "direction", .wrongType), (#"{"type":"GAS"}"#, "type", .notListed),
             (#"{"action":"delete","location_id":"loc_1"}"#, "action", .notListed),
             (#"{"action":"edit"}"#, "location_id", .missing), (#"{"location_id":"../x"}"#, "location_id", .malformed),
+            (#"{"tariff_id":"trf_1"}"#, "location_id", .missing),
+            (#"{"tariff_id":"a/b","location_id":"loc_1"}"#, "tariff_id", .malformed),
+            (#"{"tariff_id":1,"location_id":"loc_1"}"#, "tariff_id", .wrongType),
+            (#"{"postal_address_type":"HOUSE"}"#, "postal_address_type", .notListed),
+            (#"{"postal_address_type":1}"#, "postal_address_type", .wrongType),
             (#"{"app":"android"}"#, "app", .notListed), (#"{"app":"Page"}"#, "app", .notListed),
             (#"{"language":"it"}"#, "language", .notListed), (#"{"language":"DE"}"#, "language", .notListed),
             (#"{"language":"de-AT"}"#, "language", .notListed), (#"{"language":""}"#, "language", .notListed),

@@ -14,6 +14,34 @@ extension SessionsTests {
         #expect(upstream.requests().isEmpty)
     }
 
+    @Test func `a mint for a tariff needs a location of the subject's own that has it (S12)`() async throws {
+        let location = try #require(LocationID("loc_1")), body = #"{"location_id":"loc_1","tariff_id":"trf_2"}"#
+        await #expect(throws: BFFError.notFound) { try await mint(body) }
+        #expect(upstream.requests().isEmpty)
+        store.bind(location, to: alice)
+        upstream.on("mint", .json(#"{"connect_token":"cot_1","expires_in":60}"#))
+        upstream.on("tariffs", .json(#"{"data":[{"id":"trf_1"},{"id":"trf_22"}],"has_more":false}"#))
+        await #expect(throws: BFFError.notFound) { try await mint(body) }
+        #expect(upstream.requests("mint").isEmpty)
+        // It is on the second page.
+        upstream.on(
+            "tariffs", .json(#"{"data":[{"id":"trf_1"}],"has_more":true}"#),
+            .json(#"{"data":[{"id":"trf_2"}],"has_more":false}"#))
+        _ = try await mint(body)
+        #expect(upstream.requests("tariffs").last?.url.contains("starting_after=trf_1") == true)
+        #expect(upstream.requests("mint").first?.text.contains(#""tariff_id":"trf_2""#) == true)
+    }
+
+    @Test func `a list of tariffs without an end is no answer`() async throws {
+        store.bind(try #require(LocationID("loc_1")), to: alice)
+        upstream.on("tariffs", .json(#"{"data":[{"id":"trf_1"}],"has_more":true}"#))
+        await #expect(throws: BFFError.upstreamInvalidAnswer) {
+            try await mint(#"{"location_id":"loc_1","tariff_id":"trf_2"}"#)
+        }
+        #expect(upstream.requests("tariffs").count == 20)
+        #expect(upstream.requests("mint").isEmpty)
+    }
+
     @Test func `one key and body is one mint and one answer, separate for another body and another user (S16)`()
         async throws
     {

@@ -195,7 +195,9 @@ import Wire
 }
 
 /// A disk that hangs.
-private struct StuckStore: SessionStore, SessionHolderStore, ConfirmationStore, IdempotencyKeyStore, LocationStore {
+private struct StuckStore: SessionStore, SessionHolderStore, ConfirmationStore, IdempotencyKeyStore, LocationStore,
+    DeviceStore, BatchStore, WriteLedger
+{
     private func hang() async throws(BFFError) -> Never {
         while true {
             guard (try? await Task.sleep(for: .seconds(3600))) != nil else { throw .storeUnavailable }
@@ -219,12 +221,36 @@ private struct StuckStore: SessionStore, SessionHolderStore, ConfirmationStore, 
         _ mint: IdempotentMint, as key: IdempotencyKey, of subject: Subject, at now: Date
     ) async throws(BFFError) -> IdempotentMint? { try await hang() }
     func release(_ key: MintKey, of subject: Subject) async throws(BFFError) { try await hang() }
+    func add(_ device: StoredDevice) async throws(BFFError) -> Bool { try await hang() }
+    func devices(at location: LocationID, of subject: Subject) async throws(BFFError) -> [StoredDevice] {
+        try await hang()
+    }
+    func removeDevice(
+        _ id: DeviceID, at location: LocationID, of subject: Subject
+    ) async throws(BFFError) -> Bool { try await hang() }
+    func keep(_ batch: StoredBatch) async throws(BFFError) -> Bool { try await hang() }
+    func batch(
+        _ id: BatchID, at location: LocationID, of subject: Subject
+    ) async throws(BFFError) -> StoredBatch? { try await hang() }
+    func hasUnprocessedBatch(at location: LocationID, after instant: Date) async throws(BFFError) -> Bool {
+        try await hang()
+    }
+    func begin(
+        _ entry: LedgerEntry, as key: IdempotencyKey, of subject: Subject, at now: Date
+    ) async throws(BFFError) -> LedgerEntry? { try await hang() }
+    func end(
+        _ key: IdempotencyKey, of subject: Subject, heldBy owner: String, as outcome: LedgerEntry.Outcome
+    ) async throws(BFFError) { try await hang() }
+    func removeEntry(
+        _ key: IdempotencyKey, of subject: Subject, heldBy owner: String
+    ) async throws(BFFError) { try await hang() }
     func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool { try await hang() }
     func ownedLocations(of subject: Subject) async throws(BFFError) -> [OwnedLocation] { try await hang() }
     func ownedLocation(_ location: LocationID, of subject: Subject) async throws(BFFError) -> OwnedLocation? {
         try await hang()
     }
     func owners(of location: LocationID, limit: Int) async throws(BFFError) -> [Subject] { try await hang() }
+    func state(of location: LocationID) async throws(BFFError) -> LocationState { try await hang() }
     func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction] {
         try await hang()
     }

@@ -185,6 +185,47 @@ import Testing
     }
 
     @Test(arguments: SessionStoreContract.Engine.allCases)
+    func `an update is kept with a location that has an owner, and goes with the last one`(
+        engine: SessionStoreContract.Engine
+    ) async throws {
+        let store = try await store(engine)
+        let update = { (number: Int) in
+            _ = try await store.receive([try event(number)])
+            let effect = EventEffect(update: LocationUpdate(location, at: start + Double(number)))
+            #expect(try await store.settle(try event(number).id, effect))
+        }
+        try await update(1)
+        #expect(try await store.state(of: location) == LocationState(updatedAt: nil, action: nil))
+        try await bind(location, to: alice, 1, in: store)
+        try await bind(location, to: bob, 2, in: store)
+        try await update(2)
+        try await update(3)
+        #expect(try await store.state(of: location) == LocationState(updatedAt: start + 3, action: nil))
+        #expect(try await store.unbind(location, from: alice))
+        #expect(try await store.state(of: location).updatedAt == start + 3)
+        _ = try await store.forget(bob)
+        #expect(try await store.state(of: location).updatedAt == nil)
+    }
+
+    @Test(arguments: SessionStoreContract.Engine.allCases)
+    func `an action takes the place of any but a reconnection`(engine: SessionStoreContract.Engine) async throws {
+        let store = try await store(engine)
+        try await bind(location, to: alice, 1, in: store)
+        let story: [(RequiredAction, expected: RequiredAction)] = [
+            (.renew, .renew), (.upgrade, .upgrade), (.reconnect, .reconnect), (.renew, .reconnect),
+            (.upgrade, .reconnect), (.reconnect, .reconnect),
+        ]
+        for (number, step) in story.enumerated() {
+            _ = try await store.receive([try event(number)])
+            let action = LocationAction(
+                location: location, required: step.0, tariff: "trf_\(number)", since: start + Double(number))
+            #expect(try await store.settle(try event(number).id, EventEffect(action: action)))
+            #expect(try await store.state(of: location).action?.required == step.expected)
+        }
+        #expect(try await store.state(of: location).action?.tariff == "trf_5")
+    }
+
+    @Test(arguments: SessionStoreContract.Engine.allCases)
     func `the last bookmark is kept`(engine: SessionStoreContract.Engine) async throws {
         let store = try await store(engine)
         #expect(try await store.bookmark() == nil)

@@ -12,8 +12,8 @@ import Testing
     @Test func `what one node writes another one reads`() {
         let ownership = NodeNotification.ownership(of: alice, by: "a1")
         #expect(NodeNotification.changes(in: ownership, to: "b2") == [.ownershipChanged(alice)])
-        let action = NodeNotification.action(at: location, by: "a1")
-        #expect(NodeNotification.changes(in: action, to: "b2") == [.actionChanged(location)])
+        let action = NodeNotification.change(at: location, by: "a1")
+        #expect(NodeNotification.changes(in: action, to: "b2") == [.locationChanged(location)])
     }
 
     @Test func `a node's own changes of locations count, and those of its sessions do not`() throws {
@@ -25,13 +25,13 @@ import Testing
         let all = "\(text),cs_1,l=loc_1"
         #expect(
             NodeNotification.changes(in: all, to: "b2")
-                == [.ownershipChanged(alice), .actionChanged(location), .changed([session])])
+                == [.ownershipChanged(alice), .locationChanged(location), .changed([session])])
     }
 
     @Test("a release without them ignores changes of locations, since none is the id of a session")
     func older() throws {
         for text in [
-            NodeNotification.ownership(of: alice, by: "a1"), NodeNotification.action(at: location, by: "a1"),
+            NodeNotification.ownership(of: alice, by: "a1"), NodeNotification.change(at: location, by: "a1"),
         ] {
             let name = try #require(text.split(separator: " ").last)
             #expect(SessionID(name) == nil)

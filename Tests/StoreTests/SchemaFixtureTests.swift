@@ -17,11 +17,11 @@ import Testing
     let start = Date(timeIntervalSince1970: 1_700_000_000)
     static let sqliteSteps = [
         "1 sessions, mints, locations", "2 follow-ups are taken", "3 events", "4 inbox, actions, bookmark", "5 holders",
-        "6 confirmations",
+        "6 confirmations", "7 devices, batches, writes", "8 location updates",
     ]
     static let postgresSteps = [
         "1 sessions, mints, locations", "2 events", "3 inbox, actions, bookmark", "4 integer attempts",
-        "5 holders", "6 confirmations",
+        "5 holders", "6 confirmations", "7 devices, batches, writes", "8 location updates",
     ]
 
     private static func fixture(_ name: String) throws -> String {
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test(arguments: 1...6) func `SQLite after each step is brought up to date and read`(step: Int) async throws {
+    @Test(arguments: 1...8) func `SQLite after each step is brought up to date and read`(step: Int) async throws {
         let sql = try Self.fixture("sqlite-\(step)")
         do {
             let queue = try DatabaseQueue(path: "\(folder.path)/store.sqlite")
@@ -50,7 +50,7 @@ import Testing
         try await reads(try SQLiteStore.temporary(in: folder), Array(Self.sqliteSteps.prefix(step)))
     }
 
-    @Test(arguments: 1...6) func `PostgreSQL after each step is brought up to date and read`(step: Int) async throws {
+    @Test(arguments: 1...8) func `PostgreSQL after each step is brought up to date and read`(step: Int) async throws {
         let url = try await PostgresServer.shared.newDatabase()
         _ = try await PostgresServer.shared.query(try Self.fixture("postgres-\(step)"), of: url)
         let store = try PostgresStore.connected(to: url)
@@ -129,6 +129,8 @@ import Testing
             #expect(try await store.actions(at: [location])[location]?.tariff == "trf_1")
             #expect(try await store.bookmark() == "{}")
         }
+        let isUpdated = steps.contains { $0.contains("location updates") }
+        #expect(try await store.state(of: location).updatedAt == (isUpdated ? start + 30 : nil))
         let holder = SessionHolder(tabKey: "AAECAwQFBgcICQoLDA0ODw")
         #expect(try await store.held(ids[0])?.holder == nil)
         #expect(try await store.held(ids[1])?.holder == (steps.contains { $0.contains("holders") } ? holder : nil))
@@ -140,6 +142,22 @@ import Testing
         let again = try await store.take(.redeem(code, by: alice), of: ids[1], at: start + 60)
         #expect(again?.verdict == (isConfirming ? .redeemedBefore : .unknown))
         #expect(try await store.ownedLocation(location, of: alice)?.isHeld == isConfirming)
+        if steps.contains(where: { $0.contains("devices") }) {
+            let devices = try await store.devices(at: location, of: alice)
+            #expect(devices.map(\.id.text) == ["dev_1"])
+            #expect(devices.first?.reference == ClientReference("garage"))
+            #expect(devices.first?.type == "EV_CHARGER")
+            let batch = try #require(BatchID("bat_1"))
+            #expect(try await store.batch(batch, at: location, of: alice)?.isProcessed == false)
+            #expect(try await store.hasUnprocessedBatch(at: location, after: start))
+            let entry = LedgerEntry(
+                route: "PUT /v1/locations/{id}/meters/interval", location: location, body: [1], owner: "x",
+                startedAt: start + 60)
+            let taken = try #require(try await store.begin(entry, as: key, of: alice, at: start + 60))
+            let answer = try taken.answer(to: entry)
+            #expect(answer.status == 200)
+            #expect(answer.body == Array("{}".utf8))
+        }
         // It goes on: a session of then becomes one of now, with its event.
         var left = active
         left.facts.leftAt = start + 100

@@ -7,6 +7,7 @@ extension InMemoryStore {
     package func unbind(_ location: LocationID, from subject: Subject) async throws(BFFError) -> Bool {
         try with(changing: .ownershipChanged(SubjectDigest(subject))) { state in
             let wasOwned = state.bindings.remove(Binding(subject: subject, location: location)) != nil
+            state.forgetOrphanedWrites()
             state.deleteOrphanedActions()
             return wasOwned
         }
@@ -44,12 +45,16 @@ extension InMemoryStore {
         }
     }
 
+    package func state(of location: LocationID) async throws(BFFError) -> LocationState {
+        try with { state in LocationState(updatedAt: state.updates[location], action: state.actions[location]) }
+    }
+
     package func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction] {
         try with { state in state.actions.filter { locations.contains($0.key) } }
     }
 
     package func clearAction(at location: LocationID, knownBefore instant: Date) async throws(BFFError) {
-        try with(changing: .actionChanged(location)) { state in
+        try with(changing: .locationChanged(location)) { state in
             if let action = state.actions[location], action.since < instant { state.actions[location] = nil }
         }
     }

@@ -39,7 +39,12 @@ package final class InMemoryStore: ServiceStore {
         var received: [EventID: (digest: [UInt8]?, at: Date)] = [:]
         var inbox: [EventID: (event: ReceivedEvent, dueAt: Date, attempts: Int)] = [:]
         var actions: [LocationID: LocationAction] = [:]
+        /// When prices at a location may have changed last.
+        var updates: [LocationID: Date] = [:]
         var bookmark: String?
+        var devices: [StoredDevice] = []
+        var batches: [StoredBatch] = []
+        var ledger: [Key: LedgerEntry] = [:]
         var receipts = 0
         var refused: Set<SessionID> = []
         var isAway = false
@@ -156,7 +161,7 @@ package final class InMemoryStore: ServiceStore {
     private static func changes(of session: ConnectSession) -> [StoreChange] {
         [
             session.facts.located.map { _ in .ownershipChanged(SubjectDigest(session.subject)) },
-            (session.unconfirmedChange ?? session.confirmedChange).map { .actionChanged($0) },
+            (session.unconfirmedChange ?? session.confirmedChange).map { .locationChanged($0) },
         ].compactMap(\.self)
     }
 
@@ -204,6 +209,7 @@ package final class InMemoryStore: ServiceStore {
             state.mints = state.mints.filter { $0.key.subject != subject }
             state.events.removeAll { $0.event.subject == subject }
             state.forgetStrays()
+            state.forgetOrphanedWrites()
             state.deleteOrphanedActions()
             return Forgotten(sessions: before.0 - state.sessions.count, locations: before.1 - state.bindings.count)
         }
@@ -214,6 +220,8 @@ package final class InMemoryStore: ServiceStore {
             let before = state.sessions.count
             state.sessions = state.sessions.filter { $0.value.createdAt >= instant }
             state.mints = state.mints.filter { !$0.value.isOver(at: now) }
+            state.ledger = state.ledger.filter { $0.value.endsAt > now }
+            state.batches = state.batches.filter { $0.sentAt >= instant }
             state.events.removeAll { event in
                 event.event.at < instant && (event.dueAt == nil || event.event.at < now - OutgoingEvent.leastLife)
             }
@@ -268,10 +276,17 @@ package final class InMemoryStore: ServiceStore {
     }
 
     package func settle(_ id: EventID, _ effect: EventEffect) async throws(BFFError) -> Bool {
-        defer { if let action = effect.action { notify([.actionChanged(action.location)]) } }
+        defer { if let location = effect.location { notify([.locationChanged(location)]) } }
         return try with { state in
             guard state.inbox.removeValue(forKey: id) != nil else { return false }
-            if let action = effect.action { state.actions[action.location] = action }
+            if let update = effect.update, state.bindings.contains(where: { $0.location == update.location }) {
+                state.updates[update.location] = update.at
+            }
+            if let action = effect.action,
+                action.required == .reconnect || state.actions[action.location]?.required != .reconnect
+            {
+                state.actions[action.location] = action
+            }
             for event in effect.events { state.put(event) }
             return true
         }
@@ -312,6 +327,7 @@ extension InMemoryStore.State {
     mutating func deleteOrphanedActions() {
         let owned = Set(bindings.map(\.location))
         actions = actions.filter { owned.contains($0.key) }
+        updates = updates.filter { owned.contains($0.key) }
     }
 
     mutating func keep(_ change: SessionChange, at now: Date) {

@@ -252,15 +252,96 @@ import Testing
             await fixture.work()
         }
         let events = try await published(fixture)
-        #expect(events.map(\.id.text) == ["evt_1", "evt_1_action"])
-        #expect(events.map(\.type) == ["flatpeak.tariff.expired", "tariff.action_required"])
+        #expect(events.map(\.id.text) == ["evt_1", "evt_1_action", "evt_1_updated"])
+        #expect(events.map(\.type) == ["flatpeak.tariff.expired", "tariff.action_required", "location.updated"])
         #expect(events.allSatisfy { $0.subject == fixture.alice })
-        let expected =
-            #"{"action_required":"reconnect","location_id":"loc_1","subject":"alice","tariff_id":"trf_1"}"#
-        #expect(events.last.map { String(decoding: $0.data, as: UTF8.self) } == expected)
+        let expected = [
+            #"{"action_required":"reconnect","location_id":"loc_1","subject":"alice","tariff_id":"trf_1"}"#,
+            #"{"location_id":"loc_1","subject":"alice"}"#,
+        ]
+        #expect(events.dropFirst().map { String(decoding: $0.data, as: UTF8.self) } == expected)
         // Forgotten with the only one it is about.
         _ = try await fixture.store.forget(fixture.alice)
         #expect(try await self.published(fixture).isEmpty)
+    }
+
+    @Test("a location of several owners is updated without a subject, with whom it would be forgotten")
+    func updateOfSeveral() async throws {
+        let fixture = try WebhookFixture()
+        fixture.store.bind(fixture.location, to: fixture.alice)
+        fixture.store.bind(fixture.location, to: try #require(Subject("bob")))
+        #expect(try await fixture.deliver(WebhookFixture.event("evt_1")) == nil)
+        await fixture.work()
+        let events = try await published(fixture)
+        #expect(events.map(\.id.text) == ["evt_1", "evt_1_updated"])
+        #expect(events.last.map { String(decoding: $0.data, as: UTF8.self) } == #"{"location_id":"loc_1"}"#)
+        #expect(events.allSatisfy { $0.subject == nil })
+    }
+
+    // MARK: - What clients follow
+
+    @Test(
+        "a location is updated by each event after which prices may differ, and by no other",
+        arguments: [
+            ("location.update", true), ("locaiton.update", true), ("tariff.expired", true),
+            ("tariff.fetch.failed", true), ("tariff.some.new.kind", true), ("tariff.expiring", false),
+            ("tariff.connection.upgrade", false), ("device.update", false),
+        ])
+    func updated(type: String, isUpdate: Bool) async throws {
+        let fixture = try WebhookFixture()
+        fixture.store.bind(fixture.location, to: fixture.alice)
+        fixture.statusIs("CONNECTED")
+        let data = #"{"id":"loc_1","location_id":"loc_1"}"#
+        #expect(try await fixture.deliver(WebhookFixture.event("evt_1", type, data)) == nil)
+        await fixture.work()
+        let state = try await fixture.store.state(of: fixture.location)
+        #expect(state.updatedAt == (isUpdate ? fixture.clock.wall : nil))
+        #expect(try await published(fixture).contains { $0.type == "location.updated" } == isUpdate)
+    }
+
+    @Test(
+        "a tariff that ends soon or has a better connection is the user's to renew or upgrade, until another one has its place",
+        arguments: [("tariff.expiring", RequiredAction.renew), ("tariff.connection.upgrade", .upgrade)])
+    func announced(type: String, action: RequiredAction) async throws {
+        let fixture = try WebhookFixture()
+        fixture.store.bind(fixture.location, to: fixture.alice)
+        fixture.statusIs("CONNECTED")
+        let event = { (id: String, tariff: String) in
+            WebhookFixture.event(id, type, #"{"location_id":"loc_1","tariff_id":"\#(tariff)"}"#)
+        }
+        #expect(try await fixture.deliver(event("evt_1", "trf_9")) == nil)
+        await fixture.work()
+        #expect(try await fixture.action == nil, "Flatpeak has another tariff there")
+        #expect(try await fixture.deliver(event("evt_2", "trf_1")) == nil)
+        await fixture.work()
+        #expect(try await fixture.action == action)
+        #expect(try await published(fixture).last { $0.type == "tariff.action_required" }?.id.text == "evt_2_action")
+        fixture.clock.advance(by: 60)
+        #expect(try await fixture.reads.status(of: fixture.location, for: fixture.alice).action == action)
+        fixture.clock.advance(by: 60)
+        fixture.statusIs("CONNECTED", tariff: "trf_2")
+        #expect(try await fixture.reads.status(of: fixture.location, for: fixture.alice).action == nil)
+        #expect(try await fixture.action == nil)
+    }
+
+    @Test("nothing takes the place of a tariff to reconnect, in any order of events", arguments: [false, true])
+    func reconnectStays(isLast: Bool) async throws {
+        let fixture = try WebhookFixture()
+        fixture.store.bind(fixture.location, to: fixture.alice)
+        let slots =
+            #""commodity_import":{"status":"ERROR","tariff":{"id":"trf_1"}},"commodity_export":{"status":"CONNECTED","tariff":{"id":"trf_2"}}"#
+        fixture.upstream.on("status", .json(#"{"tariff_status":{\#(slots)}}"#))
+        let events = [
+            WebhookFixture.event("evt_1", "tariff.expired", #"{"location_id":"loc_1","tariff_id":"trf_1"}"#),
+            WebhookFixture.event("evt_2", "tariff.expiring", #"{"location_id":"loc_1","tariff_id":"trf_2"}"#),
+        ]
+        for event in isLast ? events.reversed() : events {
+            #expect(try await fixture.deliver(event) == nil)
+            await fixture.work()
+        }
+        #expect(try await fixture.action == .reconnect)
+        let published = try await published(fixture).filter { $0.type == "tariff.action_required" }.map(\.id.text)
+        #expect(published == (isLast ? ["evt_1_action", "evt_2_action"] : ["evt_1_action"]))
     }
 
     // MARK: - Order

@@ -82,6 +82,18 @@ import Wire
         #expect(result.map { String(decoding: $0, as: UTF8.self) } == expected)
     }
 
+    @Test(arguments: [
+        (#"{"a":1,"b":2}"#, "{}"), (#"{"a":1,"b":2,"c":3}"#, #"{"c":3}"#), (#"{"c":3, "a":1, "b":2}"#, #"{"c":3}"#),
+        (#"{"a":1,"c":3,"b":2}"#, #"{"c":3}"#), (#"{"a":1,"a":2,"c":[{"b":1 , "a":2 }]}"#, #"{"c":[{ }]}"#),
+        (#"{"a":{"b":1},"c":3}"#, #"{"c":3}"#), (#"["a","b"]"#, #"["a","b"]"#),
+    ])
+    func `removes neighbours, repeated members and members within members`(text: String, expected: String) {
+        let result = JSONScanner.removing(from: Array(text.utf8)) { member, json in
+            json.matches("a", in: member.name.range) || json.matches("b", in: member.name.range)
+        }
+        #expect(result.map { String(decoding: $0, as: UTF8.self) } == expected)
+    }
+
     @Test(arguments: [#"{"account_id":1"#, #"{"account\u005fid":1}"#, "<html>", ""])
     func `what cannot be searched safely is refused`(text: String) {
         #expect(JSONScanner.removing("account_id", from: Array(text.utf8)) == nil)

@@ -12,12 +12,15 @@ extension Route {
         webhooks: Webhooks, page: ConnectPage?, logos: ProviderLogos, now: @escaping @Sendable () -> Date,
         isReady: @escaping @Sendable () -> Bool = { true }
     ) -> [Route] {
-        [
-            mint(sessions), session(sessions, now: now), sessionEvents(sessions, now: now), callback(sessions),
-            confirm(sessions, now: now),
-            locations(sessions), forgetLocation(sessions), locationStatus(reads), prices(reads), tariffs(reads),
-            delivery(webhooks), document,
-        ] + (page.map { [tickets(sessions), documentCallback(sessions), logo(logos)] + connectPage($0) } ?? []) + relay
+        let listeners = Listeners()
+        let own: [Route] = [
+            mint(sessions), session(sessions, now: now), sessionEvents(sessions, listeners, now: now),
+            callback(sessions), confirm(sessions, now: now), locations(sessions), location(reads),
+            forgetLocation(sessions), locationEvents(sessions.feed, listeners), locationStatus(reads), prices(reads),
+            tariffs(reads), delivery(webhooks), document,
+        ]
+        let hosted = page.map { [tickets(sessions), documentCallback(sessions), logo(logos)] + connectPage($0) } ?? []
+        return own + schedules(reads) + costs(reads) + hosted + relay
             + probes(flatpeak: flatpeak, cache: cache, isReady: isReady)
     }
 

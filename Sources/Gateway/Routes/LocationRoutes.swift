@@ -24,27 +24,27 @@ extension Route {
             })
     }
 
+    /// `GET /v1/locations/{id}`: one of the subject's locations.
+    static func location(_ reads: LocationReads) -> Route {
+        ofLocation(.get, "", .read, reads) { (_, access) throws(BFFError) in
+            Reply(try await reads.location(with: access))
+        }
+    }
+
     /// `GET /v1/locations/{id}/prices`: what energy costs at one of the subject's locations.
     static func prices(_ reads: LocationReads) -> Route {
-        Route(
-            .get, "/v1/locations/{id}/prices", .read,
-            .user { (exchange, subject) throws(BFFError) in
-                let location: LocationID = try exchange.identifier("id")
-                let (start, end) = try exchange.period()
-                let direction = try exchange.queryItem("direction", as: TariffDirection.self)
-                return Reply(
-                    try await reads.prices(of: location, from: start, to: end, direction: direction, for: subject))
-            })
+        ofLocation(.get, "/prices", .read, reads) { (exchange, access) throws(BFFError) in
+            let (start, end) = try exchange.period()
+            let direction = try exchange.queryItem("direction", as: TariffDirection.self)
+            return Reply(try await reads.prices(from: start, to: end, direction: direction, with: access))
+        }
     }
 
     /// `GET /v1/locations/{id}/status`: how the tariffs of one of the subject's locations stand.
     static func locationStatus(_ reads: LocationReads) -> Route {
-        Route(
-            .get, "/v1/locations/{id}/status", .read,
-            .user { (exchange, subject) throws(BFFError) in
-                let location: LocationID = try exchange.identifier("id")
-                return Reply(try await reads.status(of: location, for: subject))
-            })
+        ofLocation(.get, "/status", .read, reads) { (_, access) throws(BFFError) in
+            Reply(try await reads.status(with: access))
+        }
     }
 
     /// `GET /v1/tariffs/elements`: the tariffs of one of the subject's locations, under Flatpeak's own names.
@@ -52,15 +52,32 @@ extension Route {
         Route(
             .get, "/v1/tariffs/elements", .read,
             .user { (exchange, subject) throws(BFFError) in
-                let query = try TariffQuery(exchange)
-                return Reply(try await reads.tariffs(query, for: subject))
+                guard let location = try exchange.queryItem("location_id", identifying: LocationKind.self) else {
+                    throw .invalidField("location_id", reason: .missing)
+                }
+                let access = try await reads.access(to: location, for: subject)
+                return Reply(try await reads.tariffs(try TariffQuery(exchange, at: location), with: access))
+            })
+    }
+
+    /// A route about one of the subject's locations, below `/v1/locations/{id}`.
+    ///
+    /// For anyone else's it answers the 404 before the handler sees the request, and so before Flatpeak is asked (S12).
+    static func ofLocation(
+        _ method: HTTPRequest.Method, _ path: String, _ policy: RoutePolicy, _ reads: LocationReads,
+        _ handle: @escaping @Sendable (Exchange, LocationAccess) async throws(BFFError) -> Reply
+    ) -> Route {
+        Route(
+            method, "/v1/locations/{id}\(path)", policy,
+            .user { (exchange, subject) throws(BFFError) in
+                try await handle(exchange, try await reads.access(to: try exchange.identifier("id"), for: subject))
             })
     }
 }
 
 extension Reply {
     /// What was read; `Age` says when it is not from now.
-    fileprivate init(_ found: LocationReads.Response) {
+    init(_ found: LocationReads.Response) {
         self = .json(found.action.map { found.body.adding("action_required", $0.rawValue) } ?? found.body)
         if let age = found.age { headers[.age] = String(age.saturatingWholeSeconds) }
     }
@@ -76,10 +93,7 @@ extension [UInt8] {
 
 extension TariffQuery {
     /// Reads the documented query (upstream.md §6.1); nothing else of the client's query travels.
-    fileprivate init(_ exchange: Exchange) throws(BFFError) {
-        guard let location = try exchange.queryItem("location_id", identifying: LocationKind.self) else {
-            throw .invalidField("location_id", reason: .missing)
-        }
+    fileprivate init(_ exchange: Exchange, at location: LocationID) throws(BFFError) {
         let after = try exchange.queryItem("starting_after", identifying: Cursor.self)
         let before = try exchange.queryItem("ending_before", identifying: Cursor.self)
         guard after == nil || before == nil else { throw .invalidField("ending_before", reason: .excluded) }
@@ -95,22 +109,13 @@ extension TariffQuery {
 extension Exchange {
     /// `start_time` and `end_time`, at most 90 days apart (upstream.md §6.3).
     fileprivate func period() throws(BFFError) -> (start: Date?, end: Date) {
-        guard let end = try date("end_time") else { throw .invalidField("end_time", reason: .missing) }
-        guard let start = try date("start_time") else { return (nil, end) }
+        let end = Date(try requiredInstant("end_time"))
+        guard let start = try instant("start_time").map({ Date($0) }) else { return (nil, end) }
         guard start < end else { throw .invalidField("end_time", reason: .notAfterStart) }
         guard end.timeIntervalSince(start) <= LocationReads.longestPeriod else {
             throw .invalidField("end_time", reason: .tooFarFromStart)
         }
         return (start, end)
-    }
-
-    /// A query item that is a date and time.
-    private func date(_ name: String) throws(BFFError) -> Date? {
-        guard let text = try queryItem(name) else { return nil }
-        guard let timestamp = RFC3339Timestamp(text) else {
-            throw .invalidField(.init(name), reason: .notTimestamp)
-        }
-        return Date(timestamp)
     }
 
     /// 1 to 100, as Flatpeak has it (upstream.md §6.5).

@@ -1,6 +1,22 @@
 import Core
 
 extension SessionCache {
+    /// Applies a change to what is cached of locations, and wakes the callers that follow them.
+    func apply(_ change: StoreChange, invalidate: (LocationID) -> Void) {
+        ownership.apply(change)
+        let changed =
+            switch change {
+            case .locationChanged(let location): [location]
+            // Watchers may have missed a change.
+            case .anyLocationChanged, .subscribed: watchers.locations
+            case .changed, .ownershipChanged, .unsubscribed: [LocationID]()
+            }
+        for location in changed {
+            invalidate(location)
+            watchers.wake(location)
+        }
+    }
+
     /// Whether the location is the subject's, or a pending write makes it so; read from the store in any case.
     /// - Parameter isHeldAllowed: Whether a location that an unconfirmed session holds is no error.
     /// - Throws: `confirmationRequired` for a location of the subject's that an unconfirmed session holds.

@@ -15,7 +15,7 @@ import Synchronization
 package final class SessionCache: Sendable {
     /// The stores that are slow or unavailable together.
     package typealias Store = SessionStore & SessionHolderStore & ConfirmationStore & IdempotencyKeyStore
-        & LocationStore
+        & LocationStore & DeviceStore & BatchStore & WriteLedger
 
     /// Sessions in one write.
     private static let batch = 500
@@ -50,6 +50,7 @@ package final class SessionCache: Sendable {
     private let state: Mutex<State>
     private let work: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
     let ownership: OwnershipLookup
+    let watchers: LocationWatchers
     /// Concurrent reads of one session are one read of the store.
     private let tokenReads = SingleFlight<ConnectToken, Result<Reading, BFFError>>()
     private let sessionReads = SingleFlight<SessionID, Result<Reading, BFFError>>()
@@ -77,6 +78,7 @@ package final class SessionCache: Sendable {
         state = Mutex(State(sessions: SessionCacheState(capacity: capacity)))
         work = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         ownership = OwnershipLookup(store: store, time: time)
+        watchers = LocationWatchers(clock: clock)
     }
 
     /// Sessions with changes not yet persisted, and whether the store took the last write.
@@ -302,12 +304,13 @@ package final class SessionCache: Sendable {
     }
 
     /// Invalidates the sessions that other processes change, and the locations that change, until cancelled.
-    func watch() async {
+    /// - Parameter invalidate: Called for each location at which prices may have changed, before its watchers wake.
+    func watch(invalidate: @escaping @Sendable (LocationID) -> Void = { _ in }) async {
         await store.watch { [self] change in
-            ownership.apply(change)
+            apply(change, invalidate: invalidate)
             state.withLock { state in
                 switch change {
-                case .ownershipChanged, .actionChanged, .anyLocationChanged: break
+                case .ownershipChanged, .locationChanged, .anyLocationChanged: break
                 case .changed(let ids):
                     state.sessions.changed(ids)
                     for id in ids { state.wake(id) }

@@ -30,7 +30,7 @@ package struct SessionConfirmation: Sendable {
     package func end(_ token: ConnectToken, in tab: SessionHolder) async throws(BFFError) -> CallbackResult {
         var result = try await outcomes.handleCallback(token)
         guard result.awaitsConfirmation else { return result }
-        guard await cache.isStored(result.session) else { throw .storeUnavailable }
+        guard await cache.isPersisted(result.session) else { throw .storeUnavailable }
         let code = ConfirmationCode(randomBytes: randomBytes)
         let taken = try await take(.issue(code, to: tab), of: result.session)
         switch taken?.verdict {

@@ -15,7 +15,7 @@ struct Strict<Value: StrictlyDecodable>: Decodable {
         let fields = try decoder.container(keyedBy: AnyKey.self)
         let known = Set(Value.CodingKeys.allCases.map(\.stringValue))
         for field in fields.allKeys.sorted(by: { $0.stringValue < $1.stringValue }) {
-            let name = BFFError.FieldName((decoder.codingPath + [field]).map(\.stringValue).joined(separator: "."))
+            let name = Self.name(decoder.codingPath + [field])
             guard known.contains(field.stringValue) else { throw BFFError.unknownField(name) }
             if try fields.decodeNil(forKey: field) { throw BFFError.invalidField(name, reason: .wrongType) }
         }
@@ -39,7 +39,12 @@ struct Strict<Value: StrictlyDecodable>: Decodable {
 
     private static func invalid(_ context: DecodingError.Context, _ reason: BFFError.Reason) -> BFFError {
         guard !context.codingPath.isEmpty else { return .malformedJSON }
-        return .invalidField(.init(context.codingPath.map(\.stringValue).joined(separator: ".")), reason: reason)
+        return .invalidField(name(context.codingPath), reason: reason)
+    }
+
+    /// The names that lead to a field, with full stops between them; elements have their number.
+    private static func name(_ path: [any CodingKey]) -> BFFError.FieldName {
+        .init(path.map { key in key.intValue.map { String($0) } ?? key.stringValue }.joined(separator: "."))
     }
 
     private struct AnyKey: CodingKey {

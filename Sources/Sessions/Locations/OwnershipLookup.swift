@@ -63,7 +63,7 @@ final class OwnershipLookup: Sendable {
             switch change {
             case .changed: break
             case .ownershipChanged(let subject): cache.invalidate(subject)
-            case .actionChanged(let location): cache.invalidate(location)
+            case .locationChanged(let location): cache.invalidate(location)
             case .anyLocationChanged: cache.invalidateAll()
             case .subscribed: cache.subscriptionChanged(isActive: true)
             case .unsubscribed: cache.subscriptionChanged(isActive: false)

@@ -9,8 +9,10 @@ package struct MintRequest: StrictlyDecodable, Sendable {
     package var direction: TariffDirection?
     package var type: TariffType?
     package var location_id: String?
+    package var tariff_id: String?
     package var action: TariffAction?
     package var postal_address: PostalAddress?
+    package var postal_address_type: PostalAddressType?
     package var return_url: String?
     package var app: String?
     /// The language of the hosted page.
@@ -20,7 +22,8 @@ package struct MintRequest: StrictlyDecodable, Sendable {
     package var confirm: Bool?
 
     package enum CodingKeys: String, CodingKey, CaseIterable {
-        case direction, type, location_id, action, postal_address, return_url, app, language, options, confirm
+        case direction, type, location_id, tariff_id, action, postal_address, postal_address_type, return_url, app
+        case language, options, confirm
     }
 
     package init(from decoder: any Decoder) throws {
@@ -28,8 +31,10 @@ package struct MintRequest: StrictlyDecodable, Sendable {
         direction = try fields.decodeIfPresent(TariffDirection.self, forKey: .direction)
         type = try fields.decodeIfPresent(TariffType.self, forKey: .type)
         location_id = try fields.decodeIfPresent(String.self, forKey: .location_id)
+        tariff_id = try fields.decodeIfPresent(String.self, forKey: .tariff_id)
         action = try fields.decodeIfPresent(TariffAction.self, forKey: .action)
         postal_address = try fields.decodeIfPresent(Strict<PostalAddress>.self, forKey: .postal_address)?.value
+        postal_address_type = try fields.decodeIfPresent(PostalAddressType.self, forKey: .postal_address_type)
         return_url = try fields.decodeIfPresent(String.self, forKey: .return_url)
         app = try fields.decodeIfPresent(String.self, forKey: .app)
         language = try fields.decodeIfPresent(CustomerLanguage.self, forKey: .language)
@@ -52,7 +57,8 @@ package struct MintRequest: StrictlyDecodable, Sendable {
         return (
             MintOrder(
                 connectURL: app.url, callbackURL: settings.callbackURL, direction: direction, type: type,
-                location: location, action: action, routeOptions: options?.routes, postalAddress: postal_address),
+                location: location, tariff: try tariff(), action: action, routeOptions: options?.routes,
+                postalAddressType: postal_address_type, postalAddress: postal_address),
             try settings.returnURL(asked: return_url),
             LaunchLink(to: app, language: language, isShell: options?.shell == true)
         )
@@ -72,11 +78,17 @@ package struct MintRequest: StrictlyDecodable, Sendable {
 
     private func location() throws(BFFError) -> LocationID? {
         guard let text = location_id else {
-            guard action == nil else { throw .invalidField("location_id", reason: .missing) }
+            guard action == nil, tariff_id == nil else { throw .invalidField("location_id", reason: .missing) }
             return nil
         }
         guard let location = LocationID(text) else { throw .invalidField("location_id", reason: .malformed) }
         return location
+    }
+
+    private func tariff() throws(BFFError) -> TariffID? {
+        guard let text = tariff_id else { return nil }
+        guard let tariff = TariffID(text) else { throw .invalidField("tariff_id", reason: .malformed) }
+        return tariff
     }
 }
 

@@ -89,6 +89,13 @@ package final class SessionMinter: Sendable {
         return taken ?? nil
     }
 
+    /// - Throws: `notFound` for a tariff that is not the location's, whether it exists or not.
+    private func require(
+        _ tariff: TariffID, at location: LocationID, for subject: Subject
+    ) async throws(BFFError) {
+        guard try await flatpeak.hasTariff(tariff, at: location, for: CallerKey(subject)) else { throw .notFound }
+    }
+
     private func mint(
         _ request: MintRequest, _ needsConfirmation: Bool, as key: MintKey? = nil, for subject: Subject
     ) async throws(BFFError) -> Launch {
@@ -96,6 +103,7 @@ package final class SessionMinter: Sendable {
         if let location = order.location {
             // Without an action Connect begins with what is connected there; each action replaces or removes it.
             try await locations.require(location, ownedBy: subject, isHeldAllowed: order.action != nil)
+            if let tariff = order.tariff { try await require(tariff, at: location, for: subject) }
         }
         let startedAt = now()
         let minted = try await flatpeak.mint(order, for: CallerKey(subject))

@@ -77,12 +77,18 @@ package struct TakenEvent: Equatable, Sendable {
 
 /// The changes that an event makes to the store.
 package struct EventEffect: Equatable, Sendable {
-    /// An action that the user has to take at a location.
+    /// A location at which prices may have changed.
+    package var update: LocationUpdate?
+    /// An action that the user has to take at a location, unless ``RequiredAction/reconnect`` is required there already.
     package var action: LocationAction?
     /// Events for the integrator's backend, to put into the ``Outbox``.
     package var events: [NewEvent]
 
-    package init(action: LocationAction? = nil, events: [NewEvent] = []) {
+    /// The location that clients may follow, and that changes.
+    package var location: LocationID? { update?.location ?? action?.location }
+
+    package init(update: LocationUpdate? = nil, action: LocationAction? = nil, events: [NewEvent] = []) {
+        self.update = update
         self.action = action
         self.events = events
     }

@@ -16,6 +16,8 @@ package protocol LocationStore: Sendable {
     /// Lists at most `limit` subjects that own a location.
     func owners(of location: LocationID, limit: Int) async throws(BFFError) -> [Subject]
 
+    /// Reads what clients follow at a location, whoever owns it.
+    func state(of location: LocationID) async throws(BFFError) -> LocationState
     /// Reads the required actions at these locations; a location without one has no element.
     func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction]
     /// Removes the required action at a location, if it was known before `instant`.
@@ -47,6 +49,31 @@ package struct OwnedLocation: Equatable, Sendable {
     }
 }
 
+/// What clients follow at a location.
+package struct LocationState: Equatable, Sendable {
+    /// When an event of Flatpeak's last said that prices there may differ; `nil` before the first.
+    package let updatedAt: Date?
+    /// The action that is required at the location.
+    package let action: LocationAction?
+
+    package init(updatedAt: Date?, action: LocationAction?) {
+        self.updatedAt = updatedAt
+        self.action = action
+    }
+}
+
+/// An update of a location: prices there may differ from what was read before.
+package struct LocationUpdate: Equatable, Sendable {
+    package let location: LocationID
+    /// When Flatpeak's event was processed.
+    package let at: Date
+
+    package init(_ location: LocationID, at now: Date) {
+        self.location = location
+        at = now
+    }
+}
+
 /// An action that the user has to take about a tariff at a location.
 package struct LocationAction: Equatable, Sendable {
     package let location: LocationID
@@ -67,5 +94,11 @@ package struct LocationAction: Equatable, Sendable {
 /// An action that only the user can take.
 package enum RequiredAction: String, Sendable, CaseIterable {
     /// Connect the tariff again: it expired, or its provider denies Flatpeak access.
+    ///
+    /// No other action takes its place.
     case reconnect
+    /// Connect the tariff in the better way that has become possible.
+    case upgrade
+    /// Connect the tariff that follows: the contract ends soon.
+    case renew
 }

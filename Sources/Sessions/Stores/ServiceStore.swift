@@ -2,8 +2,7 @@ package import Core
 
 /// Everything that the service stores: what an engine such as SQLite implements.
 package typealias ServiceStore = SessionStore & SessionHolderStore & ConfirmationStore & IdempotencyKeyStore
-    & LocationStore
-    & StateKeyStore & SubjectStore & Inbox & Outbox
+    & LocationStore & DeviceStore & BatchStore & WriteLedger & StateKeyStore & SubjectStore & Inbox & Outbox
 
 /// The keys that seal connect tokens in the store.
 package protocol StateKeyStore: Sendable {

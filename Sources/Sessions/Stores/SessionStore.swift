@@ -61,8 +61,8 @@ package enum StoreChange: Equatable, Sendable {
     case changed([SessionID])
     /// Locations were bound to a subject, or taken from it.
     case ownershipChanged(SubjectDigest)
-    /// The action that is required at a location changed, or whether it is held.
-    case actionChanged(LocationID)
+    /// Prices at a location may have changed, or the action that is required there or whether it is held did.
+    case locationChanged(LocationID)
     /// Another process may have changed the owners of any location and the action at it.
     case anyLocationChanged
     /// From here on changes are notified; earlier ones may have been missed.

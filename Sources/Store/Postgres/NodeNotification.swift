@@ -5,7 +5,7 @@ import Sessions
 /// separated by commas.
 ///
 /// A session is named by its id. `s=` is before the digest of a subject whose locations changed, and `l=` before a location
-/// at which the required action changed; a release that does not know these ignores them, since no id has `=`.
+/// at which prices may have changed, or the required action did; a release that does not know these ignores them, since no id has `=`.
 enum NodeNotification {
     private static let subject = "s=", location = "l="
 
@@ -14,8 +14,8 @@ enum NodeNotification {
         "\(node) \(subject)\(digest.text)"
     }
 
-    /// The text for a location at which the required action changed.
-    static func action(at id: LocationID, by node: String) -> String {
+    /// The text for a location that changed.
+    static func change(at id: LocationID, by node: String) -> String {
         "\(node) \(location)\(id.text)"
     }
 
@@ -33,7 +33,7 @@ enum NodeNotification {
             if name.hasPrefix(subject), let digest = SubjectDigest(name.dropFirst(subject.count)) {
                 changes.append(.ownershipChanged(digest))
             } else if name.hasPrefix(location), let id = LocationID(name.dropFirst(location.count)) {
-                changes.append(.actionChanged(id))
+                changes.append(.locationChanged(id))
             } else if let id = SessionID(name) {
                 sessions.append(id)
             }

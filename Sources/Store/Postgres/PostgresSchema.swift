@@ -163,6 +163,56 @@ enum PostgresSchema {
                 "CREATE INDEX unconfirmed_change_by_age ON unconfirmed_change (since)",
             ]
         ),
+        (
+            // What subjects made at Flatpeak for their locations; each goes with the row of `location`. `outcome` says what
+            // came of a write that has an idempotency key (Sessions/WriteLedger.swift), `answer` is what its client got.
+            "7 devices, batches, writes",
+            [
+                """
+                CREATE TABLE device (
+                    subject TEXT COLLATE "C" NOT NULL,
+                    location TEXT COLLATE "C" NOT NULL,
+                    id TEXT COLLATE "C" NOT NULL,
+                    reference TEXT,
+                    type TEXT,
+                    created_at DOUBLE PRECISION NOT NULL,
+                    PRIMARY KEY (subject, location, id)
+                )
+                """,
+                """
+                CREATE TABLE meter_batch (
+                    subject TEXT COLLATE "C" NOT NULL,
+                    location TEXT COLLATE "C" NOT NULL,
+                    id TEXT COLLATE "C" NOT NULL,
+                    is_processed BOOLEAN NOT NULL,
+                    sent_at DOUBLE PRECISION NOT NULL,
+                    PRIMARY KEY (subject, location, id)
+                )
+                """,
+                "CREATE INDEX meter_batch_unprocessed ON meter_batch (location, sent_at) WHERE NOT is_processed",
+                "CREATE INDEX meter_batch_by_age ON meter_batch (sent_at)",
+                """
+                CREATE TABLE ledger (
+                    subject TEXT COLLATE "C" NOT NULL,
+                    key TEXT COLLATE "C" NOT NULL,
+                    route TEXT NOT NULL,
+                    location TEXT COLLATE "C" NOT NULL,
+                    body BYTEA NOT NULL,
+                    owner TEXT COLLATE "C" NOT NULL,
+                    started_at DOUBLE PRECISION NOT NULL,
+                    outcome TEXT NOT NULL,
+                    status BIGINT,
+                    answer BYTEA,
+                    expires_at DOUBLE PRECISION NOT NULL,
+                    PRIMARY KEY (subject, key)
+                )
+                """,
+                "CREATE INDEX ledger_by_start ON ledger (subject, started_at)",
+                "CREATE INDEX ledger_by_end ON ledger (expires_at)",
+            ]
+        ),
+        // When an event last said that prices at the location may differ (Sessions/Stores/LocationStore.swift).
+        ("8 location updates", ["ALTER TABLE location ADD COLUMN updated_at DOUBLE PRECISION"]),
     ]
 
     /// Of all who start at once, one brings the tables up to date, and the others wait for it.

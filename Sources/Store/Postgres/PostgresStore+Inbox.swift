@@ -93,25 +93,21 @@ extension PostgresStore: Inbox {
     }
 
     package func settle(_ id: EventID, _ effect: EventEffect) async throws(BFFError) -> Bool {
-        let changes = effect.action.map { [StoreChange.actionChanged($0.location)] } ?? []
+        let changes = effect.location.map { [StoreChange.locationChanged($0)] } ?? []
         return try await ask(changing: changes) { [keys, node] (link) throws(PostgresError) in
             let gone = try link.run([
                 PostgresStatement("BEGIN"),
                 PostgresStatement("DELETE FROM inbox WHERE id = $1 RETURNING id", .text(id.text)),
             ])[1]
             var statements: [PostgresStatement] = []
-            if !gone.isEmpty, let action = effect.action {
-                statements.append(
-                    PostgresStatement(
-                        """
-                        INSERT INTO location_action (location, required, tariff, since) VALUES ($1, $2, $3, $4)
-                        ON CONFLICT (location) DO UPDATE SET required = EXCLUDED.required, tariff = EXCLUDED.tariff,
-                            since = EXCLUDED.since
-                        """, .text(action.location.text), .text(action.required.rawValue), .foreign(action.tariff),
-                        .double(action.since.timeIntervalSince1970)))
-                statements.append(Self.notification(NodeNotification.action(at: action.location, by: node)))
+            if !gone.isEmpty {
+                if let update = effect.update { statements += Self.update(update) }
+                if let action = effect.action { statements.append(Self.require(action)) }
+                if let location = effect.location {
+                    statements.append(Self.notification(NodeNotification.change(at: location, by: node)))
+                }
+                if !effect.events.isEmpty { statements += PostgresEvent.put(effect.events, keys) }
             }
-            if !gone.isEmpty, !effect.events.isEmpty { statements += PostgresEvent.put(effect.events, keys) }
             _ = try link.run(statements + [PostgresStatement("COMMIT")])
             return !gone.isEmpty
         }

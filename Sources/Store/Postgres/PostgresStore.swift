@@ -359,7 +359,8 @@ package final class PostgresStore: SessionStore, SessionHolderStore, Confirmatio
                     PostgresStatement("DELETE FROM mint WHERE subject = $1", subject),
                     PostgresStatement("DELETE FROM event WHERE subject = $1", subject),
                     Self.deleteOrphanedActions,
-                ], within: Self.longLimit)
+                ] + Schema.ofLocations.map { PostgresStatement("DELETE FROM \($0) WHERE subject = $1", subject) },
+                within: Self.longLimit)
             return Forgotten(sessions: answers[1].count, locations: answers[2].count)
         }
     }
@@ -377,19 +378,25 @@ package final class PostgresStore: SessionStore, SessionHolderStore, Confirmatio
                                 SELECT id FROM session WHERE created_at < $1 LIMIT 1000 FOR UPDATE SKIP LOCKED))
                             RETURNING true
                             """, .double(instant.timeIntervalSince1970)),
-                        PostgresStatement(
-                            """
-                            DELETE FROM mint WHERE ctid = ANY (ARRAY (
-                                SELECT ctid FROM mint WHERE expires_at <= $1 LIMIT 1000 FOR UPDATE SKIP LOCKED))
-                            RETURNING true
-                            """, .double(now.timeIntervalSince1970)),
+                        Self.removeSome("mint", where: "expires_at <= $1", now),
                         PostgresEvent.remove(before: instant, at: now, limit: 1000),
                         PostgresLocation.removeHolds(before: instant),
+                        Self.removeSome("ledger", where: "expires_at <= $1", now),
+                        Self.removeSome("meter_batch", where: "sent_at < $1", instant),
                     ], within: Self.longLimit)
-                return (answers[0].count, max(answers[1].count, answers[2].count))
+                return (answers[0].count, answers.dropFirst().map(\.count).max() ?? 0)
             }
             removed += sessions
             if sessions < 1000, others < 1000 { return removed }
         }
+    }
+
+    private static func removeSome(_ table: String, where condition: String, _ instant: Date) -> PostgresStatement {
+        PostgresStatement(
+            """
+            DELETE FROM \(table) WHERE ctid = ANY (ARRAY (
+                SELECT ctid FROM \(table) WHERE \(condition) LIMIT 1000 FOR UPDATE SKIP LOCKED))
+            RETURNING true
+            """, .double(instant.timeIntervalSince1970))
     }
 }

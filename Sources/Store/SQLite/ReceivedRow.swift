@@ -62,9 +62,17 @@ enum ReceivedRow {
     static func settle(_ id: EventID, _ effect: EventEffect, _ keys: SealingKeys, _ db: Database) throws -> Bool {
         try db.cachedStatement(sql: "DELETE FROM inbox WHERE id = ?").execute(arguments: [id.text])
         guard db.changesCount > 0 else { return false }
+        if let update = effect.update {
+            try db.cachedStatement(sql: "UPDATE location SET updated_at = ? WHERE id = ?").execute(
+                arguments: [update.at.timeIntervalSince1970, update.location.text])
+        }
         if let action = effect.action {
             try db.cachedStatement(
-                sql: "INSERT OR REPLACE INTO location_action (location, required, tariff, since) VALUES (?, ?, ?, ?)"
+                sql: """
+                    INSERT INTO location_action (location, required, tariff, since) VALUES (?1, ?2, ?3, ?4)
+                    ON CONFLICT (location) DO UPDATE SET required = ?2, tariff = ?3, since = ?4
+                    WHERE excluded.required = 'reconnect' OR location_action.required <> 'reconnect'
+                    """
             ).execute(arguments: [
                 action.location.text, action.required.rawValue, action.tariff, action.since.timeIntervalSince1970,
             ])
@@ -79,12 +87,12 @@ enum ReceivedRow {
         let select = try db.cachedStatement(sql: "SELECT * FROM location_action WHERE location = ?")
         return try locations.reduce(into: [:]) { actions, location in
             guard let row = try Row.fetchOne(select, arguments: [location.text]) else { return }
-            guard let required = RequiredAction(rawValue: row["required"]) else {
+            guard let required = RequiredAction(rawValue: row["required"]), let since = try? Date(row: row["since"])
+            else {
                 return quarantine.add("location_action", location.text)
             }
             actions[location] = LocationAction(
-                location: location, required: required, tariff: row["tariff"],
-                since: Date(timeIntervalSince1970: row["since"]))
+                location: location, required: required, tariff: row["tariff"], since: since)
         }
     }
 

@@ -28,7 +28,7 @@ extension SQLiteStore: Inbox {
     }
 
     package func settle(_ id: EventID, _ effect: EventEffect) async throws(BFFError) -> Bool {
-        let changes = effect.action.map { [StoreChange.actionChanged($0.location)] } ?? []
+        let changes = effect.location.map { [StoreChange.locationChanged($0)] } ?? []
         return try await write(changing: changes) { [keys] db in try ReceivedRow.settle(id, effect, keys, db) }
     }
 

@@ -10,6 +10,11 @@ extension SQLiteStore {
             try db.execute(
                 sql: "DELETE FROM location WHERE subject = ? AND id = ?", arguments: [subject.text, location.text])
             let wasOwned = db.changesCount > 0
+            for table in Schema.ofLocations {
+                try db.execute(
+                    sql: "DELETE FROM \(table) WHERE subject = ? AND location = ?",
+                    arguments: [subject.text, location.text])
+            }
             try ReceivedRow.deleteOrphanedActions(db)
             return wasOwned
         }
@@ -48,6 +53,16 @@ extension SQLiteStore {
         }
     }
 
+    package func state(of location: LocationID) async throws(BFFError) -> LocationState {
+        try await read { [quarantine] db in
+            let updatedAt = try Double.fetchOne(
+                db, sql: "SELECT max(updated_at) FROM location WHERE id = ?", arguments: [location.text])
+            return LocationState(
+                updatedAt: updatedAt.flatMap { try? Date(row: $0) },
+                action: try ReceivedRow.actions(at: [location], quarantine, db)[location])
+        }
+    }
+
     package func actions(at locations: [LocationID]) async throws(BFFError) -> [LocationID: LocationAction] {
         try await read { [quarantine] db in
             try ReceivedRow.actions(at: locations, quarantine, db)
@@ -55,7 +70,7 @@ extension SQLiteStore {
     }
 
     package func clearAction(at location: LocationID, knownBefore instant: Date) async throws(BFFError) {
-        try await write(changing: [.actionChanged(location)]) { db in
+        try await write(changing: [.locationChanged(location)]) { db in
             try db.execute(
                 sql: "DELETE FROM location_action WHERE location = ? AND since < ?",
                 arguments: [location.text, instant.timeIntervalSince1970])

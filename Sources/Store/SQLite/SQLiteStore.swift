@@ -298,6 +298,9 @@ package final class SQLiteStore: SessionStore, SessionHolderStore, ConfirmationS
             let sessions = db.changesCount
             try db.execute(sql: "DELETE FROM location WHERE subject = ?", arguments: [subject.text])
             let locations = db.changesCount
+            for table in Schema.ofLocations {
+                try db.execute(sql: "DELETE FROM \(table) WHERE subject = ?", arguments: [subject.text])
+            }
             try ReceivedRow.deleteOrphanedActions(db)
             return Forgotten(sessions: sessions, locations: locations)
         }
@@ -307,6 +310,10 @@ package final class SQLiteStore: SessionStore, SessionHolderStore, ConfirmationS
         try await write { db in
             try db.execute(
                 sql: "DELETE FROM mint WHERE expires_at <= ?", arguments: [now.timeIntervalSince1970])
+            try db.execute(
+                sql: "DELETE FROM ledger WHERE expires_at <= ?", arguments: [now.timeIntervalSince1970])
+            try db.execute(
+                sql: "DELETE FROM meter_batch WHERE sent_at < ?", arguments: [instant.timeIntervalSince1970])
             try EventRow.remove(before: instant, at: now, db)
             try LocationRow.removeHolds(before: instant, db)
             try db.execute(

@@ -6,6 +6,9 @@ enum Schema {
     /// What is sealed under the state key, with the row's `id` as its context.
     static let sealed = [(table: "session", column: "token"), ("event", "data"), ("inbox", "body")]
 
+    /// What goes with a subject's ownership of a location; each table has both in `subject` and `location`.
+    static let ofLocations = ["device", "meter_batch", "ledger"]
+
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1 sessions, mints, locations") { db in
@@ -155,6 +158,54 @@ enum Schema {
                     ) STRICT, WITHOUT ROWID;
                     CREATE INDEX unconfirmed_change_by_age ON unconfirmed_change (since);
                     """)
+        }
+        migrator.registerMigration("7 devices, batches, writes") { db in
+            // What subjects made at Flatpeak for their locations; each goes with the row of `location`. `outcome` says what
+            // came of a write that has an idempotency key (Sessions/WriteLedger.swift), `answer` is what its client got.
+            try db.execute(
+                sql: """
+                    CREATE TABLE device (
+                        subject TEXT NOT NULL,
+                        location TEXT NOT NULL,
+                        id TEXT NOT NULL,
+                        reference TEXT,
+                        type TEXT,
+                        created_at REAL NOT NULL,
+                        PRIMARY KEY (subject, location, id)
+                    ) STRICT, WITHOUT ROWID;
+
+                    CREATE TABLE meter_batch (
+                        subject TEXT NOT NULL,
+                        location TEXT NOT NULL,
+                        id TEXT NOT NULL,
+                        is_processed INTEGER NOT NULL,
+                        sent_at REAL NOT NULL,
+                        PRIMARY KEY (subject, location, id)
+                    ) STRICT, WITHOUT ROWID;
+                    CREATE INDEX meter_batch_unprocessed ON meter_batch (location, sent_at) WHERE is_processed = 0;
+                    CREATE INDEX meter_batch_by_age ON meter_batch (sent_at);
+
+                    CREATE TABLE ledger (
+                        subject TEXT NOT NULL,
+                        key TEXT NOT NULL,
+                        route TEXT NOT NULL,
+                        location TEXT NOT NULL,
+                        body BLOB NOT NULL,
+                        owner TEXT NOT NULL,
+                        started_at REAL NOT NULL,
+                        outcome TEXT NOT NULL,
+                        status INTEGER,
+                        answer BLOB,
+                        expires_at REAL NOT NULL,
+                        PRIMARY KEY (subject, key)
+                    ) STRICT;
+                    CREATE INDEX ledger_by_start ON ledger (subject, started_at);
+                    CREATE INDEX ledger_by_end ON ledger (expires_at);
+                    """)
+        }
+        migrator.registerMigration("8 location updates") { db in
+            // When an event last said that prices at the location may differ (Sessions/Stores/LocationStore.swift).
+            try db.execute(sql: "ALTER TABLE location ADD COLUMN updated_at REAL")
         }
         return migrator
     }

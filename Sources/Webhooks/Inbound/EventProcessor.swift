@@ -128,6 +128,7 @@ final class EventProcessor: Sendable {
     private func effect(of received: ReceivedEvent) async throws(BFFError) -> EventEffect {
         let event = try FlatpeakEvent(received.body)
         var subject: Subject?
+        var update: LocationUpdate?
         var action: LocationAction?
         // Whether the event may show what is not confirmed yet.
         var isWithheld = false
@@ -156,27 +157,34 @@ final class EventProcessor: Sendable {
             }
             // What is several people's is forgotten with none of them.
             subject = owners.count == 1 ? owner : nil
-            action = try await self.action(at: location, of: owner, event)
+            let announced = RequiredAction(announcedBy: event.type)
+            if let announced {
+                action = try await confirmed(announced, at: location, of: owner, event)
+            } else {
+                try await reads.handleChange(at: location, of: owner)
+            }
+            // A contract that ends soon, or could be read in a better way, has the prices that it had.
+            if announced.map({ $0 == .reconnect }) ?? true { update = LocationUpdate(location, at: now()) }
             isWithheld = try await inbox.ownedLocation(location, of: owner)?.isHeld ?? true
         default: break
         }
         if isWithheld { return EventEffect(action: action) }
         var events = [Self.passedOn(received, subject: subject)]
+        if let update, let event = Self.updateEvent(update, by: received.id, subject: subject) { events.append(event) }
         if let action, let event = Self.actionEvent(action, by: received.id, subject: subject) { events.append(event) }
-        return EventEffect(action: action, events: events)
+        return EventEffect(update: update, action: action, events: events)
     }
 
-    /// Drops what was read of a location, and asks whether its user has to do something where the event may say so.
-    private func action(
-        at location: LocationID, of owner: Subject, _ event: FlatpeakEvent
+    /// Drops what was read of a location, and asks whether its user has to do what the event says.
+    private func confirmed(
+        _ announced: RequiredAction, at location: LocationID, of owner: Subject, _ event: FlatpeakEvent
     ) async throws(BFFError) -> LocationAction? {
-        guard event.type == "tariff.expired" || event.type == "tariff.fetch.failed" else {
-            try await reads.handleChange(at: location, of: owner)
+        let (status, queriedAt) = try await reads.refreshStatus(of: location, for: CallerKey(owner))
+        guard status.stillRequires(announced, of: event.tariff) else { return nil }
+        if announced != .reconnect, try await inbox.actions(at: [location])[location]?.required == .reconnect {
             return nil
         }
-        let (status, queriedAt) = try await reads.refreshStatus(of: location, for: CallerKey(owner))
-        guard status.needsReconnection(of: event.tariff) else { return nil }
-        return LocationAction(location: location, required: .reconnect, tariff: event.tariff, since: queriedAt)
+        return LocationAction(location: location, required: announced, tariff: event.tariff, since: queriedAt)
     }
 
     // MARK: - For the integrator's backend
@@ -185,6 +193,15 @@ final class EventProcessor: Sendable {
     private static func passedOn(_ event: ReceivedEvent, subject: Subject?) -> NewEvent {
         NewEvent(
             id: event.id, type: "flatpeak.\(event.type)", subject: subject, at: event.receivedAt, data: event.body)
+    }
+
+    /// That prices at a location may differ; its id follows from the event's, so that it is put once.
+    private static func updateEvent(_ update: LocationUpdate, by event: EventID, subject: Subject?) -> NewEvent? {
+        let data = NotifiedUpdate(location_id: update.location.text, subject: subject?.text)
+        guard let id = EventID("\(event.text.prefix(56))_updated"), let json = try? JSONBody.encode(data) else {
+            return nil
+        }
+        return NewEvent(id: id, type: "location.updated", subject: subject, at: update.at, data: json)
     }
 
     /// That a user has to do something; its id follows from the event's, so that it is put once.
@@ -200,12 +217,31 @@ final class EventProcessor: Sendable {
     }
 }
 
+/// A location that was updated, as the integrator's backend receives it; the subject is missing when it is several
+/// people's.
+private struct NotifiedUpdate: Encodable {
+    let location_id: String
+    let subject: String?
+}
+
 /// What the user has to do, as the integrator's backend receives it; the subject is missing when it is several people's.
 private struct NotifiedAction: Encodable {
     let location_id: String
     let action_required: String
     let tariff_id: String?
     let subject: String?
+}
+
+extension RequiredAction {
+    /// The action that an event of Flatpeak's says to be required (upstream.md §5.1); `nil` for any other event.
+    fileprivate init?(announcedBy type: String) {
+        switch type {
+        case "tariff.expired", "tariff.fetch.failed": self = .reconnect
+        case "tariff.connection.upgrade": self = .upgrade
+        case "tariff.expiring": self = .renew
+        default: return nil
+        }
+    }
 }
 
 extension BFFError {

@@ -14,6 +14,7 @@ enum DevPage {
         file("/page/style.css", "text/css; charset=utf-8", PackageResources.style_css),
         file("/page/icon.svg", "image/svg+xml", PackageResources.icon_svg),
         script("app", PackageResources.app_js),
+        script("charging", PackageResources.charging_js),
         script("chart", PackageResources.chart_js),
         script("home", PackageResources.home_js),
         script("kit", PackageResources.kit_js),

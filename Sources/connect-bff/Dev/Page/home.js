@@ -2,7 +2,10 @@
 
 import * as connect from '/connect.js';
 import { chart } from '/page/chart.js';
-import { button, clockOfZone, confirmed, dateText, dayIn, failureBox, h, logo, spinner } from '/page/kit.js';
+import { Charging } from '/page/charging.js';
+import {
+  button, clockOfZone, confirmed, dateText, dayIn, failureBox, h, logo, redrawTables, spinner,
+} from '/page/kit.js';
 import * as memory from '/page/memory.js';
 import * as service from '/page/service.js';
 import { isOver, isUnfinished, stateOf } from '/page/states.js';
@@ -42,6 +45,11 @@ const languages = { '': 'As the browser', en: 'English', de: 'Deutsch', fr: 'Fra
 /** How often the state of open sessions is asked for, in milliseconds. */
 const pollInterval = 2000;
 
+/** Homes whose changes are followed: each takes one of the six connections that a browser has to a host. */
+const mostFollowed = 3;
+/** Several changes within so many milliseconds are one. */
+const settling = 300;
+
 export class Home {
   /**
    * @param user who is signed in
@@ -49,7 +57,10 @@ export class Home {
    */
   constructor({ user, show, returned }) {
     Object.assign(this, { user, show, returned: returned?.session, code: returned?.code, views: new Map(), known: new Set() });
+    /** By location: the card's charging, how its prices are drawn anew, where news stand, and what was seen of it. */
+    this.homes = new Map();
     this.onStorage = (event) => { if (event.key === `sessions:${user.id}`) this.poll(); };
+    this.onVisibility = () => this.follow();
   }
 
   async start() {
@@ -64,6 +75,7 @@ export class Home {
       this.banner, this.notice, this.spinner.element, this.places, this.recent,
     ]);
     addEventListener('storage', this.onStorage);
+    document.addEventListener('visibilitychange', this.onVisibility);
     await this.confirm(this.returned, this.code);
     await Promise.all([this.showPlaces(), this.poll()]);
   }
@@ -72,6 +84,8 @@ export class Home {
     this.isStopped = true;
     clearTimeout(this.timer);
     removeEventListener('storage', this.onStorage);
+    document.removeEventListener('visibilitychange', this.onVisibility);
+    this.follow();
   }
 
   // MARK: - Opening Connect
@@ -142,6 +156,10 @@ export class Home {
   busy(control, isBusy, mode) {
     this.isBusy = isBusy;
     this.isCovered = isBusy && mode === 'modal';
+    if (!isBusy && this.isLate) {
+      this.isLate = false;
+      this.showPlaces();
+    }
     if (mode === 'modal') return;
     this.spinner.turn(isBusy);
     for (const each of document.querySelectorAll('#screen button')) each.disabled = isBusy;
@@ -182,6 +200,7 @@ export class Home {
       }));
       if (isLate()) return;
       this.known = new Set(known.map(({ id }) => id));
+      this.follow();
       this.redraw(this.places, [...known.map((place, index) => this.place(place, index)), this.invitation(known.length)]);
     } catch (error) {
       if (isLate()) return;
@@ -242,12 +261,20 @@ export class Home {
     if (isHeld) return this.held(id, index);
     const heading = `place-${index}`;
     const charts = h('div', { class: 'prices' });
+    const home = this.homes.get(id) ?? { seen: {}, news: h('p', { class: 'hint', role: 'status' }) };
+    this.homes.set(id, home);
+    home.redraw = undefined;
+    const canCharge = statusOf(status.commodity_import) === 'CONNECTED';
+    if (canCharge && !home.charging) {
+      home.charging = new Charging({ user: this.user.id, location: id, number: this.homes.size });
+      home.charging.start();
+    }
     return h('section', { class: 'card place', 'aria-labelledby': heading, 'data-location': id },
       h('h2', { id: heading }, index === 0 ? 'Your home' : `Home ${index + 1}`, h('small', {}, id)),
       h('ul', { class: 'slots' }, slots
         .filter((slot) => statusOf(status[slot.key]) !== 'NOT_SUPPORTED')
         .map((slot) => this.slot(id, slot, status[slot.key], tariffs, charts))),
-      charts);
+      charts, home.news, canCharge && home.charging.element);
   }
 
   slot(location, slot, status, tariffs, charts) {
@@ -299,9 +326,13 @@ export class Home {
       h('div', { class: 'row' }, buttons()));
   }
 
-  /** The prices of today and tomorrow, by the calendar of the place. */
-  async prices(location, slot, charts, control) {
-    control.disabled = true;
+  /**
+   * The prices of today and tomorrow, by the calendar of the place.
+   * @param isQuiet whether they are read without a click
+   */
+  async prices(location, slot, charts, control, isQuiet = false) {
+    this.homes.get(location).redraw = () => this.prices(location, slot, charts, control, true);
+    if (!isQuiet) control.disabled = true;
     const day = 24 * 3600_000;
     const now = Date.now();
     try {
@@ -314,13 +345,50 @@ export class Home {
         const wanted = dayIn(zone, moment);
         return chart(title, rows.filter((row) => dayIn(zone, row.from) === wanted), answer.currency_code, clockOfZone(zone));
       };
-      charts.replaceChildren(h('h3', {}, slot.direction === 'EXPORT' ? 'What you earn' : 'What you pay'),
-        h('div', { class: 'charts' }, draw('Today', now), draw('Tomorrow', now + day)));
+      redrawTables(charts, [h('h3', {}, slot.direction === 'EXPORT' ? 'What you earn' : 'What you pay'),
+        h('div', { class: 'charts' }, draw('Today', now), draw('Tomorrow', now + day))]);
     } catch (error) {
+      // What is shown was true a moment ago.
+      if (isQuiet) return;
       charts.replaceChildren();
       this.complain(error, () => this.prices(location, slot, charts, control));
     }
     control.disabled = false;
+  }
+
+  // MARK: - Live prices
+
+  /** Follows the homes that are shown, as long as the page is visible. */
+  follow() {
+    const wanted = this.isStopped || document.hidden ? [] : [...this.known].slice(0, mostFollowed);
+    for (const [id, home] of this.homes) {
+      if (wanted.includes(id)) continue;
+      home.following?.abort();
+      home.following = undefined;
+    }
+    for (const id of wanted) {
+      const home = this.homes.get(id);
+      if (!home || home.following) continue;
+      home.following = new AbortController();
+      service.follow(this.user.id, id, (name) => this.changed(id, name), home.following.signal, home.seen);
+    }
+  }
+
+  /** Reads again what an event says to be different now; an event has no prices in it. */
+  changed(location, name) {
+    if (this.isBusy) {
+      this.isLate = true;
+      return;
+    }
+    if (name === 'tariff.action_required') this.showPlaces();
+    const home = this.homes.get(location);
+    clearTimeout(home.timer);
+    home.timer = setTimeout(async () => {
+      if (this.isStopped) return;
+      await Promise.all([home.redraw?.(), home.charging?.refresh()]);
+      const time = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' }).format(Date.now());
+      home.news.textContent = `Prices were read again at ${time}: they may have changed.`;
+    }, settling);
   }
 
   // MARK: - Live state of sessions

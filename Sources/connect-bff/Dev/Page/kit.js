@@ -66,6 +66,12 @@ export const perKWh = (currency) => `${unitOf(currency).name} per kWh`;
 export const rateText = (major, currency, decimals = 2) =>
   new Intl.NumberFormat(language, { maximumFractionDigits: decimals }).format(major * unitOf(currency).perMajor);
 
+/** An amount of money. */
+export const moneyText = (major, currency) => new Intl.NumberFormat(language, { style: 'currency', currency }).format(major);
+
+export const numberText = (value, decimals = 1) =>
+  new Intl.NumberFormat(language, { maximumFractionDigits: decimals }).format(value);
+
 // Days and times.
 
 export const dateText = (text) =>
@@ -79,3 +85,38 @@ export function clockOfZone(zone) {
 /** The calendar day of a moment at a place, as 2026-11-23. */
 export const dayIn = (zone, moment) =>
   new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short' }).format(moment);
+
+/** Milliseconds by which the clocks of a place are ahead of UTC. */
+function offsetOf(zone, moment) {
+  const format = new Intl.DateTimeFormat('en-GB', {
+    timeZone: zone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric',
+    minute: 'numeric', second: 'numeric',
+  });
+  const part = Object.fromEntries(format.formatToParts(moment).map(({ type, value }) => [type, Number(value)]));
+  const shown = Date.UTC(part.year, part.month - 1, part.day, part.hour, part.minute, part.second);
+  return shown - Math.floor(moment / 1000) * 1000;
+}
+
+/**
+ * The moment at which the clocks of a place show a time.
+ * @param day as 2026-11-23
+ * @param time as 05:00
+ */
+export function momentAt(zone, day, time) {
+  const shown = Date.parse(`${day}T${time}:00Z`);
+  return shown - offsetOf(zone, shown - offsetOf(zone, shown));
+}
+
+/** The next moment at which the clocks of a place show a time. */
+export function nextMoment(zone, time, after = Date.now()) {
+  const days = [0, 1].map((count) => dayIn(zone, after + count * 24 * 3600_000));
+  return days.map((day) => momentAt(zone, day, time)).find((moment) => moment > after) ?? momentAt(zone, days[1], time);
+}
+
+/** Draws an area anew; tables that were open stay open. */
+export function redrawTables(area, nodes) {
+  const label = (details) => details.querySelector('summary')?.getAttribute('aria-label');
+  const open = new Set([...area.querySelectorAll('details[open]')].map(label));
+  area.replaceChildren(...nodes);
+  for (const details of area.querySelectorAll('details')) details.open = open.has(label(details));
+}

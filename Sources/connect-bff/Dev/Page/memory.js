@@ -30,6 +30,14 @@ export const remember = (owner, { id, title, request }) =>
 
 export const forget = (owner, id) => save(owner, sessions(owner).filter((each) => each.id !== id));
 
+// The charges at a home, the newest first.
+
+export const charges = (location) => JSON.parse(localStorage.getItem(`charges:${location}`) ?? '[]');
+
+/** @param reference the name under which the meter's records were sent */
+export const rememberCharge = (location, reference) =>
+  localStorage.setItem(`charges:${location}`, JSON.stringify([reference, ...charges(location)].slice(0, kept)));
+
 // How the customer likes Connect to open.
 
 const standard = { place: 'modal', language: '', tariffName: false, contractTerm: false };

@@ -1,0 +1,221 @@
+package import Core
+package import FoundationEssentials
+
+/// When energy is cheap or dear at a location (upstream.md §6.6).
+package struct ScheduleQuery: Hashable, Sendable {
+    package var location: LocationID
+    package var start: Date
+    package var end: Date
+    package var segment: PriceSegment
+    package var measure: Measure
+    package var direction: TariffDirection?
+
+    /// What the schedule is to give.
+    package enum Measure: Hashable, Sendable {
+        /// So many minutes in all.
+        case duration(minutes: Int)
+        /// Every period beyond a price, from 0.01 for the lowest of the window to 1 for the highest.
+        case relative(Double)
+        /// Every period beyond a price of one kWh, in the currency's major unit.
+        case absolute(Double)
+    }
+
+    package init(
+        location: LocationID, start: Date, end: Date, segment: PriceSegment, measure: Measure,
+        direction: TariffDirection? = nil
+    ) {
+        self.location = location
+        self.start = start
+        self.end = end
+        self.segment = segment
+        self.measure = measure
+        self.direction = direction
+    }
+
+    /// The kind of the answer.
+    var object: String {
+        if case .duration = measure { "schedule_duration" } else { "schedule_limit" }
+    }
+
+    /// The query of the version that asks with GET.
+    ///
+    /// Names and values need no escaping.
+    var items: [(String, String)] {
+        var items = [
+            ("start_time", start.formatted(.iso8601)), ("end_time", end.formatted(.iso8601)),
+            ("segment", segment.rawValue),
+        ]
+        switch measure {
+        case .duration(let minutes): items.append(("duration", String(minutes)))
+        case .relative(let part): items.append(("relative", "\(part)"))
+        case .absolute(let price): items.append(("absolute", "\(price)"))
+        }
+        if let direction { items.append(("direction", direction.rawValue)) }
+        return items
+    }
+
+    /// The body of the version that asks with POST.
+    var body: some Encodable {
+        var body = ScheduleBody(
+            start_time: start.formatted(.iso8601), end_time: end.formatted(.iso8601), segment: segment,
+            tariff_direction: direction)
+        switch measure {
+        case .duration(let minutes): body.duration = minutes
+        case .relative(let part): body.relative = part
+        case .absolute(let price): body.absolute = price
+        }
+        return body
+    }
+}
+
+/// Which side of the prices is of interest.
+package enum PriceSegment: String, Codable, Sendable, CaseIterable {
+    case low = "LOW"
+    case high = "HIGH"
+}
+
+/// `POST /schedules/duration/{location_id}` and `/limit/{location_id}` (upstream.md §6.6).
+private struct ScheduleBody: Encodable {
+    let start_time: String
+    let end_time: String
+    let segment: PriceSegment
+    let tariff_direction: TariffDirection?
+    var duration: Int?
+    var relative: Double?
+    var absolute: Double?
+}
+
+/// Energy to be moved by a time, by one or several devices of a location (upstream.md §6.6).
+package struct AmountOrder: Hashable, Sendable {
+    package var location: LocationID
+    /// The limit of the whole location.
+    package var maxPower: Power
+    /// The price above which nothing is bought.
+    package var threshold: Threshold?
+    package var transfers: [Transfer]
+
+    /// What one device needs.
+    package struct Transfer: Hashable, Sendable {
+        package var device: DeviceID
+        package var direction: TariffDirection?
+        package var start: Date?
+        package var end: Date
+        package var maxPower: Power?
+        package var energy: Energy
+
+        package init(
+            device: DeviceID, direction: TariffDirection? = nil, start: Date? = nil, end: Date, maxPower: Power? = nil,
+            energy: Energy
+        ) {
+            self.device = device
+            self.direction = direction
+            self.start = start
+            self.end = end
+            self.maxPower = maxPower
+            self.energy = energy
+        }
+    }
+
+    /// A power with its unit.
+    package struct Power: Hashable, Codable, Sendable {
+        package var units: Units
+        package var value: Double
+
+        package enum Units: String, Codable, Sendable, CaseIterable { case watts = "W", kilowatts = "KW" }
+        package enum CodingKeys: String, CodingKey, CaseIterable { case units, value }
+
+        package init(units: Units, value: Double) {
+            self.units = units
+            self.value = value
+        }
+    }
+
+    /// An amount of energy with its unit.
+    package struct Energy: Hashable, Codable, Sendable {
+        package var units: Units
+        package var value: Double
+
+        package enum Units: String, Codable, Sendable, CaseIterable { case wattHours = "WH", kilowattHours = "KWH" }
+        package enum CodingKeys: String, CodingKey, CaseIterable { case units, value }
+
+        package init(units: Units, value: Double) {
+            self.units = units
+            self.value = value
+        }
+    }
+
+    /// A price, as in ``ScheduleQuery/Measure``.
+    package struct Threshold: Hashable, Codable, Sendable {
+        package var relative: Double?
+        package var absolute: Double?
+
+        package enum CodingKeys: String, CodingKey, CaseIterable { case relative, absolute }
+
+        package init(relative: Double? = nil, absolute: Double? = nil) {
+            self.relative = relative
+            self.absolute = absolute
+        }
+    }
+
+    package init(location: LocationID, maxPower: Power, threshold: Threshold? = nil, transfers: [Transfer]) {
+        self.location = location
+        self.maxPower = maxPower
+        self.threshold = threshold
+        self.transfers = transfers
+    }
+
+    func body(in version: FlatpeakVersion) -> some Encodable {
+        AmountBody(
+            location_id: version == .zero ? location.text : nil, max_power: .init(maxPower, in: version),
+            shaving_threshold: threshold,
+            data: transfers.map { transfer in
+                AmountBody.Transfer(
+                    device_id: transfer.device.text,
+                    tariff_direction: version == .zero ? nil : transfer.direction,
+                    direction: version == .zero ? transfer.direction ?? .importing : nil,
+                    start_time: transfer.start?.formatted(.iso8601), end_time: transfer.end.formatted(.iso8601),
+                    max_power: transfer.maxPower.map { .init($0, in: version) }, energy: transfer.energy)
+            })
+    }
+}
+
+/// `POST /schedules/amount/{location_id}`; ZERO has the location in the body, and other names (upstream.md §6.6).
+private struct AmountBody: Encodable {
+    let location_id: String?
+    let max_power: Power
+    let shaving_threshold: AmountOrder.Threshold?
+    let data: [Transfer]
+
+    struct Transfer: Encodable {
+        let device_id: String
+        let tariff_direction: TariffDirection?
+        let direction: TariffDirection?
+        let start_time: String?
+        let end_time: String
+        let max_power: Power?
+        let energy: AmountOrder.Energy
+    }
+
+    /// ZERO types the value as a text.
+    struct Power: Encodable {
+        let units: AmountOrder.Power.Units
+        let number: Double
+        let isText: Bool
+
+        private enum CodingKeys: CodingKey { case units, value }
+
+        init(_ power: AmountOrder.Power, in version: FlatpeakVersion) {
+            units = power.units
+            number = power.value
+            isText = version == .zero
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var fields = encoder.container(keyedBy: CodingKeys.self)
+            try fields.encode(units, forKey: .units)
+            guard isText else { return try fields.encode(number, forKey: .value) }
+            let text = "\(number)"
+            try fields.encode(text.hasByteSuffix(".0") ? String(text.dropLast(2)) : text, forKey: .value)
+        }
+    }
+}
