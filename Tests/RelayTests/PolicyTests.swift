@@ -136,6 +136,28 @@ import Testing
     }
 
     @Test(
+        "a customer's browser gets the refusal of its host as a page in its language, which loads nothing",
+        arguments: ["/connect", "/connect/popup", "/v1/connect/callback"])
+    func refusalAsPage(_ path: String) async throws {
+        try await RelayFixture.run(.init(hosts: ["bff.example"])) { fixture in
+            for (language, title) in [
+                ("Accept-Language: de-AT, en;q=0.5\r\n", "Etwas ist schiefgegangen"), ("", "Something went wrong"),
+            ] {
+                let client = try await fixture.client()
+                try await client.send("GET \(path) HTTP/1.1\r\nHost: evil.example\r\n\(language)\r\n")
+                let answer = try await client.answer()
+                #expect(answer.status == 400)
+                #expect(answer.field("content-type") == "text/html; charset=utf-8")
+                #expect(answer.field("content-security-policy") == "default-src 'none'; frame-ancestors 'none'")
+                #expect(answer.body.contains("<h1>\(title)</h1>"))
+                #expect(!answer.body.contains("<link"))
+                #expect(!answer.body.contains("<script"))
+                await client.close()
+            }
+        }
+    }
+
+    @Test(
         "heads have limits, on every route (S35)",
         arguments: [
             "X: \(String(repeating: "x", count: 17_000))\r\n", String(repeating: "X: y\r\n", count: 101),
