@@ -69,8 +69,8 @@ package struct SessionConfirmation: Sendable {
     /// session, the session is foreign from now on.
     ///
     /// Whoever calls this has the token, and can spoil that one session.
-    /// - Returns: Whether the document holds the session; false for a token that was not minted here, which is told apart
-    ///   from no other.
+    /// - Returns: Whether the document holds the session. False also for a token that was not minted here, so that the
+    ///   answer says nothing about tokens.
     package func arrive(_ token: ConnectToken, in tab: SessionHolder) async throws(BFFError) -> Bool {
         guard let session = try await cache.session(token: token), let held = try await cache.held(session.id) else {
             return false
