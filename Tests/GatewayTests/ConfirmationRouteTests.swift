@@ -336,8 +336,8 @@ import Testing
         var facts = SessionFacts()
         facts.answeredAt = clock.wall
         facts.settledAt = clock.wall
-        let session = try #require(try await store.session(try #require(SessionID(first))))
-        var written = session
+        let firstID = try #require(SessionID(first))
+        var written = try #require(try await store.session(firstID))
         written.facts.merge(facts)
         _ = try await store.save([SessionWrite(written, isNew: false)], at: clock.wall)
 
