@@ -13,10 +13,11 @@ extension OwnedLocation {
 }
 
 extension ConnectSession {
-    /// The changes of locations that a write of the session may be.
+    /// The changes of locations that a write of the session may be: the store may have facts that the write lacks.
     var locationChanges: [StoreChange] {
-        let ownership = facts.located.map { _ in StoreChange.ownershipChanged(SubjectDigest(subject)) }
-        let hold = (unconfirmedChange ?? confirmedChange).map { StoreChange.locationChanged($0) }
-        return [ownership, hold].compactMap(\.self)
+        var changes: [StoreChange] = []
+        if needsConfirmation || facts.located != nil { changes.append(.ownershipChanged(SubjectDigest(subject))) }
+        if let held = needsConfirmation ? mintedLocation : confirmedChange { changes.append(.locationChanged(held)) }
+        return changes
     }
 }

@@ -111,6 +111,12 @@ class Seed:
         self.open_token = mint()["connect_token"]
         # One document has exchanged it, and may do so again.
         self.ticket, self.tab = mint(app="page")["launch_url"].partition("#ticket=")[2], "AAECAwQFBgcICQoLDA0ODw"
+        # Confirmed by a user of its own, since wrong codes count by user; the same code again gives the same answer.
+        page = mint("dave", "page")
+        token = call("/v1/connect/tickets", {"ticket": page["launch_url"].partition("#ticket=")[2], "tab": self.tab})[
+            "connect_token"]
+        self.confirmed = page["id"]
+        self.code = call("/v1/connect/callback", {"connect_token": token, "tab": self.tab})["code"]
         provider = relay(self.open_token, "session_start")["data"]["providers"][0]
         self.logo = provider["logo_url"].rpartition("/")[2].removesuffix(".png")
         # Forgetting is done by a user of its own, so that the others keep the location that they read.
@@ -180,6 +186,8 @@ def keep_possible(case, operation):
         # The links of a mint lead on with the connect token, which the hosted page's answer does not have.
         if case.meta.phase.name is PhaseName.STATEFUL_TESTING:
             case.body["app"] = "web"
+        # Only a service key may vouch for a customer.
+        case.body.pop("confirm", None)
         # A key is for one body.
         if "Idempotency-Key" in case.headers:
             case.headers["Idempotency-Key"] = str(uuid.uuid4())
@@ -241,6 +249,12 @@ def use_seed(case, operation, turn):
         case.body |= {"ticket": seed.ticket, "tab": seed.tab}
     elif operation == "exchangeTicket":
         case.body["connect_token"] = seed.open_token
+    elif operation == "endSession":
+        case.body["connect_token"] = seed.ended_token if turn % 2 else seed.open_token
+    elif operation == "confirmSession":
+        case.headers["X-Dev-Subject"] = "dave"
+        case.path_parameters["id"] = seed.confirmed
+        case.body = {"code": seed.code}
     elif operation == "mintSession" and "location_id" in case.body:
         case.body["location_id"] = seed.location
 

@@ -96,6 +96,7 @@ extension SessionStoreContract {
         for number in UInt8(1)...5 {
             _ = try await store.take(.issue(Self.code(number), to: holder), of: session.id, at: start)
         }
+        let (alice, start) = (alice, start)
         let verdicts = try await withThrowingTaskGroup(of: ConfirmationChange.Verdict?.self) { group in
             for number in UInt8(1)...5 {
                 group.addTask {
@@ -140,7 +141,7 @@ extension SessionStoreContract {
         engine: Engine
     ) async throws {
         let store = try await store(engine), location = try #require(LocationID("loc_1"))
-        let isHeld = { try await store.ownedLocation(location, of: alice)?.isHeld }
+        let isHeld = { [alice] in try await store.ownedLocation(location, of: alice)?.isHeld }
         var owner = try session(9)
         owner.facts = try located("loc_1", since: start)
         _ = try await store.save([SessionWrite(owner, isNew: true)], at: start)

@@ -159,10 +159,13 @@ package final class InMemoryStore: ServiceStore {
 
     /// The changes of locations that a write of a session may be.
     private static func changes(of session: ConnectSession) -> [StoreChange] {
-        [
-            session.facts.located.map { _ in .ownershipChanged(SubjectDigest(session.subject)) },
-            (session.unconfirmedChange ?? session.confirmedChange).map { .locationChanged($0) },
-        ].compactMap(\.self)
+        var changes: [StoreChange] = []
+        if session.needsConfirmation || session.facts.located != nil {
+            changes.append(.ownershipChanged(SubjectDigest(session.subject)))
+        }
+        let held = session.needsConfirmation ? session.mintedLocation : session.confirmedChange
+        if let held { changes.append(.locationChanged(held)) }
+        return changes
     }
 
     package func leaseDue(at instant: Date, limit: Int, until end: Date) async throws(BFFError) -> [ConnectSession] {

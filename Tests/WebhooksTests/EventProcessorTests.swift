@@ -79,6 +79,36 @@ import Testing
         #expect(try await fixture.store.owns(fixture.alice, fixture.location))
     }
 
+    @Test func `what is not confirmed yet is passed on to no backend (S50)`() async throws {
+        let fixture = try WebhookFixture(confirmation: .required)
+        let session = try await fixture.session("cot_a", app: "page")
+        try #require(session.needsConfirmation)
+        fixture.upstream.on("claim", .json(#"{"location_id":"loc_1","price_available":true}"#))
+        fixture.statusIs("CONNECTED")
+        let data = #"{"id":"cot_a","object":"connect_token","location_id":"loc_1","price_available":true}"#
+        for (id, type, data) in [
+            ("evt_1", "connect_session.complete", data), ("evt_2", "tariff.expired", #"{"location_id":"loc_1"}"#),
+            ("evt_3", "location.update", #"{"id":"loc_1"}"#),
+            ("evt_4", "connect_session.complete", data.replacing("cot_a", with: "cot_unknown")),
+        ] {
+            #expect(try await fixture.deliver(WebhookFixture.event(id, type, data)) == nil)
+        }
+        await fixture.work()
+        #expect(try await fixture.store.waiting().count == 0)
+        #expect(try await fixture.store.session(session.id)?.facts.located != nil)
+        #expect(try await fixture.store.events(limit: 9).isEmpty)
+
+        let holder = try #require(SessionHolder(tabKey: "AAECAwQFBgcICQoLDA0ODw"))
+        _ = try await fixture.store.setHolder(holder, of: session.id, replacing: nil)
+        let code = try #require(try await fixture.sessions.confirmation.end(session.connectToken, in: holder).code)
+        _ = try await fixture.sessions.confirmation.redeem(code, of: session.id, by: fixture.alice)
+        #expect(try await fixture.deliver(WebhookFixture.event("evt_5", "location.update")) == nil)
+        await fixture.work()
+        #expect(
+            try await Set(fixture.store.events(limit: 9).map(\.event.event.type))
+                == ["session.connected", "flatpeak.location.update"])
+    }
+
     // MARK: - Locations
 
     @Test(

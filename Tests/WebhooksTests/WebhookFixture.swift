@@ -80,13 +80,16 @@ final class WebhookFixture: Sendable {
     let location: LocationID
 
     /// - Parameter keys: What Flatpeak's key set holds; nil for one that cannot be read.
-    init(keys: [FlatpeakKey]? = [.first], mode: FlatpeakMode? = nil, store: InMemoryStore = InMemoryStore()) throws {
+    init(
+        keys: [FlatpeakKey]? = [.first], mode: FlatpeakMode? = nil, store: InMemoryStore = InMemoryStore(),
+        confirmation: ConfirmationRule = .off
+    ) throws {
         self.store = store
         keyServer = KeyServer(keys)
         alice = try #require(Subject("alice"))
         location = try #require(LocationID("loc_1"))
         let service = ServiceFixture(
-            flatpeak: .scripted(upstream, clock: clock), store: store,
+            flatpeak: .scripted(upstream, clock: clock), store: store, settings: .test(confirmation: confirmation),
             keySet: { [keyServer] in keyServer.read() }, mode: mode, now: { [clock] in clock.wall }, time: clock.time,
             webhookTime: clock.time)
         reads = service.reads
@@ -151,9 +154,11 @@ final class WebhookFixture: Sendable {
     }
 
     /// A session of alice's that was relayed.
-    func session(_ token: String) async throws -> ConnectSession {
+    func session(_ token: String, app: String = "web") async throws -> ConnectSession {
         upstream.on("mint", .json(#"{"connect_token":"\#(token)","expires_in":86400,"live_mode":false}"#))
-        let session = try await sessions.minter.mint(Array("{}".utf8), as: nil, for: alice).session
+        let session = try await sessions.minter.mint(
+            Array(#"{"app":"\#(app)"}"#.utf8), as: nil, for: alice
+        ).session
         var facts = SessionFacts()
         facts.relayed = true
         facts.stayedAt = clock.wall

@@ -69,10 +69,11 @@ package struct SessionConfirmation: Sendable {
     /// session, the session is foreign from now on.
     ///
     /// Whoever calls this has the token, and can spoil that one session.
-    /// - Returns: Whether the document holds the session.
+    /// - Returns: Whether the document holds the session. False also for a token that was not minted here, so that the
+    ///   answer says nothing about tokens.
     package func arrive(_ token: ConnectToken, in tab: SessionHolder) async throws(BFFError) -> Bool {
         guard let session = try await cache.session(token: token), let held = try await cache.held(session.id) else {
-            throw .ticketUnknown
+            return false
         }
         if let holder = held.holder, holder.isSame(as: tab) { return true }
         guard session.needsConfirmation, !session.isForeign, now() < session.expiresAt else { return false }
