@@ -1,0 +1,145 @@
+package import Core
+
+/// A JSON object with known fields, read without a tree: one of the thousands in a long list.
+///
+/// Stricter than JSON where two parsers could disagree: it has its own fields and no others, none twice, no escape in a
+/// name or in a value that is read, and no null.
+package struct FlatObject<Field: CaseIterable & Hashable & RawRepresentable<String>> {
+    private enum Value {
+        case text(String)
+        case number(String)
+        case escaped
+        /// The bytes of anything else.
+        case other(Range<Int>)
+    }
+
+    private var values: [Field: Value] = [:]
+    /// What is before the names of its fields in errors, such as `12.`.
+    private let path: String
+
+    /// The longest text that is read, in bytes.
+    private static var longestText: Int { 512 }
+
+    /// - Throws: `malformedJSON`, `unknownField` or `invalidField`.
+    package init(_ json: Span<UInt8>, path: String = "") throws(BFFError) {
+        self.path = path
+        var values: [Field: Value] = [:]
+        var fault: BFFError?
+        let isStrict = JSONScanner.scan(json) { member, json in
+            guard member.depth == 0 else { return true }
+            guard !member.name.escaped,
+                let field = Field.allCases.first(where: { json.matches($0.rawValue, in: member.name.range) })
+            else {
+                fault = .unknownField(.init(path + json.text(in: member.name.range.prefix(64))))
+                return false
+            }
+            guard values[field] == nil else {
+                fault = .malformedJSON
+                return false
+            }
+            if let string = member.string, string.range.count > Self.longestText {
+                fault = .invalidField(.init(path + field.rawValue), reason: .tooLong)
+                return false
+            }
+            values[field] = Self.value(of: member, in: json)
+            return true
+        }
+        if let fault { throw fault }
+        guard isStrict else { throw .malformedJSON }
+        guard json.startsWithObject else {
+            throw path.isEmpty ? .malformedJSON : .invalidField(.init(String(path.dropLast())), reason: .wrongType)
+        }
+        self.values = values
+    }
+
+    private static func value(of member: JSONScanner.Member, in json: Span<UInt8>) -> Value {
+        if let string = member.string { return string.escaped ? .escaped : .text(json.text(in: string.range)) }
+        let first = json[member.value.lowerBound]
+        let isNumber = first == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first)
+        return isNumber && member.value.count <= longestText
+            ? .number(json.text(in: member.value)) : .other(member.value)
+    }
+
+    // MARK: - Values
+
+    /// The value of a field that must be there.
+    package func required<Read>(
+        _ field: Field, _ read: (Field) throws(BFFError) -> Read?
+    ) throws(BFFError) -> Read {
+        guard let value = try read(field) else { throw invalid(field, .missing) }
+        return value
+    }
+
+    package func text(_ field: Field) throws(BFFError) -> String? {
+        switch values[field] {
+        case nil: return nil
+        case .text(let text)?: return text
+        case .escaped?: throw invalid(field, .malformed)
+        case .number?, .other?: throw invalid(field, .wrongType)
+        }
+    }
+
+    /// A text that is one of a closed set.
+    package func item<Item: RawRepresentable<String>>(_ field: Field) throws(BFFError) -> Item? {
+        guard let text = try text(field) else { return nil }
+        guard let item = Item(rawValue: text) else { throw invalid(field, .notListed) }
+        return item
+    }
+
+    package func identifier<Kind>(_ field: Field) throws(BFFError) -> Identifier<Kind>? {
+        guard let text = try text(field) else { return nil }
+        guard let id = Identifier<Kind>(text) else { throw invalid(field, .malformed) }
+        return id
+    }
+
+    /// A date and time, in its own spelling.
+    package func timestamp(_ field: Field) throws(BFFError) -> String? {
+        guard let text = try text(field) else { return nil }
+        guard RFC3339Timestamp(text) != nil else { throw invalid(field, .notTimestamp) }
+        return text
+    }
+
+    /// A number that a `Double` can hold.
+    package func number(_ field: Field) throws(BFFError) -> Double? {
+        guard let token = try numberToken(field) else { return nil }
+        guard let number = Double(token), number.isFinite else { throw invalid(field, .malformed) }
+        return number
+    }
+
+    /// A whole number, in plain digits.
+    package func integer(_ field: Field) throws(BFFError) -> Int? {
+        guard let token = try numberToken(field) else { return nil }
+        guard let number = Int(token) else { throw invalid(field, .malformed) }
+        return number
+    }
+
+    private func numberToken(_ field: Field) throws(BFFError) -> String? {
+        switch values[field] {
+        case nil: return nil
+        case .number(let token)?: return token
+        case .text?, .escaped?, .other?: throw invalid(field, .wrongType)
+        }
+    }
+
+    /// Where the bytes of a value are that is neither a text nor a number.
+    package func bytes(_ field: Field) throws(BFFError) -> Range<Int>? {
+        switch values[field] {
+        case nil: return nil
+        case .other(let range)?: return range
+        case .text?, .escaped?, .number?: throw invalid(field, .wrongType)
+        }
+    }
+
+    package func invalid(_ field: Field, _ reason: BFFError.Reason) -> BFFError {
+        .invalidField(.init(path + field.rawValue), reason: reason)
+    }
+}
+
+extension Span<UInt8> {
+    fileprivate var startsWithObject: Bool {
+        for index in indices where ![0x20, 0x0A, 0x0D, 0x09].contains(self[index]) {
+            return self[index] == UInt8(ascii: "{")
+        }
+        return false
+    }
+}
