@@ -1,0 +1,156 @@
+import Core
+import Flatpeak
+import Wire
+
+/// A request's meter records for a location of the subject's own: checked, and written as Flatpeak takes them.
+///
+/// It builds no tree of the request, which would need many times the request's size.
+struct MeterUpload: Sendable {
+    /// The records in the names of the account's version.
+    private(set) var body: [UInt8]
+    /// The devices that measured.
+    private(set) var devices: Set<DeviceID> = []
+    private(set) var count = 0
+
+    /// As many as Flatpeak takes in one call (upstream.md §6.8).
+    static let mostRecords = 10_000
+    /// After so many records other work has its turn.
+    private static let turn = 100
+    /// The longest name of a record, in bytes; no limit is published.
+    private static let longestReference = 255
+
+    private init(_ body: [UInt8]) {
+        self.body = body
+    }
+
+    // MARK: - Intervals
+
+    private enum IntervalField: String, CaseIterable {
+        case location_id, device_id, units, value, start_time, end_time, energy_flow_direction, tariff_direction
+        case session_reference_id, record_reference_id, confidence
+    }
+
+    /// Reads a JSON array of records, each with the energy of one period.
+    /// - Throws: What is wrong with which record, by its place in the array.
+    static func intervals(
+        _ json: [UInt8], at location: LocationID, for flatpeak: FlatpeakClient
+    ) async throws(BFFError) -> MeterUpload {
+        let elements = try elements(of: json.span, field: "records")
+        var upload = MeterUpload([UInt8(ascii: "[")])
+        // Only what is written of it is in memory.
+        upload.body.reserveCapacity(json.count + elements.count * (location.text.utf8.count * 2 + 64))
+        for (index, range) in elements.enumerated() {
+            if index > 0 { upload.body.append(UInt8(ascii: ",")) }
+            let record = try record(json.span.extracting(range), path: "\(index).", at: location)
+            upload.body += try flatpeak.body(of: record)
+            if let device = record.device { upload.devices.insert(device) }
+            upload.count = index + 1
+            if upload.count % turn == 0 { await Task.yield() }
+        }
+        upload.body.append(UInt8(ascii: "]"))
+        return upload
+    }
+
+    private static func record(
+        _ json: Span<UInt8>, path: String, at location: LocationID
+    ) throws(BFFError) -> MeterRecord {
+        let fields = try FlatObject<IntervalField>(json, path: path)
+        try fields.check(.location_id, is: location)
+        return MeterRecord(
+            location: location, device: try fields.identifier(.device_id),
+            units: try fields.required(.units) { (field) throws(BFFError) in try fields.item(field) },
+            value: try fields.required(.value, fields.number),
+            start: try fields.required(.start_time, fields.timestamp),
+            end: try fields.required(.end_time, fields.timestamp),
+            flow: try fields.item(.energy_flow_direction), tariffDirection: try fields.item(.tariff_direction),
+            sessionReference: try fields.scopedReference(.session_reference_id, at: location),
+            recordReference: try fields.reference(.record_reference_id, atMost: longestReference),
+            confidence: try fields.number(.confidence))
+    }
+
+    // MARK: - Readings
+
+    private enum RegisterField: String, CaseIterable {
+        case location_id, device_id, session_reference_id, energy_flow_direction, tariff_direction, units, data
+    }
+
+    private enum ReadingField: String, CaseIterable { case time, value, record_reference_id }
+
+    /// Reads a JSON object with the readings of one register.
+    /// - Throws: What is wrong with which field.
+    static func readings(
+        _ json: [UInt8], at location: LocationID, for flatpeak: FlatpeakClient
+    ) async throws(BFFError) -> MeterUpload {
+        let (head, data) = try register(json.span, at: location)
+        let elements = try elements(of: json.span.extracting(data), field: "data")
+        var upload = MeterUpload(Array(try flatpeak.body(of: head).dropLast(Self.end.count)))
+        if let device = head.device { upload.devices.insert(device) }
+        // Only what is written of it is in memory.
+        upload.body.reserveCapacity(json.count + elements.count * 64)
+        for (index, range) in elements.enumerated() {
+            if index > 0 { upload.body.append(UInt8(ascii: ",")) }
+            upload.body += try reading(json.span.extracting(data).extracting(range), path: "data.\(index).").utf8
+            upload.count = index + 1
+            if upload.count % turn == 0 { await Task.yield() }
+        }
+        upload.body += Self.end
+        return upload
+    }
+
+    /// The end of a register's JSON, without readings or with all.
+    private static let end = Array("]}".utf8)
+
+    /// Everything but the readings, and where these are.
+    private static func register(
+        _ json: Span<UInt8>, at location: LocationID
+    ) throws(BFFError) -> (head: MeterReadings, data: Range<Int>) {
+        let fields = try FlatObject<RegisterField>(json)
+        try fields.check(.location_id, is: location)
+        let units: EnergyUnits = try fields.required(.units) { (field) throws(BFFError) in try fields.item(field) }
+        guard [.wattHours, .kilowattHours].contains(units) else { throw fields.invalid(.units, .notListed) }
+        let head = MeterReadings(
+            location: location, device: try fields.identifier(.device_id),
+            sessionReference: try fields.scopedReference(.session_reference_id, at: location),
+            flow: try fields.item(.energy_flow_direction), tariffDirection: try fields.item(.tariff_direction),
+            units: units, readings: [])
+        return (head, try fields.required(.data, fields.bytes))
+    }
+
+    /// One reading as JSON; no name of a record that was read needs escapes.
+    private static func reading(_ json: Span<UInt8>, path: String) throws(BFFError) -> String {
+        let fields = try FlatObject<ReadingField>(json, path: path)
+        let time = try fields.required(.time, fields.integer), value = try fields.required(.value, fields.number)
+        let name = try fields.reference(.record_reference_id, atMost: longestReference)
+        return #"{"time":\#(time),"value":\#(value)\#(name.map { #","record_reference_id":"\#($0)""# } ?? "")}"#
+    }
+
+    // MARK: - Both
+
+    private static func elements(of json: Span<UInt8>, field: BFFError.FieldName) throws(BFFError) -> [Range<Int>] {
+        guard let elements = JSONScanner.elements(of: json, limit: mostRecords + 1) else { throw .malformedJSON }
+        guard !elements.isEmpty else { throw .invalidField(field, reason: .missing) }
+        guard elements.count <= mostRecords else { throw .invalidField(field, reason: .tooMany) }
+        return elements
+    }
+}
+
+extension FlatObject {
+    /// - Throws: `invalidField` for another location than that of the path.
+    fileprivate func check(_ field: Field, is location: LocationID) throws(BFFError) {
+        let named: LocationID? = try identifier(field)
+        if let named, named != location { throw invalid(field, .notListed) }
+    }
+
+    /// A client's reference as Flatpeak is to have it.
+    fileprivate func scopedReference(_ field: Field, at location: LocationID) throws(BFFError) -> String? {
+        let reference: ClientReference? = try identifier(field)
+        return reference.map { ScopedReference($0, at: location).text }
+    }
+
+    /// The integrator's own name for a record.
+    fileprivate func reference(_ field: Field, atMost limit: Int) throws(BFFError) -> String? {
+        guard let text = try text(field) else { return nil }
+        guard text.utf8.count <= limit else { throw invalid(field, .tooLong) }
+        return text
+    }
+}
