@@ -131,6 +131,7 @@ import Testing
         ("BFF_CONNECT_APPS", "web=https://a.example, ios=myapp://connect", true), ("BFF_CONNECT_APPS", "web", false),
         ("BFF_CONNECT_APPS", "a=https://a.example,a=https://b.example", false),
         ("BFF_CONNECT_APPS", "page=https://a.example", false), ("BFF_CONNECT_APPS", "Page=https://a.example", true),
+        ("BFF_USER_METERS", "on", true), ("BFF_USER_METERS", "off", true), ("BFF_USER_METERS", "yes", false),
         ("BFF_CONNECT_PAGE", "on", true), ("BFF_CONNECT_PAGE", "ON", false), ("BFF_CONNECT_PAGE", "true", false),
         ("BFF_CONNECT_APPS", "a=javascript:alert(1)", false), ("BFF_CONNECT_APPS", "a=http://a.example", false),
         ("BFF_RETURN_URLS", "https://a.example/done?x=1,myapp://done", true),

@@ -50,13 +50,14 @@ package struct ServiceFixture: Sendable {
     /// The table of every route of the contract.
     package func table(
         authenticator: any Authenticator = DevAuthenticator(), edge: EdgeSettings = EdgeSettings(),
-        page: ConnectPage? = ConnectPage(),
+        page: ConnectPage? = ConnectPage(), writers: RoutePolicy.Callers = .users,
         now monotonic: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         log: (@Sendable (RequestLine) -> Void)? = nil, tracer: (any Tracer)? = nil
     ) -> RouteTable {
         RouteTable(
             Route.contract(
-                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, page: page,
+                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks,
+                writers: writers, page: page,
                 logos: logos,
                 now: now),
             authenticator: authenticator, edge: edge, now: monotonic, logger: logger, log: log, tracer: tracer)

@@ -52,17 +52,6 @@ extension Route {
     }
 }
 
-extension Exchange {
-    fileprivate func idempotencyKey() throws(BFFError) -> IdempotencyKey? {
-        let values = head.headerFields[values: .idempotencyKey]
-        guard let value = values.first else { return nil }
-        guard values.count == 1, let key = IdempotencyKey(value) else {
-            throw .invalidField("Idempotency-Key", reason: .malformed)
-        }
-        return key
-    }
-}
-
 extension HTTPRequest {
     /// Whether the client asks for JSON and not for a page (RFC 9110 section 12.5.1).
     fileprivate var prefersJSON: Bool {
