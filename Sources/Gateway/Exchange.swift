@@ -1,4 +1,5 @@
 package import Core
+import Edge
 package import HTTPTypes
 package import Resilience
 import Sessions
