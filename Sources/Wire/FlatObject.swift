@@ -3,27 +3,27 @@ package import Core
 /// A JSON object with known fields, read without a tree: one of the thousands in a long list.
 ///
 /// Stricter than JSON where two parsers could disagree: it has its own fields and no others, none twice, no escape in a
-/// name or in a value that is read, and no null.
+/// name, and no null.
 package struct FlatObject<Field: CaseIterable & Hashable & RawRepresentable<String>> {
     private enum Value {
         case text(String)
         case number(String)
-        case escaped
-        /// The bytes of anything else.
-        case other(Range<Int>)
+        /// Half of a pair of surrogates, which stands for no character.
+        case malformed
+        case other
     }
 
-    private var values: [Field: Value] = [:]
+    private var values: [Field: (value: Value, source: Range<Int>)] = [:]
     /// What is before the names of its fields in errors, such as `12.`.
     private let path: String
 
     /// The longest text that is read, in bytes.
-    private static var longestText: Int { 512 }
+    private static var longestText: Int { 4096 }
 
     /// - Throws: `malformedJSON`, `unknownField` or `invalidField`.
     package init(_ json: Span<UInt8>, path: String = "") throws(BFFError) {
         self.path = path
-        var values: [Field: Value] = [:]
+        var values: [Field: (value: Value, source: Range<Int>)] = [:]
         var fault: BFFError?
         let isStrict = JSONScanner.scan(json) { member, json in
             guard member.depth == 0 else { return true }
@@ -41,7 +41,7 @@ package struct FlatObject<Field: CaseIterable & Hashable & RawRepresentable<Stri
                 fault = .invalidField(.init(path + field.rawValue), reason: .tooLong)
                 return false
             }
-            values[field] = Self.value(of: member, in: json)
+            values[field] = (Self.value(of: member, in: json), member.value)
             return true
         }
         if let fault { throw fault }
@@ -53,11 +53,13 @@ package struct FlatObject<Field: CaseIterable & Hashable & RawRepresentable<Stri
     }
 
     private static func value(of member: JSONScanner.Member, in json: Span<UInt8>) -> Value {
-        if let string = member.string { return string.escaped ? .escaped : .text(json.text(in: string.range)) }
+        if let string = member.string {
+            guard string.escaped else { return .text(json.text(in: string.range)) }
+            return json.unescaped(in: string.range).map { .text($0) } ?? .malformed
+        }
         let first = json[member.value.lowerBound]
         let isNumber = first == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first)
-        return isNumber && member.value.count <= longestText
-            ? .number(json.text(in: member.value)) : .other(member.value)
+        return isNumber && member.value.count <= longestText ? .number(json.text(in: member.value)) : .other
     }
 
     // MARK: - Values
@@ -71,10 +73,10 @@ package struct FlatObject<Field: CaseIterable & Hashable & RawRepresentable<Stri
     }
 
     package func text(_ field: Field) throws(BFFError) -> String? {
-        switch values[field] {
+        switch values[field]?.value {
         case nil: return nil
         case .text(let text)?: return text
-        case .escaped?: throw invalid(field, .malformed)
+        case .malformed?: throw invalid(field, .malformed)
         case .number?, .other?: throw invalid(field, .wrongType)
         }
     }
@@ -92,9 +94,12 @@ package struct FlatObject<Field: CaseIterable & Hashable & RawRepresentable<Stri
         return id
     }
 
+    private static var longestTimestamp: Int { 64 }
+
     /// A date and time, in its own spelling.
     package func timestamp(_ field: Field) throws(BFFError) -> String? {
         guard let text = try text(field) else { return nil }
+        guard text.utf8.count <= Self.longestTimestamp else { throw invalid(field, .tooLong) }
         guard RFC3339Timestamp(text) != nil else { throw invalid(field, .notTimestamp) }
         return text
     }
@@ -114,19 +119,22 @@ package struct FlatObject<Field: CaseIterable & Hashable & RawRepresentable<Stri
     }
 
     private func numberToken(_ field: Field) throws(BFFError) -> String? {
-        switch values[field] {
+        switch values[field]?.value {
         case nil: return nil
         case .number(let token)?: return token
-        case .text?, .escaped?, .other?: throw invalid(field, .wrongType)
+        case .text?, .malformed?, .other?: throw invalid(field, .wrongType)
         }
     }
 
+    /// Where the bytes of a value are, whatever it is.
+    package func source(_ field: Field) -> Range<Int>? { values[field]?.source }
+
     /// Where the bytes of a value are that is neither a text nor a number.
-    package func bytes(_ field: Field) throws(BFFError) -> Range<Int>? {
+    package func structure(_ field: Field) throws(BFFError) -> Range<Int>? {
         switch values[field] {
         case nil: return nil
-        case .other(let range)?: return range
-        case .text?, .escaped?, .number?: throw invalid(field, .wrongType)
+        case (.other, let source)?: return source
+        case (.text, _)?, (.malformed, _)?, (.number, _)?: throw invalid(field, .wrongType)
         }
     }
 
@@ -141,5 +149,49 @@ extension Span<UInt8> {
             return self[index] == UInt8(ascii: "{")
         }
         return false
+    }
+
+    /// The text of a JSON string that was scanned; `nil` when an escape in it stands for no character.
+    fileprivate func unescaped(in range: Range<Int>) -> String? {
+        var bytes: [UInt8] = []
+        var index = range.lowerBound
+        while index < range.upperBound {
+            guard self[index] == UInt8(ascii: "\\"), index + 1 < range.upperBound else {
+                bytes.append(self[index])
+                index += 1
+                continue
+            }
+            let escape = self[index + 1]
+            index += 2
+            switch escape {
+            case UInt8(ascii: "b"): bytes.append(0x08)
+            case UInt8(ascii: "f"): bytes.append(0x0C)
+            case UInt8(ascii: "n"): bytes.append(0x0A)
+            case UInt8(ascii: "r"): bytes.append(0x0D)
+            case UInt8(ascii: "t"): bytes.append(0x09)
+            case UInt8(ascii: "u"):
+                guard let character = character(at: &index, in: range) else { return nil }
+                bytes += Array(character.utf8)
+            default: bytes.append(escape)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Reads the digits of an escape, and those of its pair (RFC 8259 section 7).
+    private func character(at index: inout Int, in range: Range<Int>) -> String? {
+        guard let unit = codeUnit(at: index, in: range) else { return nil }
+        index += 4
+        if let scalar = Unicode.Scalar(unit) { return String(Character(scalar)) }
+        guard UTF16.isLeadSurrogate(unit), index + 1 < range.upperBound, self[index] == UInt8(ascii: "\\"),
+            self[index + 1] == UInt8(ascii: "u"), let trail = codeUnit(at: index + 2, in: range),
+            UTF16.isTrailSurrogate(trail)
+        else { return nil }
+        index += 6
+        return String(decoding: [unit, trail], as: UTF16.self)
+    }
+
+    private func codeUnit(at index: Int, in range: Range<Int>) -> UInt16? {
+        index + 4 <= range.upperBound ? UInt16(text(in: index..<index + 4), radix: 16) : nil
     }
 }

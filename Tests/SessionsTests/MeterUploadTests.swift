@@ -140,13 +140,13 @@ import Testing
         let text = """
             {"units":"WH","device_id":"dev_1","session_reference_id":"night-1","energy_flow_direction":"INBOUND",
             "tariff_direction":"LOCAL","data":[{"time":1795399200,"value":120500.25},
-            {"time":1795400100,"value":122250,"record_reference_id":"log/1"}]}
+            {"time":1795400100,"value":122250,"record_reference_id":"log\\/1\\u00e9"}]}
             """
         let upload = try await readings(text)
         let expected = """
             {"location_id":"loc_1","device_id":"dev_1","units":"WH","session_reference_id":"loc_1.night-1",
             "energy_flow_direction":"INBOUND","tariff_direction":"LOCAL","data":[{"time":1795399200,"value":120500.25},
-            {"time":1795400100,"value":122250,"record_reference_id":"log/1"}]}
+            {"time":1795400100,"value":122250,"record_reference_id":"log/1é"}]}
             """
         #expect(try JSON(upload.body) == JSON(expected.utf8))
         #expect(upload.devices == [try #require(DeviceID("dev_1"))])
@@ -165,6 +165,7 @@ import Testing
             #"{"units":"WH","data":[{"time":1,"value":1},{"time":1.5,"value":1}]}"#,
             .invalidField("data.1.time", reason: .malformed)
         ),
+        (#"{"units":"WH","data":[{"time":-1,"value":1}]}"#, .invalidField("data.0.time", reason: .malformed)),
         (#"{"units":"WH","data":[{"time":1}]}"#, .invalidField("data.0.value", reason: .missing)),
         (#"{"units":"WH","data":[{"time":1,"value":1,"location_id":"loc_2"}]}"#, .unknownField("data.0.location_id")),
         (#"{"units":"WH","data":[1]}"#, .invalidField("data.0", reason: .wrongType)),
@@ -195,6 +196,7 @@ import Testing
             #"{"manufacturer":"\#(String(repeating: "a", count: 101))"}"#,
             .invalidField("manufacturer", reason: .tooLong)
         ),
+        (#"{"pv_system":{"tilt":1}}"#, .invalidField("pv_system.rated_power_kw", reason: .missing)),
         (#"{"pv_system":{"colour":1}}"#, .unknownField("pv_system.colour")),
         (#"{"pv_system":{"forecasts":{"on":true}}}"#, .unknownField("pv_system.forecasts.on")),
         ("[]", .malformedJSON), ("", .malformedJSON),

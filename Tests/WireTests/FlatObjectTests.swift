@@ -21,11 +21,11 @@ import Testing
         #expect(try object.number(.value) == -1.5)
         #expect(try object.integer(.count) == 42)
         #expect(try object.timestamp(.at) == "2026-01-31T00:00:00+01:00")
-        #expect(try object.bytes(.list)?.count == 7)
+        #expect(try object.structure(.list)?.count == 7)
         let empty = try read(" {} ")
         #expect(try empty.text(.name) == nil)
         #expect(try empty.number(.value) == nil)
-        #expect(try empty.bytes(.list) == nil)
+        #expect(try empty.structure(.list) == nil)
     }
 
     @Test(arguments: [
@@ -50,7 +50,8 @@ import Testing
 
     @Test(arguments: [
         (#"{"name":1}"#, BFFError.Reason.wrongType), (#"{"name":null}"#, .wrongType), (#"{"name":{}}"#, .wrongType),
-        (#"{"name":"\u0061"}"#, .malformed), (#"{"name":"green"}"#, .notListed),
+        (#"{"name":"\uD83D"}"#, .malformed), (#"{"name":"\uDE00\uD83D"}"#, .malformed),
+        (#"{"name":"\uD83D\u0061"}"#, .malformed), (#"{"name":"green"}"#, .notListed),
     ])
     func `refuses a text that is none of the allowed ones`(text: String, reason: BFFError.Reason) throws {
         let object = try read(text, path: "3.")
@@ -83,8 +84,19 @@ import Testing
 
     @Test func `refuses a text that is too long before it keeps it`() {
         #expect(throws: BFFError.invalidField("name", reason: .tooLong)) {
-            try read(#"{"name":"\#(String(repeating: "a", count: 513))"}"#)
+            try read(#"{"name":"\#(String(repeating: "a", count: 4097))"}"#)
         }
+    }
+
+    @Test(arguments: [
+        (#"log\/1"#, "log/1"), (#"\"\\\b\f\n\r\t"#, "\"\\\u{8}\u{C}\n\r\t"), (#"\u0061\u00e9é"#, "aéé"),
+        (#"\uD83D\uDE00!"#, "😀!"), ("", ""),
+    ])
+    func `reads the escapes of a text, as JSON libraries write them`(source: String, text: String) throws {
+        let json = Array(#"{"name":"\#(source)"}"#.utf8), object = try FlatObject<Field>(json.span)
+        #expect(try object.text(.name) == text)
+        let range = try #require(object.source(.name))
+        #expect(String(decoding: json[range], as: UTF8.self) == "\"\(source)\"")
     }
 
     @Test func `a field that must be there is missing`() throws {

@@ -43,6 +43,9 @@ struct DeviceRequest: StrictlyDecodable, Sendable {
         for (name, text) in texts where text.map({ $0.unicodeScalars.count > longestText }) == true {
             throw .invalidField(name, reason: .tooLong)
         }
+        if let solar = request.pv_system, solar.rated_power_kw == nil {
+            throw .invalidField("pv_system.rated_power_kw", reason: .missing)
+        }
         return request
     }
 

@@ -16,7 +16,7 @@ struct MeterUpload: Sendable {
     static let mostRecords = 10_000
     /// After so many records other work has its turn.
     private static let turn = 100
-    /// The longest name of a record, in bytes; no limit is published.
+    /// The longest name of a record, in characters; no limit is published.
     private static let longestReference = 255
 
     private init(_ body: [UInt8]) {
@@ -89,7 +89,7 @@ struct MeterUpload: Sendable {
         upload.body.reserveCapacity(json.count + elements.count * 64)
         for (index, range) in elements.enumerated() {
             if index > 0 { upload.body.append(UInt8(ascii: ",")) }
-            upload.body += try reading(json.span.extracting(data).extracting(range), path: "data.\(index).").utf8
+            try upload.add(json.span.extracting(data).extracting(range), path: "data.\(index).")
             upload.count = index + 1
             if upload.count % turn == 0 { await Task.yield() }
         }
@@ -113,16 +113,29 @@ struct MeterUpload: Sendable {
             sessionReference: try fields.scopedReference(.session_reference_id, at: location),
             flow: try fields.item(.energy_flow_direction), tariffDirection: try fields.item(.tariff_direction),
             units: units, readings: [])
-        return (head, try fields.required(.data, fields.bytes))
+        return (head, try fields.required(.data, fields.structure))
     }
 
-    /// One reading as JSON; no name of a record that was read needs escapes.
-    private static func reading(_ json: Span<UInt8>, path: String) throws(BFFError) -> String {
+    /// Adds one reading, whose values are written as they came.
+    private mutating func add(_ json: Span<UInt8>, path: String) throws(BFFError) {
         let fields = try FlatObject<ReadingField>(json, path: path)
-        let time = try fields.required(.time, fields.integer), value = try fields.required(.value, fields.number)
-        let name = try fields.reference(.record_reference_id, atMost: longestReference)
-        return #"{"time":\#(time),"value":\#(value)\#(name.map { #","record_reference_id":"\#($0)""# } ?? "")}"#
+        let time = try fields.required(.time, fields.integer)
+        guard Self.times.contains(time) else { throw fields.invalid(.time, .malformed) }
+        _ = try fields.required(.value, fields.number)
+        _ = try fields.reference(.record_reference_id, atMost: Self.longestReference)
+        var separator = UInt8(ascii: "{")
+        for field in ReadingField.allCases {
+            guard let source = fields.source(field) else { continue }
+            body.append(separator)
+            body += "\"\(field.rawValue)\":".utf8
+            for index in source { body.append(json[index]) }
+            separator = UInt8(ascii: ",")
+        }
+        body.append(UInt8(ascii: "}"))
     }
+
+    /// The years 1970 to 9999, in seconds.
+    private static let times = 0...253_402_300_799
 
     // MARK: - Both
 
@@ -150,7 +163,7 @@ extension FlatObject {
     /// The integrator's own name for a record.
     fileprivate func reference(_ field: Field, atMost limit: Int) throws(BFFError) -> String? {
         guard let text = try text(field) else { return nil }
-        guard text.utf8.count <= limit else { throw invalid(field, .tooLong) }
+        guard text.unicodeScalars.count <= limit else { throw invalid(field, .tooLong) }
         return text
     }
 }

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Keys
 import Logging
 import Metrics
+import Resilience
 
 /// Sends writes to Flatpeak at most once, and answers a repeated one from the ledger.
 struct WriteOnce: Sendable {
@@ -33,8 +34,10 @@ struct WriteOnce: Sendable {
         guard let key = request.key else {
             do throws(WriteFailure) { return try await send() } catch { throw failed(error) }
         }
+        // A body of megabytes is not digested on an event loop.
+        guard let digest = await runDetached({ Digest.sha256(request.body) }) else { throw .clientClosed }
         let entry = LedgerEntry(
-            route: request.route, location: request.location, body: Digest.sha256(request.body),
+            route: request.route, location: request.location, body: digest,
             owner: randomBytes(12).hexadecimal, startedAt: now())
         let subject = request.subject
         if let taken = try await begin(entry, as: key, of: subject) {
