@@ -138,8 +138,11 @@ package struct FlatObject<Field: CaseIterable & Hashable & RawRepresentable<Stri
         }
     }
 
+    /// The name of a field in errors.
+    package func name(_ field: Field) -> BFFError.FieldName { .init(path + field.rawValue) }
+
     package func invalid(_ field: Field, _ reason: BFFError.Reason) -> BFFError {
-        .invalidField(.init(path + field.rawValue), reason: reason)
+        .invalidField(name(field), reason: reason)
     }
 }
 

@@ -168,11 +168,12 @@ import Testing
                 "/faults",
                 ["operation": "meter_interval", "kind": "body", "status": 200, "body": .text(taken), "count": 100])
             let size = 4 << 20
-            let head =
+            let record =
                 #"{"units":"WH","value":1,"start_time":"2026-01-01T00:00:00Z","end_time":"2026-01-01T00:15:00Z","#
-                + #""session_reference_id":"night-1","record_reference_id":""#
-            let padding = String(repeating: "x", count: (size - 2) / 10_000 - head.utf8.count - 3)
-            let records = Array(repeating: head + padding + #""}"#, count: 10_000).joined(separator: ",")
+                + #""session_reference_id":"\#(String(repeating: "s", count: 64))","#
+                + #""record_reference_id":"\#(String(repeating: "r", count: 128))"}"#
+            let blanks = String(repeating: " ", count: (size - 2) / 10_000 - record.utf8.count - 1)
+            let records = Array(repeating: record + blanks, count: 10_000).joined(separator: ",")
             let body = Array("[\(records)]".utf8)
             #expect((size - 20_000...size).contains(body.count))
             // Whatever is loaded once, is.

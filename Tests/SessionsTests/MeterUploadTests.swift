@@ -73,7 +73,7 @@ import Testing
     }
 
     static let wrong: [(String, BFFError)] = [
-        (#""location_id":"loc_2""#, .invalidField("1.location_id", reason: .notListed)),
+        (#""location_id":"loc_2""#, .invalidField("1.location_id", reason: .notOfPath)),
         (#""location_id":1"#, .invalidField("1.location_id", reason: .wrongType)),
         (#""customer_id":"cus_1""#, .unknownField("1.customer_id")),
         (#""Location_id":"loc_1""#, .unknownField("1.Location_id")),
@@ -86,11 +86,14 @@ import Testing
         ),
         (#""energy_flow_direction":"IMPORT""#, .invalidField("1.energy_flow_direction", reason: .notListed)),
         (#""tariff_direction":"UP""#, .invalidField("1.tariff_direction", reason: .notListed)),
+        (#""confidence":1.5"#, .invalidField("1.confidence", reason: .outOfRange)),
+        (#""record_reference_id":"""#, .invalidField("1.record_reference_id", reason: .malformed)),
+        (#""record_reference_id":"\u0000""#, .invalidField("1.record_reference_id", reason: .malformed)),
         (#""confidence":"1""#, .invalidField("1.confidence", reason: .wrongType)),
         (#""device_id":null"#, .invalidField("1.device_id", reason: .wrongType)),
         (#""units":"WH""#, .malformedJSON),
         (
-            #""record_reference_id":"\#(String(repeating: "a", count: 256))""#,
+            #""record_reference_id":"\#(String(repeating: "a", count: 129))""#,
             .invalidField("1.record_reference_id", reason: .tooLong)
         ),
     ]
@@ -160,12 +163,12 @@ import Testing
         (#"{"units":"WH","data":[]}"#, .invalidField("data", reason: .missing)),
         (#"{"units":"KW","data":[{"time":1,"value":1}]}"#, .invalidField("units", reason: .notListed)),
         (#"{"data":[{"time":1,"value":1}]}"#, .invalidField("units", reason: .missing)),
-        (#"{"units":"WH","location_id":"loc_2","data":[]}"#, .invalidField("location_id", reason: .notListed)),
+        (#"{"units":"WH","location_id":"loc_2","data":[]}"#, .invalidField("location_id", reason: .notOfPath)),
         (
             #"{"units":"WH","data":[{"time":1,"value":1},{"time":1.5,"value":1}]}"#,
             .invalidField("data.1.time", reason: .malformed)
         ),
-        (#"{"units":"WH","data":[{"time":-1,"value":1}]}"#, .invalidField("data.0.time", reason: .malformed)),
+        (#"{"units":"WH","data":[{"time":-1,"value":1}]}"#, .invalidField("data.0.time", reason: .outOfRange)),
         (#"{"units":"WH","data":[{"time":1}]}"#, .invalidField("data.0.value", reason: .missing)),
         (#"{"units":"WH","data":[{"time":1,"value":1,"location_id":"loc_2"}]}"#, .unknownField("data.0.location_id")),
         (#"{"units":"WH","data":[1]}"#, .invalidField("data.0", reason: .wrongType)),

@@ -16,8 +16,6 @@ struct MeterUpload: Sendable {
     static let mostRecords = 10_000
     /// After so many records other work has its turn.
     private static let turn = 100
-    /// The longest name of a record, in characters; no limit is published.
-    private static let longestReference = 255
 
     private init(_ body: [UInt8]) {
         self.body = body
@@ -56,6 +54,8 @@ struct MeterUpload: Sendable {
     ) throws(BFFError) -> MeterRecord {
         let fields = try FlatObject<IntervalField>(json, path: path)
         try fields.check(.location_id, is: location)
+        let confidence = try fields.number(.confidence)
+        guard confidence.map({ (0...1).contains($0) }) ?? true else { throw fields.invalid(.confidence, .outOfRange) }
         return MeterRecord(
             location: location, device: try fields.identifier(.device_id),
             units: try fields.required(.units) { (field) throws(BFFError) in try fields.item(field) },
@@ -64,8 +64,8 @@ struct MeterUpload: Sendable {
             end: try fields.required(.end_time, fields.timestamp),
             flow: try fields.item(.energy_flow_direction), tariffDirection: try fields.item(.tariff_direction),
             sessionReference: try fields.scopedReference(.session_reference_id, at: location),
-            recordReference: try fields.reference(.record_reference_id, atMost: longestReference),
-            confidence: try fields.number(.confidence))
+            recordReference: try fields.reference(.record_reference_id),
+            confidence: confidence)
     }
 
     // MARK: - Readings
@@ -120,9 +120,9 @@ struct MeterUpload: Sendable {
     private mutating func add(_ json: Span<UInt8>, path: String) throws(BFFError) {
         let fields = try FlatObject<ReadingField>(json, path: path)
         let time = try fields.required(.time, fields.integer)
-        guard Self.times.contains(time) else { throw fields.invalid(.time, .malformed) }
+        guard Self.times.contains(time) else { throw fields.invalid(.time, .outOfRange) }
         _ = try fields.required(.value, fields.number)
-        _ = try fields.reference(.record_reference_id, atMost: Self.longestReference)
+        _ = try fields.reference(.record_reference_id)
         var separator = UInt8(ascii: "{")
         for field in ReadingField.allCases {
             guard let source = fields.source(field) else { continue }
@@ -150,20 +150,18 @@ struct MeterUpload: Sendable {
 extension FlatObject {
     /// - Throws: `invalidField` for another location than that of the path.
     fileprivate func check(_ field: Field, is location: LocationID) throws(BFFError) {
-        let named: LocationID? = try identifier(field)
-        if let named, named != location { throw invalid(field, .notListed) }
+        guard try text(field).map({ $0.equalsBytes(of: location.text) }) ?? true else {
+            throw invalid(field, .notOfPath)
+        }
     }
 
     /// A client's reference as Flatpeak is to have it.
     fileprivate func scopedReference(_ field: Field, at location: LocationID) throws(BFFError) -> String? {
-        let reference: ClientReference? = try identifier(field)
-        return reference.map { ScopedReference($0, at: location).text }
+        try RequestField.reference(text(field), name(field), at: location)?.text
     }
 
-    /// The integrator's own name for a record.
-    fileprivate func reference(_ field: Field, atMost limit: Int) throws(BFFError) -> String? {
-        guard let text = try text(field) else { return nil }
-        guard text.unicodeScalars.count <= limit else { throw invalid(field, .tooLong) }
-        return text
+    /// The client's own name for a record.
+    fileprivate func reference(_ field: Field) throws(BFFError) -> String? {
+        try RequestField.text(text(field), name(field))
     }
 }
