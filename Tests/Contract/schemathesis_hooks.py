@@ -198,10 +198,11 @@ def keep_possible(case, operation):
     if operation in WRITES and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
     if operation in ("putMeterIntervals", "putMeterReadings"):
-        # The location is that of the path, and no device is made up.
-        for record in case.body if operation == "putMeterIntervals" else [case.body]:
-            record.pop("location_id", None)
-            record.pop("device_id", None)
+        # The location is that of the path, no device is made up, and a name has no control characters.
+        records = case.body if operation == "putMeterIntervals" else [case.body, *case.body["data"]]
+        for record in records:
+            for name in ("location_id", "device_id", "record_reference_id"):
+                record.pop(name, None)
     if operation == "forgetLocation":
         case.headers["X-Dev-Subject"] = "carol"
 
