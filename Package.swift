@@ -250,7 +250,7 @@ let package = Package(
             name: "ContractTests",
             dependencies: [
                 "Core", "Edge", "Wire", "Flatpeak", "Gateway", "Sessions", "TestSupport",
-                .httpTypes, .hummingbird, .hummingbirdTesting, .yams,
+                .httpTypes, .hummingbird, .hummingbirdTesting, .nioCore, .yams,
             ]),
         .testTarget(
             name: "ProgramTests",

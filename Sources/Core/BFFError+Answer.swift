@@ -165,7 +165,7 @@ extension BFFError {
         case .rateLimited(let seconds): "Try again in \(seconds.counted("second"))."
         case .notFound: "Check the path and the id. The resource does not exist or belongs to another user."
         case .methodNotAllowed: "Use one of the methods in the Allow header."
-        case .methodUnknown: "Use GET, POST or DELETE."
+        case .methodUnknown: "Use GET, POST, PUT or DELETE."
         case .idempotencyInProgress: "Try again in 1 second with the same key to get the answer of the first request."
         case .idempotencyKeyReused: "Use a new Idempotency-Key for each new request."
         case .writeOutcomeUnknown:

@@ -18,6 +18,8 @@ final class ClientConnectionHandler: ChannelInboundHandler {
     private var reader = RequestReader()
     /// What was not read: a head that is not complete, or later requests, for which nothing more is taken in.
     var unread = ByteBuffer()
+    /// Of what the body of the request takes memory that owns the connection.
+    private var bodies: BodyMemory
     private var isReading = false
     private var wantsToRead = false
     /// While more was written than the connection holds.
@@ -30,6 +32,7 @@ final class ClientConnectionHandler: ChannelInboundHandler {
     init(_ loop: EdgeLoop, peer: Peer) {
         self.loop = loop
         self.peer = peer
+        bodies = loop.shared.policy.bodies
         machine = ClientConnectionStateMachine(at: loop.shared.now(), isDraining: loop.shared.isDraining)
     }
 
@@ -157,6 +160,7 @@ final class ClientConnectionHandler: ChannelInboundHandler {
             return perform(machine.headRefused(request, .malformedHeader))
         }
         if text.utf8.count > Self.longestTarget { return perform(machine.headRefused(request, .targetTooLong)) }
+        bodies = policy.bodies
         if fastPath != nil {
             return perform(
                 machine.fastPathHeadRead(
@@ -166,6 +170,7 @@ final class ClientConnectionHandler: ChannelInboundHandler {
             request, HTTPRequest(head, in: span, method: method, target: target?.origin ?? text),
             executor: loop.executor)
         let exchange = RoutedExchange(shared.router.call(for: request), routed, for: self, on: loop.eventLoop)
+        if exchange.isUpload { bodies = policy.uploads }
         let limit = exchange.bodyLimit ?? .max
         let isTooLarge = request.head.contentLength.map { $0 > limit } ?? false
         perform(
@@ -175,8 +180,8 @@ final class ClientConnectionHandler: ChannelInboundHandler {
 
     private func bodyRead(_ bytes: ByteBuffer) {
         perform(
-            machine.bodyRead(bytes, limit: policy.fastPathBodyLimit) { [policy] count, client in
-                policy.bodies.reserve(count, for: client)
+            machine.bodyRead(bytes, limit: policy.fastPathBodyLimit) { [bodies] count, client in
+                bodies.reserve(count, for: client)
             })
     }
 
@@ -258,7 +263,7 @@ final class ClientConnectionHandler: ChannelInboundHandler {
     }
 
     func release(_ reserved: Int, of request: ReceivedRequest) {
-        if reserved > 0 { policy.bodies.release(reserved, for: policy.client(of: request)) }
+        if reserved > 0 { bodies.release(reserved, for: policy.client(of: request)) }
     }
 
     /// Reads the next request, if any of it is here.

@@ -14,8 +14,10 @@ package final class EdgePolicy: Sendable {
     package let fastPathSlots: AdmissionControl
     /// The longest body of a fast path's request, in bytes.
     let fastPathBodyLimit: Int
-    /// Bodies that are still arriving, of all requests.
+    /// Bodies that are still arriving, of all requests but uploads.
     package let bodies = BodyMemory()
+    /// Uploads that are still arriving, whose bodies would leave no memory for others.
+    let uploads = BodyMemory(share: 16 << 20)
     package let limits: RequestLimits
     private let page: @Sendable (BFFError, RequestID, CustomerLanguage) -> [UInt8]
     private let log: @Sendable (RequestLine) -> Void

@@ -30,6 +30,7 @@ final class RoutedExchange: FastPathExchange {
     }
 
     var bodyLimit: Int? { call.bodyLimit }
+    var isUpload: Bool { call.isUpload }
     /// The router traces its requests itself.
     var traceID: String? { nil }
     var isLoggedByRouter: Bool { true }

@@ -88,15 +88,18 @@ package struct RoutedCall: Sendable {
     package let deadline: Duration
     /// Whether the request changes nothing, so that it is cancelled when its client has left.
     package let isSafe: Bool
+    /// Whether its body may be so long that it has memory of its own.
+    package let isUpload: Bool
     package let respond: @Sendable (RoutedRequest) async -> RoutedResponse
 
     package init(
-        bodyLimit: Int?, deadline: Duration, isSafe: Bool,
+        bodyLimit: Int?, deadline: Duration, isSafe: Bool, isUpload: Bool = false,
         respond: @escaping @Sendable (RoutedRequest) async -> RoutedResponse
     ) {
         self.bodyLimit = bodyLimit
         self.deadline = deadline
         self.isSafe = isSafe
+        self.isUpload = isUpload
         self.respond = respond
     }
 }

@@ -1,6 +1,8 @@
 package import Core
+import Edge
 package import HTTPTypes
 package import Resilience
+import Sessions
 
 /// A request as handlers see it: bounded, checked against its route's policy, and with a name.
 package struct Exchange: Sendable {
@@ -20,6 +22,16 @@ package struct Exchange: Sendable {
     package func identifier<Kind>(_ name: String, of kind: Kind.Type = Kind.self) throws(BFFError) -> Identifier<Kind> {
         guard let id = parameters[name].flatMap({ Identifier<Kind>($0) }) else { throw .notFound }
         return id
+    }
+
+    /// The client's name for what it asks for, under which a repeated request gets the first answer.
+    func idempotencyKey() throws(BFFError) -> IdempotencyKey? {
+        let values = head.headerFields[values: .idempotencyKey]
+        guard let value = values.first else { return nil }
+        guard values.count == 1, let key = IdempotencyKey(value) else {
+            throw .invalidField("Idempotency-Key", reason: .malformed)
+        }
+        return key
     }
 
     /// A query item; given twice it is malformed, because two readers could disagree about it.

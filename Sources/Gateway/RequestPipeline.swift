@@ -16,17 +16,26 @@ struct RequestPipeline: Sendable {
     /// of these at most.
     private let deliverySlots = AdmissionControl(256, timeout: .zero)
 
+    /// Of uploads, whose bodies are in memory several times.
+    private let uploadSlots: AdmissionControl
+
     /// One user may have an eighth of the slots and of the queue.
     private static let userShares = 8
+    /// Uploads in flight, one of each user's.
+    private static let uploads = 4
 
     init(_ edge: EdgePolicy, _ authenticator: any Authenticator, _ capacity: EdgeSettings.Capacity) {
         self.edge = edge
         self.authenticator = authenticator
         slots = AdmissionControl(capacity.router, shares: Self.userShares, timeout: capacity.timeout)
+        uploadSlots = AdmissionControl(Self.uploads, shares: Self.uploads, timeout: capacity.timeout)
     }
 
     /// Users' requests that have a slot at this moment, and those that wait for one.
-    var load: (inFlight: Int, waiting: Int) { slots.load }
+    var load: (inFlight: Int, waiting: Int) {
+        let users = slots.load, uploads = uploadSlots.load
+        return (users.inFlight + uploads.inFlight, users.waiting + uploads.waiting)
+    }
 
     /// What the steps learn of a request.
     private struct Context {
@@ -83,12 +92,16 @@ struct RequestPipeline: Sendable {
 
     /// Refuses at once what could only be refused in the end.
     private func shed(_ context: Context) throws(BFFError) {
-        if context.policy.slots == .users, slots.isFull { throw .overloaded }
+        switch context.policy.slots {
+        case .users: if slots.isFull { throw .overloaded }
+        case .uploads: if uploadSlots.isFull { throw .overloaded }
+        case .deliveries, .immediate, .unlimited: break
+        }
     }
 
     private func limitAddress(_ context: Context) throws(BFFError) {
         let received = context.request.received
-        if [.users, .immediate].contains(context.policy.slots) {
+        if [.users, .uploads, .immediate].contains(context.policy.slots) {
             try edge.admitAddress(of: received, at: edge.limits.now())
         }
         if context.policy.limit == .files { try edge.admitFile(for: received, at: edge.limits.now()) }
@@ -110,6 +123,9 @@ struct RequestPipeline: Sendable {
         switch context.route.handler {
         case .user(let handle):
             let subject = try await authenticator.subject(of: context.caller)
+            if context.policy.callers == .backend, !authenticator.isOwnBackend(context.caller) {
+                throw .writesNotAllowed
+            }
             return Principal(key: CallerKey(subject), subject: subject) { (exchange) throws(BFFError) in
                 try await handle(exchange, subject)
             }
@@ -162,19 +178,26 @@ struct RequestPipeline: Sendable {
         _ exchange: Exchange, for principal: Principal, _ context: Context
     ) async throws(BFFError) -> Reply {
         switch context.policy.slots {
-        case .users:
-            switch await slots.acquire(for: principal.key) {
-            case .granted: break
-            case .refused: throw .overloaded
-            case .shareTaken: throw .rateLimited(retryAfter: 1)
-            }
-            return try await work(exchange, principal, context) { [slots] in slots.release(principal.key) }
+        case .users: return try await work(exchange, principal, context, in: slots)
+        case .uploads: return try await work(exchange, principal, context, in: uploadSlots)
         case .deliveries:
             guard deliverySlots.tryAcquire() else { throw .overloaded }
             return try await work(exchange, principal, context) { [deliverySlots] in deliverySlots.release() }
         // What waits here is safe, and so its task is cancelled at the deadline.
         case .immediate, .unlimited: return try await principal.handle(exchange)
         }
+    }
+
+    /// Does the work in a slot of the user's.
+    private func work(
+        _ exchange: Exchange, _ principal: Principal, _ context: Context, in slots: AdmissionControl
+    ) async throws(BFFError) -> Reply {
+        switch await slots.acquire(for: principal.key) {
+        case .granted: break
+        case .refused: throw .overloaded
+        case .shareTaken: throw .rateLimited(retryAfter: 1)
+        }
+        return try await work(exchange, principal, context) { slots.release(principal.key) }
     }
 
     /// Does the work until the request is interrupted: by its deadline or, where it changes nothing, by its client.

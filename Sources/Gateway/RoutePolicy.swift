@@ -5,6 +5,7 @@ package struct RoutePolicy: Sendable {
     /// The form of its errors.
     package var dialect: ErrorDialect
     package var origins: Origins
+    package var callers = Callers.users
     /// The longest body that is read, in bytes.
     ///
     /// Only routes that take JSON have one.
@@ -29,11 +30,21 @@ package struct RoutePolicy: Sendable {
         case none
     }
 
+    /// Who may call a route of users.
+    package enum Callers: Sendable {
+        /// Every user.
+        case users
+        /// The integrator's own backend, with a service key, on behalf of a user.
+        case backend
+    }
+
     /// Whose requests must not use up each other's slots.
     package enum Slots: Sendable {
         /// Refused while too many of users' requests are in flight.
         case users
         case deliveries
+        /// One at a time of each user's: the whole body is in memory.
+        case uploads
         /// Answered at once from memory, and so without a slot; the limit of the client's address holds.
         case immediate
         /// Probes, files and pictures, which hold none of what users need.
@@ -73,6 +84,13 @@ package struct RoutePolicy: Sendable {
     /// Mints: JSON, and not too often.
     package static let mint = RoutePolicy(
         dialect: .problem, origins: .listed, bodyLimit: 64 << 10, slots: .users, limit: .mints, retries: .keyed)
+    /// Calls of a user that change something, with JSON.
+    package static let write = RoutePolicy(
+        dialect: .problem, origins: .listed, bodyLimit: 64 << 10, slots: .users, retries: .keyed)
+    /// Calls with thousands of meter records: JSON.
+    package static let upload = RoutePolicy(
+        dialect: .problem, origins: .listed, bodyLimit: 4 << 20, slots: .uploads, retries: .keyed,
+        deadline: .seconds(25))
     /// Tickets: JSON of the hosted page; the same document may send its ticket again.
     package static let ticket = RoutePolicy(
         dialect: .problem, origins: .none, bodyLimit: 4 << 10, slots: .users, retries: .idempotent)
@@ -82,6 +100,13 @@ package struct RoutePolicy: Sendable {
     /// The session relay.
     package static let relay = RoutePolicy(
         dialect: .connect, origins: .listed, bodyLimit: 64 << 10, slots: .users, retries: .never)
+    /// The same policy for other callers.
+    package func `for`(_ callers: Callers) -> RoutePolicy {
+        var policy = self
+        policy.callers = callers
+        return policy
+    }
+
     /// Pages that a browser navigates to, from anywhere.
     package static let page = RoutePolicy(dialect: .page, origins: .none, slots: .users, retries: .idempotent)
     /// Documents of the hosted Connect page.

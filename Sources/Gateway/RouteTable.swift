@@ -86,7 +86,10 @@ package struct RouteTable: RequestRouter {
         let match = match(received)
         var policy = RoutePolicy.open
         if case .route(let route, _, _) = match { policy = route.policy }
-        return RoutedCall(bodyLimit: policy.bodyLimit, deadline: policy.deadline, isSafe: policy.retries == .safe) {
+        return RoutedCall(
+            bodyLimit: policy.bodyLimit, deadline: policy.deadline, isSafe: policy.retries == .safe,
+            isUpload: policy.slots == .uploads
+        ) {
             await respond(to: $0, match)
         }
     }

@@ -170,13 +170,16 @@ final class PooledTransportLoop {
             guard let logos, let address = transport.logos else { return call.answerFailed(.notConnected) }
             (host, pool) = (address, logos)
         }
-        call.sent(on: pool.send(Self.message(request, to: host, pool.flushes), for: call, until: end))
+        let body = request.body.flatMap { $0.count > UnsentBody.threshold ? UnsentBody($0) : nil }
+        let message = Self.message(request, to: host, hasBody: body == nil, pool.flushes)
+        call.sent(on: pool.send(message, body: body, for: call, until: end))
     }
 
+    /// - Parameter hasBody: Whether the request's body is part of it.
     private static func message(
-        _ request: UpstreamRequest, to host: PooledTransport.Host, _ flushes: FlushCoalescer
+        _ request: UpstreamRequest, to host: PooledTransport.Host, hasBody: Bool, _ flushes: FlushCoalescer
     ) -> ByteBuffer {
-        var message = flushes.takeBuffer(1024 + (request.body?.count ?? 0))
+        var message = flushes.takeBuffer(1024 + (hasBody ? request.body?.count ?? 0 : 0))
         message.writeString(request.operation.methodName)
         message.writeStaticString(" ")
         message.writeBytes(request.url.utf8.dropFirst(host.address.originLength))
@@ -191,7 +194,7 @@ final class PooledTransportLoop {
             message.writeStaticString("Content-Length: ")
             message.writeDecimal(body.count)
             message.writeStaticString("\r\n\r\n")
-            message.writeBytes(body)
+            if hasBody { message.writeBytes(body) }
         } else {
             message.writeStaticString("\r\n")
         }

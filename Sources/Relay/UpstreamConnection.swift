@@ -38,6 +38,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     struct Call {
         let request: ByteBuffer
+        /// What follows the request, if that is long.
+        let body: UnsentBody?
         let receiver: any AnswerReceiver
         let end: StoredInstant
     }
@@ -53,6 +55,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
         var begun: ByteBuffer?
         /// Bytes that have arrived.
         var received = 0
+        /// What is not sent yet of a long body.
+        let unsent: UnsentBody?
         /// While it is not read, because its reader has fallen behind.
         var heldBack: HeldBack?
 
@@ -147,9 +151,26 @@ final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     private func send(_ call: Call, _ context: ChannelHandlerContext) {
-        state = .busy(Answer(receiver: call.receiver, end: call.end))
+        state = .busy(Answer(receiver: call.receiver, end: call.end, unsent: call.body))
         context.write(wrapOutboundOut(call.request), promise: nil)
-        pool.flushes.soon(context)
+        if call.body == nil { pool.flushes.soon(context) } else { sendBody(context) }
+    }
+
+    /// Sends as much of a long body as the channel takes now.
+    private func sendBody(_ context: ChannelHandlerContext) {
+        guard let body = withAnswer(\.unsent) ?? nil, !body.isSending else { return }
+        // A piece that leaves at once makes the channel writable again.
+        body.isSending = true
+        defer { body.isSending = false }
+        context.flush()
+        while context.channel.isWritable, let piece = body.next() {
+            context.writeAndFlush(wrapOutboundOut(piece), promise: nil)
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        sendBody(context)
+        context.fireChannelWritabilityChanged()
     }
 
     /// Changes the answer under way in place: its parts have no other owner meanwhile.
@@ -203,6 +224,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         holdBack(false)
         guard case .busy(let answer) = state else { return }
         let now = pool.now()
+        let isClean = isClean && answer.unsent?.isEmpty ?? true
         if isClean, answer.reader.keepsAlive, pool.keeps(openedAt, at: now) { rest(at: now) } else { close() }
         answer.receiver?.answerEnded(at: now)
     }

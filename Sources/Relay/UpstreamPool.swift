@@ -43,13 +43,16 @@ final class UpstreamPool {
         self.flushes = flushes
     }
 
-    /// Sends `request`, whole and ready for the wire, over an idle connection or a new one.
+    /// Sends `request`, ready for the wire, over an idle connection or a new one.
+    /// - Parameter body: What follows it; `nil` when the request is whole.
     /// - Returns: The connection that carries it.
     @discardableResult
     func send(
-        _ request: ByteBuffer, for receiver: any AnswerReceiver, until end: ContinuousClock.Instant
+        _ request: ByteBuffer, body: UnsentBody? = nil, for receiver: any AnswerReceiver,
+        until end: ContinuousClock.Instant
     ) -> UpstreamConnection {
-        let call = UpstreamConnection.Call(request: request, receiver: receiver, end: StoredInstant(end))
+        let call = UpstreamConnection.Call(
+            request: request, body: body, receiver: receiver, end: StoredInstant(end))
         while let connection = idle.popLast() {
             if connection.send(call) { return connection }
         }

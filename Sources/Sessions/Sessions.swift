@@ -14,6 +14,8 @@ package struct Sessions: Sendable {
     package let confirmation: SessionConfirmation
     package let locations: LocationOwnership
     package let feed: LocationFeed
+    package let metering: Metering
+    package let devices: LocationDevices
     let poller: SessionPoller
 
     private let cache: SessionCache
@@ -40,6 +42,11 @@ package struct Sessions: Sendable {
     ) {
         locations = LocationOwnership(cache: cache, reads: reads, logger: logger)
         feed = LocationFeed(cache: cache, locations: locations)
+        let writes = WriteOnce(cache: cache, now: now, randomBytes: randomBytes, logger: logger)
+        metering = Metering(
+            flatpeak: flatpeak, cache: cache, locations: locations, reads: reads, writes: writes, now: now)
+        devices = LocationDevices(
+            flatpeak: flatpeak, cache: cache, locations: locations, writes: writes, now: now, logger: logger)
         minter = SessionMinter(
             flatpeak: flatpeak, cache: cache, locations: locations, settings: settings, now: now,
             randomBytes: randomBytes, logger: logger)

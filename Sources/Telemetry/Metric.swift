@@ -106,6 +106,12 @@ package struct Metric: Sendable {
         Metric(
             .gauge, "connect_bff_sessions", ["state"],
             "Connect sessions in the cache of this process, by state; counted every 15 seconds."),
+        Metric(
+            .counter, "connect_bff_meter_records_total", ["result"],
+            "Meter records that Flatpeak took, or listed as failed in the answer to their upload."),
+        Metric(
+            .counter, "connect_bff_writes_unknown_total",
+            "Writes to Flatpeak without an answer that says what became of them; none is sent again."),
     ]
 
     private static let store = [

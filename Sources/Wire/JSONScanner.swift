@@ -41,7 +41,8 @@ package struct JSONScanner {
     }
 
     /// The values of a JSON array, each with its bytes; nil when `json` is not one strict array.
-    package static func elements(of json: Span<UInt8>) -> [Range<Int>]? {
+    /// - Parameter limit: So many values are read and no more, since a short value costs less memory than its range.
+    package static func elements(of json: Span<UInt8>, limit: Int = .max) -> [Range<Int>]? {
         var scanner = JSONScanner()
         var elements: [Range<Int>] = []
         scanner.skipBlanks(json)
@@ -52,7 +53,7 @@ package struct JSONScanner {
                 scanner.skipBlanks(json)
                 let start = scanner.index
                 guard scanner.value(json, depth: 1, { _, _ in true }) else { return nil }
-                elements.append(start..<scanner.index)
+                if elements.count < limit { elements.append(start..<scanner.index) }
                 scanner.skipBlanks(json)
             } while scanner.take(UInt8(ascii: ","), json)
             guard scanner.take(UInt8(ascii: "]"), json) else { return nil }

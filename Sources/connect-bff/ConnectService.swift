@@ -49,7 +49,8 @@ struct ConnectService: Sendable {
         let table = RouteTable(
             Route.contract(
                 sessions: graph.sessions, cache: graph.cache, reads: graph.reads, flatpeak: graph.flatpeak,
-                webhooks: graph.webhooks, page: page, logos: graph.logos, now: { Date() }, isReady: isReady) + pages,
+                webhooks: graph.webhooks, writers: configuration.authentication.writers, page: page, logos: graph.logos,
+                now: { Date() }, isReady: isReady) + pages,
             authenticator: authenticator, edge: edge, messages: MessagePages(configuration.brand, in: page),
             logger: logger, log: resources.log.addRequest, tracer: graph.tracer)
         let connections = ClientConnections(

@@ -33,6 +33,8 @@ OWNED = [
     "scheduleByLimit",
     "readCosts",
     "readSessionCosts",
+    "readMeterBatch",
+    "listDevices",
 ]
 
 # Operations about a location in the path, of which the owner's are asked for with what Flatpeak takes.
@@ -44,6 +46,9 @@ ENERGY = [
     "readSessionCosts",
     "simulateCost",
 ]
+
+# What sends meter records, and creates and deletes devices.
+WRITES = ["putMeterIntervals", "putMeterReadings", "createDevice", "deleteDevice"]
 
 # Files of the hosted page, one of each kind.
 ASSETS = ["style.css", "page.js", "icon.svg"]
@@ -97,6 +102,10 @@ class Seed:
     def __init__(self):
         self.ended_token, ended = connect()
         self.session, self.location = ended["id"], ended["location_id"]
+        home = f"/v1/locations/{self.location}"
+        reading = {"units": "WH", "data": [{"time": 1, "value": 1}]}
+        self.batch = call(f"{home}/meters/cumulative", reading, method="PUT")["id"]
+        self.device_to_delete = call(f"{home}/devices", {})["id"]
         self.tariff = call(f"/v1/tariffs/elements?location_id={self.location}")["data"][0]["id"]
         self.device = call(f"/v1/locations/{self.location}/devices", {})["id"]
         self.reference = "charge-17"
@@ -194,6 +203,14 @@ def keep_possible(case, operation):
         # Flatpeak does not have this pair.
         if case.body.get("direction") == "EXPORT" and case.body.get("type") == "NON_COMMODITY":
             del case.body["type"]
+    if operation in WRITES and "Idempotency-Key" in case.headers:
+        case.headers["Idempotency-Key"] = str(uuid.uuid4())
+    if operation in ("putMeterIntervals", "putMeterReadings"):
+        # The location is that of the path, no device is made up, and a name has no control characters.
+        records = case.body if operation == "putMeterIntervals" else [case.body, *case.body["data"]]
+        for record in records:
+            for name in ("location_id", "device_id", "record_reference_id"):
+                record.pop(name, None)
     if operation == "forgetLocation":
         case.headers["X-Dev-Subject"] = "carol"
 
@@ -227,6 +244,15 @@ def keep_energy_possible(case, operation):
 def use_seed(case, operation, turn):
     if operation in ("readSession", "followSession"):
         case.path_parameters["id"] = seed.session
+    elif operation == "readMeterBatch":
+        case.path_parameters |= {"id": seed.location, "batch": seed.batch}
+    elif operation == "deleteDevice":
+        case.path_parameters |= {"id": seed.location, "device": seed.device_to_delete}
+    elif operation == "createDevice" and turn < 100:
+        # A location has a hundred at most.
+        case.path_parameters["id"] = seed.location
+    elif operation in ("listDevices", "putMeterIntervals", "putMeterReadings"):
+        case.path_parameters["id"] = seed.location
     elif operation in ("readLocation", "readLocationStatus", "readPrices", *ENERGY):
         case.path_parameters["id"] = seed.location
         if operation == "readSessionCosts":

@@ -5,6 +5,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
+import NIOCore
 import Sessions
 import TestSupport
 import Testing
@@ -354,7 +355,7 @@ import Yams
     @Test func `examples of bodies are accepted, examples of calls are relayed`() throws {
         let location = try #require(LocationID("loc_1"))
         let bodies = operations.compactMap { ($0.object["requestBody"] as? Object).map(resolved) }
-        #expect(bodies.count == 7)
+        #expect(bodies.count == 10)
         for body in bodies {
             let media = try #require((body["content"] as? [String: Object])?["application/json"])
             #expect(!examples(media).isEmpty)
@@ -368,6 +369,10 @@ import Yams
                 case "#/components/schemas/AmountRequest":
                     _ = try AmountRequest.read(json).order(at: location, longestDays: 3, now: Date())
                 case "#/components/schemas/MeterRecord": _ = try MeterRecordRequest.read(json).record(at: location)
+                // Another test sends them.
+                case "#/components/schemas/MeterRecords", "#/components/schemas/MeterReadings",
+                    "#/components/schemas/DeviceRequest":
+                    break
                 case "#/components/schemas/FlatpeakEvent":
                     let event = try FlatpeakEvent(json)
                     #expect(event.id != nil)
@@ -375,6 +380,44 @@ import Yams
                     #expect(event.createdAt != nil)
                 default: #expect(try Envelope(json.span).connectToken.exposed.hasPrefix("cot_"))
                 }
+            }
+        }
+    }
+
+    @Test func `examples of writes are taken, and their answers have the documented fields`() async throws {
+        let upstream = ScriptedUpstream(), store = InMemoryStore()
+        let table = ServiceFixture(flatpeak: .scripted(upstream), store: store).table()
+        store.bind(try #require(LocationID("loc_1")), to: try #require(Subject("demo")))
+        let batch =
+            #"{"id":"bat_1","records_submitted":1,"failed_records":[{"record_num":0,"error":"x"}],"account_id":"a"}"#
+        upstream.on("meters_interval", .json(batch))
+        upstream.on("meters_cumulative", .json(batch))
+        upstream.on("device_create", .json(#"{"id":"dev_1","time_created":"2026-01-01T00:00:00Z"}"#, status: 201))
+        for (id, name) in [
+            ("putMeterIntervals", "MeterBatch"), ("putMeterReadings", "MeterBatch"), ("createDevice", "Device"),
+        ] {
+            let operation = try #require(operations.first { $0.object["operationId"] as? String == id })
+            let body = resolved(try #require(operation.object["requestBody"] as? Object))
+            let media = try #require((body["content"] as? [String: Object])?["application/json"])
+            let answer = try #require(operation.responses["200"] ?? operation.responses["201"])
+            let shown = try #require((answer["content"] as? [String: Object])?["application/json"])
+            var answers = examples(shown)
+            for example in examples(media) {
+                let json = try JSONSerialization.data(withJSONObject: example)
+                let path = operation.path.replacing("{id}", with: "loc_1")
+                let response = try await Application(responder: InProcessRouter(table)).test(.router) { client in
+                    try await client.execute(
+                        uri: path, method: try #require(HTTPRequest.Method(operation.method)),
+                        headers: [.contentType: "application/json"], body: ByteBuffer(bytes: json))
+                }
+                #expect(response.status.kind == .successful, "\(id) \(String(buffer: response.body))")
+                answers.append(try JSONSerialization.jsonObject(with: Data(response.body.readableBytesView)))
+            }
+            #expect(answers.count > 1, "\(id)")
+            for answer in answers {
+                let fields = Set(try #require(answer as? Object).keys)
+                #expect(fields.isSuperset(of: try texts(schema(name)["required"])), "\(id) \(fields)")
+                #expect(fields.isSubset(of: try properties(name).keys), "\(id) \(fields)")
             }
         }
     }

@@ -72,7 +72,7 @@ import Testing
     func S26() {
         for route in table.routes {
             #expect(route.template.hasPrefix("/"))
-            #expect((route.policy.bodyLimit != nil) == (route.method == .post), "\(route.template)")
+            #expect((route.policy.bodyLimit != nil) == [.post, .put].contains(route.method), "\(route.template)")
             if case .anyone = route.handler { #expect(route.policy.origins != .listed, "\(route.template)") }
         }
         #expect(Set(table.routes.map { "\($0.method) \($0.template)" }).count == table.routes.count)
@@ -444,8 +444,16 @@ import Testing
         let id = try #require(String(buffer: minted.body).firstMatch(of: /"(cs_[0-9a-f]+)"/)?.1)
         let location = try #require(LocationID("loc_1")), alice = try #require(Subject("alice"))
         store.bind(location, to: alice)
-        let device = try #require(DeviceID("dev_1"))
+        let device = try #require(DeviceID("dev_1")), batch = try #require(BatchID("bat_1"))
         #expect(try await store.add(StoredDevice(id: device, location: location, subject: alice, createdAt: Date())))
+        #expect(
+            try await store.keep(
+                StoredBatch(id: batch, location: location, subject: alice, isProcessed: false, sentAt: Date())))
+        for operation in ["meters_interval", "meters_cumulative", "meters_batch"] {
+            upstream.on(operation, .json(#"{"id":"bat_1"}"#))
+        }
+        upstream.on("device_create", .json(#"{"id":"dev_2"}"#, status: 201))
+        upstream.on("device_delete", .json("{}", status: 202))
         upstream.on("status", .json(#"{"tariff_status":{}}"#))
         upstream.on("tariffs", .json(#"{"data":[]}"#))
         upstream.on("prices", .json("{}"))
@@ -488,6 +496,19 @@ import Testing
             "/v1/locations/{id}/costs/simulate": (
                 "/v1/locations/loc_1/costs/simulate", "/v1/locations/loc_unknown/costs/simulate"
             ),
+            "/v1/locations/{id}/meters/interval": (
+                "/v1/locations/loc_1/meters/interval", "/v1/locations/loc_unknown/meters/interval"
+            ),
+            "/v1/locations/{id}/meters/cumulative": (
+                "/v1/locations/loc_1/meters/cumulative", "/v1/locations/loc_unknown/meters/cumulative"
+            ),
+            "/v1/locations/{id}/meters/batches/{batch}": (
+                "/v1/locations/loc_1/meters/batches/bat_1", "/v1/locations/loc_1/meters/batches/bat_unknown"
+            ),
+            "/v1/locations/{id}/devices": ("/v1/locations/loc_1/devices", "/v1/locations/loc_unknown/devices"),
+            "/v1/locations/{id}/devices/{device}": (
+                "/v1/locations/loc_1/devices/dev_1", "/v1/locations/loc_1/devices/dev_unknown"
+            ),
             "/v1/tariffs/elements": (
                 "/v1/tariffs/elements?location_id=loc_1", "/v1/tariffs/elements?location_id=loc_2"
             ),
@@ -499,6 +520,10 @@ import Testing
                 + #""end_time":"\((Date() + 36_000).formatted(.iso8601))","energy":{"units":"KWH","value":1}}]}"#,
             "/v1/locations/{id}/costs/simulate":
                 #"{"units":"WH","value":1,"start_time":"2026-01-01T00:00:00Z","end_time":"2026-01-02T00:00:00Z"}"#,
+            "/v1/locations/{id}/meters/interval":
+                #"[{"units":"WH","value":1,"start_time":"2026-01-01T00:00:00Z","end_time":"2026-01-01T00:15:00Z"}]"#,
+            "/v1/locations/{id}/meters/cumulative": #"{"units":"WH","data":[{"time":1,"value":1}]}"#,
+            "/v1/locations/{id}/devices": "{}",
         ]
         // Routes of a user that take no id of anything.
         let own: Set = ["/v1/connect/sessions", "/v1/locations"]

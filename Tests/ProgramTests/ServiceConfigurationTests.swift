@@ -58,6 +58,7 @@ import Testing
             #expect(service.authentication.jwt?.issuer == "https://id.example/")
             #expect(service.authentication.proxy?.header.canonicalName == "x-auth-request-user")
             #expect(service.authentication.serviceKeys?.inUse.isEmpty == false)
+            #expect(service.authentication.writers == .users)
             #expect(service.store.keys?.count == 1)
             #expect(service.events?.url == "https://backend.example/events")
             #expect(service.telemetry.logLevel == .error)

@@ -133,6 +133,7 @@ import Testing
         ("BFF_CONNECT_APPS", "page=https://a.example", false), ("BFF_CONNECT_APPS", "Page=https://a.example", true),
         ("BFF_CONFIRM", "off", true), ("BFF_CONFIRM", "code", true), ("BFF_CONFIRM", "on", false),
         ("BFF_CONFIRM_OPTIONAL", "off", true), ("BFF_CONFIRM_OPTIONAL", "yes", false),
+        ("BFF_USER_METERS", "on", true), ("BFF_USER_METERS", "off", true), ("BFF_USER_METERS", "yes", false),
         ("BFF_CONNECT_PAGE", "on", true), ("BFF_CONNECT_PAGE", "ON", false), ("BFF_CONNECT_PAGE", "true", false),
         ("BFF_CONNECT_APPS", "a=javascript:alert(1)", false), ("BFF_CONNECT_APPS", "a=http://a.example", false),
         ("BFF_RETURN_URLS", "https://a.example/done?x=1,myapp://done", true),

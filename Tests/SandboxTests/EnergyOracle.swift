@@ -83,13 +83,14 @@ struct EnergyOracle {
         return zone.wall(instant).day <= known ? 1 : 0.8
     }
 
+    /// The months of 2026's days.
+    private static let months = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31].enumerated().flatMap { index, length in
+        Array(repeating: index + 1, count: length)
+    }
+
     static func month(ofDay day: Int) -> Int {
-        var left = day - 20_454  // 2026-01-01
-        for (index, length) in [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31].enumerated() {
-            if left < length { return index + 1 }
-            left -= length
-        }
-        return 12
+        let index = day - 20_454  // 2026-01-01
+        return months.indices.contains(index) ? months[index] : 12
     }
 
     /// What energy costs that flows evenly over a span, in hundred-thousandths, and how much of it falls in each step;

@@ -145,6 +145,18 @@ import Testing
         #expect(upstream.requests("schedule_duration").count == 2)
     }
 
+    @Test("the direction that is meant where none is given shares its answer")
+    func defaultDirection() async throws {
+        let window = try ScheduleWindow(from: try instant(0), to: try instant(36_000), longestDays: 3)
+        for direction in [nil, TariffDirection.importing, .exporting] {
+            _ = try await reads.schedule(
+                .high, .relative(0.75), in: window, direction: direction, with: try await access())
+        }
+        #expect(upstream.requests("schedule_limit").count == 2)
+        _ = try await costs()
+        #expect(upstream.requests("cost_interval").first?.url.hasSuffix("&tariff_direction=IMPORT") == true)
+    }
+
     @Test(
         "a request that had no prices is not repeated within 15 minutes",
         arguments: [(BFFError.PriceGap.pendingConnect, 1), (.noPriceData, 1), (.noTariffConnected, 2)])

@@ -426,4 +426,52 @@ import Testing
             lines.withLock { $0.append("\(metadata["bff.table"] ?? "") \(metadata["bff.row"] ?? "")") }
         }
     }
+
+    // MARK: - Writes
+
+    static let ledgerDamages = [
+        Damage("an unknown outcome", "outcome = 'later'"), Damage("an absurd moment", "started_at = 1e300"),
+        Damage("an answer without a status", "status = NULL"), Damage("an absurd status", "status = 1000000"),
+        Damage("no location", "location = ''"),
+    ]
+
+    @Test(arguments: Engine.allCases, ledgerDamages)
+    func `a write whose entry cannot be read is not sent again, and the others are as they were`(
+        engine: Engine, damage: Damage
+    ) async throws {
+        let database = try await database(engine), store = database.store
+        let keys = try (0..<2).map { try #require(IdempotencyKey("k\($0)")) }
+        let location = try #require(LocationID("loc_1"))
+        let entry = LedgerEntry(route: "PUT /", location: location, body: [1], owner: "o", startedAt: start)
+        for key in keys {
+            #expect(try await store.begin(entry, as: key, of: alice, at: start) == nil)
+            try await store.end(key, of: alice, heldBy: "o", as: .answered(status: 200, body: [2]))
+        }
+        let assignment = try #require(engine == .sqlite ? damage.sqlite : damage.postgres)
+        _ = try await database.run("UPDATE ledger SET \(assignment) WHERE key = 'k0'")
+        let again = LedgerEntry(route: "PUT /", location: location, body: [1], owner: "p", startedAt: start + 1)
+        let damaged = try #require(try await store.begin(again, as: keys[0], of: alice, at: start + 1))
+        #expect(throws: BFFError.writeOutcomeUnknown) { try damaged.answer(to: again) }
+        let good = try #require(try await store.begin(again, as: keys[1], of: alice, at: start + 1))
+        #expect(try good.answer(to: again).body == [2])
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `a device that cannot be read hides no other`(engine: Engine) async throws {
+        let database = try await database(engine), store = database.store
+        var session = try ConnectSession.sample(1, of: alice, createdAt: start)
+        let location = try #require(LocationID("loc_1"))
+        session.facts.located = .init(location: location, pricesAvailable: true, since: start)
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
+        let devices = try (0..<4).map { number in
+            StoredDevice(
+                id: try #require(DeviceID("dev_\(number)")), location: location, subject: alice, createdAt: start)
+        }
+        for device in devices { #expect(try await store.add(device)) }
+        _ = try await database.run("UPDATE device SET reference = 'a b' WHERE id = 'dev_0'")
+        _ = try await database.run("UPDATE device SET created_at = 1e300 WHERE id = 'dev_1'")
+        _ = try await database.run("UPDATE device SET id = 'd e v' WHERE id = 'dev_2'")
+        #expect(try await store.devices(at: location, of: alice) == [devices[3]])
+        #expect(try await store.removeDevice(devices[0].id, at: location, of: alice))
+    }
 }

@@ -50,13 +50,15 @@ package struct ServiceFixture: Sendable {
     /// The table of every route of the contract.
     package func table(
         authenticator: any Authenticator = DevAuthenticator(), edge: EdgeSettings = EdgeSettings(),
-        page: ConnectPage? = ConnectPage(), brand: BrandSettings = BrandSettings(),
+        page: ConnectPage? = ConnectPage(), writers: RoutePolicy.Callers = .users,
+        brand: BrandSettings = BrandSettings(),
         now monotonic: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         log: (@Sendable (RequestLine) -> Void)? = nil, tracer: (any Tracer)? = nil
     ) -> RouteTable {
         RouteTable(
             Route.contract(
-                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks, page: page,
+                sessions: sessions, cache: cache, reads: reads, flatpeak: flatpeak, webhooks: webhooks,
+                writers: writers, page: page,
                 logos: logos,
                 now: now),
             authenticator: authenticator, edge: edge, messages: MessagePages(brand, in: page), now: monotonic,

@@ -75,17 +75,6 @@ extension Route {
     }
 }
 
-extension Exchange {
-    fileprivate func idempotencyKey() throws(BFFError) -> IdempotencyKey? {
-        let values = head.headerFields[values: .idempotencyKey]
-        guard let value = values.first else { return nil }
-        guard values.count == 1, let key = IdempotencyKey(value) else {
-            throw .invalidField("Idempotency-Key", reason: .malformed)
-        }
-        return key
-    }
-}
-
 /// The callback's answer to a script: what it adds to the return URL.
 private struct EndedSession: Encodable {
     let session: String

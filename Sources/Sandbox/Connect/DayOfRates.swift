@@ -47,9 +47,7 @@ enum DayOfRates {
     static func rows(_ periods: [TariffSchedule.Period]) -> JSON {
         .array(
             periods.flatMap { period -> [JSON] in
-                guard let from = TimeOfDay.parse(period.validFrom), let to = TimeOfDay.parse(period.validTo) else {
-                    return []
-                }
+                guard let (from, to) = period.seconds else { return [] }
                 return split(from: from, to: to).map { segment in
                     [
                         "cost": .double(period.rate.first?.fixed ?? 0),

@@ -14,12 +14,37 @@ struct TariffSchedule: Equatable, Sendable {
 
     struct Period: Decodable, Equatable, Sendable {
         /// `HH:mm:ss`; `valid_to` of `00:00:00` is midnight, and a period may wrap it.
-        var validFrom: String
-        var validTo: String
-        var rate: [Rate]
+        let validFrom: String
+        let validTo: String
+        let rate: [Rate]
+        /// Both times in seconds since midnight; nil where they are none.
+        let seconds: (from: Int, to: Int)?
+
+        private enum CodingKeys: String, CodingKey { case validFrom, validTo, rate }
+
+        init(validFrom: String, validTo: String, rate: [Rate]) {
+            (self.validFrom, self.validTo, self.rate) = (validFrom, validTo, rate)
+            if let from = TimeOfDay.parse(validFrom), let to = TimeOfDay.parse(validTo) {
+                seconds = (from, to)
+            } else {
+                seconds = nil
+            }
+        }
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            self.init(
+                validFrom: try values.decode(String.self, forKey: .validFrom),
+                validTo: try values.decode(String.self, forKey: .validTo),
+                rate: try values.decode([Rate].self, forKey: .rate))
+        }
+
+        static func == (one: Period, other: Period) -> Bool {
+            (one.validFrom, one.validTo) == (other.validFrom, other.validTo) && one.rate == other.rate
+        }
 
         func covers(_ second: Int) -> Bool {
-            guard let from = TimeOfDay.parse(validFrom), let to = TimeOfDay.parse(validTo) else { return false }
+            guard let (from, to) = seconds else { return false }
             if from == to { return true }
             return from < to ? second >= from && second < to : second >= from || second < to
         }
@@ -63,7 +88,7 @@ struct TariffSchedule: Equatable, Sendable {
     /// The seconds of a day at which a period begins or ends.
     var changes: Set<Int> {
         let periods = seasons.flatMap(\.daysAndHours).flatMap(\.hours)
-        return Set(periods.flatMap { [$0.validFrom, $0.validTo] }.compactMap(TimeOfDay.parse))
+        return Set(periods.compactMap(\.seconds).flatMap { [$0.from, $0.to] })
     }
 
     var isTiered: Bool {
@@ -128,7 +153,7 @@ extension TariffSchedule {
             !periods.isEmpty && seasons.allSatisfy { !$0.months.isEmpty && !$0.daysAndHours.isEmpty }
             && days.allSatisfy { !$0.days.isEmpty && !$0.hours.isEmpty }
             && periods.allSatisfy {
-                TimeOfDay.parse($0.validFrom) != nil && TimeOfDay.parse($0.validTo) != nil && !$0.rate.isEmpty
+                $0.seconds != nil && !$0.rate.isEmpty
             }
         guard isWhole else { return nil }
         self.seasons = seasons

@@ -14,6 +14,7 @@ extension LocationReads {
     package func costs(_ query: CostQuery, with access: LocationAccess) async throws(BFFError) -> Response {
         var query = query
         query.location = access.location
+        query.direction = query.direction ?? .importing
         if let device = query.device { try await requireDevices([device], with: access) }
         return try await read(.costs(query), with: access, isCached: await areCostsSettled(at: access.location)) {
             [flatpeak, query] () throws(BFFError) in

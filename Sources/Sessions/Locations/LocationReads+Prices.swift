@@ -50,7 +50,7 @@ extension LocationReads {
     ) async throws(BFFError) -> Response {
         let query = ScheduleQuery(
             location: access.location, start: window.start, end: window.end, segment: segment, measure: measure,
-            direction: direction)
+            direction: direction ?? .importing)
         return try await read(.schedule(query), with: access) { [self] () throws(BFFError) in
             let schedule = try await flatpeak.schedule(query, for: access.caller)
             return (schedule.body, life(until: schedule.nextUpdate))

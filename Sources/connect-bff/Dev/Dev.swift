@@ -140,7 +140,8 @@ struct Dev: AsyncParsableCommand {
             brand: BrandSettings(name: "Daylight"),
             listeners: ListenerSettings(
                 address: .tcp(host: "127.0.0.1", port: port), admin: .tcp(host: "127.0.0.1", port: adminPort)),
-            edge: edge, store: StoreSettings(database: .sqlite(path: "\(folder)/connect-bff.sqlite")),
+            edge: edge, authentication: Authentication(writers: .users),
+            store: StoreSettings(database: .sqlite(path: "\(folder)/connect-bff.sqlite")),
             telemetry: telemetry)
     }
 

@@ -9,6 +9,8 @@ struct Authentication: Sendable {
     var jwt: JWT?
     var proxy: Proxy?
     var serviceKeys: (file: KeysFile, inUse: ServiceKeys)?
+    /// Who may send meter records, and create and delete devices.
+    var writers = RoutePolicy.Callers.backend
 
     struct JWT: Sendable {
         let issuer: String
@@ -25,6 +27,9 @@ struct Authentication: Sendable {
     struct Proxy: Sendable {
         let header: HTTPField.Name
     }
+
+    /// Whether users may do what is the backend's otherwise.
+    private enum UserMeters: String, CaseIterable { case on, off }
 
     private enum Method: String, CaseIterable { case jwt, proxy, service }
 
@@ -67,6 +72,10 @@ struct Authentication: Sendable {
                 reader.complain(setting, "has no effect, since BFF_AUTH does not name \(method.rawValue)")
             }
         }
+        guard let userMeters = await reader.value(.userMeters, SettingsReader.choice(UserMeters.self)) else {
+            return nil
+        }
+        result.writers = userMeters == .on ? .users : .backend
         return names == nil ? nil : result
     }
 

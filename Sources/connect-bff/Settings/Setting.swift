@@ -53,6 +53,7 @@ struct Setting: Sendable {
     static let forwardedHeader = Setting("BFF_FORWARDED_HEADER", fallback: "x-forwarded-for")
     static let proxyUserHeader = Setting("BFF_PROXY_USER_HEADER")
     static let serviceKeysFile = Setting("BFF_SERVICE_KEYS_FILE")
+    static let userMeters = Setting("BFF_USER_METERS", fallback: "off")
     static let databaseURL = Setting("BFF_DATABASE_URL", fallback: "sqlite:state/connect-bff.sqlite", isSecret: true)
     static let stateKey = Setting("BFF_STATE_KEY", isSecret: true)
     static let keepSessions = Setting("BFF_KEEP_SESSIONS", fallback: "90d")
@@ -75,7 +76,8 @@ struct Setting: Sendable {
         brandName, brandColor, brandLogo, brandSupportURL, brandPrivacyURL, returnURLs,
         allowedOrigins, auth, jwtIssuer, jwtAudience, jwtKeysURL, jwtKeysFile,
         trustedProxies,
-        forwardedHeader, proxyUserHeader, serviceKeysFile, databaseURL, stateKey, keepSessions, keepIdempotency,
+        forwardedHeader, proxyUserHeader, serviceKeysFile, userMeters, databaseURL, stateKey, keepSessions,
+        keepIdempotency,
         eventsURL, eventsSecret, mintLimit, relayLimit,
         addressLimit, relayReader, logLevel, logFormat, tracesURL,
     ]

@@ -28,8 +28,7 @@ export class Charging {
       cap: h('input', { type: 'number', min: 0, step: 0.01, inputmode: 'decimal' }),
     };
     this.unit = h('span', {}, 'price of a kWh');
-    this.element = h('section', { class: 'charging', 'aria-labelledby': this.id('charging') },
-      h('h3', { id: this.id('charging') }, 'Charge your car'),
+    this.element = h('div', { class: 'charging' }, h('h3', {}, 'Charge your car'),
       h('form', { class: 'fields', onsubmit: (event) => { event.preventDefault(); this.makePlan(); } },
         this.field('ready', 'Ready by'), this.field('energy', 'Energy in kWh'),
         this.field('cap', ['Only below, ', this.unit, ' (optional)']),

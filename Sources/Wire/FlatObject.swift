@@ -1,0 +1,200 @@
+package import Core
+
+/// A JSON object with known fields, read without a tree: one of the thousands in a long list.
+///
+/// Stricter than JSON where two parsers could disagree: it has its own fields and no others, none twice, no escape in a
+/// name, and no null.
+package struct FlatObject<Field: CaseIterable & Hashable & RawRepresentable<String>> {
+    private enum Value {
+        case text(String)
+        case number(String)
+        /// Half of a pair of surrogates, which stands for no character.
+        case malformed
+        case other
+    }
+
+    private var values: [Field: (value: Value, source: Range<Int>)] = [:]
+    /// What is before the names of its fields in errors, such as `12.`.
+    private let path: String
+
+    /// The longest text that is read, in bytes.
+    private static var longestText: Int { 4096 }
+
+    /// - Throws: `malformedJSON`, `unknownField` or `invalidField`.
+    package init(_ json: Span<UInt8>, path: String = "") throws(BFFError) {
+        self.path = path
+        var values: [Field: (value: Value, source: Range<Int>)] = [:]
+        var fault: BFFError?
+        let isStrict = JSONScanner.scan(json) { member, json in
+            guard member.depth == 0 else { return true }
+            guard !member.name.escaped,
+                let field = Field.allCases.first(where: { json.matches($0.rawValue, in: member.name.range) })
+            else {
+                fault = .unknownField(.init(path + json.text(in: member.name.range.prefix(64))))
+                return false
+            }
+            guard values[field] == nil else {
+                fault = .malformedJSON
+                return false
+            }
+            if let string = member.string, string.range.count > Self.longestText {
+                fault = .invalidField(.init(path + field.rawValue), reason: .tooLong)
+                return false
+            }
+            values[field] = (Self.value(of: member, in: json), member.value)
+            return true
+        }
+        if let fault { throw fault }
+        guard isStrict else { throw .malformedJSON }
+        guard json.startsWithObject else {
+            throw path.isEmpty ? .malformedJSON : .invalidField(.init(String(path.dropLast())), reason: .wrongType)
+        }
+        self.values = values
+    }
+
+    private static func value(of member: JSONScanner.Member, in json: Span<UInt8>) -> Value {
+        if let string = member.string {
+            guard string.escaped else { return .text(json.text(in: string.range)) }
+            return json.unescaped(in: string.range).map { .text($0) } ?? .malformed
+        }
+        let first = json[member.value.lowerBound]
+        let isNumber = first == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first)
+        return isNumber && member.value.count <= longestText ? .number(json.text(in: member.value)) : .other
+    }
+
+    // MARK: - Values
+
+    /// The value of a field that must be there.
+    package func required<Read>(
+        _ field: Field, _ read: (Field) throws(BFFError) -> Read?
+    ) throws(BFFError) -> Read {
+        guard let value = try read(field) else { throw invalid(field, .missing) }
+        return value
+    }
+
+    package func text(_ field: Field) throws(BFFError) -> String? {
+        switch values[field]?.value {
+        case nil: return nil
+        case .text(let text)?: return text
+        case .malformed?: throw invalid(field, .malformed)
+        case .number?, .other?: throw invalid(field, .wrongType)
+        }
+    }
+
+    /// A text that is one of a closed set.
+    package func item<Item: RawRepresentable<String>>(_ field: Field) throws(BFFError) -> Item? {
+        guard let text = try text(field) else { return nil }
+        guard let item = Item(rawValue: text) else { throw invalid(field, .notListed) }
+        return item
+    }
+
+    package func identifier<Kind>(_ field: Field) throws(BFFError) -> Identifier<Kind>? {
+        guard let text = try text(field) else { return nil }
+        guard let id = Identifier<Kind>(text) else { throw invalid(field, .malformed) }
+        return id
+    }
+
+    private static var longestTimestamp: Int { 64 }
+
+    /// A date and time, in its own spelling.
+    package func timestamp(_ field: Field) throws(BFFError) -> String? {
+        guard let text = try text(field) else { return nil }
+        guard text.utf8.count <= Self.longestTimestamp else { throw invalid(field, .tooLong) }
+        guard RFC3339Timestamp(text) != nil else { throw invalid(field, .notTimestamp) }
+        return text
+    }
+
+    /// A number that a `Double` can hold.
+    package func number(_ field: Field) throws(BFFError) -> Double? {
+        guard let token = try numberToken(field) else { return nil }
+        guard let number = Double(token), number.isFinite else { throw invalid(field, .malformed) }
+        return number
+    }
+
+    /// A whole number, in plain digits.
+    package func integer(_ field: Field) throws(BFFError) -> Int? {
+        guard let token = try numberToken(field) else { return nil }
+        guard let number = Int(token) else { throw invalid(field, .malformed) }
+        return number
+    }
+
+    private func numberToken(_ field: Field) throws(BFFError) -> String? {
+        switch values[field]?.value {
+        case nil: return nil
+        case .number(let token)?: return token
+        case .text?, .malformed?, .other?: throw invalid(field, .wrongType)
+        }
+    }
+
+    /// Where the bytes of a value are, whatever it is.
+    package func source(_ field: Field) -> Range<Int>? { values[field]?.source }
+
+    /// Where the bytes of a value are that is neither a text nor a number.
+    package func structure(_ field: Field) throws(BFFError) -> Range<Int>? {
+        switch values[field] {
+        case nil: return nil
+        case (.other, let source)?: return source
+        case (.text, _)?, (.malformed, _)?, (.number, _)?: throw invalid(field, .wrongType)
+        }
+    }
+
+    /// The name of a field in errors.
+    package func name(_ field: Field) -> BFFError.FieldName { .init(path + field.rawValue) }
+
+    package func invalid(_ field: Field, _ reason: BFFError.Reason) -> BFFError {
+        .invalidField(name(field), reason: reason)
+    }
+}
+
+extension Span<UInt8> {
+    fileprivate var startsWithObject: Bool {
+        for index in indices where ![0x20, 0x0A, 0x0D, 0x09].contains(self[index]) {
+            return self[index] == UInt8(ascii: "{")
+        }
+        return false
+    }
+
+    /// The text of a JSON string that was scanned; `nil` when an escape in it stands for no character.
+    fileprivate func unescaped(in range: Range<Int>) -> String? {
+        var bytes: [UInt8] = []
+        var index = range.lowerBound
+        while index < range.upperBound {
+            guard self[index] == UInt8(ascii: "\\"), index + 1 < range.upperBound else {
+                bytes.append(self[index])
+                index += 1
+                continue
+            }
+            let escape = self[index + 1]
+            index += 2
+            switch escape {
+            case UInt8(ascii: "b"): bytes.append(0x08)
+            case UInt8(ascii: "f"): bytes.append(0x0C)
+            case UInt8(ascii: "n"): bytes.append(0x0A)
+            case UInt8(ascii: "r"): bytes.append(0x0D)
+            case UInt8(ascii: "t"): bytes.append(0x09)
+            case UInt8(ascii: "u"):
+                guard let character = character(at: &index, in: range) else { return nil }
+                bytes += Array(character.utf8)
+            default: bytes.append(escape)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Reads the digits of an escape, and those of its pair (RFC 8259 section 7).
+    private func character(at index: inout Int, in range: Range<Int>) -> String? {
+        guard let unit = codeUnit(at: index, in: range) else { return nil }
+        index += 4
+        if let scalar = Unicode.Scalar(unit) { return String(Character(scalar)) }
+        guard UTF16.isLeadSurrogate(unit), index + 1 < range.upperBound, self[index] == UInt8(ascii: "\\"),
+            self[index + 1] == UInt8(ascii: "u"), let trail = codeUnit(at: index + 2, in: range),
+            UTF16.isTrailSurrogate(trail)
+        else { return nil }
+        index += 6
+        return String(decoding: [unit, trail], as: UTF16.self)
+    }
+
+    private func codeUnit(at index: Int, in range: Range<Int>) -> UInt16? {
+        index + 4 <= range.upperBound ? UInt16(text(in: index..<index + 4), radix: 16) : nil
+    }
+}
