@@ -89,7 +89,7 @@ enum PostgresLocation {
         return [
             .text(id.text), .text(session.id.text), .text(session.slot.direction.rawValue),
             .text(session.slot.type.rawValue), .double(now.timeIntervalSince1970),
-            .text(NodeNotification.action(at: id, by: node)),
+            .text(NodeNotification.change(at: id, by: node)),
         ]
     }
 
