@@ -214,7 +214,8 @@ import Testing
     /// Memory of a process that no file backs.
     private static func anonymousKilobytes(_ process: String) throws -> Int {
         let status = try String(contentsOfFile: "\(process)/status", encoding: .utf8)
-        return try #require(Int(try #require(status.firstMatch(of: /RssAnon:\s+(\d+) kB/)).1))
+        let match = try #require(status.firstMatch(of: /RssAnon:\s+(\d+) kB/))
+        return try #require(Int(match.1))
     }
 }
 
