@@ -224,6 +224,32 @@ import Testing
         }
     }
 
+    @Test("uploads that arrive slowly hold no slot, and no memory that other bodies need (I11, I18)")
+    func I11uploads() async throws {
+        try await RelayFixture.run { fixture in
+            let size = 4 << 20
+            var slow: [RawClient] = []
+            // More than one address may have of the memory of other bodies.
+            for _ in 0..<3 {
+                let client = try await fixture.client()
+                try await client.send(
+                    "PUT /v1/locations/loc_1/meters/interval HTTP/1.1\r\nHost: bff.test\r\n"
+                        + "Content-Type: application/json\r\nContent-Length: \(size)\r\n\r\n"
+                        + String(repeating: " ", count: size - 1))
+                slow.append(client)
+            }
+            let client = try await fixture.client()
+            try await client.send(RelayFixture.post("{}", path: "/v1/connect/sessions"))
+            #expect(try await client.answer().status == 201)
+            #expect(fixture.load().inFlight == 0)
+            // Each is taken when it is whole: the location is not the caller's.
+            for client in slow {
+                try await client.send("]")
+                #expect(try await client.answer().status == 404)
+            }
+        }
+    }
+
     @Test("the client's own Forwarded changes nothing where X-Forwarded-For is read, and the other way round (I10)")
     func I10() async throws {
         let range = try #require(AddressRange("127.0.0.1/32"))
