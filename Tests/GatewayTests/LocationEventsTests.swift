@@ -48,7 +48,7 @@ import Testing
         return try await handle(
             Exchange(
                 id: RequestID(prefix: "req", random: countingBytes()(12)), head: head, body: [],
-                client: CallerKey(subject), parameters: ["id": id]), subject)
+                client: CallerKey(subject), isByOwnBackend: false, parameters: ["id": id]), subject)
     }
 
     /// Streams to a client while the service runs, until `body` is over.
