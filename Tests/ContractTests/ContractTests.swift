@@ -355,7 +355,7 @@ import Yams
     @Test func `examples of bodies are accepted, examples of calls are relayed`() throws {
         let location = try #require(LocationID("loc_1"))
         let bodies = operations.compactMap { ($0.object["requestBody"] as? Object).map(resolved) }
-        #expect(bodies.count == 10)
+        #expect(bodies.count == 12)
         for body in bodies {
             let media = try #require((body["content"] as? [String: Object])?["application/json"])
             #expect(!examples(media).isEmpty)

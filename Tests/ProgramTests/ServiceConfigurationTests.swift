@@ -37,7 +37,10 @@ import Testing
             #expect(service.listeners.admin == .tcp(host: "127.0.0.1", port: 9091))
             #expect(service.listeners.drain == .seconds(3))
             #expect(service.sessions.callbackURL == "https://bff.example/v1/connect/callback")
-            #expect(service.sessions.apps == [ConnectApp(name: "web", url: "https://app.example")])
+            #expect(
+                service.sessions.apps == [
+                    ConnectApp(name: "web", url: "https://app.example"), .hosted(by: "https://bff.example"),
+                ])
             #expect(service.brand.name == "Daylight")
             #expect(service.brand.color == BrandColor("#0b6e4f"))
             #expect(service.brand.logo?.kind == .svg)

@@ -156,7 +156,7 @@ import Testing
             (#"{"ticket":"x","tab":"\#(tabKey)"}"#, .ticketUnknown),
             (#"{"connect_token":"a b"}"#, .ticketUnknown), (#"{"connect_token":""}"#, .ticketUnknown),
             (#"{"connect_token":"a","ticket":"x"}"#, .invalidField("connect_token", reason: .excluded)),
-            (#"{"connect_token":"a","tab":"x"}"#, .invalidField("connect_token", reason: .excluded)),
+            (#"{"connect_token":"a","tab":"x"}"#, .invalidField("tab", reason: .malformed)),
             (#"{"token":"a"}"#, .unknownField("token")), ("[]", .malformedJSON), ("", .malformedJSON),
             (#"{"ticket":"\#(first)""#, .malformedJSON),
         ] as [(String, BFFError)])

@@ -106,7 +106,7 @@ import Testing
         await fixture.work()
         #expect(
             try await Set(fixture.store.events(limit: 9).map(\.event.event.type))
-                == ["session.connected", "flatpeak.location.update"])
+                == ["session.connected", "flatpeak.location.update", "location.updated"])
     }
 
     // MARK: - Locations
