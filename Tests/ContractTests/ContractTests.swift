@@ -401,6 +401,7 @@ import Yams
             let media = try #require((body["content"] as? [String: Object])?["application/json"])
             let answer = try #require(operation.responses["200"] ?? operation.responses["201"])
             let shown = try #require((answer["content"] as? [String: Object])?["application/json"])
+            let method = try #require(HTTPRequest.Method(operation.method))
             var answers = examples(shown)
             for example in examples(media) {
                 let json = try JSONSerialization.data(withJSONObject: example)
