@@ -39,7 +39,7 @@ import Testing
             #expect(service.sessions.callbackURL == "https://bff.example/v1/connect/callback")
             #expect(
                 service.sessions.apps == [
-                    ConnectApp(name: "web", url: "https://app.example"), .hosted(by: "https://bff.example"),
+                    ConnectApp(name: "web", url: "https://app.example"), ConnectApp(hostedAt: "https://bff.example"),
                 ])
             #expect(service.brand.name == "Daylight")
             #expect(service.brand.color == BrandColor("#0b6e4f"))
