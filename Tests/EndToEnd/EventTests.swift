@@ -201,10 +201,11 @@ extension ServeProcess {
     }
 
     /// The browser comes back from Connect.
-    /// - Returns: Where it is sent, or the page that it is shown.
+    /// - Returns: How the session ended, as a script reads it.
     func callback(_ token: String) async throws -> String {
-        let answer = try await HTTP.send("GET", "\(url)/v1/connect/callback?fp_cot=\(token)")
-        return answer.headers["location"] ?? answer.text
+        try await HTTP.send(
+            "GET", "\(url)/v1/connect/callback?fp_cot=\(token)", headers: [("accept", "application/json")]
+        ).text
     }
 
     /// A session that ends connected.

@@ -50,7 +50,7 @@ struct Home: Sendable {
         if let key { headers.append(("idempotency-key", key)) }
         return try await HTTP.send(
             method, "\(serve.url)/v1/locations/\(location)\(path)", headers: headers,
-            body: try body.map { Array(try JSONEncoder().encode($0)) })
+            body: try body?.bytes())
     }
 
     /// What is read below the location's path.

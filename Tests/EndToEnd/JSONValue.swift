@@ -42,6 +42,13 @@ enum JSONValue: Codable, Equatable, Sendable {
         }
     }
 
+    /// The same bytes each time: an idempotency key belongs to these.
+    func bytes() throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return Array(try encoder.encode(self))
+    }
+
     subscript(name: String) -> JSONValue? {
         if case .object(let fields) = self { fields[name] } else { nil }
     }

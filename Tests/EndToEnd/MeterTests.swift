@@ -228,6 +228,6 @@ extension ServeProcess {
             method, url + path,
             headers: [("content-type", "application/json")] + user(name)
                 + (key.map { [("idempotency-key", $0)] } ?? []),
-            body: Array(try JSONEncoder().encode(body)))
+            body: try body.bytes())
     }
 }

@@ -345,8 +345,7 @@ import Testing
             try rubbish.write(to: URL(filePath: serve.database), options: .atomic)
 
             for (route, more) in ServeProcess.fixed { #expect(try await serve.relay(token, route, more).status == 200) }
-            let callback = try await HTTP.send("GET", "\(serve.url)/v1/connect/callback?fp_cot=\(token)")
-            #expect(callback.text.contains("connected"))
+            #expect(try await serve.callback(token).contains("connected"))
             let minted = try await serve.mint(as: "alice", key: "k")
             #expect(minted.status == 201)
             #expect(try await serve.mint(as: "alice", key: "k").body == minted.body)

@@ -27,7 +27,9 @@ export function loadDemo(name) {
   demo ??= copyOf(new URL('Sources/connect-bff/Dev/Page/', repository));
   for (const file of readdirSync(demo).filter((each) => each.endsWith('.js'))) {
     const text = readFileSync(join(demo, file), 'utf8');
-    writeFileSync(join(demo, file), text.replaceAll("from '/page/", "from './"));
+    writeFileSync(join(demo, file), text
+      .replaceAll("from '/page/", "from './")
+      .replaceAll("from '/connect/assets/current/", `from '${pathToFileURL(copy).href}/`));
   }
   return import(pathToFileURL(join(demo, name)).href);
 }

@@ -63,7 +63,7 @@ test('a further visit that gets no answer leads to the callback, which says what
   await tab.load();
   await tab.press('app.back');
   await settled();
-  assert.deepEqual(tab.departures.at(-1), ['replace', end]);
+  assert.deepEqual(tab.departures.at(-1), ['replace', `${end}&lang=en`]);
 });
 
 test('a lost answer is asked for again, and a failure has ways on', async () => {
@@ -80,7 +80,7 @@ test('a lost answer is asked for again, and a failure has ways on', async () => 
   await failing.press('close');
   assert.equal(failing.screen.dataset.code, 'finish');
   await failing.press('app.back');
-  assert.deepEqual(failing.departures, [['replace', end]]);
+  assert.deepEqual(failing.departures, [['replace', `${end}&lang=en`]]);
 });
 
 test('a return URL that could run a script is not followed', async () => {
@@ -89,7 +89,7 @@ test('a return URL that could run a script is not followed', async () => {
     tab.answer('v1/connect', redirect(end));
     tab.answer('v1/connect/callback', [200, { session, status: 'connected', code, return_url: url }]);
     await tab.press('close');
-    assert.deepEqual(tab.departures, [['replace', end]], String(url));
+    assert.deepEqual(tab.departures, [['replace', `${end}&lang=en`]], String(url));
   }
 });
 

@@ -161,7 +161,7 @@ test('a word of Connect that has a text is one that Connect can send', () => {
 const elsewhere = [
   // Apps mint, read and subscribe; the page does not.
   'unauthenticated', 'identity_unavailable', 'idempotency_in_progress', 'idempotency_key_reused', 'no_tariff_connected',
-  'pending_connect', 'no_price_data',
+  'pending_connect', 'no_price_data', 'writes_not_allowed', 'write_outcome_unknown',
   // Flatpeak's webhooks.
   'signature_invalid', 'delivery_uncheckable',
   // In the log alone.

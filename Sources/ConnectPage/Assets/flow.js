@@ -324,8 +324,8 @@ export class Flow extends Frame {
       return;
     }
     // A redirect of the callback's proves nothing: the document asks for the code and takes it along.
-    const end = this.tab ? await this.ending(callback, [[t('app.back'), () => this.goBack(callback)]]) : {};
     const address = inLanguage(callback);
+    const end = this.tab ? await this.ending(callback, [[t('app.back'), () => this.goBack(address)]]) : {};
     if (end) await this.goBack(end.url ?? address, address);
   }
 

@@ -30,17 +30,19 @@ enum LocationRow {
             ])
         }
         if let location = change.releasedLocation {
+            // Read first: SQLite may delete the own row before it looks at a subquery.
+            let since = try Double.fetchOne(
+                db.cachedStatement(sql: "SELECT since FROM unconfirmed_change WHERE location = ? AND session = ?"),
+                arguments: [location.text, session.id.text])
             // Of others, what came before this session's own change, which replaced it.
             try db.cachedStatement(
                 sql: """
                     DELETE FROM unconfirmed_change
-                    WHERE location = ?1 AND (session = ?2 OR (direction = ?3 AND type = ?4 AND since <= coalesce(
-                        (SELECT own.since FROM unconfirmed_change AS own WHERE own.location = ?1 AND own.session = ?2),
-                        ?5)))
+                    WHERE location = ? AND (session = ? OR (direction = ? AND type = ? AND since <= ?))
                     """
             ).execute(arguments: [
                 location.text, session.id.text, session.slot.direction.rawValue, session.slot.type.rawValue,
-                now.timeIntervalSince1970,
+                since ?? now.timeIntervalSince1970,
             ])
         }
     }
