@@ -74,7 +74,7 @@ import Testing
         #expect(first.status == 201)
         #expect(try await create(sessions()).body == first.body)
         #expect(upstream.requests("device_create").count == 1)
-        #expect(upstream.requests("device_create").first?.text.contains(#""loc_1.garage""#) == true)
+        #expect(upstream.requests("device_create").first?.text.contains(#""loc_1.2bd806c97f0e00af.garage""#) == true)
         let list = String(decoding: try await sessions().devices.list(at: location, for: alice), as: UTF8.self)
         #expect(list.contains(#""id":"dev_1""#))
         #expect(list.contains(#""reference_id":"garage""#))
