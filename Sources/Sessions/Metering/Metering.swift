@@ -53,6 +53,8 @@ package struct Metering: Sendable {
             } catch {
                 throw .refused(error)
             }
+            // Also where it is not known what became of them: the costs say, which are read anew.
+            defer { reads.invalidate(location) }
             let batch =
                 switch form {
                 case .interval: try await flatpeak.submitIntervals(upload.body, for: CallerKey(subject))
