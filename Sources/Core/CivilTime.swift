@@ -35,13 +35,19 @@ package struct CivilTime: Equatable, Sendable {
     package var httpDate: String {
         let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-        return "\(days[weekday]), \(Self.two(day)) \(months[month - 1]) \(year) \(clock) GMT"
+        return "\(days[weekday]), \(Self.two(day)) \(months[month - 1]) \(fourDigits) \(clock) GMT"
     }
 
     /// As RFC 3339 writes it, up to the whole second and without a zone.
-    package var timestamp: String { "\(year)-\(Self.two(month))-\(Self.two(day))T\(clock)" }
+    package var timestamp: String { "\(fourDigits)-\(Self.two(month))-\(Self.two(day))T\(clock)" }
 
     private var clock: String { "\(Self.two(hour)):\(Self.two(minute)):\(Self.two(second))" }
+
+    /// The year, of which both forms want four digits.
+    private var fourDigits: String {
+        let digits = "\(year)"
+        return year < 0 ? digits : String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits
+    }
 
     private static func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
 }

@@ -10,7 +10,8 @@ package struct RFC3339Timestamp: Hashable, Sendable {
     /// Reads all of `text`, by its bytes: `T` and `Z` in either case, a fraction of any length, an offset up to 23:59.
     ///
     /// A second of 60 is the leap second of RFC 3339 section 5.7: at 23:59 UTC on the last day of June or December. It is
-    /// the first second of the next day, as POSIX counts. A blank in place of `T` is refused.
+    /// the first second of the next day, as POSIX counts. A blank in place of `T` is refused, and an instant whose year in
+    /// UTC has no four digits.
     package init?(_ text: some StringProtocol) {
         var reader = Reader(bytes: Array(text.utf8)[...])
         guard let year = reader.number(4), reader.takes("-"),
@@ -26,6 +27,7 @@ package struct RFC3339Timestamp: Hashable, Sendable {
         let days = Self.daysSince1970(year, month, day)
         secondsSince1970 = days * 86_400 + hour * 3600 + minute * 60 + second - offset
         self.nanoseconds = nanoseconds
+        guard Self.years.contains(secondsSince1970) else { return nil }
         if second == 60 {
             let next = CivilTime(secondsSince1970: secondsSince1970)
             guard next.timestamp.hasByteSuffix("-07-01T00:00:00") || next.timestamp.hasByteSuffix("-01-01T00:00:00")
@@ -34,6 +36,9 @@ package struct RFC3339Timestamp: Hashable, Sendable {
             }
         }
     }
+
+    /// The years 0000 to 9999, in seconds.
+    private static let years = -62_167_219_200...253_402_300_799
 
     /// The same instant in UTC, to the nanosecond.
     package var utc: String {

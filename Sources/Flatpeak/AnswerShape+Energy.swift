@@ -74,11 +74,13 @@ extension AnswerShape {
     /// The costs of a ``CostQuery``.
     static func costs(_ query: CostQuery) -> AnswerShape {
         let device = query.device.map { [Field.fixed("device_id", $0.text)] } ?? []
+        // The records of the location are those of all its owners.
+        let isShared = if case .interval(_, _, _, nil) = query.scope { true } else { false }
         return .object(
             header("energy_cost", of: query.location) + device
                 + [
                     direction(query.direction), Field("energy_units"),
-                    Field("data", as: .list(.object(record)), isRequired: true),
+                    Field("data", as: .list(.object(record(isShared: isShared))), isRequired: true),
                 ])
     }
 
@@ -86,16 +88,20 @@ extension AnswerShape {
     static let recordCost = AnswerShape.object([
         .fixed("object", "meter_record"), Field("energy_flow_direction", or: "direction", as: .flow),
         Field("tariff_direction", or: "tariff_rate"), Field("currency_code"), Field("energy_units"),
-        Field("data", as: .object(record), isRequired: true),
+        Field("data", as: .object(record(isShared: false)), isRequired: true),
     ])
 
     private static let cost = Field("cost", or: "tariff", as: .object([Field("value"), Field("confidence")]))
 
-    private static let record = [
-        Field("start_time", isRequired: true), Field("end_time", isRequired: true),
-        Field("energy", as: .object([Field("value")])), Field("session_reference_id", as: .reference),
-        Field("record_reference_id"), cost,
-    ]
+    /// - Parameter isShared: Whether other owners' records may be among these: only one of the client's own sessions
+    ///   keeps the name that its sender gave it.
+    private static func record(isShared: Bool) -> [Field] {
+        [
+            Field("start_time", isRequired: true), Field("end_time", isRequired: true),
+            Field("energy", as: .object([Field("value")])), Field("session_reference_id", as: .reference),
+            Field("record_reference_id", with: isShared ? "session_reference_id" : nil), cost,
+        ]
+    }
 
     /// What each of them begins with.
     private static func header(_ object: String, of location: LocationID) -> [Field] {

@@ -25,17 +25,20 @@ indirect enum AnswerShape: Sendable {
         let isRequired: Bool
         /// What clients get where Flatpeak gives nothing, as JSON.
         let substitute: String?
+        /// Left out unless this member of the object is not null.
+        let companion: String?
 
         /// - Parameter paths: Those of other editions, with a full stop between the names.
         init(
             _ name: String, or paths: String..., as shape: AnswerShape = .scalar, isRequired: Bool = false,
-            substitute: String? = nil
+            substitute: String? = nil, with companion: String? = nil
         ) {
             self.name = name
             self.paths = ([name] + paths).map { $0.splitBytes(at: ".").map(String.init) }
             self.shape = shape
             self.isRequired = isRequired
             self.substitute = substitute
+            self.companion = companion
         }
 
         /// A field whose value is known without Flatpeak.
@@ -49,6 +52,7 @@ indirect enum AnswerShape: Sendable {
             self.shape = shape
             self.isRequired = isRequired
             self.substitute = substitute
+            companion = nil
         }
     }
 
@@ -115,6 +119,7 @@ indirect enum AnswerShape: Sendable {
     ) throws(Mismatch) -> [UInt8]? {
         var object: [UInt8] = []
         for field in fields {
+            if let companion = field.companion, members[companion]?.isNull ?? true { continue }
             var found: [UInt8]?
             for path in field.paths where found == nil {
                 if let value = value(at: path, of: members) { found = try field.shape.json(from: value, own) }

@@ -212,14 +212,14 @@ package final class FlatpeakClient: Sendable {
         let operation = Operation.prices(location, in: settings.version)
         switch settings.version {
         case .zero:
-            var query = [("end_time", end.formatted(.iso8601))]
-            if let start { query.append(("start_time", start.formatted(.iso8601))) }
+            var query = [("end_time", end.utc)]
+            if let start { query.append(("start_time", start.utc)) }
             if let direction { query.append(("direction", direction.rawValue)) }
             query += settings.version.costOptions
             return try TimedAnswer(try await priced(operation, query: query, for: caller))
         case .anode:
             let body = PricesBody(
-                start_time: start?.formatted(.iso8601), end_time: end.formatted(.iso8601), tariff_direction: direction)
+                start_time: start?.utc, end_time: end.utc, tariff_direction: direction)
             return try TimedAnswer(try await priced(operation, body: Self.json(body), for: caller))
         }
     }

@@ -42,22 +42,25 @@ package struct ScheduleQuery: Hashable, Sendable {
     /// Names and values need no escaping.
     var items: [(String, String)] {
         var items = [
-            ("start_time", start.formatted(.iso8601)), ("end_time", end.formatted(.iso8601)),
+            ("start_time", start.utc), ("end_time", end.utc),
             ("segment", segment.rawValue),
         ]
         switch measure {
         case .duration(let minutes): items.append(("duration", String(minutes)))
-        case .relative(let part): items.append(("relative", "\(part)"))
-        case .absolute(let price): items.append(("absolute", "\(price)"))
+        case .relative(let part): items.append(("relative", Self.plain(part)))
+        case .absolute(let price): items.append(("absolute", Self.plain(price)))
         }
         if let direction { items.append(("direction", direction.rawValue)) }
         return items
     }
 
+    /// A number that needs no escaping: a plus would be read as a blank.
+    private static func plain(_ number: Double) -> String { "\(number)".replacing("+", with: "") }
+
     /// The body of the version that asks with POST.
     var body: some Encodable {
         var body = ScheduleBody(
-            start_time: start.formatted(.iso8601), end_time: end.formatted(.iso8601), segment: segment,
+            start_time: start.utc, end_time: end.utc, segment: segment,
             tariff_direction: direction)
         switch measure {
         case .duration(let minutes): body.duration = minutes
@@ -173,7 +176,7 @@ package struct AmountOrder: Hashable, Sendable {
                     device_id: transfer.device.text,
                     tariff_direction: version == .zero ? nil : transfer.direction,
                     direction: version == .zero ? transfer.direction ?? .importing : nil,
-                    start_time: transfer.start?.formatted(.iso8601), end_time: transfer.end.formatted(.iso8601),
+                    start_time: transfer.start?.utc, end_time: transfer.end.utc,
                     max_power: transfer.maxPower.map { .init($0, in: version) }, energy: transfer.energy)
             })
     }

@@ -353,7 +353,7 @@ import Yams
     }
 
     @Test func `examples of bodies are accepted, examples of calls are relayed`() throws {
-        let location = try #require(LocationID("loc_1"))
+        let location = try #require(LocationID("loc_1")), owner = SubjectDigest(try #require(Subject("alice")))
         let bodies = operations.compactMap { ($0.object["requestBody"] as? Object).map(resolved) }
         #expect(bodies.count == 12)
         for body in bodies {
@@ -368,7 +368,8 @@ import Yams
                 case "#/components/schemas/ConfirmationRequest": _ = try ConfirmationRequest.read(json)
                 case "#/components/schemas/AmountRequest":
                     _ = try AmountRequest.read(json).order(at: location, longestDays: 3, now: Date())
-                case "#/components/schemas/MeterRecord": _ = try MeterRecordRequest.read(json).record(at: location)
+                case "#/components/schemas/MeterRecord":
+                    _ = try MeterRecordRequest.read(json).record(of: owner, at: location)
                 // Another test sends them.
                 case "#/components/schemas/MeterRecords", "#/components/schemas/MeterReadings",
                     "#/components/schemas/DeviceRequest":

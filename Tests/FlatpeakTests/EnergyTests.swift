@@ -120,6 +120,32 @@ import Testing
         #expect(upstream.requests("schedule_duration").count == 3)
     }
 
+    @Test(
+        "a schedule is asked for in RFC 3339, whatever the year",
+        arguments: [
+            ("0001-01-01T00:00:00Z", "0001-01-02T00:00:00Z"), ("0999-12-31T00:00:00Z", "1000-01-01T00:00:00Z"),
+            ("1582-10-04T00:00:00Z", "1582-10-06T00:00:00Z"), ("9999-12-31T00:00:00Z", "9999-12-31T23:55:00Z"),
+        ])
+    func years(start: String, end: String) async throws {
+        let first = try #require(RFC3339Timestamp(start)), last = try #require(RFC3339Timestamp(end))
+        let query = ScheduleQuery(
+            location: location, start: Date(timeIntervalSince1970: Double(first.secondsSince1970)),
+            end: Date(timeIntervalSince1970: Double(last.secondsSince1970)), segment: .low,
+            measure: .duration(minutes: 60))
+        #expect(query.items.first { $0.0 == "start_time" }?.1 == start)
+        #expect(query.items.first { $0.0 == "end_time" }?.1 == end)
+        let body = String(decoding: try JSONEncoder().encode(query.body), as: UTF8.self)
+        #expect(body.contains(#""start_time":"\#(start)""#))
+        #expect(body.contains(#""end_time":"\#(end)""#))
+    }
+
+    @Test("a price in a query has no plus, which would be a blank", arguments: [1e16, 1e300, -1e22, 1e-7, -0.05, 0.25])
+    func plainNumbers(price: Double) throws {
+        let text = try #require(query(.absolute(price)).items.first { $0.0 == "absolute" }?.1)
+        #expect(!text.contains("+"))
+        #expect(Double(text) == price)
+    }
+
     @Test("upstream.md §6.6: 2024-08-24.zero asks for slots")
     func zeroSchedules() async throws {
         upstream.on("schedule_duration", .json(EnergySamples.olderDurationAnswer))

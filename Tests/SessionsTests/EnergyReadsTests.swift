@@ -94,6 +94,31 @@ import Testing
         #expect(upstream.requests("schedule_duration").count == 1)
     }
 
+    @Test("a read after a change does not get the answer of one from before it")
+    func readAfterChange() async throws {
+        let (gate, open) = AsyncStream<Void>.makeStream()
+        upstream.on(
+            "cost_interval",
+            [
+                { _ in
+                    for await _ in gate {}; return .success(.json(#"{"energy_units":"old","data":[]}"#))
+                },
+                { _ in .success(.json(#"{"energy_units":"new","data":[]}"#)) },
+            ])
+        let early = Task { try await costs() }
+        try await until { upstream.requests("cost_interval").count == 1 }
+        reads.invalidate(location)
+        let late = Task { try await costs() }
+        // The later call is made, and does not wait for the earlier one.
+        try await until { upstream.requests("cost_interval").count == 2 }
+        let found = String(decoding: try await late.value.body, as: UTF8.self)
+        open.finish()
+        #expect(found.contains("new"))
+        #expect(String(decoding: try await early.value.body, as: UTF8.self).contains("old"))
+        // Nor does the earlier answer replace the later one.
+        #expect(String(decoding: try await costs().body, as: UTF8.self).contains("new"))
+    }
+
     @Test("a schedule is asked for again after Flatpeak's next update, and has its age until then")
     func untilNextUpdate() async throws {
         let next = clock.wall.addingTimeInterval(600).formatted(.iso8601)
@@ -301,11 +326,12 @@ import Testing
         #expect(upstream.requests("cost_interval").count == 2)
     }
 
-    @Test("a session's reference leaves with its location, and rows of other locations do not come in")
+    @Test("a session's reference leaves with its location and owner, and rows of others do not come in")
     func session() async throws {
-        let rows = ["loc_1.a", "loc_2.a", "a"].map {
-            #"{"start_time":"s","end_time":"e","session_reference_id":"\#($0)"}"#
-        }
+        let rows = ["loc_1.2bd806c97f0e00af.a", "loc_1.81b637d8fcd2c6da.a", "loc_2.2bd806c97f0e00af.a", "loc_1.a", "a"]
+            .map {
+                #"{"start_time":"s","end_time":"e","session_reference_id":"\#($0)"}"#
+            }
         upstream.on("cost_session", .json(#"{"data":[\#(rows.joined(separator: ","))]}"#))
         let found = try await reads.costs(
             ofSession: try #require(ClientReference("a")), direction: .local, with: try await access())
@@ -315,7 +341,52 @@ import Testing
                 + #""data":[{"start_time":"s","end_time":"e","session_reference_id":"a"}]}"#)
         #expect(
             upstream.requests("cost_session").map(\.url)
-                == ["https://api.test/costs/session/loc_1.a?tariff_direction=LOCAL"])
+                == ["https://api.test/costs/session/loc_1.2bd806c97f0e00af.a?tariff_direction=LOCAL"])
+    }
+
+    @Test("two owners of a location do not see each other's references")
+    func twoOwners() async throws {
+        store.bind(location, to: bob)
+        // Flatpeak has the references of both, as the calls of each sent them.
+        var scoped: [Subject: String] = [:]
+        for owner in [alice, bob] {
+            _ = try await reads.costs(
+                ofSession: try #require(ClientReference("charge")), direction: nil, with: try await access(owner))
+            let url = try #require(upstream.requests("cost_session").last?.url)
+            scoped[owner] = String(try #require(url.split(separator: "/").last?.split(separator: "?").first))
+        }
+        let alices = try #require(scoped[alice]), bobs = try #require(scoped[bob])
+        #expect(alices != bobs)
+        let rows = [alices, bobs].enumerated().map {
+            #"{"start_time":"s\#($0)","end_time":"e","session_reference_id":"\#($1)","record_reference_id":"log-\#($0)"}"#
+        }
+        // What no session has is of the location; who sent it is not known.
+        let loose = #"{"start_time":"s2","end_time":"e","record_reference_id":"log-2"}"#
+        let none = #"{"start_time":"s3","end_time":"e","session_reference_id":null,"record_reference_id":"log-3"}"#
+        let all = (rows + [loose, none]).joined(separator: ",")
+        upstream.on("cost_interval", .json(#"{"data":[\#(all)]}"#))
+        upstream.on("cost_session", .json(#"{"data":[\#(all)]}"#))
+        for (number, owner) in [alice, bob].enumerated() {
+            let expected =
+                #"{"start_time":"s\#(number)","end_time":"e","session_reference_id":"charge","#
+                + #""record_reference_id":"log-\#(number)"}"#
+            let found = String(decoding: try await costs(of: nil, owner).body, as: UTF8.self)
+            #expect(
+                found.contains(
+                    #""data":[\#(expected),{"start_time":"s2","end_time":"e"},{"start_time":"s3","end_time":"e"}]"#))
+            // Its own device's records are the owner's, with or without a session.
+            try await own(device, by: owner)
+            let measured = String(decoding: try await costs(of: device, owner).body, as: UTF8.self)
+            #expect(measured.contains(expected))
+            #expect(measured.contains("log-2"))
+            #expect(!measured.contains("log-\(1 - number)"))
+        }
+        clock.advance(by: 61)
+        for (number, owner) in [alice, bob].enumerated() {
+            let found = try await reads.costs(
+                ofSession: try #require(ClientReference("charge")), direction: nil, with: try await access(owner))
+            #expect(!String(decoding: found.body, as: UTF8.self).contains("log-\(1 - number)"))
+        }
     }
 
     @Test("the cost of a record is asked for once, and stored nowhere")

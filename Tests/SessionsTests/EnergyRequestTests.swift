@@ -8,9 +8,11 @@ import Testing
 /// The bodies of requests about energy.
 @Suite struct EnergyRequestTests {
     let location: LocationID
+    let owner: SubjectDigest
     let now: Date
 
     init() throws {
+        owner = SubjectDigest(try #require(Subject("alice")))
         location = try #require(LocationID("loc_1"))
         now = try Date("2026-03-01T18:58:00Z", strategy: .iso8601)
     }
@@ -28,7 +30,7 @@ import Testing
         var fields = Dictionary(uniqueKeysWithValues: Self.record)
         for (name, value) in changes { fields[name] = value }
         let body = "{" + fields.map { #""\#($0)":\#($1)"# }.joined(separator: ",") + "}"
-        return try MeterRecordRequest.read(Array(body.utf8)).record(at: location)
+        return try MeterRecordRequest.read(Array(body.utf8)).record(of: owner, at: location)
     }
 
     @Test func `decodes every field of a record, with the reference of its location`() throws {
@@ -37,7 +39,8 @@ import Testing
                 == MeterRecord(
                     location: location, device: DeviceID("dev_1"), units: .kilowattHours, value: 5.3,
                     start: "2026-03-01T20:00:00+01:00", end: "2026-03-01T21:00:00+01:00", flow: .inbound,
-                    tariffDirection: .local, sessionReference: "loc_1.charge-17", recordReference: "log 1",
+                    tariffDirection: .local, sessionReference: "loc_1.2bd806c97f0e00af.charge-17",
+                    recordReference: "log 1",
                     confidence: 0.5))
         let optional = [
             "location_id", "device_id", "energy_flow_direction", "tariff_direction", "session_reference_id",

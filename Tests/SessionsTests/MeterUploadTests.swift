@@ -8,17 +8,18 @@ import Testing
 
 @Suite struct MeterUploadTests {
     private static let location = LocationID("loc_1")!
+    private static let owner = SubjectDigest(Subject("alice")!)
     private static let times = #""start_time":"2026-01-01T00:00:00Z","end_time":"2026-01-01T00:15:00Z""#
     private static let least = #"{"units":"WH","value":1.5,\#(times)}"#
 
     private func intervals(_ text: String, in version: FlatpeakVersion = .anode) async throws -> MeterUpload {
         try await MeterUpload.intervals(
-            Array(text.utf8), at: Self.location, for: .scripted(ScriptedUpstream(), version: version))
+            Array(text.utf8), of: Self.owner, at: Self.location, for: .scripted(ScriptedUpstream(), version: version))
     }
 
     private func readings(_ text: String, in version: FlatpeakVersion = .anode) async throws -> MeterUpload {
         try await MeterUpload.readings(
-            Array(text.utf8), at: Self.location, for: .scripted(ScriptedUpstream(), version: version))
+            Array(text.utf8), of: Self.owner, at: Self.location, for: .scripted(ScriptedUpstream(), version: version))
     }
 
     /// What is compared of JSON.
@@ -54,7 +55,7 @@ import Testing
         let upload = try await intervals(text)
         let expected = """
             [{"location_id":"loc_1","device_id":"dev_1","units":"KWH","value":1.75,\(Self.times),\
-            "energy_flow_direction":"OUTBOUND","tariff_direction":"EXPORT","session_reference_id":"loc_1.night-1",\
+            "energy_flow_direction":"OUTBOUND","tariff_direction":"EXPORT","session_reference_id":"loc_1.2bd806c97f0e00af.night-1",\
             "record_reference_id":"log 4711","confidence":0.5},
             {"location_id":"loc_1","units":"WH","value":1.5,\(Self.times)}]
             """
@@ -147,7 +148,7 @@ import Testing
             """
         let upload = try await readings(text)
         let expected = """
-            {"location_id":"loc_1","device_id":"dev_1","units":"WH","session_reference_id":"loc_1.night-1",
+            {"location_id":"loc_1","device_id":"dev_1","units":"WH","session_reference_id":"loc_1.2bd806c97f0e00af.night-1",
             "energy_flow_direction":"INBOUND","tariff_direction":"LOCAL","data":[{"time":1795399200,"value":120500.25},
             {"time":1795400100,"value":122250,"record_reference_id":"log/1é"}]}
             """
@@ -210,8 +211,8 @@ import Testing
 
     @Test func `a device's name is the location's own`() throws {
         let text = #"{"reference_id":"garage","pv_system":{"rated_power_kw":5.3,"forecasts":{"enabled":true}}}"#
-        let order = try DeviceRequest.read(Array(text.utf8)).order(at: Self.location)
-        #expect(order.reference == "loc_1.garage")
+        let order = try DeviceRequest.read(Array(text.utf8)).order(of: Self.owner, at: Self.location)
+        #expect(order.reference == "loc_1.2bd806c97f0e00af.garage")
         #expect(order.location == Self.location)
         #expect(order.pvSystem == PVSystem(rated_power_kw: 5.3, forecasts: .init(enabled: true)))
     }

@@ -31,12 +31,13 @@ import Testing
     }
 
     /// A process on the store; the next one finds what the last one left.
-    private func sessions() -> Sessions {
+    private func service() -> ServiceFixture {
         ServiceFixture(
             flatpeak: .scripted(upstream, clock: clock), store: store, now: { [clock] in clock.wall },
-            time: clock.time
-        ).sessions
+            time: clock.time)
     }
+
+    private func sessions() -> Sessions { service().sessions }
 
     private func submit(
         _ sessions: Sessions, _ body: String = "[\(record)]", as key: String? = "k", for subject: Subject? = nil
@@ -74,7 +75,7 @@ import Testing
         #expect(first.status == 201)
         #expect(try await create(sessions()).body == first.body)
         #expect(upstream.requests("device_create").count == 1)
-        #expect(upstream.requests("device_create").first?.text.contains(#""loc_1.garage""#) == true)
+        #expect(upstream.requests("device_create").first?.text.contains(#""loc_1.2bd806c97f0e00af.garage""#) == true)
         let list = String(decoding: try await sessions().devices.list(at: location, for: alice), as: UTF8.self)
         #expect(list.contains(#""id":"dev_1""#))
         #expect(list.contains(#""reference_id":"garage""#))
@@ -142,6 +143,23 @@ import Testing
         // The client decides.
         _ = try await submit(sessions(), as: "another")
         #expect(upstream.requests("meters_interval").count == 2)
+    }
+
+    @Test(arguments: unclear.indices)
+    func `costs are read anew after a write whose outcome is not known`(index: Int) async throws {
+        let answer = Self.unclear[index], service = service()
+        upstream.on("meters_interval", [{ _ in answer }])
+        upstream.on("cost_session", .json(#"{"data":[]}"#))
+        let reference = try #require(ClientReference("a"))
+        let read = { () async throws in
+            let access = try await service.reads.access(to: location, for: alice)
+            _ = try await service.reads.costs(ofSession: reference, direction: nil, with: access)
+        }
+        for _ in 0..<2 { try await read() }
+        #expect(upstream.requests("cost_session").count == 1)
+        await #expect(throws: BFFError.writeOutcomeUnknown) { try await submit(service.sessions) }
+        try await read()
+        #expect(upstream.requests("cost_session").count == 2)
     }
 
     @Test func `a write without an answer after 30 s has an unknown outcome, until its answer comes all the same`()

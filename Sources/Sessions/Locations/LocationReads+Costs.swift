@@ -26,7 +26,7 @@ extension LocationReads {
     package func costs(
         ofSession reference: ClientReference, direction: TariffDirection?, with access: LocationAccess
     ) async throws(BFFError) -> Response {
-        let scoped = ScopedReference(reference, at: access.location)
+        let scoped = ScopedReference(reference, of: access.owner, at: access.location)
         return try await costs(
             CostQuery(location: access.location, scope: .session(reference: scoped.text), direction: direction),
             with: access)
@@ -35,7 +35,7 @@ extension LocationReads {
     /// Reads what the energy of a record costs; the record is not stored.
     /// - Throws: `notFound` for a device that is not the subject's at the location.
     package func cost(of request: MeterRecordRequest, with access: LocationAccess) async throws(BFFError) -> Response {
-        let record = try request.record(at: access.location)
+        let record = try request.record(of: access.owner, at: access.location)
         if let device = record.device { try await requireDevices([device], with: access) }
         return try await read(.cost(record), with: access, isCached: await areCostsSettled(at: access.location)) {
             [flatpeak] () throws(BFFError) in
@@ -62,10 +62,10 @@ extension LocationReads {
 }
 
 extension LocationAccess {
-    /// The client's reference behind one of Flatpeak's; `nil` for one of another location.
-    fileprivate func reference(of text: String) -> String? {
-        ScopedReference(text, at: location)?.reference.text
-    }
+    fileprivate var owner: SubjectDigest { SubjectDigest(subject) }
 
-    fileprivate var reference: @Sendable (String) -> String? { { reference(of: $0) } }
+    /// The client's reference behind one of Flatpeak's; `nil` for one of another owner or location.
+    fileprivate var reference: @Sendable (String) -> String? {
+        { [owner, location] in ScopedReference($0, of: owner, at: location)?.reference.text }
+    }
 }

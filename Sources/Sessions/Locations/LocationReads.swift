@@ -30,7 +30,7 @@ package final class LocationReads: Sendable {
     let now: @Sendable () -> Date
     private let state = Mutex(State())
     /// Reads change nothing, so one without callers is cancelled.
-    private let flights = SingleFlight<Key, Answer>(cancelsAbandonedWork: true)
+    private let flights = SingleFlight<Flight, Answer>(cancelsAbandonedWork: true)
 
     private typealias Answer = Result<[UInt8], BFFError>
 
@@ -54,6 +54,14 @@ package final class LocationReads: Sendable {
         let read: Read
         var owner: Subject { subject }
         var topic: LocationID { location }
+    }
+
+    /// One call to Flatpeak.
+    ///
+    /// A read after a change at the location does not join one from before it.
+    private struct Flight: Hashable {
+        let key: Key
+        let change: Int?
     }
 
     /// What is read about a location, with everything that the answer depends on.
@@ -146,7 +154,8 @@ package final class LocationReads: Sendable {
         if let found = state.withLock({ $0.cache.fresh(key, at: time.now()) }), isCached || found.value.isFailure {
             return Response(body: try found.value.get(), age: found.age)
         }
-        let answer = await flights.value(for: key) { [self] in
+        let change = state.withLock { $0.changes[key.location]?.number }
+        let answer = await flights.value(for: Flight(key: key, change: change)) { [self] in
             let began = state.withLock(\.changeCount)
             do throws(BFFError) {
                 let (body, life) = try await fetch()

@@ -30,7 +30,7 @@ package struct MeterRecordRequest: StrictlyDecodable, Sendable {
     /// Makes the record for Flatpeak.
     ///
     /// The caller checks that its device is one of the location's.
-    package func record(at location: LocationID) throws(BFFError) -> MeterRecord {
+    package func record(of owner: SubjectDigest, at location: LocationID) throws(BFFError) -> MeterRecord {
         try RequestField.location(location_id, is: location)
         guard let units else { throw .invalidField("units", reason: .missing) }
         guard let value else { throw .invalidField("value", reason: .missing) }
@@ -40,8 +40,8 @@ package struct MeterRecordRequest: StrictlyDecodable, Sendable {
         return MeterRecord(
             location: location, device: try RequestField.device(device_id), units: units, value: value,
             start: period.start, end: period.end, flow: energy_flow_direction, tariffDirection: tariff_direction,
-            sessionReference: try RequestField.reference(session_reference_id, "session_reference_id", at: location)?
-                .text,
+            sessionReference: try RequestField.reference(
+                session_reference_id, "session_reference_id", of: owner, at: location)?.text,
             recordReference: try RequestField.text(record_reference_id, "record_reference_id"), confidence: confidence)
     }
 }

@@ -19,11 +19,11 @@ package enum RequestField {
     }
 
     package static func reference(
-        _ text: String?, _ name: BFFError.FieldName, at location: LocationID
+        _ text: String?, _ name: BFFError.FieldName, of owner: SubjectDigest, at location: LocationID
     ) throws(BFFError) -> ScopedReference? {
         guard let text else { return nil }
         guard let reference = ClientReference(text) else { throw .invalidField(name, reason: .malformed) }
-        return ScopedReference(reference, at: location)
+        return ScopedReference(reference, of: owner, at: location)
     }
 
     /// A text that means something to the client alone.

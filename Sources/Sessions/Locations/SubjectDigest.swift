@@ -1,9 +1,10 @@
 package import Core
 import Keys
 
-/// A name of a subject for notifications between processes: the first 64 bits of its SHA-256.
+/// A name of a subject where others may read it: the first 64 bits of its SHA-256.
 ///
-/// Every role of a database may listen to its notifications, and a subject may be an address of a person.
+/// Every role of a database may listen to its notifications, Flatpeak keeps references, and a subject may be an address
+/// of a person.
 package struct SubjectDigest: Hashable, Sendable {
     private let bits: UInt64
 
@@ -17,6 +18,6 @@ package struct SubjectDigest: Hashable, Sendable {
         self.bits = bits
     }
 
-    /// At most 16 hexadecimal digits.
+    /// At most 16 lower-case hexadecimal digits; references at Flatpeak hold it, so it stays the same.
     package var text: String { String(bits, radix: 16) }
 }

@@ -49,11 +49,11 @@ struct DeviceRequest: StrictlyDecodable, Sendable {
         return request
     }
 
-    /// The order for Flatpeak, in which the device's name is one of the location.
-    func order(at location: LocationID) -> DeviceOrder {
+    /// The order for Flatpeak, in which the device's name is the owner's at the location.
+    func order(of owner: SubjectDigest, at location: LocationID) -> DeviceOrder {
         DeviceOrder(
-            reference: reference.map { ScopedReference($0, at: location).text }, location: location, type: type,
-            manufacturer: manufacturer, modelCode: model_code, modelName: model_name, pvSystem: pv_system)
+            reference: reference.map { ScopedReference($0, of: owner, at: location).text }, location: location,
+            type: type, manufacturer: manufacturer, modelCode: model_code, modelName: model_name, pvSystem: pv_system)
     }
 }
 

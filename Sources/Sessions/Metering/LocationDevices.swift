@@ -55,7 +55,8 @@ package struct LocationDevices: Sendable {
             } catch {
                 throw .refused(error)
             }
-            let device = try await flatpeak.createDevice(order.order(at: location), for: CallerKey(subject))
+            let device = try await flatpeak.createDevice(
+                order.order(of: SubjectDigest(subject), at: location), for: CallerKey(subject))
             let createdAt = device.time_created.flatMap { RFC3339Timestamp($0) }.map { Date($0) }
             let stored = StoredDevice(
                 id: device.id, location: location, subject: subject, reference: order.reference,

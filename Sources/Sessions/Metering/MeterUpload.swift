@@ -31,15 +31,15 @@ struct MeterUpload: Sendable {
     /// Reads a JSON array of records, each with the energy of one period.
     /// - Throws: What is wrong with which record, by its place in the array.
     static func intervals(
-        _ json: [UInt8], at location: LocationID, for flatpeak: FlatpeakClient
+        _ json: [UInt8], of owner: SubjectDigest, at location: LocationID, for flatpeak: FlatpeakClient
     ) async throws(BFFError) -> MeterUpload {
         let elements = try elements(of: json.span, field: "records")
         var upload = MeterUpload([UInt8(ascii: "[")])
         // Only what is written of it is in memory.
-        upload.body.reserveCapacity(json.count + elements.count * (location.text.utf8.count * 2 + 64))
+        upload.body.reserveCapacity(json.count + elements.count * (location.text.utf8.count * 2 + 96))
         for (index, range) in elements.enumerated() {
             if index > 0 { upload.body.append(UInt8(ascii: ",")) }
-            let record = try record(json.span.extracting(range), path: "\(index).", at: location)
+            let record = try record(json.span.extracting(range), path: "\(index).", of: owner, at: location)
             upload.body += try flatpeak.body(of: record)
             if let device = record.device { upload.devices.insert(device) }
             upload.count = index + 1
@@ -50,7 +50,7 @@ struct MeterUpload: Sendable {
     }
 
     private static func record(
-        _ json: Span<UInt8>, path: String, at location: LocationID
+        _ json: Span<UInt8>, path: String, of owner: SubjectDigest, at location: LocationID
     ) throws(BFFError) -> MeterRecord {
         let fields = try FlatObject<IntervalField>(json, path: path)
         try fields.check(.location_id, is: location)
@@ -63,7 +63,7 @@ struct MeterUpload: Sendable {
             start: try fields.required(.start_time, fields.timestamp),
             end: try fields.required(.end_time, fields.timestamp),
             flow: try fields.item(.energy_flow_direction), tariffDirection: try fields.item(.tariff_direction),
-            sessionReference: try fields.scopedReference(.session_reference_id, at: location),
+            sessionReference: try fields.scopedReference(.session_reference_id, of: owner, at: location),
             recordReference: try fields.reference(.record_reference_id),
             confidence: confidence)
     }
@@ -79,9 +79,9 @@ struct MeterUpload: Sendable {
     /// Reads a JSON object with the readings of one register.
     /// - Throws: What is wrong with which field.
     static func readings(
-        _ json: [UInt8], at location: LocationID, for flatpeak: FlatpeakClient
+        _ json: [UInt8], of owner: SubjectDigest, at location: LocationID, for flatpeak: FlatpeakClient
     ) async throws(BFFError) -> MeterUpload {
-        let (head, data) = try register(json.span, at: location)
+        let (head, data) = try register(json.span, of: owner, at: location)
         let elements = try elements(of: json.span.extracting(data), field: "data")
         var upload = MeterUpload(Array(try flatpeak.body(of: head).dropLast(Self.end.count)))
         if let device = head.device { upload.devices.insert(device) }
@@ -102,7 +102,7 @@ struct MeterUpload: Sendable {
 
     /// Everything but the readings, and where these are.
     private static func register(
-        _ json: Span<UInt8>, at location: LocationID
+        _ json: Span<UInt8>, of owner: SubjectDigest, at location: LocationID
     ) throws(BFFError) -> (head: MeterReadings, data: Range<Int>) {
         let fields = try FlatObject<RegisterField>(json)
         try fields.check(.location_id, is: location)
@@ -110,7 +110,7 @@ struct MeterUpload: Sendable {
         guard [.wattHours, .kilowattHours].contains(units) else { throw fields.invalid(.units, .notListed) }
         let head = MeterReadings(
             location: location, device: try fields.identifier(.device_id),
-            sessionReference: try fields.scopedReference(.session_reference_id, at: location),
+            sessionReference: try fields.scopedReference(.session_reference_id, of: owner, at: location),
             flow: try fields.item(.energy_flow_direction), tariffDirection: try fields.item(.tariff_direction),
             units: units, readings: [])
         return (head, try fields.required(.data, fields.structure))
@@ -156,8 +156,10 @@ extension FlatObject {
     }
 
     /// A client's reference as Flatpeak is to have it.
-    fileprivate func scopedReference(_ field: Field, at location: LocationID) throws(BFFError) -> String? {
-        try RequestField.reference(text(field), name(field), at: location)?.text
+    fileprivate func scopedReference(
+        _ field: Field, of owner: SubjectDigest, at location: LocationID
+    ) throws(BFFError) -> String? {
+        try RequestField.reference(text(field), name(field), of: owner, at: location)?.text
     }
 
     /// The client's own name for a record.

@@ -48,11 +48,13 @@ package struct Metering: Sendable {
         return try await writes.send(request) { () throws(WriteFailure) in
             let upload: MeterUpload
             do throws(BFFError) {
-                upload = try await read(body, form, at: location)
+                upload = try await read(body, form, of: SubjectDigest(subject), at: location)
                 try await requireDevices(upload.devices, at: location, of: subject)
             } catch {
                 throw .refused(error)
             }
+            // Also where it is not known what became of them: the costs say, which are read anew.
+            defer { reads.invalidate(location) }
             let batch =
                 switch form {
                 case .interval: try await flatpeak.submitIntervals(upload.body, for: CallerKey(subject))
@@ -64,13 +66,13 @@ package struct Metering: Sendable {
 
     /// Reads the body where it holds up no event loop.
     private func read(
-        _ body: [UInt8], _ form: Form, at location: LocationID
+        _ body: [UInt8], _ form: Form, of owner: SubjectDigest, at location: LocationID
     ) async throws(BFFError) -> MeterUpload {
         let result = await runDetached { [flatpeak] () async -> Result<MeterUpload, BFFError> in
             do throws(BFFError) {
                 return switch form {
-                case .interval: .success(try await MeterUpload.intervals(body, at: location, for: flatpeak))
-                case .cumulative: .success(try await MeterUpload.readings(body, at: location, for: flatpeak))
+                case .interval: .success(try await MeterUpload.intervals(body, of: owner, at: location, for: flatpeak))
+                case .cumulative: .success(try await MeterUpload.readings(body, of: owner, at: location, for: flatpeak))
                 }
             } catch {
                 return .failure(error)
