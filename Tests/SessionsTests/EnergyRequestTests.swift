@@ -121,6 +121,24 @@ import Testing
     }
 
     @Test(
+        "an order that begins now does not end before",
+        arguments: [
+            ("2026-03-01T18:58:00Z", nil), ("2026-03-01T18:57:59Z", nil), ("2026-03-01T19:58:00+01:00", nil),
+            ("0001-01-01T00:00:00Z", nil), ("1970-01-01T00:00:00Z", nil),
+            // As little as is left of it is not rounded away.
+            ("2026-03-01T18:59:00Z", "2026-03-01T18:59:00Z"), ("2026-03-01T19:00:00Z", "2026-03-01T19:00:00Z"),
+            ("2026-03-01T19:04:59Z", "2026-03-01T19:00:00Z"),
+        ] as [(String, String?)])
+    func endOfPresentOrder(end: String, asked: String?) throws {
+        let transfer = #"{"device_id":"dev_1","end_time":"\#(end)",\#(Self.energy)}"#
+        guard let asked else {
+            #expect(throws: BFFError.invalidField("data.0.end_time", reason: .notAfterStart)) { try order(transfer) }
+            return
+        }
+        #expect(try order(transfer).transfers.first?.end == Date(asked, strategy: .iso8601))
+    }
+
+    @Test(
         "a field of an order that Flatpeak would refuse is refused by its name",
         arguments: [
             (#"{\#(energy)}"#, "data.0.device_id", BFFError.Reason.missing),

@@ -28,12 +28,16 @@ package struct ScheduleWindow: Hashable, Sendable {
         self.end = Date(timeIntervalSince1970: Double(last))
     }
 
-    /// The last instant of a window that begins when it is asked about, rounded down to five minutes.
+    /// The last instant of a window that begins when it is asked about, rounded down to five minutes as far as something
+    /// is left of it.
+    /// - Throws: `invalidField` for a window that Flatpeak would refuse.
     package static func end(
         _ end: RFC3339Timestamp, notFarFrom now: Date, longestDays: Int
     ) throws(BFFError) -> Date {
         guard Date(end).timeIntervalSince(now) <= Double(longest(longestDays)) else { throw tooFar(longestDays) }
-        return Date(timeIntervalSince1970: Double(down(end, to: 300)))
+        guard now < Date(end) else { throw .invalidField("end_time", reason: .notAfterStart) }
+        let rounded = Date(timeIntervalSince1970: Double(down(end, to: 300)))
+        return now < rounded ? rounded : Date(end)
     }
 
     private static func check(
