@@ -521,7 +521,7 @@ import Testing
             "/v1/connect/sessions/{id}/confirm": #"{"code":"AAECAwQFBgcICQoLDA0ODw"}"#,
             "/v1/locations/{id}/schedules/amount":
                 #"{"max_power":{"units":"KW","value":7},"data":[{"device_id":"dev_1","#
-                + #""end_time":"\((Date() + 36_000).formatted(.iso8601))","energy":{"units":"KWH","value":1}}]}"#,
+                + #""end_time":"\#((Date() + 36_000).formatted(.iso8601))","energy":{"units":"KWH","value":1}}]}"#,
             "/v1/locations/{id}/costs/simulate":
                 #"{"units":"WH","value":1,"start_time":"2026-01-01T00:00:00Z","end_time":"2026-01-02T00:00:00Z"}"#,
             "/v1/locations/{id}/meters/interval":
@@ -558,7 +558,7 @@ import Testing
             let own = try await send(method, path, mine + type, body)
             // No code was given out; that is another answer than a stranger's.
             let isCode = String(buffer: own.body).contains("confirmation_code_unknown")
-            #expect(own.status.kind == .successful || isCode, "\(path)")
+            #expect(own.status.kind == .successful || isCode, "\(path) \(String(buffer: own.body))")
         }
     }
 
