@@ -200,8 +200,8 @@ export class Home {
       }));
       if (isLate()) return;
       this.known = new Set(known.map(({ id }) => id));
-      this.follow();
       this.redraw(this.places, [...known.map((place, index) => this.place(place, index)), this.invitation(known.length)]);
+      this.follow();
     } catch (error) {
       if (isLate()) return;
       this.places.replaceChildren();
