@@ -223,8 +223,28 @@ import Testing
         #expect(handedOver.status == 409)
         #expect(handedOver["code"] == "ticket_used")
         #expect(handedOver["ticket"] == nil)
+        // Who has the token makes such a ticket without asking.
+        let sessionID = try #require(SessionID(id))
+        let session = try #require(try await store.session(sessionID))
+        let forged = Ticket(for: session, after: SessionHolder(tabKey: Self.attacker))
+        #expect(try await exchange(forged.exposed, in: Self.victim)["code"] == "ticket_used")
+        #expect(try await exchange(ticket, in: Self.attacker).status == 200, "its document asks again")
         // The victim's tab ends nothing that is confirmed.
         #expect(try await end(in: Self.victim)["code"] == nil)
+        try await readsNothing(id)
+    }
+
+    @Test func `who ends the session before it has a result gets no code`() async throws {
+        upstream.on("claim", .json(#"{"message":"processing"}"#, status: 422))
+        let (id, ticket) = try await mint()
+        _ = try await exchange(ticket, in: Self.attacker)
+        let early = try await end(in: Self.attacker)
+        #expect(early.status == 200)
+        #expect(early["code"] == nil)
+        try await readsNothing(id)
+        upstream.on("claim", .json(#"{"location_id":"loc_1","price_available":true}"#))
+        clock.advance(by: 60)
+        #expect(try await end(in: Self.attacker)["code"] != nil)
         try await readsNothing(id)
     }
 

@@ -37,12 +37,16 @@ import Testing
 
     /// What is known of a session before a step.
     private enum Before: CaseIterable {
-        case open, confirmed, foreign, confirmedThenForeign, lapsed, notNeeded
+        case open, confirmed, foreign, confirmedThenForeign, lapsed, notNeeded, notEnded
     }
 
     private func stored(_ before: Before, codes: [UInt8] = [1]) throws -> (ConfirmableSession, now: Date) {
         var facts = SessionFacts(), confirmation = Confirmation()
         for number in codes { confirmation.issue(Self.code(number), at: start) }
+        if before != .notEnded {
+            facts.leftAt = start
+            facts.located = .init(location: try #require(LocationID("loc_1")), pricesAvailable: true, since: start)
+        }
         if before == .confirmed || before == .confirmedThenForeign {
             facts.confirmedAt = start + 1
             confirmation.redeem(Self.code(1))
@@ -58,7 +62,13 @@ import Testing
         for before in Before.allCases {
             let (stored, now) = try stored(before)
             let taken = try ConfirmationChange(.issue(Self.code(2), to: try Self.holder(7)), of: stored, at: now)
-            #expect(taken.verdict == (before == .open ? .issued : .notNeeded), "\(before)")
+            let verdict: ConfirmationChange.Verdict =
+                switch before {
+                case .open: .issued
+                case .notEnded: .notEnded
+                default: .notNeeded
+                }
+            #expect(taken.verdict == verdict, "\(before)")
             #expect((taken.confirmation == nil) == (before != .open), "\(before)")
             #expect(taken.change == nil)
         }
@@ -70,6 +80,93 @@ import Testing
             stored.session, holder: nil, cursor: stored.cursor, confirmation: stored.confirmation)
         let early = try ConfirmationChange(.issue(Self.code(2), to: try Self.holder(7)), of: unopened, at: now)
         #expect(early.verdict == .notHeld)
+    }
+
+    @Test func `gives no code before the session has ended with a result`() throws {
+        let location = try #require(LocationID("loc_1"))
+        // What the holder's document can say by itself is that the customer left.
+        let histories: [(String, String?, ConfirmationChange.Verdict, (inout SessionFacts) -> Void)] = [
+            ("nothing", nil, .notEnded, { _ in }),
+            ("left", nil, .notEnded, { $0.leftAt = start + 30 }),
+            (
+                "answered and left", nil, .notEnded,
+                {
+                    $0.answeredAt = start + 20; $0.leftAt = start + 30
+                }
+            ),
+            (
+                "located, and still there", nil, .notEnded,
+                { $0.located = .init(location: location, pricesAvailable: true, since: start) }
+            ),
+            (
+                "located, left, and came back", nil, .notEnded,
+                {
+                    $0.located = .init(location: location, pricesAvailable: true, since: start)
+                    $0.leftAt = start + 30
+                    $0.stayedAt = start + 31
+                }
+            ),
+            (
+                "located and left", nil, .issued,
+                {
+                    $0.located = .init(location: location, pricesAvailable: true, since: start); $0.leftAt = start + 30
+                }
+            ),
+            ("edit: left", "loc_1", .notEnded, { $0.leftAt = start + 30 }),
+            (
+                "edit: answered and left", "loc_1", .issued,
+                {
+                    $0.answeredAt = start + 20; $0.leftAt = start + 30
+                }
+            ),
+        ]
+        for (name, minted, verdict, change) in histories {
+            var facts = SessionFacts()
+            change(&facts)
+            let stored = ConfirmableSession(
+                try Self.session(location: minted, facts), holder: try Self.holder(7), cursor: OutboxCursor(),
+                confirmation: Confirmation())
+            let taken = try ConfirmationChange(
+                .issue(Self.code(1), to: try Self.holder(7)), of: stored, at: start + 60)
+            #expect(taken.verdict == verdict, "\(name)")
+            #expect((taken.confirmation != nil) == (verdict == .issued), "\(name)")
+        }
+    }
+
+    @Test func `a code is good for the end that it was given out at`() throws {
+        let seen: [(String, ConfirmationChange.Verdict, (inout SessionFacts) -> Void)] = [
+            ("before", .redeemed, { $0.stayedAt = start - 1 }),
+            ("settled before", .redeemed, { $0.settledAt = start }),
+            ("called back again", .redeemed, { $0.leftAt = start + 30 }),
+            ("came back", .expired, { $0.stayedAt = start + 1 }),
+            (
+                "came back and left again", .expired,
+                {
+                    $0.stayedAt = start + 1; $0.leftAt = start + 30
+                }
+            ),
+            ("settled anew", .expired, { $0.settledAt = start + 1 }),
+        ]
+        for (name, verdict, change) in seen {
+            let (before, now) = try stored(.open)
+            var session = before.session
+            change(&session.facts)
+            let later = ConfirmableSession(
+                session, holder: before.holder, cursor: before.cursor, confirmation: before.confirmation)
+            let taken = try ConfirmationChange(
+                .redeem(Self.code(1), by: try #require(Self.alice)), of: later, at: now)
+            #expect(taken.verdict == verdict, "\(name)")
+        }
+    }
+
+    @Test func `nothing more is relayed in a session that was confirmed`() throws {
+        let (confirmed, now) = try stored(.confirmed)
+        var facts = confirmed.session.facts
+        facts.located?.pricesAvailable = false
+        #expect(try Self.session(facts).outcome(at: now).state == .pending)
+        #expect(try Self.session(facts).relayRejection(at: now) == .connectTokenUsed)
+        facts.confirmedAt = nil
+        #expect(try Self.session(facts).relayRejection(at: now) == nil)
     }
 
     @Test func `redeems the code of an open session for its subject alone`() throws {

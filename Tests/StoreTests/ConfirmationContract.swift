@@ -13,17 +13,26 @@ import Testing
 extension SessionStoreContract {
     func toConfirm(
         _ number: UInt8, location: String? = nil, action: TariffAction? = nil,
-        slot: TariffSlot = TariffSlot(direction: .importing, type: .commodity)
+        slot: TariffSlot = TariffSlot(direction: .importing, type: .commodity), facts: SessionFacts = SessionFacts()
     ) throws -> ConnectSession {
-        ConnectSession(
+        var session = ConnectSession(
             id: SessionID(prefix: "cs", random: Array(repeating: number, count: 12)), subject: alice,
             connectToken: try #require(ConnectToken("cot_\(number)")), slot: slot,
             mintedLocation: try location.map { try #require(LocationID($0)) }, mintedAction: action, returnURL: nil,
             liveMode: false, needsConfirmation: true, createdAt: start, expiresAt: start + 86400)
+        session.facts = facts
+        return session
     }
 
     static func code(_ number: UInt8) -> ConfirmationCode {
         ConfirmationCode { count in [UInt8](repeating: number, count: count) }
+    }
+
+    /// Facts of a session that has ended with a location.
+    private func ended(_ location: String, at instant: Date) throws -> SessionFacts {
+        var facts = try located(location, since: instant)
+        facts.leftAt = instant
+        return facts
     }
 
     /// Facts of a session that changed the tariff of an existing location.
@@ -32,6 +41,7 @@ extension SessionStoreContract {
         facts.relayed = true
         facts.answeredAt = instant
         facts.settledAt = instant
+        facts.leftAt = instant
         return facts
     }
 
@@ -50,7 +60,7 @@ extension SessionStoreContract {
         let location = try #require(LocationID("loc_1"))
         _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         #expect(try await store.session(session.id)?.needsConfirmation == true)
-        session.facts.merge(try located("loc_1", since: start))
+        session.facts.merge(try ended("loc_1", at: start))
         session.facts.status = .init(value: .connected, at: start)
         _ = try await store.save([SessionWrite(session, isNew: false)], at: start + 1)
         #expect(try await !store.owns(alice, location))
@@ -90,7 +100,8 @@ extension SessionStoreContract {
 
     @Test(arguments: Engine.allCases)
     func `of many redemptions at once one confirms`(engine: Engine) async throws {
-        let store = try await store(engine), holder = try Self.holder(7), session = try toConfirm(1)
+        let store = try await store(engine), holder = try Self.holder(7)
+        let session = try toConfirm(1, facts: try ended("loc_1", at: start))
         _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         _ = try await store.setHolder(holder, of: session.id, replacing: nil)
         for number in UInt8(1)...5 {
@@ -110,12 +121,29 @@ extension SessionStoreContract {
     }
 
     @Test(arguments: Engine.allCases)
+    func `another holder ends the codes of the one before`(engine: Engine) async throws {
+        let store = try await store(engine), holders = (try Self.holder(7), try Self.holder(8))
+        var session = try toConfirm(1)
+        session.facts = try ended("loc_1", at: start)
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
+        _ = try await store.setHolder(holders.0, of: session.id, replacing: nil)
+        _ = try await store.take(.issue(Self.code(1), to: holders.0), of: session.id, at: start)
+        #expect(try await !store.setHolder(holders.1, of: session.id, replacing: nil), "it has a holder")
+        #expect(try await store.setHolder(holders.1, of: session.id, replacing: holders.0))
+        let early = try await store.take(.redeem(Self.code(1), by: alice), of: session.id, at: start + 1)
+        #expect(early?.verdict == .unknown)
+        _ = try await store.take(.issue(Self.code(2), to: holders.1), of: session.id, at: start + 2)
+        let own = try await store.take(.redeem(Self.code(2), by: alice), of: session.id, at: start + 3)
+        #expect(own?.verdict == .redeemed)
+    }
+
+    @Test(arguments: Engine.allCases)
     func `a foreign session loses the location that it bound, and no other`(engine: Engine) async throws {
         let store = try await store(engine)
         var first = try toConfirm(1), second = try toConfirm(2)
         for (session, name) in [(first, "loc_1"), (second, "loc_2")] {
             var session = session
-            session.facts = try located(name, since: start)
+            session.facts = try ended(name, at: start)
             _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
             try await confirm(session, in: store, at: start + 1)
         }
@@ -125,7 +153,7 @@ extension SessionStoreContract {
         #expect(try await store.locations(of: alice).map(\.text) == ["loc_2"])
         // A location that another session had bound before stays.
         var third = try toConfirm(3)
-        third.facts = try located("loc_2", since: start)
+        third.facts = try ended("loc_2", at: start)
         _ = try await store.save([SessionWrite(third, isNew: true)], at: start + 3)
         try await confirm(third, in: store, at: start + 3)
         third.facts.foreignAt = start + 4
@@ -190,6 +218,7 @@ extension SessionStoreContract {
         #expect(try await isHeld() == true)
         // A confirmed disconnect ends it.
         var last = try toConfirm(6, location: "loc_1", action: .disconnect)
+        last.facts = try ended("loc_1", at: start + 80)
         last.facts.disconnectAsked = true
         last.facts.status = .init(value: .notConnected, at: start + 80)
         _ = try await store.save([SessionWrite(last, isNew: true)], at: start + 80)

@@ -136,6 +136,7 @@ package final class InMemoryStore: ServiceStore {
         try with { state in
             guard state.sessions[id] != nil, state.holders[id] == expected else { return false }
             state.holders[id] = holder
+            state.confirmations[id] = nil
             return true
         }
     }
