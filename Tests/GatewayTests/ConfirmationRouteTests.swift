@@ -389,6 +389,26 @@ import Testing
         #expect(try await send(.get, "/v1/locations/loc_1/status", as: "mallory").status == 200)
     }
 
+    @Test func `a location whose edit came back in another tab stays held, and each completion holds it again`()
+        async throws
+    {
+        let location = try #require(LocationID("loc_1")), mallory = try #require(Subject("mallory"))
+        store.bind(location, to: mallory)
+        let (id, ticket) = try await mint(#"{"app":"page","location_id":"loc_1","action":"edit"}"#)
+        _ = try await exchange(ticket, in: Self.attacker)
+        let code = try #require(try await end(in: Self.attacker)["code"])
+        #expect(try await confirm(id, code).status == 200)
+        #expect(try await send(.get, "/v1/locations/loc_1/status", as: "mallory").status == 200)
+        _ = try await send(
+            .post, "/v1/connect/tickets", #"{"connect_token":"cot_a","tab":"\#(Self.victim)"}"#)
+        let held = try await send(.get, "/v1/locations/loc_1/status", as: "mallory")
+        #expect(held["code"] == "confirmation_required")
+        clock.advance(by: 60)
+        let token = try #require(ConnectToken("cot_a")), sessionID = try #require(SessionID(id))
+        _ = try await service.sessions.outcomes.handleCompletion(of: token)
+        #expect(try await store.session(sessionID)?.changedAt == clock.wall)
+    }
+
     // MARK: - Who needs none
 
     @Test func `a service key may vouch for a customer where that is allowed, and nobody else may`() async throws {

@@ -4,6 +4,7 @@ import Foundation
 import Networking
 import TestSupport
 import Testing
+import Wire
 
 @testable import Sessions
 
@@ -375,7 +376,8 @@ import Testing
             facts.confirmedAt = start + 99
             let confirmed = try Self.session(location: "loc_1", action: .edit, facts)
             #expect(confirmed.unconfirmedChange == nil, "\(name)")
-            #expect((confirmed.confirmedChange != nil) == isChange, "\(name)")
+            #expect(confirmed.confirmedChange?.text == "loc_1", "its own hold ends: \(name)")
+            #expect(confirmed.replacedAt == nil, "others' holds do not: \(name)")
         }
     }
 
@@ -388,6 +390,88 @@ import Testing
         #expect(open.unconfirmedChange == nil)
         #expect(open.confirmedChange == nil)
         facts.confirmedAt = start + 40
-        #expect(try Self.session(location: "loc_1", action: .disconnect, facts).confirmedChange?.text == "loc_1")
+        let confirmed = try Self.session(location: "loc_1", action: .disconnect, facts)
+        #expect(confirmed.confirmedChange?.text == "loc_1")
+        // However late it is confirmed, and written.
+        #expect(confirmed.replacedAt == start + 31)
+    }
+
+    @Test func `a foreign session holds an existing location, whatever is known of it`() throws {
+        for isConfirmed in [false, true] {
+            var facts = SessionFacts()
+            facts.foreignAt = start + 50
+            facts.confirmedAt = isConfirmed ? start + 40 : nil
+            let foreign = try Self.session(location: "loc_1", action: .edit, facts)
+            #expect(foreign.unconfirmedChange?.text == "loc_1")
+            #expect(foreign.changedAt == start + 50)
+            #expect(foreign.confirmedChange == nil)
+            #expect(try Self.session(facts).unconfirmedChange == nil, "a location of its own")
+        }
+    }
+
+    @Test func `each further change holds the location again`() throws {
+        var session = try Self.session(location: "loc_1", action: .edit)
+        session.facts.answeredAt = start + 1
+        session.facts.settledAt = start + 10
+        var change = try #require(
+            try SessionChange.merging(SessionWrite(session, isNew: true), into: nil, at: start + 10))
+        #expect(change.heldLocation?.text == "loc_1")
+        let later: [(String, Bool, (inout SessionFacts) -> Void)] = [
+            ("nothing", false, { _ in }), ("seen", false, { $0.stayedAt = start + 15 }),
+            ("settled", true, { $0.settledAt = start + 20 }), ("left", true, { $0.leftAt = start + 30 }),
+            ("completed", true, { $0.completedAt = start + 40 }), ("foreign", true, { $0.foreignAt = start + 50 }),
+        ]
+        for (name, isHeld, add) in later {
+            add(&session.facts)
+            change = try #require(
+                try SessionChange.merging(SessionWrite(session, isNew: false), into: change.stored, at: start + 99))
+            #expect((change.heldLocation != nil) == isHeld, "\(name)")
+            #expect(change.releasedLocation == nil, "\(name)")
+        }
+        #expect(session.changedAt == start + 50)
+    }
+
+    @Test func `a session for an existing location binds nothing, and takes nothing away`() throws {
+        for needsConfirmation in [false, true] {
+            var facts = try facts { _ in }
+            facts.confirmedAt = start + 90
+            var session = try Self.session(location: "loc_1", needsConfirmation: needsConfirmation, facts)
+            let first = try #require(
+                try SessionChange.merging(SessionWrite(session, isNew: true), into: nil, at: start + 120))
+            #expect(first.location == nil)
+            session.facts.foreignAt = start + 130
+            let second = try #require(
+                try SessionChange.merging(SessionWrite(session, isNew: false), into: first.stored, at: start + 130))
+            #expect(second.location == nil)
+            #expect(second.unboundLocation == nil)
+        }
+    }
+
+    @Test func `a step at a provider changes a tariff, and data that the summary answers replaces it`() throws {
+        let callback = "https://bff.example/v1/connect/callback"
+        /// The page and the button of the request, the page and the address of the answer.
+        let steps: [(String?, String?, String, String?, isSettled: Bool, isReplaced: Bool)] = [
+            ("provider_select", nil, "session_redirect", "https://provider.example/?fp_cot=cot_1", true, false),
+            ("provider_select", "CLOSE", "session_redirect", "\(callback)?fp_cot=cot_1", true, false),
+            ("provider_select", nil, "tariff_structure_select", nil, false, false),
+            ("provider_select", "BACK", "tariff_summary", nil, true, false),
+            ("rate_fixed_capture", nil, "tariff_summary", nil, true, true),
+            ("rate_fixed_capture", nil, "tariff_connection_pending", nil, true, false),
+            ("tariff_summary", "WRONG_TARIFF", "tariff_summary", nil, true, false),
+            ("tariff_summary", nil, "tariff_summary", nil, true, false),
+            ("tariff_connection_pending", nil, "tariff_summary", nil, true, false),
+            ("session_start", nil, "tariff_summary", nil, true, false),
+            (nil, nil, "tariff_summary", nil, true, false),
+        ]
+        for (route, action, answered, url, isSettled, isReplaced) in steps {
+            let members = [("connect_token", "cot_1"), ("route", route), ("action", action)].compactMap { name, value in
+                value.map { #""\#(name)":"\#($0)""# }
+            }
+            let bytes = Array("{\(members.joined(separator: ","))}".utf8)
+            let step = RelayedStep(envelope: try Envelope(bytes.span), answeredRoute: answered, redirectURL: url)
+            let facts = step.facts(callbackURL: callback, at: start)
+            #expect((facts.settledAt != nil) == isSettled, "\(route ?? "-"), \(answered)")
+            #expect((facts.replacedAt != nil) == isReplaced, "\(route ?? "-"), \(action ?? "-"), \(answered)")
+        }
     }
 }

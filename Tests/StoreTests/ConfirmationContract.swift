@@ -35,12 +35,14 @@ extension SessionStoreContract {
         return facts
     }
 
-    /// Facts of a session that changed the tariff of an existing location.
-    func changed(at instant: Date) -> SessionFacts {
+    /// Facts of a session that changed the tariff of an existing location, as far as is known.
+    /// - Parameter isReplaced: Whether it is known to have replaced it.
+    func changed(at instant: Date, isReplaced: Bool = true) -> SessionFacts {
         var facts = SessionFacts()
         facts.relayed = true
         facts.answeredAt = instant
         facts.settledAt = instant
+        facts.replacedAt = isReplaced ? instant : nil
         facts.leftAt = instant
         return facts
     }
@@ -225,6 +227,72 @@ extension SessionStoreContract {
         #expect(try await isHeld() == true)
         try await confirm(last, in: store, at: start + 81)
         #expect(try await isHeld() == false)
+    }
+
+    /// A store in which alice owns a location.
+    private func storeWithLocation(_ engine: Engine) async throws -> any ServiceStore {
+        let store = try await store(engine)
+        var owner = try session(9)
+        owner.facts = try located("loc_1", since: start)
+        _ = try await store.save([SessionWrite(owner, isNew: true)], at: start)
+        return store
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `a confirmed session ends no hold of a tariff that it did not replace since`(engine: Engine) async throws {
+        let store = try await storeWithLocation(engine), location = try #require(LocationID("loc_1"))
+        let isHeld = { [alice] in try await store.ownedLocation(location, of: alice)?.isHeld }
+        // A disconnect of before, which is confirmed late.
+        var old = try toConfirm(1, location: "loc_1", action: .disconnect)
+        old.facts = try ended("loc_1", at: start + 5)
+        old.facts.disconnectAsked = true
+        old.facts.status = .init(value: .notConnected, at: start + 5)
+        _ = try await store.save([SessionWrite(old, isNew: true)], at: start + 5)
+        var held = try toConfirm(2, location: "loc_1", action: .edit)
+        held.facts = changed(at: start + 10)
+        _ = try await store.save([SessionWrite(held, isNew: true)], at: start + 10)
+        try await confirm(old, in: store, at: start + 20)
+        #expect(try await isHeld() == true, "an old disconnect")
+        // An edit that was left half-way.
+        var halfWay = try toConfirm(3, location: "loc_1", action: .edit)
+        halfWay.facts = changed(at: start + 30, isReplaced: false)
+        _ = try await store.save([SessionWrite(halfWay, isNew: true)], at: start + 30)
+        try await confirm(halfWay, in: store, at: start + 31)
+        #expect(try await isHeld() == true, "half-way")
+        try await confirm(held, in: store, at: start + 40)
+        #expect(try await isHeld() == false, "its own")
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `a further change of a session holds the location again`(engine: Engine) async throws {
+        let store = try await storeWithLocation(engine), location = try #require(LocationID("loc_1"))
+        let isHeld = { [alice] in try await store.ownedLocation(location, of: alice)?.isHeld }
+        var first = try toConfirm(1, location: "loc_1", action: .edit)
+        first.facts = changed(at: start + 10)
+        _ = try await store.save([SessionWrite(first, isNew: true)], at: start + 10)
+        var second = try toConfirm(2, location: "loc_1", action: .edit)
+        second.facts = changed(at: start + 20)
+        _ = try await store.save([SessionWrite(second, isNew: true)], at: start + 20)
+        try await confirm(second, in: store, at: start + 21)
+        #expect(try await isHeld() == false)
+        let more: [(inout SessionFacts, Date) -> Void] = [
+            { $0.settledAt = $1 }, { $0.leftAt = $1 }, { $0.completedAt = $1 }, { $0.foreignAt = $1 },
+        ]
+        for (index, add) in more.enumerated() {
+            let instant = start + 100 * Double(index + 1)
+            add(&first.facts, instant)
+            _ = try await store.save([SessionWrite(first, isNew: false)], at: instant)
+            #expect(try await isHeld() == true, "\(index)")
+            // What is newer than another's change stays held, and what is older does not.
+            for (seconds, isStillHeld) in [(-1.0, true), (1, false)] {
+                var next = try toConfirm(
+                    UInt8(10 + 2 * index + (seconds > 0 ? 1 : 0)), location: "loc_1", action: .edit)
+                next.facts = changed(at: instant + seconds)
+                _ = try await store.save([SessionWrite(next, isNew: true)], at: instant + 2)
+                try await confirm(next, in: store, at: instant + 3)
+                #expect(try await isHeld() == isStillHeld, "\(index), \(seconds)")
+            }
+        }
     }
 }
 

@@ -119,13 +119,32 @@ extension ConnectSession {
     /// The location that the session makes its subject's own.
     package var ownLocation: LocationID? { isConfirmed ? facts.located?.location : nil }
 
-    /// The existing location at which an unconfirmed session changed a tariff: its reads are refused.
-    package var unconfirmedChange: LocationID? { isConfirmed || !facts.hasChangedTariff ? nil : mintedLocation }
+    /// The location that the session binds to its subject: one that existed when it was minted is theirs already, or no
+    /// more.
+    var boundLocation: LocationID? { mintedLocation == nil ? ownLocation : nil }
 
-    /// The existing location at which a confirmed session replaced or removed the tariff of its slot, and so whatever an
-    /// earlier session left there.
+    /// The existing location at which an unconfirmed session changed a tariff, or a foreign one may have: its reads are
+    /// refused.
+    package var unconfirmedChange: LocationID? {
+        isConfirmed || !(facts.hasChangedTariff || isForeign) ? nil : mintedLocation
+    }
+
+    /// When the session may last have changed a tariff: that of ``unconfirmedChange``.
+    package var changedAt: Date? {
+        [facts.settledAt, facts.leftAt, facts.completedAt, facts.foreignAt].compactMap(\.self).max()
+    }
+
+    /// The existing location at which the session, now confirmed, ends its own hold, and those from before
+    /// ``replacedAt``.
     package var confirmedChange: LocationID? {
-        isConfirmed && (facts.hasChangedTariff || hasDisconnected) ? mintedLocation : nil
+        isConfirmed && (needsConfirmation || replacedAt != nil) ? mintedLocation : nil
+    }
+
+    /// When the session provably replaced or removed the tariff of its slot, and so whatever others had left there.
+    ///
+    /// A customer who answered a page and left may have changed nothing.
+    package var replacedAt: Date? {
+        [facts.replacedAt, hasDisconnected ? facts.status?.at : nil].compactMap(\.self).max()
     }
 
     /// Whether the session's own slot is empty because the customer disconnected it.
