@@ -223,8 +223,28 @@ import Testing
         #expect(handedOver.status == 409)
         #expect(handedOver["code"] == "ticket_used")
         #expect(handedOver["ticket"] == nil)
+        // Who has the token makes such a ticket without asking.
+        let sessionID = try #require(SessionID(id))
+        let session = try #require(try await store.session(sessionID))
+        let forged = Ticket(for: session, after: SessionHolder(tabKey: Self.attacker))
+        #expect(try await exchange(forged.exposed, in: Self.victim)["code"] == "ticket_used")
+        #expect(try await exchange(ticket, in: Self.attacker).status == 200, "its document asks again")
         // The victim's tab ends nothing that is confirmed.
         #expect(try await end(in: Self.victim)["code"] == nil)
+        try await readsNothing(id)
+    }
+
+    @Test func `who ends the session before it has a result gets no code`() async throws {
+        upstream.on("claim", .json(#"{"message":"processing"}"#, status: 422))
+        let (id, ticket) = try await mint()
+        _ = try await exchange(ticket, in: Self.attacker)
+        let early = try await end(in: Self.attacker)
+        #expect(early.status == 200)
+        #expect(early["code"] == nil)
+        try await readsNothing(id)
+        upstream.on("claim", .json(#"{"location_id":"loc_1","price_available":true}"#))
+        clock.advance(by: 60)
+        #expect(try await end(in: Self.attacker)["code"] != nil)
         try await readsNothing(id)
     }
 
@@ -367,6 +387,26 @@ import Testing
         // With it the minter would read.
         #expect(try await confirm(first, code).status == 200)
         #expect(try await send(.get, "/v1/locations/loc_1/status", as: "mallory").status == 200)
+    }
+
+    @Test func `a location whose edit came back in another tab stays held, and each completion holds it again`()
+        async throws
+    {
+        let location = try #require(LocationID("loc_1")), mallory = try #require(Subject("mallory"))
+        store.bind(location, to: mallory)
+        let (id, ticket) = try await mint(#"{"app":"page","location_id":"loc_1","action":"edit"}"#)
+        _ = try await exchange(ticket, in: Self.attacker)
+        let code = try #require(try await end(in: Self.attacker)["code"])
+        #expect(try await confirm(id, code).status == 200)
+        #expect(try await send(.get, "/v1/locations/loc_1/status", as: "mallory").status == 200)
+        _ = try await send(
+            .post, "/v1/connect/tickets", #"{"connect_token":"cot_a","tab":"\#(Self.victim)"}"#)
+        let held = try await send(.get, "/v1/locations/loc_1/status", as: "mallory")
+        #expect(held["code"] == "confirmation_required")
+        clock.advance(by: 60)
+        let token = try #require(ConnectToken("cot_a")), sessionID = try #require(SessionID(id))
+        _ = try await service.sessions.outcomes.handleCompletion(of: token)
+        #expect(try await store.session(sessionID)?.changedAt == clock.wall)
     }
 
     // MARK: - Who needs none

@@ -4,6 +4,7 @@ import Foundation
 import Networking
 import TestSupport
 import Testing
+import Wire
 
 @testable import Sessions
 
@@ -37,12 +38,16 @@ import Testing
 
     /// What is known of a session before a step.
     private enum Before: CaseIterable {
-        case open, confirmed, foreign, confirmedThenForeign, lapsed, notNeeded
+        case open, confirmed, foreign, confirmedThenForeign, lapsed, notNeeded, notEnded
     }
 
     private func stored(_ before: Before, codes: [UInt8] = [1]) throws -> (ConfirmableSession, now: Date) {
         var facts = SessionFacts(), confirmation = Confirmation()
         for number in codes { confirmation.issue(Self.code(number), at: start) }
+        if before != .notEnded {
+            facts.leftAt = start
+            facts.located = .init(location: try #require(LocationID("loc_1")), pricesAvailable: true, since: start)
+        }
         if before == .confirmed || before == .confirmedThenForeign {
             facts.confirmedAt = start + 1
             confirmation.redeem(Self.code(1))
@@ -58,7 +63,13 @@ import Testing
         for before in Before.allCases {
             let (stored, now) = try stored(before)
             let taken = try ConfirmationChange(.issue(Self.code(2), to: try Self.holder(7)), of: stored, at: now)
-            #expect(taken.verdict == (before == .open ? .issued : .notNeeded), "\(before)")
+            let verdict: ConfirmationChange.Verdict =
+                switch before {
+                case .open: .issued
+                case .notEnded: .notEnded
+                default: .notNeeded
+                }
+            #expect(taken.verdict == verdict, "\(before)")
             #expect((taken.confirmation == nil) == (before != .open), "\(before)")
             #expect(taken.change == nil)
         }
@@ -70,6 +81,93 @@ import Testing
             stored.session, holder: nil, cursor: stored.cursor, confirmation: stored.confirmation)
         let early = try ConfirmationChange(.issue(Self.code(2), to: try Self.holder(7)), of: unopened, at: now)
         #expect(early.verdict == .notHeld)
+    }
+
+    @Test func `gives no code before the session has ended with a result`() throws {
+        let location = try #require(LocationID("loc_1"))
+        // What the holder's document can say by itself is that the customer left.
+        let histories: [(String, String?, ConfirmationChange.Verdict, (inout SessionFacts) -> Void)] = [
+            ("nothing", nil, .notEnded, { _ in }),
+            ("left", nil, .notEnded, { $0.leftAt = start + 30 }),
+            (
+                "answered and left", nil, .notEnded,
+                {
+                    $0.answeredAt = start + 20; $0.leftAt = start + 30
+                }
+            ),
+            (
+                "located, and still there", nil, .notEnded,
+                { $0.located = .init(location: location, pricesAvailable: true, since: start) }
+            ),
+            (
+                "located, left, and came back", nil, .notEnded,
+                {
+                    $0.located = .init(location: location, pricesAvailable: true, since: start)
+                    $0.leftAt = start + 30
+                    $0.stayedAt = start + 31
+                }
+            ),
+            (
+                "located and left", nil, .issued,
+                {
+                    $0.located = .init(location: location, pricesAvailable: true, since: start); $0.leftAt = start + 30
+                }
+            ),
+            ("edit: left", "loc_1", .notEnded, { $0.leftAt = start + 30 }),
+            (
+                "edit: answered and left", "loc_1", .issued,
+                {
+                    $0.answeredAt = start + 20; $0.leftAt = start + 30
+                }
+            ),
+        ]
+        for (name, minted, verdict, change) in histories {
+            var facts = SessionFacts()
+            change(&facts)
+            let stored = ConfirmableSession(
+                try Self.session(location: minted, facts), holder: try Self.holder(7), cursor: OutboxCursor(),
+                confirmation: Confirmation())
+            let taken = try ConfirmationChange(
+                .issue(Self.code(1), to: try Self.holder(7)), of: stored, at: start + 60)
+            #expect(taken.verdict == verdict, "\(name)")
+            #expect((taken.confirmation != nil) == (verdict == .issued), "\(name)")
+        }
+    }
+
+    @Test func `a code is good for the end that it was given out at`() throws {
+        let seen: [(String, ConfirmationChange.Verdict, (inout SessionFacts) -> Void)] = [
+            ("before", .redeemed, { $0.stayedAt = start - 1 }),
+            ("settled before", .redeemed, { $0.settledAt = start }),
+            ("called back again", .redeemed, { $0.leftAt = start + 30 }),
+            ("came back", .expired, { $0.stayedAt = start + 1 }),
+            (
+                "came back and left again", .expired,
+                {
+                    $0.stayedAt = start + 1; $0.leftAt = start + 30
+                }
+            ),
+            ("settled anew", .expired, { $0.settledAt = start + 1 }),
+        ]
+        for (name, verdict, change) in seen {
+            let (before, now) = try stored(.open)
+            var session = before.session
+            change(&session.facts)
+            let later = ConfirmableSession(
+                session, holder: before.holder, cursor: before.cursor, confirmation: before.confirmation)
+            let taken = try ConfirmationChange(
+                .redeem(Self.code(1), by: try #require(Self.alice)), of: later, at: now)
+            #expect(taken.verdict == verdict, "\(name)")
+        }
+    }
+
+    @Test func `nothing more is relayed in a session that was confirmed`() throws {
+        let (confirmed, now) = try stored(.confirmed)
+        var facts = confirmed.session.facts
+        facts.located?.pricesAvailable = false
+        #expect(try Self.session(facts).outcome(at: now).state == .pending)
+        #expect(try Self.session(facts).relayRejection(at: now) == .connectTokenUsed)
+        facts.confirmedAt = nil
+        #expect(try Self.session(facts).relayRejection(at: now) == nil)
     }
 
     @Test func `redeems the code of an open session for its subject alone`() throws {
@@ -278,7 +376,8 @@ import Testing
             facts.confirmedAt = start + 99
             let confirmed = try Self.session(location: "loc_1", action: .edit, facts)
             #expect(confirmed.unconfirmedChange == nil, "\(name)")
-            #expect((confirmed.confirmedChange != nil) == isChange, "\(name)")
+            #expect(confirmed.confirmedChange?.text == "loc_1", "its own hold ends: \(name)")
+            #expect(confirmed.replacedAt == nil, "others' holds do not: \(name)")
         }
     }
 
@@ -291,6 +390,88 @@ import Testing
         #expect(open.unconfirmedChange == nil)
         #expect(open.confirmedChange == nil)
         facts.confirmedAt = start + 40
-        #expect(try Self.session(location: "loc_1", action: .disconnect, facts).confirmedChange?.text == "loc_1")
+        let confirmed = try Self.session(location: "loc_1", action: .disconnect, facts)
+        #expect(confirmed.confirmedChange?.text == "loc_1")
+        // However late it is confirmed, and written.
+        #expect(confirmed.replacedAt == start + 31)
+    }
+
+    @Test func `a foreign session holds an existing location, whatever is known of it`() throws {
+        for isConfirmed in [false, true] {
+            var facts = SessionFacts()
+            facts.foreignAt = start + 50
+            facts.confirmedAt = isConfirmed ? start + 40 : nil
+            let foreign = try Self.session(location: "loc_1", action: .edit, facts)
+            #expect(foreign.unconfirmedChange?.text == "loc_1")
+            #expect(foreign.changedAt == start + 50)
+            #expect(foreign.confirmedChange == nil)
+            #expect(try Self.session(facts).unconfirmedChange == nil, "a location of its own")
+        }
+    }
+
+    @Test func `each further change holds the location again`() throws {
+        var session = try Self.session(location: "loc_1", action: .edit)
+        session.facts.answeredAt = start + 1
+        session.facts.settledAt = start + 10
+        var change = try #require(
+            try SessionChange.merging(SessionWrite(session, isNew: true), into: nil, at: start + 10))
+        #expect(change.heldLocation?.text == "loc_1")
+        let later: [(String, Bool, (inout SessionFacts) -> Void)] = [
+            ("nothing", false, { _ in }), ("seen", false, { $0.stayedAt = start + 15 }),
+            ("settled", true, { $0.settledAt = start + 20 }), ("left", true, { $0.leftAt = start + 30 }),
+            ("completed", true, { $0.completedAt = start + 40 }), ("foreign", true, { $0.foreignAt = start + 50 }),
+        ]
+        for (name, isHeld, add) in later {
+            add(&session.facts)
+            change = try #require(
+                try SessionChange.merging(SessionWrite(session, isNew: false), into: change.stored, at: start + 99))
+            #expect((change.heldLocation != nil) == isHeld, "\(name)")
+            #expect(change.releasedLocation == nil, "\(name)")
+        }
+        #expect(session.changedAt == start + 50)
+    }
+
+    @Test func `a session for an existing location binds nothing, and takes nothing away`() throws {
+        for needsConfirmation in [false, true] {
+            var facts = try facts { _ in }
+            facts.confirmedAt = start + 90
+            var session = try Self.session(location: "loc_1", needsConfirmation: needsConfirmation, facts)
+            let first = try #require(
+                try SessionChange.merging(SessionWrite(session, isNew: true), into: nil, at: start + 120))
+            #expect(first.location == nil)
+            session.facts.foreignAt = start + 130
+            let second = try #require(
+                try SessionChange.merging(SessionWrite(session, isNew: false), into: first.stored, at: start + 130))
+            #expect(second.location == nil)
+            #expect(second.unboundLocation == nil)
+        }
+    }
+
+    @Test func `a step at a provider changes a tariff, and data that the summary answers replaces it`() throws {
+        let callback = "https://bff.example/v1/connect/callback"
+        /// The page and the button of the request, the page and the address of the answer.
+        let steps: [(String?, String?, String, String?, isSettled: Bool, isReplaced: Bool)] = [
+            ("provider_select", nil, "session_redirect", "https://provider.example/?fp_cot=cot_1", true, false),
+            ("provider_select", "CLOSE", "session_redirect", "\(callback)?fp_cot=cot_1", true, false),
+            ("provider_select", nil, "tariff_structure_select", nil, false, false),
+            ("provider_select", "BACK", "tariff_summary", nil, true, false),
+            ("rate_fixed_capture", nil, "tariff_summary", nil, true, true),
+            ("rate_fixed_capture", nil, "tariff_connection_pending", nil, true, false),
+            ("tariff_summary", "WRONG_TARIFF", "tariff_summary", nil, true, false),
+            ("tariff_summary", nil, "tariff_summary", nil, true, false),
+            ("tariff_connection_pending", nil, "tariff_summary", nil, true, false),
+            ("session_start", nil, "tariff_summary", nil, true, false),
+            (nil, nil, "tariff_summary", nil, true, false),
+        ]
+        for (route, action, answered, url, isSettled, isReplaced) in steps {
+            let members = [("connect_token", "cot_1"), ("route", route), ("action", action)].compactMap { name, value in
+                value.map { #""\#(name)":"\#($0)""# }
+            }
+            let bytes = Array("{\(members.joined(separator: ","))}".utf8)
+            let step = RelayedStep(envelope: try Envelope(bytes.span), answeredRoute: answered, redirectURL: url)
+            let facts = step.facts(callbackURL: callback, at: start)
+            #expect((facts.settledAt != nil) == isSettled, "\(route ?? "-"), \(answered)")
+            #expect((facts.replacedAt != nil) == isReplaced, "\(route ?? "-"), \(action ?? "-"), \(answered)")
+        }
     }
 }

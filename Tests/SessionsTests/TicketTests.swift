@@ -129,6 +129,22 @@ import Testing
         #expect(ticket.verdict(in: held, for: try Self.holder(exchange.tab)) == exchange.verdict)
     }
 
+    @Test func `a session that needs a confirmation stays with the document that opened it`() throws {
+        let session = try ConfirmationTests.session(), first = try Self.holder(1), other = try Self.holder(2)
+        let launch = Ticket(for: session, after: nil), handedOver = Ticket(for: session, after: first)
+        #expect(launch.verdict(in: HeldSession(session, holder: nil), for: first) == .exchange)
+        // Whoever has the token and the tab key can make the ticket of a hand-over.
+        let held = HeldSession(session, holder: first)
+        for ticket in [launch, handedOver] {
+            #expect(ticket.verdict(in: held, for: first) == .again)
+            #expect(ticket.verdict(in: held, for: other) == .used)
+        }
+        let needsNone = try ConfirmationTests.session(needsConfirmation: false)
+        #expect(
+            Ticket(for: needsNone, after: first).verdict(in: HeldSession(needsNone, holder: first), for: other)
+                == .exchange)
+    }
+
     // MARK: - Requests
 
     @Test func `a request is a ticket with a tab key, or a connect token`() throws {

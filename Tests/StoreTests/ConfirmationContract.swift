@@ -13,25 +13,37 @@ import Testing
 extension SessionStoreContract {
     func toConfirm(
         _ number: UInt8, location: String? = nil, action: TariffAction? = nil,
-        slot: TariffSlot = TariffSlot(direction: .importing, type: .commodity)
+        slot: TariffSlot = TariffSlot(direction: .importing, type: .commodity), facts: SessionFacts = SessionFacts()
     ) throws -> ConnectSession {
-        ConnectSession(
+        var session = ConnectSession(
             id: SessionID(prefix: "cs", random: Array(repeating: number, count: 12)), subject: alice,
             connectToken: try #require(ConnectToken("cot_\(number)")), slot: slot,
             mintedLocation: try location.map { try #require(LocationID($0)) }, mintedAction: action, returnURL: nil,
             liveMode: false, needsConfirmation: true, createdAt: start, expiresAt: start + 86400)
+        session.facts = facts
+        return session
     }
 
     static func code(_ number: UInt8) -> ConfirmationCode {
         ConfirmationCode { count in [UInt8](repeating: number, count: count) }
     }
 
-    /// Facts of a session that changed the tariff of an existing location.
-    func changed(at instant: Date) -> SessionFacts {
+    /// Facts of a session that has ended with a location.
+    private func ended(_ location: String, at instant: Date) throws -> SessionFacts {
+        var facts = try located(location, since: instant)
+        facts.leftAt = instant
+        return facts
+    }
+
+    /// Facts of a session that changed the tariff of an existing location, as far as is known.
+    /// - Parameter isReplaced: Whether it is known to have replaced it.
+    func changed(at instant: Date, isReplaced: Bool = true) -> SessionFacts {
         var facts = SessionFacts()
         facts.relayed = true
         facts.answeredAt = instant
         facts.settledAt = instant
+        facts.replacedAt = isReplaced ? instant : nil
+        facts.leftAt = instant
         return facts
     }
 
@@ -50,7 +62,7 @@ extension SessionStoreContract {
         let location = try #require(LocationID("loc_1"))
         _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         #expect(try await store.session(session.id)?.needsConfirmation == true)
-        session.facts.merge(try located("loc_1", since: start))
+        session.facts.merge(try ended("loc_1", at: start))
         session.facts.status = .init(value: .connected, at: start)
         _ = try await store.save([SessionWrite(session, isNew: false)], at: start + 1)
         #expect(try await !store.owns(alice, location))
@@ -90,7 +102,8 @@ extension SessionStoreContract {
 
     @Test(arguments: Engine.allCases)
     func `of many redemptions at once one confirms`(engine: Engine) async throws {
-        let store = try await store(engine), holder = try Self.holder(7), session = try toConfirm(1)
+        let store = try await store(engine), holder = try Self.holder(7)
+        let session = try toConfirm(1, facts: try ended("loc_1", at: start))
         _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
         _ = try await store.setHolder(holder, of: session.id, replacing: nil)
         for number in UInt8(1)...5 {
@@ -110,12 +123,29 @@ extension SessionStoreContract {
     }
 
     @Test(arguments: Engine.allCases)
+    func `another holder ends the codes of the one before`(engine: Engine) async throws {
+        let store = try await store(engine), holders = (try Self.holder(7), try Self.holder(8))
+        var session = try toConfirm(1)
+        session.facts = try ended("loc_1", at: start)
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
+        _ = try await store.setHolder(holders.0, of: session.id, replacing: nil)
+        _ = try await store.take(.issue(Self.code(1), to: holders.0), of: session.id, at: start)
+        #expect(try await !store.setHolder(holders.1, of: session.id, replacing: nil), "it has a holder")
+        #expect(try await store.setHolder(holders.1, of: session.id, replacing: holders.0))
+        let early = try await store.take(.redeem(Self.code(1), by: alice), of: session.id, at: start + 1)
+        #expect(early?.verdict == .unknown)
+        _ = try await store.take(.issue(Self.code(2), to: holders.1), of: session.id, at: start + 2)
+        let own = try await store.take(.redeem(Self.code(2), by: alice), of: session.id, at: start + 3)
+        #expect(own?.verdict == .redeemed)
+    }
+
+    @Test(arguments: Engine.allCases)
     func `a foreign session loses the location that it bound, and no other`(engine: Engine) async throws {
         let store = try await store(engine)
         var first = try toConfirm(1), second = try toConfirm(2)
         for (session, name) in [(first, "loc_1"), (second, "loc_2")] {
             var session = session
-            session.facts = try located(name, since: start)
+            session.facts = try ended(name, at: start)
             _ = try await store.save([SessionWrite(session, isNew: true)], at: start)
             try await confirm(session, in: store, at: start + 1)
         }
@@ -125,7 +155,7 @@ extension SessionStoreContract {
         #expect(try await store.locations(of: alice).map(\.text) == ["loc_2"])
         // A location that another session had bound before stays.
         var third = try toConfirm(3)
-        third.facts = try located("loc_2", since: start)
+        third.facts = try ended("loc_2", at: start)
         _ = try await store.save([SessionWrite(third, isNew: true)], at: start + 3)
         try await confirm(third, in: store, at: start + 3)
         third.facts.foreignAt = start + 4
@@ -190,12 +220,79 @@ extension SessionStoreContract {
         #expect(try await isHeld() == true)
         // A confirmed disconnect ends it.
         var last = try toConfirm(6, location: "loc_1", action: .disconnect)
+        last.facts = try ended("loc_1", at: start + 80)
         last.facts.disconnectAsked = true
         last.facts.status = .init(value: .notConnected, at: start + 80)
         _ = try await store.save([SessionWrite(last, isNew: true)], at: start + 80)
         #expect(try await isHeld() == true)
         try await confirm(last, in: store, at: start + 81)
         #expect(try await isHeld() == false)
+    }
+
+    /// A store in which alice owns a location.
+    private func storeWithLocation(_ engine: Engine) async throws -> any ServiceStore {
+        let store = try await store(engine)
+        var owner = try session(9)
+        owner.facts = try located("loc_1", since: start)
+        _ = try await store.save([SessionWrite(owner, isNew: true)], at: start)
+        return store
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `a confirmed session ends no hold of a tariff that it did not replace since`(engine: Engine) async throws {
+        let store = try await storeWithLocation(engine), location = try #require(LocationID("loc_1"))
+        let isHeld = { [alice] in try await store.ownedLocation(location, of: alice)?.isHeld }
+        // A disconnect of before, which is confirmed late.
+        var old = try toConfirm(1, location: "loc_1", action: .disconnect)
+        old.facts = try ended("loc_1", at: start + 5)
+        old.facts.disconnectAsked = true
+        old.facts.status = .init(value: .notConnected, at: start + 5)
+        _ = try await store.save([SessionWrite(old, isNew: true)], at: start + 5)
+        var held = try toConfirm(2, location: "loc_1", action: .edit)
+        held.facts = changed(at: start + 10)
+        _ = try await store.save([SessionWrite(held, isNew: true)], at: start + 10)
+        try await confirm(old, in: store, at: start + 20)
+        #expect(try await isHeld() == true, "an old disconnect")
+        // An edit that was left half-way.
+        var halfWay = try toConfirm(3, location: "loc_1", action: .edit)
+        halfWay.facts = changed(at: start + 30, isReplaced: false)
+        _ = try await store.save([SessionWrite(halfWay, isNew: true)], at: start + 30)
+        try await confirm(halfWay, in: store, at: start + 31)
+        #expect(try await isHeld() == true, "half-way")
+        try await confirm(held, in: store, at: start + 40)
+        #expect(try await isHeld() == false, "its own")
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `a further change of a session holds the location again`(engine: Engine) async throws {
+        let store = try await storeWithLocation(engine), location = try #require(LocationID("loc_1"))
+        let isHeld = { [alice] in try await store.ownedLocation(location, of: alice)?.isHeld }
+        var first = try toConfirm(1, location: "loc_1", action: .edit)
+        first.facts = changed(at: start + 10)
+        _ = try await store.save([SessionWrite(first, isNew: true)], at: start + 10)
+        var second = try toConfirm(2, location: "loc_1", action: .edit)
+        second.facts = changed(at: start + 20)
+        _ = try await store.save([SessionWrite(second, isNew: true)], at: start + 20)
+        try await confirm(second, in: store, at: start + 21)
+        #expect(try await isHeld() == false)
+        let more: [(inout SessionFacts, Date) -> Void] = [
+            { $0.settledAt = $1 }, { $0.leftAt = $1 }, { $0.completedAt = $1 }, { $0.foreignAt = $1 },
+        ]
+        for (index, add) in more.enumerated() {
+            let instant = start + 100 * Double(index + 1)
+            add(&first.facts, instant)
+            _ = try await store.save([SessionWrite(first, isNew: false)], at: instant)
+            #expect(try await isHeld() == true, "\(index)")
+            // What is newer than another's change stays held, and what is older does not.
+            for (seconds, isStillHeld) in [(-1.0, true), (1, false)] {
+                var next = try toConfirm(
+                    UInt8(10 + 2 * index + (seconds > 0 ? 1 : 0)), location: "loc_1", action: .edit)
+                next.facts = changed(at: instant + seconds)
+                _ = try await store.save([SessionWrite(next, isNew: true)], at: instant + 2)
+                try await confirm(next, in: store, at: instant + 3)
+                #expect(try await isHeld() == isStillHeld, "\(index), \(seconds)")
+            }
+        }
     }
 }
 

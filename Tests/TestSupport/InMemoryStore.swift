@@ -136,6 +136,7 @@ package final class InMemoryStore: ServiceStore {
         try with { state in
             guard state.sessions[id] != nil, state.holders[id] == expected else { return false }
             state.holders[id] = holder
+            state.confirmations[id] = nil
             return true
         }
     }
@@ -347,13 +348,14 @@ extension InMemoryStore.State {
                 deleteOrphanedActions()
             }
         }
-        if let location = change.heldLocation, holds[location]?[id] == nil {
-            holds[location, default: [:]][id] = .init(slot: session.slot, since: now)
+        if let location = change.heldLocation {
+            let since = max(session.changedAt ?? now, holds[location]?[id]?.since ?? .distantPast)
+            holds[location, default: [:]][id] = .init(slot: session.slot, since: since)
         }
         if let location = change.releasedLocation {
-            let end = holds[location]?[id]?.since ?? now
+            let end = session.replacedAt ?? .distantPast
             holds[location] = holds[location]?.filter {
-                $0.key != id && ($0.value.slot != session.slot || $0.value.since > end)
+                $0.key != id && ($0.value.slot != session.slot || $0.value.since >= end)
             }
         }
         if change.endsLease { taken[id] = nil }

@@ -193,7 +193,7 @@ struct SessionCacheState {
         (dirty + inFlight).contains { id in
             // What the store has already, it knows better: it may have been taken away or be held since.
             guard let entry = entry(id), entry.persisted?.located == nil else { return false }
-            return entry.session.subject == subject && entry.session.ownLocation == location
+            return entry.session.subject == subject && entry.session.boundLocation == location
         }
     }
 

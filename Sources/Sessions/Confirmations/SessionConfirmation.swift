@@ -61,7 +61,7 @@ package struct SessionConfirmation: Sendable {
         case .expired: throw .confirmationCodeExpired
         case .foreign: throw .sessionForeign
         case .notOwned: throw .notFound
-        case .unknown, .issued, .notHeld, .notNeeded: throw .confirmationCodeUnknown
+        case .unknown, .issued, .notHeld, .notEnded, .notNeeded: throw .confirmationCodeUnknown
         }
     }
 

@@ -11,6 +11,9 @@ package struct Confirmation: Codable, Equatable, Sendable {
     struct Issued: Codable, Equatable, Sendable {
         let digest: [UInt8]
         let expiresAt: Date
+
+        /// When it was given out.
+        var issuedAt: Date { expiresAt - codeLife }
     }
 
     /// What a code is worth.
@@ -40,10 +43,12 @@ package struct Confirmation: Codable, Equatable, Sendable {
     }
 
     /// Compares with every code in constant time; an expired one is known until others have replaced it.
-    func verdict(on code: ConfirmationCode, at now: Date) -> Verdict {
+    /// - Parameter seenAt: When the customer was last in Connect. A code is good for the end that it was given out at.
+    func verdict(on code: ConfirmationCode, seenAt: Date?, at now: Date) -> Verdict {
         var verdict = Verdict.unknown
         for each in issued where Digest.isEqual(each.digest, code.digest) {
-            verdict = now < each.expiresAt ? .valid : .expired
+            let isOutdated = seenAt.map { $0 > each.issuedAt } ?? false
+            verdict = now < each.expiresAt && !isOutdated ? .valid : .expired
         }
         return verdict
     }
@@ -104,16 +109,42 @@ extension ConnectSession {
     /// Whether a confirmation is needed and can still come.
     package func awaitsConfirmation(at now: Date) -> Bool { !isConfirmed && !isForeign && now < expiresAt }
 
+    /// Whether the session has come to an end that can be confirmed: the customer left, and there is a result.
+    ///
+    /// That they left is no proof, as the holder's document says so itself.
+    func hasEnd(at now: Date) -> Bool {
+        outcome(at: now).endedAt != nil && (facts.located != nil || unconfirmedChange != nil)
+    }
+
     /// The location that the session makes its subject's own.
     package var ownLocation: LocationID? { isConfirmed ? facts.located?.location : nil }
 
-    /// The existing location at which an unconfirmed session changed a tariff: its reads are refused.
-    package var unconfirmedChange: LocationID? { isConfirmed || !facts.hasChangedTariff ? nil : mintedLocation }
+    /// The location that the session binds to its subject: one that existed when it was minted is theirs already, or no
+    /// more.
+    var boundLocation: LocationID? { mintedLocation == nil ? ownLocation : nil }
 
-    /// The existing location at which a confirmed session replaced or removed the tariff of its slot, and so whatever an
-    /// earlier session left there.
+    /// The existing location at which an unconfirmed session changed a tariff, or a foreign one may have: its reads are
+    /// refused.
+    package var unconfirmedChange: LocationID? {
+        isConfirmed || !(facts.hasChangedTariff || isForeign) ? nil : mintedLocation
+    }
+
+    /// When the session may last have changed a tariff: that of ``unconfirmedChange``.
+    package var changedAt: Date? {
+        [facts.settledAt, facts.leftAt, facts.completedAt, facts.foreignAt].compactMap(\.self).max()
+    }
+
+    /// The existing location at which the session, now confirmed, ends its own hold, and those from before
+    /// ``replacedAt``.
     package var confirmedChange: LocationID? {
-        isConfirmed && (facts.hasChangedTariff || hasDisconnected) ? mintedLocation : nil
+        isConfirmed && (needsConfirmation || replacedAt != nil) ? mintedLocation : nil
+    }
+
+    /// When the session provably replaced or removed the tariff of its slot, and so whatever others had left there.
+    ///
+    /// A customer who answered a page and left may have changed nothing.
+    package var replacedAt: Date? {
+        [facts.replacedAt, hasDisconnected ? facts.status?.at : nil].compactMap(\.self).max()
     }
 
     /// Whether the session's own slot is empty because the customer disconnected it.

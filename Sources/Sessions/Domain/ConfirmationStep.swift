@@ -35,6 +35,8 @@ package struct ConfirmationChange: Sendable {
         case issued
         /// The document does not hold the session.
         case notHeld
+        /// The session has not ended, or nothing is known of its result.
+        case notEnded
         /// The session needs no code: it is confirmed, foreign, over, or was never to be confirmed.
         case notNeeded
         /// The code is redeemed.
@@ -86,7 +88,8 @@ package struct ConfirmationChange: Sendable {
 
     private static func issuing(to holder: SessionHolder, _ stored: ConfirmableSession, at now: Date) -> Verdict {
         guard stored.session.awaitsConfirmation(at: now) else { return .notNeeded }
-        return stored.holder?.isSame(as: holder) == true ? .issued : .notHeld
+        guard stored.holder?.isSame(as: holder) == true else { return .notHeld }
+        return stored.session.hasEnd(at: now) ? .issued : .notEnded
     }
 
     private static func redeeming(
@@ -97,7 +100,8 @@ package struct ConfirmationChange: Sendable {
         guard session.needsConfirmation else { return .unknown }
         if session.isForeign { return .foreign }
         if session.isConfirmed { return stored.confirmation.isRedeemed(code) ? .redeemedBefore : .used }
-        switch stored.confirmation.verdict(on: code, at: now) {
+        let seenAt = [session.facts.stayedAt, session.facts.settledAt].compactMap(\.self).max()
+        switch stored.confirmation.verdict(on: code, seenAt: seenAt, at: now) {
         // Without a confirmation a session lapses with its token.
         case .valid: return session.awaitsConfirmation(at: now) ? .redeemed : .expired
         case .expired: return .expired

@@ -35,9 +35,11 @@ package struct SessionChange: Sendable {
     package let location: LocationID?
     /// The location to take from the subject again, if this session bound it: the session turned out to be foreign.
     package let unboundLocation: LocationID?
-    /// The location that must not be read from now on, because an unconfirmed session changed a tariff there.
+    /// The location that must not be read from now on, because an unconfirmed session changed a tariff there at
+    /// ``ConnectSession/changedAt``; once more after each further change, as another session may have ended the hold.
     package let heldLocation: LocationID?
-    /// The location of whose slot the session, now confirmed, ends the hold: its own, and those that began before it.
+    /// The location at which the session, now confirmed, ends its own hold, and those of its slot that began before
+    /// ``ConnectSession/replacedAt``.
     package let releasedLocation: LocationID?
     /// Whether Flatpeak was polled since, so that the lease holder has done its poll.
     package let endsLease: Bool
@@ -61,11 +63,13 @@ package struct SessionChange: Sendable {
             before = session
             before?.facts = facts
         }
-        let own = (before: before?.ownLocation, now: session.ownLocation)
+        let own = (before: before?.boundLocation, now: session.boundLocation)
         location = own.before == nil ? own.now : nil
         unboundLocation = own.now == nil ? own.before : nil
-        heldLocation = before?.unconfirmedChange == nil ? session.unconfirmedChange : nil
-        releasedLocation = before?.confirmedChange == nil ? session.confirmedChange : nil
+        let isHeldAnew = before?.unconfirmedChange == nil || before?.changedAt != session.changedAt
+        heldLocation = isHeldAnew ? session.unconfirmedChange : nil
+        let isReleasedAnew = before?.confirmedChange == nil || before?.replacedAt != session.replacedAt
+        releasedLocation = isReleasedAnew ? session.confirmedChange : nil
         endsLease = facts?.queriedAt != session.facts.queriedAt
         changesAt = session.nextChange(after: now)
     }

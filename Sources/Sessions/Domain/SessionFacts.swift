@@ -33,8 +33,11 @@ package struct SessionFacts: Codable, Equatable, Sendable {
     package var completedAt: Date?
     /// When the customer first answered a page, other than to leave it or to disconnect.
     package var answeredAt: Date?
-    /// When Connect last showed a page that comes after a tariff was connected.
+    /// When Connect last showed a page that comes after a tariff was connected, let the customer go, or sent them to a
+    /// provider.
     package var settledAt: Date?
+    /// When Connect last answered the data of a page with the summary: the tariff in the slot is the one of this session.
+    package var replacedAt: Date?
     /// When the owner redeemed a code (``Confirmation``).
     package var confirmedAt: Date?
     /// When the token came back in a document that does not hold the session.
@@ -43,7 +46,7 @@ package struct SessionFacts: Codable, Equatable, Sendable {
     private enum CodingKeys: String, CodingKey {
         case relayed, stayedAt, leftAt, disconnectAsked, pendingShown, notFinishedAt, goneAt, located, status
         case queriedAt = "askedAt"
-        case completedAt, answeredAt, settledAt, confirmedAt, foreignAt
+        case completedAt, answeredAt, settledAt, replacedAt, confirmedAt, foreignAt
     }
 
     /// The claim that gave a location.
@@ -86,6 +89,7 @@ package struct SessionFacts: Codable, Equatable, Sendable {
         completedAt = later(completedAt, other.completedAt)
         answeredAt = earlier(answeredAt, other.answeredAt)
         settledAt = later(settledAt, other.settledAt)
+        replacedAt = later(replacedAt, other.replacedAt)
         confirmedAt = earlier(confirmedAt, other.confirmedAt)
         foreignAt = earlier(foreignAt, other.foreignAt)
         if let theirs = other.located {
@@ -124,7 +128,8 @@ package struct SessionFacts: Codable, Equatable, Sendable {
     }
 
     /// Whether the session may have put a tariff into its slot: the customer answered a page, and since then Connect
-    /// showed a page that comes after a connection, reported the session complete, or let the customer go.
+    /// showed a page that comes after a connection, sent the customer to a provider, reported the session complete, or let
+    /// the customer go.
     ///
     /// A customer who only looks has changed nothing, and so has one whose tab was closed half-way.
     var hasChangedTariff: Bool {

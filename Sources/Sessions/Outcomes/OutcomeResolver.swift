@@ -74,10 +74,16 @@ package struct OutcomeResolver: Sendable {
     /// - Throws: Why Flatpeak or the store could not be asked, so that the event is retried.
     package func handleCompletion(of token: ConnectToken) async throws(BFFError) -> ConnectSession? {
         guard let session = try await cache.session(token: token) else { return nil }
-        guard !session.outcome(at: now()).isFinal else { return session }
         let notifiedAt = now()
         var facts = SessionFacts()
         facts.completedAt = notifiedAt
+        guard !session.outcome(at: notifiedAt).isFinal else {
+            // No poll says more, but a tariff of an existing location has changed.
+            guard !session.isConfirmed, session.mintedLocation != nil else { return session }
+            let merged = await cache.merge(facts, into: session)
+            guard await cache.isPersisted(session.id) else { throw .storeUnavailable }
+            return merged ?? session
+        }
         guard let known = await cache.merge(facts, into: session) else { return session }
         guard let result = await poll(known, since: notifiedAt) else { throw .clientClosed }
         if let failure = result.failure { throw failure }

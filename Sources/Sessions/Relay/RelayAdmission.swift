@@ -58,6 +58,8 @@ extension ConnectSession {
     func relayRejection(at now: Date) -> BFFError? {
         let outcome = outcome(at: now)
         if outcome.state == .expired || now >= expiresAt { return .connectTokenExpired }
-        return outcome.isFinal ? .connectTokenUsed : nil
+        // A confirmation is for what the session came to until then.
+        let isRedeemed = needsConfirmation && facts.confirmedAt != nil
+        return outcome.isFinal || isRedeemed ? .connectTokenUsed : nil
     }
 }

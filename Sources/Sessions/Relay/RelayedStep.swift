@@ -35,7 +35,11 @@ package struct RelayedStep: Sendable {
             facts.stayedAt = now
         }
         if isAnswer { facts.answeredAt = now }
-        if facts.leftAt != nil || Self.settledRoutes.contains(where: { answeredRoute == $0 }) { facts.settledAt = now }
+        // What a customer does at a provider shows in no other step.
+        if facts.leftAt != nil || isSettled(answeredRoute) || answeredRoute == "session_redirect" {
+            facts.settledAt = now
+        }
+        if isData, answeredRoute == Self.summary { facts.replacedAt = now }
         return facts
     }
 
@@ -48,6 +52,15 @@ package struct RelayedStep: Sendable {
         }
     }
 
+    /// Whether the customer sent the data of a page that comes before a connection.
+    private var isData: Bool {
+        isAnswer && envelope.action == nil && envelope.route != nil && !isSettled(envelope.route)
+    }
+
+    private func isSettled(_ route: String?) -> Bool { Self.settledRoutes.contains { route == $0 } }
+
+    /// There is no button to save: once it shows, the tariff is connected (upstream.md §4.3).
+    private static let summary = "tariff_summary"
     /// Pages that come after a tariff was connected, or while its provider has not answered yet.
-    private static let settledRoutes = ["tariff_summary", "tariff_connection_pending"]
+    private static let settledRoutes = [summary, "tariff_connection_pending"]
 }

@@ -59,7 +59,7 @@ extension Ticket {
         case exchange
         /// The document is the holder already: its earlier answer was lost, or it was loaded again.
         case again
-        /// Another document is the holder.
+        /// Another document is the holder, and stays it.
         case used
         /// Forged, of another session, or a ticket that was handed over and exchanged: the holder that would prove it is
         /// not kept.
@@ -72,7 +72,9 @@ extension Ticket {
         let isFirst = isGenuine(in: held.session, after: nil)
         // A tab key is as secret as the token, and its document has the token: it needs no ticket.
         if held.holder == tab { return .again }
-        if isCurrent { return .exchange }
+        // Whoever has the token can make the ticket of a hand-over: a session that needs a confirmation stays where it was
+        // opened.
+        if isCurrent { return held.session.needsConfirmation && held.holder != nil ? .used : .exchange }
         return isFirst ? .used : .unknown
     }
 }

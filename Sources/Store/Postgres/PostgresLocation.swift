@@ -16,10 +16,11 @@ enum PostgresLocation {
         let bindings = owned.sorted {
             ($0.change.session.subject.text, $0.id.text) < ($1.change.session.subject.text, $1.id.text)
         }.map { id, change in change.location == nil ? unbind(id, change, by: node) : bind(id, change, by: node) }
-        let holds = held.sorted { ($0.id.text, $0.change.session.id.text) < ($1.id.text, $1.change.session.id.text) }
-            .map { id, change in
-                change.heldLocation == nil
-                    ? release(id, change, at: now, by: node) : hold(id, change, at: now, by: node)
+        // At one location in the order of the writes, as in every store.
+        let holds = held.enumerated().sorted { ($0.element.id.text, $0.offset) < ($1.element.id.text, $1.offset) }
+            .map { _, entry in
+                entry.change.heldLocation == nil
+                    ? release(entry.id, entry.change, by: node) : hold(entry.id, entry.change, at: now, by: node)
             }
         let isAnyUnbound = owned.contains { $0.change.location == nil }
         return bindings + (isAnyUnbound ? [PostgresStore.deleteOrphanedActions] : []) + holds
@@ -60,35 +61,35 @@ enum PostgresLocation {
             """
             WITH new AS (
                 INSERT INTO unconfirmed_change (location, session, direction, type, since) VALUES ($1, $2, $3, $4, $5)
-                ON CONFLICT DO NOTHING RETURNING location
+                ON CONFLICT (location, session) DO UPDATE
+                SET since = greatest(unconfirmed_change.since, EXCLUDED.since) RETURNING location
             )
             SELECT pg_notify('\(PostgresStore.channel)', $6) FROM new
-            """, slot(at: id, change, at: now, by: node))
+            """, slot(at: id, change, change.session.changedAt ?? now, by: node))
     }
 
-    /// Ends the session's own hold, and of others' what came before its own change, which replaced it.
+    /// Ends the session's own hold, and of others' what it replaced: no row is older than NULL.
     private static func release(
-        _ id: LocationID, _ change: SessionChange, at now: Date, by node: String
+        _ id: LocationID, _ change: SessionChange, by node: String
     ) -> PostgresStatement {
         PostgresStatement(
             """
             WITH gone AS (
                 DELETE FROM unconfirmed_change
-                WHERE location = $1 AND (session = $2 OR (direction = $3 AND type = $4 AND since <= coalesce(
-                    (SELECT own.since FROM unconfirmed_change AS own WHERE own.location = $1 AND own.session = $2), $5)))
+                WHERE location = $1 AND (session = $2 OR (direction = $3 AND type = $4 AND since < $5))
                 RETURNING location
             )
             SELECT pg_notify('\(PostgresStore.channel)', $6) FROM gone
-            """, slot(at: id, change, at: now, by: node))
+            """, slot(at: id, change, change.session.replacedAt, by: node))
     }
 
     private static func slot(
-        at id: LocationID, _ change: SessionChange, at now: Date, by node: String
+        at id: LocationID, _ change: SessionChange, _ instant: Date?, by node: String
     ) -> [PostgresValue] {
         let session = change.session
         return [
             .text(id.text), .text(session.id.text), .text(session.slot.direction.rawValue),
-            .text(session.slot.type.rawValue), .double(now.timeIntervalSince1970),
+            .text(session.slot.type.rawValue), .double(instant?.timeIntervalSince1970),
             .text(NodeNotification.change(at: id, by: node)),
         ]
     }

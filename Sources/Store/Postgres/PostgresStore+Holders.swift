@@ -25,8 +25,8 @@ extension PostgresStore {
             let changed = try link.run([
                 PostgresStatement(
                     """
-                    UPDATE session SET holder = $1 WHERE id = $2 AND holder IS NOT DISTINCT FROM $3::bytea
-                    RETURNING true
+                    UPDATE session SET holder = $1, codes = NULL
+                    WHERE id = $2 AND holder IS NOT DISTINCT FROM $3::bytea RETURNING true
                     """, .bytes(holder.digest), .text(id.text), .bytes(expected?.digest))
             ])[0]
             return !changed.isEmpty

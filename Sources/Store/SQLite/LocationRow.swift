@@ -21,28 +21,24 @@ enum LocationRow {
         if let location = change.heldLocation {
             try db.cachedStatement(
                 sql: """
-                    INSERT OR IGNORE INTO unconfirmed_change (location, session, direction, type, since)
-                    VALUES (?, ?, ?, ?, ?)
+                    INSERT INTO unconfirmed_change (location, session, direction, type, since) VALUES (?, ?, ?, ?, ?)
+                    ON CONFLICT (location, session) DO UPDATE SET since = max(since, excluded.since)
                     """
             ).execute(arguments: [
                 location.text, session.id.text, session.slot.direction.rawValue, session.slot.type.rawValue,
-                now.timeIntervalSince1970,
+                (session.changedAt ?? now).timeIntervalSince1970,
             ])
         }
         if let location = change.releasedLocation {
-            // Read first: SQLite may delete the own row before it looks at a subquery.
-            let since = try Double.fetchOne(
-                db.cachedStatement(sql: "SELECT since FROM unconfirmed_change WHERE location = ? AND session = ?"),
-                arguments: [location.text, session.id.text])
-            // Of others, what came before this session's own change, which replaced it.
+            // No row is older than NULL: what is not known to be replaced stays held.
             try db.cachedStatement(
                 sql: """
                     DELETE FROM unconfirmed_change
-                    WHERE location = ? AND (session = ? OR (direction = ? AND type = ? AND since <= ?))
+                    WHERE location = ? AND (session = ? OR (direction = ? AND type = ? AND since < ?))
                     """
             ).execute(arguments: [
                 location.text, session.id.text, session.slot.direction.rawValue, session.slot.type.rawValue,
-                since ?? now.timeIntervalSince1970,
+                session.replacedAt?.timeIntervalSince1970,
             ])
         }
     }

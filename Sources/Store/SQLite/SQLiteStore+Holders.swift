@@ -20,7 +20,7 @@ extension SQLiteStore {
         _ holder: SessionHolder, of id: SessionID, replacing expected: SessionHolder?
     ) async throws(BFFError) -> Bool {
         try await write { db in
-            try db.cachedStatement(sql: "UPDATE session SET holder = ? WHERE id = ? AND holder IS ?")
+            try db.cachedStatement(sql: "UPDATE session SET holder = ?, codes = NULL WHERE id = ? AND holder IS ?")
                 .execute(arguments: [Data(holder.digest), id.text, expected.map { Data($0.digest) }])
             return db.changesCount > 0
         }
