@@ -9,12 +9,13 @@ import Testing
 @Suite struct SessionCacheStateTests {
     static let start = Date(timeIntervalSince1970: 1_700_000_000)
 
-    static func session(_ number: Int) throws -> ConnectSession {
+    static func session(_ number: Int, location: String? = nil) throws -> ConnectSession {
         let bytes = (0..<12).map { UInt8(truncatingIfNeeded: number >> ($0 % 4 * 8)) }
         return ConnectSession(
             id: SessionID(prefix: "cs", random: bytes), subject: try #require(Subject("alice")),
             connectToken: try #require(ConnectToken("cot_\(number)")),
-            slot: TariffSlot(direction: .importing, type: .commodity), mintedLocation: nil, mintedAction: nil,
+            slot: TariffSlot(direction: .importing, type: .commodity),
+            mintedLocation: try location.map { try #require(LocationID($0)) }, mintedAction: nil,
             returnURL: nil, liveMode: false, createdAt: start, expiresAt: start + 86400)
     }
 
@@ -77,6 +78,19 @@ import Testing
         #expect(!cache.hasPendingBinding(session.subject, location), "the write is complete")
     }
 
+    @Test func `a pending write of a session for an existing location makes it nobody's`() throws {
+        var cache = SessionCacheState(capacity: 10)
+        let session = try Self.session(1, location: "loc_1"), location = try #require(LocationID("loc_1"))
+        _ = cache.add(session, key: nil)
+        var facts = SessionFacts()
+        facts.located = .init(location: location, pricesAvailable: true, since: Self.start)
+        _ = cache.record(facts, of: session.connectToken)
+        // The store knows whether it is the subject's, and whether it is held.
+        #expect(!cache.hasPendingBinding(session.subject, location))
+        _ = cache.takeDirty(10)
+        #expect(!cache.hasPendingBinding(session.subject, location))
+    }
+
     @Test func `facts recorded during a write are in the next one`() throws {
         var cache = SessionCacheState(capacity: 10)
         let session = try Self.session(1)
@@ -116,7 +130,7 @@ import Testing
 
     @Test func `a stale handle finds the moved session, and never another one`() throws {
         var cache = SessionCacheState(capacity: 10)
-        let sessions = try (1...3).map(Self.session)
+        let sessions = try (1...3).map { try Self.session($0) }
         for session in sessions { _ = cache.add(session, key: nil) }
         flush(&cache)
         let handles = sessions.map { handle(of: $0, in: &cache) }

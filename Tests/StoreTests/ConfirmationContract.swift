@@ -294,6 +294,28 @@ extension SessionStoreContract {
             }
         }
     }
+
+    @Test(arguments: Engine.allCases)
+    func `holds and releases of one batch come in the order of its writes`(engine: Engine) async throws {
+        let store = try await store(engine)
+        var writes: [SessionWrite] = [], expected: [Bool] = []
+        for (index, isHoldFirst) in [true, true, false, false].enumerated() {
+            let number = UInt8(10 + 2 * index), name = "loc_\(index)"
+            var owner = try session(number + 100)
+            owner.facts = try located(name, since: start)
+            _ = try await store.save([SessionWrite(owner, isNew: true)], at: start)
+            // The order of the ids says nothing.
+            let (first, second) = index.isMultiple(of: 2) ? (number, number + 1) : (number + 1, number)
+            let held = try toConfirm(first, location: name, action: .edit, facts: changed(at: start + 10))
+            var next = try toConfirm(second, location: name, action: .edit, facts: changed(at: start + 20))
+            next.facts.confirmedAt = start + 30
+            let both = [SessionWrite(held, isNew: true), SessionWrite(next, isNew: true)]
+            writes += isHoldFirst ? both : both.reversed()
+            expected.append(!isHoldFirst)
+        }
+        _ = try await store.save(writes, at: start + 30)
+        #expect(try await store.ownedLocations(of: alice).map(\.isHeld) == expected)
+    }
 }
 
 /// One property over shuffled histories: a location can be read if and only if a code of its session was redeemed while
@@ -303,7 +325,7 @@ extension SessionStoreContract {
 
     private enum Step: CaseIterable {
         case callback, strangersCallback, webhook, redeem, redeemAgain, redeemAsOther, guess, restart, arriveElsewhere
-        case arriveHere, tenMinutes, expire
+        case arriveHere, handOver, complete, tenMinutes, expire
     }
 
     /// One process of the service.
@@ -358,7 +380,10 @@ extension SessionStoreContract {
     private func check(_ store: any ServiceStore, _ seed: Int, _ random: inout SeededGenerator) async throws {
         let upstream = ScriptedUpstream(), clock = TestClock()
         upstream.on("mint", .json(#"{"connect_token":"cot_a","expires_in":86400,"live_mode":false}"#))
-        upstream.on("claim", .json(#"{"location_id":"loc_1","price_available":true}"#))
+        let located = #"{"location_id":"loc_1","price_available":true}"#
+        // Half of the sessions begin before their customer has completed anything.
+        var isCompleted = seed.isMultiple(of: 2)
+        upstream.on("claim", isCompleted ? .json(located) : .json(#"{"message":"processing"}"#, status: 422))
         upstream.on("status", .json(#"{"tariff_status":{"commodity_import":{"status":"CONNECTED"}}}"#))
         var nodes = (0..<2).map { _ in Node(store, upstream, clock) }
         defer { for node in nodes { node.watching.cancel() } }
@@ -383,14 +408,14 @@ extension SessionStoreContract {
             case .callback, .strangersCallback:
                 let result = try await node.sessions.confirmation.end(
                     session.connectToken, in: step == .callback ? holder : stranger)
-                let isCodeDue = step == .callback && !isConfirmed && !isForeign && !isOver
+                // A token that is over is claimed no more, and neither is that of a foreign session.
+                if isCompleted, !isOver, !isForeign { isLocated = true }
+                let isCodeDue = step == .callback && isLocated && !isConfirmed && !isForeign && !isOver
                 #expect((result.code != nil) == isCodeDue, "seed \(seed): \(history)")
                 if let code = result.code { codes.append((code, now)) }
-                // A token that is over is claimed no more, and neither is that of a foreign session.
-                if !isOver, !isForeign { isLocated = true }
             case .webhook:
                 _ = try await node.sessions.outcomes.handleCompletion(of: session.connectToken)
-                if !isOver, !isForeign { isLocated = true }
+                if isCompleted, !isOver, !isForeign { isLocated = true }
             case .redeem, .redeemAgain:
                 guard let given = step == .redeem ? codes.last : codes.first else { break }
                 let isAlive = codes.suffix(5).contains { $0.code.exposed == given.code.exposed }
@@ -420,6 +445,15 @@ extension SessionStoreContract {
                 if !isOver { isForeign = true }
             case .arriveHere:
                 #expect(try await node.sessions.confirmation.arrive(session.connectToken, in: holder))
+            case .handOver:
+                // The holder can compute this ticket.
+                let forged = Ticket(for: session, after: holder)
+                await #expect(throws: isOver ? BFFError.ticketExpired : .ticketUsed, "seed \(seed): \(history)") {
+                    try await node.sessions.tickets.exchange(forged, by: stranger)
+                }
+            case .complete:
+                isCompleted = true
+                upstream.on("claim", .json(located))
             case .tenMinutes: clock.advance(by: 600)
             case .expire:
                 guard Int.random(in: 0..<4, using: &random) == 0 else { break }
