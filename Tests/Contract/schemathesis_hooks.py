@@ -124,8 +124,8 @@ class Seed:
         self.open_token = mint()["connect_token"]
         # One document has exchanged it, and may do so again.
         self.ticket, self.tab = mint(app="page")["launch_url"].partition("#ticket=")[2], "AAECAwQFBgcICQoLDA0ODw"
-        # Confirmed by a user of its own, since wrong codes count by user; the same code again gives the same answer.
-        page = mint("dave", "page")
+        # The same code again gives the same answer.
+        page = mint(app="page")
         token = call("/v1/connect/tickets", {"ticket": page["launch_url"].partition("#ticket=")[2], "tab": self.tab})[
             "connect_token"]
         walk(token)
@@ -286,7 +286,6 @@ def use_seed(case, operation, turn):
     elif operation == "endSession":
         case.body["connect_token"] = seed.ended_token if turn % 2 else seed.open_token
     elif operation == "confirmSession":
-        case.headers["X-Dev-Subject"] = "dave"
         case.path_parameters["id"] = seed.confirmed
         case.body = {"code": seed.code}
     elif operation == "mintSession" and "location_id" in case.body:
