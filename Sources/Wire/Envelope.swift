@@ -85,9 +85,4 @@ extension Span<UInt8> {
             return true
         }
     }
-
-    fileprivate var firstNonBlank: UInt8? {
-        for index in indices where ![0x20, 0x0A, 0x0D, 0x09].contains(self[index]) { return self[index] }
-        return nil
-    }
 }

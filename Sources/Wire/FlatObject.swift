@@ -46,7 +46,7 @@ package struct FlatObject<Field: CaseIterable & Hashable & RawRepresentable<Stri
         }
         if let fault { throw fault }
         guard isStrict else { throw .malformedJSON }
-        guard json.startsWithObject else {
+        guard json.firstNonBlank == UInt8(ascii: "{") else {
             throw path.isEmpty ? .malformedJSON : .invalidField(.init(String(path.dropLast())), reason: .wrongType)
         }
         self.values = values
@@ -147,13 +147,6 @@ package struct FlatObject<Field: CaseIterable & Hashable & RawRepresentable<Stri
 }
 
 extension Span<UInt8> {
-    fileprivate var startsWithObject: Bool {
-        for index in indices where ![0x20, 0x0A, 0x0D, 0x09].contains(self[index]) {
-            return self[index] == UInt8(ascii: "{")
-        }
-        return false
-    }
-
     /// The text of a JSON string that was scanned; `nil` when an escape in it stands for no character.
     fileprivate func unescaped(in range: Range<Int>) -> String? {
         var bytes: [UInt8] = []

@@ -38,7 +38,3 @@ extension JSONScanner {
         return scan(result.span) ? result : nil
     }
 }
-
-extension UInt8 {
-    fileprivate var isJSONBlank: Bool { self == 0x20 || self == 0x0A || self == 0x0D || self == 0x09 }
-}

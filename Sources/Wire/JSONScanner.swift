@@ -67,7 +67,7 @@ package struct JSONScanner {
     }
 
     private mutating func skipBlanks(_ json: Span<UInt8>) {
-        while let byte = peek(json), byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { index += 1 }
+        while let byte = peek(json), byte.isJSONBlank { index += 1 }
     }
 
     private mutating func take(_ byte: UInt8, _ json: Span<UInt8>) -> Bool {
@@ -220,5 +220,18 @@ extension UInt8 {
     var isHexDigit: Bool {
         (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self)
             || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(self | 0x20)
+    }
+}
+
+extension UInt8 {
+    /// Whether it stands between the tokens of JSON (RFC 8259 section 2).
+    var isJSONBlank: Bool { self == 0x20 || self == 0x0A || self == 0x0D || self == 0x09 }
+}
+
+extension Span<UInt8> {
+    /// The first byte of the first token.
+    var firstNonBlank: UInt8? {
+        for index in indices where !self[index].isJSONBlank { return self[index] }
+        return nil
     }
 }

@@ -8,9 +8,9 @@ package struct JSONValue: Sendable {
     /// - Parameter text: Nil when it is not one strict JSON value.
     package init?(_ text: [UInt8]) {
         guard JSONScanner.scan(text.span) else { return nil }
-        // The value without the blanks around it, of which the scanner takes these four.
-        let isBlank = { (byte: UInt8) in byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
-        guard let first = text.firstIndex(where: { !isBlank($0) }), let last = text.lastIndex(where: { !isBlank($0) })
+        // The value without the blanks around it.
+        guard let first = text.firstIndex(where: { !$0.isJSONBlank }),
+            let last = text.lastIndex(where: { !$0.isJSONBlank })
         else { return nil }
         self.init(text, first..<last + 1)
     }
