@@ -45,6 +45,8 @@ struct RequestPipeline: Sendable {
         /// Whose memory the body counts as, and whose slot the request takes unless it has a user.
         let client: CallerKey
         let caller: Caller
+        /// Who was recognised, on a route for users.
+        var subject: Subject?
         var rateLimit: RequestLimits.Verdict?
 
         var policy: RoutePolicy { route.policy }
@@ -61,7 +63,6 @@ struct RequestPipeline: Sendable {
     /// Someone who was recognised, and what the route does for them.
     private struct Principal {
         let key: CallerKey
-        var subject: Subject?
         let handle: @Sendable (Exchange) async throws(BFFError) -> Reply
     }
 
@@ -74,12 +75,10 @@ struct RequestPipeline: Sendable {
             try shed(context)
             try limitAddress(context)
             try checkOrigin(context)
-            let principal = try await authenticate(context)
-            try limitSubject(principal, &context)
+            let principal = try await authenticate(&context)
+            try limitSubject(&context)
             let exchange = try await readBody(context)
-            reply = try await countingGuesses(of: principal, context) { () throws(BFFError) in
-                try await handle(exchange, for: principal, context)
-            }
+            reply = try await handle(exchange, for: principal, context)
         } catch {
             reply = refuse(error, context)
         }
@@ -119,14 +118,15 @@ struct RequestPipeline: Sendable {
         else { throw .originNotAllowed }
     }
 
-    private func authenticate(_ context: Context) async throws(BFFError) -> Principal {
+    private func authenticate(_ context: inout Context) async throws(BFFError) -> Principal {
         switch context.route.handler {
         case .user(let handle):
             let subject = try await authenticator.subject(of: context.caller)
             if context.policy.callers == .backend, !authenticator.isOwnBackend(context.caller) {
                 throw .writesNotAllowed
             }
-            return Principal(key: CallerKey(subject), subject: subject) { (exchange) throws(BFFError) in
+            context.subject = subject
+            return Principal(key: CallerKey(subject)) { (exchange) throws(BFFError) in
                 try await handle(exchange, subject)
             }
         case .flatpeak(let check, let handle):
@@ -138,22 +138,8 @@ struct RequestPipeline: Sendable {
         }
     }
 
-    /// Counts each code that was wrong, so that a subject does not try many.
-    private func countingGuesses(
-        of principal: Principal, _ context: Context, _ work: () async throws(BFFError) -> Reply
-    ) async throws(BFFError) -> Reply {
-        do throws(BFFError) {
-            return try await work()
-        } catch {
-            if error == .confirmationCodeUnknown, context.policy.limit == .guesses, let subject = principal.subject {
-                edge.limits.countGuess(of: subject)
-            }
-            throw error
-        }
-    }
-
-    private func limitSubject(_ principal: Principal, _ context: inout Context) throws(BFFError) {
-        guard let subject = principal.subject else { return }
+    private func limitSubject(_ context: inout Context) throws(BFFError) {
+        guard let subject = context.subject else { return }
         if context.policy.limit == .guesses { try edge.limits.admitGuess(of: subject) }
         guard context.policy.limit == .mints else { return }
         context.rateLimit = edge.limits.takeMint(subject)
@@ -226,6 +212,9 @@ struct RequestPipeline: Sendable {
     private func refuse(_ error: BFFError, _ context: Context) -> Reply {
         if error == .signatureInvalid, context.policy.limit == .forgeries {
             edge.limits.countForgery(from: edge.address(of: context.request.received))
+        }
+        if error == .confirmationCodeUnknown, context.policy.limit == .guesses, let subject = context.subject {
+            edge.limits.countGuess(of: subject)
         }
         var dialect = context.policy.dialect
         // The hosted page's script asks the callback for JSON, and goes on by the code.
