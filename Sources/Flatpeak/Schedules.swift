@@ -119,33 +119,11 @@ package struct AmountOrder: Hashable, Sendable {
         }
     }
 
-    /// A power with its unit.
-    package struct Power: Hashable, Codable, Sendable {
-        package var units: Units
-        package var value: Double
+    package typealias Power = Quantity<PowerUnits>
+    package typealias Energy = Quantity<AmountUnits>
 
-        package enum Units: String, Codable, Sendable, CaseIterable { case watts = "W", kilowatts = "KW" }
-        package enum CodingKeys: String, CodingKey, CaseIterable { case units, value }
-
-        package init(units: Units, value: Double) {
-            self.units = units
-            self.value = value
-        }
-    }
-
-    /// An amount of energy with its unit.
-    package struct Energy: Hashable, Codable, Sendable {
-        package var units: Units
-        package var value: Double
-
-        package enum Units: String, Codable, Sendable, CaseIterable { case wattHours = "WH", kilowattHours = "KWH" }
-        package enum CodingKeys: String, CodingKey, CaseIterable { case units, value }
-
-        package init(units: Units, value: Double) {
-            self.units = units
-            self.value = value
-        }
-    }
+    package enum PowerUnits: String, Codable, Sendable, CaseIterable { case watts = "W", kilowatts = "KW" }
+    package enum AmountUnits: String, Codable, Sendable, CaseIterable { case wattHours = "WH", kilowattHours = "KWH" }
 
     /// A price, as in ``ScheduleQuery/Measure``.
     package struct Threshold: Hashable, Codable, Sendable {
@@ -201,7 +179,7 @@ private struct AmountBody: Encodable {
 
     /// ZERO types the value as a text.
     struct Power: Encodable {
-        let units: AmountOrder.Power.Units
+        let units: AmountOrder.PowerUnits
         let number: Double
         let isText: Bool
 

@@ -298,8 +298,8 @@ import Yams
         #expect(
             try texts(properties("MeterRecord")["energy_flow_direction"]?["enum"])
                 == EnergyFlow.allCases.map(\.rawValue))
-        #expect(try texts(properties("Power")["units"]?["enum"]) == AmountOrder.Power.Units.allCases.map(\.rawValue))
-        #expect(try texts(properties("Energy")["units"]?["enum"]) == AmountOrder.Energy.Units.allCases.map(\.rawValue))
+        #expect(try texts(properties("Power")["units"]?["enum"]) == AmountOrder.PowerUnits.allCases.map(\.rawValue))
+        #expect(try texts(properties("Energy")["units"]?["enum"]) == AmountOrder.AmountUnits.allCases.map(\.rawValue))
         #expect(try texts(properties("MintRequest")["language"]?["enum"]) == CustomerLanguage.allCases.map(\.rawValue))
     }
 

@@ -111,8 +111,7 @@ extension AmountRequest.Transfer {
     }
 }
 
-extension AmountOrder.Power: StrictlyDecodable {}
-extension AmountOrder.Energy: StrictlyDecodable {}
+extension Quantity: StrictlyDecodable {}
 extension AmountOrder.Threshold: StrictlyDecodable {}
 
 /// A price that bounds a schedule: part of the highest one of the window, or of one kWh.
