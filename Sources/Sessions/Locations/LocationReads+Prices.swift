@@ -64,8 +64,9 @@ extension LocationReads {
         try await requireDevices(Set(order.transfers.map(\.device)), with: access)
         return try await read(.amount(order), with: access) { [self] () throws(BFFError) in
             let schedule = try await flatpeak.schedule(order, for: access.caller)
+            let life = life(until: schedule.nextUpdate)
             let beginsNow = order.transfers.contains { $0.start == nil }
-            return (schedule.body, min(life(until: schedule.nextUpdate), beginsNow ? Self.presentLife : .seconds(900)))
+            return (schedule.body, beginsNow ? min(life, Self.presentLife) : life)
         }
     }
 }
