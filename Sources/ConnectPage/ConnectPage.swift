@@ -61,7 +61,7 @@ package struct ConnectPage: Sendable {
         var bytes: [UInt8] = []
         // Lengths, so that no two lists of files are the same bytes.
         for asset in assets.sorted(by: { $0.name < $1.name }) {
-            for part in [Array(asset.name.utf8), asset.representation.plain] {
+            for part in [Array(asset.name.utf8), Array(asset.representation.plain.readableBytesView)] {
                 bytes += "\(part.count):".utf8
                 bytes += part
             }

@@ -1,20 +1,21 @@
 import Core
+package import NIOCore
 
 /// The body of a document or asset, plain and compressed; made once, at the start.
 package struct Representation: Equatable, Sendable {
     package let contentType: String
-    package let plain: [UInt8]
+    package let plain: ByteBuffer
     /// In gzip; `nil` where that is not shorter.
-    package let compressed: [UInt8]?
+    package let compressed: ByteBuffer?
 
     init(_ contentType: String, _ bytes: [UInt8]) {
         self.contentType = contentType
-        plain = bytes
-        compressed = Gzip.compress(bytes)
+        plain = ByteBuffer(bytes: bytes)
+        compressed = Gzip.compress(bytes).map { ByteBuffer(bytes: $0) }
     }
 
     /// The body for a client that sent `acceptEncoding`, and its `Content-Encoding`.
-    package func body(acceptEncoding: String) -> (bytes: [UInt8], coding: String?) {
+    package func body(acceptEncoding: String) -> (bytes: ByteBuffer, coding: String?) {
         guard let compressed, Self.prefersGzip(acceptEncoding) else { return (plain, nil) }
         return (compressed, "gzip")
     }

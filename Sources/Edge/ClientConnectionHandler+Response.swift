@@ -143,14 +143,12 @@ extension ClientConnectionHandler: FastPathClient {
             let reserved = machine.routedResponseBegan(for: number, isRefusal: status == 413)
         else { return false }
         release(reserved, of: request)
-        var length: Int?
+        let length = response.body.length
         var body: [UInt8] = []
         var isStream = false
         switch response.body {
-        case .bytes(let bytes):
-            body = bytes
-            length = bytes.count
-        case .omitted(let omitted): length = omitted
+        case .bytes(let bytes): body = bytes
+        case .shared, .omitted: break
         case .stream: isStream = true
         }
         // HTTP/1.0 knows no chunks: the end of the connection ends the body (RFC 9112 section 6.1).
@@ -162,6 +160,9 @@ extension ClientConnectionHandler: FastPathClient {
         if isStream {
             machine.responseBegan(status, isChunked: isChunked, isStream: true, bytes)
             responsePaused()
+        } else if case .shared(let body) = response.body {
+            send(bytes)
+            finish(body, status, at: shared.now())
         } else {
             bytes.writeBytes(body)
             finish(bytes, status, at: shared.now())

@@ -44,7 +44,8 @@ package final class ClientConnections: Sendable {
             // `ClientConnectionHandler` asks for more.
             try options.setOption(.autoRead, value: false)
             try options.setOption(.maxMessagesPerRead, value: 1)
-            try options.setOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4 << 10))
+            // SwiftNIO keeps this buffer as long as the connection, idle ones too. Nearly every request fits.
+            try options.setOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 2 << 10))
             // With one read of upstream on top of it, this stays below the 64 KiB that a slow client may cost.
             try options.setOption(.writeBufferWaterMark, value: .init(low: 16 << 10, high: 32 << 10))
         }

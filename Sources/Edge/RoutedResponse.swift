@@ -1,4 +1,5 @@
 package import HTTPTypes
+package import NIOCore
 
 /// The router's response.
 package struct RoutedResponse: Sendable {
@@ -8,10 +9,26 @@ package struct RoutedResponse: Sendable {
 
     package enum Body: Sendable {
         case bytes([UInt8])
+        /// A body of many responses, sent from where it is: a client that does not read holds no copy of it.
+        case shared(ByteBuffer)
         /// No body, on a response whose body would have so many bytes; `nil` where that is unknown.
         case omitted(length: Int?)
         /// Pieces, each sent when it is written.
         case stream(BodyStream)
+
+        package init(shared bytes: [UInt8]) {
+            self = .shared(ByteBuffer(bytes: bytes))
+        }
+
+        /// In bytes; `nil` where it is unknown.
+        package var length: Int? {
+            switch self {
+            case .bytes(let bytes): bytes.count
+            case .shared(let buffer): buffer.readableBytes
+            case .omitted(let length): length
+            case .stream: nil
+            }
+        }
     }
 
     package init(status: HTTPResponse.Status, headers: HTTPFields, body: Body) {

@@ -14,8 +14,12 @@ package struct Reply: Sendable {
     var message: MessagePages.Message?
 
     package init(_ status: HTTPResponse.Status, contentType: String? = nil, body: [UInt8] = []) {
+        self.init(status, contentType: contentType, body: .bytes(body))
+    }
+
+    init(_ status: HTTPResponse.Status, contentType: String?, body: RoutedResponse.Body) {
         self.status = status
-        self.body = .bytes(body)
+        self.body = body
         headers = [:]
         headers[.contentType] = contentType
     }

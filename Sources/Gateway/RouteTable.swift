@@ -147,8 +147,7 @@ package struct RouteTable: RequestRouter {
         // Neither has a body, on any route (RFC 9110 sections 9.3.2, 15.3.5 and 15.4.5); the next response on the
         // connection would be read as one.
         if request.head.method == .head || reply.status == .noContent || reply.status == .notModified {
-            if case .bytes(let bytes) = reply.body { response.body = .omitted(length: bytes.count) }
-            if case .stream = reply.body { response.body = .omitted(length: nil) }
+            response.body = .omitted(length: reply.body.length)
         }
         for field in SecurityHeaders.fields where response.headers[field.name] == nil { response.headers.append(field) }
         response.headers[.xRequestID] = request.id.text

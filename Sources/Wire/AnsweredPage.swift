@@ -112,7 +112,8 @@ package struct AnsweredPage: Sendable {
             member = name(bytes, range)
             return
         }
-        let text = bytes.unescaped(in: range.prefix(Self.longestText))
+        // What stands for no character, such as half of a pair, is in no route and no address of ours.
+        let text = bytes.unescaped(in: range.prefix(Self.longestText), replacement: "\u{FFFD}")
         switch member {
         case .route: route = route ?? text
         case .redirectURL: redirectURL = redirectURL ?? text
@@ -126,41 +127,5 @@ package struct AnsweredPage: Sendable {
         if depth == 2 { return bytes.matches("redirect_url", in: range) ? .redirectURL : .other }
         if bytes.matches("route", in: range) { return .route }
         return bytes.matches("data", in: range) ? .data : .other
-    }
-}
-
-extension Span<UInt8> {
-    /// The text of a JSON string whose bytes stand in `range`; an escape that makes no sense is left as it is.
-    fileprivate func unescaped(in range: Range<Int>) -> String {
-        var isPlain = true
-        for index in range where self[index] == UInt8(ascii: "\\") { isPlain = false }
-        if isPlain { return text(in: range) }
-        var out: [UInt8] = []
-        var index = range.lowerBound
-        while index < range.upperBound {
-            let byte = self[index]
-            index += 1
-            guard byte == UInt8(ascii: "\\"), index < range.upperBound else {
-                out.append(byte)
-                continue
-            }
-            let escape = self[index]
-            index += 1
-            switch escape {
-            case UInt8(ascii: "n"): out.append(0x0A)
-            case UInt8(ascii: "r"): out.append(0x0D)
-            case UInt8(ascii: "t"): out.append(0x09)
-            case UInt8(ascii: "b"): out.append(0x08)
-            case UInt8(ascii: "f"): out.append(0x0C)
-            case UInt8(ascii: "u"):
-                let digits = index..<Swift.min(index + 4, range.upperBound)
-                // Half of a pair stands for a character that no address of ours has.
-                let scalar = UInt32(text(in: digits), radix: 16).flatMap(Unicode.Scalar.init) ?? "\u{FFFD}"
-                out += Array(String(Character(scalar)).utf8)
-                index = digits.upperBound
-            default: out.append(escape)
-            }
-        }
-        return String(decoding: out, as: UTF8.self)
     }
 }

@@ -1,3 +1,4 @@
+import NIOCore
 import Testing
 
 @testable import ConnectPage
@@ -31,7 +32,7 @@ import Testing
         let scripts = Asset.embedded.filter { $0.name.hasSuffix(".js") || $0.name.hasSuffix(".css") }
         #expect(scripts.count > 20)
         for script in scripts {
-            let lines = String(decoding: script.representation.plain, as: UTF8.self).split(separator: "\n")
+            let lines = String(buffer: script.representation.plain).split(separator: "\n")
             #expect(!lines.isEmpty, "\(script.name)")
             let comments = lines.map { $0.drop { $0 == " " } }.filter { $0.hasPrefix("//") || $0.hasPrefix("/*") }
             #expect(comments.isEmpty, "\(script.name)")

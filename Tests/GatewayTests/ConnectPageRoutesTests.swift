@@ -230,7 +230,7 @@ import Testing
             #expect(response.headers[.contentEncoding] == coding)
             #expect(response.headers[.vary] == "Accept-Encoding")
             let bytes = coding == nil ? asset.representation.plain : asset.representation.compressed
-            #expect(Array(response.body.readableBytesView) == bytes)
+            #expect(response.body == bytes)
             #expect(try await send(path, fields, .head).body.readableBytes == 0)
         }
         // Two fields are one list.

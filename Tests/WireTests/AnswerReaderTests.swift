@@ -181,6 +181,7 @@ import Wire
                 #"{"route":"session_redirect","data":{"x":{"redirect_url":"no"},"redirect_url":"a:\/\/b?c\u003dd"}}"#,
                 "session_redirect", "a://b?c=d"
             ),
+            (#"{"route":"a\ud83d\ude00b\ud83dc\u00zzd"}"#, "a\u{1F600}b\u{FFFD}c\u{FFFD}d", nil),
             (#"{"a":"route","b":["route","x"],"c":{"route":"no"},"route":"yes"}"#, "yes", nil),
             (#"{"object":"error","message":"\"route\":\"no\""}"#, nil, nil), (#"[{"route":"no"}]"#, nil, nil),
             (#"{"route":7,"x":"no"}"#, nil, nil), (#""route""#, nil, nil), ("", nil, nil),

@@ -67,8 +67,8 @@ extension Reply {
     /// A document or asset, compressed where the client takes that.
     fileprivate init(_ representation: Representation, for head: HTTPRequest) {
         let codings = head.headerFields[values: .acceptEncoding].joined(separator: ",")
-        let (bytes, coding) = representation.body(acceptEncoding: codings)
-        self.init(.ok, contentType: representation.contentType, body: bytes)
+        let (body, coding) = representation.body(acceptEncoding: codings)
+        self.init(.ok, contentType: representation.contentType, body: .shared(body))
         headers[.contentEncoding] = coding
         headers[.vary] = "Accept-Encoding"
     }

@@ -35,6 +35,7 @@ extension Route {
     static let document = Route(
         .get, "/openapi.yaml", .contract,
         .anyone { _ in
-            Reply(.ok, contentType: "application/yaml; charset=utf-8", body: PackageResources.openapi_yaml)
+            Reply(.ok, contentType: "application/yaml; charset=utf-8", body: documentBody)
         })
+    private static let documentBody = RoutedResponse.Body(shared: PackageResources.openapi_yaml)
 }
