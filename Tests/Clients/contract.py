@@ -46,6 +46,9 @@ EXCLUDED = {
     "document": "for developers",
 }
 
+# Requests that are arguments of a method, and no model.
+ARGUMENTS = {"ConfirmationRequest": {"code"}}
+
 # Fields of models that the contract does not have.
 EXTRA = {("LocationEvent", "event"): "the name of the server-sent event"}
 
@@ -85,7 +88,7 @@ class Sources:
         simple = {
             "string": "text", "String": "text", "number": "number", "Double": "number", "Int": "integer",
             "Long": "integer", "boolean": "boolean", "Bool": "boolean", "Boolean": "boolean", "Date": "date",
-            "Instant": "date", "JSONObject": "object", "JsonObject": "object"}
+            "Instant": "date", "URL": "text", "JSONObject": "object", "JsonObject": "object"}
         for pattern, kind in [
             (r"(.+)\[\]", "list"), (r"\[String: (.+)\]", "map"), (r"\[(.+)\]", "list"), (r"List<(.+)>", "list"),
             (r"(?:Record|Map)<[Ss]tring, (.+)>", "map"),
@@ -105,14 +108,25 @@ class Sources:
 
 
 def bodies(text, head):
-    """The declarations that a pattern begins, each to the brace that closes it, with the name."""
+    """The declarations that a pattern begins, each to the brace that closes it; with a name such as `Prices.Period`."""
+    outer = []
     for found in re.finditer(head, text, re.M):
-        depth, end = 0, found.end() - 1
-        for end in range(found.end() - 1, len(text)):
-            depth += {"{": 1, "}": -1, "(": 1, ")": -1}.get(text[end], 0)
-            if not depth:
-                break
-        yield found[1], text[found.end():end]
+        outer = [(end, name) for end, name in outer if end > found.start()]
+        end = closing(text, found.end() - 1)
+        # What is in the braces of a Kotlin class is inside, too.
+        more = re.compile(r"\)[^\n{]*\{").match(text, end)
+        outer.append((closing(text, more.end() - 1) if more else end, found[1]))
+        yield ".".join(name for _, name in outer), text[found.end():end]
+
+
+def closing(text, start):
+    """Where the brace at `start` is closed."""
+    depth = 0
+    for end in range(start, len(text)):
+        depth += {"{": 1, "}": -1, "(": 1, ")": -1}.get(text[end], 0)
+        if not depth:
+            return end
+    raise ValueError(f"this is not closed: {text[start:start + 80]}")
 
 
 def without_comments(text):
@@ -148,9 +162,11 @@ def swift():
             enumerations[name] = Enumeration(literals, True)
             continue
         written = dict(re.findall(r'(\w+) = "(\w+)"', "".join(body for _, body in bodies(body, r"(enum) CodingKeys[^{]*\{"))))
+        # Not those of a struct inside of it.
+        indent = re.search(r"^ *(?=public)", body, re.M)[0] if "public" in body else ""
         models[name] = {
-            written.get(found[1], snake(found[1])): Field(found[2], bool(found[3]))
-            for found in re.finditer(r"^ *public (?:let|var) (\w+): ([^\n={?]+?)(\??)(?: = [^\n{]+)?$", body, re.M)}
+            written.get(found[1], snake(found[1])): Field(found[2], bool(found[3])) for found in re.finditer(
+                rf"^{indent}public (?:let|var) (\w+): ([^\n={{?]+?)(\??)(?: = [^\n{{]+)?$", body, re.M)}
     for name, body in bodies(text, r"^ *public enum (\w+)[^{\n]*\{"):
         enumerations[name] = Enumeration(set(re.findall(r'"([^"\n]*)"', body)), False)
     exported = set(re.findall(r"^ *public struct (\w+): (?:Codable|Decodable|Encodable)", text, re.M))
@@ -160,11 +176,11 @@ def swift():
 def kotlin():
     text = "\n".join(read("clients/kotlin", "*.kt").values())
     models, enumerations = {}, {}
-    for name, body in bodies(text, r"^(?:@\w+ )*data class (\w+)\("):
+    for name, body in bodies(text, r"^ *(?:@\w+ )*data class (\w+)\("):
         models[name] = {
             found[1] or snake(found[2]): Field(found[3], bool(found[4])) for found in re.finditer(
                 r'^ *(?:@SerialName\("(\w+)"\)\s+)?val (\w+): ([^\n=?]+?)(\??)(?: = [^\n]+?)?,?$', body, re.M)}
-    for name, body in bodies(text, r"^(?:@\w+ )*value class (\w+)\([^)]*\)[^{\n]*\{"):
+    for name, body in bodies(text, r"^ *(?:@\w+ )*value class (\w+)\([^)]*\)[^{\n]*\{"):
         enumerations[name] = Enumeration(set(re.findall(r'"([^"\n]*)"', body)), True)
     for name, body in bodies(text, r"^ *enum class (\w+)[^{\n]*\{"):
         enumerations[name] = Enumeration(set(re.findall(r'"([^"\n]*)"', body)), False)
@@ -183,6 +199,8 @@ class Comparison:
     def __init__(self, document, sources):
         self.document, self.sources = document, sources
         self.faults, self.used = [], set()
+        # The model whose fields are looked at.
+        self.scope = ""
 
     def fault(self, text):
         if text not in self.faults:
@@ -208,7 +226,8 @@ class Comparison:
         values = set(schema["enum"]) if "enum" in schema else {schema["const"]} if "const" in schema else None
         if values:
             if kind == "choice":
-                if of.values != values:
+                # One value of an enumeration that is checked elsewhere.
+                if of.values != values and not ("const" in schema and of.is_open and values < of.values):
                     self.fault(f"{where}: the values are {sorted(of.values)}, in the contract {sorted(values)}")
                 if is_answer and not of.is_open and "const" not in schema:
                     self.fault(f"{where}: a new value would not fit")
@@ -237,6 +256,8 @@ class Comparison:
         self.fault(f"{where}: {type}, in the contract {expected}")
 
     def check_model(self, schema, name, kind, type, where, is_answer):
+        scopes = [f"{self.scope}.{type}", f"{self.scope.rpartition('.')[0]}.{type}", type]
+        type = next((each for each in scopes if each in self.sources.models), type)
         if kind != "model" or type not in self.sources.models:
             self.differs(where, type, f"{name or 'an object'}, and there is no model of that name")
             return
@@ -245,6 +266,11 @@ class Comparison:
         if (type, where) in self.used:
             return
         self.used.add((type, where))
+        before, self.scope = self.scope, type
+        self.check_fields(schema, type, is_answer)
+        self.scope = before
+
+    def check_fields(self, schema, type, is_answer):
         model = self.sources.models[type]
         for field, each in schema["properties"].items():
             place = f"{type}.{field}"
@@ -271,7 +297,10 @@ class Comparison:
     def check_top(self, schema, is_answer):
         """The schema of a whole body, whose model has its name."""
         resolved, name = self.resolved(schema)
-        if resolved.get("type") == "array":
+        if name in ARGUMENTS:
+            if resolved["properties"].keys() != ARGUMENTS[name]:
+                self.fault(f"{name} has other fields than the arguments {ARGUMENTS[name]}")
+        elif resolved.get("type") == "array":
             self.check_top(resolved["items"], is_answer)
         else:
             self.check(schema, name, name, is_answer)
@@ -304,7 +333,7 @@ class Comparison:
                     event = schema.get("properties", {}).get("data", {}).get("contentSchema")
                     self.check_top(event or schema, True)
         self.check_codes(codes | OWN_CODES)
-        for name in sorted(self.sources.exported - {type for type, _ in self.used} - {"ErrorCode"}):
+        for name in sorted(self.sources.exported - {type.rpartition(".")[2] for type, _ in self.used}):
             self.fault(f"{name} is a model, and no operation has it")
         return self.faults
 
