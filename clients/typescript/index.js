@@ -428,10 +428,14 @@ function throwIfAborted(signal) {
 /** A promise, unless the app aborts first. */
 function orAborted(promise, signal) {
   return new Promise((resolve, reject) => {
-    const stop = () => reject(reasonOf((signal)));
-    if (signal?.aborted) stop();
+    const ending = (settle) => (value) => {
+      signal?.removeEventListener('abort', stop);
+      settle(value);
+    };
+    const stop = () => ending(reject)(reasonOf(signal));
     signal?.addEventListener('abort', stop);
-    Promise.resolve(promise).then(resolve, reject).finally(() => signal?.removeEventListener('abort', stop));
+    if (signal?.aborted) stop();
+    Promise.resolve(promise).then(ending(resolve), ending(reject));
   });
 }
 
