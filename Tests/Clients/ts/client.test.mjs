@@ -123,6 +123,13 @@ test('a signal that fires while an answer is awaited ends the request, and nothi
   assert.deepEqual([...getEventListeners(signal, 'abort'), ...getEventListeners(quiet, 'abort')], []);
 });
 
+test('a token that does not come can be aborted', async () => {
+  const controller = new AbortController();
+  const locations = client(assert.fail, { getToken: () => new Promise(() => {}) }).locations(controller);
+  controller.abort('enough');
+  await assert.rejects(locations, (error) => error === 'enough');
+});
+
 test('a token that cannot be had is the app’s own error, and nothing is sent', async () => {
   const { fetch, requests } = service(json({ data: [] }));
   const failure = new Error('signed out');
@@ -173,7 +180,7 @@ test('reads events however they are cut, and goes on after what it saw', async (
     const active = { ...session, state: 'active', ended_at: undefined, added: 'Straße' };
     for (const [end, size] of [['\n', 1], ['\r\n', 1], ['\n', 1000]]) {
       const { fetch, requests } = service(
-        streamed(`retry: 2000${end}${end}:${end}${end}${eventOf(active, 'a', end)}id: b${end}${end}:${end}${end}${eventOf(active, 'c').slice(0, 60)}`, size),
+        streamed(`retry: 2000${end}${end}:${end}${end}${eventOf(active, 'a', end)}event: later${end}data: {}${end}${end}id: b${end}${end}:${end}${end}${eventOf(active, 'c').slice(0, 60)}`, size),
         new TypeError('terminated'), problem(503, 'overloaded', { 'Retry-After': '40' }), streamed(eventOf(session, 'd', end), size));
       clock.pauses.length = 0;
       assert.deepEqual((await collected(client(fetch).followSession('cs_1'))).map(({ state, added }) => [state, added]), [
@@ -371,6 +378,10 @@ test('a deep link that starts the app has the session in it', async () => {
   await app.resume({ url: 'myapp://tariff/done?session=cs_1&status=abandoned#x' });
   assert.deepEqual(requests.map(({ method, url }) => [method, new URL(url).pathname]), [
     ['POST', '/v1/connect/sessions/cs_1/confirm'], ['GET', '/v1/connect/sessions/cs_1']]);
+  // Any page can link to the app.
+  const url = 'https://app.example.com/?session=cs_2&status=connected';
+  assert.equal(await client(service(problem(404, 'not_found')).fetch).resume({ url }), null);
+  await assert.rejects(client(service(problem(500, 'internal_error')).fetch).resume({ url }), isError('internal_error', 500));
 });
 
 test('a document that a return URL has loaded is read by the service’s script, and only then', async () => {
