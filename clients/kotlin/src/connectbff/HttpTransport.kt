@@ -1,0 +1,77 @@
+package connectbff
+
+import java.io.IOException
+import java.io.InputStream
+import java.util.concurrent.atomic.AtomicBoolean
+import kotlin.time.Duration
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
+
+/** Sends one HTTP request: the client's only way to the network. */
+fun interface HttpTransport {
+    /**
+     * Suspends until the head of the answer is there, and never blocks its thread. A cancellation gives the request up.
+     *
+     * Follows no redirect, stores nothing, and logs neither headers nor bodies: they hold the bearer and launch URLs.
+     *
+     * @throws IOException when there is no answer
+     */
+    suspend fun send(request: HttpRequest): HttpResponse
+}
+
+/** One request. Not a data class, so that its text shows no header. */
+class HttpRequest(
+    val method: String,
+    val url: String,
+    val headers: Map<String, String>,
+    /** JSON, or `null` for no body. */
+    val body: ByteArray?,
+)
+
+/** An answer whose body has still to be read. */
+class HttpResponse(
+    val status: Int,
+    /** The first value of a header; the name is in lower case. */
+    val header: (name: String) -> String?,
+    val body: InputStream,
+    /** Closes the answer, and ends a read of [body] on another thread. May be called twice, and after the end. */
+    val close: () -> Unit,
+) {
+    /**
+     * Hands each piece of the body to [take], and closes the answer.
+     *
+     * @param silence an answer that sends nothing for this time is closed, at the latest after twice the time
+     * @throws IOException when the connection breaks, or is silent
+     */
+    internal suspend fun read(silence: Duration, take: suspend (bytes: ByteArray, count: Int) -> Unit) {
+        coroutineScope {
+            val hasSent = AtomicBoolean(true)
+            // A read blocks its thread, and ends early only when the answer is closed. The watch starts undispatched,
+            // so that a cancellation finds it in its `try`.
+            val watch = launch(start = CoroutineStart.UNDISPATCHED) {
+                try {
+                    while (hasSent.getAndSet(false)) delay(silence)
+                } finally {
+                    close()
+                }
+            }
+            try {
+                withContext(Dispatchers.IO) {
+                    val buffer = ByteArray(8192)
+                    while (true) {
+                        val count = body.read(buffer)
+                        if (count < 0) break
+                        hasSent.set(true)
+                        take(buffer, count)
+                    }
+                }
+            } finally {
+                watch.cancel()
+            }
+        }
+    }
+}
