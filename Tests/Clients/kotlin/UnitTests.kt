@@ -71,12 +71,12 @@ private val tests: List<Pair<String, suspend () -> Unit>> = listOf(
         }
     },
     "opens a stream again until it is refused for good" to {
-        equal((1..8).map { Retries.reopening(null, it) }, listOf(0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0).map { it.seconds })
-        equal(Retries.reopening(failure(0), Int.MAX_VALUE), 30.seconds)
-        equal(Retries.reopening(failure(429, 5.seconds), 1), 5.seconds)
-        equal(Retries.reopening(failure(503, 1.seconds), 4), 4.seconds)
-        for (status in listOf(408, 429, 500, 502, 599)) check(Retries.reopening(failure(status), 1) != null)
-        for (status in listOf(200, 400, 401, 403, 404, 409, 418, 422)) equal(Retries.reopening(failure(status), 1), null)
+        equal((1..8).map { Retries.reopening(null, it, 1.0) }, listOf(0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0).map { it.seconds })
+        equal(Retries.reopening(failure(0), Int.MAX_VALUE, 1.0), 30.seconds)
+        equal(Retries.reopening(failure(429, 5.seconds), 1, 0.0), 5.seconds)
+        equal(Retries.reopening(failure(503, 1.seconds), 4, 0.0), 3.seconds)
+        for (status in listOf(408, 429, 500, 502, 599)) check(Retries.reopening(failure(status), 1, 0.0) != null)
+        for (status in listOf(200, 400, 401, 403, 404, 409, 418, 422)) equal(Retries.reopening(failure(status), 1, 0.0), null)
     },
     "reads Retry-After in seconds alone" to {
         equal(
@@ -88,9 +88,15 @@ private val tests: List<Pair<String, suspend () -> Unit>> = listOf(
         check(jsonText("[".repeat(65).toByteArray()) == null)
         check(jsonText(byteArrayOf('"'.code.toByte(), -1, '"'.code.toByte())) == null)
     },
+    "leaves out what is no slot of a location's status" to {
+        val status = """{"tariff_status":{"local":{"status":"CONNECTED ","provider":{"id":"p"}},"a":"x","b":null,"c":{}}}"""
+        val slots = Server(answer(200, status)).client().locationStatus("loc_1").tariffStatus
+        equal(slots.mapValues { it.value.status }, mapOf("local" to "CONNECTED "))
+        fails<ConnectFailure> { Server(answer(200, """{"tariff_status":7}""")).client().locationStatus("loc_1") }
+    },
     "takes nothing for an answer that is not the contract's" to {
-        val good = "{\"id\":\"cs_1\",\"state\":\"x\",\"direction\":\"Y\",\"type\":\"Z\",\"created_at\":\"\",\"expires_at\":\"\",\"live_mode\":false"
-        check(Calls.decode("$good,\"later\":{}}".toByteArray(), Session.serializer(), 200, null).state.value == "x")
+        val good = SESSION.removeSuffix("}")
+        check(Calls.decode("$good,\"later\":{}}".toByteArray(), Session.serializer(), 200, null).state.value == "later")
         for (bad in listOf(
             "", "{}", "null", "[]", good, "$good}}", good.replace("false", "\"secret\"") + "}",
             "$good,\"more\":" + "[".repeat(100_000) + "]".repeat(100_000) + "}")) {
@@ -108,12 +114,25 @@ private val tests: List<Pair<String, suspend () -> Unit>> = listOf(
             equal(EndedSession.of(bad), null)
         }
     },
+    "confirms the session that it minted, and no other" to {
+        for ((link, sent) in listOf(
+            "a://b?session=cs_1&code=c" to "/v1/connect/sessions/cs_1/confirm", "a://b?session=cs_2&code=c" to null,
+            "a://b?session=cs_1" to null, null to null)) {
+            val server = Server(answer(201, MINTED), answer(200, SESSION))
+            equal(server.client().connect { link }.id, "cs_1")
+            equal(server.requests.last().url, "http://x" + (sent ?: "/v1/connect/sessions/cs_1"))
+        }
+        // Another code was faster.
+        val used = PROBLEM.replace("later", "confirmation_code_used")
+        check(Server(answer(409, used), answer(200, SESSION)).client().resume("a://b?session=cs_1&code=c")?.id == "cs_1")
+        equal(Server().client().resume("a://b"), null)
+    },
     "knows when a session is final" to {
         fun session(state: SessionState, endedAt: String?, confirmed: Boolean? = null, reason: String? = null) = Session(
             "cs_1", state, confirmed, reason, null, null, Direction.Import, TariffType.Commodity, "", "", endedAt, false)
         check(session(SessionState.Connected, "t").isFinal && session(SessionState.Disconnected, "t", true).isFinal)
         check(session(SessionState.Failed, "t", false, "foreign_tab").isFinal && session(SessionState.Expired, "t", false).isFinal)
-        check(!session(SessionState.Connected, null).isFinal && !session(SessionState.Connected, "t", false).isFinal)
+        check(!session(SessionState.Expired, null).isFinal && !session(SessionState.Connected, null).isFinal && !session(SessionState.Connected, "t", false).isFinal)
         check(!session(SessionState.Abandoned, "t").isFinal && !session(SessionState("later"), "t").isFinal)
     },
     "does work once at a time, and again later" to {
@@ -172,9 +191,7 @@ private val tests: List<Pair<String, suspend () -> Unit>> = listOf(
             listOf("later", 418, "Do it.", "req_1", 900.seconds))
     },
     "shows no credential in any text" to {
-        val minted = """{"id":"cs_1","state":"created","launch_url":"https://x/#ticket=SECRET","connect_token":"SECRET",
-            "expires_at":"","live_mode":false}"""
-        val server = Server(answer(201, minted), answer(201, minted.replace("false", "\"SECRET\"")))
+        val server = Server(answer(201, MINTED), answer(201, MINTED.replace("false", "\"SECRET\"")))
         val client = server.client { "SECRET" }
         val session = client.mint()
         check(session.launchUrl.endsWith("SECRET") && "SECRET" !in session.toString())
@@ -253,6 +270,10 @@ private data class Row(val status: Int, val retryAfter: Duration?, val attempts:
 
 private const val PROBLEM =
     """{"type":"urn:x","title":"X","status":418,"detail":"Do it.","code":"later","request_id":"req_1","more":[]}"""
+private const val MINTED = """{"id":"cs_1","object":"connect_session","state":"created","launch_url":"https://x/#SECRET",
+    "connect_token":"SECRET","expires_at":"","live_mode":false}"""
+private const val SESSION = """{"id":"cs_1","object":"connect_session","state":"later","direction":"Y","type":"Z",
+    "created_at":"","expires_at":"","live_mode":false}"""
 private const val DEVICE = """{"id":"dev_1","object":"device","time_created":""}"""
 private const val LIST = """{"object":"list","data":[]}"""
 

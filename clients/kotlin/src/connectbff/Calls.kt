@@ -3,6 +3,7 @@ package connectbff
 import java.io.ByteArrayOutputStream
 import java.io.IOException
 import java.net.URLEncoder
+import kotlin.random.Random
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.TimeoutCancellationException
@@ -15,7 +16,6 @@ import kotlinx.coroutines.flow.channelFlow
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.withTimeout
 import kotlinx.serialization.DeserializationStrategy
-import kotlinx.serialization.SerializationException
 
 /**
  * One call of the service.
@@ -74,7 +74,7 @@ internal class Calls(
             }
             failures++
             val final = failure
-            delay(Retries.reopening(final, failures) ?: throw checkNotNull(final))
+            delay(Retries.reopening(final, failures, Random.nextDouble()) ?: throw checkNotNull(final))
         }
     }
 
@@ -155,7 +155,8 @@ internal class Calls(
         ): Model =
             try {
                 jsonText(json)?.let { wire.decodeFromString(model, it) }
-            } catch (_: SerializationException) {
+            } catch (_: IllegalArgumentException) {
+                // `SerializationException` is one.
                 null
             } ?: throw ConnectFailure(
                 ErrorCode.InvalidAnswer, status, "The answer is not a ${model.descriptor.serialName.substringAfterLast('.')}.",

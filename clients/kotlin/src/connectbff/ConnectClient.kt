@@ -35,7 +35,7 @@ class ConnectClient(
     // Connecting.
 
     /**
-     * Lets the customer connect a tariff: mints a session, opens its page, confirms it, and reads how it ended.
+     * Lets the customer connect a tariff: mints a session, opens its page, confirms it, and returns it as it ended.
      *
      * A call during another one joins that one, so that a double tap is one attempt. Each attempt has a key of its own.
      *
@@ -46,27 +46,27 @@ class ConnectClient(
     suspend fun connect(request: MintRequest = MintRequest(), open: suspend (launchUrl: String) -> String?): Session =
         attempt.run {
             val minted = mint(request)
+            // Any app can open a deep link: a code counts for the session that was minted here.
             val ended = open(minted.launchUrl)?.let(EndedSession::of)?.takeIf { it.session == minted.id }
-            finish(minted.id, ended?.code)
+            end(minted.id, ended?.code)
         }
 
     /**
-     * Ends an attempt whose [connect] is gone, as when the system ended the app meanwhile.
+     * Ends an attempt whose [connect] is gone, as when the system stopped the app meanwhile.
      *
      * @param returnUrl what opened the app
      * @return the session; `null` where the URL names none
      */
-    suspend fun finish(returnUrl: String): Session? = EndedSession.of(returnUrl)?.let { finish(it.session, it.code) }
+    suspend fun resume(returnUrl: String): Session? = EndedSession.of(returnUrl)?.let { end(it.session, it.code) }
 
-    private suspend fun finish(id: String, code: String?): Session {
+    private suspend fun end(id: String, code: String?): Session =
         try {
-            if (code != null) confirm(id, code)
+            if (code != null) confirm(id, code) else session(id)
         } catch (failure: ConnectFailure) {
-            // Confirmed already, with another code.
             if (failure.code != ErrorCode.ConfirmationCodeUsed) throw failure
+            // Another code has confirmed it.
+            session(id)
         }
-        return session(id)
-    }
 
     /**
      * Mints a session, for an app that shows the page itself.

@@ -1,6 +1,11 @@
 package connectbff
 
 import kotlinx.serialization.Serializable
+import kotlinx.serialization.builtins.MapSerializer
+import kotlinx.serialization.builtins.serializer
+import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonTransformingSerializer
+import kotlinx.serialization.json.jsonObject
 
 /** The user's own locations. */
 @Serializable
@@ -79,6 +84,7 @@ data class LocationStatus(
     val timeCreated: String? = null,
     val actionRequired: ActionRequired? = null,
     /** By `commodity_import`, `commodity_export`, `non_commodity_import`, `non_commodity_export`, `local` and others. */
+    @Serializable(with = Slots::class)
     val tariffStatus: Map<String, Slot>,
 ) {
     @Serializable
@@ -89,6 +95,14 @@ data class LocationStatus(
         val provider: JSONObject? = null,
         val tariff: JSONObject? = null,
     )
+
+    /** Flatpeak's own: an entry that is no slot is left out. */
+    internal object Slots : JsonTransformingSerializer<Map<String, Slot>>(
+        MapSerializer(String.serializer(), Slot.serializer())
+    ) {
+        override fun transformDeserialize(element: JsonElement): JsonElement =
+            JSONObject(element.jsonObject.filterValues { it is JSONObject && "status" in it })
+    }
 }
 
 /** A page of tariffs, the newest first. */

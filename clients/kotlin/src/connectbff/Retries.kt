@@ -28,10 +28,12 @@ internal object Retries {
      *
      * @param failure `null` when the stream came to its end
      * @param failures how many there were in a row since the last event, with this one
+     * @param random 0 to 1: clients do not all come back at once after a restart
      */
-    fun reopening(failure: ConnectFailure?, failures: Int): Duration? {
+    fun reopening(failure: ConnectFailure?, failures: Int, random: Double): Duration? {
         val isTemporary = failure == null || failure.status.let { it == 0 || it == 408 || it == 429 || it >= 500 }
-        return if (isTemporary) maxOf(backoff(failures), failure?.retryAfter ?: Duration.ZERO) else null
+        if (!isTemporary) return null
+        return maxOf(backoff(failures) * (0.75 + random / 4), failure?.retryAfter ?: Duration.ZERO)
     }
 
     /** 0.5 s, doubled with each failure in a row up to 30 s. */

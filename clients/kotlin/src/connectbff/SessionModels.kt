@@ -90,10 +90,9 @@ data class Session(
 ) {
     /** Whether nothing can change any more. A result that waits for its confirmation is not final. */
     val isFinal: Boolean
-        get() = when (state) {
+        get() = endedAt != null && when (state) {
             SessionState.Expired -> true
-            SessionState.Connected, SessionState.Failed, SessionState.Disconnected ->
-                endedAt != null && (confirmed != false || reason != null)
+            SessionState.Connected, SessionState.Failed, SessionState.Disconnected -> confirmed != false || reason != null
             else -> false
         }
 }
