@@ -118,10 +118,21 @@ export class ConnectClient {
   deleteDevice(location: string, device: string, options?: RequestOptions): Promise<void>;
 }
 
-/** What the service answers in place of a result. Later releases may have other codes. */
+/**
+ * The service's codes, whose meaning is in openapi.yaml, and two of this library: there was no answer, or it was no
+ * answer of the service. Later releases may have other codes.
+ */
 export type ErrorCode =
   | 'network_error' | 'invalid_answer'
-  | 'json_malformed' | 'header_malformed' | 'unauthenticated' | 'origin_not_allowed' | 'writes_not_allowed' | 'not_found'
+  | 'api_version_not_supported' | 'body_too_large' | 'confirmation_code_expired' | 'confirmation_code_unknown'
+  | 'confirmation_code_used' | 'confirmation_required' | 'content_type_unsupported' | 'field_invalid'
+  | 'field_unknown' | 'header_malformed' | 'idempotency_in_progress' | 'idempotency_key_reused'
+  | 'identity_unavailable' | 'internal_error' | 'json_malformed' | 'method_not_allowed' | 'no_price_data'
+  | 'no_tariff_connected' | 'not_found' | 'origin_not_allowed' | 'overloaded' | 'pending_connect' | 'rate_limited'
+  | 'session_foreign' | 'store_unavailable' | 'unauthenticated' | 'upstream_blocked' | 'upstream_credentials_refused'
+  | 'upstream_failed' | 'upstream_invalid_answer' | 'upstream_limited' | 'upstream_mode_differs' | 'upstream_refused'
+  | 'upstream_timeout' | 'upstream_unavailable' | 'upstream_unreachable' | 'write_outcome_unknown'
+  | 'writes_not_allowed'
   | (string & {});
 
 export class ConnectError extends Error {

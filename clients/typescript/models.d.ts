@@ -86,10 +86,6 @@ export interface Session {
   live_mode: boolean;
 }
 
-export interface ConfirmationRequest {
-  code: string;
-}
-
 export interface LocationList {
   data: LocationItem[];
 }
