@@ -62,6 +62,7 @@ private class Runner {
         explicitNulls = false
         encodeDefaults = true
     }
+    private val returnUrl = System.getenv("CONNECT_RETURN_URL")
     private val returnUrls = ConcurrentHashMap<Int, CompletableDeferred<String?>>()
     private val client = ConnectClient(System.getenv("CONNECT_URL"), JavaNetTransport()) {
         File(System.getenv("CONNECT_BEARER_FILE")).readText()
@@ -90,7 +91,7 @@ private class Runner {
         val direction = optional("direction")?.let(::Direction)
         return when (val operation = command.getValue("do").jsonPrimitive.content) {
             "connect" -> encode(
-                client.connect(body<MintRequest>(command).copy(returnUrl = System.getenv("CONNECT_RETURN_URL"))) { launchUrl ->
+                client.connect(body<MintRequest>(command).copy(returnUrl = returnUrl)) { launchUrl ->
                     val returned = CompletableDeferred<String?>()
                     returnUrls[number] = returned
                     say(number) { put("open", launchUrl) }
@@ -98,7 +99,7 @@ private class Runner {
                 })
             "mintSession" -> encode(client.mint(body(command)))
             "readSession" -> encode(client.session(id))
-            "confirmSession" -> encode(client.confirm(id, command.getValue("body").jsonObject.getValue("code").jsonPrimitive.content))
+            "confirmSession" -> encode(client.confirm(id, body<Map<String, String>>(command).getValue("code")))
             "followSession" -> {
                 client.followSession(id).collect { session -> say(number) { put("event", encode(session)) } }
                 JsonNull
@@ -141,7 +142,8 @@ private class Runner {
         }
     }
 
-    private inline fun <reified Model> body(command: JsonObject): Model = json.decodeFromJsonElement(command.getValue("body"))
+    private inline fun <reified Model> body(command: JsonObject): Model =
+        json.decodeFromJsonElement(command.getValue("body"))
 
     private inline fun <reified Model> encode(model: Model): JsonElement = json.encodeToJsonElement(model)
 

@@ -24,8 +24,8 @@ class JavaNetTransport(
             if (error != null) {
                 continuation.resumeWithException((error as? CompletionException)?.cause ?: error)
             } else {
-                val response = HttpResponse(
-                    answer.statusCode(), { answer.headers().firstValue(it).orElse(null) }, answer.body(), answer.body()::close)
+                val header = { name: String -> answer.headers().firstValue(name).orElse(null) }
+                val response = HttpResponse(answer.statusCode(), header, answer.body(), answer.body()::close)
                 // Cancelled in the same moment.
                 continuation.resume(response) { _, unread, _ -> unread.close() }
             }

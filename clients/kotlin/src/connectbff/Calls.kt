@@ -38,7 +38,7 @@ internal class Calls(
     private val timeout: Duration,
     private val token: suspend (refused: String?) -> String,
 ) {
-    /** What a call returns; `null` as [model] is for an answer without a body. */
+    /** What a call returns. It is sent again where that is safe and can help. */
     suspend fun <Model> result(call: Call, model: DeserializationStrategy<Model>): Model {
         var attempts = 0
         while (true) {
@@ -105,8 +105,7 @@ internal class Calls(
             if (failure.code != ErrorCode.InvalidAnswer) throw failure
             throw invalid("The status is ${answer.status}, and the answer is not the service's.", answer)
         }
-        throw ConnectFailure(
-            problem.code, answer.status, problem.detail, problem.requestId, Retries.retryAfter(answer.header("retry-after")))
+        throw ConnectFailure(problem.code, answer.status, problem.detail, problem.requestId, answer.retryAfter)
     }
 
     private suspend fun send(call: Call, headers: Map<String, String>, bearer: String): HttpResponse {
@@ -120,7 +119,8 @@ internal class Calls(
         // An answer may come in the same moment as the deadline, and then has to be closed.
         var answer: HttpResponse? = null
         try {
-            within(timeout) { answer = http.send(HttpRequest(call.method, base + call.path, all, call.body?.encodeToByteArray())) }
+            val request = HttpRequest(call.method, base + call.path, all, call.body?.encodeToByteArray())
+            within(timeout) { answer = http.send(request) }
             return checkNotNull(answer)
         } catch (error: Throwable) {
             answer?.close()
@@ -132,15 +132,17 @@ internal class Calls(
         val bytes = ByteArrayOutputStream()
         within(timeout) {
             answer.read(timeout) { piece, count ->
-                if (bytes.size() + count > LONGEST_BODY) throw invalid("The answer is longer than $LONGEST_BODY bytes.", answer)
+                if (bytes.size() + count > LONGEST_BODY) {
+                    throw invalid("The answer is longer than $LONGEST_BODY bytes.", answer)
+                }
                 bytes.write(piece, 0, count)
             }
         }
         return bytes.toByteArray()
     }
 
-    private fun invalid(reason: String, answer: HttpResponse) = ConnectFailure(
-        ErrorCode.InvalidAnswer, answer.status, reason, answer.requestId, Retries.retryAfter(answer.header("retry-after")))
+    private fun invalid(reason: String, answer: HttpResponse) =
+        ConnectFailure(ErrorCode.InvalidAnswer, answer.status, reason, answer.requestId, answer.retryAfter)
 
     companion object {
         /** 90 days of prices have 4 MB. */
@@ -159,10 +161,11 @@ internal class Calls(
                 // `SerializationException` is one.
                 null
             } ?: throw ConnectFailure(
-                ErrorCode.InvalidAnswer, status, "The answer is not a ${model.descriptor.serialName.substringAfterLast('.')}.",
-                requestId)
+                ErrorCode.InvalidAnswer, status, "The answer is no ${model.descriptor.serialName}.", requestId)
 
         private val HttpResponse.requestId: String? get() = header("x-request-id")
+
+        private val HttpResponse.retryAfter: Duration? get() = Retries.retryAfter(header("retry-after"))
     }
 }
 
@@ -190,6 +193,7 @@ internal fun path(vararg segments: String, query: Map<String, Any?> = emptyMap()
         // Anything else would be another path.
         if (!isIdentifier(segment)) throw ConnectFailure(ErrorCode.NotFound, 404, "There is no such identifier.")
     }
-    val pairs = query.mapNotNull { (name, value) -> value?.let { "$name=${URLEncoder.encode(it.toString(), "UTF-8")}" } }
-    return segments.joinToString("/", "/v1/") + if (pairs.isEmpty()) "" else pairs.joinToString("&", "?")
+    val given = query.filterValues { it != null }
+        .map { (name, value) -> "$name=${URLEncoder.encode("$value", "UTF-8")}" }
+    return segments.joinToString("/", "/v1/") + if (given.isEmpty()) "" else given.joinToString("&", "?")
 }

@@ -14,9 +14,9 @@ import kotlinx.serialization.serializer
 /**
  * The calls of an app to connect-bff, for one signed-in user. It keeps no credential, and may be used from any thread.
  *
- * Every function throws [ConnectFailure], and can be cancelled. Reads, whatever has an idempotency key and [confirm] are
- * sent up to three times: after a failed connection, and where `Retry-After` asks for up to 20 seconds. Anything else is
- * sent once. Times are RFC 3339 with a zone.
+ * Every function throws [ConnectFailure], and can be cancelled. Reads, whatever has an idempotency key and [confirm]
+ * are sent up to three times: after a failed connection, and where `Retry-After` asks for up to 20 seconds. Anything
+ * else is sent once. Times are RFC 3339 with a zone.
  *
  * @param baseUrl the service, such as `https://api.example.com`
  * @param timeout how long one attempt waits for the head of an answer, and then for its body
@@ -39,8 +39,8 @@ class ConnectClient(
      *
      * A call during another one joins that one, so that a double tap is one attempt. Each attempt has a key of its own.
      *
-     * @param open shows the launch URL, and returns the return URL that opened the app, or `null` when the customer closed
-     * the page
+     * @param open shows the launch URL, and returns the return URL that opened the app, or `null` when the customer
+     * closed the page
      * @return the session; its state says how it ended
      */
     suspend fun connect(request: MintRequest = MintRequest(), open: suspend (launchUrl: String) -> String?): Session =
@@ -107,9 +107,14 @@ class ConnectClient(
     /** Makes a location not the user's any more. Flatpeak keeps it. */
     suspend fun forgetLocation(id: String) = calls.perform(Call("DELETE", path("locations", id)))
 
-    /** What changes at a location. Start to collect, and read then; never completes, and fails once it is not the user's. */
+    /**
+     * What changes at a location. Start to collect, and read then, so that nothing is missed between the two.
+     *
+     * It reconnects by itself, never completes, and fails once the location is not the user's.
+     */
     fun followLocation(id: String): Flow<LocationEvent> =
-        events(LocationEvent.serializer()) { path("locations", id, "events") }.map { (name, event) -> event.copy(event = name) }
+        events(LocationEvent.serializer()) { path("locations", id, "events") }
+            .map { (name, event) -> event.copy(event = name) }
 
     suspend fun locationStatus(id: String): LocationStatus = get(path("locations", id, "status"))
 
@@ -130,8 +135,8 @@ class ConnectClient(
         path(
             "tariffs", "elements",
             query = mapOf(
-                "location_id" to locationId, "direction" to direction, "type" to type, "starting_after" to startingAfter,
-                "ending_before" to endingBefore, "limit" to limit)))
+                "location_id" to locationId, "direction" to direction, "type" to type,
+                "starting_after" to startingAfter, "ending_before" to endingBefore, "limit" to limit)))
 
     /** What energy costs until [endTime]: at most 90 days. */
     suspend fun prices(
@@ -202,8 +207,8 @@ class ConnectClient(
         path(
             "locations", id, "costs",
             query = mapOf(
-                "start_time" to startTime, "end_time" to endTime, "aggregation" to aggregation, "direction" to direction,
-                "device_id" to deviceId)))
+                "start_time" to startTime, "end_time" to endTime, "aggregation" to aggregation,
+                "direction" to direction, "device_id" to deviceId)))
 
     /** What the records with the `sessionReferenceId` [ref] cost. */
     suspend fun sessionCosts(id: String, ref: String, direction: Direction? = null): EnergyCosts =
@@ -224,7 +229,8 @@ class ConnectClient(
         send("PUT", path("locations", id, "meters", "cumulative"), readings, key)
 
     /** How far a batch is processed. */
-    suspend fun meterBatch(id: String, batch: String): MeterBatch = get(path("locations", id, "meters", "batches", batch))
+    suspend fun meterBatch(id: String, batch: String): MeterBatch =
+        get(path("locations", id, "meters", "batches", batch))
 
     suspend fun devices(id: String): DeviceList = get(path("locations", id, "devices"))
 

@@ -65,7 +65,7 @@ data class Location(
         val lng: Double? = null,
     )
 
-    /** `CONNECTED`, `NOT_CONNECTED`, `ERROR`, `NOT_SUPPORTED` or another status. Flatpeak's own, and may end in a blank. */
+    /** `CONNECTED`, `NOT_CONNECTED`, `ERROR`, `NOT_SUPPORTED` or another status; it may end in a blank. */
     @Serializable
     data class TariffStatus(
         val commodityImport: String? = null,
@@ -83,13 +83,13 @@ data class LocationStatus(
     val liveMode: Boolean? = null,
     val timeCreated: String? = null,
     val actionRequired: ActionRequired? = null,
-    /** By `commodity_import`, `commodity_export`, `non_commodity_import`, `non_commodity_export`, `local` and others. */
+    /** By kind: `commodity_import` and the others of [Location.TariffStatus], and what is added later. */
     @Serializable(with = Slots::class)
     val tariffStatus: Map<String, Slot>,
 ) {
     @Serializable
     data class Slot(
-        /** Flatpeak's own, and may end in a blank. */
+        /** As in [Location.TariffStatus]. */
         val status: String,
         val connectionType: String? = null,
         val provider: JSONObject? = null,

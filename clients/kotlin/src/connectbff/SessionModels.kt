@@ -3,8 +3,8 @@ package connectbff
 import java.net.URLDecoder
 import kotlinx.serialization.Serializable
 
-// Every class here and in EnergyModels.kt has the name of its schema in openapi.yaml, and its properties are the schema's
-// in camel case. What the contract does not require is nullable, and what it adds later is ignored.
+// Every class here and in EnergyModels.kt has the name of its schema in openapi.yaml, and its properties are those of
+// the schema in camel case. What the contract does not require is nullable, and what it adds later is ignored.
 
 /** What a session is about. Two requests that are equal are one attempt: see [ConnectClient.connect]. */
 @Serializable
@@ -92,7 +92,8 @@ data class Session(
     val isFinal: Boolean
         get() = endedAt != null && when (state) {
             SessionState.Expired -> true
-            SessionState.Connected, SessionState.Failed, SessionState.Disconnected -> confirmed != false || reason != null
+            SessionState.Connected, SessionState.Failed, SessionState.Disconnected ->
+                confirmed != false || reason != null
             else -> false
         }
 }
