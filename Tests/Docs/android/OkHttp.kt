@@ -69,4 +69,6 @@ abstract class Response {
     abstract val body: ResponseBody
 
     abstract fun header(name: String, defaultValue: String? = null): String?
+
+    abstract fun close()
 }

@@ -27,7 +27,7 @@ class JavaNetTransport(
                 val header = { name: String -> answer.headers().firstValue(name).orElse(null) }
                 val response = HttpResponse(answer.statusCode(), header, answer.body(), answer.body()::close)
                 // Cancelled in the same moment.
-                continuation.resume(response) { _, unread, _ -> unread.close() }
+                continuation.resume(response) { _, _, _ -> answer.body().close() }
             }
         }
     }

@@ -37,41 +37,49 @@ class HttpResponse(
     val status: Int,
     /** The first value of a header; the name is in lower case. */
     val header: (name: String) -> String?,
+    /** Closed by the thread that reads it. */
     val body: InputStream,
-    /** Closes the answer, and ends a read of [body] on another thread. May be called twice, and after the end. */
-    val close: () -> Unit,
+    /** Gives the answer up, so that a read of [body] on another thread fails at once. */
+    val abort: () -> Unit,
 ) {
     /**
      * Hands each piece of the body to [take], and closes the answer.
      *
-     * @param silence an answer that sends nothing for this time is closed, at the latest after twice the time
+     * @param silence an answer that sends nothing for this time is given up, at the latest after twice the time
      * @throws IOException when the connection breaks, or is silent
      */
     internal suspend fun read(silence: Duration, take: suspend (bytes: ByteArray, count: Int) -> Unit) {
         coroutineScope {
             val hasSent = AtomicBoolean(true)
-            // A read blocks its thread, and ends early only when the answer is closed. The watch starts undispatched,
-            // so that a cancellation finds it in its `try`.
+            val isOver = AtomicBoolean(false)
+            // A read blocks its thread, and only an abort ends it early. The watch starts undispatched, so that a
+            // cancellation finds it in its `try`.
             val watch = launch(start = CoroutineStart.UNDISPATCHED) {
                 try {
                     while (hasSent.getAndSet(false)) delay(silence)
                 } finally {
-                    close()
+                    if (!isOver.get()) abort()
                 }
             }
-            try {
-                withContext(Dispatchers.IO) {
+            withContext(Dispatchers.IO) {
+                body.use {
                     val buffer = ByteArray(8192)
                     while (true) {
-                        val count = body.read(buffer)
+                        val count = it.read(buffer)
                         if (count < 0) break
                         hasSent.set(true)
                         take(buffer, count)
                     }
                 }
-            } finally {
-                watch.cancel()
+                isOver.set(true)
             }
+            watch.cancel()
         }
+    }
+
+    /** Closes an answer that is not read. */
+    internal fun close() {
+        abort()
+        body.close()
     }
 }
