@@ -2,7 +2,7 @@ package okhttp3
 
 import java.io.IOException
 import java.io.InputStream
-import java.time.Duration
+import java.util.concurrent.TimeUnit
 
 /** What the documents use of OkHttp 5, for the compiler: Debian has version 3. */
 abstract class OkHttpClient {
@@ -13,7 +13,7 @@ abstract class OkHttpClient {
     abstract class Builder {
         abstract fun followRedirects(followRedirects: Boolean): Builder
 
-        abstract fun readTimeout(duration: Duration): Builder
+        abstract fun readTimeout(timeout: Long, unit: TimeUnit): Builder
 
         abstract fun build(): OkHttpClient
     }

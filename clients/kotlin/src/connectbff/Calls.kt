@@ -36,6 +36,7 @@ internal class Calls(
     private val base: String,
     private val http: HttpTransport,
     private val timeout: Duration,
+    private val random: Random,
     private val token: suspend (refused: String?) -> String,
 ) {
     /** What a call returns. It is sent again where that is safe and can help. */
@@ -74,7 +75,7 @@ internal class Calls(
             }
             failures++
             val final = failure
-            delay(Retries.reopening(final, failures, Random.nextDouble()) ?: throw checkNotNull(final))
+            delay(Retries.reopening(final, failures, random.nextDouble()) ?: throw checkNotNull(final))
         }
     }
 

@@ -1,6 +1,7 @@
 package connectbff
 
 import java.util.UUID
+import kotlin.random.Random
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.flow.Flow
@@ -29,7 +30,7 @@ class ConnectClient(
     timeout: Duration = 20.seconds,
     token: suspend (refused: String?) -> String,
 ) {
-    private val calls = Calls(baseUrl.trimEnd('/'), http, timeout, token)
+    private val calls = Calls(baseUrl.trimEnd('/'), http, timeout, Random.Default, token)
     private val attempt = SingleFlight<Session>()
 
     // Connecting.
