@@ -96,7 +96,8 @@ internal class Calls(
         val bearer = token(null)
         var answer = send(call, headers, bearer)
         if (answer.status == 401) {
-            answer.close()
+            // Read, so that the connection serves again.
+            body(answer)
             answer = send(call, headers, token(bearer))
         }
         if (answer.status in 200..299) return answer

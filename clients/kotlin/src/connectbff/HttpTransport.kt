@@ -6,6 +6,7 @@ import java.util.concurrent.atomic.AtomicBoolean
 import kotlin.time.Duration
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
@@ -77,8 +78,8 @@ class HttpResponse(
         }
     }
 
-    /** Closes an answer that is not read. */
-    internal fun close() {
+    /** Closes an answer that is not read; not on the caller's thread, which may be an app's main one. */
+    internal suspend fun close() = withContext(NonCancellable + Dispatchers.IO) {
         abort()
         body.close()
     }
