@@ -198,7 +198,8 @@ let package = Package(
                 .logging, .nioCore, .nioPosix, .nioSSL, .tracing,
             ],
             path: "Tests/TestSupport"),
-        .executableTarget(name: "ClientJourneys", dependencies: ["ConnectClient"], path: "Tests/Clients/SwiftRunner"),
+        .executableTarget(
+            name: "ClientJourneys", dependencies: ["ConnectClient"], path: "Tests/Clients/swift", exclude: ["journeys"]),
         .testTarget(name: "ConnectClientTests", dependencies: ["ConnectClient"]),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
         .testTarget(name: "WireTests", dependencies: ["Core", "Wire"]),

@@ -29,8 +29,8 @@ public actor ConnectClient {
 
     /// Lets the customer connect a tariff, and returns the session as it then stands.
     ///
-    /// It mints, shows the page, confirms the session where the page gave a code for it, and reads it: also when the
-    /// customer closed the page, since they may have finished just before. A call while another one runs joins that one,
+    /// It mints, shows the page, and confirms the session where the page gave a code for it, or else reads it: also when
+    /// the customer closed the page, since they may have finished just before. A call while another one runs joins that one,
     /// so a double tap is one session and one page.
     /// - Parameters:
     ///   - request: What the app knows. Set `returnURL` for a sheet.
@@ -48,7 +48,7 @@ public actor ConnectClient {
             let minted = try await mint(request, key: key)
             let result = try await presenter.present(minted.launchURL)
             if let result, let code = result.code, result.session == minted.id {
-                _ = try await confirm(minted.id, code: code)
+                return try await confirm(minted.id, code: code)
             }
             return try await session(minted.id)
         }

@@ -6,7 +6,7 @@ struct EventFeed {
     private var call: Call
     private var parser = EventParser()
     private var rule = ReconnectRule()
-    private var stream: AsyncThrowingStream<Data, any Error>.Iterator?
+    private var stream: AsyncThrowingStream<Data, any Error>?
     private var head: AnswerHead?
     private var waiting: ArraySlice<ServerEvent> = []
 
@@ -29,7 +29,7 @@ struct EventFeed {
             }
             do {
                 if stream == nil { try await open() }
-                if let chunk = try await stream?.next() {
+                if let chunk = try await chunk() {
                     guard let events = parser.read(chunk) else { throw ConnectError(.invalidAnswer, status: 200) }
                     waiting = events[...]
                     continue
@@ -56,7 +56,14 @@ struct EventFeed {
         parser = EventParser(lastEventID: parser.lastEventID)
         let (head, body) = try await service.open(call)
         self.head = head
-        stream = body.makeAsyncIterator()
+        stream = body
+    }
+
+    private func chunk() async throws -> Data? {
+        guard let stream else { return nil }
+        // What is left of the stream is where its last iteration ended.
+        for try await chunk in stream { return chunk }
+        return nil
     }
 
     private mutating func reconnect(after error: ConnectError?) async throws {
