@@ -1,5 +1,7 @@
 extension ConnectClient {
-    /// When devices are to run. Numbers are Flatpeak's own.
+    /// When devices are to run.
+    ///
+    /// Numbers are Flatpeak's own.
     public struct AmountSchedule: Codable, Hashable, Sendable {
         /// The location.
         public let locationID: String

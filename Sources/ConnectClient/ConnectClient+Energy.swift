@@ -20,7 +20,9 @@ extension ConnectClient {
                     + .direction(direction)))
     }
 
-    /// Finds the time below or above a price, in a window of at most three days. Give one of `relative` and `absolute`.
+    /// Finds the time below or above a price, in a window of at most three days.
+    ///
+    /// Give one of `relative` and `absolute`.
     /// - Parameters:
     ///   - location: One of the customer's own.
     ///   - start: The beginning of the window.
@@ -40,7 +42,9 @@ extension ConnectClient {
                 query: .window(start, end) + [("segment", segment.rawValue)] + price + .direction(direction)))
     }
 
-    /// Plans when devices run, so that each has its energy in time. Nothing is stored. Sent once.
+    /// Plans when devices run, so that each has its energy in time.
+    ///
+    /// Nothing is stored. Sent once.
     public func scheduleByAmount(at location: String, _ request: AmountRequest) async throws -> AmountSchedule {
         try await service.answer(.question("locations", location, "schedules", "amount", body: request))
     }
@@ -76,7 +80,9 @@ extension ConnectClient {
             Call("GET", "locations", location, "costs", "sessions", reference, query: .direction(direction)))
     }
 
-    /// Calculates what the energy of a meter record would cost. Nothing is stored. Sent once.
+    /// Calculates what the energy of a meter record would cost.
+    ///
+    /// Nothing is stored. Sent once.
     public func simulateCost(at location: String, _ record: MeterRecord) async throws -> RecordCost {
         try await service.answer(.question("locations", location, "costs", "simulate", body: record))
     }
@@ -113,7 +119,9 @@ extension ConnectClient {
         try await service.answer(Call("GET", "locations", location, "devices"))
     }
 
-    /// Creates a device, where the operator lets customers do so. Create it once, and keep its id.
+    /// Creates a device, where the operator lets customers do so.
+    ///
+    /// Create it once, and keep its id.
     /// - Parameters:
     ///   - location: One of the customer's own.
     ///   - request: What the device is.
@@ -124,7 +132,9 @@ extension ConnectClient {
         try await service.answer(.write("POST", "locations", location, "devices", body: request, key: key))
     }
 
-    /// Deletes a device. What it measured stays in the costs of the location. Sent once.
+    /// Deletes a device.
+    ///
+    /// What it measured stays in the costs of the location. Sent once.
     public func deleteDevice(at location: String, _ id: String) async throws {
         var call = Call("DELETE", "locations", location, "devices", id)
         call.isRepeatable = false

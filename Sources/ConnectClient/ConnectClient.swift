@@ -22,7 +22,7 @@ public actor ConnectClient {
         self.init(
             Service(
                 transport: URLSessionTransport(base: service), token: token,
-                sleep: { try await Task.sleep(nanoseconds: UInt64(min(max($0, 0), 86_400) * 1e9)) }))
+                sleep: { seconds in try await Task.sleep(nanoseconds: UInt64(seconds * 1e9)) }))
     }
 
     init(_ service: Service) { self.service = service }
@@ -62,7 +62,9 @@ public actor ConnectClient {
         try await service.answer(.write("POST", "connect", "sessions", body: request, key: key))
     }
 
-    /// Reads a session. Its state decides, whatever the page or a deep link says.
+    /// Reads a session.
+    ///
+    /// Its state decides, whatever the page or a deep link says.
     public func session(_ id: String) async throws -> Session {
         try await service.answer(Call("GET", "connect", "sessions", id))
     }
@@ -84,16 +86,22 @@ public actor ConnectClient {
     public func locations() async throws -> LocationList { try await service.answer(Call("GET", "locations")) }
 
     /// Reads a location.
-    public func location(_ id: String) async throws -> Location { try await service.answer(Call("GET", "locations", id)) }
+    public func location(_ id: String) async throws -> Location {
+        try await service.answer(Call("GET", "locations", id))
+    }
 
-    /// Forgets a location: it is not the customer's any more. Sent once.
+    /// Forgets a location: it is not the customer's any more.
+    ///
+    /// Sent once.
     public func forgetLocation(_ id: String) async throws {
         var call = Call("DELETE", "locations", id)
         call.isRepeatable = false
         try await service.data(call)
     }
 
-    /// Follows what changes at a location. Open it first and read then, to miss nothing between the two.
+    /// Follows what changes at a location.
+    ///
+    /// Open it first and read then, to miss nothing between the two.
     public nonisolated func followLocation(_ id: String) -> LocationUpdates {
         LocationUpdates(service: service, call: Call("GET", "locations", id, "events"))
     }
@@ -120,7 +128,8 @@ public actor ConnectClient {
                 "GET", "tariffs", "elements",
                 query: [
                     ("location_id", location), ("direction", direction?.rawValue), ("type", type?.rawValue),
-                    ("starting_after", startingAfter), ("ending_before", endingBefore), ("limit", limit.map(String.init)),
+                    ("starting_after", startingAfter), ("ending_before", endingBefore),
+                    ("limit", limit.map(String.init)),
                 ]))
     }
 

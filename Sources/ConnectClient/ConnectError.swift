@@ -4,13 +4,17 @@ public import Foundation
 ///
 /// It has no launch URL, no token, no code of a confirmation, and nothing of a body.
 public struct ConnectError: Error, Hashable, Sendable {
-    /// What went wrong. Expect codes that this release does not list.
+    /// What went wrong.
+    ///
+    /// Expect codes that this release does not list.
     public let code: ConnectClient.ErrorCode
     /// The HTTP status; 0 where there was no answer.
     public let status: Int
     /// What to do about it, for developers.
     public let detail: String?
-    /// Names the request in the service's log. Show it to the customer for support.
+    /// Names the request in the service's log.
+    ///
+    /// Show it to the customer for support.
     public let requestID: String?
     /// The seconds after which another try makes sense, where the service says so.
     public let retryAfter: TimeInterval?
@@ -26,7 +30,9 @@ public struct ConnectError: Error, Hashable, Sendable {
         self.retryAfter = retryAfter
     }
 
-    /// Reads a refusal. What is no problem of the service's is ``ConnectClient/ErrorCode/invalidAnswer``.
+    /// Reads a refusal.
+    ///
+    /// What is no problem of the service's is ``ConnectClient/ErrorCode/invalidAnswer``.
     init(_ head: AnswerHead, body: Data) {
         let problem = try? JSONDecoder().decode(Problem.self, from: body)
         self.init(

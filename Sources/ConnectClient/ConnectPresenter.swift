@@ -17,7 +17,9 @@ extension ConnectPresenter {
     public var isWebView: Bool { false }
 }
 
-/// What the page said at its end: a hint, since any app can open a deep link. ``ConnectClient/session(_:)`` decides.
+/// What the page said at its end: a hint, since any app can open a deep link.
+///
+/// ``ConnectClient/session(_:)`` decides.
 public struct ConnectResult: Hashable, Sendable {
     /// The session's id.
     public let session: String

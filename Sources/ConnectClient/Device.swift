@@ -9,7 +9,9 @@ extension ConnectClient {
 
     /// A device at a location, such as a charger.
     public struct Device: Codable, Hashable, Sendable {
-        /// The device's id. It goes into meter records and schedules.
+        /// The device's id.
+        ///
+        /// It goes into meter records and schedules.
         public let id: String
         /// The client's name for it.
         public let referenceID: String?

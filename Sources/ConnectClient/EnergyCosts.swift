@@ -1,5 +1,7 @@
 extension ConnectClient {
-    /// What energy cost. Numbers are Flatpeak's own.
+    /// What energy cost.
+    ///
+    /// Numbers are Flatpeak's own.
     public struct EnergyCosts: Codable, Hashable, Sendable {
         /// The location.
         public let locationID: String
@@ -27,7 +29,9 @@ extension ConnectClient {
         }
     }
 
-    /// What the energy of one meter record costs. Numbers are Flatpeak's own.
+    /// What the energy of one meter record costs.
+    ///
+    /// Numbers are Flatpeak's own.
     public struct RecordCost: Codable, Hashable, Sendable {
         /// Which way the energy flowed.
         public let energyFlowDirection: String?

@@ -1,4 +1,6 @@
-/// An enumeration to which later releases add values. An unknown one is kept as it came.
+/// An enumeration to which later releases add values.
+///
+/// An unknown one is kept as it came.
 public protocol OpenEnumeration: RawRepresentable<String>, Codable, Hashable, Sendable, ExpressibleByStringLiteral {
     /// Takes any value, also one that this release does not list.
     init(rawValue: String)
@@ -10,7 +12,9 @@ extension OpenEnumeration {
 }
 
 extension ConnectClient {
-    /// Which way the energy flows. `LOCAL` is what is generated and used at the location.
+    /// Which way the energy flows.
+    ///
+    /// `LOCAL` is what is generated and used at the location.
     public struct Direction: OpenEnumeration {
         /// From the grid.
         public static let importing = Direction(rawValue: "IMPORT")
@@ -40,15 +44,23 @@ extension ConnectClient {
         public init(rawValue: String) { self.rawValue = rawValue }
     }
 
-    /// The state of a session. `abandoned` and `pending` may change after the session has ended, too.
+    /// The state of a session.
+    ///
+    /// `abandoned` and `pending` may change after the session has ended, too.
     public struct SessionState: OpenEnumeration {
-        /// The session is minted. Nothing has happened.
+        /// The session is minted.
+        ///
+        /// Nothing has happened.
         public static let created = SessionState(rawValue: "created")
         /// The customer is in Connect, or left and Flatpeak could not be queried yet.
         public static let active = SessionState(rawValue: "active")
-        /// The customer left before the end. Mint again.
+        /// The customer left before the end.
+        ///
+        /// Mint again.
         public static let abandoned = SessionState(rawValue: "abandoned")
-        /// The provider has not delivered the tariff. This may take 48 hours.
+        /// The provider has not delivered the tariff.
+        ///
+        /// This may take 48 hours.
         public static let pending = SessionState(rawValue: "pending")
         /// The tariff is connected.
         public static let connected = SessionState(rawValue: "connected")
@@ -56,7 +68,9 @@ extension ConnectClient {
         public static let failed = SessionState(rawValue: "failed")
         /// The tariff is not connected any more, as it was asked for.
         public static let disconnected = SessionState(rawValue: "disconnected")
-        /// The token expired and nothing was connected, or nothing was confirmed. Final.
+        /// The token expired and nothing was connected, or nothing was confirmed.
+        ///
+        /// Final.
         public static let expired = SessionState(rawValue: "expired")
 
         /// The value as the service writes it.

@@ -1,5 +1,7 @@
 extension ConnectClient {
-    /// What went wrong, by the stable codes of the service. Decide by these, not by texts.
+    /// What went wrong, by the stable codes of the service.
+    ///
+    /// Decide by these, not by texts.
     public struct ErrorCode: OpenEnumeration {
         /// The body is not JSON.
         public static let jsonMalformed = ErrorCode(rawValue: "json_malformed")
@@ -13,33 +15,51 @@ extension ConnectClient {
         public static let writesNotAllowed = ErrorCode(rawValue: "writes_not_allowed")
         /// It does not exist, or it is not the customer's.
         public static let notFound = ErrorCode(rawValue: "not_found")
-        /// The session has no such code. Offer to connect again.
+        /// The session has no such code.
+        ///
+        /// Offer to connect again.
         public static let confirmationCodeUnknown = ErrorCode(rawValue: "confirmation_code_unknown")
         /// The path does not have this method.
         public static let methodNotAllowed = ErrorCode(rawValue: "method_not_allowed")
-        /// A session that changed a tariff at the location was not confirmed. Confirm it, or mint with an action.
+        /// A session that changed a tariff at the location was not confirmed.
+        ///
+        /// Confirm it, or mint with an action.
         public static let confirmationRequired = ErrorCode(rawValue: "confirmation_required")
-        /// Another code has confirmed the session. Read it.
+        /// Another code has confirmed the session.
+        ///
+        /// Read it.
         public static let confirmationCodeUsed = ErrorCode(rawValue: "confirmation_code_used")
-        /// The session came back in another browser. Mint again.
+        /// The session came back in another browser.
+        ///
+        /// Mint again.
         public static let sessionForeign = ErrorCode(rawValue: "session_foreign")
         /// A request with the same key is in progress.
         public static let idempotencyInProgress = ErrorCode(rawValue: "idempotency_in_progress")
-        /// The write may have reached Flatpeak. It is not sent again.
+        /// The write may have reached Flatpeak.
+        ///
+        /// It is not sent again.
         public static let writeOutcomeUnknown = ErrorCode(rawValue: "write_outcome_unknown")
-        /// The code has expired. Offer to connect again.
+        /// The code has expired.
+        ///
+        /// Offer to connect again.
         public static let confirmationCodeExpired = ErrorCode(rawValue: "confirmation_code_expired")
         /// The body is larger than the route accepts.
         public static let bodyTooLarge = ErrorCode(rawValue: "body_too_large")
         /// The body is not declared as JSON.
         public static let contentTypeUnsupported = ErrorCode(rawValue: "content_type_unsupported")
-        /// The service does not know a field of the request. The detail names it.
+        /// The service does not know a field of the request.
+        ///
+        /// The detail names it.
         public static let fieldUnknown = ErrorCode(rawValue: "field_unknown")
-        /// A field is not valid. The detail names it.
+        /// A field is not valid.
+        ///
+        /// The detail names it.
         public static let fieldInvalid = ErrorCode(rawValue: "field_invalid")
         /// The key was used for another request.
         public static let idempotencyKeyReused = ErrorCode(rawValue: "idempotency_key_reused")
-        /// Flatpeak refused the request. The detail says why.
+        /// Flatpeak refused the request.
+        ///
+        /// The detail says why.
         public static let upstreamRefused = ErrorCode(rawValue: "upstream_refused")
         /// The location has no tariff in this direction, and so no prices.
         public static let noTariffConnected = ErrorCode(rawValue: "no_tariff_connected")
@@ -77,9 +97,13 @@ extension ConnectClient {
         public static let storeUnavailable = ErrorCode(rawValue: "store_unavailable")
         /// Flatpeak did not answer in time.
         public static let upstreamTimeout = ErrorCode(rawValue: "upstream_timeout")
-        /// There was no answer: no connection, a connection that broke, or a deadline. No code of the service's.
+        /// There was no answer: no connection, a connection that broke, or a deadline.
+        ///
+        /// No code of the service's.
         public static let networkError = ErrorCode(rawValue: "network_error")
-        /// The answer is not what the contract says, such as the page of a proxy. No code of the service's.
+        /// The answer is not what the contract says, such as the page of a proxy.
+        ///
+        /// No code of the service's.
         public static let invalidAnswer = ErrorCode(rawValue: "invalid_answer")
 
         /// The code as the service writes it.

@@ -15,7 +15,7 @@ struct EventParser {
     private(set) var lastEventID: String?
 
     private var line: [UInt8] = []
-    private var lines = 0
+    private var isFirst = true
     private var skipsLineFeed = false
     private var name = ""
     private var data: [UInt8]?
@@ -40,8 +40,8 @@ struct EventParser {
                 line.append(byte)
                 continue
             }
-            if lines == 0, line.starts(with: [0xEF, 0xBB, 0xBF]) { line.removeFirst(3) }
-            lines = 1
+            if isFirst, line.starts(with: [0xEF, 0xBB, 0xBF]) { line = Array(line.dropFirst(3)) }
+            isFirst = false
             if line.isEmpty {
                 if let event = dispatch() { events.append(event) }
             } else {

@@ -1,7 +1,9 @@
 public import Foundation
 
 extension ConnectClient {
-    /// The locations that the customer's own sessions led to. Often none or one.
+    /// The locations that the customer's own sessions led to.
+    ///
+    /// Often none or one.
     public struct LocationList: Codable, Hashable, Sendable {
         /// The locations.
         public let data: [OwnLocation]
@@ -65,8 +67,9 @@ extension ConnectClient {
         public let lng: Double?
     }
 
-    /// `CONNECTED`, `NOT_CONNECTED`, `ERROR` or `NOT_SUPPORTED` for each place that a location has for a tariff. Expect
-    /// others, and blanks around them.
+    /// `CONNECTED`, `NOT_CONNECTED`, `ERROR` or `NOT_SUPPORTED` for each place that a location has for a tariff.
+    ///
+    /// Expect others, and blanks around them.
     public struct PlaceStatuses: Codable, Hashable, Sendable {
         /// Energy from the grid.
         public let commodityImport: String?
@@ -108,11 +111,30 @@ extension ConnectClient {
             case actionRequired = "action_required"
             case tariffStatus = "tariff_status"
         }
+
+        /// Decodes the status; what is no place for a tariff is passed over.
+        public init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: CodingKeys.self)
+            id = try fields.decodeIfPresent(String.self, forKey: .id)
+            liveMode = try fields.decodeIfPresent(Bool.self, forKey: .liveMode)
+            timeCreated = try fields.decodeIfPresent(String.self, forKey: .timeCreated)
+            actionRequired = try fields.decodeIfPresent(ActionRequired.self, forKey: .actionRequired)
+            tariffStatus = try fields.decode([String: PerhapsPlace].self, forKey: .tariffStatus)
+                .compactMapValues(\.place)
+        }
+
+        private struct PerhapsPlace: Decodable {
+            let place: TariffPlace?
+
+            init(from decoder: any Decoder) throws { place = try? TariffPlace(from: decoder) }
+        }
     }
 
     /// What is in a place for a tariff.
     public struct TariffPlace: Codable, Hashable, Sendable {
-        /// `CONNECTED`, `NOT_CONNECTED`, `ERROR` or `NOT_SUPPORTED`. Expect others, and blanks around them.
+        /// `CONNECTED`, `NOT_CONNECTED`, `ERROR` or `NOT_SUPPORTED`.
+        ///
+        /// Expect others, and blanks around them.
         public let status: String
         /// How the tariff is connected, such as `MANUAL`.
         public let connectionType: String?
@@ -130,7 +152,9 @@ extension ConnectClient {
 
     /// What changed at a location.
     public struct LocationEvent: Codable, Hashable, Sendable {
-        /// `location.updated`, after which what is shown is read again, or `tariff.action_required`. Expect others.
+        /// `location.updated`, after which what is shown is read again, or `tariff.action_required`.
+        ///
+        /// Expect others.
         public let event: String
         /// The location.
         public let locationID: String

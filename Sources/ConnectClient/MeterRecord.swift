@@ -7,7 +7,9 @@ extension ConnectClient {
         public var locationID: String?
         /// The device whose energy it is, one that the customer created at the location.
         public var deviceID: String?
-        /// `W`, `KW`, `WH` or `KWH`. Power is constant over the period.
+        /// `W`, `KW`, `WH` or `KWH`.
+        ///
+        /// Power is constant over the period.
         public var units: String
         /// How many of these.
         public var value: Double
@@ -15,15 +17,21 @@ extension ConnectClient {
         public var startTime: Date
         /// Its end.
         public var endTime: Date
-        /// Which way the energy flowed. Inbound when left out.
+        /// Which way the energy flowed.
+        ///
+        /// Inbound when left out.
         public var energyFlowDirection: EnergyFlow?
-        /// By which tariff it is priced. Import when left out.
+        /// By which tariff it is priced.
+        ///
+        /// Import when left out.
         public var tariffDirection: Direction?
         /// The client's name for what the record belongs to, such as a charging session at this location.
         public var sessionReferenceID: String?
         /// The client's name for the record.
         public var recordReferenceID: String?
-        /// From 0 to 1; below 1 for a forecast. 1 when left out.
+        /// From 0 to 1; below 1 for a forecast.
+        ///
+        /// 1 when left out.
         public var confidence: Double?
 
         /// Sets the fields that are given; the others are left out.
@@ -68,9 +76,13 @@ extension ConnectClient {
         public var deviceID: String?
         /// The client's name for what the readings belong to.
         public var sessionReferenceID: String?
-        /// Which way the energy flowed. Inbound when left out.
+        /// Which way the energy flowed.
+        ///
+        /// Inbound when left out.
         public var energyFlowDirection: EnergyFlow?
-        /// By which tariff it is priced. Import when left out.
+        /// By which tariff it is priced.
+        ///
+        /// Import when left out.
         public var tariffDirection: Direction?
         /// `WH` or `KWH`.
         public var units: String

@@ -1,9 +1,15 @@
 extension ConnectClient {
-    /// What the app knows when it mints. Every field may be left out; the customer is then asked.
+    /// What the app knows when it mints.
+    ///
+    /// Every field may be left out; the customer is then asked.
     public struct MintRequest: Codable, Hashable, Sendable {
-        /// Which way the energy of the tariff flows. Import when left out.
+        /// Which way the energy of the tariff flows.
+        ///
+        /// Import when left out.
         public var direction: Direction?
-        /// What the tariff charges for. The commodity when left out.
+        /// What the tariff charges for.
+        ///
+        /// The commodity when left out.
         public var type: TariffType?
         /// One of the customer's own locations, to show, change or add a tariff there.
         public var locationID: String?
@@ -13,17 +19,25 @@ extension ConnectClient {
         public var action: MintAction?
         /// The address, so that Connect does not ask for it.
         public var postalAddress: PostalAddress?
-        /// `RESIDENTIAL` or `COMMERCIAL`: what is at the address. Flatpeak finds out when left out.
+        /// `RESIDENTIAL` or `COMMERCIAL`: what is at the address.
+        ///
+        /// Flatpeak finds out when left out.
         public var postalAddressType: String?
         /// Where the customer goes after the session: one of the server's return URLs, byte for byte.
         public var returnURL: String?
-        /// The name of the frontend in which Connect runs. The first of the server when left out.
+        /// The name of the frontend in which Connect runs.
+        ///
+        /// The first of the server when left out.
         public var app: String?
-        /// The language of the hosted page: `en`, `de`, `fr` or `nl`. The browser's when left out.
+        /// The language of the hosted page: `en`, `de`, `fr` or `nl`.
+        ///
+        /// The browser's when left out.
         public var language: String?
         /// Which optional pages to show, and how the hosted page ends.
         public var options: MintOptions?
-        /// `false` where a backend vouches for the customer. Refused from an app.
+        /// `false` where a backend vouches for the customer.
+        ///
+        /// Refused from an app.
         public var confirm: Bool?
 
         /// Sets the fields that are given; the others are left out.
@@ -59,7 +73,9 @@ extension ConnectClient {
         }
     }
 
-    /// An address. A line has at most 200 bytes in UTF-8.
+    /// An address.
+    ///
+    /// A line has at most 200 bytes in UTF-8.
     public struct PostalAddress: Codable, Hashable, Sendable {
         /// The first line.
         public var addressLine1: String?
@@ -96,7 +112,9 @@ extension ConnectClient {
         }
     }
 
-    /// Which optional pages of Connect to show, and how the hosted page ends. All are off when left out.
+    /// Which optional pages of Connect to show, and how the hosted page ends.
+    ///
+    /// All are off when left out.
     public struct MintOptions: Codable, Hashable, Sendable {
         /// Offers a schedule of the customer's own making.
         public var advancedTariffCapture: Bool?
@@ -105,6 +123,7 @@ extension ConnectClient {
         /// Asks when the contract begins and ends.
         public var contractTermCapture: Bool?
         /// The hosted page runs in a web view of the app, and posts a message at the end.
+        ///
         /// ``ConnectClient/connect(_:key:with:)`` sets it for a presenter that needs it.
         public var shell: Bool?
 

@@ -5,13 +5,19 @@ extension ConnectClient {
     ///
     /// It can be decoded and not encoded, and its description has neither token nor launch URL: both open the session.
     public struct MintedSession: Decodable, Hashable, Sendable {
-        /// The session's id. It is no secret.
+        /// The session's id.
+        ///
+        /// It is no secret.
         public let id: String
         /// `created`.
         public let state: SessionState
-        /// The credential of the session, for an app that calls Connect itself. Absent for the hosted page.
+        /// The credential of the session, for an app that calls Connect itself.
+        ///
+        /// Absent for the hosted page.
         public let connectToken: String?
-        /// Opens Connect, once. Open it at once, and keep it out of logs.
+        /// Opens Connect, once.
+        ///
+        /// Open it at once, and keep it out of logs.
         public let launchURL: URL
         /// When the session's token expires.
         public let expiresAt: Date

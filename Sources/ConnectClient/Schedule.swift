@@ -1,7 +1,9 @@
 public import Foundation
 
 extension ConnectClient {
-    /// When energy is cheap or dear. Numbers are Flatpeak's own.
+    /// When energy is cheap or dear.
+    ///
+    /// Numbers are Flatpeak's own.
     public struct Schedule: Codable, Hashable, Sendable {
         /// The location.
         public let locationID: String
@@ -11,7 +13,9 @@ extension ConnectClient {
         public let currencyCode: String?
         /// Which way the energy flows.
         public let tariffDirection: String
-        /// When Flatpeak means to have new prices. Not always there.
+        /// When Flatpeak means to have new prices.
+        ///
+        /// Not always there.
         public let nextUpdate: String?
         /// The minutes in all, in a schedule by limit.
         public let duration: Double?
@@ -86,7 +90,9 @@ extension ConnectClient {
     public struct AmountItem: Codable, Hashable, Sendable {
         /// A device that the customer created at the location.
         public var deviceID: String
-        /// Which way the energy flows. Import when left out.
+        /// Which way the energy flows.
+        ///
+        /// Import when left out.
         public var tariffDirection: Direction?
         /// From when on; now when left out.
         public var startTime: Date?

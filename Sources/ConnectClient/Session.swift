@@ -7,11 +7,15 @@ extension ConnectClient {
         public let id: String
         /// How the session stands.
         public let state: SessionState
-        /// Whether the owner has redeemed the session's code. Absent where no confirmation is needed.
+        /// Whether the owner has redeemed the session's code.
+        ///
+        /// Absent where no confirmation is needed.
         public let confirmed: Bool?
         /// Why a session that needs a confirmation has failed, such as `foreign_tab`.
         public let reason: String?
-        /// The customer's location. Absent until the session led to one and is confirmed where it has to be.
+        /// The customer's location.
+        ///
+        /// Absent until the session led to one and is confirmed where it has to be.
         public let locationID: String?
         /// Whether Flatpeak has prices for the location.
         public let priceAvailable: Bool?
@@ -23,7 +27,9 @@ extension ConnectClient {
         public let createdAt: Date
         /// When the session's token expires.
         public let expiresAt: Date
-        /// When the customer left, or the token's life was over. Absent again if they come back.
+        /// When the customer left, or the token's life was over.
+        ///
+        /// Absent again if they come back.
         public let endedAt: Date?
         /// Whether Flatpeak works with real customers or with test data.
         public let liveMode: Bool

@@ -26,6 +26,7 @@ actor URLSessionTransport: Transport {
     private let session: URLSession
     private let events: Events.Continuation
     private var exchanges: [Int: Exchange] = [:]
+    private var hasSent = false
     /// The exchanges whose head was passed on.
     private var begun: Set<Int> = []
 
@@ -53,6 +54,10 @@ actor URLSessionTransport: Transport {
     }
 
     func send(_ call: Call, bearer: String) async throws -> (AnswerHead, AsyncThrowingStream<Data, any Error>) {
+        if needsFreshConnection(call), hasSent {
+            return try await URLSessionTransport(base: base).send(call, bearer: bearer)
+        }
+        hasSent = true
         let task = session.dataTask(with: try request(call, bearer: bearer))
         let (arriving, exchange) = AsyncThrowingStream<Part, any Error>.makeStream()
         // Also when the caller is cancelled, and when it leaves the body unread.
@@ -65,6 +70,8 @@ actor URLSessionTransport: Transport {
             throw ConnectError(.networkError)
         }
         let body = AsyncThrowingStream<Data, any Error> {
+            // The session must not end before its exchange.
+            defer { withExtendedLifetime(self) {} }
             for try await part in arriving {
                 if case .data(let data) = part { return data }
             }
@@ -72,6 +79,18 @@ actor URLSessionTransport: Transport {
             return nil
         }
         return (head, body)
+    }
+
+    /// Whether the system must not send the call over a connection that was used before.
+    ///
+    /// Where such a connection breaks, it sends the call again by itself, also one that is to be sent once. On Linux it
+    /// then waits for ever where the call has a body.
+    private func needsFreshConnection(_ call: Call) -> Bool {
+        #if canImport(FoundationNetworking)
+            !call.isRepeatable || call.body != nil
+        #else
+            !call.isRepeatable
+        #endif
     }
 
     private func deliver(_ event: Event, to task: Int) {

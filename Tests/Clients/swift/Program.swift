@@ -13,7 +13,9 @@ struct Program: Sendable {
         do {
             say(["id": id, "ok": try await value(of: command)])
         } catch let error as ConnectError {
-            var said: [String: JSONValue] = ["code": .string(error.code.rawValue), "status": .number(Double(error.status))]
+            var said: [String: JSONValue] = [
+                "code": .string(error.code.rawValue), "status": .number(Double(error.status)),
+            ]
             said["requestId"] = error.requestID.map(JSONValue.string)
             FileHandle.standardError.write(Data("\(error)\n".utf8))
             say(["id": id, "error": .object(said)])
