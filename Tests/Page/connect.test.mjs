@@ -284,6 +284,38 @@ test('a dialog that the app removed does not keep the next one from opening', as
   assert.equal(browser.find('dialog').open, true);
 });
 
+test('an app that aborts closes what is open, and gets its own reason', async () => {
+  for (const mode of ['modal', 'popup']) {
+    for (const isMinting of [true, false]) {
+      const controller = new AbortController();
+      const { browser, connect, events, outcome, page } = await opened({
+        mode, signal: controller.signal, ...isMinting && { launchUrl: new Promise(() => {}) },
+      });
+      if (!isMinting) await page.greets().says({ type: 'open' });
+      controller.abort('enough');
+      await settled();
+      assert.deepEqual([outcome.error, events.at(-1)?.type], ['enough', isMinting ? undefined : 'open'], mode);
+      assert.equal(browser.timers(), 0, `${mode} ${isMinting}`);
+      if (mode === 'popup') assert.ok(page.closed);
+      else assert.equal(browser.find('connect-bff').isConnected, false);
+      connect.open({ launchUrl, mode });
+      await settled();
+      assert.ok(browser.timers(), 'the next one opens');
+    }
+    const aborted = await opened({ mode, signal: AbortSignal.abort('before') });
+    assert.deepEqual([aborted.outcome.error, aborted.browser.elements, aborted.browser.windows], ['before', [], []]);
+  }
+  const controller = new AbortController();
+  let mint;
+  const { browser, outcome } = await opened({
+    mode: 'redirect', signal: controller.signal, launchUrl: new Promise((resolve) => { mint = resolve; }),
+  });
+  controller.abort('enough');
+  mint(launchUrl);
+  await settled();
+  assert.deepEqual([outcome.error, browser.assigned], ['enough', []]);
+});
+
 test('a popup that the customer closes ends the session', async () => {
   const { browser, page, events, outcome } = await opened({ mode: 'popup' });
   await page.greets().says({ type: 'open' });

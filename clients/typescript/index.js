@@ -1,4 +1,3 @@
-// @ts-check
 // A client of connect-bff for apps. README.md is its manual, index.d.ts its reference.
 
 /** How often a request is sent at most that may be sent again. */
@@ -66,7 +65,10 @@ export class ConnectClient {
   async resume({ url, signal } = {}) {
     const at = url ?? globalThis.location?.href;
     if (!at || !endOf(at)) return null;
-    const back = url ? endOf(url) : (await this.#script()).resume();
+    const script = url ? undefined : await this.#script();
+    // Before the address is cleaned, as the next one to ask would find nothing there.
+    throwIfAborted(signal);
+    const back = script ? script.resume() : endOf(at);
     return back && this.#end(back.session, back.code, signal);
   }
 

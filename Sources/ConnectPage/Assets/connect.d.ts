@@ -77,6 +77,8 @@ export interface OpenOptions {
   title?: string;
   /** The accessible name of the dialog's close button. Default: "Close", in the customer's language. */
   closeLabel?: string;
+  /** Closes the dialog or popup when the app aborts; the promise rejects with the signal's reason. The session stays. */
+  signal?: AbortSignal;
 }
 
 /**

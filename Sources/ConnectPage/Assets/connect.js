@@ -19,12 +19,13 @@ const nothing = { session: null, status: null };
 /** The session that is open. */
 let current;
 
-export async function open({ launchUrl, mode = 'modal', onEvent, title, closeLabel } = {}) {
+export async function open({ launchUrl, mode = 'modal', onEvent, title, closeLabel, signal } = {}) {
   if (!['modal', 'popup', 'redirect'].includes(mode)) {
     throw new TypeError('connect.open: mode is "modal", "popup" or "redirect".');
   }
   // A string is checked before anything is shown.
   const launch = typeof launchUrl?.then === 'function' ? launchUrl : addressOf(launchUrl);
+  signal?.throwIfAborted();
   if (current?.isGone()) current.end();
   if (current) {
     current.focus();
@@ -48,7 +49,7 @@ export async function open({ launchUrl, mode = 'modal', onEvent, title, closeLab
     surface = popup(title);
     if (!surface) emit({ type: 'error', code: 'popup_blocked' });
   }
-  return surface ? follow(surface, launch, emit) : redirect(launch, emit);
+  return surface ? follow(surface, launch, emit, signal) : redirect(launch, emit, signal);
 }
 
 export function resume() {
@@ -84,8 +85,9 @@ function addressOf(launchUrl) {
 }
 
 /** Resolves only if the customer comes back to this very document. */
-async function redirect(launch, emit) {
+async function redirect(launch, emit, signal) {
   const url = addressOf(await launch);
+  signal?.throwIfAborted();
   const isBack = new Promise((resolve) => {
     addEventListener('pageshow', ({ persisted }) => { if (persisted) resolve({ ...nothing }); });
   });
@@ -95,7 +97,7 @@ async function redirect(launch, emit) {
 }
 
 /** Follows a session in a dialog or a popup to its end. */
-function follow(surface, launch, emit) {
+function follow(surface, launch, emit, signal) {
   return new Promise((resolve, reject) => {
     const ports = [];
     let url;
@@ -108,6 +110,7 @@ function follow(surface, launch, emit) {
       clearTimeout(readyTimer);
       clearTimeout(closeTimer);
       removeEventListener('message', greet);
+      signal?.removeEventListener('abort', abort);
       for (const port of ports) port.close();
       surface.dispose();
     };
@@ -124,6 +127,7 @@ function follow(surface, launch, emit) {
       stop();
       reject(error);
     };
+    const abort = () => fail(signal.reason);
     const leave = () => {
       if (!ports.length) return end();
       for (const port of ports) port.postMessage({ type: 'close' });
@@ -188,6 +192,7 @@ function follow(surface, launch, emit) {
     const me = { end, isGone: surface.isGone, focus: surface.focus };
     current = me;
     addEventListener('message', greet);
+    signal?.addEventListener('abort', abort);
     try {
       surface.show({ leave, end, loaded });
     } catch (error) {

@@ -1,0 +1,356 @@
+// What the library decides, without a service: retries, deadlines, streams, the page's script.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { ConnectClient, ConnectError } from '../../../clients/typescript/index.js';
+import { hostOf, json, minted, problem, service, session, startClock } from './fixture.mjs';
+
+const baseURL = 'https://api.example.com/';
+const client = (fetch, options) => new ConnectClient({ baseURL, getToken: () => 'token', fetch, ...options });
+const isError = (code, status) => (error) => error instanceof ConnectError && error.code === code && error.status === status;
+
+test('says who asks, and sends no cookie beside a token', async () => {
+  const { fetch, requests } = service(json({ data: [] }));
+  await client(fetch).tariffs('loc_1', { direction: 'IMPORT', starting_after: undefined, limit: 5 });
+  await new ConnectClient({ baseURL: new URL('https://api.example.com'), fetch }).locations();
+  assert.equal(requests[0].url, 'https://api.example.com/v1/tariffs/elements?location_id=loc_1&direction=IMPORT&limit=5');
+  assert.deepEqual([requests[0].headers.Authorization, requests[0].credentials], ['Bearer token', 'omit']);
+  assert.deepEqual([requests[1].headers.Authorization, requests[1].credentials], [undefined, 'same-origin']);
+});
+
+test('an identifier cannot lead to another path', async () => {
+  const { fetch, requests } = service(json(session));
+  await client(fetch).session('../locations?x=1#');
+  assert.equal(requests[0].url, 'https://api.example.com/v1/connect/sessions/..%2Flocations%3Fx%3D1%23');
+});
+
+test('waits as long as Retry-After says, and not for longer than 20 seconds', async () => {
+  const clock = startClock();
+  try {
+    const busy = (seconds, status = 503) => problem(status, 'overloaded', { 'Retry-After': String(seconds) });
+    for (const status of [409, 422, 429, 503]) {
+      const { fetch } = service(busy(20, status), busy(0, status), json({ data: [] }));
+      assert.deepEqual(await client(fetch).locations(), { data: [] });
+    }
+    assert.deepEqual(clock.pauses, [20_000, 0, 20_000, 0, 20_000, 0, 20_000, 0]);
+    const { fetch, requests } = service(busy(21));
+    await assert.rejects(client(fetch).locations(), (error) => isError('overloaded', 503)(error) && error.retryAfter === 21);
+    assert.equal(requests.length, 1);
+    for (const status of [400, 404, 500, 502, 504]) {
+      const other = service(busy(1, status));
+      await assert.rejects(client(other.fetch).locations(), isError('overloaded', status));
+      assert.equal(other.requests.length, 1, status);
+    }
+  } finally {
+    clock.stop();
+  }
+});
+
+test('tries three times without an answer, and sends what has no key once', async () => {
+  const clock = startClock();
+  try {
+    const { fetch, requests } = service(new TypeError('fetch failed'));
+    await assert.rejects(client(fetch).mint(), isError('network_error', 0));
+    assert.deepEqual(clock.pauses, [500, 1000]);
+    assert.equal(new Set(requests.map(({ headers }) => headers['Idempotency-Key'])).size, 1);
+    requests.length = 0;
+    const calls = [
+      ['forgetLocation', 'loc_1'], ['deleteDevice', 'loc_1', 'dev_1'], ['simulateCost', 'loc_1', {}],
+      ['scheduleByAmount', 'loc_1', {}]];
+    for (const [method, ...all] of calls) await assert.rejects(client(fetch)[method](...all), isError('network_error', 0));
+    assert.equal(requests.length, calls.length);
+  } finally {
+    clock.stop();
+  }
+});
+
+test('an answer that does not come is none after 30 seconds', async () => {
+  const clock = startClock();
+  try {
+    const hanging = (_, { signal }) => new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
+      setImmediate(clock.expire);
+    });
+    await assert.rejects(client(service(hanging).fetch).forgetLocation('loc_1'), isError('network_error', 0));
+    assert.equal(clock.deadlines.size, 0);
+  } finally {
+    clock.stop();
+  }
+});
+
+test('each tap has a key, a retry of the app has the one that it gives', async () => {
+  const { fetch, requests } = service(json(minted, 201));
+  for (const key of [undefined, undefined, 'tap-1']) await client(fetch).mint({}, { idempotencyKey: key });
+  const keys = requests.map(({ headers }) => headers['Idempotency-Key']);
+  assert.equal(new Set(keys).size, 3);
+  assert.equal(keys[2], 'tap-1');
+  const { crypto } = globalThis;
+  // A page without https, and React Native.
+  Object.defineProperty(globalThis, 'crypto', { value: undefined, configurable: true });
+  try {
+    await client(fetch).mint();
+  } finally {
+    Object.defineProperty(globalThis, 'crypto', { value: crypto, configurable: true });
+  }
+  assert.match(requests[3].headers['Idempotency-Key'], /^[!#-~]{20,128}$/);
+});
+
+test('a token that cannot be had is the app’s own error, and nothing is sent', async () => {
+  const { fetch, requests } = service(json({ data: [] }));
+  const failure = new Error('signed out');
+  await assert.rejects(client(fetch, { getToken: () => Promise.reject(failure) }).locations(), (error) => error === failure);
+  assert.equal(requests.length, 0);
+});
+
+test('a signal that has fired sends nothing, and its reason is the error', async () => {
+  const { fetch, requests } = service(json(session));
+  const signal = AbortSignal.abort('enough');
+  const all = client(fetch);
+  for (const call of [all.locations({ signal }), all.mint({}, { signal }), all.followSession('cs_1', { signal }).next()]) {
+    await assert.rejects(call, (error) => error === 'enough');
+  }
+  await assert.rejects(all.connect({}, { signal, present: () => new Promise(() => {}) }), (error) => error === 'enough');
+  assert.equal(requests.length, 0);
+});
+
+test('no error quotes an answer', async () => {
+  for (const answer of ['null', '"cot_1"', '{"id":"cs_1","launch_url":7,"x":"cot_1"}', 'cot_1', '[]', '']) {
+    const { fetch } = service(new Response(answer, { status: 201, headers: { 'X-Request-Id': 'req_1' } }));
+    await assert.rejects(client(fetch).mint(), (error) =>
+      isError('invalid_answer', 201)(error) && error.requestId === 'req_1' && !/cot_/.test(error.stack + error.cause));
+  }
+});
+
+// Streams.
+
+const streamed = (text, size = 1) => new Response(new ReadableStream({
+  start(controller) {
+    const bytes = new TextEncoder().encode(text);
+    for (let at = 0; at < bytes.length; at += size) controller.enqueue(bytes.slice(at, at + size));
+    controller.close();
+  },
+}));
+const eventOf = (value, id = '1', end = '\n') =>
+  [`id: ${id}`, 'event: session', `data: ${JSON.stringify(value)}`, '', ''].join(end);
+
+async function collected(events) {
+  const all = [];
+  for await (const event of events) all.push(event);
+  return all;
+}
+
+test('reads events however they are cut, and goes on after what it saw', async () => {
+  const clock = startClock();
+  try {
+    const active = { ...session, state: 'active', ended_at: undefined };
+    for (const [end, size] of [['\n', 1], ['\r\n', 1], ['\n', 1000]]) {
+      const { fetch, requests } = service(
+        streamed(`retry: 2000${end}${end}:${end}${end}${eventOf(active, 'a', end)}id: b${end}${end}${eventOf(active, 'c').slice(0, 60)}`, size),
+        new TypeError('terminated'), problem(503, 'overloaded', { 'Retry-After': '40' }), streamed(eventOf(session, 'd', end), size));
+      clock.pauses.length = 0;
+      assert.deepEqual((await collected(client(fetch).followSession('cs_1'))).map(({ state }) => state), ['active', 'connected']);
+      assert.deepEqual(requests.map(({ headers }) => headers['Last-Event-ID']), [undefined, 'b', 'b', 'b']);
+      const [first, second, third] = clock.pauses;
+      assert.ok(first <= 500 && second <= 1000 && second > first && third === 40_000, clock.pauses);
+    }
+  } finally {
+    clock.stop();
+  }
+});
+
+test('the pauses between attempts are bounded', async () => {
+  const clock = startClock();
+  try {
+    const failures = Array.from({ length: 12 }, () => new TypeError('fetch failed'));
+    const { fetch } = service(...failures, streamed(eventOf(session)));
+    await collected(client(fetch).followSession('cs_1'));
+    assert.equal(clock.pauses.length, 12);
+    assert.ok(clock.pauses.every((pause) => pause <= 30_000) && clock.pauses.at(-1) >= 22_000, clock.pauses);
+  } finally {
+    clock.stop();
+  }
+});
+
+test('a stream that falls silent is opened again, and one that is left is closed', async () => {
+  const clock = startClock();
+  try {
+    let isCancelled = false;
+    const silent = (_, { signal }) => new Response(new ReadableStream({
+      start: (controller) => {
+        controller.enqueue(new TextEncoder().encode(eventOf({ ...session, state: 'pending' })));
+        signal.addEventListener('abort', () => { isCancelled = true; controller.error(signal.reason); });
+      },
+    }));
+    const unclonable = (open) => Object.assign(open, {});
+    const answers = [silent, () => streamed(eventOf(session))].map(unclonable);
+    const fetch = async (url, init) => answers.shift()(url, init);
+    const events = client(fetch).followSession('cs_1');
+    assert.equal((await events.next()).value.state, 'pending');
+    setImmediate(clock.expire);
+    assert.equal((await events.next()).value.state, 'connected');
+    assert.ok((await events.next()).done && isCancelled);
+    isCancelled = false;
+    answers.push(silent);
+    for await (const event of client(fetch).followSession('cs_1')) {
+      assert.equal(event.state, 'pending');
+      break;
+    }
+    assert.ok(isCancelled, 'the connection is still open');
+    assert.equal(clock.deadlines.size, 0);
+  } finally {
+    clock.stop();
+  }
+});
+
+test('a session is followed until nothing can change', async () => {
+  const clock = startClock();
+  try {
+    const open = [
+      { state: 'active' }, { state: 'abandoned' }, { state: 'pending' }, { state: 'hibernating' },
+      { state: 'connected', ended_at: undefined }, { state: 'connected', confirmed: false },
+      { state: 'failed', confirmed: false },
+    ];
+    const over = [
+      { state: 'connected' }, { state: 'failed' }, { state: 'disconnected' }, { state: 'expired', confirmed: false },
+      { state: 'failed', confirmed: false, reason: 'foreign_tab' }, { state: 'connected', confirmed: undefined },
+    ];
+    for (const last of over) {
+      const all = [...open, last].map((each, number) => eventOf({ ...session, ...each }, String(number)));
+      const { fetch, requests } = service(streamed(all.join(''), 1000));
+      assert.equal((await collected(client(fetch).followSession('cs_1'))).length, all.length, JSON.stringify(last));
+      assert.equal(requests.length, 1);
+    }
+  } finally {
+    clock.stop();
+  }
+});
+
+test('where answers are no streams, a session is read over and over', async () => {
+  const clock = startClock();
+  const body = Object.getOwnPropertyDescriptor(Response.prototype, 'body');
+  try {
+    // As the Response of React Native.
+    const pending = json({ ...session, state: 'pending' });
+    const { fetch, requests } = service(pending, pending, new TypeError('x'), new TypeError('x'), new TypeError('x'), json(session));
+    delete Response.prototype.body;
+    const sessions = await collected(client(fetch, {
+      fetch: async (url, init) => {
+        Object.defineProperty(Response.prototype, 'body', body);
+        try {
+          return await fetch(url, init);
+        } finally {
+          delete Response.prototype.body;
+        }
+      },
+    }).followSession('cs_1'));
+    assert.deepEqual(sessions.map(({ state }) => state), ['pending', 'connected']);
+    assert.ok(requests.every(({ url }) => url === 'https://api.example.com/v1/connect/sessions/cs_1'));
+    assert.ok(clock.pauses.includes(3000), clock.pauses);
+    await assert.rejects(client(fetch).followLocation('loc_1').next(), TypeError);
+  } finally {
+    Object.defineProperty(Response.prototype, 'body', body);
+    clock.stop();
+  }
+});
+
+// The page.
+
+const host = hostOf(`
+  export const open = async (options) => {
+    globalThis.opened = options;
+    const launchUrl = await options.launchUrl;
+    return globalThis.ending(launchUrl);
+  };
+  export const resume = () => globalThis.ending();
+`);
+
+test('opens with the service’s own script, and confirms what it minted', async () => {
+  const code = 'A'.repeat(22);
+  for (const [ending, path] of [
+    [{ session: 'cs_1', status: 'connected', code }, '/confirm'], [{ session: 'cs_1', status: 'connected' }, ''],
+    [{ session: 'cs_2', status: 'connected', code }, ''], [{ session: null, status: null }, '']]) {
+    const { fetch, requests } = service(json(minted, 201), json(session));
+    globalThis.ending = (launchUrl) => {
+      assert.equal(launchUrl, minted.launch_url);
+      return ending;
+    };
+    const { signal } = new AbortController();
+    const onEvent = () => {};
+    const given = { mode: 'popup', title: 'Connect', closeLabel: 'Close', onEvent, signal };
+    assert.deepEqual(await client(fetch, { baseURL: host }).connect({ language: 'de' }, given), session);
+    const { launchUrl, ...passed } = globalThis.opened;
+    assert.deepEqual(passed, given);
+    assert.ok(launchUrl instanceof Promise, 'the dialog has to appear at the click');
+    assert.deepEqual(JSON.parse(requests[0].body), { app: 'page', language: 'de' });
+    assert.equal(requests[1].url, `${host}/v1/connect/sessions/cs_1${path}`);
+    assert.equal(requests[1].body, path ? JSON.stringify({ code }) : undefined);
+  }
+});
+
+test('a mint that fails, a script that does not come: the error, once, and nothing that nobody handles', async () => {
+  const refused = service(problem(422, 'field_invalid'));
+  globalThis.ending = assert.fail;
+  const failing = client(refused.fetch, { baseURL: host });
+  await assert.rejects(failing.connect(), isError('field_invalid', 422));
+  // The next tap is another attempt.
+  await assert.rejects(failing.connect(), isError('field_invalid', 422));
+  assert.equal(refused.requests.length, 2);
+  await assert.rejects(client(service(json(minted, 201)).fetch, { baseURL: 'file:///nowhere' }).connect());
+  await assert.rejects(client(refused.fetch, { baseURL: 'file:///nowhere' }).connect());
+  await new Promise((resolve) => { setImmediate(resolve); });
+});
+
+test('a second tap joins the first, and can leave it', async () => {
+  const { fetch, requests } = service(json(minted, 201), json(session));
+  let back;
+  const present = () => new Promise((resolve) => { back = resolve; });
+  const one = client(fetch, { present });
+  const controller = new AbortController();
+  const first = one.connect();
+  const second = one.connect({}, { signal: controller.signal });
+  const third = one.connect();
+  controller.abort();
+  await assert.rejects(second, { name: 'AbortError' });
+  while (!back) await new Promise((resolve) => { setImmediate(resolve); });
+  back(null);
+  assert.deepEqual([await first, await third], [session, session]);
+  assert.equal(requests.length, 2);
+});
+
+test('a deep link that starts the app has the session in it', async () => {
+  const code = 'B'.repeat(22);
+  const { fetch, requests } = service(json(session));
+  const app = client(fetch);
+  assert.equal(await app.resume(), null);
+  for (const url of ['myapp://tariff/done', 'myapp://tariff/done?session=<b>&status=connected', 'myapp://x?session=cs_1']) {
+    assert.equal(await app.resume({ url }), null, url);
+  }
+  assert.equal(requests.length, 0);
+  await app.resume({ url: `myapp://tariff/done?x=1&session=cs_1&status=connected&code=${code}` });
+  await app.resume({ url: 'myapp://tariff/done?session=cs_1&status=abandoned#x' });
+  assert.deepEqual(requests.map(({ method, url }) => [method, new URL(url).pathname]), [
+    ['POST', '/v1/connect/sessions/cs_1/confirm'], ['GET', '/v1/connect/sessions/cs_1']]);
+});
+
+test('a document that a return URL has loaded is read by the service’s script, and only then', async () => {
+  const { fetch, requests } = service(json(session));
+  try {
+    globalThis.location = { href: 'https://app.example.com/' };
+    globalThis.ending = assert.fail;
+    assert.equal(await client(fetch, { baseURL: host }).resume(), null);
+    globalThis.location.href = 'https://app.example.com/?session=cs_1&status=connected';
+    globalThis.ending = () => ({ session: 'cs_1', status: 'connected' });
+    assert.deepEqual(await client(fetch, { baseURL: host }).resume(), session);
+    assert.equal(requests.length, 1);
+    // A component that was mounted twice, as in React's strict mode: the first one leaves the address to the second.
+    const controller = new AbortController();
+    globalThis.ending = () => ({ session: 'cs_1', status: globalThis.location.href = 'read' });
+    const first = client(fetch, { baseURL: host }).resume({ signal: controller.signal });
+    controller.abort();
+    await assert.rejects(first, { name: 'AbortError' });
+    assert.notEqual(globalThis.location.href, 'read');
+  } finally {
+    delete globalThis.location;
+  }
+});
