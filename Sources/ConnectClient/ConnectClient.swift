@@ -46,12 +46,18 @@ public actor ConnectClient {
                 request.options?.shell = true
             }
             let minted = try await mint(request, key: key)
-            let result = try await presenter.present(minted.launchURL)
-            if let result, let code = result.code, result.session == minted.id {
-                return try await confirm(minted.id, code: code)
+            if let result = try await presenter.present(minted.launchURL), result.session == minted.id {
+                return try await resume(result)
             }
             return try await session(minted.id)
         }
+    }
+
+    /// Reads the session of a deep link that reached the app outside of ``connect(_:key:with:)``, and confirms it where
+    /// the link has a code.
+    public func resume(_ result: ConnectResult) async throws -> Session {
+        guard let code = result.code else { return try await session(result.session) }
+        return try await confirm(result.session, code: code)
     }
 
     /// Mints a session, for an app that opens its launch URL itself.

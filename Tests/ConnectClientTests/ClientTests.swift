@@ -52,9 +52,9 @@ private final class Script: Transport {
     /// A client whose pauses are noted; deadlines do not pass.
     func client(_ token: @escaping ConnectClient.Token = { _ in "b" }) -> ConnectClient {
         ConnectClient(
-            Service(transport: self, token: token) { [pauses] seconds in
+            Service(transport: self, token: token) { seconds in
                 guard seconds < Service.deadline else { return try await Task.sleep(nanoseconds: 1_000_000_000_000) }
-                pauses.withLock { $0.append(seconds) }
+                self.pauses.withLock { $0.append(seconds) }
             })
     }
 }
