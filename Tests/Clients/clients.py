@@ -45,7 +45,8 @@ def run(name, made, chosen, world):
             journey(each)
             is_good = True
         except Exception:
-            yield f"{name}: {journey.__name__}:\n{traceback.format_exc()}{each.proxy.requests[-20:]}\n{each.client.log[-3000:]}"
+            seen = f"{each.proxy.requests[-20:]}\n{each.client.log[-3000:]}"
+            yield f"{name}: {journey.__name__}:\n{traceback.format_exc()}{seen}"
         try:
             each.client.end(each.secrets, is_good)
         except AssertionError as error:

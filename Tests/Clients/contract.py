@@ -1,4 +1,4 @@
-"""Holds the models and methods of the client libraries against openapi.yaml, both ways. README.md has the conventions."""
+"""Holds models and methods of the client libraries against openapi.yaml, both ways; README.md has the conventions."""
 
 import copy
 import dataclasses
@@ -142,8 +142,8 @@ def typescript():
     text = "\n".join(files.values())
     models, enumerations = {}, {}
     for name, body in bodies(text, r"^export interface (\w+) \{"):
-        models[name] = {
-            found[1]: Field(found[3], bool(found[2])) for found in re.finditer(r"^  (\w+)(\??): ([^\n]+);$", body, re.M)}
+        fields = re.finditer(r"^  (\w+)(\??): ([^\n]+);$", body, re.M)
+        models[name] = {found[1]: Field(found[3], bool(found[2])) for found in fields}
     for name, type in re.findall(r"^export type (\w+) =([^;]+);", text, re.M):
         if "'" in type:
             enumerations[name] = Enumeration(set(re.findall(r"'([^']*)'", type)), "(string & {})" in type)
@@ -156,12 +156,13 @@ def typescript():
 def swift():
     text = "\n".join(read("Sources/ConnectClient", "*.swift").values())
     models, enumerations = {}, {}
+    for name, body in bodies(text, r"^ *public struct (\w+):[^{\n]*(?:Enumeration|RawRepresentable)[^{\n]*\{"):
+        enumerations[name] = Enumeration(set(re.findall(r'"([^"\n]*)"', body)), True)
     for name, body in bodies(text, r"^ *public struct (\w+)[^{\n]*\{"):
-        literals = set(re.findall(r'"([^"\n]*)"', body))
-        if "Enumeration" in text[:text.index(body)].rsplit("public struct", 1)[1]:
-            enumerations[name] = Enumeration(literals, True)
+        if name in enumerations:
             continue
-        written = dict(re.findall(r'(\w+) = "(\w+)"', "".join(body for _, body in bodies(body, r"(enum) CodingKeys[^{]*\{"))))
+        keys = "".join(body for _, body in bodies(body, r"(enum) CodingKeys[^{]*\{"))
+        written = dict(re.findall(r'(\w+) = "(\w+)"', keys))
         # Not those of a struct inside of it.
         indent = re.search(r"^ *(?=public)", body, re.M)[0] if "public" in body else ""
         models[name] = {
@@ -236,7 +237,10 @@ class Comparison:
             elif kind != "text" or name:
                 self.fault(f"{where}: {type}, in the contract {name or sorted(values)}")
         elif expected == "array":
-            self.check(schema["items"], of, f"{where}[]", is_answer) if kind == "list" else self.differs(where, type, "array")
+            if kind == "list":
+                self.check(schema["items"], of, f"{where}[]", is_answer)
+            else:
+                self.differs(where, type, "array")
         elif expected == "object" and "properties" in schema:
             self.check_model(schema, name, kind, type, where, is_answer)
         elif expected == "object" and isinstance(schema.get("additionalProperties"), dict):
@@ -319,14 +323,13 @@ class Comparison:
             _, each = operations[operation]
             if method not in self.sources.methods:
                 self.fault(f"there is no {method} for {operation}")
-            for parameter in each.get("parameters", ()):
-                parameter = self.of("parameters", parameter)
+            for parameter in (self.of("parameters", every) for every in each.get("parameters", ())):
                 if parameter["in"] == "query" and not self.mentions(parameter["name"]):
                     self.fault(f"{method}: {parameter['name']} of the query is not in the sources")
             if "requestBody" in each:
                 self.check_top(each["requestBody"]["content"]["application/json"]["schema"], False)
-            for status, response in each["responses"].items():
-                response = self.of("responses", response)
+            for status, every in each["responses"].items():
+                response = self.of("responses", every)
                 codes |= set(response.get("x-error-codes", ()))
                 for content in response.get("content", {}).values() if status.startswith("2") else ():
                     schema = content["schema"]

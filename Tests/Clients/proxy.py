@@ -75,8 +75,8 @@ class Proxy:
     def answer(self, what, status, code, times=1, **headers):
         """The next requests get this problem, and the service does not see them."""
         problem = {
-            "type": f"urn:connect-bff:problem:{code}", "title": "Made by the test", "status": status, "detail": "A test.",
-            "code": code, "request_id": "req_" + "0" * 24}
+            "type": f"urn:connect-bff:problem:{code}", "title": "Made by the test", "status": status,
+            "detail": "A test.", "code": code, "request_id": "req_" + "0" * 24}
         self._add(what, times, ("answer", status, json.dumps(problem), "application/problem+json", headers))
 
     def page(self, what, status, times=1):

@@ -31,8 +31,8 @@ class IdentityProvider:
         self.key = pathlib.Path(folder, "identity.pem")
         subprocess.run(["openssl", "genrsa", "-out", self.key, "2048"], check=True, capture_output=True)
         modulus = subprocess.run(
-            ["openssl", "rsa", "-in", self.key, "-modulus", "-noout"], check=True, capture_output=True, text=True).stdout
-        n = encoded(bytes.fromhex(modulus.strip().partition("=")[2]))
+            ["openssl", "rsa", "-in", self.key, "-modulus", "-noout"], check=True, capture_output=True, text=True)
+        n = encoded(bytes.fromhex(modulus.stdout.strip().partition("=")[2]))
         self.keys = {"keys": [{"kty": "RSA", "kid": "k", "use": "sig", "alg": "RS256", "e": "AQAB", "n": n}]}
 
     def bearer(self, user, life=3600):
@@ -45,16 +45,15 @@ class IdentityProvider:
         return f"{signed}.{encoded(signature.stdout)}"
 
 
-class World(Hosted):
-    """`connect-bff serve` with users who have bearers, behind a proxy that fails on demand."""
+class SignedIn(Hosted):
+    """`connect-bff serve` whose users have bearers."""
 
-    def __init__(self, **settings):
-        port = free_ports(1)
+    def __init__(self, origins=(), **settings):
         self.identity = None
-        super().__init__(BFF_PUBLIC_URL=f"http://localhost:{port}", BFF_CONFIRM="code", BFF_AUTH="jwt,service",
-            BFF_JWT_ISSUER="https://id.example", BFF_JWT_AUDIENCE="connect", BFF_USER_METERS="on",
-            BFF_CONNECT_APPS="web=http://localhost:7070", BFF_RETURN_URLS=RETURN_URL, **settings)
-        self.proxy = Proxy(self.port, port)
+        super().__init__(origins, **{
+            "BFF_AUTH": "jwt,service", "BFF_JWT_ISSUER": "https://id.example", "BFF_JWT_AUDIENCE": "connect",
+            "BFF_CONFIRM": "code", "BFF_USER_METERS": "on", "BFF_CONNECT_APPS": "web=http://localhost:7070",
+            **settings})
         self.control("/webhooks", {"url": f"http://127.0.0.1:{self.port}/v1/webhooks/flatpeak"})
 
     def _start(self):
@@ -64,6 +63,15 @@ class World(Hosted):
             keys.write_text(json.dumps(self.identity.keys))
             self.environment["BFF_JWT_JWKS_FILE"] = str(keys)
         super()._start()
+
+
+class World(SignedIn):
+    """A service with bearers, behind a proxy that fails on demand."""
+
+    def __init__(self):
+        port = free_ports(1)
+        super().__init__(BFF_PUBLIC_URL=f"http://localhost:{port}", BFF_RETURN_URLS=RETURN_URL)
+        self.proxy = Proxy(self.port, port)
 
     def stop(self):
         self.proxy.stop()
@@ -76,7 +84,7 @@ class Customer:
     def __init__(self, world, launch_url):
         self.world = world
         page, _, ticket = launch_url.partition("#ticket=")
-        assert page.split("?")[0] == f"{world.proxy.url}/connect" and ticket, f"no launch URL of the hosted page: {page}"
+        assert page.split("?")[0] == f"{world.proxy.url}/connect" and ticket, f"no launch URL of the page: {page}"
         self.ticket = ticket
         self.token = self._post("/v1/connect/tickets", ticket=ticket, tab=TAB)["connect_token"]
 

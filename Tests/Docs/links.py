@@ -13,7 +13,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 # `scripts/test` and the like; what holds a placeholder is no path.
-PATH = re.compile(r"`((?:\.github|Benchmarks|Sources|Tests|deploy|docs|scripts)/[\w./-]+)`")
+PATH = re.compile(r"`((?:\.github|Benchmarks|Sources|Tests|clients|deploy|docs|scripts)/[\w./-]+)`")
 # Paths that a reader makes.
 MADE = {"Sources/ConnectPage/Assets/text-es.js", "deploy/.env"}
 

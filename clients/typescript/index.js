@@ -237,7 +237,6 @@ export class ConnectClient {
           ...content.body !== undefined && { body: JSON.stringify(content.body) },
           // A sign-in by cookie is of this origin. With a token, no cookie has a say.
           credentials: this.#getToken ? 'omit' : 'same-origin',
-          cache: 'no-store',
           signal: exchange.signal,
         });
         exchange.response = response;
