@@ -1,5 +1,6 @@
 #if canImport(AuthenticationServices) && (os(iOS) || os(macOS) || os(visionOS))
     public import AuthenticationServices
+    public import Foundation
 
     /// Shows the Connect page in the system's browser sheet, which has the customer's own cookies and passwords.
     ///

@@ -1,4 +1,5 @@
 #if canImport(WebKit) && (os(iOS) || os(macOS) || os(visionOS))
+    public import Foundation
     public import WebKit
 
     /// Shows the Connect page in a web view, which the app puts on its screen, and which says at its end how it ended.
@@ -7,7 +8,7 @@
     @MainActor
     public final class WebViewPresenter: NSObject, ConnectPresenter {
         /// The view to show while ``ConnectClient/connect(_:key:with:)`` runs.
-        public let webView = WKWebView(frame: .zero, configuration: WKWebViewConfiguration())
+        public let webView = WKWebView()
         private let service: URL
         private var end: AsyncStream<ConnectResult?>.Continuation?
 
