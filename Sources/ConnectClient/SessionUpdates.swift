@@ -49,11 +49,21 @@ extension ConnectClient {
 
             /// Returns the next event.
             public mutating func next() async throws -> LocationEvent? {
-                let event = try await feed.next()
-                let data: LocationEventData = try feed.decode(event.data)
-                return LocationEvent(
-                    event: event.name, locationID: data.location_id, actionRequired: data.action_required, at: data.at)
+                while true {
+                    let event = try await feed.next()
+                    do {
+                        let data: LocationEventData = try feed.decode(event.data)
+                        return LocationEvent(
+                            event: event.name, locationID: data.location_id, actionRequired: data.action_required,
+                            at: data.at)
+                    } catch  where !Self.known.contains(event.name) {
+                        // Of a later release, with other data.
+                        continue
+                    }
+                }
             }
+
+            private static let known: Set = ["location.updated", "tariff.action_required"]
         }
     }
 

@@ -208,15 +208,24 @@ private struct Customer: ConnectPresenter {
         #expect(error?.code == .notFound && script.sent.count == 1)
     }
 
-    @Test func `names the events of a location`() async throws {
+    @Test func `names the events of a location, and passes over what it cannot read of a later release`() async throws {
+        let data = #"{"location_id":"loc_1","at":"2026-11-24T10:40:00Z"}"#
         let script = Script([
             .answer(
                 200,
-                "id: 1\n\nid: 2\nevent: location.updated\ndata: {\"location_id\":\"loc_1\",\"at\":\"2026-11-24T10:40:00Z\"}\n\n"
-            )
+                "id: 1\n\nid: 2\nevent: tariff.moved\ndata: {}\n\nid: 3\nevent: tariff.sold\ndata: \(data)\n\n"
+                    + "id: 4\nevent: location.updated\ndata: \(data)\n\nid: 5\nevent: location.updated\ndata: {}\n\n")
         ])
         var iterator = script.client().followLocation("loc_1").makeAsyncIterator()
-        let event = try #require(try await iterator.next())
-        #expect(event.event == "location.updated" && event.locationID == "loc_1" && event.actionRequired == nil)
+        let sold = try await iterator.next()
+        let updated = try await iterator.next()
+        #expect(sold?.event == "tariff.sold" && updated?.event == "location.updated")
+        #expect(updated?.locationID == "loc_1" && updated?.actionRequired == nil)
+        do {
+            _ = try await iterator.next()
+            Issue.record("an event without what the contract says is none")
+        } catch let error as ConnectError {
+            #expect(error.code == .invalidAnswer && error.status == 200)
+        }
     }
 }
