@@ -352,7 +352,9 @@ def isolate():
 
 if __name__ == "__main__":
     isolate()
-    for page in ["connect-page.md", "integrate-web.md", "integrate-mobile.md", "energy.md"]:
+    for page in [
+        "connect-page.md", "integrate-web.md", "integrate-mobile.md", "energy.md", "../clients/typescript/README.md",
+    ]:
         code(page)
     for page in ["connect-page.md", "integrate-web.md", "integrate-mobile.md", "energy.md", "sandbox.md"]:
         beside_dev(page)

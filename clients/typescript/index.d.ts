@@ -66,7 +66,7 @@ export class ConnectClient {
   connect(request?: MintRequest, options?: ConnectOptions): Promise<Session>;
   /**
    * The session that the customer came back from, by `url`, a deep link, or by the address of this document, which is
-   * cleaned; `null` where it names none. Call it when the app starts, before its router reads the address.
+   * cleaned; `null` where it names none of the user's. Call it when the app starts, before its router reads the address.
    */
   resume(options?: { url?: string } & RequestOptions): Promise<Session | null>;
   /** Loads the page's script, so that a popup opens in the click. */

@@ -23,7 +23,6 @@ export class ConnectError extends Error {
   }
 }
 
-
 export class ConnectClient {
   #base;
   #getToken;
@@ -53,7 +52,7 @@ export class ConnectClient {
       back = endOf(await orAborted(present((await minting).launch_url, { signal }), signal));
     } else {
       const launchUrl = minting.then((minted) => minted.launch_url);
-      // Where the script fails, too, somebody has looked at this one.
+      // Handled also where the script does not load.
       launchUrl.catch(() => {});
       back = await (await this.#script()).open({ ...look, launchUrl, signal });
     }
@@ -64,12 +63,18 @@ export class ConnectClient {
 
   async resume({ url, signal } = {}) {
     const at = url ?? globalThis.location?.href;
-    if (!at || !endOf(at)) return null;
+    if (!endOf(at)) return null;
     const script = url ? undefined : await this.#script();
     // Before the address is cleaned, as the next one to ask would find nothing there.
     throwIfAborted(signal);
     const back = script ? script.resume() : endOf(at);
-    return back && this.#end(back.session, back.code, signal);
+    try {
+      return back && await this.#end(back.session, back.code, signal);
+    } catch (error) {
+      // Any page can link to the app like that: this session is not the user's.
+      if (error.code === 'not_found') return null;
+      throw error;
+    }
   }
 
   async preload() {
@@ -100,7 +105,9 @@ export class ConnectClient {
 
   async* followSession(id, options) {
     const sessions = canStream() ? this.#events(path`/v1/connect/sessions/${id}/events`, options) : this.#poll(id, options);
-    for await (const { data } of sessions) {
+    for await (const { event, data } of sessions) {
+      // A later release may have others.
+      if (event !== 'session') continue;
       yield data;
       if (isOver(data)) return;
     }
@@ -222,7 +229,7 @@ export class ConnectClient {
   async #open(method, path, content, signal) {
     for (let isRepeated = false; ; isRepeated = true) {
       throwIfAborted(signal);
-      const token = await this.#getToken?.();
+      const token = await orAborted(this.#getToken?.(), signal);
       const exchange = new Exchange(signal);
       try {
         const response = await this.#fetch(this.#base + path + queryOf(content.query), {
@@ -285,7 +292,7 @@ export class ConnectClient {
         const data = await this.session(id, options);
         const text = JSON.stringify(data);
         failures = 0;
-        if (text !== last) yield { data };
+        if (text !== last) yield { event: 'session', data };
         last = text;
       } catch (error) {
         if (!isPassing(error)) throw error;
@@ -345,8 +352,7 @@ async function* eventsOf(exchange) {
     const blocks = text.split(/\r?\n\r?\n/);
     text = blocks.pop() ?? '';
     for (const block of blocks) {
-      const fields = Object.fromEntries(block.split(/\r?\n/).map((line) => line.split(/: ?(.*)/s, 2)));
-      yield fields;
+      yield Object.fromEntries(block.split(/\r?\n/).map((line) => line.split(/: ?(.*)/s, 2)));
     }
   }
 }
@@ -428,10 +434,14 @@ function throwIfAborted(signal) {
 /** A promise, unless the app aborts first. */
 function orAborted(promise, signal) {
   return new Promise((resolve, reject) => {
-    const stop = () => reject(reasonOf((signal)));
-    if (signal?.aborted) stop();
+    const ending = (settle) => (value) => {
+      signal?.removeEventListener('abort', stop);
+      settle(value);
+    };
+    const stop = () => ending(reject)(reasonOf(signal));
     signal?.addEventListener('abort', stop);
-    Promise.resolve(promise).then(resolve, reject).finally(() => signal?.removeEventListener('abort', stop));
+    if (signal?.aborted) stop();
+    Promise.resolve(promise).then(ending(resolve), ending(reject));
   });
 }
 

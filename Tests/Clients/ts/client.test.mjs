@@ -1,6 +1,7 @@
 // What the library decides, without a service: retries, deadlines, streams, the page's script.
 
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import test from 'node:test';
 
 import { ConnectClient, ConnectError } from '../../../clients/typescript/index.js';
@@ -96,6 +97,39 @@ test('each tap has a key, a retry of the app has the one that it gives', async (
   assert.match(requests[3].headers['Idempotency-Key'], /^[!#-~]{20,128}$/);
 });
 
+test('asks for another token after a 401, once', async () => {
+  const tokens = ['old', 'new', 'old', 'old'];
+  const { fetch, requests } = service(problem(401, 'unauthenticated'), json({ data: [] }), problem(401, 'unauthenticated'));
+  const signedIn = client(fetch, { getToken: async () => tokens.shift() });
+  assert.deepEqual(await signedIn.locations(), { data: [] });
+  await assert.rejects(signedIn.forgetLocation('loc_1'), isError('unauthenticated', 401));
+  assert.deepEqual(requests.map(({ headers }) => headers.Authorization.slice(7)), ['old', 'new', 'old', 'old']);
+  // A cookie cannot be asked for.
+  await assert.rejects(new ConnectClient({ baseURL, fetch }).locations(), isError('unauthenticated', 401));
+  assert.equal(requests.length, 5);
+});
+
+test('a signal that fires while an answer is awaited ends the request, and nothing listens to it after', async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const hanging = (_, { signal: own }) => new Promise((resolve, reject) => {
+    own.addEventListener('abort', () => reject(own.reason));
+    controller.abort('enough');
+  });
+  await assert.rejects(client(service(hanging).fetch).forgetLocation('loc_1', { signal }), (error) => error === 'enough');
+  const quiet = new AbortController().signal;
+  const { fetch } = service(json(minted, 201), json(session));
+  await client(fetch, { present: async () => null }).connect({}, { signal: quiet });
+  assert.deepEqual([...getEventListeners(signal, 'abort'), ...getEventListeners(quiet, 'abort')], []);
+});
+
+test('a token that does not come can be aborted', async () => {
+  const controller = new AbortController();
+  const locations = client(assert.fail, { getToken: () => new Promise(() => {}) }).locations(controller);
+  controller.abort('enough');
+  await assert.rejects(locations, (error) => error === 'enough');
+});
+
 test('a token that cannot be had is the app’s own error, and nothing is sent', async () => {
   const { fetch, requests } = service(json({ data: [] }));
   const failure = new Error('signed out');
@@ -143,13 +177,14 @@ async function collected(events) {
 test('reads events however they are cut, and goes on after what it saw', async () => {
   const clock = startClock();
   try {
-    const active = { ...session, state: 'active', ended_at: undefined };
+    const active = { ...session, state: 'active', ended_at: undefined, added: 'Straße' };
     for (const [end, size] of [['\n', 1], ['\r\n', 1], ['\n', 1000]]) {
       const { fetch, requests } = service(
-        streamed(`retry: 2000${end}${end}:${end}${end}${eventOf(active, 'a', end)}id: b${end}${end}${eventOf(active, 'c').slice(0, 60)}`, size),
+        streamed(`retry: 2000${end}${end}:${end}${end}${eventOf(active, 'a', end)}event: later${end}data: {}${end}${end}id: b${end}${end}:${end}${end}${eventOf(active, 'c').slice(0, 60)}`, size),
         new TypeError('terminated'), problem(503, 'overloaded', { 'Retry-After': '40' }), streamed(eventOf(session, 'd', end), size));
       clock.pauses.length = 0;
-      assert.deepEqual((await collected(client(fetch).followSession('cs_1'))).map(({ state }) => state), ['active', 'connected']);
+      assert.deepEqual((await collected(client(fetch).followSession('cs_1'))).map(({ state, added }) => [state, added]), [
+        ['active', 'Straße'], ['connected', undefined]]);
       assert.deepEqual(requests.map(({ headers }) => headers['Last-Event-ID']), [undefined, 'b', 'b', 'b']);
       const [first, second, third] = clock.pauses;
       assert.ok(first <= 500 && second <= 1000 && second > first && third === 40_000, clock.pauses);
@@ -167,6 +202,11 @@ test('the pauses between attempts are bounded', async () => {
     await collected(client(fetch).followSession('cs_1'));
     assert.equal(clock.pauses.length, 12);
     assert.ok(clock.pauses.every((pause) => pause <= 30_000) && clock.pauses.at(-1) >= 22_000, clock.pauses);
+    // From the beginning after each event.
+    clock.pauses.length = 0;
+    const event = () => streamed(eventOf({ ...session, state: 'pending' }));
+    await collected(client(service(event(), event(), event(), streamed(eventOf(session))).fetch).followSession('cs_1'));
+    assert.ok(clock.pauses.length === 3 && clock.pauses.every((pause) => pause <= 500), clock.pauses);
   } finally {
     clock.stop();
   }
@@ -190,6 +230,7 @@ test('a stream that falls silent is opened again, and one that is left is closed
     setImmediate(clock.expire);
     assert.equal((await events.next()).value.state, 'connected');
     assert.ok((await events.next()).done && isCancelled);
+    assert.ok(clock.timeouts.includes(45_000), 'a stream may be silent for longer than an answer');
     isCancelled = false;
     answers.push(silent);
     for await (const event of client(fetch).followSession('cs_1')) {
@@ -201,6 +242,12 @@ test('a stream that falls silent is opened again, and one that is left is closed
   } finally {
     clock.stop();
   }
+});
+
+test('a session that is not the user’s any more is not followed', async () => {
+  const { fetch, requests } = service(problem(404, 'not_found'));
+  await assert.rejects(client(fetch).followSession('cs_1').next(), isError('not_found', 404));
+  assert.equal(requests.length, 1);
 });
 
 test('a session is followed until nothing can change', async () => {
@@ -331,6 +378,10 @@ test('a deep link that starts the app has the session in it', async () => {
   await app.resume({ url: 'myapp://tariff/done?session=cs_1&status=abandoned#x' });
   assert.deepEqual(requests.map(({ method, url }) => [method, new URL(url).pathname]), [
     ['POST', '/v1/connect/sessions/cs_1/confirm'], ['GET', '/v1/connect/sessions/cs_1']]);
+  // Any page can link to the app.
+  const url = 'https://app.example.com/?session=cs_2&status=connected';
+  assert.equal(await client(service(problem(404, 'not_found')).fetch).resume({ url }), null);
+  await assert.rejects(client(service(problem(500, 'internal_error')).fetch).resume({ url }), isError('internal_error', 500));
 });
 
 test('a document that a return URL has loaded is read by the service’s script, and only then', async () => {

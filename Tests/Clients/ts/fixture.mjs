@@ -30,17 +30,18 @@ export function service(...answers) {
 }
 
 /** In place of the time: pauses are over at once, and noted; deadlines are when they are called for. */
-export function startClock({ isRunning = true } = {}) {
+export function startClock() {
   const real = { setTimeout, clearTimeout };
-  const clock = { pauses: [], deadlines: new Set(), stop: () => Object.assign(globalThis, real) };
+  const clock = { pauses: [], timeouts: [], deadlines: new Set(), stop: () => Object.assign(globalThis, real) };
   globalThis.setTimeout = (work, milliseconds) => {
     const timer = { work };
     // The deadlines of an answer and of a stream.
     if (milliseconds === 30_000 || milliseconds === 45_000) {
       clock.deadlines.add(timer);
+      clock.timeouts.push(milliseconds);
     } else {
       clock.pauses.push(milliseconds);
-      if (isRunning) timer.real = real.setTimeout(work, 0);
+      timer.real = real.setTimeout(work, 0);
     }
     return timer;
   };
