@@ -22,7 +22,8 @@ public actor ConnectClient {
         self.init(
             Service(
                 transport: URLSessionTransport(base: service), token: token,
-                sleep: { seconds in try await Task.sleep(nanoseconds: UInt64(seconds * 1e9)) }))
+                sleep: { seconds in try await Task.sleep(nanoseconds: UInt64(seconds * 1e9)) },
+                jitter: { .random(in: 0.75...1) }))
     }
 
     init(_ service: Service) { self.service = service }

@@ -68,7 +68,9 @@ struct EventFeed {
 
     private mutating func reconnect(after error: ConnectError?) async throws {
         stream = nil
-        guard let pause = rule.pause(after: error) else { throw error ?? ConnectError(.networkError) }
+        guard let pause = rule.pause(after: error, jitter: service.jitter()) else {
+            throw error ?? ConnectError(.networkError)
+        }
         try await service.sleep(pause)
     }
 }

@@ -33,13 +33,15 @@ struct ReconnectRule {
     mutating func succeed() { next = 0.5 }
 
     /// Counts a stream that ended.
-    /// - Parameter error: Why; nil when the service ended it.
+    /// - Parameters:
+    ///   - error: Why; nil when the service ended it.
+    ///   - jitter: The part of the pause to wait, so that not all clients come back at once after a restart.
     /// - Returns: The seconds to wait before the next one; nil when the error ends it for good.
-    mutating func pause(after error: ConnectError?) -> TimeInterval? {
+    mutating func pause(after error: ConnectError?, jitter: Double) -> TimeInterval? {
         if let error, error.code != .networkError, error.status != 408, error.status != 429, error.status < 500 {
             return nil
         }
         defer { next = min(next * 2, Self.longest) }
-        return max(next, error?.retryAfter ?? 0)
+        return max(next * jitter, error?.retryAfter ?? 0)
     }
 }

@@ -11,6 +11,8 @@ struct Service: Sendable {
     let token: ConnectClient.Token
     /// Waits so many seconds; throws when its task is cancelled.
     let sleep: @Sendable (TimeInterval) async throws -> Void
+    /// A random number, near and at most 1.
+    let jitter: @Sendable () -> Double
 
     /// Sends a call and decodes its answer.
     func answer<Answer: Decodable>(_ call: Call, as _: Answer.Type = Answer.self) async throws -> Answer {

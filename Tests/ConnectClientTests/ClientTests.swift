@@ -52,10 +52,14 @@ private final class Script: Transport {
     /// A client whose pauses are noted; deadlines do not pass.
     func client(_ token: @escaping ConnectClient.Token = { _ in "b" }) -> ConnectClient {
         ConnectClient(
-            Service(transport: self, token: token) { seconds in
-                guard seconds < Service.deadline else { return try await Task.sleep(nanoseconds: 1_000_000_000_000) }
-                self.pauses.withLock { $0.append(seconds) }
-            })
+            Service(
+                transport: self, token: token,
+                sleep: { seconds in
+                    guard seconds < Service.deadline else {
+                        return try await Task.sleep(nanoseconds: 1_000_000_000_000)
+                    }
+                    self.pauses.withLock { $0.append(seconds) }
+                }, jitter: { 1 }))
     }
 }
 
