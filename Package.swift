@@ -55,7 +55,10 @@ extension Target.Dependency {
 
 let package = Package(
     name: "connect-bff",
-    platforms: [.macOS(.v26)],
+    // For ConnectClient: the oldest systems with Swift's concurrency. The service is built on Linux alone.
+    platforms: [.iOS(.v13), .macOS(.v10_15), .tvOS(.v13), .watchOS(.v6)],
+    // Apps that use a product fetch what its targets need, and ConnectClient needs nothing (docs/decisions/0004-modules.md).
+    products: [.library(name: "ConnectClient", targets: ["ConnectClient"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
@@ -80,6 +83,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "CBuild", cSettings: [.define("CONNECT_BFF_COMMIT", to: "\"\(commit)\"")]),
+        .target(name: "ConnectClient", exclude: ["README.md"]),
         .target(name: "Core"),
         .target(name: "Keys", dependencies: ["COpenSSL", "Core"]),
         .target(name: "Wire", dependencies: ["Core"]),
@@ -194,6 +198,9 @@ let package = Package(
                 .logging, .nioCore, .nioPosix, .nioSSL, .tracing,
             ],
             path: "Tests/TestSupport"),
+        .executableTarget(
+            name: "ClientJourneys", dependencies: ["ConnectClient"], path: "Tests/Clients/swift", exclude: ["journeys"]),
+        .testTarget(name: "ConnectClientTests", dependencies: ["ConnectClient"]),
         .testTarget(name: "CoreTests", dependencies: ["Core"]),
         .testTarget(name: "WireTests", dependencies: ["Core", "Wire"]),
         .testTarget(name: "KeysTests", dependencies: ["Core", "Keys", "TestSupport", .crypto, .cryptoExtras]),

@@ -1,21 +1,37 @@
+import ConnectClient
 import Foundation
 
-/// Does with the guide's client what an app does; the argument is the service's address.
-@main struct Customer {
+/// The account that is signed in to the app.
+enum Account {
+    static func bearer(otherThan refused: String?) async throws -> String { "a-bearer" }
+}
+
+/// Does with the guide's client what an app does, for a customer who closes the page.
+///
+/// The argument is the service's address.
+@main struct Customer: ConnectPresenter {
     static func main() async throws {
         guard let base = URL(string: CommandLine.arguments[1]) else { preconditionFailure("no address") }
-        let service = ConnectService(base: base) { "a-bearer" }
-        let tap = UUID()
-        let minted = try await service.mint(tap)
-        let again = try await service.mint(tap)
-        let read = try await service.session(minted.id)
-        precondition(minted.state == "created" && minted.launch_url?.contains("/connect#ticket=") == true)
-        precondition(again.id == minted.id && read.state == "created" && read.location_id == nil)
+        let client = makeClient(base)
+        let closed = try await client.connect(.init(returnURL: "myapp://tariff/done"), with: Customer())
+        precondition(closed.state == .created && closed.locationID == nil && !closed.liveMode)
+        let minted = try await client.mint(key: "tap-1")
+        let again = try await client.mint(key: "tap-1")
+        precondition(minted.launchURL.fragment?.isEmpty == false && minted.connectToken == nil && again.id == minted.id)
+        let following = Task { try await follow(closed, with: client) }
+        following.cancel()
         do {
-            _ = try await service.session("cs_unknown")
+            _ = try await following.value
+            preconditionFailure("it is not cancelled")
+        } catch is CancellationError {
+        }
+        do {
+            _ = try await client.session("cs_unknown")
             preconditionFailure("it is known")
-        } catch let problem as Problem {
-            precondition(problem.code == "not_found" && problem.request_id.hasPrefix("req_"))
+        } catch let error as ConnectError {
+            precondition(error.code == .notFound && error.requestID?.isEmpty == false)
         }
     }
+
+    func present(_ page: URL) async throws -> ConnectResult? { nil }
 }

@@ -8,3 +8,5 @@
 }
 let needed = needs(of: "RelayTests")
 package.targets.removeAll { !needed.contains($0.name) }
+// ConnectClient is none of these.
+package.products = []
