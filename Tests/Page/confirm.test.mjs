@@ -117,6 +117,46 @@ test('connect.js gets the code over its port, and a native shell in its message'
   assert.deepEqual(said.map((text) => JSON.parse(text)), [{ type: 'connect-bff', session, status: 'connected', code }]);
 });
 
+test('while Flatpeak has not said the result, the callback is asked again, within a bound', async () => {
+  const early = [200, { session, status: 'active' }];
+  const tab = await openFrame();
+  tab.answer('v1/connect', redirect(end));
+  tab.answer('v1/connect/callback', early, early, ended(code));
+  await tab.press('close');
+  await tab.clock.pass(10_000);
+  assert.deepEqual(tab.port.said.at(-1), { type: 'end', session, status: 'connected', code });
+
+  const late = await openFrame();
+  late.answer('v1/connect', redirect(end));
+  late.answer('v1/connect/callback', ...Array(9).fill(early));
+  await late.press('close');
+  await late.clock.pass(60_000);
+  assert.deepEqual(late.port.said.at(-1), { type: 'end', session, status: 'active' });
+  assert.ok(late.calls.filter(({ path }) => path === 'v1/connect/callback').length < 6);
+
+  // Without a result there is no code to wait for.
+  const none = await openFrame();
+  none.answer('v1/connect', redirect(end));
+  none.answer('v1/connect/callback', [200, { session, status: 'abandoned' }]);
+  await none.press('close');
+  assert.deepEqual(none.port.said.at(-1), { type: 'end', session, status: 'abandoned' });
+});
+
+test('an embedded document whose code was lost gives another one when it is opened again', async () => {
+  const tab = await openFrame();
+  tab.answer('v1/connect', redirect(end));
+  tab.answer('v1/connect/callback', ended(code), ended(next));
+  await tab.press('close');
+  assert.equal(tab.kept.token, undefined);
+  assert.doesNotMatch(JSON.stringify(tab.kept), new RegExp(code), 'the code is kept nowhere');
+  await tab.load();
+  await tab.clock.pass(2000);
+  assert.equal(tab.screen.dataset.screen, 'ended');
+  await tab.press('app.back');
+  await settled();
+  assert.deepEqual(tab.departures.at(-1), ['replace', returnURL(next)]);
+});
+
 test('an opener that closes waits for the code that is on its way', async () => {
   const tab = await openFrame();
   tab.answer('v1/connect', redirect(end));
@@ -159,4 +199,21 @@ test('a token that comes back in another tab is reported, once it is there, and 
   const bodies = tab.calls.map(({ body }) => body);
   assert.deepEqual(bodies, [bodies[0], bodies[0]]);
   assert.deepEqual(bodies[0], { connect_token: token, tab: tab.kept.tab });
+});
+
+test('a token that comes back in another tab is reported before anything is waited for, and survives the tab', async () => {
+  // An opener that never answers, as the window of a login has.
+  const tab = new Tab({ origins: [app], opener: { postMessage() {} } });
+  tab.answer('v1/connect/tickets', [200, { object: 'connect_ticket', is_held: false }]);
+  await tab.open(`${pageURL}#fp_cot=${token}`);
+  assert.deepEqual(tab.calls.map(({ path, keepalive }) => [path, keepalive]), [['v1/connect/tickets', true]]);
+});
+
+test('a login window whose browser keeps nothing reports nothing, and closes', async () => {
+  const tab = new Tab({ isStorageRefused: true });
+  tab.answer('v1/connect/tickets', [200, { object: 'connect_ticket', is_held: false }]);
+  await tab.open(`${pageURL}#fp_cot=${token}`);
+  assert.deepEqual(tab.calls, []);
+  assert.equal(tab.screen.dataset.screen, 'returned');
+  assert.equal(tab.isClosed, true);
 });

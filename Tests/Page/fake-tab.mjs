@@ -197,7 +197,7 @@ export class Tab {
   index = 0;
   stored = new Map();
   clock = new Clock();
-  /** Calls of the service: `{path, method, headers, body}`. */
+  /** Calls of the service: `{path, method, headers, body, keepalive}`. */
   calls = [];
   /** Answers by path, the next one first: `[status, json, headers]`, a text for a torn one, or an error. */
   answers = {};
@@ -346,9 +346,9 @@ export class Tab {
     });
   }
 
-  async #fetch(url, { method, headers, body, signal }) {
+  async #fetch(url, { method, headers, body, signal, keepalive }) {
     const path = String(url).replace(publicURL, '');
-    this.calls.push({ path, method, headers, body: body && JSON.parse(body) });
+    this.calls.push({ path, method, headers, body: body && JSON.parse(body), keepalive });
     const answers = this.answers[path.split('?')[0]] ?? [];
     const answer = answers.shift();
     if (answer === undefined) throw new Error(`no answer for ${path}`);

@@ -43,6 +43,20 @@ test('decides what a document does first', () => {
     [{ token }, { token, popup: '1', ticket: other.ticket }, 'returned'], [{ token }, { ticket }, 'foreign'],
     [undefined, ended, 'ended'], [undefined, {}, 'nothing'], [undefined, { session }, 'nothing'],
   ]) assert.equal(rules.firstAct(fragment, kept), act, JSON.stringify([fragment, kept]));
+  // A browser that keeps nothing cannot tell whose token came back.
+  assert.equal(rules.firstAct({ token }, {}, false), 'returned');
+  assert.equal(rules.firstAct({ ticket }, {}, false), 'exchange');
+});
+
+test('asks again for a code only while the result is unknown, and not for ever', () => {
+  for (const status of ['active', 'created']) {
+    const waits = [1, 2, 3, 4, 5].map((attempt) => rules.codeDelay({ status }, attempt));
+    assert.ok(waits[0] > 0 && waits.at(-1) === undefined, String(waits));
+    assert.equal(rules.codeDelay({ status, code: 'AAECAwQFBgcICQoLDA0ODw' }, 1), undefined);
+  }
+  for (const status of ['abandoned', 'connected', 'failed', 'expired', null]) {
+    assert.equal(rules.codeDelay({ status }, 1), undefined, String(status));
+  }
 });
 
 test('chooses the first language that it has', () => {

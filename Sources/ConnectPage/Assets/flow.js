@@ -371,7 +371,9 @@ export class Flow extends Frame {
   async over(type, end) {
     if (this.isOver) return;
     this.isFinished = this.isOver = true;
-    this.memory.begin({});
+    // A code can be late, or be lost on its way: this tab may ask for another.
+    const ended = this.tab && type === 'end';
+    this.memory.begin(ended ? { ended: inLanguage(callbackOf(this.token)), confirms: '1' } : {});
     await this.trail.leave();
     this.bridge.finish(type, end);
     showPlain('done', { title: t('done.title'), lead: t('done.lead') });

@@ -19,7 +19,10 @@ const fragment = readFragment(location.hash);
 // Before anything else can read the address, or keep it: no other entry of the history has it either.
 if (location.hash) history.replaceState(history.state, '', location.pathname + location.search);
 
-const act = firstAct(fragment, memory.values);
+const act = firstAct(fragment, memory.values, memory.isKept);
+// The login of another person's session may have led here: such a session must not be confirmed. At once, as this window
+// may be closed at any time.
+if (act === 'foreign') persist(() => arrive(fragment.token, memory.tabKey())).catch(() => {});
 const marksOf = ({ shell, handed }) => ({ shell: shell ? '1' : undefined, handed: handed ? '1' : undefined });
 
 /** The ticket to exchange, with its marks. */
@@ -54,8 +57,6 @@ const begin = {
     window.close();
   },
   foreign() {
-    // The login of another person's session may have led here: such a session must not be confirmed.
-    persist(() => arrive(fragment.token, memory.tabKey())).catch(() => {});
     showPlain('foreign', { title: t('failure.foreign'), lead: t('error.foreign') }, ways());
   },
   unknown: () => showFailure(new Failure('ticket_unknown'), { ways: ways() }),

@@ -38,17 +38,19 @@ export const sessionOf = (ticket) => ticketForm.exec(ticket)?.[1];
  *
  * @param fragment of `readFragment`
  * @param kept the values of the tab's memory
+ * @param isKept whether the browser keeps them at all
  * @returns one of: `exchange` (a ticket), `resume` (the tab holds the session), `returned` (a login window whose login
  *   is over), `foreign` (a token of another tab), `unknown` (no ticket), `ended` (the tab's session is over), `nothing`
  */
-export function firstAct(fragment, kept) {
+export function firstAct(fragment, kept, isKept = true) {
   if (fragment?.isMalformed) return 'unknown';
   // The same launch URL in the tab that holds its session: a ticket is good once, and is not needed again.
   if (fragment?.ticket) {
     const isHeld = kept.token && !kept.popup && kept.session === sessionOf(fragment.ticket);
     return isHeld ? 'resume' : 'exchange';
   }
-  if (fragment?.token && fragment.token !== kept.token) return 'foreign';
+  // Where nothing is kept, the customer's own login window comes back like this, too.
+  if (fragment?.token && fragment.token !== kept.token) return isKept ? 'foreign' : 'returned';
   // Whoever comes back to the session that the tab holds means that one.
   if (kept.ticket && !fragment?.token) return 'exchange';
   if (kept.token) return kept.popup ? 'returned' : 'resume';
@@ -177,6 +179,21 @@ export function retryDelay({ code, isLost, status, retryAfter }, attempt) {
   if (code === 'offline' || !(isLost || [502, 503, 504].includes(status))) return undefined;
   if (attempt > (code === 'timed_out' ? slowSeries : longestSeries) || retryAfter > longestWait) return undefined;
   return Math.max(retryAfter, Math.min(2 ** (attempt - 1), 5)) * 1000;
+}
+
+/** When the callback is asked again for a code, in milliseconds: the service waits 2 seconds for the result each time. */
+const codeSeries = [1000, 2000, 3000];
+
+/**
+ * After how many milliseconds the end of a session that confirms is asked for again; undefined where it has a code, or
+ * will not have one.
+ *
+ * @param end of `outcomeOf`
+ * @param attempt 1 after the first answer
+ */
+export function codeDelay({ code, status }, attempt) {
+  // In every other state Flatpeak has said whether there is a result.
+  return !code && (status === 'active' || status === 'created') ? codeSeries[attempt - 1] : undefined;
 }
 
 // MARK: - Pages of Connect

@@ -1,6 +1,6 @@
 // The routes of the service that the page calls. Nothing else is ever called.
 
-import { outcomeOf, readPage, retryDelay } from './rules.js';
+import { codeDelay, outcomeOf, readPage, retryDelay } from './rules.js';
 
 /** The service's public address, with its path prefix: this module is at `connect/assets/DIGEST/service.js`. */
 const base = new URL('../../../', import.meta.url);
@@ -141,10 +141,12 @@ export async function persist(call, onRepeat) {
       const delay = error instanceof Failure ? retryDelay(error, attempt) : undefined;
       if (delay === undefined) throw error;
       onRepeat?.();
-      await new Promise((resolve) => { setTimeout(resolve, delay); });
+      await pause(delay);
     }
   }
 }
+
+const pause = (delay) => new Promise((resolve) => { setTimeout(resolve, delay); });
 
 const textOf = (value) => (typeof value === 'string' && value !== '' ? value.slice(0, 1000) : undefined);
 const codeOf = (value) => (typeof value === 'string' && /^\w{1,64}$/.test(value) ? value : 'unexpected_error');
@@ -172,7 +174,8 @@ export async function ticketFor(token) {
 }
 
 /** Says that a token came back in a document that does not hold its session: that ends a session which confirms. */
-export const arrive = (token, tab) => ask(ticketsURL, { body: { connect_token: token, tab } });
+export const arrive = (token, tab) =>
+  ask(ticketsURL, { body: { connect_token: token, tab }, keepalive: true });
 
 /**
  * Ends a session at the callback, as a redirect there would: `{session, status}`.
@@ -182,8 +185,13 @@ export const arrive = (token, tab) => ask(ticketsURL, { body: { connect_token: t
 export async function outcome(callback, tab) {
   if (!tab) return outcomeOf(await ask(callback, {}));
   const token = new URL(callback).searchParams.get('fp_cot');
-  // Counts even when its document is gone.
-  return outcomeOf(await ask(callbackURL, { body: { connect_token: token, tab }, keepalive: true }));
+  for (let attempt = 1; ; attempt += 1) {
+    // Counts even when its document is gone.
+    const end = outcomeOf(await ask(callbackURL, { body: { connect_token: token, tab }, keepalive: true }));
+    const delay = codeDelay(end, attempt);
+    if (delay === undefined) return end;
+    await pause(delay);
+  }
 }
 
 /** Where the customer goes from the entry of a session that is over: with a fresh code where there can be one. */
