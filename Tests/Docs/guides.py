@@ -343,7 +343,8 @@ def isolate():
 if __name__ == "__main__":
     isolate()
     for page in [
-        "connect-page.md", "integrate-web.md", "integrate-mobile.md", "energy.md", "../clients/typescript/README.md",
+        "connect-page.md", "integrate-web.md", "integrate-mobile.md", "energy.md", "../clients/kotlin/README.md",
+        "../clients/typescript/README.md",
     ]:
         code(page)
     for page in ["connect-page.md", "integrate-web.md", "integrate-mobile.md", "energy.md", "sandbox.md"]:

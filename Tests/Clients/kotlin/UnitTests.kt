@@ -138,7 +138,10 @@ private val tests: List<Pair<String, suspend () -> Unit>> = listOf(
         val used = PROBLEM.replace("later", "confirmation_code_used")
         val server = Server(answer(409, used), answer(200, SESSION))
         equal(server.client().resume("a://b?session=cs_1&code=c")?.id, "cs_1")
+        // Any page can link to the app.
         equal(Server().client().resume("a://b"), null)
+        equal(Server(answer(404, PROBLEM.replace("later", "not_found"))).client().resume("a://b?session=cs_1"), null)
+        fails<ConnectFailure> { Server(answer(500, PROBLEM)).client().resume("a://b?session=cs_1") }
     },
     "knows when a session is final" to {
         fun isFinal(state: SessionState, ended: String?, confirmed: Boolean? = null, reason: String? = null) = Session(
@@ -251,16 +254,14 @@ private val tests: List<Pair<String, suspend () -> Unit>> = listOf(
         equal(server.requests.size, 0)
     },
     "opens a stream again with the last id that is whole" to {
-        val event = "event: location.updated\ndata: {\"location_id\":\"l\",\"at\":\"\"}\n"
         val server = Server(
-            events("id: 1\n\n"), reset, events("id: 2\n$event\nid: 3\n$event"),
-            answer(503, PROBLEM, "retry-after" to "0"), events("id: 4\n$event\n"))
+            events("id: 1\n\n"), reset, events("event: later\ndata: 7\n\nid: 2\n$UPDATED\nid: 3\n$UPDATED"),
+            answer(503, PROBLEM, "retry-after" to "0"), events("id: 4\n$UPDATED\n"))
         equal(server.client().followLocation("loc_1").take(2).toList().map { it.event }, List(2) { "location.updated" })
         equal(server.requests.map { it.headers["Last-Event-ID"] }, listOf(null, "1", "1", "2", "2"))
     },
     "lets a collector's own failure pass" to {
-        val event = "event: location.updated\ndata: {\"location_id\":\"l\",\"at\":\"\"}\n\n"
-        val server = Server(events(event), reset)
+        val server = Server(events("$UPDATED\n"), reset)
         val failure = fails<ConnectFailure> {
             server.client().followLocation("loc_1").collect { server.client().deleteDevice("loc_1", "dev_1") }
         }
@@ -268,11 +269,11 @@ private val tests: List<Pair<String, suspend () -> Unit>> = listOf(
         equal(server.requests.size, 2)
     },
     "closes a stream that is cancelled or taken from no more" to {
-        val blocked = Blocked("data: {\"location_id\":\"l\",\"at\":\"\"}\n\n", "text/event-stream")
+        val blocked = Blocked("$UPDATED\n", "text/event-stream")
         val client = ConnectClient("http://x", { blocked.response() }) { "b" }
         client.followLocation("loc_1").first()
         check(blocked.isClosed)
-        val other = Blocked("data: {\"location_id\":\"l\",\"at\":\"\"}\n\n", "text/event-stream")
+        val other = Blocked("$UPDATED\n", "text/event-stream")
         runBlocking {
             val seen = CompletableDeferred<Unit>()
             val follower = ConnectClient("http://x", { other.response() }) { "b" }
@@ -293,6 +294,7 @@ private const val MINTED = """{"id":"cs_1","object":"connect_session","state":"c
 private const val SESSION = """{"id":"cs_1","object":"connect_session","state":"later","direction":"Y","type":"Z",
     "created_at":"","expires_at":"","live_mode":false}"""
 private const val DEVICE = """{"id":"dev_1","object":"device","time_created":""}"""
+private const val UPDATED = "event: location.updated\ndata: {\"location_id\":\"l\",\"at\":\"\"}\n"
 private const val LIST = """{"object":"list","data":[]}"""
 
 private fun failure(status: Int, retryAfter: Duration? = null) =

@@ -6,6 +6,7 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.emitAll
+import kotlinx.coroutines.flow.filter
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.flow.transformWhile
@@ -56,9 +57,15 @@ class ConnectClient(
      * Ends an attempt whose [connect] is gone, as when the system stopped the app meanwhile.
      *
      * @param returnUrl what opened the app
-     * @return the session; `null` where the URL names none
+     * @return the session; `null` where the URL names none of the user's, as any page can link to the app
      */
-    suspend fun resume(returnUrl: String): Session? = EndedSession.of(returnUrl)?.let { end(it.session, it.code) }
+    suspend fun resume(returnUrl: String): Session? =
+        try {
+            EndedSession.of(returnUrl)?.let { end(it.session, it.code) }
+        } catch (failure: ConnectFailure) {
+            if (failure.code != ErrorCode.NotFound) throw failure
+            null
+        }
 
     private suspend fun end(id: String, code: String?): Session =
         try {
@@ -93,7 +100,8 @@ class ConnectClient(
      * It reconnects by itself, also after the network was away, and fails where that makes no sense.
      */
     fun followSession(id: String): Flow<Session> =
-        events(Session.serializer()) { path("connect", "sessions", id, "events") }.map { it.second }
+        events(Session.serializer(), setOf("session")) { path("connect", "sessions", id, "events") }
+            .map { it.second }
             .transformWhile {
                 emit(it)
                 !it.isFinal
@@ -114,8 +122,9 @@ class ConnectClient(
      * It reconnects by itself, never completes, and fails once the location is not the user's.
      */
     fun followLocation(id: String): Flow<LocationEvent> =
-        events(LocationEvent.serializer()) { path("locations", id, "events") }
-            .map { (name, event) -> event.copy(event = name) }
+        events(LocationEvent.serializer(), setOf("location.updated", "tariff.action_required")) {
+            path("locations", id, "events")
+        }.map { (name, event) -> event.copy(event = name) }
 
     suspend fun locationStatus(id: String): LocationStatus = get(path("locations", id, "status"))
 
@@ -248,9 +257,12 @@ class ConnectClient(
         method: String, path: String, body: Body, key: String? = null
     ): Model = calls.result(Call(method, path, wire.encodeToString(serializer(), body), key), serializer())
 
-    /** The names and the data of the events; a bad path fails the collector. */
-    private fun <Model> events(model: KSerializer<Model>, path: () -> String): Flow<Pair<String, Model>> = flow {
-        emitAll(calls.events(path()).map { it.name to Calls.decode(it.data.encodeToByteArray(), model, 200, null) })
+    /** The names and the data of the events. A later release may have other ones; a bad path fails the collector. */
+    private fun <Model> events(
+        model: KSerializer<Model>, names: Set<String>, path: () -> String
+    ): Flow<Pair<String, Model>> = flow {
+        val events = calls.events(path()).filter { it.name in names }
+        emitAll(events.map { it.name to Calls.decode(it.data.encodeToByteArray(), model, 200, null) })
     }
 
     private fun newKey() = UUID.randomUUID().toString()

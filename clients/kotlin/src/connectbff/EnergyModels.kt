@@ -37,7 +37,7 @@ value class ActionRequired(val value: String) {
 /** What changed at a location: read again what is shown. */
 @Serializable
 data class LocationEvent(
-    /** `location.updated`, `tariff.action_required` or another name. */
+    /** `location.updated` or `tariff.action_required`. */
     val event: String = "",
     val locationId: String,
     val actionRequired: ActionRequired? = null,
