@@ -217,7 +217,7 @@ let package = Package(
             dependencies: ["Core", "Networking", "Wire", "Flatpeak", "Resilience", "Sessions", "TestSupport", .logging]),
         .testTarget(
             name: "StoreTests",
-            dependencies: ["Core", "Flatpeak", "Keys", "Sessions", "Store", "TestSupport", .grdb, .logging],
+            dependencies: ["Core", "Wire", "Flatpeak", "Keys", "Sessions", "Store", "TestSupport", .grdb, .logging],
             exclude: ["Schemas"]),
         .testTarget(
             name: "WebhooksTests",

@@ -170,13 +170,12 @@ package final class FlatpeakClient: Sendable {
         return try answer.bodyForClients()
     }
 
-    /// Whether a tariff is one of a location that is known to exist (upstream.md §6.1).
-    package func hasTariff(
+    /// Finds a tariff of a location that is known to exist (upstream.md §6.1); `nil` for any other.
+    package func tariff(
         _ tariff: TariffID, at location: LocationID, for caller: CallerKey
-    ) async throws(BFFError) -> Bool {
+    ) async throws(BFFError) -> ListedTariff? {
         struct List: Decodable {
-            struct Item: Decodable { let id: String }
-            let data: [Item]
+            let data: [ListedTariff]
             let has_more: Bool?
         }
         var query = TariffQuery(location: location, limit: 100)
@@ -186,9 +185,9 @@ package final class FlatpeakClient: Sendable {
             guard let list = try? JSONDecoder().decode(List.self, from: Data(body)) else {
                 throw .upstreamInvalidAnswer
             }
-            if list.data.contains(where: { $0.id.equalsBytes(of: tariff.text) }) { return true }
+            if let found = list.data.first(where: { $0.id.equalsBytes(of: tariff.text) }) { return found }
             guard list.has_more == true, let last = list.data.last.flatMap({ Identifier<TariffQuery.Cursor>($0.id) })
-            else { return false }
+            else { return nil }
             query.page = .startingAfter(last)
         }
         throw .upstreamInvalidAnswer

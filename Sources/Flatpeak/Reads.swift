@@ -44,6 +44,28 @@ package struct TariffQuery: Hashable, Sendable {
     }
 }
 
+/// A tariff of a location, as a list has it (upstream.md §6.1).
+package struct ListedTariff: Decodable, Sendable {
+    let id: String
+    /// Its slot; `nil` where Flatpeak does not say it, or says one that is not known here.
+    package let slot: TariffSlot?
+
+    private enum CodingKeys: CodingKey { case id, direction, tariff_direction, type, tariff_type }
+
+    package init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        id = try fields.decode(String.self, forKey: .id)
+        // Versions differ in the names.
+        let direction = Self.word(fields, .tariff_direction, .direction).flatMap { TariffDirection(rawValue: $0) }
+        let type = Self.word(fields, .tariff_type, .type).flatMap { TariffType(rawValue: $0) }
+        slot = direction.flatMap { direction in type.map { TariffSlot(direction: direction, type: $0) } }
+    }
+
+    private static func word(_ fields: KeyedDecodingContainer<CodingKeys>, _ names: CodingKeys...) -> String? {
+        names.lazy.compactMap { try? fields.decode(String.self, forKey: $0) }.first
+    }
+}
+
 /// How the tariffs of a location stand.
 package struct LocationStatus: Sendable {
     private let slots: LocationStatusReply.Slots

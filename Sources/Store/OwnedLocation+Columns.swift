@@ -17,7 +17,7 @@ extension ConnectSession {
     var locationChanges: [StoreChange] {
         var changes: [StoreChange] = []
         if needsConfirmation || facts.located != nil { changes.append(.ownershipChanged(SubjectDigest(subject))) }
-        if let held = needsConfirmation ? mintedLocation : confirmedChange { changes.append(.locationChanged(held)) }
+        if let held = needsConfirmation ? targetLocation : confirmedChange { changes.append(.locationChanged(held)) }
         return changes
     }
 }

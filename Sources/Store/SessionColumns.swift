@@ -97,8 +97,8 @@ extension SessionFacts {
             throw SessionColumns.Unreadable()
         }
         let instants = [
-            stayedAt, leftAt, notFinishedAt, goneAt, queriedAt, completedAt, answeredAt, settledAt, replacedAt,
-            confirmedAt, foreignAt, located?.since, status?.at,
+            stayedAt, leftAt, notFinishedAt, goneAt, queriedAt, completedAt, answeredAt, settledAt, providerAt,
+            summaryAt, replacedAt, confirmedAt, foreignAt, located?.since, status?.at,
         ]
         guard instants.allSatisfy({ $0?.isPlausible ?? true }) else { throw SessionColumns.Unreadable() }
     }

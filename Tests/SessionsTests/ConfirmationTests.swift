@@ -396,6 +396,75 @@ import Wire
         #expect(confirmed.replacedAt == start + 31)
     }
 
+    @Test func `a disconnect counts once Connect has let the customer go for it`() async throws {
+        let callback = "https://bff.example/v1/connect/callback"
+        let answers: [(String?, String?, Bool)] = [
+            ("session_redirect", "\(callback)?fp_cot=cot_1", true), ("session_complete", nil, true),
+            ("complete_tariff", nil, true), (nil, nil, false), ("tariff_summary", nil, false),
+            ("session_redirect", "https://provider.example/?fp_cot=cot_1", false),
+        ]
+        let bytes = Array(#"{"connect_token":"cot_1","route":"tariff_summary","action":"DISCONNECT"}"#.utf8)
+        for (route, url, isDisconnected) in answers {
+            let step = RelayedStep(envelope: try Envelope(bytes.span), answeredRoute: route, redirectURL: url)
+            var facts = step.facts(callbackURL: callback, at: start)
+            facts.status = .init(value: .notConnected, at: start + 1)
+            facts.confirmedAt = start + 2
+            let session = try Self.session(location: "loc_1", facts)
+            #expect((session.replacedAt != nil) == isDisconnected, "\(route ?? "-")")
+        }
+    }
+
+    @Test func `a session without a location holds the one that it led to, which may be somebody's already`() throws {
+        var facts = try facts { _ in }
+        let open = try Self.session(facts)
+        #expect(open.unconfirmedChange?.text == "loc_1")
+        #expect(open.confirmedChange == nil)
+        facts.confirmedAt = start + 90
+        let confirmed = try Self.session(facts)
+        #expect(confirmed.unconfirmedChange == nil)
+        #expect(confirmed.confirmedChange?.text == "loc_1")
+        facts.foreignAt = start + 100
+        #expect(try Self.session(facts).unconfirmedChange?.text == "loc_1")
+        let needsNone = try Self.session(needsConfirmation: false, facts)
+        #expect(needsNone.unconfirmedChange == nil)
+        #expect(needsNone.confirmedChange == nil)
+    }
+
+    @Test func `a tariff that was left to a provider may change until the summary shows, or its time is over`() throws {
+        var facts = SessionFacts()
+        (facts.answeredAt, facts.settledAt, facts.providerAt) = (start, start + 10, start + 10)
+        let over = start + 86400 + ConnectSession.pendingLimit
+        let changedAt = { (facts: SessionFacts) in
+            try Self.session(location: "loc_1", action: .edit, facts).changedAt
+        }
+        #expect(try changedAt(facts) == over)
+        (facts.leftAt, facts.summaryAt) = (start + 20, start + 5)
+        #expect(try changedAt(facts) == over, "a summary of before")
+        (facts.settledAt, facts.summaryAt) = (start + 30, start + 30)
+        #expect(try changedAt(facts) == start + 30)
+        facts.providerAt = start + 40
+        #expect(try changedAt(facts) == over, "another login")
+    }
+
+    @Test func `a disconnect at a slot that was left to a provider proves nothing`() throws {
+        var facts = SessionFacts()
+        (facts.disconnectAsked, facts.leftAt, facts.settledAt) = (true, start, start)
+        facts.status = .init(value: .notConnected, at: start + 1)
+        facts.confirmedAt = start + 2
+        facts.providerAt = start - 1
+        #expect(try Self.session(location: "loc_1", facts).replacedAt == nil)
+        facts.summaryAt = start
+        #expect(try Self.session(location: "loc_1", facts).replacedAt == start + 1)
+        // A minted disconnect that was never let through, as Connect showed a page.
+        var minted = SessionFacts()
+        (minted.leftAt, minted.confirmedAt, minted.status) = (start, start + 2, facts.status)
+        #expect(try Self.session(location: "loc_1", action: .disconnect, minted).replacedAt == nil)
+        minted.settledAt = start
+        #expect(try Self.session(location: "loc_1", action: .disconnect, minted).replacedAt == start + 1)
+        minted.stayedAt = start - 1
+        #expect(try Self.session(location: "loc_1", action: .disconnect, minted).replacedAt == nil)
+    }
+
     @Test func `a foreign session holds an existing location, whatever is known of it`() throws {
         for isConfirmed in [false, true] {
             var facts = SessionFacts()

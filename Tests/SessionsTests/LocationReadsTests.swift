@@ -49,6 +49,27 @@ import Testing
         #expect(upstream.requests("status").count == 1)
     }
 
+    @Test func `a read that was under way when an unconfirmed session changed the tariff is refused (S52)`()
+        async throws
+    {
+        let (gate, open) = AsyncStream<Void>.makeStream()
+        upstream.on(
+            "status",
+            [
+                { _ in
+                    for await _ in gate {}; return .success(.json(#"{"tariff_status":{}}"#))
+                }
+            ])
+        let reader = Task { try await reads.status(of: location, for: alice) }
+        try await until { !upstream.requests("status").isEmpty }
+        var facts = SessionFacts()
+        (facts.answeredAt, facts.settledAt) = (clock.wall, clock.wall)
+        let edit = try ConfirmationTests.session(location: "loc_1", action: .edit, facts)
+        _ = try await store.save([SessionWrite(edit, isNew: true)], at: clock.wall)
+        open.finish()
+        await #expect(throws: BFFError.confirmationRequired) { try await reader.value }
+    }
+
     @Test("an answer is cached for one user alone (R25)")
     func R25isolation() async throws {
         _ = try await status(alice)
@@ -67,10 +88,10 @@ import Testing
         let reads = LocationReads(
             flatpeak: .scripted(upstream, clock: clock), cache: cache, time: clock.time, now: { clock.wall })
         for _ in 0..<3 { _ = try await reads.status(of: location, for: alice) }
-        #expect(store.locationReads == 6, "the owner, and then the action, as changes are not notified")
+        #expect(store.locationReads == 7, "the owner, also after the call, and the action, as changes are not notified")
         cache.ownership.apply(.subscribed)
         for _ in 0..<3 { #expect(try await reads.status(of: location, for: alice).action == nil) }
-        #expect(store.locationReads == 7)
+        #expect(store.locationReads == 8)
         #expect(upstream.requests("status").count == 1)
         store.unbindSilently(alice)
         cache.ownership.apply(.ownershipChanged(SubjectDigest(alice)))

@@ -32,6 +32,53 @@ extension SessionsTests {
         #expect(upstream.requests("mint").first?.text.contains(#""tariff_id":"trf_2""#) == true)
     }
 
+    @Test func `a session about one tariff is of that tariff's slot, whatever its mint leaves out`() async throws {
+        store.bind(try #require(LocationID("loc_1")), to: alice)
+        upstream.on(
+            "tariffs",
+            .json(
+                #"{"data":[{"id":"trf_1","direction":"EXPORT","type":"COMMODITY"},"#
+                    + #"{"id":"trf_2","tariff_direction":"IMPORT","tariff_type":"NON_COMMODITY"},"#
+                    + #"{"id":"trf_3","direction":"IMPORT","type":"COMMODITY"}]}"#))
+        let slots: [(String, TariffSlot)] = [
+            ("trf_1", .init(direction: .exporting, type: .commodity)),
+            ("trf_2", .init(direction: .importing, type: .nonCommodity)),
+            ("trf_3", .init(direction: .importing, type: .commodity)),
+        ]
+        for (tariff, slot) in slots {
+            let session = try await mint(#"{"location_id":"loc_1","tariff_id":"\#(tariff)"}"#)
+            #expect(session.slot == slot, "\(tariff)")
+            let text = try #require(upstream.requests("mint").last?.text)
+            #expect(text.contains(#""tariff_direction":"\#(slot.direction.rawValue)""#), "\(text)")
+            #expect(text.contains(#""tariff_type":"\#(slot.type.rawValue)""#), "\(text)")
+        }
+        let minted = upstream.requests("mint").count
+        for (name, value) in [("direction", "IMPORT"), ("type", "NON_COMMODITY")] {
+            await #expect(throws: BFFError.invalidField(BFFError.FieldName(name), reason: .excluded)) {
+                try await mint(#"{"location_id":"loc_1","tariff_id":"trf_1","\#(name)":"\#(value)"}"#)
+            }
+        }
+        #expect(upstream.requests("mint").count == minted)
+        _ = try await mint(#"{"location_id":"loc_1","tariff_id":"trf_1","direction":"EXPORT","type":"COMMODITY"}"#)
+    }
+
+    @Test func `a session about a tariff of no known slot ends no other hold, and its own hold ends with it alone`()
+        async throws
+    {
+        store.bind(try #require(LocationID("loc_1")), to: alice)
+        for item in [
+            #"{"id":"trf_1"}"#, #"{"id":"trf_1","direction":"IMPORT"}"#, #"{"id":"trf_1","direction":"UP","type":7}"#,
+        ] {
+            upstream.on("tariffs", .json(#"{"data":[\#(item)]}"#))
+            let minted = try await mint(#"{"location_id":"loc_1","tariff_id":"trf_1","action":"edit"}"#)
+            var facts = minted.facts
+            (facts.answeredAt, facts.settledAt, facts.replacedAt) = (clock.wall, clock.wall, clock.wall)
+            let session = try ConfirmationTests.session(location: "loc_1", action: .edit, facts)
+            #expect(session.replacedAt == nil, "\(item)")
+            #expect(session.changedAt == .distantFuture, "\(item)")
+        }
+    }
+
     @Test func `a list of tariffs without an end is no answer`() async throws {
         store.bind(try #require(LocationID("loc_1")), to: alice)
         upstream.on("tariffs", .json(#"{"data":[{"id":"trf_1"}],"has_more":true}"#))

@@ -296,6 +296,59 @@ extension SessionStoreContract {
     }
 
     @Test(arguments: Engine.allCases)
+    func `a login that is under way holds the location over another's replacement, until its result shows`(
+        engine: Engine
+    ) async throws {
+        let store = try await storeWithLocation(engine), location = try #require(LocationID("loc_1"))
+        let isHeld = { [alice] in try await store.ownedLocation(location, of: alice)?.isHeld }
+        var login = try toConfirm(1, location: "loc_1", action: .edit)
+        login.facts.answeredAt = start + 10
+        (login.facts.settledAt, login.facts.providerAt) = (start + 10, start + 10)
+        _ = try await store.save([SessionWrite(login, isNew: true)], at: start + 10)
+        func replace(_ number: UInt8, at instant: Date) async throws {
+            var next = try toConfirm(number, location: "loc_1", action: .edit)
+            next.facts = changed(at: instant)
+            _ = try await store.save([SessionWrite(next, isNew: true)], at: instant)
+            try await confirm(next, in: store, at: instant + 1)
+        }
+        try await replace(2, at: start + 20)
+        #expect(try await isHeld() == true)
+        (login.facts.settledAt, login.facts.summaryAt) = (start + 30, start + 30)
+        _ = try await store.save([SessionWrite(login, isNew: false)], at: start + 30)
+        #expect(try await isHeld() == true)
+        try await replace(3, at: start + 40)
+        #expect(try await isHeld() == false)
+        // One that never came back is over with its token and what a provider may take.
+        var lost = try toConfirm(4, location: "loc_1", action: .edit)
+        lost.facts.answeredAt = start + 50
+        (lost.facts.settledAt, lost.facts.providerAt) = (start + 50, start + 50)
+        _ = try await store.save([SessionWrite(lost, isNew: true)], at: start + 50)
+        try await replace(5, at: lost.expiresAt - 60)
+        #expect(try await isHeld() == true)
+        var late = try toConfirm(6, location: "loc_1", action: .edit)
+        late.facts = changed(at: lost.expiresAt + ConnectSession.pendingLimit + 1)
+        late.facts.confirmedAt = late.facts.replacedAt
+        _ = try await store.save([SessionWrite(late, isNew: true)], at: lost.expiresAt + 200_000)
+        #expect(try await isHeld() == false)
+    }
+
+    @Test(arguments: Engine.allCases)
+    func `a session without a location that leads to one with owners holds it for all of them`(
+        engine: Engine
+    ) async throws {
+        let store = try await storeWithLocation(engine), location = try #require(LocationID("loc_1"))
+        var session = try toConfirm(1)
+        session.facts = try ended("loc_1", at: start + 10)
+        _ = try await store.save([SessionWrite(session, isNew: true)], at: start + 10)
+        #expect(try await store.ownedLocation(location, of: alice)?.isHeld == true)
+        try await confirm(session, in: store, at: start + 20)
+        #expect(try await store.ownedLocation(location, of: alice)?.isHeld == false)
+        session.facts.foreignAt = start + 30
+        _ = try await store.save([SessionWrite(session, isNew: false)], at: start + 30)
+        #expect(try await store.ownedLocation(location, of: alice)?.isHeld == true)
+    }
+
+    @Test(arguments: Engine.allCases)
     func `holds and releases of one batch come in the order of its writes`(engine: Engine) async throws {
         let store = try await store(engine)
         var writes: [SessionWrite] = [], expected: [Bool] = []
@@ -329,7 +382,7 @@ extension SessionStoreContract {
     }
 
     /// One process of the service.
-    private struct Node {
+    struct Node {
         let cache: SessionCache
         let sessions: Sessions
         let watching: Task<Void, Never>
@@ -357,7 +410,7 @@ extension SessionStoreContract {
     let alice = Subject("alice")!
     let bob = Subject("bob")!
 
-    private func store(_ engine: Engine, _ number: Int) throws -> any ServiceStore {
+    func store(_ engine: Engine, _ number: Int) throws -> any ServiceStore {
         switch engine {
         case .memory: InMemoryStore()
         case .sqlite:
@@ -477,7 +530,7 @@ extension SessionStoreContract {
 }
 
 /// A generator of the test's own (SplitMix64), so that a failure can be repeated.
-private struct SeededGenerator: RandomNumberGenerator {
+struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
     init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }

@@ -164,7 +164,7 @@ package final class InMemoryStore: ServiceStore {
         if session.needsConfirmation || session.facts.located != nil {
             changes.append(.ownershipChanged(SubjectDigest(session.subject)))
         }
-        let held = session.needsConfirmation ? session.mintedLocation : session.confirmedChange
+        let held = session.needsConfirmation ? session.targetLocation : session.confirmedChange
         if let held { changes.append(.locationChanged(held)) }
         return changes
     }
@@ -349,8 +349,7 @@ extension InMemoryStore.State {
             }
         }
         if let location = change.heldLocation {
-            let since = max(session.changedAt ?? now, holds[location]?[id]?.since ?? .distantPast)
-            holds[location, default: [:]][id] = .init(slot: session.slot, since: since)
+            holds[location, default: [:]][id] = .init(slot: session.slot, since: session.changedAt ?? now)
         }
         if let location = change.releasedLocation {
             let end = session.replacedAt ?? .distantPast

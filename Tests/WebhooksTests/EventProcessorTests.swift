@@ -246,6 +246,23 @@ import Testing
         #expect(try await fixture.store.waiting().count == 0)
     }
 
+    @Test(arguments: [ConfirmationRule.off, .required])
+    func `an event that is given up is passed on, unless it may show what is not confirmed (S50)`(
+        rule: ConfirmationRule
+    ) async throws {
+        let fixture = try WebhookFixture(confirmation: rule)
+        let session = try await fixture.session("cot_a", app: "page")
+        fixture.upstream.on("claim", .json("{}", status: 400))
+        let data = #"{"id":"\#(session.connectToken.exposed)","location_id":"loc_1","price_available":true}"#
+        #expect(try await fixture.deliver(WebhookFixture.event("evt_1", "connect_session.complete", data)) == nil)
+        for _ in 0..<40 {
+            _ = await fixture.webhooks.processor.work()
+            fixture.clock.advance(by: 3700)
+        }
+        #expect(try await fixture.store.waiting().count == 0)
+        #expect(try await published(fixture).count == (rule == .off ? 1 : 0))
+    }
+
     // MARK: - Passed on
 
     /// The events in the outbox that are not of sessions, by id.

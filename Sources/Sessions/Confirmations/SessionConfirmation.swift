@@ -34,7 +34,10 @@ package struct SessionConfirmation: Sendable {
         let code = ConfirmationCode(randomBytes: randomBytes)
         let taken = try await take(.issue(code, to: tab), of: result.session)
         switch taken?.verdict {
-        case .issued: result.code = code
+        case .issued:
+            // What Flatpeak said after the callback's time was over is in the store.
+            if let taken { result = CallbackResult(taken.session, at: now()) }
+            result.code = code
         case .notHeld:
             logger.warning("no code for a document without the session", metadata: ["bff.session": "\(result.session)"])
         default: break

@@ -123,28 +123,50 @@ extension ConnectSession {
     /// more.
     var boundLocation: LocationID? { mintedLocation == nil ? ownLocation : nil }
 
-    /// The existing location at which an unconfirmed session changed a tariff, or a foreign one may have: its reads are
-    /// refused.
+    /// The location that the session is about: that of its mint, or the one that Flatpeak led it to.
+    package var targetLocation: LocationID? { mintedLocation ?? facts.located?.location }
+
+    /// The location at which an unconfirmed session changed a tariff, or a foreign one may have: its reads are refused.
+    ///
+    /// Also that of a session which was to make a location: Flatpeak may have led it to one that exists, and has owners.
     package var unconfirmedChange: LocationID? {
-        isConfirmed || !(facts.hasChangedTariff || isForeign) ? nil : mintedLocation
+        guard !isConfirmed else { return nil }
+        return mintedLocation == nil || facts.hasChangedTariff || isForeign ? targetLocation : nil
     }
 
     /// When the session may last have changed a tariff: that of ``unconfirmedChange``.
+    ///
+    /// In the future while a provider may still change it unseen, and never over where its slot is not known.
     package var changedAt: Date? {
-        [facts.settledAt, facts.leftAt, facts.completedAt, facts.foreignAt].compactMap(\.self).max()
+        let ledAt = mintedLocation == nil ? facts.located?.since : nil
+        let changes = [facts.settledAt, facts.leftAt, facts.completedAt, facts.foreignAt, ledAt]
+        guard let changedAt = changes.compactMap(\.self).max() else { return nil }
+        if facts.isSlotUnknown == true { return .distantFuture }
+        return facts.awaitsProvider ? max(changedAt, expiresAt + Self.pendingLimit) : changedAt
     }
 
-    /// The existing location at which the session, now confirmed, ends its own hold, and those from before
-    /// ``replacedAt``.
+    /// The location at which the session, now confirmed, ends its own hold, and those from before ``replacedAt``.
     package var confirmedChange: LocationID? {
-        isConfirmed && (needsConfirmation || replacedAt != nil) ? mintedLocation : nil
+        guard isConfirmed else { return nil }
+        if needsConfirmation { return targetLocation }
+        return replacedAt == nil ? nil : mintedLocation
     }
 
     /// When the session provably replaced or removed the tariff of its slot, and so whatever others had left there.
     ///
     /// A customer who answered a page and left may have changed nothing.
     package var replacedAt: Date? {
-        [facts.replacedAt, hasDisconnected ? facts.status?.at : nil].compactMap(\.self).max()
+        guard facts.isSlotUnknown != true else { return nil }
+        return [facts.replacedAt, emptiedAt].compactMap(\.self).max()
+    }
+
+    /// When the slot was read as empty after Connect had accepted a disconnect.
+    ///
+    /// A pending slot reads as an empty one, so that a session which left its tariff to a provider proves nothing.
+    private var emptiedAt: Date? {
+        // A disconnect that was minted has no page: Connect lets the customer go at once.
+        let isAccepted = facts.disconnectAsked || (facts.settledAt != nil && facts.stayedAt == nil)
+        return hasDisconnected && isAccepted && !facts.awaitsProvider ? facts.status?.at : nil
     }
 
     /// Whether the session's own slot is empty because the customer disconnected it.

@@ -16,7 +16,7 @@ package struct SessionFacts: Codable, Equatable, Sendable {
     package var stayedAt: Date?
     /// When the customer last left: closed, went back out of the flow, or arrived at the callback.
     package var leftAt: Date?
-    /// The customer pressed DISCONNECT.
+    /// The customer pressed DISCONNECT, and Connect let them go.
     package var disconnectAsked = false
     /// Connect showed the page that says "your provider has not answered yet" (upstream.md §4.4).
     package var pendingShown = false
@@ -36,6 +36,13 @@ package struct SessionFacts: Codable, Equatable, Sendable {
     /// When Connect last showed a page that comes after a tariff was connected, let the customer go, or sent them to a
     /// provider.
     package var settledAt: Date?
+    /// When Connect last left the tariff to a provider: sent the customer to a login there, or showed that the provider has
+    /// not answered yet.
+    package var providerAt: Date?
+    /// When Connect last showed the summary, other than on the way back.
+    package var summaryAt: Date?
+    /// The session is about a tariff of which Flatpeak did not say the slot.
+    package var isSlotUnknown: Bool?
     /// When Connect last answered the data of a page with the summary: the tariff in the slot is the one of this session.
     package var replacedAt: Date?
     /// When the owner redeemed a code (``Confirmation``).
@@ -46,7 +53,8 @@ package struct SessionFacts: Codable, Equatable, Sendable {
     private enum CodingKeys: String, CodingKey {
         case relayed, stayedAt, leftAt, disconnectAsked, pendingShown, notFinishedAt, goneAt, located, status
         case queriedAt = "askedAt"
-        case completedAt, answeredAt, settledAt, replacedAt, confirmedAt, foreignAt
+        case completedAt, answeredAt, settledAt, providerAt, summaryAt, isSlotUnknown, replacedAt, confirmedAt,
+            foreignAt
     }
 
     /// The claim that gave a location.
@@ -89,6 +97,9 @@ package struct SessionFacts: Codable, Equatable, Sendable {
         completedAt = later(completedAt, other.completedAt)
         answeredAt = earlier(answeredAt, other.answeredAt)
         settledAt = later(settledAt, other.settledAt)
+        providerAt = later(providerAt, other.providerAt)
+        summaryAt = later(summaryAt, other.summaryAt)
+        isSlotUnknown = isSlotUnknown ?? other.isSlotUnknown
         replacedAt = later(replacedAt, other.replacedAt)
         confirmedAt = earlier(confirmedAt, other.confirmedAt)
         foreignAt = earlier(foreignAt, other.foreignAt)
@@ -135,6 +146,13 @@ package struct SessionFacts: Codable, Equatable, Sendable {
     var hasChangedTariff: Bool {
         guard let answeredAt else { return false }
         return [settledAt, completedAt, leftAt].contains { $0.map { $0 >= answeredAt } ?? false }
+    }
+
+    /// Whether a provider may still change the tariff without a step in Connect: its login, or its answer, can be on the
+    /// way until Connect shows the summary.
+    var awaitsProvider: Bool {
+        guard let providerAt else { return false }
+        return summaryAt.map { $0 <= providerAt } ?? true
     }
 
     private mutating func merge(status theirs: StampedStatus?) {

@@ -171,7 +171,10 @@ package final class LocationReads: Sendable {
             }
         }
         switch answer {
-        case .success(let body): return Response(body: body, age: nil)
+        case .success(let body):
+            // An unconfirmed session may have changed the tariff while Flatpeak was read.
+            _ = try await self.access(to: access.location, for: access.subject)
+            return Response(body: body, age: nil)
         case .failure(let error):
             guard error.isUpstreamOutage, let found = state.withLock({ $0.cache.stale(key, at: time.now()) }),
                 let body = try? found.value.get()

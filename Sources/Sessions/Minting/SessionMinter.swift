@@ -89,30 +89,46 @@ package final class SessionMinter: Sendable {
         return taken ?? nil
     }
 
-    /// - Throws: `notFound` for a tariff that is not the location's, whether it exists or not.
-    private func require(
-        _ tariff: TariffID, at location: LocationID, for subject: Subject
-    ) async throws(BFFError) {
-        guard try await flatpeak.hasTariff(tariff, at: location, for: CallerKey(subject)) else { throw .notFound }
+    /// Puts the slot of the order's tariff into the order: of two that differ, Flatpeak would have to choose one.
+    /// - Returns: False where Flatpeak does not say the tariff's slot.
+    /// - Throws: `notFound` for a tariff that is not the location's, whether it exists or not, and `invalidField` for an
+    ///   order of another slot.
+    private func takeSlot(
+        of tariff: TariffID, at location: LocationID, into order: inout MintOrder, for subject: Subject
+    ) async throws(BFFError) -> Bool {
+        guard let found = try await flatpeak.tariff(tariff, at: location, for: CallerKey(subject)) else {
+            throw .notFound
+        }
+        guard let slot = found.slot else { return false }
+        if let direction = order.direction, direction != slot.direction {
+            throw .invalidField("direction", reason: .excluded)
+        }
+        if let type = order.type, type != slot.type { throw .invalidField("type", reason: .excluded) }
+        (order.direction, order.type) = (slot.direction, slot.type)
+        return true
     }
 
     private func mint(
         _ request: MintRequest, _ needsConfirmation: Bool, as key: MintKey? = nil, for subject: Subject
     ) async throws(BFFError) -> Launch {
-        let (order, returnURL, link) = try request.order(under: settings)
+        let (asked, returnURL, link) = try request.order(under: settings)
+        var order = asked, isSlotKnown = true
         if let location = order.location {
             // Without an action Connect begins with what is connected there; each action replaces or removes it.
             try await locations.require(location, ownedBy: subject, isHeldAllowed: order.action != nil)
-            if let tariff = order.tariff { try await require(tariff, at: location, for: subject) }
+            if let tariff = order.tariff {
+                isSlotKnown = try await takeSlot(of: tariff, at: location, into: &order, for: subject)
+            }
         }
         let startedAt = now()
         let minted = try await flatpeak.mint(order, for: CallerKey(subject))
-        let session = ConnectSession(
+        var session = ConnectSession(
             id: SessionID(prefix: "cs", random: randomBytes(12)), subject: subject, connectToken: minted.token,
             slot: TariffSlot(direction: order.direction ?? .importing, type: order.type ?? .commodity),
             mintedLocation: order.location, mintedAction: order.action, returnURL: returnURL,
             liveMode: minted.liveMode, needsConfirmation: needsConfirmation, createdAt: startedAt,
             expiresAt: startedAt.addingTimeInterval(minted.expiresIn))
+        if !isSlotKnown { session.facts.isSlotUnknown = true }
         let answered = key.map { key in
             MintKey(
                 key.key,

@@ -24,7 +24,6 @@ package struct RelayedStep: Sendable {
     func facts(callbackURL: String, at now: Date) -> SessionFacts {
         var facts = SessionFacts()
         facts.relayed = true
-        facts.disconnectAsked = envelope.action == "DISCONNECT"
         facts.pendingShown = answeredRoute == "tariff_connection_pending"
         switch answeredRoute {
         case nil: break
@@ -34,6 +33,11 @@ package struct RelayedStep: Sendable {
         default:
             facts.stayedAt = now
         }
+        // An error, or another page, is no disconnect.
+        facts.disconnectAsked = envelope.action == "DISCONNECT" && facts.leftAt != nil
+        let isAtProvider = answeredRoute == "session_redirect" && facts.leftAt == nil
+        if isAtProvider || facts.pendingShown { facts.providerAt = now }
+        if answeredRoute == Self.summary, envelope.action != "BACK" { facts.summaryAt = now }
         if isAnswer { facts.answeredAt = now }
         // What a customer does at a provider shows in no other step.
         if facts.leftAt != nil || isSettled(answeredRoute) || answeredRoute == "session_redirect" {

@@ -61,8 +61,7 @@ enum PostgresLocation {
             """
             WITH new AS (
                 INSERT INTO unconfirmed_change (location, session, direction, type, since) VALUES ($1, $2, $3, $4, $5)
-                ON CONFLICT (location, session) DO UPDATE
-                SET since = greatest(unconfirmed_change.since, EXCLUDED.since) RETURNING location
+                ON CONFLICT (location, session) DO UPDATE SET since = EXCLUDED.since RETURNING location
             )
             SELECT pg_notify('\(PostgresStore.channel)', $6) FROM new
             """, slot(at: id, change, change.session.changedAt ?? now, by: node))

@@ -22,7 +22,7 @@ enum LocationRow {
             try db.cachedStatement(
                 sql: """
                     INSERT INTO unconfirmed_change (location, session, direction, type, since) VALUES (?, ?, ?, ?, ?)
-                    ON CONFLICT (location, session) DO UPDATE SET since = max(since, excluded.since)
+                    ON CONFLICT (location, session) DO UPDATE SET since = excluded.since
                     """
             ).execute(arguments: [
                 location.text, session.id.text, session.slot.direction.rawValue, session.slot.type.rawValue,

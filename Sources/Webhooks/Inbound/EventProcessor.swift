@@ -103,8 +103,10 @@ final class EventProcessor: Sendable {
                 ])
             if error.isFlatpeaksAnswer, taken.attempts >= Self.senselessTries {
                 logger.error("an event is given up", metadata: ["bff.event": "\(taken.event.id)"])
-                let passedOn = EventEffect(events: [Self.passedOn(taken.event, subject: nil)])
-                _ = try? await inbox.settle(taken.event.id, passedOn)
+                // It may show what is not confirmed: nothing is known of it.
+                let isWithheld = sessions.settings.confirmation != .off
+                let events = isWithheld ? [] : [Self.passedOn(taken.event, subject: nil)]
+                _ = try? await inbox.settle(taken.event.id, EventEffect(events: events))
                 return
             }
             let wait = min(Self.longestWait, Double(1 << min(taken.attempts &- 1, 12)))
