@@ -1,6 +1,7 @@
 package import Core
 import FoundationEssentials
 import Keys
+import NIOCore
 
 /// The hosted Connect page of one service: its documents and assets, made once, at the start.
 package struct ConnectPage: Sendable {

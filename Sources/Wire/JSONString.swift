@@ -1,3 +1,5 @@
+import Core
+
 extension Span<UInt8> {
     /// The text of a JSON string whose bytes are in `range` (RFC 8259 section 7).
     ///
