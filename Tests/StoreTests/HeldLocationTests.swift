@@ -82,7 +82,8 @@ extension ConfirmationPropertyTests {
         }
         for owner in [alice, carol] {
             var session = ConnectSession(
-                id: SessionID(prefix: "cs", random: Array(repeating: UInt8(owner.text.utf8.count), count: 12)), subject: owner,
+                id: SessionID(prefix: "cs", random: Array(repeating: UInt8(owner.text.utf8.count), count: 12)),
+                subject: owner,
                 connectToken: try #require(ConnectToken("cot_\(owner.text)")),
                 slot: .init(direction: .importing, type: .commodity), mintedLocation: nil, mintedAction: nil,
                 returnURL: nil, liveMode: false, createdAt: clock.wall, expiresAt: clock.wall + 1)
