@@ -1,4 +1,5 @@
 import Core
+import Edge
 import HTTPTypes
 
 extension Route {
@@ -35,7 +36,7 @@ extension Route {
     static let document = Route(
         .get, "/openapi.yaml", .contract,
         .anyone { _ in
-            Reply(.ok, contentType: "application/yaml; charset=utf-8", body: documentBody)
+            Reply(.ok, contentType: "application/yaml; charset=utf-8", body: contractBody)
         })
-    private static let documentBody = RoutedResponse.Body(shared: PackageResources.openapi_yaml)
+    private static let contractBody = RoutedResponse.Body(shared: PackageResources.openapi_yaml)
 }
