@@ -42,6 +42,7 @@ package struct InProcessRouter: HTTPResponder {
         var bytes: [UInt8] = []
         switch response.body {
         case .bytes(let body): bytes = body
+        case .shared(let body): bytes = Array(body.readableBytesView)
         case .omitted: break
         case .stream(let stream):
             let pieces = Pieces()
