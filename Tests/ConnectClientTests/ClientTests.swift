@@ -71,7 +71,7 @@ private struct Customer: ConnectPresenter {
     func present(_ page: URL) async throws -> ConnectResult? { try await come(page) }
 }
 
-@Suite struct ClientTests {
+@Suite(.timeLimit(.minutes(1))) struct ClientTests {
     private static let minted = #"""
         {"id":"cs_1","object":"connect_session","state":"created","launch_url":"https://a.example/connect#ticket=t",
         "expires_at":"2026-11-24T02:44:06Z","live_mode":false}
