@@ -1,4 +1,5 @@
 package import Core
+import FoundationEssentials
 
 /// Which tariffs of a location to list (upstream.md §6.1).
 package struct TariffQuery: Hashable, Sendable {
@@ -42,6 +43,14 @@ package struct TariffQuery: Hashable, Sendable {
         if let limit { items.append(("limit", String(limit))) }
         return items
     }
+}
+
+/// Which prices of a location to read (upstream.md §6.3).
+struct PriceQuery: Sendable {
+    var location: LocationID
+    var start: Date?
+    var end: Date
+    var direction: TariffDirection?
 }
 
 /// How the tariffs of a location stand.

@@ -15,6 +15,11 @@ struct MintReply: Decodable {
     let connect_token: String
     let expires_in: FlexibleNumber
     let live_mode: Bool?
+
+    func token() throws(BFFError) -> MintedToken {
+        guard let token = ConnectToken(connect_token) else { throw .upstreamInvalidAnswer }
+        return MintedToken(token: token, expiresIn: expires_in.value, liveMode: live_mode ?? false)
+    }
 }
 
 /// `GET /connect/token` (upstream.md §3): the flag that says "prices are there" has three names.
@@ -23,6 +28,13 @@ struct ClaimReply: Decodable {
     let price_available: Bool?
     let tariff_available: Bool?
     let is_tariff_processed: Bool?
+
+    func claim() throws(BFFError) -> Claim {
+        guard let location_id, !location_id.isEmpty else { return .notFinished }
+        guard let location = LocationID(location_id) else { throw .upstreamInvalidAnswer }
+        let flags = [price_available, tariff_available, is_tariff_processed]
+        return .located(location, pricesAvailable: flags.contains(true))
+    }
 }
 
 /// `GET /locations/{id}/status` (upstream.md §6.2): the slots that are known; new ones are not looked at.
@@ -108,4 +120,10 @@ struct PricesBody: Encodable {
     let start_time: String?
     let end_time: String
     let tariff_direction: TariffDirection?
+
+    init(_ query: PriceQuery) {
+        start_time = query.start?.utc
+        end_time = query.end.utc
+        tariff_direction = query.direction
+    }
 }
