@@ -11,7 +11,7 @@ extension FlatpeakClient {
 
     /// A location, as clients may read it (upstream.md §6.2).
     package func location(_ id: LocationID, for caller: CallerKey) async throws(BFFError) -> [UInt8] {
-        try AnswerShape.location.answer(from: try await call(.location(id), for: caller).bodyForClients())
+        try settings.table.location(from: try await call(.location(id), for: caller))
     }
 
     /// When energy is cheap or dear (upstream.md §6.6), as clients may read it.

@@ -86,7 +86,7 @@ extension FlatpeakClient {
     /// Sends a call once, and gives back a 2xx answer.
     ///
     /// One that is refused for its bearer is not sent again either; the bearer is renewed for the next one.
-    private func write(_ call: UpstreamCall, for caller: CallerKey) async throws(WriteFailure) -> HTTPAnswer {
+    func write(_ call: UpstreamCall, for caller: CallerKey) async throws(WriteFailure) -> HTTPAnswer {
         let end = time.now() + call.operation.deadline
         let held: BearerState.Held
         let outcome: Result<HTTPAnswer, TransportFailure>

@@ -51,26 +51,32 @@ package final class FlatpeakClient: Sendable {
     let upstream: Upstream
     let bearers: BearerSource
     let time: ServiceClock
+    private let date: @Sendable () -> Date
     private let logger: Logger
-    /// Which spelling Flatpeak knows, by operation: of those that have several.
-    private let spellings = Mutex<[String: Int]>([:])
+    private let spellings: KnownSpellings
     let gate: VersionGate
     private let blockAlarm = Mutex(Throttle(interval: .seconds(60)))
 
-    /// - Parameter tracer: `nil` when tracing is disabled.
+    /// - Parameters:
+    ///   - date: The wall clock, for instants that Flatpeak sets.
+    ///   - tracer: `nil` when tracing is disabled.
     package init(
         _ settings: Settings, transport: any UpstreamTransport, time: ServiceClock = .real,
+        date: @escaping @Sendable () -> Date = { Date() },
         tracer: (any Tracer)? = nil, logger: Logger
     ) {
         self.settings = settings
         self.time = time
+        self.date = date
         self.logger = logger
+        let spellings = KnownSpellings(logger: logger)
+        self.spellings = spellings
         let upstream = Upstream(transport, time: time, tracer: tracer)
         self.upstream = upstream
         let gate = VersionGate(settings.version, time: time, logger: logger)
         self.gate = gate
         bearers = BearerSource(settings.credentials, time: time, logger: logger) { (account, key) throws(BFFError) in
-            try await Self.login(account, key, settings, upstream, gate, time)
+            try await Self.login(account, key, settings, upstream, spellings, gate, time, date)
         }
     }
 
@@ -132,7 +138,7 @@ package final class FlatpeakClient: Sendable {
             // No user's thing is missing: the route itself, or a location that was checked before.
             throw .upstreamRefused(status: 404, code: nil)
         }
-        return try settings.table.minted(from: answer)
+        return try settings.table.minted(from: answer, at: date())
     }
 
     /// Asks what became of a connect token (upstream.md §3).
@@ -181,9 +187,7 @@ package final class FlatpeakClient: Sendable {
     package func status(
         of location: LocationID, for caller: CallerKey? = nil
     ) async throws(BFFError) -> LocationStatus {
-        let answer = try await call(.locationStatus(location), for: caller)
-        let reply = try answer.decoded(as: LocationStatusReply.self)
-        return LocationStatus(slots: reply.tariff_status, body: try answer.bodyForClients())
+        try settings.table.status(from: try await call(settings.table.status(of: location), for: caller))
     }
 
     /// The prices of a location between two moments at most 90 days apart (upstream.md §6.3).
@@ -254,17 +258,12 @@ package final class FlatpeakClient: Sendable {
     ///
     /// Where there are several spellings, the next one is tried after a 404; the one that was answered last comes first.
     func call(_ spellings: [UpstreamCall], for caller: CallerKey? = nil) async throws(BFFError) -> HTTPAnswer {
-        guard let first = spellings.first else { throw .internalFailure }
-        guard spellings.count > 1 else { return try await call(first, for: caller) }
-        let known = self.spellings.withLock { $0[first.operation.name] } ?? 0
-        var order = Array(spellings.indices)
-        order.swapAt(0, known)
-        for (tried, index) in order.enumerated() {
+        for (index, spelling) in self.spellings.order(of: spellings) {
             do {
-                let answer = try await call(spellings[index], for: caller)
-                self.spellings.withLock { $0[first.operation.name] = index }
+                let answer = try await call(spelling, for: caller)
+                self.spellings.answered(index, of: spellings)
                 return answer
-            } catch .notFound where tried + 1 < order.count {
+            } catch .notFound {
                 continue
             }
         }
@@ -336,24 +335,29 @@ package final class FlatpeakClient: Sendable {
     }
 
     private static func login(
-        _ account: Secret, _ key: Secret, _ settings: Settings, _ upstream: Upstream, _ gate: VersionGate,
-        _ time: ServiceClock
+        _ account: Secret, _ key: Secret, _ settings: Settings, _ upstream: Upstream, _ spellings: KnownSpellings,
+        _ gate: VersionGate, _ time: ServiceClock, _ date: @Sendable () -> Date
     ) async throws(BFFError) -> Bearer {
-        let requestedAt = time.now()
         let pair = account.expose { account in key.expose { "\(account):\($0)" } }
         let authorization = (name: "authorization", value: "Basic " + Data(pair.utf8).base64EncodedString())
-        let answer = try await upstream.send(
-            request(settings.table.login, headers: [authorization], Operation.login.deadline, settings))
-        guard (200..<300).contains(answer.status) else {
-            // A login that works says nothing: whether it looks at the version is not documented.
-            if answer.loginFailure == .upstreamVersionNotSupported { gate.note(answer, for: nil) }
-            throw answer.loginFailure
+        for (index, call) in spellings.order(of: settings.table.login) {
+            let requestedAt = time.now()
+            let answer = try await upstream.send(
+                request(call, headers: [authorization], Operation.login.deadline, settings))
+            guard (200..<300).contains(answer.status) else {
+                // A login that works says nothing: whether it looks at the version is not documented.
+                if answer.loginFailure == .upstreamVersionNotSupported { gate.note(answer, for: nil) }
+                if answer.loginFailure == .notFound { continue }
+                throw answer.loginFailure
+            }
+            spellings.answered(index, of: settings.table.login)
+            let reply = try settings.table.login(from: answer, at: date())
+            guard Secret.isToken68(reply.bearer_token) else { throw .upstreamInvalidAnswer }
+            if let mode = settings.mode, reply.live_mode != (mode == .live) { throw .upstreamModeDiffers }
+            return Bearer(
+                token: Secret(reply.bearer_token), expiresIn: reply.expires_in.value, requestedAt: requestedAt,
+                jitter: time.jitter())
         }
-        let reply = try settings.table.login(from: answer)
-        guard Secret.isToken68(reply.bearer_token) else { throw .upstreamInvalidAnswer }
-        if let mode = settings.mode, reply.live_mode != (mode == .live) { throw .upstreamModeDiffers }
-        return Bearer(
-            token: Secret(reply.bearer_token), expiresIn: reply.expires_in.value, requestedAt: requestedAt,
-            jitter: time.jitter())
+        throw .notFound
     }
 }

@@ -89,6 +89,11 @@ package struct Operation: Sendable {
         "login", .login, .login, credential: .basic, deadline: .seconds(5), answerLimit: 64 << 10)
     /// upstream.md §2.
     static let mint = Operation("mint", .mint, .mint, retries: .unsentOrRefused, answerLimit: 64 << 10)
+    /// upstream.md §9: once, and once more by the client when its answer was lost.
+    static let createLocation = Operation(
+        "location_create", .mint, .mint, deadline: .seconds(5), retries: .unsent, answerLimit: 64 << 10)
+    /// upstream.md §9.
+    static let locations = Operation("locations", .mint, .mint, deadline: .seconds(5), answerLimit: 64 << 10)
     /// upstream.md §3.
     static let claim = Operation("claim", .reads, .claim, answerLimit: 64 << 10)
     /// upstream.md §6.1.

@@ -66,6 +66,7 @@ package enum PriceSegment: String, Codable, Sendable, CaseIterable {
 
 /// `POST /schedules/duration/{location_id}` and `/limit/{location_id}` (upstream.md §6.6).
 struct ScheduleBody: Encodable {
+    let location_id: String?
     let start_time: String
     let end_time: String
     let segment: PriceSegment
@@ -74,7 +75,8 @@ struct ScheduleBody: Encodable {
     var relative: Double?
     var absolute: Double?
 
-    init(_ query: ScheduleQuery) {
+    init(_ query: ScheduleQuery, hasLocation: Bool = false) {
+        location_id = hasLocation ? query.location.text : nil
         start_time = query.start.utc
         end_time = query.end.utc
         segment = query.segment
@@ -152,8 +154,8 @@ struct AmountBody: Encodable {
     let shaving_threshold: AmountOrder.Threshold?
     let data: [Transfer]
 
-    init(_ order: AmountOrder) {
-        location_id = nil
+    init(_ order: AmountOrder, hasLocation: Bool = false) {
+        location_id = hasLocation ? order.location.text : nil
         max_power = Power(order.maxPower)
         shaving_threshold = order.threshold
         data = order.transfers.map { transfer in

@@ -7,18 +7,21 @@ struct UpstreamCall: Sendable {
     let method: HTTPVerb
     /// With a slash at its beginning, and without a query.
     let path: String
+    /// Method and path for the log: without the id at its end.
+    let route: String
     /// Names and values that need no escaping.
     let query: [(String, String)]
     /// JSON.
     let body: [UInt8]?
 
     init(
-        _ operation: Operation, _ method: HTTPVerb, _ path: String, query: [(String, String)] = [],
-        body: [UInt8]? = nil
+        _ operation: Operation, _ method: HTTPVerb, _ path: String, of id: String? = nil,
+        query: [(String, String)] = [], body: [UInt8]? = nil
     ) {
         self.operation = operation
         self.method = method
-        self.path = path
+        self.path = id.map { "\(path)/\($0)" } ?? path
+        route = "\(method.rawValue) \(path)\(id == nil ? "" : "/{id}")"
         self.query = query
         self.body = body
     }
@@ -68,9 +71,14 @@ extension UpstreamCall {
     /// upstream.md §5.3.
     static func event(_ id: EventID) -> UpstreamCall { UpstreamCall(.event, .GET, "/events/\(id)") }
 
-    /// upstream.md §6.2.
-    static func locationStatus(_ location: LocationID) -> UpstreamCall {
-        UpstreamCall(.locationStatus, .GET, "/locations/\(location)/status")
+    /// upstream.md §9.
+    static func createLocation(_ location: LocationBody) throws(BFFError) -> UpstreamCall {
+        try UpstreamCall(.createLocation, .POST, "/locations", body: .json(location))
+    }
+
+    /// upstream.md §9.
+    static func locations(of reference: SessionID) -> UpstreamCall {
+        UpstreamCall(.locations, .GET, "/locations", query: [("reference_id", reference.text)])
     }
 
     /// upstream.md §6.2.

@@ -4,20 +4,20 @@
 package enum FlatpeakVersion: String, Sendable, CaseIterable {
     case zero = "2024-08-24.zero"
     case anode = "2025-09-14.anode"
+    case busbar = "2026-08-01.busbar"
 
     /// The version that calls ask for unless another one is set.
     package static let standard = anode
 
-    /// The versions that Flatpeak is known to have, oldest first.
-    ///
-    /// Newer ones than those of this type are among them, whose paths are not known here. An account refuses all that are older than its own, so that the first one it takes is its own.
-    static let names = allCases.map(\.rawValue) + ["2026-08-01.busbar"]
+    /// Whether the version is spoken from documents that are incomplete and disagree (docs/upgrade-flatpeak.md).
+    package var isPreview: Bool { table.isPreview }
 
     /// Everything in which the version differs from the others.
     var table: any VersionTable.Type {
         switch self {
         case .zero: ZeroTable.self
         case .anode: AnodeTable.self
+        case .busbar: BusbarTable.self
         }
     }
 

@@ -1,4 +1,5 @@
 import Core
+import FoundationEssentials
 import Networking
 
 /// Everything in which the API versions differ; nothing else asks for a version (`scripts/check-modules`).
@@ -7,16 +8,21 @@ import Networking
 ///
 /// A call with several spellings is tried in their order, where Flatpeak answers that there is no such route.
 protocol VersionTable {
+    /// Whether the documents of the version are incomplete, or disagree about what is said here.
+    static var isPreview: Bool { get }
+
     // MARK: - Login (upstream.md §1)
 
-    static var login: UpstreamCall { get }
-    static func login(from answer: HTTPAnswer) throws(BFFError) -> LoginReply
+    static var login: [UpstreamCall] { get }
+    static func login(from answer: HTTPAnswer, at now: Date) throws(BFFError) -> LoginReply
 
     // MARK: - Sessions (upstream.md §2, §3)
 
+    /// Whether a session needs a location that exists; else it makes its own.
+    static var needsLocation: Bool { get }
     /// - Throws: `invalidField` when the version has no way to say it.
     static func mint(_ order: MintOrder) throws(BFFError) -> [UpstreamCall]
-    static func minted(from answer: HTTPAnswer) throws(BFFError) -> MintedToken
+    static func minted(from answer: HTTPAnswer, at now: Date) throws(BFFError) -> MintedToken
     static func claim(_ token: ConnectToken) -> [UpstreamCall]
     static func claim(from answer: HTTPAnswer) throws(BFFError) -> Claim
     /// The pages of Connect that decide something.
@@ -25,6 +31,10 @@ protocol VersionTable {
     // MARK: - Reads (upstream.md §6.1 to §6.3)
 
     static func tariffs(_ query: TariffQuery) -> [UpstreamCall]
+    static func status(of location: LocationID) -> UpstreamCall
+    static func status(from answer: HTTPAnswer) throws(BFFError) -> LocationStatus
+    /// The location as clients may read it.
+    static func location(from answer: HTTPAnswer) throws(BFFError) -> [UInt8]
     static func prices(_ query: PriceQuery) throws(BFFError) -> [UpstreamCall]
     /// Whether Flatpeak says in words alone, without a code, that a tariff is being connected.
     static var isPendingInWords: Bool { get }

@@ -1,13 +1,18 @@
 import Core
+import FoundationEssentials
 import Networking
 
 /// `2024-08-24.zero`.
 enum ZeroTable: VersionTable {
-    static let login = UpstreamCall(.login, .GET, "/login")
+    static let isPreview = false
 
-    static func login(from answer: HTTPAnswer) throws(BFFError) -> LoginReply {
+    static let login = [UpstreamCall(.login, .GET, "/login")]
+
+    static func login(from answer: HTTPAnswer, at now: Date) throws(BFFError) -> LoginReply {
         try answer.decoded(as: LoginReply.self)
     }
+
+    static let needsLocation = false
 
     static func mint(_ order: MintOrder) throws(BFFError) -> [UpstreamCall] {
         guard order.tariff == nil else { throw .invalidField("tariff_id", reason: .notListed) }
@@ -20,7 +25,7 @@ enum ZeroTable: VersionTable {
         return [try UpstreamCall(.mint, .POST, "/connect/tariff/token", body: .json(body))]
     }
 
-    static func minted(from answer: HTTPAnswer) throws(BFFError) -> MintedToken {
+    static func minted(from answer: HTTPAnswer, at now: Date) throws(BFFError) -> MintedToken {
         try answer.decoded(as: MintReply.self).token()
     }
 
@@ -29,15 +34,29 @@ enum ZeroTable: VersionTable {
     }
 
     static func claim(from answer: HTTPAnswer) throws(BFFError) -> Claim {
-        try answer.decoded(as: ClaimReply.self).claim()
+        try answer.decoded(as: ClaimReply.self).claim(
+            flags: \.price_available, \.tariff_available, \.is_tariff_processed)
     }
 
     static let pages = ConnectPages(
-        starts: ["session_start"], summaries: ["tariff_summary"], pending: ["tariff_connection_pending"],
-        ends: ["session_complete", "complete_tariff"])
+        starts: ["session_start", "session_restore"], summaries: ["tariff_summary"],
+        pending: ["tariff_connection_pending"], ends: ["session_complete", "complete_tariff"])
 
     static func tariffs(_ query: TariffQuery) -> [UpstreamCall] {
         [.tariffElements(query), .tariffs(query)]
+    }
+
+    static func status(of location: LocationID) -> UpstreamCall {
+        UpstreamCall(.locationStatus, .GET, "/locations/\(location)/status")
+    }
+
+    static func status(from answer: HTTPAnswer) throws(BFFError) -> LocationStatus {
+        try LocationStatus(
+            slots: answer.decoded(as: LocationStatusReply.self).tariff_status, body: answer.bodyForClients())
+    }
+
+    static func location(from answer: HTTPAnswer) throws(BFFError) -> [UInt8] {
+        try AnswerShape.location.answer(from: answer.bodyForClients())
     }
 
     static func prices(_ query: PriceQuery) -> [UpstreamCall] {
