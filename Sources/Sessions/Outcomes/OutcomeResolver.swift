@@ -142,9 +142,7 @@ package struct OutcomeResolver: Sendable {
             if location == nil, let undecided {
                 let status = try await reads.refreshStatus(of: undecided, for: CallerKey(session.subject))
                     .status[slot: session.slot]
-                // With what the customer did while Flatpeak was asked.
-                let current = (try? await cache.session(session.id)) ?? session
-                if current.hasResult(at: status) {
+                if session.hasResult(at: status) {
                     facts.located = .init(location: undecided, pricesAvailable: false, since: queriedAt)
                     facts.status = status.map { .init(value: $0, at: queriedAt) }
                 }
