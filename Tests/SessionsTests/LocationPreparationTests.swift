@@ -195,6 +195,8 @@ import Wire
         async throws
     {
         upstream.on("status", .json(Self.elements("CONNECTED")))
+        upstream.on(
+            "mint", .json(#"{"id":"cot_1","expires_in":60}"#), .json(#"{"id":"cot_2","expires_in":60}"#))
         for answer in [
             HTTPAnswer.json(#"{"id":"cot_1","location_id":"loc_1","data_available":true}"#), .json("{}", status: 404),
         ] {
