@@ -16,7 +16,7 @@ extension BFFError {
         case .targetTooLong: 414
         case .unsupportedContentType: 415
         case .unknownField, .invalidField, .idempotencyKeyReused: 422
-        case .upstreamRefused, .noPrices: 422
+        case .upstreamRefused, .noPrices, .postalAddressRequired: 422
         case .rateLimited: 429
         case .headersTooLarge: 431
         case .clientClosed: 499
@@ -77,6 +77,7 @@ extension BFFError {
         case .upstreamRefused: "upstream_refused"
         case .upstreamBlocked: "upstream_blocked"
         case .noPrices(let gap): gap.rawValue
+        case .postalAddressRequired: "postal_address_required"
         case .upstreamFailed: "upstream_failed"
         case .upstreamLimited: "upstream_limited"
         case .upstreamUnavailable: "upstream_unavailable"
@@ -135,6 +136,7 @@ extension BFFError {
         case .upstreamRefused: "Request rejected by Flatpeak"
         case .upstreamBlocked: "Call to Flatpeak blocked"
         case .noPrices: "No prices available"
+        case .postalAddressRequired: "Postal address required"
         case .upstreamFailed: "Flatpeak server error"
         case .upstreamLimited: "Flatpeak rate limit exceeded"
         case .upstreamUnavailable: "Flatpeak temporarily unavailable"
@@ -203,6 +205,8 @@ extension BFFError {
         case .upstreamBlocked(let status):
             "The operator has to check the firewalls and proxies between this server and Flatpeak. One of them answered "
                 + "\(status)."
+        case .postalAddressRequired:
+            "Send postal_address. Flatpeak makes no location without an address."
         case .noPrices(.noTariffConnected): "Connect a tariff for this direction first."
         case .noPrices(.pendingConnect): "Try again in 15 minutes. The provider has not answered yet."
         case .noPrices(.noPriceData): "Try again in 15 minutes. Flatpeak cannot read the tariff's prices."

@@ -50,7 +50,7 @@ extension BFFError {
             ("There are no prices yet", "Try again later.")
         case .malformedJSON, .unsupportedContentType, .unknownField, .invalidField, .unauthenticated, .signatureInvalid,
             .originNotAllowed, .notFound, .methodNotAllowed, .methodUnknown, .idempotencyKeyReused, .malformedHeader,
-            .headersTooLarge, .targetTooLong, .writesNotAllowed, .writeOutcomeUnknown:
+            .headersTooLarge, .targetTooLong, .writesNotAllowed, .writeOutcomeUnknown, .postalAddressRequired:
             ("This page could not be opened", "Start again from the app. \(Self.support)")
         case .upstreamRefusedCredentials, .upstreamBlocked, .upstreamModeDiffers, .upstreamVersionNotSupported,
             .loopDetected, .clientClosed, .internalFailure:

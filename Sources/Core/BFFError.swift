@@ -46,6 +46,7 @@ package enum BFFError: Error, Hashable, Sendable {
     case upstreamRefused(status: Int, code: UpstreamCode?)
     case upstreamBlocked(status: Int)
     case noPrices(PriceGap)
+    case postalAddressRequired
     case upstreamFailed(status: Int)
     case upstreamLimited(retryAfter: Int?)
     case upstreamUnavailable(retryAfter: Int)

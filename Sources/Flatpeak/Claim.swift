@@ -14,6 +14,9 @@ package enum Claim: Hashable, Sendable {
     case notFinished
     /// The session gave a location; `pricesAvailable` says whether its tariff was read already.
     case located(LocationID, pricesAvailable: Bool)
+    /// The session has this location from the start, and Flatpeak has no data of it: only how the location's tariffs stand
+    /// says more.
+    case undecided(LocationID)
     /// The token is past its life, or Flatpeak does not know it.
     case gone
 }

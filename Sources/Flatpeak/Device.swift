@@ -33,27 +33,10 @@ package struct DeviceOrder: Sendable, Equatable {
         self.modelName = modelName
         self.pvSystem = pvSystem
     }
-
-    /// - Throws: `invalidField` when the version has no way to say it.
-    func body(in version: FlatpeakVersion) throws(BFFError) -> any Encodable {
-        switch version {
-        case .anode:
-            return DeviceBody(
-                reference_id: reference, location_id: location.text, type: type, manufacturer: manufacturer,
-                model_code: modelCode, model_name: modelName, pv_system: pvSystem)
-        case .zero:
-            guard type == nil else { throw .invalidField("type", reason: .notListed) }
-            guard manufacturer == nil else { throw .invalidField("manufacturer", reason: .notListed) }
-            guard modelCode == nil else { throw .invalidField("model_code", reason: .notListed) }
-            guard modelName == nil else { throw .invalidField("model_name", reason: .notListed) }
-            guard pvSystem == nil else { throw .invalidField("pv_system", reason: .notListed) }
-            return DeviceBody(reference_id: reference)
-        }
-    }
 }
 
 /// `POST /devices` (upstream.md §6.9).
-private struct DeviceBody: Encodable {
+struct DeviceBody: Encodable {
     var reference_id: String?
     var location_id: String?
     var type: DeviceType?

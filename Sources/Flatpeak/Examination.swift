@@ -15,7 +15,7 @@ package struct Examination: Sendable {
     /// Why Flatpeak's own keys, by which its webhooks are checked, cannot be read; nil when they can.
     package var keySetTrouble: DocumentFailure?
     /// The account's API version, as far as it is known; looked for only when the one that is set up is refused.
-    package var accountVersion: String?
+    package var accountVersion: FlatpeakVersion?
 
     package enum KeyAnswer: Sendable, Equatable {
         case accepted(liveMode: Bool?)
@@ -29,14 +29,14 @@ extension FlatpeakClient.Settings {
         var logos: HostReach?
         if let logosURL, logosURL != connectURL { logos = await transport.reach("\(logosURL)/", now) }
         var examination = Examination(
-            api: await transport.reach(apiURL + Operation.login.path(version), now),
-            connect: await transport.reach(connectURL + Operation.relay.path(version), now), logos: logos)
+            api: await transport.reach(apiURL + (table.login.first?.path ?? "/"), now),
+            connect: await transport.reach(connectURL + UpstreamCall.relay.path, now), logos: logos)
         guard case .answers = examination.api else { return examination }
         var bearer: Secret?
         for key in credentials.keys {
-            let answer = await login(with: key, in: version.rawValue, by: transport)
+            let answer = await login(with: key, in: version, by: transport)
             do throws(BFFError) {
-                let reply = try answer.get().decoded(as: LoginReply.self)
+                let reply = try table.login(from: answer.get(), at: now())
                 guard Secret.isToken68(reply.bearer_token) else { throw .upstreamInvalidAnswer }
                 bearer = bearer ?? Secret(reply.bearer_token)
                 examination.keys.append(.accepted(liveMode: reply.live_mode))
@@ -47,14 +47,17 @@ extension FlatpeakClient.Settings {
         if let bearer {
             // A token that was never minted: "not found" is what a login in the right version reads.
             let authorization = bearer.expose { "Bearer \($0)" }
-            let answer = await ask(
-                .claim, query: "?connect_token=cot_doctor", in: version.rawValue, authorization: authorization,
-                by: transport)
-            if case .failure(let error) = answer, error != .notFound { examination.read = error }
+            if let token = ConnectToken("cot_doctor"), let claim = table.claim(token).first,
+                case .failure(let error) = await ask(
+                    claim, in: version.rawValue, authorization: authorization, by: transport),
+                error != .notFound
+            {
+                examination.read = error
+            }
         }
         let refusal = BFFError.upstreamVersionNotSupported
         if examination.read == refusal || examination.keys.contains(.fails(refusal)) {
-            examination.accountVersion = await accountVersion(by: transport, bearer)
+            examination.accountVersion = await accountVersion(by: transport, bearer, at: now())
         }
         do throws(DocumentFailure) {
             let keySet = try await transport.document(at: "\(apiURL)/jwks.json")
@@ -68,17 +71,19 @@ extension FlatpeakClient.Settings {
     /// Asks for one event in each version, oldest first.
     /// - Parameter bearer: Nil when the login itself is refused for its version; then each version logs in.
     /// - Returns: The first version in which Flatpeak answers.
-    private func accountVersion(by transport: HTTPTransport, _ bearer: Secret?) async -> String? {
-        for name in FlatpeakVersion.names {
+    private func accountVersion(by transport: HTTPTransport, _ bearer: Secret?, at now: Date) async -> FlatpeakVersion?
+    {
+        for version in FlatpeakVersion.allCases {
             var bearer = bearer
             if bearer == nil, let key = credentials.keys.first,
-                let answer = try? await login(with: key, in: name, by: transport).get()
+                let answer = try? await login(with: key, in: version, by: transport).get()
             {
-                bearer = (try? answer.decoded(as: LoginReply.self)).map { Secret($0.bearer_token) }
+                bearer = (try? version.table.login(from: answer, at: now)).map { Secret($0.bearer_token) }
             }
             guard let authorization = bearer?.expose({ "Bearer \($0)" }) else { continue }
-            switch await ask(.events, query: "?limit=1", in: name, authorization: authorization, by: transport) {
-            case .success, .failure(.notFound): return name
+            let events = UpstreamCall.events([("limit", "1")])
+            switch await ask(events, in: version.rawValue, authorization: authorization, by: transport) {
+            case .success, .failure(.notFound): return version
             case .failure: continue
             }
         }
@@ -86,11 +91,17 @@ extension FlatpeakClient.Settings {
     }
 
     private func login(
-        with key: Secret, in version: String, by transport: HTTPTransport
+        with key: Secret, in version: FlatpeakVersion, by transport: HTTPTransport
     ) async -> Result<HTTPAnswer, BFFError> {
         let pair = credentials.account.expose { account in key.expose { "\(account):\($0)" } }
-        return await ask(
-            .login, in: version, authorization: "Basic \(Data(pair.utf8).base64EncodedString())", by: transport)
+        var answer: Result<HTTPAnswer, BFFError> = .failure(.notFound)
+        for call in version.table.login {
+            answer = await ask(
+                call, in: version.rawValue, authorization: "Basic \(Data(pair.utf8).base64EncodedString())",
+                by: transport)
+            guard case .failure(.notFound) = answer else { return answer }
+        }
+        return answer
     }
 
     private struct KeySet: Decodable {
@@ -99,17 +110,16 @@ extension FlatpeakClient.Settings {
     }
 
     private func ask(
-        _ operation: Operation, query: String = "", in version: String, authorization: String,
-        by transport: HTTPTransport
+        _ call: UpstreamCall, in version: String, authorization: String, by transport: HTTPTransport
     ) async -> Result<HTTPAnswer, BFFError> {
         let request = UpstreamRequest(
-            operation: operation, url: apiURL + operation.path(self.version) + query,
+            operation: call.operation, method: call.method, url: apiURL + call.target,
             headers: [(name: "authorization", value: authorization), (name: "flatpeak-version", value: version)],
-            body: nil, timeLimit: operation.deadline)
+            body: nil, timeLimit: call.operation.deadline)
         do throws(TransportFailure) {
             let answer = try await transport.send(request)
             if (200..<300).contains(answer.status) { return .success(answer) }
-            return .failure(operation.credential == .basic ? answer.loginFailure : answer.failure)
+            return .failure(call.operation.credential == .basic ? answer.loginFailure : answer.failure)
         } catch {
             return .failure(error.bffError)
         }

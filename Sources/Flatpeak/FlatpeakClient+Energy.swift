@@ -7,30 +7,24 @@ package import Resilience
 
 extension FlatpeakClient {
     /// The longest window of a schedule, in days.
-    package var longestScheduleDays: Int { settings.version.longestScheduleDays }
+    package var longestScheduleDays: Int { settings.table.longestScheduleDays }
 
     /// A location, as clients may read it (upstream.md §6.2).
     package func location(_ id: LocationID, for caller: CallerKey) async throws(BFFError) -> [UInt8] {
-        try AnswerShape.location.answer(from: try await call(.location(id), for: caller).bodyForClients())
+        try settings.table.location(from: try await call(.location(id), for: caller))
     }
 
     /// When energy is cheap or dear (upstream.md §6.6), as clients may read it.
     /// - Throws: `noPrices` when Flatpeak says why there are none.
     package func schedule(_ query: ScheduleQuery, for caller: CallerKey) async throws(BFFError) -> TimedAnswer {
-        let operation = Operation.schedule(query, in: settings.version)
-        let answer =
-            switch settings.version {
-            case .zero: try await priced(operation, query: query.items, for: caller)
-            case .anode: try await priced(operation, body: Self.json(query.body), for: caller)
-            }
+        let answer = try await priced(settings.table.schedule(query), for: caller)
         return try TimedAnswer(answer, as: .schedule(query))
     }
 
     /// When to move an amount of energy (upstream.md §6.6), as clients may read it.
     /// - Throws: `noPrices` when Flatpeak says why there are none.
     package func schedule(_ order: AmountOrder, for caller: CallerKey) async throws(BFFError) -> TimedAnswer {
-        let body = try Self.json(order.body(in: settings.version))
-        let answer = try await priced(.scheduleAmount(order.location), body: body, for: caller)
+        let answer = try await priced(settings.table.schedule(order), for: caller)
         return try TimedAnswer(answer, as: .amount(order))
     }
 
@@ -40,8 +34,7 @@ extension FlatpeakClient {
     package func cost(
         of record: MeterRecord, own: (String) -> String?, for caller: CallerKey
     ) async throws(BFFError) -> [UInt8] {
-        let query = [("non_persistent", "true")] + settings.version.costOptions
-        let answer = try await priced(.costOfRecord, query: query, body: try body(of: record), for: caller)
+        let answer = try await priced([settings.table.cost(of: record)], for: caller)
         return try AnswerShape.recordCost.answer(from: answer.bodyForClients(), own: own)
     }
 
@@ -51,23 +44,18 @@ extension FlatpeakClient {
     package func costs(
         _ query: CostQuery, own: (String) -> String?, for caller: CallerKey
     ) async throws(BFFError) -> [UInt8] {
-        let body: [UInt8]? = if let body = query.body { try Self.json(body) } else { nil }
-        let answer = try await priced(
-            .costs(query), query: query.items(in: settings.version), body: body, for: caller)
+        let answer = try await priced([settings.table.costs(query)], for: caller)
         return try AnswerShape.costs(query).answer(from: answer.bodyForClients(), own: own)
     }
 
     /// Makes a call that needs prices.
     /// - Throws: `noPrices` when Flatpeak says why there are none (upstream.md §6.3).
-    func priced(
-        _ operation: Operation, query: [(String, String)] = [], body: [UInt8]? = nil, for caller: CallerKey?
-    ) async throws(BFFError) -> HTTPAnswer {
+    func priced(_ spellings: [UpstreamCall], for caller: CallerKey?) async throws(BFFError) -> HTTPAnswer {
         do {
-            return try await call(operation, query: query, body: body, for: caller)
+            return try await call(spellings, for: caller)
         } catch .upstreamRefused(status: 422, let code) {
             if let gap = (code?.text).flatMap(BFFError.PriceGap.init) { throw .noPrices(gap) }
-            // The older version says in words alone that it is connecting.
-            if code == nil, settings.version == .zero { throw .noPrices(.pendingConnect) }
+            if code == nil, settings.table.isPendingInWords { throw .noPrices(.pendingConnect) }
             throw .upstreamRefused(status: 422, code: code)
         }
     }

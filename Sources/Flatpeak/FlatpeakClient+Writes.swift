@@ -7,17 +7,17 @@ package import Resilience
 extension FlatpeakClient {
     /// A meter record in the names of the account's version, as ``submitIntervals(_:for:)`` takes it in an array.
     package func body(of record: MeterRecord) throws(BFFError) -> [UInt8] {
-        try Self.json(record.body(in: settings.version))
+        try settings.table.body(of: record)
     }
 
     /// The readings of a register in the names of the account's version.
     package func body(of readings: MeterReadings) throws(BFFError) -> [UInt8] {
-        var body = try Self.json(readings.head(in: settings.version)).dropLast()
+        var body = try settings.table.head(of: readings).dropLast()
         body += #","data":["#.utf8
         // One after the other: an encoder needs many times the size of what it encodes.
         for (index, reading) in readings.readings.enumerated() {
             if index > 0 { body.append(UInt8(ascii: ",")) }
-            body += try Self.json(reading)
+            body += try [UInt8].json(reading)
         }
         return Array(body + "]}".utf8)
     }
@@ -27,7 +27,7 @@ extension FlatpeakClient {
     package func submitIntervals(
         _ records: [UInt8], for caller: CallerKey
     ) async throws(WriteFailure) -> MeterBatch {
-        try await write(.meterIntervals, body: records, for: caller, answering: MeterBatch.self)
+        try await write(.meterIntervals(records), for: caller, answering: MeterBatch.self)
     }
 
     /// Sends the readings of a register (upstream.md §6.8).
@@ -35,29 +35,29 @@ extension FlatpeakClient {
     package func submitReadings(
         _ readings: [UInt8], for caller: CallerKey
     ) async throws(WriteFailure) -> MeterBatch {
-        try await write(.meterReadings, body: readings, for: caller, answering: MeterBatch.self)
+        try await write(.meterReadings(readings), for: caller, answering: MeterBatch.self)
     }
 
     /// Reads how far a batch is processed (upstream.md §6.8).
     /// - Throws: `notFound` when Flatpeak does not know it.
     package func batch(_ id: BatchID, for caller: CallerKey) async throws(BFFError) -> MeterBatch {
-        try await call(.meterBatch, query: [("batch_id", id.text)], for: caller).clientsObject()
+        try await call(.meterBatch(id), for: caller).clientsObject()
     }
 
     /// Creates a device (upstream.md §6.9).
     package func createDevice(_ order: DeviceOrder, for caller: CallerKey) async throws(WriteFailure) -> Device {
         let body: [UInt8]
-        do throws(BFFError) { body = try Self.json(try order.body(in: settings.version)) } catch {
+        do throws(BFFError) { body = try settings.table.body(of: order) } catch {
             throw .refused(error)
         }
-        return try await write(.createDevice, body: body, for: caller, answering: Device.self)
+        return try await write(.createDevice(body), for: caller, answering: Device.self)
     }
 
     /// Lists the devices of the whole account that have a reference (upstream.md §6.9).
     /// - Parameter reference: Of characters that a query takes unescaped.
     package func devices(referencedAs reference: String, for caller: CallerKey) async throws(BFFError) -> [Device] {
         struct List: Decodable { let data: [Device] }
-        let list: List = try await call(.devices, query: [("reference_id", reference)], for: caller).clientsObject()
+        let list: List = try await call(.devices(referencedAs: reference), for: caller).clientsObject()
         return list.data
     }
 
@@ -70,26 +70,24 @@ extension FlatpeakClient {
     /// Deletes a device (upstream.md §6.9); one that Flatpeak does not know is deleted already.
     package func deleteDevice(_ id: DeviceID, for caller: CallerKey) async throws(WriteFailure) {
         do throws(WriteFailure) {
-            _ = try await write(.deleteDevice(id), body: nil, for: caller)
+            _ = try await write(.deleteDevice(id), for: caller)
         } catch .refused(.notFound) {
             return
         }
     }
 
     private func write<Reply: Decodable>(
-        _ operation: Operation, body: [UInt8], for caller: CallerKey, answering type: Reply.Type
+        _ call: UpstreamCall, for caller: CallerKey, answering type: Reply.Type
     ) async throws(WriteFailure) -> Reply {
-        let answer = try await write(operation, body: body, for: caller)
+        let answer = try await write(call, for: caller)
         do throws(BFFError) { return try answer.clientsObject() } catch { throw .unknown(error) }
     }
 
     /// Sends a call once, and gives back a 2xx answer.
     ///
     /// One that is refused for its bearer is not sent again either; the bearer is renewed for the next one.
-    private func write(
-        _ operation: Operation, body: [UInt8]?, for caller: CallerKey
-    ) async throws(WriteFailure) -> HTTPAnswer {
-        let end = time.now() + operation.deadline
+    func write(_ call: UpstreamCall, for caller: CallerKey) async throws(WriteFailure) -> HTTPAnswer {
+        let end = time.now() + call.operation.deadline
         let held: BearerState.Held
         let outcome: Result<HTTPAnswer, TransportFailure>
         do throws(BFFError) {
@@ -97,8 +95,7 @@ extension FlatpeakClient {
             held = try await bearers.bearer()
             let left = time.now().duration(to: end)
             guard left > .zero else { throw .upstreamTimedOut }
-            var request = Self.request(
-                operation, headers: [Self.authorization(held)], body: body, left, settings)
+            var request = Self.request(call, headers: [Self.authorization(held)], left, settings)
             request.caller = caller
             outcome = try await upstream.outcome(of: request)
         } catch {

@@ -24,7 +24,7 @@ package final class FlatpeakClient: Sendable {
         /// - Parameter apiURL: Scheme, host and port, without a slash at the end; `connectURL` and `logosURL` likewise.
         package init(
             apiURL: String, connectURL: String, logosURL: String? = nil, credentials: Credentials,
-            version: FlatpeakVersion = .anode, mode: FlatpeakMode? = nil, certificateAuthorities: [UInt8]? = nil
+            version: FlatpeakVersion = .standard, mode: FlatpeakMode? = nil, certificateAuthorities: [UInt8]? = nil
         ) {
             self.apiURL = apiURL
             self.connectURL = connectURL
@@ -34,6 +34,9 @@ package final class FlatpeakClient: Sendable {
             self.mode = mode
             self.certificateAuthorities = certificateAuthorities
         }
+
+        /// The table of the version.
+        var table: any VersionTable.Type { version.table }
 
         func url(of host: Operation.Host) -> String? {
             switch host {
@@ -48,26 +51,32 @@ package final class FlatpeakClient: Sendable {
     let upstream: Upstream
     let bearers: BearerSource
     let time: ServiceClock
+    private let date: @Sendable () -> Date
     private let logger: Logger
-    /// The spelling under which this account's tariffs were found; the documents name two (upstream.md §6.1).
-    private let tariffList = Mutex<Operation?>(nil)
+    private let spellings: KnownSpellings
     let gate: VersionGate
     private let blockAlarm = Mutex(Throttle(interval: .seconds(60)))
 
-    /// - Parameter tracer: `nil` when tracing is disabled.
+    /// - Parameters:
+    ///   - date: The wall clock, for instants that Flatpeak sets.
+    ///   - tracer: `nil` when tracing is disabled.
     package init(
         _ settings: Settings, transport: any UpstreamTransport, time: ServiceClock = .real,
+        date: @escaping @Sendable () -> Date = { Date() },
         tracer: (any Tracer)? = nil, logger: Logger
     ) {
         self.settings = settings
         self.time = time
+        self.date = date
         self.logger = logger
+        let spellings = KnownSpellings(logger: logger)
+        self.spellings = spellings
         let upstream = Upstream(transport, time: time, tracer: tracer)
         self.upstream = upstream
         let gate = VersionGate(settings.version, time: time, logger: logger)
         self.gate = gate
         bearers = BearerSource(settings.credentials, time: time, logger: logger) { (account, key) throws(BFFError) in
-            try await Self.login(account, key, settings, upstream, gate, time)
+            try await Self.login(account, key, settings, upstream, spellings, gate, time, date)
         }
     }
 
@@ -82,17 +91,17 @@ package final class FlatpeakClient: Sendable {
 
     /// Finds out by calls of our own whether Flatpeak refuses the API version, when a call was refused for it.
     func probeVersion() async {
-        await gate.probe { [self] in _ = try? await call(.apiProbe, query: [("limit", "1")]) }
+        await gate.probe { [self] in _ = try? await call(.apiProbe) }
     }
 
     /// Finds out by calls of our own when what failed is back, until cancelled.
     func probeOpenBreakers() async {
         await upstream.probeOpenBreakers { [bearers, settings] (probe) throws(BFFError) in
             guard probe.credential == .bearer else {
-                return Self.request(probe, headers: [], body: Array("{}".utf8), probe.deadline, settings)
+                return Self.request(.relayProbe, headers: [], probe.deadline, settings)
             }
             let authorization = Self.authorization(try await bearers.bearer())
-            return Self.request(probe, query: [("limit", "1")], headers: [authorization], probe.deadline, settings)
+            return Self.request(.apiProbe, headers: [authorization], probe.deadline, settings)
         }
     }
 
@@ -121,53 +130,33 @@ package final class FlatpeakClient: Sendable {
 
     /// Creates a connect token (upstream.md §2).
     package func mint(_ order: MintOrder, for caller: CallerKey? = nil) async throws(BFFError) -> MintedToken {
+        let calls = try settings.table.mint(order)
         let answer: HTTPAnswer
         do {
-            answer = try await call(.mint, body: Self.json(try order.body(in: settings.version)), for: caller)
+            answer = try await call(calls, for: caller)
         } catch .notFound {
             // No user's thing is missing: the route itself, or a location that was checked before.
             throw .upstreamRefused(status: 404, code: nil)
         }
-        let reply = try answer.decoded(as: MintReply.self)
-        guard let token = ConnectToken(reply.connect_token) else { throw .upstreamInvalidAnswer }
-        return MintedToken(token: token, expiresIn: reply.expires_in.value, liveMode: reply.live_mode ?? false)
+        return try settings.table.minted(from: answer, at: date())
     }
 
     /// Asks what became of a connect token (upstream.md §3).
     package func claim(_ token: ConnectToken, for caller: CallerKey? = nil) async throws(BFFError) -> Claim {
         let answer: HTTPAnswer
         do {
-            answer = try await call(.claim, query: [("connect_token", token.exposed)], for: caller)
+            answer = try await call(settings.table.claim(token), for: caller)
         } catch .notFound {
             return .gone
         } catch .upstreamRefused(status: 422, let code) where code?.text != "account_disabled" {
             return .notFinished
         }
-        let reply = try answer.decoded(as: ClaimReply.self)
-        guard let text = reply.location_id, !text.isEmpty else { return .notFinished }
-        guard let location = LocationID(text) else { throw .upstreamInvalidAnswer }
-        let flags = [reply.price_available, reply.tariff_available, reply.is_tariff_processed]
-        return .located(location, pricesAvailable: flags.contains(true))
+        return try settings.table.claim(from: answer)
     }
 
     /// The tariffs of a location that is known to exist (upstream.md §6.1), as clients may read them.
     package func tariffs(_ query: TariffQuery, for caller: CallerKey? = nil) async throws(BFFError) -> [UInt8] {
-        if let known = tariffList.withLock({ $0 }) {
-            return try await call(known, query: query.items, for: caller).bodyForClients()
-        }
-        do {
-            return try await tariffs(query, at: .tariffElements, for: caller)
-        } catch .notFound {
-            return try await tariffs(query, at: .tariffs, for: caller)
-        }
-    }
-
-    private func tariffs(
-        _ query: TariffQuery, at operation: Operation, for caller: CallerKey?
-    ) async throws(BFFError) -> [UInt8] {
-        let answer = try await call(operation, query: query.items, for: caller)
-        tariffList.withLock { $0 = operation }
-        return try answer.bodyForClients()
+        try await call(settings.table.tariffs(query), for: caller).bodyForClients()
     }
 
     /// Finds a tariff of a location that is known to exist (upstream.md §6.1); `nil` for any other.
@@ -197,9 +186,7 @@ package final class FlatpeakClient: Sendable {
     package func status(
         of location: LocationID, for caller: CallerKey? = nil
     ) async throws(BFFError) -> LocationStatus {
-        let answer = try await call(.locationStatus(location), for: caller)
-        let reply = try answer.decoded(as: LocationStatusReply.self)
-        return LocationStatus(slots: reply.tariff_status, body: try answer.bodyForClients())
+        try settings.table.status(from: try await call(settings.table.status(of: location), for: caller))
     }
 
     /// The prices of a location between two moments at most 90 days apart (upstream.md §6.3).
@@ -208,19 +195,8 @@ package final class FlatpeakClient: Sendable {
         of location: LocationID, from start: Date?, to end: Date, direction: TariffDirection?,
         for caller: CallerKey? = nil
     ) async throws(BFFError) -> TimedAnswer {
-        let operation = Operation.prices(location, in: settings.version)
-        switch settings.version {
-        case .zero:
-            var query = [("end_time", end.utc)]
-            if let start { query.append(("start_time", start.utc)) }
-            if let direction { query.append(("direction", direction.rawValue)) }
-            query += settings.version.costOptions
-            return try TimedAnswer(try await priced(operation, query: query, for: caller))
-        case .anode:
-            let body = PricesBody(
-                start_time: start?.utc, end_time: end.utc, tariff_direction: direction)
-            return try TimedAnswer(try await priced(operation, body: Self.json(body), for: caller))
-        }
+        let query = PriceQuery(location: location, start: start, end: end, direction: direction)
+        return try TimedAnswer(try await priced(settings.table.prices(query), for: caller))
     }
 
     /// What happened at Flatpeak within the last 90 days, newest first, one page (upstream.md §5.3).
@@ -230,7 +206,7 @@ package final class FlatpeakClient: Sendable {
     package func events(after id: EventID?, limit: Int) async throws(BFFError) -> EventPage {
         var query = [("limit", String(limit))]
         if let id { query.append(("starting_after", id.text)) }
-        return try EventPage(try await call(.events, query: query))
+        return try EventPage(try await call(.events(query)))
     }
 
     /// One event (upstream.md §5.3).
@@ -259,8 +235,7 @@ package final class FlatpeakClient: Sendable {
     func logo(
         _ digest: LogoDigest, for caller: CallerKey
     ) async throws(BFFError) -> Result<HTTPAnswer, TransportFailure> {
-        let operation = Operation.logo(digest)
-        var request = Self.request(operation, headers: [], operation.deadline, settings)
+        var request = Self.request(.logo(digest), headers: [], Operation.logo.deadline, settings)
         request.caller = caller
         return try await upstream.outcome(of: request)
     }
@@ -270,26 +245,42 @@ package final class FlatpeakClient: Sendable {
 
     /// The way in which Connect session calls are relayed: byte for byte, by whoever holds the connections.
     package var relayCalls: RelayCalls {
-        RelayCalls(upstream, url: settings.connectURL, version: settings.version, now: time.now)
+        RelayCalls(upstream, url: settings.connectURL, now: time.now)
     }
 
+    /// The pages of Connect that decide something.
+    package var pages: ConnectPages { settings.version.pages }
+
     // MARK: - Calls
+
+    /// Sends a call with the bearer and gives back a 2xx answer.
+    ///
+    /// Where there are several spellings, the next one is tried after a 404; the one that was answered last comes first.
+    func call(_ spellings: [UpstreamCall], for caller: CallerKey? = nil) async throws(BFFError) -> HTTPAnswer {
+        for (index, spelling) in self.spellings.order(of: spellings) {
+            do {
+                let answer = try await call(spelling, for: caller)
+                self.spellings.answered(index, of: spellings)
+                return answer
+            } catch .notFound {
+                continue
+            }
+        }
+        throw .notFound
+    }
 
     /// Sends a call with the bearer and gives back a 2xx answer.
     ///
     /// A call that was refused with 401 or 403 is sent once more with a different bearer, where there is one to be
     /// had; a mint too, since what was refused for its bearer has done nothing. Flatpeak refuses a bad bearer with 403
     /// where others say 401 (upstream.md §1), and so it does a resource: the second refusal is that of the call.
-    func call(
-        _ operation: Operation, query: [(String, String)] = [], body: [UInt8]? = nil, for caller: CallerKey? = nil
-    ) async throws(BFFError) -> HTTPAnswer {
+    func call(_ call: UpstreamCall, for caller: CallerKey? = nil) async throws(BFFError) -> HTTPAnswer {
         try gate.admit(caller)
-        let end = time.now() + operation.deadline
+        let end = time.now() + call.operation.deadline
         var held = try await bearers.bearer()
         var isSecond = false
         while true {
-            let answer = try await send(
-                operation, query: query, headers: [Self.authorization(held)], body: body, for: caller, until: end)
+            let answer = try await send(call, headers: [Self.authorization(held)], for: caller, until: end)
             gate.note(answer, for: caller)
             if !answer.mayBeAboutBearer {
                 if !answer.isBlockPage { bearers.worked(held.number) }
@@ -318,55 +309,54 @@ package final class FlatpeakClient: Sendable {
     }
 
     private func send(
-        _ operation: Operation, query: [(String, String)] = [], headers: [(name: String, value: String)],
-        body: [UInt8]?, for caller: CallerKey?, until end: ContinuousClock.Instant
+        _ call: UpstreamCall, headers: [(name: String, value: String)], for caller: CallerKey?,
+        until end: ContinuousClock.Instant
     ) async throws(BFFError) -> HTTPAnswer {
         let limit = time.now().duration(to: end)
         guard limit > .zero else { throw .upstreamTimedOut }
-        var request = Self.request(operation, query: query, headers: headers, body: body, limit, settings)
+        var request = Self.request(call, headers: headers, limit, settings)
         request.caller = caller
         return try await upstream.send(request)
     }
 
     static func request(
-        _ operation: Operation, query: [(String, String)] = [], headers: [(name: String, value: String)],
-        body: [UInt8]? = nil, _ timeLimit: Duration, _ settings: Settings
+        _ call: UpstreamCall, headers: [(name: String, value: String)], _ timeLimit: Duration, _ settings: Settings
     ) -> UpstreamRequest {
-        var url = (settings.url(of: operation.host) ?? "") + operation.path(settings.version)
-        if !query.isEmpty { url += "?" + query.map { "\($0)=\($1)" }.joined(separator: "&") }
+        let operation = call.operation
         var headers = headers
         if operation.host == .api, operation.credential != .none {
             headers.append((name: "flatpeak-version", value: settings.version.rawValue))
         }
-        if body != nil { headers.append((name: "content-type", value: "application/json")) }
-        return UpstreamRequest(operation: operation, url: url, headers: headers, body: body, timeLimit: timeLimit)
+        if call.body != nil { headers.append((name: "content-type", value: "application/json")) }
+        return UpstreamRequest(
+            operation: operation, method: call.method, url: (settings.url(of: operation.host) ?? "") + call.target,
+            headers: headers, body: call.body, timeLimit: timeLimit)
     }
 
     private static func login(
-        _ account: Secret, _ key: Secret, _ settings: Settings, _ upstream: Upstream, _ gate: VersionGate,
-        _ time: ServiceClock
+        _ account: Secret, _ key: Secret, _ settings: Settings, _ upstream: Upstream, _ spellings: KnownSpellings,
+        _ gate: VersionGate, _ time: ServiceClock, _ date: @Sendable () -> Date
     ) async throws(BFFError) -> Bearer {
-        let requestedAt = time.now()
         let pair = account.expose { account in key.expose { "\(account):\($0)" } }
         let authorization = (name: "authorization", value: "Basic " + Data(pair.utf8).base64EncodedString())
-        let answer = try await upstream.send(
-            request(.login, headers: [authorization], Operation.login.deadline, settings))
-        guard (200..<300).contains(answer.status) else {
-            // A login that works says nothing: whether it looks at the version is not documented.
-            if answer.loginFailure == .upstreamVersionNotSupported { gate.note(answer, for: nil) }
-            throw answer.loginFailure
+        for (index, call) in spellings.order(of: settings.table.login) {
+            let requestedAt = time.now()
+            let answer = try await upstream.send(
+                request(call, headers: [authorization], Operation.login.deadline, settings))
+            guard (200..<300).contains(answer.status) else {
+                // A login that works says nothing: whether it looks at the version is not documented.
+                if answer.loginFailure == .upstreamVersionNotSupported { gate.note(answer, for: nil) }
+                if answer.loginFailure == .notFound { continue }
+                throw answer.loginFailure
+            }
+            spellings.answered(index, of: settings.table.login)
+            let reply = try settings.table.login(from: answer, at: date())
+            guard Secret.isToken68(reply.bearer_token) else { throw .upstreamInvalidAnswer }
+            if let mode = settings.mode, reply.live_mode != (mode == .live) { throw .upstreamModeDiffers }
+            return Bearer(
+                token: Secret(reply.bearer_token), expiresIn: reply.expires_in.value, requestedAt: requestedAt,
+                jitter: time.jitter())
         }
-        let reply = try answer.decoded(as: LoginReply.self)
-        guard Secret.isToken68(reply.bearer_token) else { throw .upstreamInvalidAnswer }
-        if let mode = settings.mode, reply.live_mode != (mode == .live) { throw .upstreamModeDiffers }
-        return Bearer(
-            token: Secret(reply.bearer_token), expiresIn: reply.expires_in.value, requestedAt: requestedAt,
-            jitter: time.jitter())
-    }
-
-    static func json(_ body: any Encodable) throws(BFFError) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        do { return Array(try encoder.encode(body)) } catch { throw .internalFailure }
+        throw .notFound
     }
 }

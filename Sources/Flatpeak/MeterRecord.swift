@@ -34,13 +34,6 @@ package struct MeterRecord: Sendable, Hashable {
         self.recordReference = recordReference
         self.confidence = confidence
     }
-
-    func body(in version: FlatpeakVersion) -> some Encodable {
-        MeterRecordBody(
-            location_id: location.text, device_id: device?.text, units: units, value: value, start_time: start,
-            end_time: end, directions: MeterDirections(flow, tariffDirection, in: version),
-            session_reference_id: sessionReference, record_reference_id: recordReference, confidence: confidence)
-    }
 }
 
 /// The register of a meter at a number of instants (upstream.md §6.8).
@@ -82,13 +75,6 @@ package struct MeterReadings: Sendable, Equatable {
         self.units = units
         self.readings = readings
     }
-
-    /// Everything but the readings.
-    func head(in version: FlatpeakVersion) -> some Encodable {
-        MeterRecordBody(
-            location_id: location.text, device_id: device?.text, units: units,
-            directions: MeterDirections(flow, tariffDirection, in: version), session_reference_id: sessionReference)
-    }
 }
 
 /// What meter records are measured in; watts are constant power over the record's period.
@@ -106,7 +92,7 @@ package enum EnergyFlow: String, Codable, Sendable, CaseIterable {
 }
 
 /// The two directions of a record, which each version names in its own way (upstream.md §6.7).
-private struct MeterDirections: Encodable {
+struct MeterDirections: Encodable {
     var energy_flow_direction: EnergyFlow?
     var tariff_direction: TariffDirection?
     /// The older name of the flow, with other values.
@@ -114,16 +100,18 @@ private struct MeterDirections: Encodable {
     /// The older name of the tariff's direction.
     var tariff_rate: TariffDirection?
 
-    init(_ flow: EnergyFlow?, _ tariff: TariffDirection?, in version: FlatpeakVersion) {
-        switch version {
-        case .anode: (energy_flow_direction, tariff_direction) = (flow, tariff)
-        case .zero: (direction, tariff_rate) = (flow.map { $0 == .inbound ? .importing : .exporting }, tariff)
-        }
+    init(_ flow: EnergyFlow?, _ tariff: TariffDirection?) {
+        (energy_flow_direction, tariff_direction) = (flow, tariff)
+    }
+
+    /// The older names.
+    init(zero flow: EnergyFlow?, _ tariff: TariffDirection?) {
+        (direction, tariff_rate) = (flow.map { $0 == .inbound ? .importing : .exporting }, tariff)
     }
 }
 
 /// A record, or what all readings of a register have in common.
-private struct MeterRecordBody: Encodable {
+struct MeterRecordBody: Encodable {
     let location_id: String
     let device_id: String?
     let units: EnergyUnits
@@ -134,6 +122,27 @@ private struct MeterRecordBody: Encodable {
     let session_reference_id: String?
     var record_reference_id: String?
     var confidence: Double?
+
+    init(_ record: MeterRecord, _ directions: MeterDirections) {
+        location_id = record.location.text
+        device_id = record.device?.text
+        units = record.units
+        value = record.value
+        start_time = record.start
+        end_time = record.end
+        self.directions = directions
+        session_reference_id = record.sessionReference
+        record_reference_id = record.recordReference
+        confidence = record.confidence
+    }
+
+    init(_ readings: MeterReadings, _ directions: MeterDirections) {
+        location_id = readings.location.text
+        device_id = readings.device?.text
+        units = readings.units
+        self.directions = directions
+        session_reference_id = readings.sessionReference
+    }
 
     private enum CodingKeys: String, CodingKey {
         case location_id, device_id, units, value, start_time, end_time, session_reference_id, record_reference_id

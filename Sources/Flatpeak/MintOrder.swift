@@ -34,28 +34,6 @@ package struct MintOrder: Sendable, Equatable {
         self.postalAddressType = postalAddressType
         self.postalAddress = postalAddress
     }
-
-    /// - Throws: `invalidField` when the version has no way to say it.
-    func body(in version: FlatpeakVersion) throws(BFFError) -> any Encodable {
-        switch version {
-        case .anode:
-            return MintBody.Anode(
-                connect_url: connectURL, callback_url: callbackURL, tariff_direction: direction, tariff_type: type,
-                location_id: location?.text, tariff_id: tariff?.text,
-                actions: action.map {
-                    .init(edit_tariff: $0 == .edit ? true : nil, disconnect_tariff: $0 == .disconnect ? true : nil)
-                },
-                route_options: routeOptions, postal_address_type: postalAddressType, postal_address: postalAddress)
-        case .zero:
-            guard tariff == nil else { throw .invalidField("tariff_id", reason: .notListed) }
-            guard postalAddressType == nil else { throw .invalidField("postal_address_type", reason: .notListed) }
-            guard action == nil else { throw .invalidField("action", reason: .notListed) }
-            guard routeOptions == nil else { throw .invalidField("options", reason: .notListed) }
-            return MintBody.Zero(
-                connect_web_uri: connectURL, callback_uri: callbackURL, direction: direction, type: type,
-                location_id: location?.text, postal_address: postalAddress)
-        }
-    }
 }
 
 /// What to do at once with the tariff of an existing location (upstream.md §2, `actions`).

@@ -1,4 +1,5 @@
 package import Core
+import FoundationEssentials
 
 /// Which tariffs of a location to list (upstream.md §6.1).
 package struct TariffQuery: Hashable, Sendable {
@@ -64,6 +65,14 @@ package struct ListedTariff: Decodable, Sendable {
     private static func word(_ fields: KeyedDecodingContainer<CodingKeys>, _ names: CodingKeys...) -> String? {
         names.lazy.compactMap { try? fields.decode(String.self, forKey: $0) }.first
     }
+}
+
+/// Which prices of a location to read (upstream.md §6.3).
+struct PriceQuery: Sendable {
+    var location: LocationID
+    var start: Date?
+    var end: Date
+    var direction: TariffDirection?
 }
 
 /// How the tariffs of a location stand.

@@ -23,13 +23,13 @@ package final class RelayCalls: Sendable {
     package let now: @Sendable () -> ContinuousClock.Instant
 
     init(
-        _ upstream: Upstream, url: String, version: FlatpeakVersion,
+        _ upstream: Upstream, url: String,
         now: @escaping @Sendable () -> ContinuousClock.Instant
     ) {
         self.upstream = upstream
         self.url = url
         self.now = now
-        path = Operation.relay.path(version)
+        path = UpstreamCall.relay.path
         metrics = CallMetrics(Operation.relay)
     }
 

@@ -15,14 +15,27 @@ struct MintReply: Decodable {
     let connect_token: String
     let expires_in: FlexibleNumber
     let live_mode: Bool?
+
+    func token() throws(BFFError) -> MintedToken {
+        guard let token = ConnectToken(connect_token) else { throw .upstreamInvalidAnswer }
+        return MintedToken(token: token, expiresIn: expires_in.value, liveMode: live_mode ?? false)
+    }
 }
 
-/// `GET /connect/token` (upstream.md §3): the flag that says "prices are there" has three names.
+/// `GET /connect/token` (upstream.md §3): the flag that says "prices are there" has four names.
 struct ClaimReply: Decodable {
     let location_id: String?
     let price_available: Bool?
     let tariff_available: Bool?
     let is_tariff_processed: Bool?
+    let data_available: Bool?
+
+    /// - Parameter flags: The names that a version has for it.
+    func claim(flags: KeyPath<ClaimReply, Bool?>...) throws(BFFError) -> Claim {
+        guard let location_id, !location_id.isEmpty else { return .notFinished }
+        guard let location = LocationID(location_id) else { throw .upstreamInvalidAnswer }
+        return .located(location, pricesAvailable: flags.contains { self[keyPath: $0] == true })
+    }
 }
 
 /// `GET /locations/{id}/status` (upstream.md §6.2): the slots that are known; new ones are not looked at.
@@ -41,6 +54,11 @@ struct LocationStatusReply: Decodable {
         let status: String
         /// Of the tariff in the slot; nil as well when it stands there in an unknown form.
         let tariffID: String?
+
+        init(status: String, tariffID: String?) {
+            self.status = status
+            self.tariffID = tariffID
+        }
 
         private struct Tariff: Decodable { let id: String? }
         private enum CodingKeys: CodingKey { case status, tariff }
@@ -62,13 +80,19 @@ struct ErrorReply: Decodable {
 struct FlexibleNumber: Decodable {
     let value: Double
 
+    /// Nil for what is no usable number of seconds.
+    init?(_ value: Double) {
+        guard value.isFinite, value > 0, value < 1e9 else { return nil }
+        self.value = value
+    }
+
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         let number = try (try? container.decode(Double.self)) ?? Double(container.decode(String.self))
-        guard let number, number.isFinite, number > 0, number < 1e9 else {
+        guard let number = number.flatMap({ FlexibleNumber($0) }) else {
             throw DecodingError.dataCorruptedError(in: container, debugDescription: "not a usable number of seconds")
         }
-        value = number
+        self = number
     }
 }
 
@@ -101,11 +125,27 @@ enum MintBody {
         let location_id: String?
         let postal_address: PostalAddress?
     }
+
+    /// The session is one of a location, and of nothing less.
+    struct Busbar: Encodable {
+        let connect_url: String
+        let callback_url: String
+        let location_id: String?
+        var route_options: RouteOptions?
+    }
 }
 
-/// `POST /prices/{location_id}` (upstream.md §6.3).
+/// `POST /prices/{location_id}` (upstream.md §6.3), or with the location in the body (§9).
 struct PricesBody: Encodable {
+    let location_id: String?
     let start_time: String?
     let end_time: String
     let tariff_direction: TariffDirection?
+
+    init(_ query: PriceQuery, hasLocation: Bool = false) {
+        location_id = hasLocation ? query.location.text : nil
+        start_time = query.start?.utc
+        end_time = query.end.utc
+        tariff_direction = query.direction
+    }
 }

@@ -56,19 +56,6 @@ package struct ScheduleQuery: Hashable, Sendable {
 
     /// A number that needs no escaping: a plus would be read as a blank.
     private static func plain(_ number: Double) -> String { "\(number)".replacing("+", with: "") }
-
-    /// The body of the version that asks with POST.
-    var body: some Encodable {
-        var body = ScheduleBody(
-            start_time: start.utc, end_time: end.utc, segment: segment,
-            tariff_direction: direction)
-        switch measure {
-        case .duration(let minutes): body.duration = minutes
-        case .relative(let part): body.relative = part
-        case .absolute(let price): body.absolute = price
-        }
-        return body
-    }
 }
 
 /// Which side of the prices is of interest.
@@ -78,7 +65,8 @@ package enum PriceSegment: String, Codable, Sendable, CaseIterable {
 }
 
 /// `POST /schedules/duration/{location_id}` and `/limit/{location_id}` (upstream.md §6.6).
-private struct ScheduleBody: Encodable {
+struct ScheduleBody: Encodable {
+    let location_id: String?
     let start_time: String
     let end_time: String
     let segment: PriceSegment
@@ -86,6 +74,19 @@ private struct ScheduleBody: Encodable {
     var duration: Int?
     var relative: Double?
     var absolute: Double?
+
+    init(_ query: ScheduleQuery, hasLocation: Bool = false) {
+        location_id = hasLocation ? query.location.text : nil
+        start_time = query.start.utc
+        end_time = query.end.utc
+        segment = query.segment
+        tariff_direction = query.direction
+        switch query.measure {
+        case .duration(let minutes): duration = minutes
+        case .relative(let part): relative = part
+        case .absolute(let price): absolute = price
+        }
+    }
 }
 
 /// Energy to be moved by a time, by one or several devices of a location (upstream.md §6.6).
@@ -144,28 +145,39 @@ package struct AmountOrder: Hashable, Sendable {
         self.threshold = threshold
         self.transfers = transfers
     }
-
-    func body(in version: FlatpeakVersion) -> some Encodable {
-        AmountBody(
-            location_id: version == .zero ? location.text : nil, max_power: .init(maxPower, in: version),
-            shaving_threshold: threshold,
-            data: transfers.map { transfer in
-                AmountBody.Transfer(
-                    device_id: transfer.device.text,
-                    tariff_direction: version == .zero ? nil : transfer.direction,
-                    direction: version == .zero ? transfer.direction ?? .importing : nil,
-                    start_time: transfer.start?.utc, end_time: transfer.end.utc,
-                    max_power: transfer.maxPower.map { .init($0, in: version) }, energy: transfer.energy)
-            })
-    }
 }
 
 /// `POST /schedules/amount/{location_id}`; ZERO has the location in the body, and other names (upstream.md §6.6).
-private struct AmountBody: Encodable {
+struct AmountBody: Encodable {
     let location_id: String?
     let max_power: Power
     let shaving_threshold: AmountOrder.Threshold?
     let data: [Transfer]
+
+    init(_ order: AmountOrder, hasLocation: Bool = false) {
+        location_id = hasLocation ? order.location.text : nil
+        max_power = Power(order.maxPower)
+        shaving_threshold = order.threshold
+        data = order.transfers.map { transfer in
+            Transfer(
+                device_id: transfer.device.text, tariff_direction: transfer.direction, direction: nil,
+                start_time: transfer.start?.utc, end_time: transfer.end.utc,
+                max_power: transfer.maxPower.map { Power($0) }, energy: transfer.energy)
+        }
+    }
+
+    /// With ZERO's names.
+    init(zero order: AmountOrder) {
+        location_id = order.location.text
+        max_power = Power(order.maxPower, isText: true)
+        shaving_threshold = order.threshold
+        data = order.transfers.map { transfer in
+            Transfer(
+                device_id: transfer.device.text, tariff_direction: nil, direction: transfer.direction ?? .importing,
+                start_time: transfer.start?.utc, end_time: transfer.end.utc,
+                max_power: transfer.maxPower.map { Power($0, isText: true) }, energy: transfer.energy)
+        }
+    }
 
     struct Transfer: Encodable {
         let device_id: String
@@ -185,10 +197,10 @@ private struct AmountBody: Encodable {
 
         private enum CodingKeys: CodingKey { case units, value }
 
-        init(_ power: AmountOrder.Power, in version: FlatpeakVersion) {
+        init(_ power: AmountOrder.Power, isText: Bool = false) {
             units = power.units
             number = power.value
-            isText = version == .zero
+            self.isText = isText
         }
 
         func encode(to encoder: any Encoder) throws {

@@ -1,9 +1,11 @@
 package import Networking
+import NIOHTTP1
 package import Resilience
 
 /// One try of a call, ready to be sent: nothing of a client's headers is in it unless it was put there by name.
 package struct UpstreamRequest: Sendable {
     package let operation: Operation
+    package let method: HTTPVerb
     package let url: String
     package var headers: [(name: String, value: String)]
     package let body: [UInt8]?
@@ -21,7 +23,7 @@ package protocol UpstreamTransport: Sendable {
 extension HTTPTransport: UpstreamTransport {
     package func send(_ request: UpstreamRequest) async throws(TransportFailure) -> HTTPAnswer {
         try await send(
-            request.operation.method, request.url, headers: request.headers, body: request.body,
+            HTTPMethod(rawValue: request.method.rawValue), request.url, headers: request.headers, body: request.body,
             within: request.timeLimit, answerLimit: request.operation.answerLimit)
     }
 }

@@ -180,7 +180,7 @@ final class PooledTransportLoop {
         _ request: UpstreamRequest, to host: PooledTransport.Host, hasBody: Bool, _ flushes: FlushCoalescer
     ) -> ByteBuffer {
         var message = flushes.takeBuffer(1024 + (hasBody ? request.body?.count ?? 0 : 0))
-        message.writeString(request.operation.methodName)
+        message.writeString(request.method.rawValue)
         message.writeStaticString(" ")
         message.writeBytes(request.url.utf8.dropFirst(host.address.originLength))
         message.writeBytes(host.start)

@@ -50,7 +50,8 @@ package struct Sessions: Sendable {
         minter = SessionMinter(
             flatpeak: flatpeak, cache: cache, locations: locations, settings: settings, now: now,
             randomBytes: randomBytes, logger: logger)
-        relay = RelayAdmission(cache: cache, callbackURL: settings.callbackURL, now: now)
+        relay = RelayAdmission(
+            cache: cache, callbackURL: settings.callbackURL, pages: flatpeak.pages, now: now)
         tickets = TicketExchange(cache: cache, now: now, logger: logger)
         outcomes = OutcomeResolver(
             flatpeak: flatpeak, cache: cache, reads: reads, now: now, clock: clock, logger: logger)

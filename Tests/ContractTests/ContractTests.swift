@@ -197,7 +197,8 @@ import Yams
         case .upstreamBlocked: .noPrices(.noTariffConnected)
         case .noPrices(.noTariffConnected): .noPrices(.pendingConnect)
         case .noPrices(.pendingConnect): .noPrices(.noPriceData)
-        case .noPrices(.noPriceData): .upstreamFailed(status: 500)
+        case .noPrices(.noPriceData): .postalAddressRequired
+        case .postalAddressRequired: .upstreamFailed(status: 500)
         case .upstreamFailed: .upstreamLimited(retryAfter: nil)
         case .upstreamLimited: .upstreamUnavailable(retryAfter: 1)
         case .upstreamUnavailable: .upstreamInvalidAnswer

@@ -89,8 +89,14 @@ import Testing
                 "2024-08-24.zero", "2025-09-14.anode", "; 2025-09-14.anode is answered",
                 "set FLATPEAK_VERSION to 2025-09-14.anode"
             ),
-            ("2024-08-24.zero", "2026-08-01.busbar", "; 2026-08-01.busbar is answered, which", "install a release"),
-            ("2025-09-14.anode", "2026-08-01.busbar", "; 2026-08-01.busbar is answered, which", "install a release"),
+            (
+                "2024-08-24.zero", "2026-08-01.busbar", "; 2026-08-01.busbar is answered, which this release speaks",
+                "set FLATPEAK_VERSION to 2026-08-01.busbar"
+            ),
+            (
+                "2025-09-14.anode", "2026-08-01.busbar", "; 2026-08-01.busbar is answered, which this release speaks",
+                "set FLATPEAK_VERSION to 2026-08-01.busbar"
+            ),
             ("2025-09-14.anode", "2027-01-01.busbar", "; none that this release knows", "install a newer release"),
         ])
     func version(ours: String, accounts: String, words: String, todo: String) async throws {

@@ -8,7 +8,6 @@ import Testing
 @testable import Flatpeak
 
 @Suite struct CallPolicyTests {
-    private static let logo = Operation.logo(LogoDigest("00000000")!)
     let start = ContinuousClock.now
     private func at(_ seconds: Double) -> ContinuousClock.Instant { start + .seconds(seconds) }
 
@@ -19,8 +18,8 @@ import Testing
             (.claim, .answered, false),
             (.claim, .abandoned, false), (.login, .broken, true),
             (.mint, .notConnected, true), (.mint, .broken, false), (.relay, .notConnected, true),
-            (.relay, .broken, false), (.tariffs, .broken, true), (Self.logo, .notConnected, false),
-            (Self.logo, .broken, false),
+            (.relay, .broken, false), (.tariffs, .broken, true), (.logo, .notConnected, false),
+            (.logo, .broken, false),
         ])
     func R7(operation: Operation, result: CallPolicy.Result, isRepeated: Bool) throws {
         var policy = CallPolicy(epoch: start)
@@ -320,26 +319,9 @@ import Testing
         let path = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined() + "/docs/upstream-calls.md"
         let data = try #require(FileManager.default.contents(atPath: path))
         let rows = String(decoding: data, as: UTF8.self).split(separator: "\n").filter { $0.hasPrefix("| `") }
-        let location = try #require(LocationID("ID")), event = try #require(EventID("ID"))
-        let logo = try #require(LogoDigest("00000000")), device = try #require(DeviceID("ID"))
-        let schedule = { (measure: ScheduleQuery.Measure) in
-            let query = ScheduleQuery(location: location, start: .now, end: .now, segment: .low, measure: measure)
-            return FlatpeakVersion.allCases.map { Operation.schedule(query, in: $0) }
-        }
-        let instant = try #require(RFC3339Timestamp("2026-01-01T00:00:00Z"))
-        // A pair where the versions differ in more than the path.
-        let operations: [[Operation]] = [
-            [.login], [.mint], [.claim], [.tariffElements], [.tariffs], [.locationStatus(location)],
-            [.prices(location, in: .zero), .prices(location, in: .anode)], [.location(location)],
-            schedule(.duration(minutes: 1)), schedule(.relative(1)), [.scheduleAmount(location)], [.costOfRecord],
-            [.costs(CostQuery(location: location, scope: .session(reference: "REFERENCE")))],
-            [.costs(CostQuery(location: location, scope: .interval(from: instant, to: instant, nil, of: nil)))],
-            [.meterIntervals], [.meterReadings], [.meterBatch], [.createDevice], [.devices], [.device(device)],
-            [.deleteDevice(device)], [.events], [.event(event)], [.keySet],
-            [.relay], [.logo(logo)], [.apiProbe], [.relayProbe],
-        ]
-        let expected = operations.map { operation in
-            let one = operation[0]
+        let expected = try (0..<calls(in: .anode).count).map { row in
+            let spellings = try FlatpeakVersion.allCases.map { try calls(in: $0)[row] }
+            let one = try #require(spellings.last?.first).operation
             let again =
                 switch one.retries {
                 case .always: "whenever it failed"
@@ -348,15 +330,50 @@ import Testing
                 case .never: "never"
                 }
             let cells = [
-                "`\(one.name)`", operation.map { "\($0.method)" }.joined(separator: ", "), "`\(one.path(.zero))`",
-                "`\(operation[operation.count - 1].path(.anode))`", one.host.rawValue,
+                "`\(one.name)`", spellings.map(spelt).joined(separator: " | "), one.host.rawValue,
                 "\(one.deadline.components.seconds) s", again, one.breaker.map { "`\($0.rawValue)`" } ?? "none",
                 "\(one.bulkhead.rawValue): \(one.bulkhead.limit), \(one.bulkhead.share)",
                 "\(one.answerLimit >> 10) KiB",
             ]
-            return "| \(cells.joined(separator: " | ").replacing(logo.description, with: "DIGEST")) |"
+            return "| \(cells.joined(separator: " | ")) |"
         }
         #expect(rows.map(String.init) == expected)
+    }
+
+    private func spelt(_ calls: [UpstreamCall]) -> String {
+        guard !calls.isEmpty else { return "not used" }
+        return calls.map { "`\($0.method) \($0.path)`".replacing("00000000", with: "DIGEST") }
+            .joined(separator: ", then ")
+    }
+
+    /// Every call of a version, with its spellings in the order in which they are tried.
+    private func calls(in version: FlatpeakVersion) throws -> [[UpstreamCall]] {
+        let table = version.table
+        let location = try #require(LocationID("ID")), event = try #require(EventID("ID"))
+        let logo = try #require(LogoDigest("00000000")), device = try #require(DeviceID("ID"))
+        let token = try #require(ConnectToken("TOKEN")), batch = try #require(BatchID("ID"))
+        let instant = try #require(RFC3339Timestamp("2026-01-01T00:00:00Z"))
+        let schedule = { (measure: ScheduleQuery.Measure) in
+            try table.schedule(
+                ScheduleQuery(location: location, start: .now, end: .now, segment: .low, measure: measure))
+        }
+        let costs = { (scope: CostQuery.Scope) in try table.costs(CostQuery(location: location, scope: scope)) }
+        let record = MeterRecord(location: location, units: .watts, value: 1, start: "", end: "")
+        let amount = AmountOrder(location: location, maxPower: .init(units: .watts, value: 1), transfers: [])
+        let own = try #require(SessionID("ID"))
+        let creation = try UpstreamCall.createLocation(LocationBody(reference_id: "", postal_address: nil))
+        return [
+            table.login, try table.mint(MintOrder(connectURL: "", callbackURL: "")),
+            table.needsLocation ? [creation] : [], table.needsLocation ? [.locations(of: own)] : [], table.claim(token),
+            table.tariffs(TariffQuery(location: location)), [table.status(of: location)],
+            try table.prices(PriceQuery(location: location, start: nil, end: .now, direction: nil)),
+            [.location(location)], try schedule(.duration(minutes: 1)), try schedule(.relative(1)),
+            try table.schedule(amount), [try table.cost(of: record)], [try costs(.session(reference: "REFERENCE"))],
+            [try costs(.interval(from: instant, to: instant, nil, of: nil))], [.meterIntervals([])],
+            [.meterReadings([])], [.meterBatch(batch)], [.createDevice([])], [.devices(referencedAs: "")],
+            [.device(device)], [.deleteDevice(device)], [.events([])], [.event(event)], [.keySet], [.relay],
+            [.logo(logo)], [.apiProbe], [.relayProbe],
+        ]
     }
 }
 

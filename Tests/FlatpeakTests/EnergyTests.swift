@@ -134,7 +134,7 @@ import Testing
             measure: .duration(minutes: 60))
         #expect(query.items.first { $0.0 == "start_time" }?.1 == start)
         #expect(query.items.first { $0.0 == "end_time" }?.1 == end)
-        let body = String(decoding: try JSONEncoder().encode(query.body), as: UTF8.self)
+        let body = String(decoding: try JSONEncoder().encode(ScheduleBody(query)), as: UTF8.self)
         #expect(body.contains(#""start_time":"\#(start)""#))
         #expect(body.contains(#""end_time":"\#(end)""#))
     }

@@ -22,7 +22,7 @@ import Wire
         let url = "\(scheme)://\(host):\(port)"
         let authorities = authorities.flatMap { FileManager.default.contents(atPath: $0) }.map { Array($0) }
         let request = UpstreamRequest(
-            operation: operation, url: "\(url)/", headers: [], body: nil, timeLimit: limit)
+            operation: operation, method: .GET, url: "\(url)/", headers: [], body: nil, timeLimit: limit)
         func result(of transport: some UpstreamTransport) async -> Result<Int, TransportFailure> {
             do throws(TransportFailure) { return .success(try await transport.send(request).status) } catch {
                 return .failure(error)
@@ -120,7 +120,7 @@ import Wire
         let url = "http://127.0.0.1:\(server.port)"
         let transport = try PooledTransport(api: url, connect: url, now: { .now })
         let request = UpstreamRequest(
-            operation: .claim, url: "\(url)/", headers: [], body: nil, timeLimit: .seconds(60))
+            operation: .claim, method: .GET, url: "\(url)/", headers: [], body: nil, timeLimit: .seconds(60))
         let calls = (0..<20).map { _ in Task { try await transport.send(request) } }
         try await until { server.requests == calls.count }
         for call in calls { call.cancel() }
@@ -151,7 +151,8 @@ import Wire
             do throws(BFFError) {
                 _ = try await upstream.send(
                     UpstreamRequest(
-                        operation: .claim, url: "\(url)/", headers: [], body: nil, timeLimit: .seconds(5)))
+                        operation: .claim, method: .GET, url: "\(url)/", headers: [], body: nil, timeLimit: .seconds(5))
+                )
             } catch {
                 failures.append(error)
             }

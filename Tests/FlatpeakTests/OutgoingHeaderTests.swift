@@ -10,7 +10,8 @@ import Testing
 /// What the real network code sends; Tests/EndToEnd has every kind of call of the program.
 @Suite(.serialized) struct OutgoingHeaderTests {
     private static func request(_ url: String, _ operation: Flatpeak.Operation) -> UpstreamRequest {
-        UpstreamRequest(operation: operation, url: "\(url)/", headers: [], body: nil, timeLimit: .seconds(5))
+        UpstreamRequest(
+            operation: operation, method: .GET, url: "\(url)/", headers: [], body: nil, timeLimit: .seconds(5))
     }
 
     @Test func `calls, documents, posts and probes have the one list of fixed headers, each once`() async throws {

@@ -139,7 +139,7 @@ import Testing
         #expect(try object(JSONBody.encode(sent)) == object(Array(expected.utf8)))
         let request = try #require(upstream.requests("meters_interval").first)
         #expect(request.url == "https://api.test/meters/interval")
-        #expect(request.operation.methodName == "PUT")
+        #expect(request.method == .PUT)
         #expect(request.text == "[{}]")
         let read = try await client.batch(sent.id, for: caller)
         #expect(read.isProcessed)
@@ -219,7 +219,7 @@ import Testing
                 ] as NSDictionary)
         #expect(upstream.requests("devices").map(\.url) == ["https://api.test/devices?reference_id=\(reference)"])
         #expect(upstream.requests("device_delete").map(\.url) == ["https://api.test/devices/\(device)"])
-        #expect(upstream.requests("device_delete").map(\.operation.methodName) == ["DELETE"])
+        #expect(upstream.requests("device_delete").map(\.method) == [.DELETE])
     }
 
     @Test("upstream.md §6.9: a device that Flatpeak does not know is deleted")

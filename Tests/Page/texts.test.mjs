@@ -168,7 +168,7 @@ const elsewhere = [
   'client_closed',
   // Of an app's own calls.
   'confirmation_required', 'confirmation_code_unknown', 'confirmation_code_used', 'confirmation_code_expired',
-  'session_foreign',
+  'session_foreign', 'postal_address_required',
 ];
 
 /** Codes of Connect's pages that come from elsewhere than section 4.4 of the wire facts, with their source. */

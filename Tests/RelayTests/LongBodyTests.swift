@@ -17,7 +17,8 @@ import Testing
 
     private func request(_ url: String, _ body: [UInt8]) -> UpstreamRequest {
         UpstreamRequest(
-            operation: .meterIntervals, url: "\(url)/meters/interval", headers: [(name: "a", value: "b")], body: body,
+            operation: .meterIntervals, method: .PUT, url: "\(url)/meters/interval", headers: [(name: "a", value: "b")],
+            body: body,
             timeLimit: .seconds(30))
     }
 

@@ -538,7 +538,7 @@ import Wire
             }
             let bytes = Array("{\(members.joined(separator: ","))}".utf8)
             let step = RelayedStep(envelope: try Envelope(bytes.span), answeredRoute: answered, redirectURL: url)
-            let facts = step.facts(callbackURL: callback, at: start)
+            let facts = step.facts(callbackURL: callback, pages: FlatpeakVersion.standard.pages, at: start)
             #expect((facts.settledAt != nil) == isSettled, "\(route ?? "-"), \(answered)")
             #expect((facts.replacedAt != nil) == isReplaced, "\(route ?? "-"), \(action ?? "-"), \(answered)")
         }

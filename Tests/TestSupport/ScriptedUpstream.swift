@@ -78,7 +78,8 @@ extension FlatpeakClient {
             .init(
                 apiURL: "https://api.test", connectURL: connectURL, logosURL: "https://logos.test",
                 credentials: Credentials(account: Secret("acc_1"), keys: keys.map { Secret($0) }), version: version,
-                mode: mode), transport: upstream, time: time ?? clock.time, tracer: tracer, logger: logger)
+                mode: mode), transport: upstream, time: time ?? clock.time, date: { clock.wall }, tracer: tracer,
+            logger: logger)
     }
 }
 

@@ -72,6 +72,20 @@ extension ConnectSession {
         return now >= end + Self.lingerLimit ? end : nil
     }
 
+    /// Whether the session came to a result, where Flatpeak names its location from the start and has no data of it yet.
+    ///
+    /// At a location that was made for the session, whatever is connected is the session's. At one that was there before,
+    /// it is when Connect showed it after the customer's data, and what is gone is when they asked for that.
+    /// - Parameter status: That of the session's slot.
+    func hasResult(at status: TariffStatus?) -> Bool {
+        if facts.pendingShown { return true }
+        switch status {
+        case .connected, .error: return mintedLocation == nil || facts.replacedAt != nil
+        case .notConnected: return mintedLocation != nil && (facts.disconnectAsked || mintedAction == .disconnect)
+        case .notSupported, .other, nil: return false
+        }
+    }
+
     /// Whether the last poll of Flatpeak began before the customer left: its answer may be outdated, since the last step
     /// may have disconnected the tariff.
     var wasQueriedBeforeLeaving: Bool {

@@ -49,12 +49,14 @@ package struct SessionFacts: Codable, Equatable, Sendable {
     package var confirmedAt: Date?
     /// When the token came back in a document that does not hold the session.
     package var foreignAt: Date?
+    /// The location that was made for the session before it (upstream.md §9): no subject owns it until ``located`` has it.
+    package var preparedLocation: LocationID?
 
     private enum CodingKeys: String, CodingKey {
         case relayed, stayedAt, leftAt, disconnectAsked, pendingShown, notFinishedAt, goneAt, located, status
         case queriedAt = "askedAt"
         case completedAt, answeredAt, settledAt, providerAt, summaryAt, isSlotUnknown, replacedAt, confirmedAt,
-            foreignAt
+            foreignAt, preparedLocation
     }
 
     /// The claim that gave a location.
@@ -103,6 +105,8 @@ package struct SessionFacts: Codable, Equatable, Sendable {
         replacedAt = later(replacedAt, other.replacedAt)
         confirmedAt = earlier(confirmedAt, other.confirmedAt)
         foreignAt = earlier(foreignAt, other.foreignAt)
+        // There is one at most; if there were ever two, every order of merges keeps the same.
+        preparedLocation = [preparedLocation, other.preparedLocation].compactMap(\.self).min { $0.text < $1.text }
         if let theirs = other.located {
             guard let ours = located else {
                 located = theirs

@@ -17,6 +17,7 @@ package final class SessionMinter: Sendable {
     private let now: @Sendable () -> Date
     private let randomBytes: @Sendable (Int) -> [UInt8]
     private let logger: Logger
+    private let preparation: LocationPreparation
 
     private let keys = Mutex(IdempotencyKeys(capacity: 10_000, share: 100))
 
@@ -32,6 +33,7 @@ package final class SessionMinter: Sendable {
         self.now = now
         self.randomBytes = randomBytes
         self.logger = logger
+        preparation = LocationPreparation(flatpeak: flatpeak, cache: cache, now: now)
     }
 
     /// Creates a connect token for `subject`; returns the same one again for the same key and body.
@@ -120,15 +122,23 @@ package final class SessionMinter: Sendable {
                 isSlotKnown = try await takeSlot(of: tariff, at: location, into: &order, for: subject)
             }
         }
-        let startedAt = now()
+        let startedAt = now(), mintedLocation = order.location
+        let id = SessionID(prefix: "cs", random: randomBytes(12))
+        var prepared: LocationID?
+        if order.location == nil, flatpeak.needsLocation {
+            try flatpeak.check(order)
+            prepared = try await preparation.createLocation(of: id, at: order.postalAddress, for: subject)
+            order.location = prepared
+        }
         let minted = try await flatpeak.mint(order, for: CallerKey(subject))
         var session = ConnectSession(
-            id: SessionID(prefix: "cs", random: randomBytes(12)), subject: subject, connectToken: minted.token,
+            id: id, subject: subject, connectToken: minted.token,
             slot: TariffSlot(direction: order.direction ?? .importing, type: order.type ?? .commodity),
-            mintedLocation: order.location, mintedAction: order.action, returnURL: returnURL,
+            mintedLocation: mintedLocation, mintedAction: order.action, returnURL: returnURL,
             liveMode: minted.liveMode, needsConfirmation: needsConfirmation, createdAt: startedAt,
             expiresAt: startedAt.addingTimeInterval(minted.expiresIn))
         if !isSlotKnown { session.facts.isSlotUnknown = true }
+        session.facts.preparedLocation = prepared
         let answered = key.map { key in
             MintKey(
                 key.key,
@@ -139,6 +149,7 @@ package final class SessionMinter: Sendable {
                         expiresAt: min(session.expiresAt, startedAt + settings.idempotencyLife))))
         }
         try await cache.add(session, key: answered)
+        if prepared != nil { await preparation.finish(id, of: subject) }
         if let answered {
             keys.withLock { $0.end(answered.key, of: subject, heldBy: answered.mint.owner, as: answered.mint) }
         }

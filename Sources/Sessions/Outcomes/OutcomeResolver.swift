@@ -124,17 +124,29 @@ package struct OutcomeResolver: Sendable {
         var failure: BFFError?
         do throws(BFFError) {
             var location = session.facts.located?.location
+            // Of a location that is not the session's result yet.
+            var undecided = session.facts.preparedLocation
             // A token that gave its location may be dead by now; the location lives on.
             if location == nil || queriedAt < session.expiresAt {
                 switch try await flatpeak.claim(session.connectToken, for: CallerKey(session.subject)) {
                 case .notFinished: facts.notFinishedAt = queriedAt
                 case .gone: facts.goneAt = queriedAt
+                case .undecided(let found):
+                    facts.notFinishedAt = queriedAt
+                    undecided = found
                 case .located(let found, let pricesAvailable):
                     facts.located = .init(location: found, pricesAvailable: pricesAvailable, since: queriedAt)
                     location = found
                 }
             }
-            if let location {
+            if location == nil, let undecided {
+                let status = try await reads.refreshStatus(of: undecided, for: CallerKey(session.subject))
+                    .status[slot: session.slot]
+                if session.hasResult(at: status) {
+                    facts.located = .init(location: undecided, pricesAvailable: false, since: queriedAt)
+                    facts.status = status.map { .init(value: $0, at: queriedAt) }
+                }
+            } else if let location {
                 let status = try await reads.refreshStatus(of: location, for: CallerKey(session.subject)).status
                 facts.status = status[slot: session.slot].map { .init(value: $0, at: queriedAt) }
             }

@@ -1,4 +1,5 @@
 package import Core
+import Flatpeak
 import FoundationEssentials
 package import Resilience
 import Wire
@@ -7,11 +8,15 @@ import Wire
 package final class RelayAdmission: Sendable {
     private let cache: SessionCache
     private let callbackURL: String
+    private let pages: ConnectPages
     private let now: @Sendable () -> Date
 
-    init(cache: SessionCache, callbackURL: String, now: @escaping @Sendable () -> Date) {
+    init(
+        cache: SessionCache, callbackURL: String, pages: ConnectPages, now: @escaping @Sendable () -> Date
+    ) {
         self.cache = cache
         self.callbackURL = callbackURL
+        self.pages = pages
         self.now = now
     }
 
@@ -33,7 +38,7 @@ package final class RelayAdmission: Sendable {
 
     /// Records the facts of a relayed call and its answer; never waits.
     package func record(_ step: RelayedStep, in session: AdmittedSession) {
-        let facts = step.facts(callbackURL: callbackURL, at: now())
+        let facts = step.facts(callbackURL: callbackURL, pages: pages, at: now())
         cache.record(facts, of: step.envelope.connectToken, at: session.handle)
     }
 }

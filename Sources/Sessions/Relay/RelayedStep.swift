@@ -1,4 +1,5 @@
 import Core
+import Flatpeak
 import FoundationEssentials
 package import Wire
 
@@ -21,50 +22,45 @@ package struct RelayedStep: Sendable {
     /// Derives the facts of this step.
     ///
     /// Closing and finishing look alike here (upstream.md §8): both mean "left".
-    func facts(callbackURL: String, at now: Date) -> SessionFacts {
+    /// - Parameter pages: The names of the account's API version.
+    func facts(callbackURL: String, pages: ConnectPages, at now: Date) -> SessionFacts {
         var facts = SessionFacts()
         facts.relayed = true
-        facts.pendingShown = answeredRoute == "tariff_connection_pending"
-        switch answeredRoute {
-        case nil: break
-        case "session_redirect" where redirectURL?.hasBytePrefix(callbackURL) == true, "session_complete",
-            "complete_tariff":
+        facts.pendingShown = pages.isPending(answeredRoute)
+        let isRedirect = answeredRoute == Self.redirect
+        if pages.isEnd(answeredRoute) || isRedirect && redirectURL?.hasBytePrefix(callbackURL) == true {
             facts.leftAt = now
-        default:
+        } else if answeredRoute != nil {
             facts.stayedAt = now
         }
         // An error, or another page, is no disconnect.
         facts.disconnectAsked = envelope.action == "DISCONNECT" && facts.leftAt != nil
-        let isAtProvider = answeredRoute == "session_redirect" && facts.leftAt == nil
-        if isAtProvider || facts.pendingShown { facts.providerAt = now }
-        if answeredRoute == Self.summary, envelope.action != "BACK" { facts.summaryAt = now }
+        if isRedirect && facts.leftAt == nil || facts.pendingShown { facts.providerAt = now }
+        if pages.isSummary(answeredRoute), envelope.action != "BACK" { facts.summaryAt = now }
+        let isAnswer = isAnswer(pages)
         if isAnswer { facts.answeredAt = now }
         // What a customer does at a provider shows in no other step.
-        if facts.leftAt != nil || isSettled(answeredRoute) || answeredRoute == "session_redirect" {
-            facts.settledAt = now
-        }
-        if isData, answeredRoute == Self.summary { facts.replacedAt = now }
+        if facts.leftAt != nil || isSettled(answeredRoute, pages) || isRedirect { facts.settledAt = now }
+        // The data of a page that comes before a connection.
+        let isData = isAnswer && envelope.action == nil && envelope.route != nil && !isSettled(envelope.route, pages)
+        if isData, pages.isSummary(answeredRoute) { facts.replacedAt = now }
         return facts
     }
 
     /// Whether the customer answered a page: a step that neither asks for the current page, nor leaves or disconnects.
-    private var isAnswer: Bool {
-        guard envelope.route != "session_start" else { return false }
+    private func isAnswer(_ pages: ConnectPages) -> Bool {
+        guard !pages.isStart(envelope.route) else { return false }
         return switch envelope.action {
         case "BACK", "CLOSE", "DISCONNECT": false
         default: true
         }
     }
 
-    /// Whether the customer sent the data of a page that comes before a connection.
-    private var isData: Bool {
-        isAnswer && envelope.action == nil && envelope.route != nil && !isSettled(envelope.route)
+    /// Whether a page comes after a tariff was connected, or while its provider has not answered yet.
+    private func isSettled(_ route: String?, _ pages: ConnectPages) -> Bool {
+        pages.isSummary(route) || pages.isPending(route)
     }
 
-    private func isSettled(_ route: String?) -> Bool { Self.settledRoutes.contains { route == $0 } }
-
-    /// There is no button to save: once it shows, the tariff is connected (upstream.md §4.3).
-    private static let summary = "tariff_summary"
-    /// Pages that come after a tariff was connected, or while its provider has not answered yet.
-    private static let settledRoutes = [summary, "tariff_connection_pending"]
+    /// Sends the customer to a provider's login, or to the callback.
+    private static let redirect = "session_redirect"
 }

@@ -250,7 +250,7 @@ struct Diagnosis {
     }
 
     /// - Parameter accounts: The account's version; `nil` when it is unknown.
-    private mutating func version(_ accounts: String?, _ known: Observations.Known) {
+    private mutating func version(_ accounts: FlatpeakVersion?, _ known: Observations.Known) {
         let refused =
             "the account was moved to a newer API version than \(known.version.rawValue), and Flatpeak refuses older "
             + "ones"
@@ -260,12 +260,13 @@ struct Diagnosis {
                 "install a newer release, and set FLATPEAK_VERSION to the account's (Dashboard, Settings, API versions)"
             )
         }
-        guard FlatpeakVersion(rawValue: accounts) != nil else {
-            return fail(
-                .version, "\(refused); \(accounts) is answered, which this release does not speak",
-                "install a release that does, and set FLATPEAK_VERSION to \(accounts)")
+        let name = accounts.rawValue
+        guard accounts.isPreview else {
+            return fail(.version, "\(refused); \(name) is answered", "set FLATPEAK_VERSION to \(name), and restart")
         }
-        fail(.version, "\(refused); \(accounts) is answered", "set FLATPEAK_VERSION to \(accounts), and restart")
+        fail(
+            .version, "\(refused); \(name) is answered, which this release speaks as a preview",
+            "set FLATPEAK_VERSION to \(name), and restart; docs/upgrade-flatpeak.md says what changes")
     }
 
     private mutating func mode(_ accepted: [Bool?], _ known: Observations.Known) {

@@ -12,6 +12,12 @@ extension FlatpeakClient.Settings {
             try WebAddress.server(text)
         }
         let version = await reader.value(.version, SettingsReader.choice(FlatpeakVersion.self))
+        if let version, version.isPreview {
+            reader.warn(
+                .version,
+                "is \(version.rawValue), a preview: Flatpeak's documents of it are incomplete (docs/upgrade-flatpeak.md)"
+            )
+        }
         let mode = await reader.value(.mode, SettingsReader.choice(FlatpeakMode.self))
         let certificateAuthorities = await reader.value(.certificateAuthorities) {
             (path) throws(SettingsReader.Unfit) in
