@@ -132,7 +132,7 @@ struct Dialect: Sendable {
 }
 
 extension World {
-    /// What a version says at present, by the editions that are set.
+    /// The dialect of a version, by the editions that are set.
     func dialect(of version: String) -> Dialect {
         Dialect(APIVersion(named: version), edition: edition, older: olderEditions)
     }
