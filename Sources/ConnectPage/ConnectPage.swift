@@ -37,7 +37,8 @@ package struct ConnectPage: Sendable {
         embedTypes = TaggedAsset(.embedTypes)
         self.ancestors = ancestors.sorted()
         let content = DocumentContent(
-            brand: brand, origins: self.ancestors, apiVersion: apiVersion, digest: digest, assets: assets, logo: logo?.name)
+            brand: brand, origins: self.ancestors, apiVersion: apiVersion, digest: digest, assets: assets,
+            logo: logo?.name)
         var documents: [Document: [CustomerLanguage: Representation]] = [:]
         for document in Document.allCases {
             for language in CustomerLanguage.allCases {

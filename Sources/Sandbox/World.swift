@@ -292,10 +292,10 @@ struct World: Sendable {
 
     /// Opens an issue report about the tariff of the session's slot, or withdraws it.
     mutating func report(_ isOpen: Bool, token: String) {
-        guard let tariff = sessions[token].flatMap(tariff(of:)),
-            let index = tariffs[tariff.locationID]?.firstIndex(where: { $0.id == tariff.id })
+        guard let session = sessions[token], let reported = tariff(of: session),
+            let index = tariffs[reported.locationID]?.firstIndex(where: { $0.id == reported.id })
         else { return }
-        tariffs[tariff.locationID]?[index].isReported = isOpen
+        tariffs[reported.locationID]?[index].isReported = isOpen
     }
 
     /// Lets pending connections of a location, or of the location of a token, come to an end; false where none waits.

@@ -84,30 +84,36 @@ enum Strictness {
     private static func body(of operation: Sandbox.Operation, _ dialect: Dialect) -> Shape? {
         switch operation {
         case .mint: mint(dialect)
-        case .locationCreate:
-            .object(
-                ["reference_id": .text, "customer_id": .text, "postal_address": address].merging(
-                    dialect.isZero ? ["grid_node_id": .text] : ["geo_location": .anything]
-                ) { $1 })
+        case .locationCreate: .object(location(dialect))
         default: nil
         }
     }
 
+    private static func location(_ dialect: Dialect) -> [String: Shape] {
+        var members: [String: Shape] = ["reference_id": .text, "customer_id": .text, "postal_address": address]
+        if dialect.isZero { members["grid_node_id"] = .text }
+        if dialect.isBusbar { members["geo_location"] = .object(["lat": .number, "lng": .number]) }
+        return members
+    }
+
     private static func mint(_ dialect: Dialect) -> Shape? {
         switch dialect.version {
-        case .zero: nil
+        case .zero:
+            return nil
         case .anode:
-            .object([
+            return .object([
                 "connect_url": .text, "callback_url": .text, "customer_id": .text, "customer_reference_id": .text,
                 "location_id": .text, "location_reference_id": .text, "tariff_direction": .text, "tariff_type": .text,
                 "tariff_id": .text, "actions": .object(["disconnect_tariff": .flag, "edit_tariff": .flag]),
                 "route_options": routeOptions, "postal_address_type": .text, "postal_address": address,
             ])
         case .busbar:
-            .object(
-                ["location_id": .text, "connect_url": .text, "callback_url": .text, "device_id": .text].merging(
-                    dialect.isOlder(.mint) ? ["route_options": routeOptions] : ["provider_id": .text]
-                ) { $1 })
+            var members: [String: Shape] = [
+                "location_id": .text, "connect_url": .text, "callback_url": .text, "device_id": .text,
+            ]
+            members[dialect.isOlder(.mint) ? "route_options" : "provider_id"] =
+                dialect.isOlder(.mint) ? routeOptions : .text
+            return .object(members)
         }
     }
 
