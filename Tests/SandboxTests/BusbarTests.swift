@@ -76,7 +76,7 @@ import Testing
         let made = emulation.api("POST", "/locations", body).body
         #expect(made["timezone"] == "Australia/Sydney")
         #expect(made["currency_code"] == "AUD")
-        #expect(made["geo_location"] == ["lat": -33.9, "lng": 151.0])
+        #expect(made["geo_location"] == ["lat": -33.9, "lng": 151])
         #expect(made["postal_address_verified"] == false)
         let refused = emulation.api("POST", "/locations", ["postal_address": ["country_code": "AUS"]])
         #expect(refused.code == "country_code_invalid")
@@ -205,7 +205,7 @@ import Testing
             let named = older ? window : window.merging(["location_id": .string(emulation.location)])
             let path = older ? "/\(emulation.location)" : ""
             let duration = emulation.api("POST", "/schedules/duration" + path, named.merging(["duration": 60]))
-            #expect(duration.data[0]?["price"] == ["value": 0.2345, "confidence": 1.0])
+            #expect(duration.data[0]?["price"] == ["value": 0.2345, "confidence": 1])
             #expect(duration.data[0]?["vpp_event"] == false)
             #expect((duration.body["request"] != nil) == older)
             #expect((duration.body["next_update"] != nil) == older)
@@ -253,7 +253,9 @@ import Testing
         let hasMoved = emulation.world.upgrade(to: Emulation.busbar)
         #expect(hasMoved)
         #expect(emulation.claim().code == "api_version_not_supported")
+        let token = emulation.token
         #expect(emulation.mint().code == "api_version_not_supported")
+        emulation.token = token
         let isBack = emulation.world.upgrade(to: "2025-09-14.anode")
         #expect(!isBack)
         // The session goes on in its own words.
