@@ -22,8 +22,13 @@ package struct ConnectPage: Sendable {
     private let documents: [Document: [CustomerLanguage: Representation]]
     let ancestors: [String]
 
-    /// - Parameter ancestors: The origins whose pages may frame the page, and learn how a session ended.
-    package init(_ brand: BrandSettings = BrandSettings(), framedBy ancestors: Set<String> = []) {
+    /// - Parameters:
+    ///   - ancestors: The origins whose pages may frame the page, and learn how a session ended.
+    ///   - apiVersion: The name of Flatpeak's API version.
+    package init(
+        _ brand: BrandSettings = BrandSettings(), framedBy ancestors: Set<String> = [],
+        apiVersion: String = "2025-09-14.anode"
+    ) {
         let theme = Asset(Theme.name, "text/css; charset=utf-8", Array(Theme.css(brand.color).utf8))
         let logo = brand.logo?.asset
         let all = Asset.embedded + [theme, logo].compactMap(\.self)
@@ -33,7 +38,8 @@ package struct ConnectPage: Sendable {
         embedTypes = TaggedAsset(.embedTypes)
         self.ancestors = ancestors.sorted()
         let content = DocumentContent(
-            brand: brand, origins: self.ancestors, digest: digest, assets: assets, logo: logo?.name)
+            brand: brand, origins: self.ancestors, apiVersion: apiVersion, digest: digest, assets: assets,
+            logo: logo?.name)
         var documents: [Document: [CustomerLanguage: Representation]] = [:]
         for document in Document.allCases {
             for language in CustomerLanguage.allCases {

@@ -5,6 +5,8 @@ import FoundationEssentials
 struct DocumentContent {
     let brand: BrandSettings
     let origins: [String]
+    /// The name of Flatpeak's API version: how the page starts and resumes a session.
+    let apiVersion: String
     let digest: String
     let assets: [String: Asset]
     /// The name of the logo's asset.
@@ -48,9 +50,10 @@ struct DocumentContent {
         let support: String?
         let privacy: String?
         let origins: [String]
+        let version: String
         let languages = CustomerLanguage.allCases
 
-        private enum CodingKeys: String, CodingKey { case name, logo, support, privacy, origins, languages }
+        private enum CodingKeys: String, CodingKey { case name, logo, support, privacy, origins, version, languages }
 
         /// With `null` for what is not set.
         func encode(to encoder: any Encoder) throws {
@@ -60,6 +63,7 @@ struct DocumentContent {
             try container.encode(support, forKey: .support)
             try container.encode(privacy, forKey: .privacy)
             try container.encode(origins, forKey: .origins)
+            try container.encode(version, forKey: .version)
             try container.encode(languages, forKey: .languages)
         }
     }
@@ -68,7 +72,7 @@ struct DocumentContent {
     private func config(_ base: String) -> String {
         let config = Config(
             name: brand.name, logo: logo.map { "\(base)/\($0)" }, support: brand.supportURL,
-            privacy: brand.privacyURL, origins: origins)
+            privacy: brand.privacyURL, origins: origins, version: apiVersion)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let json = try? encoder.encode(config) else { return "{}" }

@@ -179,8 +179,13 @@ package final class Sandbox: Sendable {
     /// Sends a page of a kind `count` times, where it next fits.
     package func ask(for page: ExtraPage, count: Int = 1) { withWorld { world, _ in world.extraPages[page] = count } }
 
-    /// Sets the default API version of every account.
+    /// Sets the default API version of every account, to an older one, too: only tests go back.
     package func setAccountVersion(_ version: String) { withWorld { world, _ in world.setVersion(version) } }
+
+    /// Moves every account to a version, as its owner does; false where that would be a way back.
+    package func upgradeAccounts(to version: String) -> Bool {
+        withWorld { world, _ in world.upgrade(to: version) }
+    }
 
     /// Seconds that bearers fetched from now on live.
     package func setBearerLife(_ seconds: TimeInterval) { withWorld { world, _ in world.bearerLife = seconds } }
@@ -191,7 +196,8 @@ package final class Sandbox: Sendable {
     /// Every session, the oldest first.
     package func sessions() -> [SessionState] {
         withWorld { world, _ in
-            world.sessions.values.sorted { ($0.created, $0.token) < ($1.created, $1.token) }.map(SessionState.init)
+            world.sessions.values.sorted { ($0.created, $0.token) < ($1.created, $1.token) }
+                .map { SessionState($0, world.dialect(of: $0)) }
         }
     }
 
@@ -222,11 +228,11 @@ extension Sandbox {
         package let reports: Int
         package let expires: Date
 
-        init(_ session: World.Session) {
+        init(_ session: World.Session, _ dialect: Dialect) {
             connectToken = session.token
             account = session.scope.account
             liveMode = session.scope.live
-            route = session.machine.route?.rawValue
+            route = session.machine.route?.name(dialect)
             isCompleted = session.completion != nil
             isOver = session.isOver
             location = session.completion?.locationID

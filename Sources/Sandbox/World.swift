@@ -19,6 +19,9 @@ struct World: Sendable {
     struct Session: Sendable {
         let token: String
         let scope: Scope
+        /// The name of the version in which it was minted, which it speaks at Connect whatever becomes of the account (a
+        /// choice: the documents do not say).
+        let version: String
         let mint: Mint
         let customerID: String?
         let created: Date
@@ -46,6 +49,8 @@ struct World: Sendable {
         var referenceID: String?
         var customerID: String?
         var address: PostalAddress
+        /// `lat` and `lng`, where they were given.
+        var coordinates: JSON?
         let created: Date
     }
 
@@ -54,8 +59,12 @@ struct World: Sendable {
         let scope: Scope
         let locationID: String
         let slot: Slot
+        /// The session that connected it.
+        let connectToken: String
         let created: Date
         var draft: TariffDraft
+        /// The customer has reported an issue with it, which is open.
+        var isReported = false
     }
 
     struct Event: Sendable {
@@ -63,6 +72,8 @@ struct World: Sendable {
         let scope: Scope
         let type: String
         let data: [String: JSON]
+        /// The name of the version in which it is written.
+        let version: String
         let created: Date
     }
 
@@ -73,8 +84,10 @@ struct World: Sendable {
     var bearerLife: TimeInterval
     var tokenLife: TimeInterval
     var clockOffset: TimeInterval = 0
-    /// The names of answers, where the documents have two.
+    /// The names of ANODE's answers, where its documents have two.
     var edition = Sandbox.Edition.newer
+    /// What BUSBAR says in the older of two ways.
+    var olderEditions: Set<Sandbox.Disagreement> = []
     var nextUpdate = Sandbox.NextUpdate.published
     /// LOCAL is in beta, and off until the control surface turns it on.
     var isLocalEnabled = false
@@ -144,8 +157,21 @@ struct World: Sendable {
         return accounts[id] != nil
     }
 
+    /// Sets the default version of every account, to an older one, too.
     mutating func setVersion(_ version: String) {
         for id in accounts.keys { accounts[id]?.version = version }
+    }
+
+    /// Moves every account to a version; false, and nothing is moved, where one is on a newer version.
+    mutating func upgrade(to version: String) -> Bool {
+        guard accounts.values.allSatisfy({ $0.version.prefix(10) <= version.prefix(10) }) else { return false }
+        setVersion(version)
+        return true
+    }
+
+    /// The account's default version, or a newer one in which the object of an event was made (upstream.md §0).
+    private func eventVersion(_ scope: Scope, madeIn version: String? = nil) -> String {
+        max(accounts[scope.account]?.version ?? "", version ?? "")
     }
 
     /// The scope of Basic credentials; nil where they are wrong.
@@ -168,8 +194,12 @@ struct World: Sendable {
 
     // MARK: - Sessions
 
-    mutating func mintSession(_ mint: Mint, scope: Scope, at now: Date) throws(Refusal) -> Session {
+    mutating func mintSession(_ mint: Mint, _ call: APICall) throws(Refusal) -> Session {
+        let (scope, now) = (call.scope, call.now)
         var mint = mint
+        guard mint.deviceID == nil || device(mint.deviceID, in: scope) != nil else {
+            throw .invalid("device_not_found", "Device was not found")
+        }
         if let id = mint.tariffID {
             guard let tariff = tariffs.values.joined().first(where: { $0.id == id && $0.scope == scope }),
                 mint.locationID == nil || mint.locationID == tariff.locationID
@@ -191,11 +221,12 @@ struct World: Sendable {
             customers[key] = customerID
         }
         let session = Session(
-            token: ids.next("cot"), scope: scope, mint: mint, customerID: customerID, created: now,
-            expires: now.addingTimeInterval(tokenLife),
+            token: ids.next("cot"), scope: scope, version: call.version, mint: mint, customerID: customerID,
+            created: now, expires: now.addingTimeInterval(tokenLife),
             machine: ConnectSessionMachine(
                 mint: mint, address: address,
-                tariff: mint.locationID.flatMap { tariff(at: $0, slot: mint.slot)?.draft }))
+                tariff: mint.locationID.flatMap { tariff(at: $0, slot: mint.slot)?.draft },
+                isBusbar: call.dialect.isBusbar))
         sessions[session.token] = session
         return session
     }
@@ -211,10 +242,10 @@ struct World: Sendable {
         let known = session.completion?.locationID ?? session.mint.locationID
         let id = known ?? ids.next("loc")
         if locations[id] == nil {
-            locations[id] = Location(
-                id: id, scope: session.scope, referenceID: session.mint.locationReferenceID,
-                customerID: session.customerID, address: draft.address, created: now)
-            record("location.create", ["id": .string(id), "object": "location"], scope: session.scope, at: now)
+            add(
+                Location(
+                    id: id, scope: session.scope, referenceID: session.mint.locationReferenceID,
+                    customerID: session.customerID, address: draft.address, created: now))
         } else {
             locations[id]?.address = draft.address
             if let customer = session.customerID { locations[id]?.customerID = customer }
@@ -226,7 +257,7 @@ struct World: Sendable {
         tariffs[id, default: []].append(
             Tariff(
                 id: updated ?? ids.next("trf"), scope: session.scope, locationID: id, slot: session.mint.slot,
-                created: now, draft: draft))
+                connectToken: token, created: now, draft: draft))
         complete(token, Completion(locationID: id, action: .save), at: now)
         if known != nil { recordUpdate(of: id, scope: session.scope, at: now) }
     }
@@ -250,12 +281,21 @@ struct World: Sendable {
         sessions[token]?.completion = completion
         guard session.completion == nil else { return }
         let connected = tariff(at: completion.locationID, slot: session.mint.slot)?.draft.state == .connected
+        let dialect = dialect(of: eventVersion(session.scope, madeIn: session.version))
         record(
             "connect_session.complete",
             [
-                "id": .string(token), "object": "connect_token", "location_id": .string(completion.locationID),
-                "price_available": .bool(connected),
-            ], scope: session.scope, at: now)
+                "id": .string(token), "object": .string(dialect.sessionObject),
+                "location_id": .string(completion.locationID), dialect.priceFlag: .bool(connected),
+            ], scope: session.scope, madeIn: session.version, at: now)
+    }
+
+    /// Opens an issue report about the tariff of the session's slot, or withdraws it.
+    mutating func report(_ isOpen: Bool, token: String) {
+        guard let session = sessions[token], let reported = tariff(of: session),
+            let index = tariffs[reported.locationID]?.firstIndex(where: { $0.id == reported.id })
+        else { return }
+        tariffs[reported.locationID]?[index].isReported = isOpen
     }
 
     /// Lets pending connections of a location, or of the location of a token, come to an end; false where none waits.
@@ -288,6 +328,13 @@ struct World: Sendable {
         return location
     }
 
+    mutating func add(_ location: Location) {
+        locations[location.id] = location
+        record(
+            "location.create", ["id": .string(location.id), "object": "location"], scope: location.scope,
+            at: location.created)
+    }
+
     func tariff(at locationID: String, slot: Slot) -> Tariff? {
         tariffs[locationID]?.first { $0.slot == slot }
     }
@@ -296,12 +343,17 @@ struct World: Sendable {
         record("location.update", ["id": .string(locationID), "object": "location"], scope: scope, at: now)
     }
 
-    /// - Parameter seconds: How long it takes until it is delivered.
+    /// - Parameters:
+    ///   - version: In which its object was made; nil for the account's default.
+    ///   - seconds: How long it takes until it is delivered.
     @discardableResult
     mutating func record(
-        _ type: String, _ data: [String: JSON], scope: Scope, at now: Date, after seconds: TimeInterval = 0
+        _ type: String, _ data: [String: JSON], scope: Scope, madeIn version: String? = nil, at now: Date,
+        after seconds: TimeInterval = 0
     ) -> String {
-        let event = Event(id: ids.next("evt"), scope: scope, type: type, data: data, created: now)
+        let event = Event(
+            id: ids.next("evt"), scope: scope, type: type, data: data,
+            version: eventVersion(scope, madeIn: version), created: now)
         events.append(event)
         deliveries.add(event, after: seconds)
         return event.id

@@ -44,7 +44,9 @@ struct ConnectService: Sendable {
         let shutdown = Shutdown()
         let isReady: @Sendable () -> Bool = { !shutdown.hasBegun && authenticator.isReady }
         let page = configuration.sessions.hostedPage.map { _ in
-            ConnectPage(configuration.brand, framedBy: edge.frameAncestors)
+            ConnectPage(
+                configuration.brand, framedBy: edge.frameAncestors,
+                apiVersion: configuration.flatpeak.version.rawValue)
         }
         let table = RouteTable(
             Route.contract(

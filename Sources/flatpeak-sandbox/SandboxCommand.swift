@@ -35,11 +35,17 @@ struct SandboxCommand: AsyncParsableCommand {
     @Option(help: "plain, odd or strict.")
     var mode = Sandbox.Mode.plain
 
+    @Option(help: "The account's default API version; older ones are refused.")
+    var defaultVersion: String?
+
     @Option(help: "Where events are delivered, http:// only.")
     var webhookURL: String?
 
     func validate() throws {
         guard webhookURL?.hasPrefix("http://") ?? true else { throw ValidationError("--webhook-url must be http://…") }
+        guard defaultVersion.map(Sandbox.isVersion) ?? true else {
+            throw ValidationError("--default-version must be a date and a name, such as 2026-08-01.busbar")
+        }
         guard (0...65_532).contains(port ?? 0) else { throw ValidationError("--port must be between 0 and 65532") }
     }
 
@@ -49,6 +55,7 @@ struct SandboxCommand: AsyncParsableCommand {
         if let host { configuration.host = host }
         if let account { configuration.account = account }
         if !key.isEmpty { configuration.keys = key }
+        if let defaultVersion { configuration.accountVersion = defaultVersion }
         configuration.mode = mode
         configuration.webhookURL = webhookURL
 

@@ -74,6 +74,12 @@ import Testing
         #expect(config["logo"] is NSNull)
         #expect(config["origins"] as? [String] == ["https://app.example"])
         #expect(config["languages"] as? [String] == ["en", "de", "fr", "nl"])
+        #expect(config["version"] as? String == "2025-09-14.anode")
+    }
+
+    @Test("the page learns the API version, by which it starts a session") func version() throws {
+        let config = try Self.config(try Self.text(ConnectPage(apiVersion: "2026-08-01.busbar")))
+        #expect(config["version"] as? String == "2026-08-01.busbar")
     }
 
     @Test("a template keeps a place without a value, and does not search values") func template() {

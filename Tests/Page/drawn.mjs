@@ -15,6 +15,11 @@ export const open = (route, data, more) => new Screen(screens[route], {
   route, direction: 'IMPORT', type: 'COMMODITY', actions: ['BACK', 'CLOSE'], data, ...more,
 });
 
+/** A page whose members are beside its envelope, as BUSBAR's summary has them. */
+export const openFlat = (route, members) => new Screen(screens[route], {
+  route, actions: ['BACK', 'CLOSE'], data: {}, ...members,
+});
+
 /** An English text. */
 export const text = (key) => texts.en[key];
 

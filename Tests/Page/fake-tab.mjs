@@ -206,7 +206,7 @@ export class Tab {
   /** Addresses that the document left for. */
   departures = [];
 
-  /** @param options `{origins, parent, opener, isStorageRefused, globals}` */
+  /** @param options `{origins, parent, opener, isStorageRefused, globals, version}` */
   constructor(options = {}) { this.options = { origins: [], ...options }; }
 
   get url() { return this.entries[this.index].url; }
@@ -284,7 +284,7 @@ export class Tab {
       element('span', 'brand', ['Daylight']), element('main', 'screen', [element('p', 'moment'), late]), element('footer', 'foot'),
       element('script', 'config', [JSON.stringify({
         name: 'Daylight', logo: null, support: null, privacy: null, origins: this.options.origins,
-        languages: ['en', 'de', 'fr', 'nl'],
+        languages: ['en', 'de', 'fr', 'nl'], version: this.options.version ?? '2025-09-14.anode',
       })]),
     ]);
     const document = Object.assign(new EventTarget(), {

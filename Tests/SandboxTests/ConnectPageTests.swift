@@ -50,7 +50,9 @@ import Testing
             (.tariffConnectionPending, ["EDIT", "DISCONNECT", "BACK", "CLOSE"]),
             (.tariffConnectionFailed, ["EDIT", "DISCONNECT", "BACK", "CLOSE"]),
         ])
-    func sampleActions(_ route: ConnectRoute, _ actions: [String]) { #expect(route.actions == actions) }
+    func sampleActions(_ route: ConnectRoute, _ actions: [String]) {
+        #expect(route.actions(Dialect(.anode), isReported: false) == actions)
+    }
 
     @Test("upstream.md §4.4 postal_address_capture: blank fields are empty strings, given ones come back")
     func address() {
@@ -282,5 +284,6 @@ extension ConnectRoute {
     /// The pages that the flow of a manual tariff can reach.
     static let walkable = allCases.filter {
         $0 != .tariffConnectionPending && $0 != .tariffConnectionFailed && $0 != .greenBonusCapture
+            && $0 != .vppLanding
     }
 }

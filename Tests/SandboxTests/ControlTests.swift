@@ -113,9 +113,19 @@ import Testing
         try await RunningSandbox.run { running async throws in
             _ = try await running.control("POST", "/accounts", ["account": "acc_2", "key": "sk_test_two"])
             #expect(try await running.login(key: "sk_test_two", account: "acc_2").status == 200)
-            _ = try await running.control("POST", "/account-version", ["version": "2027-01-01.busbar"])
             let bearer = try await running.bearer()
-            #expect(try await running.api("GET", "/events", bearer: bearer).json["code"] == "api_version_not_supported")
+            let code = { () async throws in try await running.api("GET", "/events", bearer: bearer).json["code"] }
+            #expect(try await code() == nil)
+            let busbar: JSON = ["version": "2026-08-01.busbar"]
+            #expect(try await running.control("POST", "/account-version", busbar).json == Self.ok)
+            #expect(try await code() == "api_version_not_supported")
+            // There is no way back, but for tests.
+            let anode: JSON = ["version": "2025-09-14.anode"]
+            #expect(try await running.control("POST", "/account-version", anode).status == 409)
+            #expect(try await code() == "api_version_not_supported")
+            let back = anode.merging(["back": true])
+            #expect(try await running.control("POST", "/account-version", back).json == Self.ok)
+            #expect(try await code() == nil)
         }
     }
 

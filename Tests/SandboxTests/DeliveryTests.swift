@@ -25,7 +25,7 @@ import Testing
     private func event(_ number: Int, at seconds: TimeInterval = 0) -> World.Event {
         World.Event(
             id: "evt_\(number)", scope: Scope(account: "acc_1", live: false), type: "a.b", data: [:],
-            created: Self.start + seconds)
+            version: "2025-09-14.anode", created: Self.start + seconds)
     }
 
     /// When attempts are made that take two seconds and fail, in seconds after the event.

@@ -10,6 +10,8 @@ struct Emulation {
     var bearer = ""
     /// The session that `submit`, `act` and `at` talk to.
     var token = ""
+    /// The version that `api` names.
+    var version: String
 
     init(
         mode: Sandbox.Mode = .plain, now: String = "2026-07-01T10:00:00Z",
@@ -20,15 +22,17 @@ struct Emulation {
         configuration.seed = 1
         configuration.mode = mode
         configure(&configuration)
+        version = configuration.accountVersion
         world = World(configuration)
         world.providerHost = "http://provider.test"
         bearer = login(account: configuration.account, key: configuration.keys[0])
     }
 
     mutating func login(account: String, key: String) -> String {
+        let isBusbar = APIVersion(named: version) == .busbar
         let reply = api(
-            "GET", "/login",
-            headers: [("Authorization", basic(account, key)), ("Flatpeak-Version", "2025-09-14.anode")])
+            isBusbar ? "POST" : "GET", isBusbar ? "/auth/tokens" : "/login",
+            headers: [("Authorization", basic(account, key)), ("Flatpeak-Version", version)])
         return reply.body["bearer_token"]?.string ?? ""
     }
 
@@ -39,7 +43,7 @@ struct Emulation {
     ) -> Reply {
         let standard: [(name: String, value: String)] = [
             ("Authorization", "Bearer " + bearer), ("Content-Type", "application/json"),
-            ("Flatpeak-Version", "2025-09-14.anode"),
+            ("Flatpeak-Version", version),
         ]
         let request = HTTPRequest(
             method: method, target: target, headers: headers ?? standard, body: body?.bytes ?? [])
@@ -71,7 +75,10 @@ struct Emulation {
         connect(["connect_token": .string(token), "route": .string(route)])
     }
 
-    var route: String { world.sessions[token]?.machine.route?.rawValue ?? "" }
+    /// The name of the current page.
+    var route: String {
+        world.sessions[token].flatMap { $0.machine.route?.name(world.dialect(of: $0)) } ?? ""
+    }
 
     /// Submits data on the current page.
     mutating func submit(_ data: JSON) -> Reply {
@@ -125,7 +132,7 @@ struct Emulation {
         case .contractTermCapture: choosing("FIXED") + [["cost": 0.2345], ["tariff": ["name": "Mine"]]]
         case .tariffSummary: choosing("FIXED") + [["cost": 0.2345]]
         case .greenBonusCapture: [Sample.address, Sample.libraryProvider]
-        case .tariffConnectionPending, .tariffConnectionFailed: []
+        case .tariffConnectionPending, .tariffConnectionFailed, .vppLanding: []
         }
     }
 

@@ -63,6 +63,11 @@ import Testing
             #expect(try await running.control("POST", "/next-update", ["reset": true]).json == Self.ok)
             #expect(try await running.control("POST", "/next-update", [:]).status == 400)
             #expect(try await running.control("POST", "/edition", ["edition": "newest"]).status == 400)
+            let mint: JSON = ["edition": "newer", "of": "mint"]
+            #expect(try await running.control("POST", "/edition", mint).json == Self.ok)
+            let olderOnes = running.sandbox.withWorld { world, _ in world.olderEditions }
+            #expect(!olderOnes.contains(.mint) && olderOnes.contains(.prices))
+            #expect(try await running.control("POST", "/edition", ["edition": "older", "of": "all"]).status == 400)
             #expect(try await running.control("POST", "/local", ["enabled": true]).json == Self.ok)
             let status = try await running.api("GET", "/locations/\(location)", bearer: bearer).json["tariff_status"]
             #expect(status?["local"] == "NOT_CONNECTED")

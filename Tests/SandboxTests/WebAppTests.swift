@@ -9,8 +9,11 @@ import Testing
 
     @Test("upstream.md §4.1: every page advertises BACK and CLOSE", arguments: ConnectRoute.allCases)
     func universalActions(_ route: ConnectRoute) {
-        #expect(route.actions.contains("BACK"))
-        #expect(route.actions.contains("CLOSE"))
+        for dialect in [Dialect(.anode), Dialect(.busbar), Dialect(.busbar, older: [.summary])] {
+            let actions = route.actions(dialect, isReported: false)
+            #expect(actions.contains("BACK"))
+            #expect(actions.contains("CLOSE"))
+        }
     }
 
     @Test(

@@ -4,12 +4,12 @@
 import { showFailure } from './failure.js';
 import { Frame } from './frame.js';
 import { button, failureBox, h, nameOf, refusedField } from './kit.js';
-import { classify, hasBack, redirectOf } from './rules.js';
+import { classify, hasBack, isStart, redirectOf, resumes, startOf } from './rules.js';
 import { anyScreen, labelOf, screens } from './screens.js';
 import {
   callbackOf, callbackURL, connect, Failure, inLanguage, isOver, loaded, outcome, persist, wayBack,
 } from './service.js';
-import { confirmed, showEnded, showPlain } from './stage.js';
+import { config, confirmed, showEnded, showPlain } from './stage.js';
 import { t } from './text.js';
 
 /** How long a browser may take to leave for another address before the page offers to try again, in milliseconds. */
@@ -33,12 +33,16 @@ export class Flow extends Frame {
     this.isHanded = memory.values.handed !== undefined;
     /** The tab's key, where the end of the session needs it. */
     this.tab = memory.values.confirms && memory.tabKey();
+    /** Whether Connect has answered: the document that handed a session over has started it. */
+    this.isStarted = memory.values.started !== undefined || this.isHanded;
     memory.write({ handed: undefined });
   }
 
+  get current() { return startOf(config.version, this.isStarted); }
+
   start() {
     this.trail.enter();
-    return this.send({ route: 'session_start' });
+    return this.send(this.current);
   }
 
   /** Out of the browser's cache: Connect may have left what is shown. */
@@ -58,8 +62,8 @@ export class Flow extends Frame {
   }
 
   /**
-   * Every page takes CLOSE, advertised or not; should one ever refuse it, the customer leaves all the same. And who is
-   * in a dialog leaves at the second time, even if nothing answers.
+   * Every page takes CLOSE, advertised or not; should one ever refuse it, the customer leaves all the same. In a dialog
+   * the second time does, even if nothing answers.
    */
   close() {
     if (this.isReporting || this.hasFailedToClose) this.leave();
@@ -86,9 +90,9 @@ export class Flow extends Frame {
    * Sends one step, and nothing else until it is answered.
    *
    * @param orElse called where Connect refuses the step
-   * @param take called with the answer, while still busy
+   * @param take called with the answer and the step, while still busy
    */
-  async send(step, { orElse, take = (page) => this.take(page, step) } = {}) {
+  async send(step, { orElse, take = this.take.bind(this) } = {}) {
     if (this.isBusy || this.isFinished) return;
     this.busy(true);
     let page;
@@ -101,6 +105,8 @@ export class Flow extends Frame {
       if (!this.takeClose()) this.fail(error, step, orElse);
       return;
     }
+    this.isStarted = true;
+    if (resumes(config.version)) this.memory.write({ started: '1' });
     if (this.isFinished) return;
     if (this.wantsClose && redirectOf(page) === undefined) {
       this.busy(false);
@@ -108,7 +114,7 @@ export class Flow extends Frame {
       this.takeClose();
       return;
     }
-    await take(page);
+    await take(page, step);
   }
 
   /** Closes now, if that was asked for while a call ran. */
@@ -124,7 +130,8 @@ export class Flow extends Frame {
       orElse();
     } else if (failure.code === 'route_invalid' && step.route !== 'session_start') {
       // Connect is on another page: an answer was lost, or another window was faster. Its page is the true one.
-      this.hasMoved = true;
+      if (isStart(step)) this.isStarted = false;
+      else this.hasMoved = true;
       this.start();
     } else if (!this.page || isOver(failure)) {
       this.stopLogin();
@@ -173,7 +180,7 @@ export class Flow extends Frame {
   }
 
   complain(failure, step, orElse) {
-    const again = () => (failure.isLost && step.route !== 'session_start' && step.action !== 'CLOSE'
+    const again = () => (failure.isLost && !isStart(step) && step.action !== 'CLOSE'
       ? this.repeat(step) : this.send(step, { orElse }));
     const field = failure.isRefusal ? refusedField(this.controls.elements, failure) : undefined;
     this.say(failureBox(failure, again));
@@ -182,9 +189,9 @@ export class Flow extends Frame {
 
   /** Sends a step whose answer was lost, unless Connect has taken it. */
   repeat(step) {
-    return this.send({ route: 'session_start' }, {
-      take: (page) => {
-        if (page.route !== step.route) return this.take(page, { route: 'session_start' });
+    return this.send(this.current, {
+      take: (page, asked) => {
+        if (page.route !== step.route) return this.take(page, asked);
         this.busy(false);
         return this.send(step);
       },
@@ -195,10 +202,7 @@ export class Flow extends Frame {
 
   async take(page, step) {
     const redirect = redirectOf(page);
-    if (redirect !== undefined) {
-      await this.follow(redirect, step);
-      return;
-    }
+    if (redirect !== undefined) return this.follow(redirect, step);
     const go = this.goFrom(page);
     await this.withModule(() => screenOf(page, go), (screen) => {
       this.stopLogin();
@@ -251,7 +255,7 @@ export class Flow extends Frame {
     const before = this.page;
     await go.act(action);
     const isSame = this.page !== before && this.page?.route === before.route;
-    if (action.startsWith('WRONG_TARIFF') && isSame) this.sayNote(t('report.thanks'));
+    if (isSame) this.thankFor(action);
   }
 
   // MARK: - A provider's login
@@ -263,7 +267,7 @@ export class Flow extends Frame {
     // Providers refuse to be framed. And without storage, this document is all that holds the token.
     const needsWindow = this.bridge.isFramed || this.bridge.isEmbedded || !this.memory.isKept;
     // After a start the customer has just come back from there, by the back button perhaps: the next click decides.
-    const isAsked = step.route !== 'session_start' || this.isHanded;
+    const isAsked = !isStart(step) || this.isHanded;
     this.isHanded = false;
     const offer = () => this.withModule(() => loaded(import('./provider.js')), ({ ProviderLogin }) => {
       this.stopLogin();
@@ -279,10 +283,10 @@ export class Flow extends Frame {
   /** From the login to the screen that led there. */
   leaveLogin() {
     this.stopLogin();
-    this.send({ route: 'session_start' }, {
-      take: (page) => {
+    this.send(this.current, {
+      take: (page, asked) => {
         if (redirectOf(page) === undefined || classify(redirectOf(page), addresses()).kind === 'end') {
-          return this.take(page, { route: 'session_start' });
+          return this.take(page, asked);
         }
         this.busy(false);
         return this.send({ route: page.route, action: 'BACK' }, { orElse: () => this.close() });

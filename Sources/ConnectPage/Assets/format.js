@@ -52,6 +52,11 @@ export const numberText = (value, decimals = 2) => new Intl.NumberFormat(locale(
   maximumFractionDigits: decimals, numberingSystem: 'latn',
 }).format(value);
 
+/** A share as a percentage, such as 19 % for 0.19. */
+export const percentText = (share) => new Intl.NumberFormat(locale(), {
+  style: 'percent', maximumFractionDigits: 1, numberingSystem: 'latn',
+}).format(share);
+
 /** A number as a customer would type it. */
 export const typedNumber = (value, decimals = 4) => new Intl.NumberFormat(locale(), {
   maximumFractionDigits: decimals, useGrouping: false, numberingSystem: 'latn',

@@ -50,6 +50,12 @@ export class Frame {
     box.focus();
   }
 
+  /** Says that a report has arrived, or is withdrawn, where an action is one. */
+  thankFor(action) {
+    if (action === 'CANCEL_ISSUE_REPORT') this.sayNote(t('report.withdrawn'));
+    else if (action.startsWith('WRONG_TARIFF') || action.endsWith('_ISSUE_REPORT')) this.sayNote(t('report.thanks'));
+  }
+
   sayNote(text) {
     this.say(h('div', { class: 'alert note', role: 'status', tabindex: -1 }, h('p', {}, text)));
   }

@@ -23,6 +23,8 @@ const fields = {
   shell: /^1$/,
   /** Set in the window of a provider login: it closes when the login is over. */
   popup: /^1$/,
+  /** Set once Connect has answered: from then on the session is resumed, and not started. */
+  started: /^1$/,
   /** Set where a frame handed its session over, because its login window was blocked. */
   handed: /^1$/,
   /** Set where the end of the session needs the tab's key, for a code. */

@@ -138,11 +138,12 @@ export class ProviderLogin {
     const { flow } = this;
     if (this.#isPolling || this.#isStopped || flow.isBusy) return;
     this.#isPolling = true;
+    const asked = flow.current;
     if (isAsked) flow.busy(true);
     let page;
     let failure;
     try {
-      page = await connect(flow.token, { route: 'session_start' });
+      page = await connect(flow.token, asked);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       failure = error;
@@ -153,8 +154,8 @@ export class ProviderLogin {
     // A call of the customer's own is faster, and its answer newer.
     if (flow.isBusy) return;
     if (failure) this.#nextPoll = performance.now() + failure.retryAfter * 1000;
-    if (failure && (isAsked || isOver(failure))) flow.fail(failure, { route: 'session_start' });
-    else if (page && !this.#isBefore(page)) flow.take(page, { route: 'session_start' });
+    if (failure && (isAsked || isOver(failure))) flow.fail(failure, asked);
+    else if (page && !this.#isBefore(page)) flow.take(page, asked);
     else if (isAsked) flow.sayNote(t('login.not_yet', { provider: this.provider }));
   }
 
@@ -190,7 +191,7 @@ export class ProviderLogin {
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       flow.busy(false);
-      flow.complain(error, { route: 'session_start' });
+      flow.complain(error, flow.current);
       return;
     }
     this.#after(redirectTimeout, () => {

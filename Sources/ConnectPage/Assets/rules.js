@@ -198,6 +198,24 @@ export function codeDelay({ code, status }, attempt) {
 
 // MARK: - Pages of Connect
 
+/**
+ * The step that asks Connect for the current page.
+ *
+ * @param version of Flatpeak's API, such as `2025-09-14.anode`; from BUSBAR on, a start names its flow, and another step
+ *   resumes (upstream.md §9)
+ * @param isStarted whether the session has answered before
+ */
+export function startOf(version, isStarted) {
+  if (!resumes(version)) return { route: 'session_start' };
+  return isStarted ? { route: 'session_restore' } : { route: 'session_start', action: 'TARIFF' };
+}
+
+/** Whether a version of Flatpeak's API has a step of its own to resume a session: BUSBAR and newer ones. */
+export const resumes = (version) => version >= '2026-08-01';
+
+/** Whether a step asks for the current page, and answers none. */
+export const isStart = ({ route }) => route === 'session_start' || route === 'session_restore';
+
 /** A page of Connect's answer, or undefined where it is none. Its data is for the screen of its route to read. */
 export function readPage(json) {
   if (json.object === 'error' || json.route === 'error' || !text(json.route, /^[\w-]{1,128}$/)) return undefined;

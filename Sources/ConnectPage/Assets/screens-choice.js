@@ -89,6 +89,9 @@ export function tariffSelect(page, go) {
 
 // MARK: - Kinds of tariff
 
+/** BUSBAR's name for a kind of tariff that older versions name otherwise. */
+const kindOf = (option) => (option === 'ADVANCED_TARIFF_INPUT' ? 'ADVANCED' : option);
+
 /** The name of a kind of tariff; an unknown one is shown as it is. */
 export const structureName = (kind) => (has(`structure.${kind}`) ? t(`structure.${kind}`) : wordsOf(kind));
 
@@ -97,9 +100,11 @@ export function structureSelect(page, go) {
   return {
     title: titleOf('structure', page),
     lead: by(page),
-    content: choices(t('structure.list'), options.filter((each) => typeof each === 'string').map((option) =>
-      choice(() => go.submit({ options: [option] }), undefined, structureName(option),
-        has(`structure.${option}.text`) && t(`structure.${option}.text`)))),
+    content: choices(t('structure.list'), options.filter((each) => typeof each === 'string').map((option) => {
+      const kind = kindOf(option);
+      return choice(() => go.submit({ options: [option] }), undefined, structureName(kind),
+        has(`structure.${kind}.text`) && t(`structure.${kind}.text`));
+    })),
   };
 }
 

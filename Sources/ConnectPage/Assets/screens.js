@@ -36,6 +36,12 @@ export const screens = {
   tariff_connection_pending: summary('pending'),
   tariff_connection_failed: summary('failed'),
   complete_tariff: summary('complete'),
+  // BUSBAR's names, of pages that hold the same; its list of tariffs is new.
+  postal_address_input: address('postalAddress'),
+  plan_structure: structureSelect,
+  tariff_name_input: tariffName,
+  tariffs_summary: summary('summary'),
+  connection_failed: summary('failed'),
 };
 
 /** Any page that is not in the table: routes are opaque, and new ones appear. */

@@ -5,7 +5,7 @@ import { t } from './text.js';
 
 const root = document.getElementById('screen');
 
-/** `{name, logo, support, privacy, origins, languages}`, written into the document by the service. */
+/** `{name, logo, support, privacy, origins, languages, version}`, written into the document by the service. */
 export const config = JSON.parse(document.getElementById('config').textContent);
 
 /** The name that the document came with. */

@@ -3,6 +3,8 @@ extension Sandbox {
     package enum Operation: String, CaseIterable, Sendable {
         case login, mint, claim, tariffs, status, prices, events, event, jwks, connect
         case location
+        case locations
+        case locationCreate = "location_create"
         case scheduleDuration = "schedule_duration"
         case scheduleLimit = "schedule_limit"
         case scheduleAmount = "schedule_amount"
@@ -25,19 +27,26 @@ extension Sandbox {
 struct APIRoute: Equatable {
     let operation: Sandbox.Operation
     let method: String
-    /// The API versions that have it; elsewhere it is 404.
-    let versions: Versions
+    /// Where it is documented; elsewhere it is 404.
+    let availability: Availability
     /// The path parameter, where the path has one.
     var id: String?
 
-    enum Versions {
-        case all, zero, anode
+    /// The API versions, and of BUSBAR the edition, that have a path.
+    enum Availability: Equatable {
+        case all, zero, anode, beforeBusbar
+        /// BUSBAR, in the newer form of a disagreement or in the older one.
+        case newer(Sandbox.Disagreement)
+        case older(Sandbox.Disagreement)
 
-        func contain(_ dialect: Dialect) -> Bool {
+        func contains(_ dialect: Dialect) -> Bool {
             switch self {
             case .all: true
-            case .zero: dialect == .zero
-            case .anode: dialect != .zero
+            case .zero: dialect.isZero
+            case .anode: dialect.version == .anode
+            case .beforeBusbar: !dialect.isBusbar
+            case .newer(let disagreement): dialect.isBusbar && !dialect.isOlder(disagreement)
+            case .older(let disagreement): dialect.isBusbar && dialect.isOlder(disagreement)
             }
         }
     }
@@ -46,10 +55,10 @@ struct APIRoute: Equatable {
         let operation: Sandbox.Operation
         let method: String
         let parts: [Substring]
-        let versions: Versions
+        let availability: Availability
 
-        init(_ operation: Sandbox.Operation, _ method: String, _ path: String, _ versions: Versions = .all) {
-            (self.operation, self.method, self.versions) = (operation, method, versions)
+        init(_ operation: Sandbox.Operation, _ method: String, _ path: String, _ availability: Availability = .all) {
+            (self.operation, self.method, self.availability) = (operation, method, availability)
             parts = path.dropFirst().split(separator: "/")
         }
 
@@ -59,16 +68,26 @@ struct APIRoute: Equatable {
     }
 
     private static let table = [
-        Row(.login, "GET", "/login"), Row(.jwks, "GET", "/jwks.json"),
-        Row(.claim, "GET", "/connect/token"), Row(.mint, "POST", "/connect/token"),
+        Row(.login, "GET", "/login", .beforeBusbar), Row(.login, "GET", "/login", .older(.login)),
+        Row(.login, "POST", "/auth/tokens", .newer(.login)), Row(.jwks, "GET", "/jwks.json"),
+        Row(.claim, "GET", "/connect/token", .beforeBusbar), Row(.mint, "POST", "/connect/token", .beforeBusbar),
         Row(.claim, "GET", "/connect/tariff/token", .zero), Row(.mint, "POST", "/connect/tariff/token", .zero),
-        Row(.tariffs, "GET", "/tariffs"), Row(.tariffs, "GET", "/tariffs/elements"),
+        Row(.mint, "POST", "/connect", .newer(.mint)), Row(.mint, "POST", "/connect/sessions", .older(.mint)),
+        Row(.claim, "GET", "/connect/*", .newer(.retrieval)),
+        Row(.claim, "GET", "/connect/sessions", .older(.retrieval)),
+        Row(.tariffs, "GET", "/tariffs"), Row(.tariffs, "GET", "/tariffs/elements", .beforeBusbar),
         Row(.events, "GET", "/events"), Row(.event, "GET", "/events/*"),
-        Row(.location, "GET", "/locations/*"), Row(.status, "GET", "/locations/*/status"),
-        Row(.prices, "POST", "/prices/*"), Row(.prices, "GET", "/tariffs/rates/*", .zero),
+        Row(.locations, "GET", "/locations"), Row(.locationCreate, "POST", "/locations"),
+        Row(.location, "GET", "/locations/*"), Row(.status, "GET", "/locations/*/status", .beforeBusbar),
+        Row(.prices, "POST", "/prices/*", .beforeBusbar), Row(.prices, "GET", "/tariffs/rates/*", .zero),
+        Row(.prices, "POST", "/prices", .newer(.prices)), Row(.prices, "POST", "/prices/*", .older(.prices)),
         Row(.scheduleDuration, "POST", "/schedules/duration/*", .anode),
         Row(.scheduleLimit, "POST", "/schedules/limit/*", .anode),
         Row(.scheduleAmount, "POST", "/schedules/amount/*", .anode),
+        Row(.scheduleDuration, "POST", "/schedules/duration", .newer(.schedules)),
+        Row(.scheduleLimit, "POST", "/schedules/limit", .newer(.schedules)),
+        Row(.scheduleDuration, "POST", "/schedules/duration/*", .older(.schedules)),
+        Row(.scheduleLimit, "POST", "/schedules/limit/*", .older(.schedules)),
         Row(.scheduleDuration, "GET", "/slots/time/*", .zero), Row(.scheduleLimit, "GET", "/slots/threshold/*", .zero),
         Row(.scheduleAmount, "POST", "/schedules", .zero),
         Row(.costInstant, "POST", "/costs/instant"), Row(.costSession, "POST", "/costs/session/*"),
@@ -79,12 +98,13 @@ struct APIRoute: Equatable {
         Row(.device, "GET", "/devices/*"), Row(.deviceDelete, "DELETE", "/devices/*"),
     ]
 
-    /// The route of a path, of the method where there is one; nil for an unknown path.
-    init?(path: String, method: String) {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
-        let found = Self.table.filter { $0.matches(Array(parts)) }
-        guard let row = found.first(where: { $0.method == method }) ?? found.first else { return nil }
-        (operation, self.method, versions) = (row.operation, row.method, row.versions)
-        id = zip(row.parts, parts).first { $0.0 == "*" }.map { FormFields.decode($0.1) }
+    /// The routes of a path, whatever the method and the version; those of one method have the same operation.
+    static func all(of path: String) -> [APIRoute] {
+        let parts = Array(path.split(separator: "/", omittingEmptySubsequences: false).dropFirst())
+        return table.filter { $0.matches(parts) }.map { row in
+            APIRoute(
+                operation: row.operation, method: row.method, availability: row.availability,
+                id: zip(row.parts, parts).first { $0.0 == "*" }.map { FormFields.decode($0.1) })
+        }
     }
 }

@@ -13,19 +13,20 @@ enum Strictness {
         guard request.header("flatpeak-version") != nil else {
             throw .invalid("version_header_missing", "Flatpeak-Version is required")
         }
-        let allowed = energyQuery(of: operation, request.method, dialect) ?? queryNames[operation] ?? []
+        // The newer edition of BUSBAR has the token of a claim in the path.
+        let isInPath = operation == .claim && dialect.readsOpenSessions
+        let allowed = isInPath ? [] : energyQuery(of: operation, request.method, dialect) ?? queryNames[operation] ?? []
         for (name, _) in request.query.fields where !allowed.contains(name) {
             throw .invalid("query_parameter_unknown", "\(name) is not a parameter of this call")
         }
         guard !request.body.isEmpty else { return }
         try checkContentType(request)
-        guard let shape = energyBody(of: operation, dialect) ?? bodies[operation],
-            !(operation == .mint && dialect == .zero)
-        else { return }
+        guard let shape = energyBody(of: operation, dialect) ?? body(of: operation, dialect) else { return }
         try check(try World.document(of: request), shape, at: "body")
     }
 
-    static func check(connect request: HTTPRequest, body: JSON) throws(Refusal) {
+    /// - Parameter page: The page that the request answers, where it is one.
+    static func check(connect request: HTTPRequest, body: JSON, _ page: ConnectRoute?) throws(Refusal) {
         try checkContentType(request)
         for name in ["authorization", "cookie"] where request.header(name) != nil {
             throw .invalid("header_not_allowed", "\(name) must not be sent to Connect")
@@ -35,11 +36,7 @@ enum Strictness {
         guard body["data"] == nil || body["action"] == nil else {
             throw .invalid("data_and_action", "A request carries either data or an action")
         }
-        if let data = body["data"], let route = body["route"]?.string.flatMap(ConnectRoute.init(rawValue:)),
-            let shape = pages[route]
-        {
-            try check(data, shape, at: "data")
-        }
+        if let data = body["data"], let shape = page.flatMap({ pages[$0] }) { try check(data, shape, at: "data") }
     }
 
     private static func checkContentType(_ request: HTTPRequest) throws(Refusal) {
@@ -70,6 +67,7 @@ enum Strictness {
     private static let queryNames: [Sandbox.Operation: Set<String>] = [
         .claim: ["connect_token"],
         .tariffs: ["location_id", "direction", "type", "starting_after", "ending_before", "limit"],
+        .locations: ["reference_id", "customer_id", "starting_after", "ending_before", "limit"],
         .events: ["event_type", "object_id", "starting_after", "ending_before", "limit"],
     ]
 
@@ -78,18 +76,46 @@ enum Strictness {
         "country_code": .text,
     ])
 
-    private static let bodies: [Sandbox.Operation: Shape] = [
-        .mint: .object([
-            "connect_url": .text, "callback_url": .text, "customer_id": .text, "customer_reference_id": .text,
-            "location_id": .text, "location_reference_id": .text, "tariff_direction": .text, "tariff_type": .text,
-            "tariff_id": .text, "actions": .object(["disconnect_tariff": .flag, "edit_tariff": .flag]),
-            "route_options": .object([
-                "advanced_tariff_capture": .flag, "tariff_name_capture": .flag, "contract_term_capture": .flag,
-            ]),
-            "postal_address_type": .text, "postal_address": address,
-        ]),
-        .prices: .object(["start_time": .text, "end_time": .text, "tariff_direction": .text]),
-    ]
+    private static let routeOptions = Shape.object([
+        "advanced_tariff_capture": .flag, "tariff_name_capture": .flag, "contract_term_capture": .flag,
+    ])
+
+    /// The body of a call; nil for one that the documents leave open.
+    private static func body(of operation: Sandbox.Operation, _ dialect: Dialect) -> Shape? {
+        switch operation {
+        case .mint: mint(dialect)
+        case .locationCreate: .object(location(dialect))
+        default: nil
+        }
+    }
+
+    private static func location(_ dialect: Dialect) -> [String: Shape] {
+        var members: [String: Shape] = ["reference_id": .text, "customer_id": .text, "postal_address": address]
+        if dialect.isZero { members["grid_node_id"] = .text }
+        if dialect.isBusbar { members["geo_location"] = .object(["lat": .number, "lng": .number]) }
+        return members
+    }
+
+    private static func mint(_ dialect: Dialect) -> Shape? {
+        switch dialect.version {
+        case .zero:
+            return nil
+        case .anode:
+            return .object([
+                "connect_url": .text, "callback_url": .text, "customer_id": .text, "customer_reference_id": .text,
+                "location_id": .text, "location_reference_id": .text, "tariff_direction": .text, "tariff_type": .text,
+                "tariff_id": .text, "actions": .object(["disconnect_tariff": .flag, "edit_tariff": .flag]),
+                "route_options": routeOptions, "postal_address_type": .text, "postal_address": address,
+            ])
+        case .busbar:
+            var members: [String: Shape] = [
+                "location_id": .text, "connect_url": .text, "callback_url": .text, "device_id": .text,
+            ]
+            members[dialect.isOlder(.mint) ? "route_options" : "provider_id"] =
+                dialect.isOlder(.mint) ? routeOptions : .text
+            return .object(members)
+        }
+    }
 
     private static let connectEnvelope = Shape.object([
         "connect_token": .text, "route": .text, "action": .text, "data": .anything, "type": .anything,

@@ -6,17 +6,16 @@ extension World {
     ///
     /// - Parameter keySet: what `/jwks.json` answers.
     mutating func answerAPI(_ request: HTTPRequest, keySet: JSON?, at now: Date) -> HTTPAnswer {
-        let route = APIRoute(path: request.path, method: request.method)
-        let operation = route?.method == request.method ? route?.operation ?? .any : .any
+        let known = APIRoute.all(of: request.path)
+        let routes = known.filter { $0.method == request.method }
+        let operation = routes.first?.operation ?? .any
         return serve(request, operation: operation, at: now) { world in
-            guard let route else { return world.reply(["message": "Not Found"], status: 404) }
-            guard route.method == request.method else {
-                return world.reply(["message": "Method Not Allowed"], status: 405)
-            }
-            if route.operation == .jwks {
+            if operation == .jwks {
                 return keySet.map { world.reply($0) } ?? world.reply(["message": "Internal Server Error"], status: 500)
             }
-            return world.call(route, request, at: now)
+            guard routes.isEmpty else { return world.call(operation, routes, request, at: now) }
+            let refusal = known.isEmpty ? Refusal.notFound : .bare(405, "Method Not Allowed")
+            return world.refuse(refusal, world.dialectAsked(by: request), context: "api", live: false, at: now)
         }
     }
 
@@ -44,27 +43,33 @@ extension World {
         return fault
     }
 
-    private mutating func call(_ route: APIRoute, _ request: HTTPRequest, at now: Date) -> HTTPAnswer {
+    /// - Parameter routes: Those of the path and the method, in every version.
+    private mutating func call(
+        _ operation: Sandbox.Operation, _ routes: [APIRoute], _ request: HTTPRequest, at now: Date
+    ) -> HTTPAnswer {
         advance(to: now)
         var scope: Scope?
         var version: String?
-        var context = route.operation.context
+        var dialect = dialectAsked(by: request)
+        var context = operation.context
         var answer: HTTPAnswer
         do throws(Refusal) {
-            let authorized = try authorize(request, for: route.operation, at: now)
+            let authorized = try authorize(request, for: operation, at: now)
             scope = authorized
             context = "api"
             if accounts[authorized.account]?.isDisabled == true { throw .accountDisabled }
             let used = try negotiateVersion(request, scope: authorized)
             version = used
-            let dialect = Dialect(version: used, edition: edition)
-            guard route.versions.contain(dialect) else { throw .notFound }
-            if mode == .strict { try Strictness.check(api: request, operation: route.operation, dialect) }
-            context = route.operation.context
+            dialect = self.dialect(of: used)
+            guard let route = routes.first(where: { $0.availability.contains(dialect) }) else { throw .notFound }
+            if mode == .strict { try Strictness.check(api: request, operation: operation, dialect) }
+            context = operation.context
             answer = try perform(
-                route.operation, APICall(request: request, id: route.id, scope: authorized, dialect: dialect, now: now))
+                operation,
+                APICall(
+                    request: request, id: route.id, scope: authorized, version: used, dialect: dialect, now: now))
         } catch {
-            answer = refuse(error, context: context, live: scope?.live ?? false, at: now)
+            answer = refuse(error, dialect, context: context, live: scope?.live ?? false, at: now)
         }
         if let version { answer.headers.append(("flatpeak-version", version)) }
         return answer
@@ -72,15 +77,17 @@ extension World {
 
     private mutating func perform(_ operation: Sandbox.Operation, _ call: APICall) throws(Refusal) -> HTTPAnswer {
         switch operation {
-        case .login: reply(login(call.scope, at: call.now))
+        case .login: reply(login(call))
         case .mint: reply(try mint(call))
-        case .claim: reply(try claim(call.query, scope: call.scope, at: call.now))
-        case .tariffs: reply(try listTariffs(call.query, scope: call.scope))
+        case .claim: reply(try claim(call))
+        case .tariffs: reply(try listTariffs(call))
         case .status: reply(try status(of: call.id, scope: call.scope, at: call.now))
         case .prices: reply(try prices(call))
         case .events: reply(try listEvents(call.query, scope: call.scope, at: call.now))
         case .event: reply(try event(call.id, scope: call.scope))
         case .location: reply(leaky: try location(call))
+        case .locations: reply(leaky: try listLocations(call))
+        case .locationCreate: reply(leaky: try createLocation(call), status: 201)
         case .scheduleDuration: reply(leaky: try durationSchedule(call))
         case .scheduleLimit: reply(leaky: try limitSchedule(call))
         case .devices: reply(leaky: try listDevices(call))
@@ -125,7 +132,7 @@ extension World {
     private func negotiateVersion(_ request: HTTPRequest, scope: Scope) throws(Refusal) -> String {
         let standard = accounts[scope.account]?.version ?? ""
         guard let requested = request.header("flatpeak-version") else { return standard }
-        guard requested.prefix(10).split(separator: "-").map(\.count) == [4, 2, 2] else {
+        guard Sandbox.isVersion(requested) else {
             throw .invalid("api_version_invalid", "\(requested) is not an API version")
         }
         guard requested.prefix(10) >= standard.prefix(10) else {
@@ -134,6 +141,11 @@ extension World {
                 "Requested API version \(requested) is older than account default \(standard)")
         }
         return requested
+    }
+
+    /// The version that a request names, before it is known whether it may: what a refusal looks like.
+    private func dialectAsked(by request: HTTPRequest) -> Dialect {
+        dialect(of: request.header("flatpeak-version") ?? "")
     }
 
     // MARK: - Bodies and envelopes
@@ -192,7 +204,12 @@ extension World {
         reply(mode == .odd ? Oddities.leaking(value) : value, status: status)
     }
 
-    private mutating func refuse(_ refusal: Refusal, context: String, live: Bool, at now: Date) -> HTTPAnswer {
+    /// Every refusal of BUSBAR is an error object; before, one without a code is a bare message.
+    private mutating func refuse(
+        _ refusal: Refusal, _ dialect: Dialect, context: String, live: Bool, at now: Date
+    ) -> HTTPAnswer {
+        var refusal = refusal
+        if dialect.isBusbar { refusal.code = refusal.code ?? refusal.codeOfStatus }
         guard refusal.code != nil else { return reply(["message": .string(refusal.message)], status: refusal.status) }
         return reply(errorObject(refusal, context: context, live: live, at: now), status: refusal.status)
     }
@@ -227,6 +244,8 @@ extension Sandbox.Operation {
         case .events: "api.events_list"
         case .event: "api.event_retrieve"
         case .location: "api.location_retrieve"
+        case .locations: "api.locations_list"
+        case .locationCreate: "api.location_create"
         case .scheduleDuration: "api.schedule_duration_calculate"
         case .scheduleLimit: "api.schedule_limit_calculate"
         case .scheduleAmount: "api.schedule_amount_calculate"

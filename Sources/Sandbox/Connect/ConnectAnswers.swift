@@ -6,6 +6,11 @@ enum StructureOption: String, Sendable {
     case timeOfDay = "TIME_OF_DAY"
     case market = "MARKET"
     case advanced = "ADVANCED"
+
+    /// The name on the page; BUSBAR has another for one of them.
+    func name(inBusbar isBusbar: Bool) -> String {
+        isBusbar && self == .advanced ? "ADVANCED_TARIFF_INPUT" : rawValue
+    }
 }
 
 /// What the customer has answered so far, and the validation of each page (codes of upstream.md §4.4).
@@ -39,8 +44,7 @@ struct ConnectAnswers: Equatable, Sendable {
         guard !address.city.isEmpty else { throw .invalid("city_missing", "City is required") }
         guard !address.postCode.isEmpty else { throw .invalid("post_code_missing", "Post code is required") }
         guard !address.countryCode.isEmpty else { throw .invalid("country_code_missing", "Country code is required") }
-        guard address.countryCode.utf8.count == 2, address.countryCode.utf8.allSatisfy({ $0 >= 0x41 && $0 <= 0x5a })
-        else {
+        guard address.hasCountryCode else {
             throw .invalid("country_code_invalid", "Country code must be ISO 3166-1 alpha-2")
         }
         // A country without a market here, or a post code of zeros, is a place that cannot be found.
@@ -93,11 +97,11 @@ struct ConnectAnswers: Equatable, Sendable {
         libraryTariff = tariff
     }
 
-    mutating func takeStructure(_ data: Fields, offered: [StructureOption]) throws(Refusal) {
+    mutating func takeStructure(_ data: Fields, offered: [StructureOption], isBusbar: Bool) throws(Refusal) {
         guard let options = data.members["options"]?.array else { throw .dataInvalid("options must be an array") }
         guard options.count == 1 else { throw .invalid("option_invalid", "Exactly one option must be given") }
         guard let name = options[0].string else { throw .dataInvalid("an option must be a string") }
-        guard let option = StructureOption(rawValue: name), offered.contains(option) else {
+        guard let option = offered.first(where: { $0.name(inBusbar: isBusbar) == name }) else {
             throw .invalid("option_not_supported", "\(name) is not supported")
         }
         structure = option

@@ -11,6 +11,8 @@ struct ConnectSessionMachine: Equatable, Sendable {
         case connect(TariffDraft)
         /// Remove the tariff from its slot and end the session.
         case disconnect
+        /// Open or update an issue report, or withdraw it; then show the page.
+        case report(isOpen: Bool)
         /// Back to `callback_url`.
         case leave
     }
@@ -21,6 +23,8 @@ struct ConnectSessionMachine: Equatable, Sendable {
     let edits: Bool
     /// Disconnect at the start, without a page.
     let disconnects: Bool
+    /// Whether the session speaks BUSBAR.
+    private let isBusbar: Bool
 
     /// Nil until the first `session_start`.
     private(set) var route: ConnectRoute? { didSet { if let route { shown.insert(route) } } }
@@ -36,7 +40,8 @@ struct ConnectSessionMachine: Equatable, Sendable {
     /// - Parameters:
     ///   - address: Of the location, or as given at mint; with country and city the address page is skipped.
     ///   - tariff: What is connected at the location.
-    init(mint: Mint, address: PostalAddress, tariff: TariffDraft? = nil) {
+    init(mint: Mint, address: PostalAddress, tariff: TariffDraft? = nil, isBusbar: Bool = false) {
+        self.isBusbar = isBusbar
         options = mint.routeOptions
         addressType = mint.addressType
         edits = mint.editTariff
@@ -49,7 +54,7 @@ struct ConnectSessionMachine: Equatable, Sendable {
         if let route {
             guard route.isOutcome else { return .show }
             if let state {
-                self.route = ConnectRoute(showing: state)
+                self.route = page(showing: state)
             } else {
                 self.route = .providerSelect
                 history = []
@@ -58,7 +63,7 @@ struct ConnectSessionMachine: Equatable, Sendable {
         }
         if disconnects { return .disconnect }
         if let state, !edits {
-            route = ConnectRoute(showing: state)
+            route = page(showing: state)
         } else {
             let knowsAddress = answers.address.market != nil && !answers.address.city.isEmpty
             route = knowsAddress ? .providerSelect : .postalAddressCapture
@@ -66,16 +71,33 @@ struct ConnectSessionMachine: Equatable, Sendable {
         return .show
     }
 
+    /// `session_start` with the action VPP.
+    mutating func startVPP() -> Step {
+        if route == nil { route = .vppLanding }
+        return .show
+    }
+
+    /// The page that shows a connection.
+    ///
+    /// A customer who comes back to a connection that failed since finds it on BUSBAR's summary.
+    private func page(showing state: ConnectionState) -> ConnectRoute {
+        switch state {
+        case .connected: .tariffSummary
+        case .pending: .tariffConnectionPending
+        case .failed: isBusbar && (route == nil || route == .tariffSummary) ? .tariffSummary : .tariffConnectionFailed
+        }
+    }
+
     /// Makes the page that a request answers the current one.
     ///
     /// Browsers answer an older page after a lost answer, and after their own back button.
     ///
     /// - Returns: Whether it is the current page now; otherwise the current page is the answer.
-    mutating func turn(to name: String, _ olderPages: Sandbox.OlderPages) throws(Refusal) -> Bool {
-        if name == route?.rawValue { return true }
-        guard let page = ConnectRoute(rawValue: name), shown.contains(page) else {
-            throw .invalid("route_invalid", "\(name) is not a page of the session")
+    mutating func turn(to page: ConnectRoute?, _ olderPages: Sandbox.OlderPages) throws(Refusal) -> Bool {
+        guard let page, shown.contains(page) else {
+            throw .invalid("route_invalid", "The route is not a page of the session")
         }
+        if page == route { return true }
         // A page that BACK left is not on the way any more; only the current page leads on from it.
         guard olderPages == .rewind, let index = history.firstIndex(of: page) else { return false }
         visiting = nil
@@ -85,8 +107,8 @@ struct ConnectSessionMachine: Equatable, Sendable {
     }
 
     /// An action on the current page.
-    mutating func act(_ action: String) throws(Refusal) -> Step {
-        guard let route, route.accepts(action) else {
+    mutating func act(_ action: String, _ dialect: Dialect) throws(Refusal) -> Step {
+        guard let route, route.accepts(action, dialect) else {
             throw .invalid("action_invalid", "\(action) is not an action of this page")
         }
         switch action {
@@ -95,11 +117,19 @@ struct ConnectSessionMachine: Equatable, Sendable {
         case "BACK":
             guard let previous = history.popLast() else { return .leave }
             self.route = previous
-        case "EDIT", "RECONNECT":
+        case "EDIT", "RECONNECT", "CHANGE":
             history = [route]
             self.route = .providerSelect
         case "DISCONNECT":
             return .disconnect
+        case "RETRY":
+            // The provider is read again, by the control surface's `/tariffs/reconnect` alone.
+            break
+        case "CREATE_ISSUE_REPORT", "UPDATE_ISSUE_REPORT":
+            reports += 1
+            return .report(isOpen: true)
+        case "CANCEL_ISSUE_REPORT":
+            return .report(isOpen: false)
         case "ADDRESS_CHANGE":
             go(to: .postalAddressCapture)
         case "PROVIDER_MISSING":
@@ -117,7 +147,7 @@ struct ConnectSessionMachine: Equatable, Sendable {
     /// Data for the current page; nil where the request carried neither data nor action.
     mutating func submit(_ data: JSON?, oddPage: Bool = false) throws(Refusal) -> Step {
         guard let route else { throw .invalid("route_invalid", "The session has not started") }
-        if route.isOutcome { throw .invalid("action_missing", "Action is required") }
+        if route.isOutcome || route == .vppLanding { throw .invalid("action_missing", "Action is required") }
         if route == .contractTermCapture, data == nil {
             answers.term = ContractTerm()
             return finish()
@@ -146,7 +176,7 @@ struct ConnectSessionMachine: Equatable, Sendable {
             try answers.takeTariff(fields)
             return finish()
         case .tariffStructureSelect:
-            try answers.takeStructure(fields, offered: structures)
+            try answers.takeStructure(fields, offered: structures, isBusbar: isBusbar)
             go(to: pageAfterStructure)
         case .rateFixedCapture:
             try answers.takeCost(fields)
@@ -171,7 +201,7 @@ struct ConnectSessionMachine: Equatable, Sendable {
             return finish()
         case .greenBonusCapture:
             return continueFromProvider()
-        case .tariffSummary, .tariffConnectionPending, .tariffConnectionFailed:
+        case .tariffSummary, .tariffConnectionPending, .tariffConnectionFailed, .vppLanding:
             break
         }
         return .show
@@ -181,7 +211,7 @@ struct ConnectSessionMachine: Equatable, Sendable {
     mutating func returned(from provider: Provider, with state: ConnectionState?) -> Step {
         visiting = nil
         guard let state, case .direct(let tariff) = provider.integration else { return .show }
-        go(to: ConnectRoute(showing: state))
+        go(to: page(showing: state))
         return .connect(
             TariffDraft(
                 connectionType: .direct, provider: ProviderName(provider), structure: tariff.structure,

@@ -36,8 +36,11 @@ extension World {
         var session: Session?
         do throws(Refusal) {
             let body = try Self.body(of: request)
-            if mode == .strict { try Strictness.check(connect: request, body: .object(body.members)) }
             session = try body.text("connect_token").flatMap { sessions[$0] }
+            if mode == .strict {
+                let page = try body.text("route").flatMap { ConnectRoute(named: $0, dialect(of: session)) }
+                try Strictness.check(connect: request, body: .object(body.members), page)
+            }
             let found = try usable(session, body, at: now)
             if takeExtraPage(.error) { return reply(errorPage(found)) }
             let step = try advance(found, body)
@@ -46,6 +49,9 @@ extension World {
             return reply(connectError(error, session: session, at: now), status: error.status)
         }
     }
+
+    /// What a session speaks; a token that is unknown has no version.
+    func dialect(of session: Session?) -> Dialect { dialect(of: session?.version ?? "") }
 
     /// Unknown tokens are 404, expired ones 400 (a choice: upstream.md §12.1).
     private func usable(_ session: Session?, _ body: Fields, at now: Date) throws(Refusal) -> Session {
@@ -63,30 +69,51 @@ extension World {
         guard let route = try body.text("route"), !route.isEmpty else {
             throw .invalid("route_missing", "Route is required")
         }
+        let dialect = dialect(of: session)
+        let page = ConnectRoute(named: route, dialect)
         var machine = session.machine
         if session.isOver {
             // The answer that ended it may have been lost: from its pages the way out stays open, and nothing else.
-            guard machine.shown.contains(where: { $0.rawValue == route }) else {
+            guard page.map(machine.shown.contains) == true else {
                 throw .invalid("connect_token_used", "The Connect session is over")
             }
             return .leave
         }
         let step: ConnectSessionMachine.Step
         if route == "session_start" || route == "session_restore" {
-            step = machine.start(connected: tariff(of: session)?.draft.state)
+            step = try start(&machine, session, isResumed: route == "session_restore", body)
         } else {
-            let isCurrent = try machine.turn(to: route, olderPages)
+            let isCurrent = try machine.turn(to: page, olderPages)
             let action = try body.text("action")
             if !isCurrent, action != "CLOSE" {
                 step = .show
             } else if let action {
-                step = try machine.act(action)
+                step = try machine.act(action, dialect)
             } else {
                 step = try machine.submit(body.members["data"], oddPage: mode == .odd)
             }
         }
         sessions[session.token]?.machine = machine
         return step
+    }
+
+    /// BUSBAR's start names a flow, and its `session_restore` resumes what has started (upstream.md §9); before, both
+    /// routes do both.
+    private func start(
+        _ machine: inout ConnectSessionMachine, _ session: Session, isResumed: Bool, _ body: Fields
+    ) throws(Refusal) -> ConnectSessionMachine.Step {
+        let state = tariff(of: session)?.draft.state
+        guard dialect(of: session).isBusbar else { return machine.start(connected: state) }
+        if isResumed {
+            guard machine.route != nil else { throw .invalid("route_invalid", "The session has not started") }
+            return machine.start(connected: state)
+        }
+        switch try body.text("action") {
+        case "TARIFF": return machine.start(connected: state)
+        case "VPP": return machine.startVPP()
+        case nil: throw .invalid("action_missing", "Action is required")
+        case let action?: throw .invalid("action_invalid", "\(action) is not an action of this page")
+        }
     }
 
     private mutating func perform(_ step: ConnectSessionMachine.Step, token: String, at now: Date) -> JSON {
@@ -101,6 +128,8 @@ extension World {
         case .disconnect:
             disconnect(token: token, at: now)
             return leave(session)
+        case .report(let isOpen):
+            report(isOpen, token: token)
         case .leave:
             sessions[token]?.isOver = session.completion != nil
             return leave(session)
@@ -121,12 +150,15 @@ extension World {
     }
 
     /// What every page has, without `actions` and `data`.
-    private func page(_ route: String, of session: Session) -> JSON {
-        [
-            "connect_token": .string(session.token), "route": .string(route),
-            "direction": .string(session.mint.slot.direction.rawValue),
-            "type": .string(session.mint.slot.type.rawValue), "live_mode": .bool(session.scope.live),
+    private func page(_ route: String, of session: Session, namesSlot: Bool = true) -> JSON {
+        let page: JSON = [
+            "connect_token": .string(session.token), "route": .string(route), "live_mode": .bool(session.scope.live),
         ]
+        guard namesSlot else { return page }
+        return page.merging([
+            "direction": .string(session.mint.slot.direction.rawValue),
+            "type": .string(session.mint.slot.type.rawValue),
+        ])
     }
 
     private func redirect(_ session: Session, to url: String) -> JSON {
@@ -148,12 +180,18 @@ extension World {
             }
         }
         guard let session = sessions[token], let route = session.machine.route else { return .null }
+        let dialect = dialect(of: session)
+        let actions = route.actions(dialect, isReported: tariff(of: session)?.isReported == true).map(JSON.string)
+        let envelope = page(route.name(dialect), of: session, namesSlot: route.namesSlot(dialect))
+            .merging(["actions": .array(actions)])
+        if route == .tariffSummary, dialect.isBusbar {
+            return envelope.merging(tariffsSummary(session, dialect, at: now))
+        }
         var data = pageData(route, session, at: now)
         if route == .tariffSummary, takeExtraPage(.reconnectRequired), let tariff = data["tariff"] {
             data = data.merging(["tariff": tariff.merging(["reconnect_required": true])])
         }
-        return page(route.rawValue, of: session)
-            .merging(["actions": .array(route.actions.map(JSON.string)), "data": data])
+        return envelope.merging(["data": data])
     }
 
     private func pageData(_ route: ConnectRoute, _ session: Session, at now: Date) -> JSON {
@@ -180,7 +218,8 @@ extension World {
             }
             return ["postal_address": answers.address.json, "provider": chosen, "tariffs": .array(tariffs)]
         case .tariffStructureSelect:
-            return ["provider": chosen, "options": .array(session.machine.structures.map { .string($0.rawValue) })]
+            let options = session.machine.structures.map { $0.name(inBusbar: dialect(of: session).isBusbar) }
+            return ["provider": chosen, "options": .array(options.map(JSON.string))]
         case .rateFixedCapture:
             return ["currency_code": currency, "provider": chosen, "cost": .double(answers.cost)]
         case .rateTODCapture:
@@ -205,6 +244,8 @@ extension World {
             var term = answers.term.json
             term["contract_term_type"] = nil
             return .object(term.merging(["provider": chosen]) { $1 })
+        case .vppLanding:
+            return ["tariff_connected": .bool(tariff(of: session)?.draft.state == .connected), "providers": []]
         case .greenBonusCapture:
             return ["provider": chosen, "green_bonus": ["share": 0]]
         case .tariffSummary:
@@ -217,7 +258,6 @@ extension World {
 
     private func summary(_ draft: TariffDraft, at now: Date) -> JSON {
         let market = Market.of(draft.address)
-        let today = draft.address.zone.wallClock(at: now.epochSeconds).day.daysSinceEpoch
         let tariff: JSON = [
             "status": "CONNECTED", "name": .string(draft.name), "structure_type": .string(draft.structure.rawValue),
             "tiered": .bool(draft.schedule.isTiered),
@@ -226,16 +266,15 @@ extension World {
             "connection_type": .string(draft.connectionType.rawValue), "currency_code": .string(market.currencyCode),
             "market_rates_source": .bool(draft.structure.usesMarketRates), "provider": provider(draft.provider),
             "tariff": tariff.merging(draft.term.json),
-            "rates": [
-                "yesterday": draft.rates(ofDay: today - 1, now: now), "today": draft.rates(ofDay: today, now: now),
-                "tomorrow": draft.rates(ofDay: today + 1, now: now),
-            ],
+            "rates": draft.days(around: now) { row in
+                ["tariff": ["cost": .double(row.value), "confidence": 1]]
+            },
         ]
     }
 
     /// The Connect error object of upstream.md §4.5: its time has milliseconds and no zone.
     private mutating func connectError(_ refusal: Refusal, session: Session?, at now: Date) -> JSON {
-        let context = (session?.machine.route).map { "connect." + $0.rawValue } ?? "connect"
+        let context = (session?.machine.route).map { "connect." + $0.name(dialect(of: session)) } ?? "connect"
         var members: [String: JSON] = ["time_created": .string(Timestamp.withoutZone(now))]
         members["connect_token"] = (session?.token).map(JSON.string)
         return errorObject(refusal, context: context, live: session?.scope.live ?? false, at: now).merging(members)

@@ -3,7 +3,8 @@ import FoundationEssentials
 /// The control surface of prices, meters and devices.
 ///
 ///     POST   /prices/correct        {"location_id","from","to","value","direction":"IMPORT"}: a kWh cost this
-///     POST   /edition               {"edition":"newer|older"}: see Sandbox.Edition
+///     POST   /edition               {"edition":"newer|older","of":"mint"}: see Sandbox.Edition and
+///                                   Sandbox.Disagreement; all where `of` is absent
 ///     POST   /next-update           {"after_seconds":n} | {"absent":true} | {"reset":true}
 ///     POST   /local                 {"enabled":true}: LOCAL tariffs can be connected
 ///     POST   /meters                {"processing_seconds","held","refused"}: see Sandbox.MeterSettings; what is not
@@ -28,14 +29,21 @@ extension Sandbox {
         case "GET /devices":
             return withWorld { world, _ in
                 let devices = world.devices.values.sorted { $0.number < $1.number }
-                return ["data": .array(devices.map { $0.json(.newer) })]
+                return ["data": .array(devices.map { $0.json(Dialect(.anode)) })]
             }
         case "POST /prices/correct": try correctPrice(body)
         case "POST /edition":
             guard let edition = Edition(rawValue: try required("edition", in: body)) else {
                 throw .bare(400, "edition must be newer or older")
             }
-            setEdition(edition)
+            guard let name = try body.text("of") else {
+                setEdition(edition)
+                break
+            }
+            guard let disagreement = Disagreement(rawValue: name) else {
+                throw .bare(400, "of must be one of " + Disagreement.allCases.map(\.rawValue).joined(separator: ", "))
+            }
+            setEdition(edition, of: disagreement)
         case "POST /next-update": try setNextUpdate(body)
         case "POST /local": setLocalEnabled(try body.flag("enabled"))
         case "POST /meters":

@@ -21,7 +21,8 @@ import FoundationEssentials
 ///     POST   /older-pages           {"answer":"rewind|lead_on"}: see Sandbox.OlderPages
 ///     POST   /pages                 {"page":"complete_tariff|error|reconnect_required","count":1}: see
 ///                                   Sandbox.ExtraPage
-///     POST   /account-version       {"version"}
+///     POST   /account-version       {"version","back":false}: moves every account; back to an older version, which no
+///                                   account can go, with `back` alone
 ///     POST   /bearer-life           {"seconds"}
 ///     POST   /token-life            {"seconds"}
 ///     POST   /tariffs/expire        {"location_id"}
@@ -92,7 +93,13 @@ extension Sandbox {
             ask(
                 for: page,
                 count: body.members["count"] == nil ? 1 : try Fault.whole("count", 0...1_000_000, in: body))
-        case "POST /account-version": setAccountVersion(try required("version", in: body))
+        case "POST /account-version":
+            let version = try required("version", in: body)
+            if try body.flag("back") {
+                setAccountVersion(version)
+            } else if !upgradeAccounts(to: version) {
+                throw .bare(409, "An account never goes back to an older version; a test does, with \"back\":true")
+            }
         case "POST /bearer-life": setBearerLife(try seconds(body))
         case "POST /token-life": setTokenLife(try seconds(body))
         case "POST /tariffs/expire": try setTariffs(body, expired: true)

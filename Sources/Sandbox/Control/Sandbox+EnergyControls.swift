@@ -20,8 +20,24 @@ extension Sandbox {
         return withWorld { world, now in world.correct(correction, at: location, now: now) }
     }
 
-    /// Changes the names of answers, where the documents have two.
-    package func setEdition(_ edition: Edition) { withWorld { world, _ in world.edition = edition } }
+    /// Changes the names of answers, where the documents have two: ANODE's, and all of BUSBAR's.
+    package func setEdition(_ edition: Edition) {
+        withWorld { world, _ in
+            world.edition = edition
+            world.olderEditions = edition == .older ? Set(Disagreement.allCases) : []
+        }
+    }
+
+    /// Changes one thing that BUSBAR's documents say in two ways.
+    package func setEdition(_ edition: Edition, of disagreement: Disagreement) {
+        withWorld { world, _ in
+            if edition == .older {
+                world.olderEditions.insert(disagreement)
+            } else {
+                world.olderEditions.remove(disagreement)
+            }
+        }
+    }
 
     /// Changes what prices and schedules say about the next ones.
     package func setNextUpdate(_ update: NextUpdate) { withWorld { world, _ in world.nextUpdate = update } }

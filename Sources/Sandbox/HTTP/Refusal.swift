@@ -20,6 +20,17 @@ struct Refusal: Error, Equatable {
         Refusal(status: 422, code: code, message: message)
     }
 
+    /// The code where only the status says what is wrong (a choice: the documents have none).
+    var codeOfStatus: String {
+        switch status {
+        case 403: "forbidden"
+        case 404: "not_found"
+        case 405: "method_not_allowed"
+        case 409: "conflict"
+        default: "request_invalid"
+        }
+    }
+
     static func bare(_ status: Int, _ message: String) -> Refusal { Refusal(status: status, message: message) }
 
     static let accountDisabled = Refusal(

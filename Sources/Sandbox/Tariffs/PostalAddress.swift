@@ -26,6 +26,11 @@ struct PostalAddress: Equatable, Sendable {
         ]
     }
 
+    /// Whether the country is written as ISO 3166-1 alpha-2 has it.
+    var hasCountryCode: Bool {
+        countryCode.utf8.count == 2 && countryCode.utf8.allSatisfy { $0 >= 0x41 && $0 <= 0x5a }
+    }
+
     /// The market of the country, when the sandbox knows it.
     var market: Market? { Market.all.first { $0.countryCode == countryCode } }
 }

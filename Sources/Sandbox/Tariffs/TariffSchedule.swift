@@ -95,7 +95,13 @@ struct TariffSchedule: Equatable, Sendable {
         seasons.contains { $0.daysAndHours.contains { $0.hours.contains { $0.rate.contains { $0.toKwh != nil } } } }
     }
 
-    var json: JSON { .array(seasons.map(\.json)) }
+    /// What a formula of BUSBAR starts from.
+    enum FormulaBase: Sendable {
+        case fixed, market
+    }
+
+    /// - Parameter base: Of rates as formulas; nil for rates as numbers.
+    func json(formulaOn base: FormulaBase?) -> JSON { .array(seasons.map { $0.json(base) }) }
 }
 
 extension TariffSchedule.Season {
@@ -103,8 +109,8 @@ extension TariffSchedule.Season {
         months.contains { $0 == "All" || $0 == .int(day.month) } && (dates?.contains(day.dayOfMonth) ?? true)
     }
 
-    var json: JSON {
-        let season: JSON = ["months": .array(months), "days_and_hours": .array(daysAndHours.map(\.json))]
+    fileprivate func json(_ base: TariffSchedule.FormulaBase?) -> JSON {
+        let season: JSON = ["months": .array(months), "days_and_hours": .array(daysAndHours.map { $0.json(base) })]
         return dates.map { season.merging(["dates": .array($0.map(JSON.int))]) } ?? season
     }
 }
@@ -122,12 +128,17 @@ extension TariffSchedule.Days {
         }
     }
 
-    var json: JSON { ["days": .array(days), "hours": .array(hours.map(\.json))] }
+    fileprivate func json(_ base: TariffSchedule.FormulaBase?) -> JSON {
+        ["days": .array(days), "hours": .array(hours.map { $0.json(base) })]
+    }
 }
 
 extension TariffSchedule.Period {
-    var json: JSON {
-        ["valid_from": .string(validFrom), "valid_to": .string(validTo), "rate": .array(rate.map(\.json))]
+    fileprivate func json(_ base: TariffSchedule.FormulaBase?) -> JSON {
+        [
+            "valid_from": .string(validFrom), "valid_to": .string(validTo),
+            "rate": .array(rate.map { rate in base.map(rate.formula) ?? rate.json }),
+        ]
     }
 }
 
@@ -137,6 +148,22 @@ extension TariffSchedule.Rate {
             "fixed": fixed.map(JSON.double) ?? .null, "to_kwh": toKwh.map(JSON.double) ?? .null,
             "surcharge_fixed": surchargeFixed.map(JSON.double) ?? .null,
             "surcharge_percentage": surchargePercentage.map(JSON.double) ?? .null,
+        ]
+    }
+
+    /// The rate as BUSBAR writes it; the grammar is a choice, the documents show none.
+    fileprivate func formula(on base: TariffSchedule.FormulaBase) -> JSON {
+        let sum =
+            switch base {
+            case .fixed: "\(fixed ?? 0)"
+            case .market: "index * unitScale + \(surchargeFixed ?? 0)"
+            }
+        return [
+            "value": .string("(\(sum)) * (1 + tax)"), "to_kwh": toKwh.map(JSON.double) ?? .null,
+            "variables": [
+                "index": base == .market ? "DAY_AHEAD" : .null, "unitScale": 1,
+                "tax": .double((surchargePercentage ?? 0) / 100),
+            ],
         ]
     }
 }

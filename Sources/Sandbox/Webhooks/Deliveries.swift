@@ -51,6 +51,8 @@ struct Deliveries: Sendable {
 
     struct Delivery: Sendable {
         let event: String
+        /// The name of the API version in which the body is written.
+        let version: String
         let isLive: Bool
         let body: [UInt8]
         let created: Date
@@ -77,8 +79,8 @@ struct Deliveries: Sendable {
         guard settings.url != nil else { return }
         all.append(
             Delivery(
-                event: event.id, isLive: event.scope.live, body: event.json.bytes, created: event.created,
-                dueAt: event.created + settings.delay + seconds))
+                event: event.id, version: event.version, isLive: event.scope.live, body: event.json.bytes,
+                created: event.created, dueAt: event.created + settings.delay + seconds))
     }
 
     /// Sends an event again, as by hand from the Dashboard; false where it never was delivered to anybody.

@@ -52,7 +52,7 @@ extension Sandbox {
         of delivery: Deliveries.Delivery, _ settings: DeliverySettings
     ) -> [(name: String, value: String)] {
         if !settings.isResigned, let headers = delivery.headers { return headers }
-        let common = [(name: "Content-Type", value: "application/json"), ("Flatpeak-Version", "2025-09-14.anode")]
+        let common = [(name: "Content-Type", value: "application/json"), ("Flatpeak-Version", delivery.version)]
         // The first signature is as old as the event, so that a delay makes it late.
         let signedAt = delivery.attempts.isEmpty ? delivery.created : now
         let timestamp = String(signedAt.epochSeconds)

@@ -86,7 +86,7 @@ struct EnergyBill {
         /// `energy`, and money and carbon where they are wanted.
         func json(_ call: APICall) -> [String: JSON] {
             var members: [String: JSON] = ["energy": ["value": .double(energy.roundedToFiveDecimals)]]
-            if call.dialect != .zero || call.query["include_tariff"] == "true" {
+            if !call.dialect.isZero || call.query["include_tariff"] == "true" {
                 members[call.dialect.cost] = [
                     "value": .double(cost.roundedToFiveDecimals), "confidence": .double(confidence),
                 ]
@@ -103,7 +103,7 @@ struct EnergyBill {
 
 extension APICall {
     /// The newer edition has none.
-    var wantsCarbon: Bool { dialect != .newer && query["include_carbon"] == "true" }
+    var wantsCarbon: Bool { !dialect.hasNewerNames && query["include_carbon"] == "true" }
 }
 
 extension Array<Int> {

@@ -26,7 +26,7 @@ extension World {
             recordUpdate(of: location.id, scope: call.scope, at: call.now)
         }
         var request = fields.members
-        if call.dialect == .zero, isSimulation { request["non_persistent"] = true }
+        if call.dialect.isZero, isSimulation { request["non_persistent"] = true }
         let dialect = call.dialect
         return envelope("mre", "meter_record", call).merging(
             [
@@ -71,7 +71,7 @@ extension World {
         let places = device.map { device in
             meters.ledgers.filter { $0.value.records.contains { $0.series.deviceID == device.id } }.keys.sorted()
         }
-        let id = places.map { $0.first ?? device?.locationID } ?? call.id
+        let id = places.map { $0.first ?? device?.locationIDs.first } ?? call.id
         guard let location = location(id, in: call.scope) else { throw .notFound }
         let direction = try Direction(call.queryFields, [call.dialect.costDirection])
         var aggregation: EnergyBill.Aggregation?

@@ -6,9 +6,11 @@ extension World {
         let id: String
         let scope: Scope
         let referenceID: String?
-        /// Where it is, if the call that made it said so: ANODE alone knows.
-        let locationID: String?
+        /// Where it is, if the call that made it said so: ANODE has one place at most, ZERO none.
+        let locationIDs: [String]
         let solar: JSON?
+        /// What BUSBAR says of a device: its type, maker, model and properties.
+        let description: [String: JSON]
         let created: Date
         /// Counts up, for the order of lists.
         let number: Int
@@ -24,9 +26,19 @@ extension World.Device {
             "time_created": .string(Timestamp.utc(created)), "account_id": .string(scope.account),
         ]
         members["last_seen"] = lastSeen.map { .string(Timestamp.utc($0)) }
-        guard dialect != .zero else { return .object(members) }
-        members["location_id"] = locationID.map(JSON.string)
-        members["pv_system"] = solar
+        switch dialect.version {
+        case .zero: break
+        case .anode:
+            members["location_id"] = locationIDs.first.map(JSON.string)
+            members["pv_system"] = solar
+        case .busbar:
+            members.merge(description) { $1 }
+            members["locations"] = .array(locationIDs.map(JSON.string))
+            members["flex_enabled"] = false
+        }
         return .object(members)
     }
+
+    /// Whether it may be at a location: one that names none may be anywhere.
+    func isAt(_ locationID: String) -> Bool { locationIDs.isEmpty || locationIDs.contains(locationID) }
 }

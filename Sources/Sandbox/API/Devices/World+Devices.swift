@@ -4,18 +4,29 @@ import FoundationEssentials
 extension World {
     mutating func createDevice(_ call: APICall) throws(Refusal) -> JSON {
         let body = call.request.body.isEmpty ? Fields([:]) : try call.fields()
-        var locationID: String?
+        let reference = try body.text("reference_id")
+        var locationIDs: [String] = []
         var solar: JSON?
-        if call.dialect != .zero {
-            locationID = try body.text("location_id")
-            guard locationID == nil || location(locationID, in: call.scope) != nil else {
-                throw .invalid("location_not_found", "Location was not found")
-            }
+        var description: [String: JSON] = [:]
+        switch call.dialect.version {
+        case .zero: break
+        case .anode:
+            locationIDs = [try body.text("location_id")].compactMap(\.self)
             solar = try body.object("pv_system").map { (system) throws(Refusal) in try Self.solar(system) }
+        case .busbar:
+            guard reference?.isEmpty == false else {
+                throw .invalid("reference_id_missing", "reference_id is required")
+            }
+            locationIDs = (body.members["locations"]?.array ?? []).compactMap(\.string)
+            guard !locationIDs.isEmpty else { throw .invalid("locations_missing", "locations is required") }
+            description = try Self.description(body)
+        }
+        guard locationIDs.allSatisfy({ location($0, in: call.scope) != nil }) else {
+            throw .invalid("location_not_found", "Location was not found")
         }
         let device = Device(
-            id: ids.next("dev"), scope: call.scope, referenceID: try body.text("reference_id"), locationID: locationID,
-            solar: solar, created: call.now, number: number())
+            id: ids.next("dev"), scope: call.scope, referenceID: reference, locationIDs: locationIDs, solar: solar,
+            description: description, created: call.now, number: number())
         devices[device.id] = device
         let json = device.json(call.dialect)
         record("device.create", json.object ?? [:], scope: call.scope, at: call.now)
@@ -30,6 +41,21 @@ extension World {
         let enabled = try system.object("forecasts")?.flag("enabled") ?? false
         return JSON.object(["tilt": 23, "terrain_shading": false])
             .merging(system.members, ["forecasts": ["enabled": .bool(enabled)]])
+    }
+
+    /// What kind of device it is, in BUSBAR.
+    private static func description(_ body: Fields) throws(Refusal) -> [String: JSON] {
+        let types = ["EV_CHARGER", "ELECTRIC_VEHICLE", "BATTERY_SYSTEM", "PV_SYSTEM", "OTHER"]
+        guard let type = try body.text("type") else { throw .invalid("type_missing", "type is required") }
+        guard types.contains(type) else {
+            throw .invalid("type_invalid", "type must be one of " + types.joined(separator: ", "))
+        }
+        var description: [String: JSON] = ["type": .string(type)]
+        for name in ["manufacturer", "model_code", "model_name"] {
+            description[name] = try body.text(name).map(JSON.string)
+        }
+        description["properties"] = try body.object("properties").map { .object($0.members) }
+        return description
     }
 
     func listDevices(_ call: APICall) throws(Refusal) -> JSON {

@@ -17,7 +17,7 @@ struct MeterRecord: Equatable, Sendable {
 
         /// The name in a dialect.
         func name(_ dialect: Dialect) -> String {
-            if dialect == .newer { return rawValue }
+            if dialect.hasNewerNames { return rawValue }
             return self == .inbound ? "IMPORT" : "EXPORT"
         }
     }
@@ -70,7 +70,7 @@ extension MeterRecord {
         }
         energy = units.wattHours(value, seconds: end - start)
         reference = try fields.text("record_reference_id")
-        if dialect != .newer, let measurand = try fields.text("measurand"), measurand != "TRANSFERRED" {
+        if !dialect.hasNewerNames, let measurand = try fields.text("measurand"), measurand != "TRANSFERRED" {
             throw .invalid("measurand_invalid", "measurand must be TRANSFERRED")
         }
         confidence = try fields.members["confidence"] == nil ? 1 : fields.number("confidence")
@@ -95,25 +95,25 @@ extension MeterRecord.Series {
             guard let device = world.device(deviceID, in: scope) else {
                 throw .invalid("device_not_found", "Device was not found")
             }
-            guard device.locationID ?? id == id else {
+            guard device.isAt(id) else {
                 throw .invalid("device_id_invalid", "The device is at another location")
             }
         }
         flow = try Self.flow(fields, dialect)
         // In the older edition and in ZERO the price follows the flow where it is not named.
-        let standard: Direction = dialect != .newer && flow == .outbound ? .export : .import
+        let standard: Direction = !dialect.hasNewerNames && flow == .outbound ? .export : .import
         direction = try Direction(fields, [dialect.recordDirection], standard: standard)
         session = try fields.text("session_reference_id")
     }
 
     private static func flow(_ fields: Fields, _ dialect: Dialect) throws(Refusal) -> MeterRecord.Flow {
-        if dialect != .zero, let name = try fields.text("energy_flow_direction") {
+        if !dialect.isZero, let name = try fields.text("energy_flow_direction") {
             guard let flow = MeterRecord.Flow(rawValue: name) else {
                 throw .invalid("energy_flow_direction_invalid", "energy_flow_direction must be INBOUND or OUTBOUND")
             }
             return flow
         }
-        if dialect != .newer, let name = try fields.text("direction") {
+        if !dialect.hasNewerNames, let name = try fields.text("direction") {
             guard let flow = MeterRecord.Flow(old: name) else {
                 throw .invalid("direction_invalid", "direction must be IMPORT or EXPORT")
             }

@@ -118,7 +118,9 @@ extension TariffDraft {
 
     /// The rates of one local day as the summary shows them, none for a day whose prices are not known yet: neighbours
     /// of one price are one row.
-    func rates(ofDay day: Int, now: Date) -> JSON {
+    ///
+    /// - Parameter price: The members that hold a row's price.
+    func rates(ofDay day: Int, now: Date, _ price: (PriceCurve.Row) -> [String: JSON]) -> JSON {
         let zone = address.zone
         let curve = PriceCurve(address: address, tariffs: [self], corrections: [], now: now)
         guard zone.startOfDay(day) < curve.certainUntil else { return [] }
@@ -132,11 +134,19 @@ extension TariffDraft {
         }
         return .array(
             rows.map { row in
-                [
+                JSON.object(price(row)).merging([
                     "valid_from": .string(Timestamp.local(row.from, offset: zone.offset(at: row.from))),
                     "valid_to": .string(Timestamp.local(row.to, offset: zone.offset(at: row.to))),
-                    "tariff": ["cost": .double(row.value), "confidence": 1],
-                ]
+                ])
             })
+    }
+
+    /// The rates of yesterday, today and tomorrow.
+    func days(around now: Date, _ price: (PriceCurve.Row) -> [String: JSON]) -> JSON {
+        let today = address.zone.wallClock(at: now.epochSeconds).day.daysSinceEpoch
+        return [
+            "yesterday": rates(ofDay: today - 1, now: now, price), "today": rates(ofDay: today, now: now, price),
+            "tomorrow": rates(ofDay: today + 1, now: now, price),
+        ]
     }
 }

@@ -3,18 +3,19 @@ import FoundationEssentials
 /// Prices (upstream.md §6.3).
 extension World {
     mutating func prices(_ call: APICall) throws(Refusal) -> JSON {
-        guard let location = location(call.id, in: call.scope) else { throw .notFound }
+        guard let location = location(try call.locationID(), in: call.scope) else { throw .notFound }
         let fields = try call.fields()
+        let device = try deviceMember(call, at: location)
         // Without a start the window begins with the current hour (a choice: the documents do not say).
         let hour = Double(call.now.epochSeconds.floorDivided(by: 3600) * 3600)
         let window = try TimeWindow(
             fields, startingAt: Date(timeIntervalSince1970: hour), days: 90, zone: location.address.zone)
-        let direction = try Direction(fields, call.dialect == .zero ? ["direction"] : ["tariff_direction"])
+        let direction = try Direction(fields, call.dialect.isZero ? ["direction"] : ["tariff_direction"])
         let curve = try curve(at: location, direction, call)
         let interval = curve.market.interval
         let first = window.start.epochSeconds.floorDivided(by: interval) * interval
         let end = -(-window.end.epochSeconds).floorDivided(by: interval) * interval
-        let isZero = call.dialect == .zero
+        let isZero = call.dialect.isZero
         let rows = curve.rows(from: first, to: max(first, end)).map { row in
             var members: [String: JSON] = [
                 "valid_from": .string(window.text(row.from)), "valid_to": .string(window.text(row.to)),
@@ -30,12 +31,24 @@ extension World {
             return JSON.object(members)
         }
         let asked = [isZero ? "direction" : "tariff_direction": JSON.string(direction.rawValue)]
-        return envelope(isZero ? "rts" : "prs", isZero ? "tariff_rate" : "price", call).merging(
-            of(location), nextUpdate(of: curve, at: call.now), asked,
-            [
-                "last_updated": .string(Timestamp.utc(call.now)),
-                "request": JSON.object(window.json).merging(asked), "data": .array(rows),
-            ])
+        let prices = envelope(isZero ? "rts" : "prs", isZero ? "tariff_rate" : "price", call).merging(
+            of(location), asked, device,
+            ["last_updated": .string(Timestamp.utc(call.now)), "data": .array(rows)])
+        guard call.dialect.pricesEchoRequest else { return prices }
+        return prices.merging(
+            nextUpdate(of: curve, at: call.now), ["request": JSON.object(window.json).merging(asked)])
+    }
+
+    /// The `device_id` of a request of BUSBAR, which its answer repeats.
+    func deviceMember(_ call: APICall, at location: Location) throws(Refusal) -> [String: JSON] {
+        guard call.dialect.isBusbar, let id = try call.fields().text("device_id") else { return [:] }
+        guard let device = device(id, in: call.scope) else {
+            throw .invalid("device_not_found", "Device was not found")
+        }
+        guard device.isAt(location.id) else {
+            throw .invalid("device_id_invalid", "The device is at another location")
+        }
+        return ["device_id": .string(id)]
     }
 
     /// What prices, schedules and costs of a location follow from; 422 where they have none (upstream.md §6.3).
@@ -49,7 +62,7 @@ extension World {
             throw .unprocessable("no_tariff_connected", "No tariff is connected in this direction")
         }
         switch energy?.draft.state {
-        case .pending where call.dialect == .zero:
+        case .pending where call.dialect.isZero:
             throw .bare(422, "Connect is processing link to tariff source.")
         case .pending:
             throw .unprocessable("pending_connect", "The tariff is still being read from the provider")

@@ -14,7 +14,7 @@ struct ScheduleRequest: Equatable, Sendable {
     /// ZERO's window begins now where it has no start (a choice: the documents do not say).
     init(_ fields: Fields, _ dialect: Dialect, zone: LocalZone, now: Date) throws(Refusal) {
         window = try TimeWindow(
-            fields, startingAt: dialect == .zero ? now : nil, days: dialect.scheduleDays, zone: zone)
+            fields, startingAt: dialect.isZero ? now : nil, days: dialect.scheduleDays, zone: zone)
         direction = try Direction(fields, dialect.scheduleDirections)
         guard let name = try fields.text("segment") else { throw .invalid("segment_missing", "segment is required") }
         guard let segment = Segment(rawValue: name) else {

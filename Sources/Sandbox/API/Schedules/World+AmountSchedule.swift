@@ -7,14 +7,14 @@ import FoundationEssentials
 extension World {
     mutating func amountSchedule(_ call: APICall) throws(Refusal) -> JSON {
         let fields = try call.fields()
-        let id = call.dialect == .zero ? try fields.text("location_id") : call.id
+        let id = call.dialect.isZero ? try fields.text("location_id") : call.id
         guard let location = location(id, in: call.scope) else { throw .notFound }
         let request = try AmountRequest(fields, call, zone: location.address.zone)
         for asked in request.devices {
             guard let device = device(asked.id, in: call.scope) else {
                 throw .invalid("device_not_found", "Device was not found")
             }
-            guard device.locationID ?? location.id == location.id else {
+            guard device.isAt(location.id) else {
                 throw .invalid("device_id_invalid", "The device is at another location")
             }
         }
@@ -24,7 +24,7 @@ extension World {
         guard planned.hasPrices else { throw .noPrices }
 
         let rows = request.devices.indices.map { planned.row($0, call.dialect) }
-        let isZero = call.dialect == .zero
+        let isZero = call.dialect.isZero
         return envelope(isZero ? "sch" : "sae", isZero ? "schedule" : "schedule_amount", call).merging(
             of(location), planned.total(call.dialect), fields.members.filter { $0.key == "shaving_threshold" },
             ["max_power": request.power.json, "data": .array(rows)])

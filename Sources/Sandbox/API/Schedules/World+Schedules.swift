@@ -10,9 +10,9 @@ extension World {
         let rows = priced.best(request.segment, seconds: minutes * 60)
         // A shorter schedule than asked for would be a wrong one (a choice: the documents do not say).
         guard rows.reduce(0, { $0 + $1.seconds }) == minutes * 60 else { throw .noPrices }
-        return schedule("std", call.dialect == .zero ? "slot_time" : "schedule_duration", call).merging(
-            scheduleMembers(rows, request, call, ["duration": .int(minutes)]), of(location),
-            nextUpdate(of: curve, at: call.now))
+        return schedule("std", call.dialect.isZero ? "slot_time" : "schedule_duration", call).merging(
+            try scheduleMembers(rows, request, call, ["duration": .int(minutes)], at: location),
+            call.dialect.schedulesEchoRequest ? nextUpdate(of: curve, at: call.now) : [:])
     }
 
     mutating func limitSchedule(_ call: APICall) throws(Refusal) -> JSON {
@@ -26,13 +26,13 @@ extension World {
         let rows = priced.within(limit.price(among: priced), request.segment)
         var echo: [String: JSON] = [:]
         for name in ["relative", "absolute"] { echo[name] = try fields.quantity(name).map(JSON.double) }
-        return schedule("spl", call.dialect == .zero ? "slot_threshold" : "schedule_limit", call).merging(
-            scheduleMembers(rows, request, call, echo), of(location), nextUpdate(of: curve, at: call.now),
+        return schedule("spl", call.dialect.isZero ? "slot_threshold" : "schedule_limit", call).merging(
+            try scheduleMembers(rows, request, call, echo, at: location), nextUpdate(of: curve, at: call.now),
             ["duration": .int(rows.reduce(0) { $0 + $1.seconds } / 60)])
     }
 
     private func scheduleRequest(_ call: APICall) throws(Refusal) -> (Location, Fields, ScheduleRequest) {
-        guard let location = location(call.id, in: call.scope) else { throw .notFound }
+        guard let location = location(try call.locationID(), in: call.scope) else { throw .notFound }
         let fields = try call.fields()
         return (
             location, fields,
@@ -46,8 +46,9 @@ extension World {
     }
 
     private func scheduleMembers(
-        _ rows: [PriceCurve.Row], _ request: ScheduleRequest, _ call: APICall, _ echo: [String: JSON]
-    ) -> [String: JSON] {
+        _ rows: [PriceCurve.Row], _ request: ScheduleRequest, _ call: APICall, _ echo: [String: JSON],
+        at location: Location
+    ) throws(Refusal) -> [String: JSON] {
         let direction = [call.dialect.scheduleDirection: JSON.string(request.direction.rawValue)]
         let data = rows.joined.map { row in
             call.dialect.average(row.value.roundedToFiveDecimals, confidence: row.confidence).merging([
@@ -56,7 +57,10 @@ extension World {
         }
         let asked = JSON.object(request.window.json).merging(
             direction, echo, ["segment": .string(request.segment.rawValue)])
-        return direction.merging(["request": asked, "data": .array(data.map(JSON.object))]) { $1 }
+        var members = of(location).merging(direction) { $1 }.merging(try deviceMember(call, at: location)) { $1 }
+        members["data"] = .array(data.map(JSON.object))
+        if call.dialect.schedulesEchoRequest { members["request"] = asked }
+        return members
     }
 }
 

@@ -1,10 +1,11 @@
 /// The list of tariffs (upstream.md §6.1).
 extension World {
-    func listTariffs(_ query: FormFields, scope: Scope) throws(Refusal) -> JSON {
+    func listTariffs(_ call: APICall) throws(Refusal) -> JSON {
+        let query = call.query
         guard let id = query["location_id"], !id.isEmpty else {
             throw .invalid("location_id_missing", "location_id is required")
         }
-        guard let location = location(id, in: scope) else { throw .notFound }
+        guard let location = location(id, in: call.scope) else { throw .notFound }
         var listed = (tariffs[location.id] ?? []).filter { $0.draft.state != .pending }
         if let name = query["direction"] {
             guard let direction = Direction(rawValue: name) else {
@@ -18,7 +19,7 @@ extension World {
             }
             listed.removeAll { $0.slot.type != type }
         }
-        return try Self.page(listed.reversed().map { ($0.id, $0.json) }, url: "/tariffs", query)
+        return try Self.page(listed.reversed().map { ($0.id, $0.json(call.dialect)) }, url: "/tariffs", query)
     }
 }
 
@@ -32,7 +33,7 @@ extension World.Tariff {
     }
 
     /// The list shape of upstream.md §6.1.
-    var json: JSON {
+    func json(_ dialect: Dialect) -> JSON {
         [
             "id": .string(id), "object": "tariff", "location_id": .string(locationID), "live_mode": .bool(scope.live),
             "is_linked": false, "connection_type": .string(draft.connectionType.rawValue),
@@ -41,7 +42,9 @@ extension World.Tariff {
             "timezone": .string(draft.address.zone.name), "display_name": .string(draft.name),
             "provider_id": .string(draft.provider.id), "market_rates": .bool(draft.structure.usesMarketRates),
             "contract_start_date": JSON(draft.term.start.map(Timestamp.utc)),
-            "contract_end_date": JSON(draft.term.end.map(Timestamp.utc)), "schedule": draft.schedule.json,
+            "contract_end_date": JSON(draft.term.end.map(Timestamp.utc)),
+            "schedule": draft.schedule.json(
+                formulaOn: dialect.isBusbar ? (draft.structure.usesMarketRates ? .market : .fixed) : nil),
             "time_created": .string(Timestamp.utc(created)), "account_id": .string(scope.account),
         ]
     }

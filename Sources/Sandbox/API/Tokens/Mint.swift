@@ -1,4 +1,4 @@
-/// The body of `POST /connect/token`, ANODE fields (upstream.md §2).
+/// What a session is asked for: the fields of ANODE (upstream.md §2), and those that BUSBAR adds (§9).
 struct Mint: Equatable, Sendable {
     var connectURL: String
     var callbackURL: String
@@ -13,6 +13,8 @@ struct Mint: Equatable, Sendable {
     var routeOptions: RouteOptions
     var addressType: PostalAddressType?
     var address: PostalAddress
+    var deviceID: String?
+    var providerID: String?
 
     /// The pages that are off unless asked for.
     struct RouteOptions: Equatable, Sendable {
@@ -53,6 +55,18 @@ struct Mint: Equatable, Sendable {
         address =
             try body.object("postal_address").map { (fields) throws(Refusal) in try PostalAddress(fields) }
             ?? PostalAddress()
+    }
+
+    /// A body of BUSBAR, where a session is one of a location; what is not documented there is ignored.
+    init(busbar body: Fields) throws(Refusal) {
+        let names: Set = ["location_id", "connect_url", "callback_url", "device_id", "provider_id", "route_options"]
+        try self.init(Fields(body.members.filter { names.contains($0.key) }))
+        guard locationID?.isEmpty == false else { throw .invalid("location_id_missing", "location_id is required") }
+        deviceID = try body.text("device_id")
+        providerID = try body.text("provider_id")
+        guard providerID.map({ Provider.find($0) != nil }) ?? true else {
+            throw .invalid("provider_not_found", "Provider was not found")
+        }
     }
 
     /// A body in ZERO's names with those of ANODE; `connect_url` may be absent there.
