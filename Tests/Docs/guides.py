@@ -15,9 +15,6 @@ import urllib.request
 from service import ACCOUNT, BIN, KEY, Service, ask, free_port, keep
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
-JARS = ":".join(
-    f"/usr/share/java/{name}.jar"
-    for name in ["com.android.json", "kotlin-stdlib", "kotlinx-coroutines-core", "atomicfu", "atomicfu-common"])
 KEYS = {"ACCOUNT_ID": ACCOUNT, "API_KEY": KEY, "NEW_API_KEY": "sk_test_kanarienvogel4"}
 
 
@@ -286,12 +283,12 @@ def code(page):
 
 
 def compiled(page, folder):
-    """The commands that start the clients of a page, in Swift and Kotlin, each with the customer beside this file."""
-    files = {"swift": [], "kotlin": []}
+    """The commands that start the clients of a page, in Swift, each with the customer beside this file."""
+    files = {"swift": []}
     for number, (_, language, text) in enumerate(blocks(page)):
         if language not in files:
             continue
-        file = folder / f"Block{number}.{'kt' if language == 'kotlin' else language}"
+        file = folder / f"Block{number}.{language}"
         file.write_text(text + "\n")
         if "import SwiftUI" in text:
             # Linux has none of these: the syntax is all that can be checked.
@@ -329,13 +326,6 @@ def compiled(page, folder):
             check=True,
         )
         yield [client]
-    if files["kotlin"]:
-        classes = folder / "classes"
-        is_client = any("class ConnectService" in file.read_text() for file in files["kotlin"])
-        sources = [*files["kotlin"], *beside.glob("android/*"), *[beside / "Customer.kt"] * is_client]
-        subprocess.run(["kotlinc", "-nowarn", "-cp", JARS, *sources, "-d", classes], check=True)
-        if is_client:
-            yield ["java", "-cp", f"{classes}:{JARS}", "CustomerKt"]
 
 
 def isolate():
@@ -353,7 +343,8 @@ def isolate():
 if __name__ == "__main__":
     isolate()
     for page in [
-        "connect-page.md", "integrate-web.md", "integrate-mobile.md", "energy.md", "../clients/typescript/README.md",
+        "connect-page.md", "integrate-web.md", "integrate-mobile.md", "energy.md", "../clients/kotlin/README.md",
+        "../clients/typescript/README.md",
     ]:
         code(page)
     for page in ["connect-page.md", "integrate-web.md", "integrate-mobile.md", "energy.md", "sandbox.md"]:

@@ -1,4 +1,8 @@
 package android.content
 
-/** What the guide uses of Android, for the compiler: Debian has no more of it. */
+/** What the documents use of Android, for the compiler: Debian has no more of it. */
 abstract class Context
+
+abstract class Intent {
+    abstract val dataString: String?
+}
