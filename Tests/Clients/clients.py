@@ -4,7 +4,6 @@ usage: clients.py [--only NAME] [-k TEXT]
 """
 
 import argparse
-import pathlib
 import queue
 import subprocess
 import sys
@@ -92,5 +91,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(pathlib.Path(__file__).parent))
     sys.exit(main())

@@ -216,7 +216,7 @@ def too_many_requests(journey):
     proxy.answer("GET /v1/locations$", 429, "rate_limited", Retry_After=1)
     began = time.monotonic()
     assert client.do("listLocations")["data"] == []
-    assert 1 <= time.monotonic() - began < 4
+    assert 1 <= time.monotonic() - began < 10
     proxy.answer(MINT, 429, "rate_limited", Retry_After=1)
     location = has_connected(journey)["location_id"]
     assert len(keys(journey)) == 2 and len(set(keys(journey))) == 1, keys(journey)
