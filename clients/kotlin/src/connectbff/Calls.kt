@@ -85,8 +85,9 @@ internal class Calls(
         val answer = accepted(Call("GET", path), headers + ("Accept" to "text/event-stream"))
         val type = answer.header("content-type")?.substringBefore(';')?.trim()
         if (!type.equals("text/event-stream", ignoreCase = true)) {
+            // The page of a captive portal, where the customer may still sign in: a stream without events.
             answer.close()
-            throw invalid("The answer is no event stream.", answer)
+            return@channelFlow
         }
         val stream = EventStream()
         reaching { answer.read(SILENCE) { bytes, count -> stream.read(bytes, count).forEach { send(it) } } }

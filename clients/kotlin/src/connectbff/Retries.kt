@@ -26,7 +26,7 @@ internal object Retries {
     /**
      * The pause before a stream is opened again; `null` when its failure is final.
      *
-     * A success that is no stream, and a redirect, are a captive portal's: the customer may still sign in there.
+     * A redirect is a captive portal's.
      *
      * @param failure `null` when the stream came to its end
      * @param failures how many there were in a row since the last event, with this one
@@ -34,7 +34,7 @@ internal object Retries {
      */
     fun reopening(failure: ConnectFailure?, failures: Int, random: Double): Duration? {
         val isTemporary = failure == null || failure.code == ErrorCode.NetworkError ||
-            failure.status.let { it in 200..399 || it == 408 || it == 429 || it >= 500 }
+            failure.status.let { it in 300..399 || it == 408 || it == 429 || it >= 500 }
         if (!isTemporary) return null
         return maxOf(backoff(failures) * (0.75 + random / 4), failure?.retryAfter ?: Duration.ZERO)
     }
