@@ -153,9 +153,9 @@ def double_tap(journey):
     calls[1].abort()
     calls[1].fails("cancelled", patience=3)
     calls[1].returned(None)
-    assert calls[2].result()["state"] == "active"
+    assert calls[2].result()["state"] == "created"
     calls[0].returned(None)
-    assert calls[0].result()["state"] == "active"
+    assert calls[0].result()["state"] == "created"
     assert len(keys(journey)) == 3, keys(journey)
 
 

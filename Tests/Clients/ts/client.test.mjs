@@ -164,7 +164,7 @@ const streamed = (text, size = 1) => new Response(new ReadableStream({
     for (let at = 0; at < bytes.length; at += size) controller.enqueue(bytes.slice(at, at + size));
     controller.close();
   },
-}));
+}), { headers: { 'Content-Type': 'text/event-stream' } });
 const eventOf = (value, id = '1', end = '\n') =>
   [`id: ${id}`, 'event: session', `data: ${JSON.stringify(value)}`, '', ''].join(end);
 
@@ -221,7 +221,7 @@ test('a stream that falls silent is opened again, and one that is left is closed
         controller.enqueue(new TextEncoder().encode(eventOf({ ...session, state: 'pending' })));
         signal.addEventListener('abort', () => { isCancelled = true; controller.error(signal.reason); });
       },
-    }));
+    }), { headers: { 'Content-Type': 'text/event-stream; charset=utf-8' } });
     const unclonable = (open) => Object.assign(open, {});
     const answers = [silent, () => streamed(eventOf(session))].map(unclonable);
     const fetch = async (url, init) => answers.shift()(url, init);
@@ -322,14 +322,16 @@ test('opens with the service’s own script, and confirms what it minted', async
       assert.equal(launchUrl, minted.launch_url);
       return ending;
     };
-    const { signal } = new AbortController();
-    const onEvent = () => {};
-    const given = { mode: 'popup', title: 'Connect', closeLabel: 'Close', onEvent, signal };
-    assert.deepEqual(await client(fetch, { baseURL: host }).connect({ language: 'de' }, given), session);
-    const { launchUrl, ...passed } = globalThis.opened;
-    assert.deepEqual(passed, given);
+    const events = [];
+    const look = { mode: 'popup', title: 'Connect', closeLabel: 'Close' };
+    const options = { ...look, onEvent: (event) => events.push(event) };
+    assert.deepEqual(await client(fetch, { baseURL: host }).connect({ language: 'de', app: 'web' }, options), session);
+    const { launchUrl, onEvent, signal, ...passed } = globalThis.opened;
+    assert.deepEqual([passed, signal.aborted], [look, false]);
+    onEvent({ type: 'open' });
+    assert.deepEqual(events, [{ type: 'open' }]);
     assert.ok(launchUrl instanceof Promise, 'the dialog has to appear at the click');
-    assert.deepEqual(JSON.parse(requests[0].body), { app: 'page', language: 'de' });
+    assert.deepEqual(JSON.parse(requests[0].body), { language: 'de', app: 'page' });
     assert.equal(requests[1].url, `${host}/v1/connect/sessions/cs_1${path}`);
     assert.equal(requests[1].body, path ? JSON.stringify({ code }) : undefined);
   }
