@@ -266,8 +266,10 @@ export class ConnectClient {
     return this.#send('GET', path, { query, isSafe: true }, options);
   }
 
-  #write(method, path, body, { idempotencyKey, ...options } = {}, texts) {
-    return this.#send(method, path, { body, key: idempotencyKey ?? newKey(), isSafe: true, texts }, options);
+  async #write(method, path, body, { idempotencyKey, ...options } = {}, texts) {
+    const key = idempotencyKey ?? newKey();
+    if (!headerText.test(key)) throw new TypeError('idempotencyKey has a character that no header takes.');
+    return this.#send(method, path, { body, key, isSafe: true, texts }, options);
   }
 
   /** Sends a request, and again where that is safe and can help. */
