@@ -617,6 +617,26 @@ test('a session that another code has confirmed is read', async () => {
   assert.deepEqual(await client(later.fetch).resume({ url: link }), session);
 });
 
+test('a code that came back is sent, though the app has left meanwhile', async () => {
+  const { fetch, requests } = service(json(minted, 201), () => {
+    controller.abort();
+    return json(session);
+  });
+  const controller = new AbortController();
+  const present = async () => `myapp://done?session=cs_1&status=connected&code=${'E'.repeat(22)}`;
+  const { signal } = controller;
+  const sent = new Promise((resolve) => {
+    const app = client(async (url, init) => {
+      const answer = await fetch(url, init);
+      if (url.endsWith('/confirm')) resolve(init.signal.aborted);
+      return answer;
+    }, { present });
+    assert.rejects(app.connect({}, { signal }), { name: 'AbortError' });
+  });
+  assert.equal(await sent, false);
+  assert.equal(requests.length, 2);
+});
+
 test('a deep link that starts the app has the session in it', async () => {
   const code = 'B'.repeat(22);
   const { fetch, requests } = service(json(session));
