@@ -83,7 +83,7 @@ def close_half_way_and_come_back(journey):
 
 
 def close_the_sheet(journey):
-    """The app gets no return URL, and reads how it stands. `connect` opens the service's page, whatever the app says."""
+    """The app gets no return URL, and reads how it stands. Whatever it asked for, it is the service's page."""
     call = journey.client.connect(app="web", postal_address=LONDON)
     opened(journey, call).gives_address()
     call.returned(None)

@@ -102,7 +102,7 @@ export class ConnectClient {
     }
     const { id } = await minting;
     // Any app can open a deep link: a code counts for the session that was minted here.
-    return this.#end(id, back?.session === id ? back.code : undefined, signal);
+    return this.#end(id, back?.session === id ? back.code : undefined);
   }
 
   async resume({ url, signal } = {}) {
@@ -113,7 +113,6 @@ export class ConnectClient {
     throwIfAborted(signal);
     const back = script ? script.resume() : endOf(at);
     try {
-      // Without the signal: the code is nowhere else now, and has to arrive.
       return back && await orAborted(this.#end(back.session, back.code), signal);
     } catch (error) {
       // Any page can link to the app like that: this session is not the user's.
@@ -142,16 +141,17 @@ export class ConnectClient {
     }
   }
 
-  async #end(id, code, signal) {
+  /** Without a signal: the code is nowhere else now, and has to arrive even if the app has left. */
+  async #end(id, code) {
     if (code) {
       try {
-        return await this.confirm(id, code, { signal });
+        return await this.confirm(id, code);
       } catch (error) {
         // Another code has confirmed it.
         if (error?.code !== 'confirmation_code_used') throw error;
       }
     }
-    return this.session(id, { signal });
+    return this.session(id);
   }
 
   mint(request = {}, options) {
@@ -266,8 +266,10 @@ export class ConnectClient {
     return this.#send('GET', path, { query, isSafe: true }, options);
   }
 
-  #write(method, path, body, { idempotencyKey, ...options } = {}, texts) {
-    return this.#send(method, path, { body, key: idempotencyKey ?? newKey(), isSafe: true, texts }, options);
+  async #write(method, path, body, { idempotencyKey, ...options } = {}, texts) {
+    const key = idempotencyKey ?? newKey();
+    if (!headerText.test(key)) throw new TypeError('idempotencyKey has a character that no header takes.');
+    return this.#send(method, path, { body, key, isSafe: true, texts }, options);
   }
 
   /** Sends a request, and again where that is safe and can help. */
