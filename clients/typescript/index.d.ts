@@ -130,10 +130,10 @@ export type ErrorCode =
   | 'field_unknown' | 'header_malformed' | 'idempotency_in_progress' | 'idempotency_key_reused'
   | 'identity_unavailable' | 'internal_error' | 'json_malformed' | 'method_not_allowed' | 'no_price_data'
   | 'no_tariff_connected' | 'not_found' | 'origin_not_allowed' | 'overloaded' | 'pending_connect'
-  | 'postal_address_required' | 'rate_limited' | 'session_foreign' | 'store_unavailable' | 'unauthenticated' | 'upstream_blocked' | 'upstream_credentials_refused'
-  | 'upstream_failed' | 'upstream_invalid_answer' | 'upstream_limited' | 'upstream_mode_differs' | 'upstream_refused'
-  | 'upstream_timeout' | 'upstream_unavailable' | 'upstream_unreachable' | 'write_outcome_unknown'
-  | 'writes_not_allowed'
+  | 'postal_address_required' | 'rate_limited' | 'session_foreign' | 'store_unavailable' | 'unauthenticated'
+  | 'upstream_blocked' | 'upstream_credentials_refused' | 'upstream_failed' | 'upstream_invalid_answer' | 'upstream_limited'
+  | 'upstream_mode_differs' | 'upstream_refused' | 'upstream_timeout' | 'upstream_unavailable' | 'upstream_unreachable'
+  | 'write_outcome_unknown' | 'writes_not_allowed'
   | (string & {});
 
 export class ConnectError extends Error {
