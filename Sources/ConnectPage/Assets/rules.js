@@ -186,7 +186,7 @@ const reportSeries = 12;
 const longestReportWait = 60;
 
 /**
- * After how many milliseconds a failed report of a foreign token is repeated. Nobody waits for it, and a limit that others
+ * After how many milliseconds a failed report of a foreign token is repeated. No customer waits for it, and a limit that others
  * have used up must not suppress it.
  */
 export function reportDelay(failure, attempt) {
