@@ -136,9 +136,7 @@ extension ConnectClient {
     ///
     /// What it measured stays in the costs of the location. Sent once.
     public func deleteDevice(at location: String, _ id: String) async throws {
-        var call = Call("DELETE", "locations", location, "devices", id)
-        call.isRepeatable = false
-        try await service.data(call)
+        try await service.delete("locations", location, "devices", id)
     }
 }
 

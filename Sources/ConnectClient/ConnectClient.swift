@@ -2,17 +2,19 @@ public import Foundation
 
 /// A client of a connect-bff service, for the app of a signed-in customer.
 ///
-/// Every call throws ``ConnectError``, `CancellationError` when its task is cancelled, or what the token closure throws.
+/// Every call throws ``ConnectError``, `CancellationError` when its task is cancelled, or what the token closure or the
+/// presenter throws.
 /// Reads, confirmations and calls with an idempotency key are sent up to three times where the contract allows it; each
 /// answer has a deadline. Nothing is logged or stored.
 public actor ConnectClient {
     /// Gives the customer's bearer, for each request.
     ///
-    /// After a 401 it is asked once more, with the bearer that was `refused`: give another one then.
+    /// After a 401 it is asked once more, with the bearer that was `refused`: give another one then. It consists of visible
+    /// characters of ASCII; another one is not sent, and the error is ``ErrorCode/unauthenticated``.
     public typealias Token = @Sendable (_ refused: String?) async throws -> String
 
     let service: Service
-    private let flight = SingleFlight<Session>()
+    private let flight = SingleFlight<MintRequest, Session>()
 
     /// Makes a client.
     /// - Parameters:
@@ -30,35 +32,51 @@ public actor ConnectClient {
 
     /// Lets the customer connect a tariff, and returns the session as it then stands.
     ///
-    /// It mints, shows the page, and confirms the session where the page gave a code for it, or else reads it: also when
-    /// the customer closed the page, since they may have finished just before. A call while another one runs joins that one,
-    /// so a double tap is one session and one page.
+    /// It mints for the service's own page, shows that, and confirms the session where the page gave a code for it, or else
+    /// reads it: also when the customer closed the page, since they may have finished just before.
+    ///
+    /// A call while another one with an equal request runs joins that one, so a double tap is one session and one page.
+    /// Another request is an attempt of its own.
     /// - Parameters:
-    ///   - request: What the app knows. Set `returnURL` for a sheet.
-    ///   - key: The idempotency key of the mint.
+    ///   - request: What the app knows. Set `returnURL` for a sheet. Its `app` is not heeded.
+    ///   - key: The idempotency key of the mint. Who joins an attempt has that one's.
     ///   - presenter: Shows the page.
     public func connect(
         _ request: MintRequest = MintRequest(), key: String = UUID().uuidString, with presenter: any ConnectPresenter
     ) async throws -> Session {
-        try await flight.value { [self] in
-            var request = request
-            if presenter.isWebView {
-                request.options = request.options ?? MintOptions()
-                request.options?.shell = true
-            }
+        var request = request
+        request.app = "page"
+        if presenter.isWebView {
+            request.options = request.options ?? MintOptions()
+            request.options?.shell = true
+        }
+        return try await flight.value(request) { [self, request] in
             let minted = try await mint(request, key: key)
-            if let result = try await presenter.present(minted.launchURL), result.session == minted.id {
-                return try await resume(result)
-            }
-            return try await session(minted.id)
+            let result = try await presenter.present(minted.launchURL)
+            // Any app can open a deep link: a code counts for the session that was minted here.
+            return try await end(minted.id, code: result?.session == minted.id ? result?.code : nil)
         }
     }
 
     /// Reads the session of a deep link that reached the app outside of ``connect(_:key:with:)``, and confirms it where
     /// the link has a code.
-    public func resume(_ result: ConnectResult) async throws -> Session {
-        guard let code = result.code else { return try await session(result.session) }
-        return try await confirm(result.session, code: code)
+    /// - Returns: The session; nil where it is not the customer's, as any app can open a deep link.
+    public func resume(_ result: ConnectResult) async throws -> Session? {
+        do {
+            return try await end(result.session, code: result.code)
+        } catch let error as ConnectError where error.code == .notFound {
+            return nil
+        }
+    }
+
+    private func end(_ id: String, code: String?) async throws -> Session {
+        guard let code else { return try await session(id) }
+        do {
+            return try await confirm(id, code: code)
+        } catch let error as ConnectError where error.code == .confirmationCodeUsed {
+            // Another code has confirmed it.
+            return try await session(id)
+        }
     }
 
     /// Mints a session, for an app that opens its launch URL itself.
@@ -101,9 +119,7 @@ public actor ConnectClient {
     ///
     /// Sent once.
     public func forgetLocation(_ id: String) async throws {
-        var call = Call("DELETE", "locations", id)
-        call.isRepeatable = false
-        try await service.data(call)
+        try await service.delete("locations", id)
     }
 
     /// Follows what changes at a location.

@@ -34,7 +34,7 @@ public struct ConnectError: Error, Hashable, Sendable {
     ///
     /// What is no problem of the service's is ``ConnectClient/ErrorCode/invalidAnswer``.
     init(_ head: AnswerHead, body: Data) {
-        let problem = try? JSONDecoder().decode(Problem.self, from: body)
+        let problem = try? Coding.decoder().decode(Problem.self, from: body)
         self.init(
             problem?.code ?? .invalidAnswer, status: head.status, detail: problem?.detail,
             requestID: problem?.requestID ?? head.requestID, retryAfter: head.retryAfter)

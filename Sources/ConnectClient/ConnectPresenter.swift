@@ -31,21 +31,30 @@ public struct ConnectResult: Hashable, Sendable {
     /// Reads the return URL with which the customer comes back; nil where it names no session.
     public init?(returnURL: URL) {
         let items = URLComponents(url: returnURL, resolvingAgainstBaseURL: false)?.queryItems ?? []
-        func item(_ name: String) -> String? { items.first { $0.name == name }?.value }
+        // The service appends its own to the app's query.
+        guard let last = items.lastIndex(where: { $0.name == "session" }) else { return nil }
+        func item(_ name: String) -> String? { items[last...].last { $0.name == name }?.value }
         guard let session = item("session"), let status = item("status") else { return nil }
-        self.session = session
-        self.status = ConnectClient.SessionState(rawValue: status)
-        code = item("code")
+        self.init(session, ConnectClient.SessionState(rawValue: status), item("code"))
     }
 
     /// Reads the message that the page posts in a web view; nil where it is not the page's.
     public init?(message: String) {
-        guard let message = try? JSONDecoder().decode(Message.self, from: Data(message.utf8)),
+        guard let message = try? Coding.decoder().decode(Message.self, from: Data(message.utf8)),
             message.type == "connect-bff"
         else { return nil }
-        session = message.session
-        status = message.status
-        code = message.code
+        self.init(message.session, message.status, message.code)
+    }
+
+    /// Nil where the session's id is none of the service's.
+    private init?(_ session: String, _ status: ConnectClient.SessionState, _ code: String?) {
+        let letters = CharacterSet(charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+        guard (1...64).contains(session.utf8.count), session.unicodeScalars.allSatisfy(letters.contains) else {
+            return nil
+        }
+        self.session = session
+        self.status = status
+        self.code = code
     }
 
     private struct Message: Decodable {

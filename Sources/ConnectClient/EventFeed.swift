@@ -4,15 +4,18 @@ import Foundation
 struct EventFeed {
     private let service: Service
     private var call: Call
+    private let names: Set<String>
     private var parser = EventParser()
     private var rule = ReconnectRule()
     private var stream: AsyncThrowingStream<Data, any Error>?
     private var head: AnswerHead?
     private var waiting: ArraySlice<ServerEvent> = []
 
-    init(_ service: Service, _ call: Call) {
+    /// - Parameter names: The events to return. Later releases of the service may send others.
+    init(_ service: Service, _ call: Call, names: Set<String>) {
         self.service = service
         self.call = call
+        self.names = names
         self.call.headers["Accept"] = "text/event-stream"
         // The service sends at least a comment every 15 seconds.
         self.call.idle = 45
@@ -25,20 +28,24 @@ struct EventFeed {
             try Task.checkCancellation()
             if let event = waiting.popFirst() {
                 rule.succeed()
-                return event
+                if names.contains(event.name) { return event }
+                continue
             }
+            var failure: ConnectError?
             do {
                 if stream == nil { try await open() }
                 if let chunk = try await chunk() {
-                    guard let events = parser.read(chunk) else { throw ConnectError(.invalidAnswer, status: 200) }
+                    guard let events = parser.read(chunk) else { break }
                     waiting = events[...]
                     continue
                 }
-                try await reconnect(after: nil)
             } catch let error as ConnectError {
-                try await reconnect(after: error)
+                failure = error
             }
+            try await reconnect(after: failure)
         }
+        // It would come again.
+        throw invalid
     }
 
     /// Decodes the data of an event.
@@ -46,15 +53,19 @@ struct EventFeed {
         do {
             return try Coding.decoder().decode(Value.self, from: data)
         } catch {
-            throw head.map(ConnectError.init(invalid:)) ?? ConnectError(.invalidAnswer)
+            throw invalid
         }
     }
 
+    private var invalid: ConnectError { head.map(ConnectError.init(invalid:)) ?? ConnectError(.invalidAnswer) }
+
     private mutating func open() async throws {
-        call.headers["Last-Event-ID"] = parser.lastEventID
+        call.headers["Last-Event-ID"] = parser.lastEventID.flatMap { $0.isEmpty ? nil : $0 }
         // What was not whole when the stream before broke is sent again.
         parser = EventParser(lastEventID: parser.lastEventID)
         let (head, body) = try await service.open(call)
+        // Such as the page of a captive portal.
+        guard head.mediaType == "text/event-stream" else { throw ConnectError(invalid: head) }
         self.head = head
         stream = body
     }

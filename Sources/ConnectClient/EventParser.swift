@@ -60,7 +60,8 @@ struct EventParser {
         case "event": name = String(decoding: value, as: UTF8.self)
         case "data":
             if data == nil { data = Array(value) } else { data? += [0x0A] + value }
-        case "id" where !value.contains(0): id = String(decoding: value, as: UTF8.self)
+        // It is repeated in a header; the standard forbids NUL alone.
+        case "id" where value.allSatisfy(Call.isVisible): id = String(decoding: value, as: UTF8.self)
         default: break
         }
     }

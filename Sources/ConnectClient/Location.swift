@@ -153,8 +153,6 @@ extension ConnectClient {
     /// What changed at a location.
     public struct LocationEvent: Codable, Hashable, Sendable {
         /// `location.updated`, after which what is shown is read again, or `tariff.action_required`.
-        ///
-        /// Expect others.
         public let event: String
         /// The location.
         public let locationID: String

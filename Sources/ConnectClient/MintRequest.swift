@@ -27,7 +27,7 @@ extension ConnectClient {
         public var returnURL: String?
         /// The name of the frontend in which Connect runs.
         ///
-        /// The first of the server when left out.
+        /// The first of the server when left out. ``ConnectClient/connect(_:key:with:)`` sets `page`.
         public var app: String?
         /// The language of the hosted page: `en`, `de`, `fr` or `nl`.
         ///

@@ -38,8 +38,13 @@ struct ReconnectRule {
     ///   - jitter: The part of the pause to wait, so that not all clients come back at once after a restart.
     /// - Returns: The seconds to wait before the next one; nil when the error ends it for good.
     mutating func pause(after error: ConnectError?, jitter: Double) -> TimeInterval? {
-        if let error, error.code != .networkError, error.status != 408, error.status != 429, error.status < 500 {
-            return nil
+        if let error, error.code != .networkError {
+            switch error.status {
+            // The page of a captive portal, or the way there.
+            case 200..<400: break
+            case 408, 429, 500...: break
+            default: return nil
+            }
         }
         defer { next = min(next * 2, Self.longest) }
         return max(next * jitter, error?.retryAfter ?? 0)

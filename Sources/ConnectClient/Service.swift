@@ -24,13 +24,22 @@ struct Service: Sendable {
         }
     }
 
+    /// Sends a removal, once.
+    func delete(_ path: String...) async throws {
+        var call = Call("DELETE", path)
+        call.isRepeatable = false
+        let (head, _) = try await data(call)
+        // The page of a captive portal is no success.
+        guard head.status == 204 else { throw ConnectError(invalid: head) }
+    }
+
     /// Sends a call, and returns the body of its success.
-    @discardableResult func data(_ call: Call) async throws -> (AnswerHead, Data) {
+    private func data(_ call: Call) async throws -> (AnswerHead, Data) {
         var rule = RetryRule()
         while true {
             do {
                 let (head, stream) = try await open(call)
-                return (head, try await whole(stream))
+                return (head, try await whole(stream, of: head))
             } catch let error as ConnectError {
                 guard call.isRepeatable, let pause = rule.pause(after: error) else { throw error }
                 try await sleep(pause)
@@ -41,24 +50,30 @@ struct Service: Sendable {
     /// Sends a call once, and after a 401 once more with a fresh credential.
     /// - Returns: The head and body of a success.
     func open(_ call: Call) async throws -> (AnswerHead, AsyncThrowingStream<Data, any Error>) {
+        guard call.headers.values.allSatisfy(Call.isHeaderValue) else {
+            throw ConnectError(.headerMalformed, detail: "An idempotency key consists of visible characters of ASCII.")
+        }
         var refused: String?
         while true {
             let bearer = try await token(refused)
             try Task.checkCancellation()
+            guard Call.isHeaderValue(bearer) else {
+                throw ConnectError(.unauthenticated, detail: "A bearer consists of visible characters of ASCII.")
+            }
             let (head, body) = try await within(Self.deadline) { try await transport.send(call, bearer: bearer) }
             if (200..<300).contains(head.status) { return (head, body) }
-            let error = ConnectError(head, body: try await whole(body))
+            let error = ConnectError(head, body: try await whole(body, of: head))
             guard head.status == 401, refused == nil else { throw error }
             refused = bearer
         }
     }
 
-    private func whole(_ stream: AsyncThrowingStream<Data, any Error>) async throws -> Data {
+    private func whole(_ stream: AsyncThrowingStream<Data, any Error>, of head: AnswerHead) async throws -> Data {
         try await within(Self.deadline) {
             var body = Data()
             for try await chunk in stream {
                 body.append(chunk)
-                guard body.count <= Self.longestAnswer else { throw ConnectError(.invalidAnswer) }
+                guard body.count <= Self.longestAnswer else { throw ConnectError(invalid: head) }
             }
             return body
         }

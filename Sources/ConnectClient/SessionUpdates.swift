@@ -10,7 +10,9 @@ extension ConnectClient {
         let call: Call
 
         /// Begins to follow the session.
-        public func makeAsyncIterator() -> Iterator { Iterator(feed: EventFeed(service, call)) }
+        public func makeAsyncIterator() -> Iterator {
+            Iterator(feed: EventFeed(service, call, names: ["session"]))
+        }
 
         /// The updates that are still to come.
         public struct Iterator: AsyncIteratorProtocol {
@@ -19,15 +21,10 @@ extension ConnectClient {
 
             /// Returns the session at its next change; nil when it was final.
             public mutating func next() async throws -> Session? {
-                while !isOver {
-                    let event = try await feed.next()
-                    // Later releases may send others.
-                    guard event.name == "session" else { continue }
-                    let session: Session = try feed.decode(event.data)
-                    isOver = session.isFinal
-                    return session
-                }
-                return nil
+                guard !isOver else { return nil }
+                let session: Session = try await feed.decode(feed.next().data)
+                isOver = session.isFinal
+                return session
             }
         }
     }
@@ -41,7 +38,9 @@ extension ConnectClient {
         let call: Call
 
         /// Begins to follow the location.
-        public func makeAsyncIterator() -> Iterator { Iterator(feed: EventFeed(service, call)) }
+        public func makeAsyncIterator() -> Iterator {
+            Iterator(feed: EventFeed(service, call, names: ["location.updated", "tariff.action_required"]))
+        }
 
         /// The updates that are still to come.
         public struct Iterator: AsyncIteratorProtocol {
@@ -49,21 +48,11 @@ extension ConnectClient {
 
             /// Returns the next event.
             public mutating func next() async throws -> LocationEvent? {
-                while true {
-                    let event = try await feed.next()
-                    do {
-                        let data: LocationEventData = try feed.decode(event.data)
-                        return LocationEvent(
-                            event: event.name, locationID: data.location_id, actionRequired: data.action_required,
-                            at: data.at)
-                    } catch  where !Self.known.contains(event.name) {
-                        // Of a later release, with other data.
-                        continue
-                    }
-                }
+                let event = try await feed.next()
+                let data: LocationEventData = try feed.decode(event.data)
+                return LocationEvent(
+                    event: event.name, locationID: data.location_id, actionRequired: data.action_required, at: data.at)
             }
-
-            private static let known: Set = ["location.updated", "tariff.action_required"]
         }
     }
 

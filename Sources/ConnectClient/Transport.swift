@@ -3,6 +3,8 @@ import Foundation
 /// What is known of an answer before its body.
 struct AnswerHead: Sendable {
     let status: Int
+    /// The type of `Content-Type` without parameters, in lower case.
+    let mediaType: String?
     /// `X-Request-Id`.
     let requestID: String?
     /// `Retry-After`, in seconds.
@@ -11,6 +13,10 @@ struct AnswerHead: Sendable {
     /// - Parameter headers: By their names in lower case.
     init(status: Int, headers: [String: String] = [:]) {
         self.status = status
+        mediaType = headers["content-type"].map { type in
+            String(decoding: type.utf8.prefix { $0 != 0x3B }, as: UTF8.self)
+                .trimmingCharacters(in: .whitespaces).lowercasedASCII
+        }
         requestID = headers["x-request-id"]
         retryAfter = headers["retry-after"].flatMap { UInt32($0) }.map { TimeInterval($0) }
     }
@@ -44,6 +50,13 @@ struct Call: Sendable {
         self.query = pairs.isEmpty ? nil : pairs.joined(separator: "&")
     }
 
+    /// Whether a header can hold a text of the app's: a line break in it would be another header, and some systems quote
+    /// what they refuse in their errors.
+    static func isHeaderValue(_ text: String) -> Bool { !text.isEmpty && text.utf8.allSatisfy(isVisible) }
+
+    /// Whether it is a visible character of ASCII.
+    static func isVisible(_ byte: UInt8) -> Bool { (0x21...0x7E).contains(byte) }
+
     private static func encode(_ text: String) -> String {
         let unreserved = CharacterSet(
             charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -57,4 +70,11 @@ protocol Transport: Sendable {
     /// - Returns: The head, and the body in the chunks that arrive. Ending the iteration ends the exchange.
     /// - Throws: `ConnectError` where there is no answer, as the body does when it breaks off.
     func send(_ call: Call, bearer: String) async throws -> (AnswerHead, AsyncThrowingStream<Data, any Error>)
+}
+
+extension String {
+    /// The text with the letters of ASCII in lower case, and no others: a Kelvin sign is no `k`.
+    var lowercasedASCII: String {
+        String(decoding: utf8.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
+    }
 }

@@ -16,7 +16,9 @@ sys.path.append(str(ROOT / "Tests/Clients"))
 
 from world import SignedIn
 
-FILES = {"/app.js": "Tests/Browser/client_app/app.js", "/client/index.js": "clients/typescript/index.js"}
+FILES = {
+    "/app.js": "Tests/Browser/client_app/app.js",
+    **{f"/client/{name}": f"clients/typescript/{name}" for name in ("index.js", "client.js")}}
 
 
 class ClientApp:

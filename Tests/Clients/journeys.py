@@ -83,8 +83,8 @@ def close_half_way_and_come_back(journey):
 
 
 def close_the_sheet(journey):
-    """The app gets no return URL, and reads how it stands."""
-    call = journey.client.connect(**PAGE, postal_address=LONDON)
+    """The app gets no return URL, and reads how it stands. Whatever it asked for, it is the service's page."""
+    call = journey.client.connect(app="web", postal_address=LONDON)
     opened(journey, call).gives_address()
     call.returned(None)
     assert call.result()["state"] == "active"
@@ -122,8 +122,20 @@ def link_of_another_session(journey):
     assert not journey.proxy.seen(".*/confirm")
 
 
+def confirmed_by_another_code(journey):
+    """As by a newer visit of the page: the session is read."""
+    call = journey.client.connect(**PAGE, postal_address=LONDON)
+    customer = opened(journey, call)
+    link = customer.connects()
+    code = re.search(r"code=([\w-]+)", customer.is_back())[1]
+    session = journey.client.do("confirmSession", {"code": code}, id=customer.ticket.partition(".")[0])
+    call.returned(link)
+    assert call.result() == is_connected(session)
+    assert [each.status for each in journey.proxy.seen(f"POST {SESSIONS}/.*/confirm")] == [200, 409]
+
+
 def double_tap(journey):
-    """One mint, one page, and the same end for both."""
+    """One mint, one page, and the same end for both; another request is another attempt."""
     first = journey.client.connect(**PAGE, postal_address=LONDON)
     customer = opened(journey, first)
     second = journey.client.connect(**PAGE, postal_address=LONDON)
@@ -132,6 +144,19 @@ def double_tap(journey):
     first.returned(customer.connects())
     assert is_connected(first.result()) == second.result()
     assert len(keys(journey)) == 1, keys(journey)
+    # Another request does not get the session of the first, and who leaves takes nobody along.
+    calls = [journey.client.connect(**PAGE, language=language) for language in ("de", "fr", "fr")]
+    for call in calls[:2]:
+        opened(journey, call)
+    assert len(set(keys(journey))) == 3, keys(journey)
+    journey.client.do("listLocations")
+    calls[1].abort()
+    calls[1].fails("cancelled", patience=3)
+    calls[1].returned(None)
+    assert calls[2].result()["state"] == "created"
+    calls[0].returned(None)
+    assert calls[0].result()["state"] == "created"
+    assert len(keys(journey)) == 3, keys(journey)
 
 
 def cancel(journey):
@@ -287,6 +312,50 @@ def torn_stream(journey):
     client.start("followSession", id=f"cs_{'0' * 24}").fails("not_found", 404)
 
 
+def captive_portal(journey):
+    """In place of a stream its page, or the way there, is temporary. It gets no request, and so no bearer."""
+    client, proxy = journey.client, journey.proxy
+    session = has_connected(journey)
+    events = f"GET {SESSIONS}/.*/events"
+    proxy.page(events, 200)
+    proxy.redirect(events)
+    began = time.monotonic()
+    follow = client.start("followSession", id=session["id"])
+    is_connected(follow.event())
+    assert follow.result() is None
+    # The least that the two pauses may be: 0.5 s and 1 s, each shortened at random by up to a quarter.
+    assert time.monotonic() - began >= 1.1, "without a pause"
+    assert len(proxy.seen(events)) == 3, proxy.seen(events)
+    events = "GET /v1/locations/.*/events"
+    proxy.page(events, 200)
+    proxy.redirect(events)
+    follow = client.start("followLocation", id=session["location_id"])
+    while not (proxy.seen(events) and proxy.seen(events)[-1].status == 200 and not proxy.faults):
+        time.sleep(0.01)
+    follow.abort()
+    follow.fails("cancelled")
+    # Other requests fail, and at once.
+    proxy.requests.clear()
+    proxy.page("GET /v1/locations$", 200)
+    client.start("listLocations").fails("invalid_answer", 200)
+    proxy.redirect("GET /v1/locations$")
+    client.start("listLocations").fails("invalid_answer", 302)
+    proxy.redirect(MINT)
+    client.start("mintSession", PAGE).fails("invalid_answer", 302)
+    assert len(proxy.requests) == 3, proxy.requests
+
+
+def bad_bearer(journey):
+    """What cannot stand in a header is not sent, and no error has it."""
+    client, proxy = journey.client, journey.proxy
+    for text in ("SECRET\ntoken", "SECRET token", "SECRET\u20ac", "SECRET\x7f"):
+        client.has_bearer(text)
+        client.start("listLocations").fails("unauthenticated", 0)
+        client.start("followSession", id=f"cs_{'0' * 24}").fails("unauthenticated", 0)
+    assert not proxy.requests, proxy.requests
+    journey.secrets.append("SECRET")
+
+
 # What may be added.
 
 def unknown_things(journey):
@@ -410,6 +479,6 @@ def whole_surface(journey, location):
 
 JOURNEYS = [
     connect, close_half_way_and_come_back, close_the_sheet, pending_then_connected, failed, link_of_another_session,
-    double_tap, cancel, expired_bearer, too_many_requests, offline_and_back, torn_stream, unknown_things, connect_token,
-    everything, service_restart,
+    confirmed_by_another_code, double_tap, cancel, expired_bearer, bad_bearer, too_many_requests, offline_and_back,
+    torn_stream, captive_portal, unknown_things, connect_token, everything, service_restart,
 ]

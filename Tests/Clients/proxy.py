@@ -83,6 +83,11 @@ class Proxy:
         """The next requests get what a proxy in front of the service would show."""
         self._add(what, times, ("answer", status, "<html>Bad Gateway</html>", "text/html", {}))
 
+    def redirect(self, what, times=1):
+        """The next requests are led to another origin, as by a captive portal. That is here too, at `/portal`."""
+        elsewhere = self.url.replace("localhost", "127.0.0.1") + "/portal"
+        self._add(what, times, ("answer", 302, "<html>Found</html>", "text/html", {"Location": elsewhere}))
+
     def refuse(self, what, times=1):
         """The connections of the next requests break before the service sees them."""
         self._add(what, times, ("refuse",))

@@ -12,6 +12,7 @@ private final class Script: Transport {
         let bearer: String
         let key: String?
         let lastEventID: String?
+        let app: ConnectClient.JSONValue?
     }
     enum Step {
         case answer(Int, String, headers: [String: String] = [:])
@@ -29,23 +30,26 @@ private final class Script: Transport {
     var sent: [Sent] { log.withLock(\.self) }
 
     func send(_ call: Call, bearer: String) async throws -> (AnswerHead, AsyncThrowingStream<Data, any Error>) {
+        let request = call.body.flatMap { try? JSONDecoder().decode(ConnectClient.JSONObject.self, from: $0) }
         log.withLock {
             $0.append(
                 Sent(
                     method: call.method, path: call.path, bearer: bearer, key: call.headers["Idempotency-Key"],
-                    lastEventID: call.headers["Last-Event-ID"]))
+                    lastEventID: call.headers["Last-Event-ID"],
+                    app: request?["app"]))
         }
+        let usual = ["content-type": call.headers["Accept"] ?? "application/json"]
         let (body, end) = AsyncThrowingStream<Data, any Error>.makeStream()
         switch steps.withLock({ $0.isEmpty ? .offline : $0.removeFirst() }) {
         case .offline: throw ConnectError(.networkError)
         case .answer(let status, let text, let headers):
             end.yield(Data(text.utf8))
             end.finish()
-            return (AnswerHead(status: status, headers: headers), body)
+            return (AnswerHead(status: status, headers: usual.merging(headers) { $1 }), body)
         case .torn(let text):
             end.yield(Data(text.utf8))
             end.finish(throwing: ConnectError(.networkError))
-            return (AnswerHead(status: 200), body)
+            return (AnswerHead(status: 200, headers: usual), body)
         }
     }
 
@@ -92,11 +96,11 @@ private struct Customer: ConnectPresenter {
             .answer(401, #"{"code":"unauthenticated"}"#), .answer(200, #"{"data":[]}"#),
             .answer(401, #"{"code":"unauthenticated"}"#), .answer(401, #"{"code":"unauthenticated"}"#),
         ])
-        let client = script.client { refused in refused.map { "after \($0)" } ?? "first" }
+        let client = script.client { refused in refused.map { "after-\($0)" } ?? "first" }
         #expect(try await client.locations().data.isEmpty)
         let error = await #expect(throws: ConnectError.self) { try await client.locations() }
         #expect(error?.code == .unauthenticated)
-        #expect(script.sent.map(\.bearer) == ["first", "after first", "first", "after first"])
+        #expect(script.sent.map(\.bearer) == ["first", "after-first", "first", "after-first"])
     }
 
     @Test func `passes on what the app's token closure throws`() async {
@@ -212,7 +216,7 @@ private struct Customer: ConnectPresenter {
         #expect(error?.code == .notFound && script.sent.count == 1)
     }
 
-    @Test func `names the events of a location, and passes over what it cannot read of a later release`() async throws {
+    @Test func `follows what it knows of a location, and does not look at the data of other events`() async throws {
         let data = #"{"location_id":"loc_1","at":"2026-11-24T10:40:00Z"}"#
         let script = Script([
             .answer(
@@ -221,9 +225,8 @@ private struct Customer: ConnectPresenter {
                     + "id: 4\nevent: location.updated\ndata: \(data)\n\nid: 5\nevent: location.updated\ndata: {}\n\n")
         ])
         var iterator = script.client().followLocation("loc_1").makeAsyncIterator()
-        let sold = try await iterator.next()
         let updated = try await iterator.next()
-        #expect(sold?.event == "tariff.sold" && updated?.event == "location.updated")
+        #expect(updated?.event == "location.updated")
         #expect(updated?.locationID == "loc_1" && updated?.actionRequired == nil)
         do {
             _ = try await iterator.next()
@@ -231,5 +234,125 @@ private struct Customer: ConnectPresenter {
         } catch let error as ConnectError {
             #expect(error.code == .invalidAnswer && error.status == 200)
         }
+        #expect(script.sent.count == 1)
+    }
+
+    @Test func `waits for its stream behind a captive portal`() async throws {
+        let page = ["content-type": "text/html"]
+        let script = Script([
+            .answer(200, "<html>", headers: page), .answer(302, "<html>", headers: page),
+            .answer(204, "", headers: page),
+            .answer(
+                200, Self.event("1", "connected"), headers: ["content-type": "Text/Event-Stream ;charset=utf-8"]),
+        ])
+        var states: [String] = []
+        for try await session in script.client().followSession("cs_1") { states.append(session.state.rawValue) }
+        #expect(states == ["connected"])
+        #expect(script.pauses.withLock(\.self) == [0.5, 1, 2])
+    }
+
+    @Test func `ends a stream with an event that is too long`() async {
+        let script = Script([.answer(200, "data: " + String(repeating: "x", count: EventParser.longest) + "\n\n")])
+        let error = await #expect(throws: ConnectError.self) {
+            for try await _ in script.client().followSession("cs_1") {}
+        }
+        #expect(error?.code == .invalidAnswer && script.sent.count == 1)
+    }
+
+    @Test func `takes no page for the end of a location`() async {
+        let script = Script([.answer(200, "<html>", headers: ["content-type": "text/html"])])
+        let error = await #expect(throws: ConnectError.self) { try await script.client().forgetLocation("loc_1") }
+        #expect(error?.code == .invalidAnswer && error?.status == 200 && script.sent.count == 1)
+    }
+
+    @Test func `says with which status an answer is too long`() async {
+        let script = Script([.answer(200, String(repeating: " ", count: Service.longestAnswer + 1))])
+        let error = await #expect(throws: ConnectError.self) { try await script.client().locations() }
+        #expect(error?.code == .invalidAnswer && error?.status == 200 && script.sent.count == 1)
+    }
+
+    @Test(
+        "sends nothing that no header can hold, and quotes none of it",
+        arguments: ["", "SECRET\ntoken", "SECRET\r\n", "SECRET token", "SECRET\u{E9}", "SECRET\u{7F}", "SECRET\u{0}"])
+    func checksHeaders(_ bad: String) async {
+        let script = Script([.answer(401, #"{"code":"unauthenticated"}"#)])
+        for call in [{ _ = try await $0.locations() }, { for try await _ in $0.followSession("cs_1") {} }]
+            as [(ConnectClient) async throws -> Void]
+        {
+            let error = await #expect(throws: ConnectError.self) { try await call(script.client { _ in bad }) }
+            #expect(
+                error?.code == .unauthenticated && error?.status == 0 && error?.description.contains("SECRET") == false)
+        }
+        let malformed = await #expect(throws: ConnectError.self) { try await script.client().mint(key: bad) }
+        #expect(malformed?.code == .headerMalformed && malformed?.description.contains("SECRET") == false)
+        #expect(script.sent.isEmpty)
+        // The one that it gives after a 401.
+        let client = script.client { $0 == nil ? "good" : bad }
+        let error = await #expect(throws: ConnectError.self) { try await client.locations() }
+        #expect(error?.code == .unauthenticated && script.sent.map(\.bearer) == ["good"])
+    }
+
+    @Test func `repeats no event id that no header can hold`() async throws {
+        let data = #"{"location_id":"loc_1","at":"2026-11-24T10:40:00Z"}"#
+        let script = Script([
+            .answer(200, "id: 1\n\nid: \u{E9}\n\n"), .answer(200, "id\n\n"),
+            .answer(200, "event: location.updated\ndata: \(data)\n\n"),
+        ])
+        for try await _ in script.client().followLocation("loc_1") { break }
+        #expect(script.sent.map(\.lastEventID) == [nil, "1", nil])
+    }
+
+    @Test func `makes an attempt of each request, on the service's own page`() async throws {
+        let script = Script([
+            .answer(201, Self.minted), .answer(201, Self.minted), .answer(200, Self.session("active", ended: false)),
+            .answer(200, Self.session("active", ended: false)),
+        ])
+        let client = script.client()
+        let (comes, come) = AsyncStream<Void>.makeStream()
+        let opened = Mutex(0)
+        let customer = Customer { _ in
+            opened.withLock { $0 += 1 }
+            for await _ in comes {}
+            return nil
+        }
+        let requests: [ConnectClient.MintRequest] = [.init(), .init(locationID: "loc_1"), .init(app: "web")]
+        let taps = requests.map { request in Task { try await client.connect(request, with: customer) } }
+        while opened.withLock(\.self) < 2 { try await Task.sleep(nanoseconds: 1_000_000) }
+        try await Task.sleep(nanoseconds: 20_000_000)
+        come.finish()
+        for tap in taps { #expect(try await tap.value.state == .active) }
+        #expect(script.sent.map(\.method) == ["POST", "POST", "GET", "GET"])
+        #expect(script.sent.map(\.app) == [.string("page"), .string("page"), nil, nil])
+    }
+
+    @Test func `reads the session that another code has confirmed`() async throws {
+        let used = Script.Step.answer(409, #"{"code":"confirmation_code_used"}"#)
+        let script = Script([
+            .answer(201, Self.minted), used, .answer(200, Self.session("connected")),
+            used, .answer(200, Self.session("connected")),
+        ])
+        let link = try #require(URL(string: "myapp://done?session=cs_1&status=connected&code=abc"))
+        let client = script.client()
+        let session = try await client.connect(with: Customer { _ in ConnectResult(returnURL: link) })
+        #expect(session.state == .connected)
+        #expect(try await client.resume(try #require(ConnectResult(returnURL: link))) == session)
+        #expect(script.sent.count == 5)
+    }
+
+    @Test func `resumes no session of another user`() async throws {
+        let stranger = Script.Step.answer(404, #"{"code":"not_found"}"#)
+        let script = Script([stranger, stranger, .answer(410, #"{"code":"confirmation_code_expired"}"#)])
+        let client = script.client()
+        let link = "myapp://done?session=cs_1&status=connected"
+        let (plain, coded) = (
+            try #require(URL(string: link).flatMap(ConnectResult.init(returnURL:))),
+            try #require(URL(string: link + "&code=abc").flatMap(ConnectResult.init(returnURL:)))
+        )
+        for result in [plain, coded] {
+            let session: ConnectClient.Session? = try await client.resume(result)
+            #expect(session == nil)
+        }
+        let error = await #expect(throws: ConnectError.self) { try await client.resume(coded) }
+        #expect(error?.code == .confirmationCodeExpired)
     }
 }

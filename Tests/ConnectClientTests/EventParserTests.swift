@@ -36,7 +36,9 @@ import Testing
             ("id: 1\ndata: a\n\nid: 2\n\n", ["message=a"], "2"),
             ("id: 1\ndata: a\n\ndata: b\n\n", ["message=a", "message=b"], "1"),
             ("id: 1\ndata: a\n\nid\ndata: b\n\n", ["message=a", "message=b"], ""),
+            // No header can hold these.
             ("id: 1\u{0}2\ndata: a\n\n", ["message=a"], nil),
+            ("id: 1\n\nid: \u{E9}\n\nid: 2 3\n\n", [], "1"),
             // What is not whole is nothing.
             ("id: 1\ndata: a\n\nid: 2\ndata: b\n", ["message=a"], "1"),
             ("unknown: x\ndata: ü\n\n", ["message=ü"], nil),

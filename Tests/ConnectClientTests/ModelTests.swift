@@ -68,7 +68,15 @@ import Testing
         arguments: [
             ("myapp://tariff/done?session=cs_1&status=connected&code=abc", "cs_1 connected abc"),
             ("https://app.example/x?a=b&session=cs_1&status=pending#f", "cs_1 pending -"),
+            // The service appends to the app's own query.
+            ("myapp://x?code=own&session=own&status=own&session=cs_1&status=failed&code=abc", "cs_1 failed abc"),
+            ("myapp://x?code=own&status=own&session=cs_1&status=failed", "cs_1 failed -"),
+            ("myapp://x?code=own&session=cs_1&status=failed&code=a%2Bb", "cs_1 failed a+b"),
             ("myapp://tariff/done?status=connected", nil), ("myapp://tariff/done", nil),
+            ("myapp://x?session=cs_1&status=connected&session=&status=failed", nil),
+            ("myapp://x?session=..%2F..&status=failed", nil), ("myapp://x?session=..&status=failed", nil),
+            ("myapp://x?session=cs_\(String(repeating: "1", count: 62))&status=failed", nil),
+            ("myapp://x?session=cs_%C3%A9&status=failed", nil), ("myapp://x?status=failed&session=cs_1", nil),
         ])
     func readsReturnURL(_ text: String, _ expected: String?) throws {
         let result = ConnectResult(returnURL: try #require(URL(string: text)))
@@ -81,6 +89,7 @@ import Testing
             (#"{"type":"connect-bff","session":"cs_1","status":"connected","code":"abc","x":1}"#, "cs_1 connected abc"),
             (#"{"type":"connect-bff","session":"cs_1","status":"abandoned"}"#, "cs_1 abandoned -"),
             (#"{"type":"other","session":"cs_1","status":"connected"}"#, nil), ("connected", nil), ("", nil),
+            (#"{"type":"connect-bff","session":"..","status":"connected"}"#, nil),
         ])
     func readsMessage(_ text: String, _ expected: String?) {
         let result = ConnectResult(message: text)

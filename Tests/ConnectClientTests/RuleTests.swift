@@ -26,6 +26,8 @@ import Testing
             ([refused(502, 1)], [nil]),
             ([refused(404, 1)], [nil]),
             ([ConnectError(.invalidAnswer, status: 200)], [nil]),
+            ([refused(302)], [nil]),
+            ([ConnectError(.unauthenticated)], [nil]),
         ] as [([ConnectError], [TimeInterval?])])
     func retries(_ errors: [ConnectError], _ pauses: [TimeInterval?]) {
         var rule = RetryRule()
@@ -46,7 +48,8 @@ import Testing
         arguments: [
             (offline, 0.5), (refused(503), 0.5), (refused(503, 7), 7), (refused(429, 0), 0.5), (refused(408), 0.5),
             (ConnectError(.invalidAnswer, status: 502), 0.5), (refused(404), nil), (refused(401), nil),
-            (refused(409), nil), (ConnectError(.invalidAnswer, status: 200), nil),
+            (refused(409), nil), (ConnectError(.invalidAnswer, status: 200), 0.5), (refused(302), 0.5),
+            (ConnectError(.unauthenticated), nil), (ConnectError(.invalidAnswer), nil),
         ] as [(ConnectError, TimeInterval?)])
     func reconnects(_ error: ConnectError, _ pause: TimeInterval?) {
         var rule = ReconnectRule()

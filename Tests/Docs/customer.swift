@@ -18,6 +18,11 @@ enum Account {
         let minted = try await client.mint(key: "tap-1")
         let again = try await client.mint(key: "tap-1")
         precondition(minted.launchURL.fragment?.isEmpty == false && minted.connectToken == nil && again.id == minted.id)
+        for (id, isKnown) in [(minted.id, true), ("cs_unknown", false)] {
+            guard let link = URL(string: "myapp://tariff/done?session=\(id)&status=created") else { return }
+            let session = try await opened(link, with: client)
+            precondition((session?.id == id) == isKnown && (session == nil) != isKnown)
+        }
         let following = Task { try await follow(closed, with: client) }
         following.cancel()
         do {

@@ -406,7 +406,7 @@ import Wire
         let bytes = Array(#"{"connect_token":"cot_1","route":"tariff_summary","action":"DISCONNECT"}"#.utf8)
         for (route, url, isDisconnected) in answers {
             let step = RelayedStep(envelope: try Envelope(bytes.span), answeredRoute: route, redirectURL: url)
-            var facts = step.facts(callbackURL: callback, at: start)
+            var facts = step.facts(callbackURL: callback, pages: FlatpeakVersion.standard.pages, at: start)
             facts.status = .init(value: .notConnected, at: start + 1)
             facts.confirmedAt = start + 2
             let session = try Self.session(location: "loc_1", facts)

@@ -10,10 +10,10 @@ export interface ClientOptions {
   /** Where the service is: `https://api.example.com`. */
   baseURL: string | URL;
   /**
-   * The signed-in user's bearer, asked for at each request, and once more after a 401. Without it, the cookies of this
-   * origin are sent.
+   * The signed-in user's bearer, asked for at each request, and once more after a 401, with the one that was refused.
+   * Without it, the cookies of this origin are sent.
    */
-  getToken?: () => string | PromiseLike<string>;
+  getToken?: (refused?: string) => string | PromiseLike<string>;
   /** Opens launch URLs where there is no document, as in React Native. See {@link Present}. */
   present?: Present;
   /** Default: the global one. */
@@ -44,13 +44,13 @@ export interface ConnectOptions extends WriteOptions {
   closeLabel?: string;
 }
 
-export interface Window {
+export interface TimeWindow {
   start_time?: string;
   end_time: string;
   direction?: Direction;
 }
 
-export interface ScheduleWindow extends Window {
+export interface ScheduleWindow extends TimeWindow {
   start_time: string;
   segment: PriceSegment;
 }
@@ -61,7 +61,8 @@ export class ConnectClient {
 
   /**
    * Connects a tariff: mints, opens the page, confirms, and resolves with the session as it stands when the customer has
-   * left the page. While it runs, another call joins it.
+   * left the page. While it runs, a call with an equal request joins it; another request is an attempt of its own. It
+   * ends when the last caller's `signal` has aborted.
    */
   connect(request?: MintRequest, options?: ConnectOptions): Promise<Session>;
   /**
@@ -89,7 +90,7 @@ export class ConnectClient {
     query?: { direction?: Direction; type?: TariffType; starting_after?: string; ending_before?: string; limit?: number },
     options?: RequestOptions,
   ): Promise<TariffList>;
-  prices(location: string, query: Window, options?: RequestOptions): Promise<Prices>;
+  prices(location: string, query: TimeWindow, options?: RequestOptions): Promise<Prices>;
 
   /** The cheapest (`LOW`) or dearest minutes. */
   scheduleByDuration(
@@ -102,7 +103,7 @@ export class ConnectClient {
   /** The cheapest plan for so much energy. */
   scheduleByAmount(location: string, request: AmountRequest, options?: RequestOptions): Promise<AmountSchedule>;
   costs(
-    location: string, query: Window & { start_time: string; aggregation?: Aggregation; device_id?: string },
+    location: string, query: TimeWindow & { start_time: string; aggregation?: Aggregation; device_id?: string },
     options?: RequestOptions,
   ): Promise<EnergyCosts>;
   sessionCosts(

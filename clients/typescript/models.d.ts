@@ -50,7 +50,7 @@ export interface MintRequest {
   postal_address_type?: 'RESIDENTIAL' | 'COMMERCIAL';
   /** Where the customer goes after the session; on the service's list, byte for byte. */
   return_url?: string;
-  /** The frontend of the session. Default of `connect()`: `page`, the service's own page. */
+  /** The frontend of the session. `connect()` always opens `page`, the service's own page. */
   app?: string;
   language?: 'en' | 'de' | 'fr' | 'nl';
   options?: MintOptions;

@@ -11,7 +11,10 @@ export interface UseConnect {
   cancel(): void;
 }
 
-/** Connects a tariff, and follows the session while the component is mounted. It reads a return URL at the mount. */
+/**
+ * Connects a tariff, and follows the session while the component is mounted. It reads a return URL at the mount. Make
+ * `client` once, outside of the component: with another one at each render, what runs is aborted.
+ */
 export function useConnect(
   client: ConnectClient, options?: Omit<ConnectOptions, 'signal' | 'idempotencyKey'> & { resume?: boolean },
 ): UseConnect;

@@ -10,14 +10,14 @@ export function useConnect(client, { resume = true, ...options } = {}) {
   const latest = useRef(options);
   latest.current = options;
 
-  const run = useCallback((begin) => {
+  const run = useCallback((begin, request) => {
     current.current.controller?.abort();
-    const me = { controller: new AbortController() };
+    const me = { controller: new AbortController(), request };
     const { signal } = me.controller;
     const show = (next) => { if (!signal.aborted) setState({ ...idle, ...next }); };
     const follow = async () => {
       try {
-        let session = await begin(signal, show);
+        let session = await begin(signal, show, me);
         me.opening = undefined;
         if (!session) return null;
         show({ status: 'done', session });
@@ -46,15 +46,19 @@ export function useConnect(client, { resume = true, ...options } = {}) {
     return () => current.current.controller?.abort();
   }, [client, resume, run]);
 
-  const connect = useCallback((request) => {
-    // A double tap is one attempt.
-    if (current.current.isConnecting && current.current.opening) return current.current.opening;
-    const opening = run((signal, show) => {
+  const connect = useCallback((request = {}) => {
+    const text = JSON.stringify(request);
+    // A double tap is one attempt; another request takes its place.
+    if (current.current.request === text && current.current.opening) return current.current.opening;
+    return run((signal, show, me) => {
       show({ status: 'connecting' });
-      return client.connect(request, { ...latest.current, signal });
-    });
-    current.current.isConnecting = true;
-    return opening;
+      const onEvent = (event) => {
+        // If the document stays all the same, the next tap starts again.
+        if (event.type === 'redirect') me.opening = undefined;
+        latest.current.onEvent?.(event);
+      };
+      return client.connect(request, { ...latest.current, onEvent, signal });
+    }, text);
   }, [client, run]);
   return { ...state, connect, cancel };
 }

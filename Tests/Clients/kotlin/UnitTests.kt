@@ -11,11 +11,13 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.TimeoutCancellationException
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.take
 import kotlinx.coroutines.flow.toList
@@ -57,10 +59,14 @@ private val tests: List<Pair<String, suspend () -> Unit>> = listOf(
     "refuses an event without an end" to {
         val piece = ByteArray(8192) { 'x'.code.toByte() }
         val stream = EventStream()
-        fails<IOException> { repeat(1000) { stream.read(piece, piece.size) } }
+        fails<ConnectFailure> { repeat(1000) { stream.read(piece, piece.size) } }
         val lines = ("data: " + "x".repeat(8185) + "\n").toByteArray()
         val other = EventStream()
-        fails<IOException> { repeat(1000) { other.read(lines, lines.size) } }
+        equal(
+            fails<ConnectFailure> { repeat(1000) { other.read(lines, lines.size) } }.code, ErrorCode.InvalidAnswer)
+        // It would be as long again.
+        val long = Server(events("data: " + "x".repeat(1 shl 20)))
+        equal(fails<ConnectFailure> { long.client().followSession("cs_1").first() }.code, ErrorCode.InvalidAnswer)
     },
     "sends again after what may pass, three times at most" to {
         for ((status, retryAfter, attempts, pause) in listOf(
@@ -77,9 +83,13 @@ private val tests: List<Pair<String, suspend () -> Unit>> = listOf(
             (1..8).map { Retries.reopening(null, it, 1.0) },
             listOf(0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0).map { it.seconds })
         equal(Retries.reopening(failure(0), Int.MAX_VALUE, 1.0), 30.seconds)
+        equal(Retries.reopening(ConnectFailure(ErrorCode.Unauthenticated, 0, ""), 1, 0.0), null)
+        equal(Retries.pause(ConnectFailure(ErrorCode.Unauthenticated, 0, ""), 1), null)
         equal(Retries.reopening(failure(429, 5.seconds), 1, 0.0), 5.seconds)
         equal(Retries.reopening(failure(503, 1.seconds), 4, 0.0), 3.seconds)
-        for (status in listOf(408, 429, 500, 502, 599)) check(Retries.reopening(failure(status), 1, 0.0) != null)
+        for (status in listOf(302, 307, 408, 429, 500, 502, 599)) {
+            check(Retries.reopening(failure(status), 1, 0.0) != null)
+        }
         for (status in listOf(200, 400, 401, 403, 404, 409, 418, 422)) {
             equal(Retries.reopening(failure(status), 1, 0.0), null)
         }
@@ -120,6 +130,12 @@ private val tests: List<Pair<String, suspend () -> Unit>> = listOf(
         equal(listOf(ended.session, ended.status, ended.code), listOf("cs_1", SessionState.Connected, "a+b"))
         check("a+b" !in ended.toString())
         equal(EndedSession.of("myapp://x?session=cs_1&status=later")?.code, null)
+        // The service appends to the app's own query.
+        val own = "myapp://x?code=mine&session=mine&status=mine"
+        val after = checkNotNull(EndedSession.of("$own&session=cs_1&status=connected&code=c"))
+        equal(listOf(after.session, after.status, after.code), listOf("cs_1", SessionState.Connected, "c"))
+        equal(EndedSession.of("$own&session=cs_1&status=failed")?.code, null)
+        equal(EndedSession.of("$own&session=&status=failed"), null)
         for (bad in listOf(
             "", "myapp://x", "myapp://x?session=", "myapp://x?session=..%2F..", "myapp://x?session=%zz",
             "x#?session=a")) {
@@ -153,28 +169,80 @@ private val tests: List<Pair<String, suspend () -> Unit>> = listOf(
         check(!isFinal(SessionState.Connected, "t", false) && !isFinal(SessionState.Abandoned, "t"))
         check(!isFinal(SessionState("later"), "t"))
     },
-    "does work once at a time, and again later" to {
-        val flight = SingleFlight<Int>()
+    "does equal work once at a time, and again later" to {
+        val flight = SingleFlight<String, Int>()
         val gate = CompletableDeferred<Unit>()
         val count = AtomicInteger()
         val work: suspend () -> Int = {
             gate.await()
             count.incrementAndGet()
         }
-        runBlocking {
-            val first = async { flight.run(work) }
-            yield()
-            val second = async { flight.run(work) }
-            val third = async { flight.run(work) }
-            yield()
-            // Who joined may leave.
-            third.cancelAndJoin()
+        coroutineScope {
+            val first = async(start = CoroutineStart.UNDISPATCHED) { flight.run("a", work) }
+            val second = async(start = CoroutineStart.UNDISPATCHED) { flight.run("a", work) }
+            equal(flight.run("b") { 7 }, 7)
             gate.complete(Unit)
             equal(first.await() to second.await(), 1 to 1)
         }
-        equal(flight.run(work), 2)
-        fails<IllegalStateException> { flight.run { error("no") } }
-        equal(flight.run(work), 3)
+        equal(flight.run("a", work), 2)
+        fails<IllegalStateException> { flight.run("a") { error("no") } }
+        equal(flight.run("a", work), 3)
+    },
+    "goes on with an attempt while one caller waits, and ends it with the last" to {
+        val server = Server(answer(201, MINTED), answer(200, SESSION))
+        val client = server.client()
+        val gate = CompletableDeferred<String?>()
+        coroutineScope {
+            val callers = List(3) {
+                async(start = CoroutineStart.UNDISPATCHED) { client.connect { gate.await() } }
+            }
+            callers[0].cancelAndJoin()
+            callers[2].cancelAndJoin()
+            gate.complete(null)
+            equal(callers[1].await().id, "cs_1")
+            equal(server.requests.size, 2)
+        }
+        val again = Server(answer(201, MINTED), answer(201, MINTED), answer(200, SESSION)).client()
+        coroutineScope {
+            val opened = CompletableDeferred<Unit>()
+            val closed = CompletableDeferred<Unit>()
+            val left = async {
+                again.connect {
+                    try {
+                        opened.complete(Unit)
+                        awaitCancellation()
+                    } finally {
+                        closed.complete(Unit)
+                    }
+                }
+            }
+            opened.await()
+            left.cancelAndJoin()
+            // It does not join what is at its end.
+            equal(again.connect { null }.id, "cs_1")
+            closed.await()
+        }
+    },
+    "makes an attempt of each request, on the service's own page and with the app's key" to {
+        val server = Server(answer(201, MINTED), answer(201, MINTED), answer(200, SESSION), answer(200, SESSION))
+        val client = server.client()
+        coroutineScope {
+            val gate = CompletableDeferred<String?>()
+            val opened = AtomicInteger()
+            val open: suspend (String) -> String? = {
+                opened.incrementAndGet()
+                gate.await()
+            }
+            val callers = listOf(MintRequest(), MintRequest(locationId = "loc_1"), MintRequest(app = "other")).map {
+                async(start = CoroutineStart.UNDISPATCHED) { client.connect(it, key = "key-${it.locationId}", open) }
+            }
+            while (opened.get() < 2) yield()
+            gate.complete(null)
+            callers.forEach { equal(it.await().id, "cs_1") }
+        }
+        val mints = server.requests.filter { it.method == "POST" }
+        equal(mints.map { it.headers["Idempotency-Key"] }, listOf("key-null", "key-loc_1"))
+        check(mints.all { "\"app\":\"page\"" in String(checkNotNull(it.body)) })
     },
     "sends one key with all attempts of a write, and another with the next" to {
         val server = Server(reset, reset, answer(201, DEVICE), reset, answer(201, DEVICE))
@@ -210,6 +278,9 @@ private val tests: List<Pair<String, suspend () -> Unit>> = listOf(
         equal(
             listOf(failure.code.value, failure.status, failure.detail, failure.requestId, failure.retryAfter),
             listOf("later", 418, "Do it.", "req_1", 900.seconds))
+        val bare = answer(404, """{"code":"not_found"}""", "x-request-id" to "req_2")
+        val other = fails<ConnectFailure> { Server(bare).client().locations() }
+        equal(listOf(other.code, other.status, other.requestId), listOf(ErrorCode.NotFound, 404, "req_2"))
     },
     "shows no credential in any text" to {
         val server = Server(answer(201, MINTED), answer(201, MINTED.replace("false", "\"SECRET\"")))
@@ -218,6 +289,27 @@ private val tests: List<Pair<String, suspend () -> Unit>> = listOf(
         check(session.launchUrl.endsWith("SECRET") && "SECRET" !in session.toString())
         check("SECRET" !in fails<ConnectFailure> { client.mint() }.stackTraceToString())
         check(server.requests.none { "SECRET" in it.toString() } && "SECRET" !in client.toString())
+    },
+    "sends nothing that no header can hold, and quotes none of it" to {
+        for (bad in listOf("", "SECRET\ntoken", "SECRET token", "SECRETé", "SECRET\u007f")) {
+            val server = Server()
+            for (failure in listOf(
+                fails<ConnectFailure> { server.client { bad }.locations() },
+                fails<ConnectFailure> { server.client { bad }.followSession("cs_1").first() })) {
+                equal(failure.code to failure.status, ErrorCode.Unauthenticated to 0)
+                check("SECRET" !in failure.stackTraceToString())
+            }
+            equal(fails<ConnectFailure> { server.client().mint(key = bad) }.code, ErrorCode.HeaderMalformed)
+            equal(server.requests.size, 0)
+            val refused = Server(answer(401, PROBLEM))
+            val client = refused.client { if (it == null) "good" else bad }
+            equal(fails<ConnectFailure> { client.locations() }.code, ErrorCode.Unauthenticated)
+            equal(refused.requests.size, 1)
+        }
+        // An id of the stream would be a header, too.
+        val server = Server(events("id: 1\n\nid: é\n\n"), events("id: 2\n$UPDATED\n"))
+        server.client().followLocation("loc_1").first()
+        equal(server.requests.last().headers["Last-Event-ID"], "1")
     },
     "gives up an answer that does not come, and one that does not end" to {
         val never = HttpTransport { awaitCancellation() }
@@ -260,6 +352,17 @@ private val tests: List<Pair<String, suspend () -> Unit>> = listOf(
         equal(server.client().followLocation("loc_1").take(2).toList().map { it.event }, List(2) { "location.updated" })
         equal(server.requests.map { it.headers["Last-Event-ID"] }, listOf(null, "1", "1", "2", "2"))
     },
+    "waits for its stream behind a captive portal" to {
+        val page = arrayOf("content-type" to "text/html")
+        val server = Server(
+            answer(200, "<html>", *page), answer(302, "<html>", *page), answer(200, UPDATED + "\n"),
+            answer(200, UPDATED + "\n", "content-type" to "Text/Event-Stream ;charset=utf-8"))
+        equal(server.client().followLocation("loc_1").first().event, "location.updated")
+        equal(server.requests.size, 4)
+        // Its event is no answer of the contract's, and none comes by asking again.
+        val bad = Server(events("event: location.updated\ndata: 7\n\n"))
+        equal(fails<ConnectFailure> { bad.client().followLocation("loc_1").first() }.code, ErrorCode.InvalidAnswer)
+    },
     "lets a collector's own failure pass" to {
         val server = Server(events("$UPDATED\n"), reset)
         val failure = fails<ConnectFailure> {
@@ -298,7 +401,7 @@ private const val UPDATED = "event: location.updated\ndata: {\"location_id\":\"l
 private const val LIST = """{"object":"list","data":[]}"""
 
 private fun failure(status: Int, retryAfter: Duration? = null) =
-    ConnectFailure(ErrorCode("x"), status, "", null, retryAfter)
+    ConnectFailure(if (status == 0) ErrorCode.NetworkError else ErrorCode("x"), status, "", null, retryAfter)
 
 private fun <Value> equal(value: Value, expected: Value) = check(value == expected) { "$value is not $expected" }
 

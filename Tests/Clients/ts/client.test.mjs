@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import test from 'node:test';
 
+import { ConnectClient as Client } from '../../../clients/typescript/client.js';
 import { ConnectClient, ConnectError } from '../../../clients/typescript/index.js';
 import { hostOf, json, minted, problem, service, session, startClock } from './fixture.mjs';
 
@@ -156,6 +157,73 @@ test('no error quotes an answer', async () => {
   }
 });
 
+test('no redirect is followed, and no answer of another origin is taken', async () => {
+  const away = { status: 302, headers: { Location: 'https://portal.example/' } };
+  const { fetch, requests } = service(new Response('Found', away));
+  await assert.rejects(client(fetch).mint(), isError('invalid_answer', 302));
+  assert.deepEqual(requests.map(({ redirect }) => redirect), ['manual']);
+  // React Native goes there all the same.
+  const at = (url, answer) => async () => Object.defineProperty(answer.clone(), 'url', { value: url });
+  for (const url of ['https://portal.example/v1/locations', 'http://api.example.com/v1/locations', 'https://api.example.com.evil/']) {
+    await assert.rejects(client(at(url, json({ data: [] }))).locations(), isError('invalid_answer', 0), url);
+  }
+  for (const base of ['https://API.example.com:443', 'https://api.example.com/tariffs', '']) {
+    const same = at('https://api.example.com/v1/locations', json({ data: [] }));
+    assert.deepEqual(await client(same, { baseURL: base }).locations(), { data: [] });
+  }
+});
+
+test('a bearer that no header takes is not sent, and no error has it', async () => {
+  const { fetch, requests } = service(json(minted, 201));
+  for (const token of ['SECRET\ntoken', 'SECRET token', 'SECRET\n', 'SECRET€', 'SECRET\x7f']) {
+    const app = client(fetch, { getToken: () => token });
+    for (const call of [app.mint(), app.followSession('cs_1').next()]) {
+      await assert.rejects(call, (error) =>
+        isError('unauthenticated', 0)(error) && error.cause === undefined && !/SECRET/.test(error.stack));
+    }
+  }
+  assert.equal(requests.length, 0);
+});
+
+test('getToken learns which bearer was refused', async () => {
+  const asked = [];
+  const getToken = (...refused) => asked.push(refused) && `token-${asked.length}`;
+  const { fetch } = service(problem(401, 'unauthenticated'), json({ data: [] }));
+  const app = client(fetch, { getToken });
+  await app.locations();
+  await app.locations();
+  assert.deepEqual(asked.flat(), [undefined, 'token-1', undefined]);
+});
+
+test('a request that cannot be written is the app’s own error, and nothing is sent', async () => {
+  const { fetch, requests } = service(json({}));
+  await assert.rejects(client(fetch).putMeterIntervals('loc_1', [{ value: 1n }]), TypeError);
+  await assert.rejects(client(fetch).mint({}, { idempotencyKey: 'a\nb' }), TypeError);
+  assert.equal(requests.length, 0);
+});
+
+test('an answer on a slow line has its time for each piece, and has an end', async () => {
+  const clock = startClock();
+  try {
+    const slow = (pieces) => async (_, { signal }) => new Response(new ReadableStream({
+      async pull(controller) {
+        await new Promise((resolve) => { setImmediate(resolve); });
+        if (signal.aborted) return controller.error(signal.reason);
+        return pieces.length ? controller.enqueue(pieces.shift()) : controller.close();
+      },
+    }, { highWaterMark: 0 }));
+    const letters = [...'{"data":[]}'].map((each) => new TextEncoder().encode(each));
+    assert.deepEqual(await client(slow(letters)).locations(), { data: [] });
+    assert.ok(clock.timeouts.length > 11, 'one time for all');
+    const large = Array.from({ length: 20 }, () => new Uint8Array(2 ** 20).fill(0x20));
+    await assert.rejects(client(slow(large)).locations(), isError('invalid_answer', 200));
+    assert.ok(large.length >= 2, 'it was read to its end');
+    assert.equal(clock.deadlines.size, 0);
+  } finally {
+    clock.stop();
+  }
+});
+
 // Streams.
 
 const streamed = (text, size = 1) => new Response(new ReadableStream({
@@ -164,7 +232,7 @@ const streamed = (text, size = 1) => new Response(new ReadableStream({
     for (let at = 0; at < bytes.length; at += size) controller.enqueue(bytes.slice(at, at + size));
     controller.close();
   },
-}));
+}), { headers: { 'Content-Type': 'text/event-stream' } });
 const eventOf = (value, id = '1', end = '\n') =>
   [`id: ${id}`, 'event: session', `data: ${JSON.stringify(value)}`, '', ''].join(end);
 
@@ -189,6 +257,88 @@ test('reads events however they are cut, and goes on after what it saw', async (
       const [first, second, third] = clock.pauses;
       assert.ok(first <= 500 && second <= 1000 && second > first && third === 40_000, clock.pauses);
     }
+  } finally {
+    clock.stop();
+  }
+});
+
+test('reads each form of a stream of events', async () => {
+  const clock = startClock();
+  try {
+    const [head, tail] = JSON.stringify({ ...session, state: 'active' }).split(/(?<=,)(?="confirmed)/);
+    for (const end of ['\n', '\r', '\r\n']) {
+      const lines = [
+        '\ufeff: comment', 'id:7', '', 'event', 'data: {"no": "name"}', '', 'data: {"default": "message"}', '', 'event:session',
+        `data:${head}`, `data: ${tail}`, 'ignored: x', '', 'id', 'event: session', 'event: session', `data: ${head}${tail}`, '', ''];
+      for (const size of [1, 2, 3, 7, 10_000]) {
+        const { fetch, requests } = service(streamed(lines.join(end), size), streamed(eventOf(session)));
+        const states = (await collected(client(fetch).followSession('cs_1'))).map(({ state }) => state);
+        assert.deepEqual(states, ['active', 'active', 'connected'], JSON.stringify([end, size]));
+        assert.deepEqual(requests.map(({ headers }) => headers['Last-Event-ID']), [undefined, undefined]);
+      }
+    }
+  } finally {
+    clock.stop();
+  }
+});
+
+test('events are chosen by their name, whatever others hold', async () => {
+  const clock = startClock();
+  try {
+    const other = 'event: later\ndata: no JSON\n\ndata: [\n\n';
+    const { fetch, requests } = service(streamed(other + eventOf(session)));
+    assert.equal((await collected(client(fetch).followSession('cs_1'))).length, 1);
+    assert.equal(requests.length, 1);
+    const updated = 'event: location.updated\ndata: {"location_id":"loc_1"}\n\n';
+    const events = client(service(streamed(`event: later\ndata: {}\n\n${other}${updated}`)).fetch).followLocation('loc_1');
+    assert.deepEqual((await events.next()).value, { location_id: 'loc_1', event: 'location.updated' });
+    await events.return();
+    await assert.rejects(client(service(streamed('event: session\ndata: no JSON\n\n')).fetch).followSession('cs_1').next(),
+      isError('invalid_answer', 200));
+  } finally {
+    clock.stop();
+  }
+});
+
+test('a stream without an end to its event is left, and its pieces are looked at once', async () => {
+  const piece = new Uint8Array(64).fill(0x61);
+  let sent = 0;
+  const endless = async () => new Response(new ReadableStream({
+    pull(controller) {
+      sent += piece.length;
+      controller.enqueue(piece);
+    },
+  }), { headers: { 'Content-Type': 'text/event-stream' } });
+  const began = performance.now();
+  await assert.rejects(client(endless).followSession('cs_1').next(), isError('invalid_answer', 200));
+  assert.ok(sent > 2 ** 20 && sent < 2 ** 20 + 4096, sent);
+  // Looking at all of it for each piece takes minutes.
+  assert.ok(performance.now() - began < 5000, 'quadratic');
+  const lines = streamed('data: x\n'.repeat(2 ** 18), 65_536);
+  await assert.rejects(client(service(lines).fetch).followSession('cs_1').next(), isError('invalid_answer', 200));
+});
+
+test('a captive portal is waited out, with pauses that grow', async () => {
+  const clock = startClock();
+  try {
+    const page = new Response('<p>Welcome', { headers: { 'Content-Type': 'text/html' } });
+    const opaque = Object.defineProperty(new Response(null), 'status', { value: 0 });
+    const redirects = [new Response('', { status: 302 }), { clone: () => Object.defineProperty(opaque, 'ok', { value: false }) }];
+    const { fetch, requests } = service(page, ...redirects, page, streamed(eventOf(session)));
+    assert.equal((await collected(client(fetch).followSession('cs_1'))).length, 1);
+    assert.equal(requests.length, 5);
+    assert.ok(clock.pauses.length === 4 && clock.pauses[3] >= 3000, clock.pauses);
+  } finally {
+    clock.stop();
+  }
+});
+
+test('a Retry-After of a month is no reason to ask at once', async () => {
+  const clock = startClock();
+  try {
+    const { fetch } = service(problem(503, 'overloaded', { 'Retry-After': '2592000' }), streamed(eventOf(session)));
+    await collected(client(fetch).followSession('cs_1'));
+    assert.deepEqual(clock.pauses, [2 ** 31 - 1]);
   } finally {
     clock.stop();
   }
@@ -221,7 +371,7 @@ test('a stream that falls silent is opened again, and one that is left is closed
         controller.enqueue(new TextEncoder().encode(eventOf({ ...session, state: 'pending' })));
         signal.addEventListener('abort', () => { isCancelled = true; controller.error(signal.reason); });
       },
-    }));
+    }), { headers: { 'Content-Type': 'text/event-stream; charset=utf-8' } });
     const unclonable = (open) => Object.assign(open, {});
     const answers = [silent, () => streamed(eventOf(session))].map(unclonable);
     const fetch = async (url, init) => answers.shift()(url, init);
@@ -256,7 +406,8 @@ test('a session is followed until nothing can change', async () => {
     const open = [
       { state: 'active' }, { state: 'abandoned' }, { state: 'pending' }, { state: 'hibernating' },
       { state: 'connected', ended_at: undefined }, { state: 'connected', confirmed: false },
-      { state: 'failed', confirmed: false },
+      { state: 'failed', confirmed: false }, { state: 'failed', confirmed: false, reason: null },
+      { state: 'connected', ended_at: null },
     ];
     const over = [
       { state: 'connected' }, { state: 'failed' }, { state: 'disconnected' }, { state: 'expired', confirmed: false },
@@ -279,7 +430,8 @@ test('where answers are no streams, a session is read over and over', async () =
   try {
     // As the Response of React Native.
     const pending = json({ ...session, state: 'pending' });
-    const { fetch, requests } = service(pending, pending, new TypeError('x'), new TypeError('x'), new TypeError('x'), json(session));
+    const { fetch, requests } = service(pending, pending, new TypeError('x'), new TypeError('x'), new TypeError('x'),
+      problem(429, 'rate_limited', { 'Retry-After': '60' }), new Response('<p>Welcome'), json(session));
     delete Response.prototype.body;
     const sessions = await collected(client(fetch, {
       fetch: async (url, init) => {
@@ -293,7 +445,7 @@ test('where answers are no streams, a session is read over and over', async () =
     }).followSession('cs_1'));
     assert.deepEqual(sessions.map(({ state }) => state), ['pending', 'connected']);
     assert.ok(requests.every(({ url }) => url === 'https://api.example.com/v1/connect/sessions/cs_1'));
-    assert.ok(clock.pauses.includes(3000), clock.pauses);
+    assert.ok(clock.pauses.includes(3000) && clock.pauses.includes(60_000), clock.pauses);
     await assert.rejects(client(fetch).followLocation('loc_1').next(), TypeError);
   } finally {
     Object.defineProperty(Response.prototype, 'body', body);
@@ -322,14 +474,16 @@ test('opens with the service’s own script, and confirms what it minted', async
       assert.equal(launchUrl, minted.launch_url);
       return ending;
     };
-    const { signal } = new AbortController();
-    const onEvent = () => {};
-    const given = { mode: 'popup', title: 'Connect', closeLabel: 'Close', onEvent, signal };
-    assert.deepEqual(await client(fetch, { baseURL: host }).connect({ language: 'de' }, given), session);
-    const { launchUrl, ...passed } = globalThis.opened;
-    assert.deepEqual(passed, given);
+    const events = [];
+    const look = { mode: 'popup', title: 'Connect', closeLabel: 'Close' };
+    const options = { ...look, onEvent: (event) => events.push(event) };
+    assert.deepEqual(await client(fetch, { baseURL: host }).connect({ language: 'de', app: 'web' }, options), session);
+    const { launchUrl, onEvent, signal, ...passed } = globalThis.opened;
+    assert.deepEqual([passed, signal.aborted], [look, false]);
+    onEvent({ type: 'open' });
+    assert.deepEqual(events, [{ type: 'open' }]);
     assert.ok(launchUrl instanceof Promise, 'the dialog has to appear at the click');
-    assert.deepEqual(JSON.parse(requests[0].body), { app: 'page', language: 'de' });
+    assert.deepEqual(JSON.parse(requests[0].body), { language: 'de', app: 'page' });
     assert.equal(requests[1].url, `${host}/v1/connect/sessions/cs_1${path}`);
     assert.equal(requests[1].body, path ? JSON.stringify({ code }) : undefined);
   }
@@ -365,6 +519,124 @@ test('a second tap joins the first, and can leave it', async () => {
   assert.equal(requests.length, 2);
 });
 
+test('an attempt belongs to all who wait for it, and an aborted one to nobody', async () => {
+  const { fetch, requests } = service((url) => json(url.endsWith('/sessions') ? minted : session));
+  const pages = [];
+  const present = (_, { signal }) => new Promise((resolve) => { pages.push({ resolve, signal }); });
+  const app = client(fetch, { present });
+  const opened = async (count) => {
+    while (pages.length < count) await new Promise((resolve) => { setImmediate(resolve); });
+  };
+  const isGone = (call) => assert.rejects(call, { name: 'AbortError' });
+  const [one, two, three] = Array.from({ length: 3 }, () => new AbortController());
+  const first = app.connect({}, one);
+  await opened(1);
+  one.abort();
+  // At once.
+  const second = app.connect({}, two);
+  await isGone(first);
+  await opened(2);
+  assert.deepEqual(pages.map(({ signal }) => signal.aborted), [true, false]);
+  const joined = app.connect();
+  const leaving = app.connect({}, three);
+  two.abort();
+  three.abort();
+  await Promise.all([isGone(second), isGone(leaving)]);
+  assert.equal(pages[1].signal.aborted, false);
+  pages[1].resolve(null);
+  assert.deepEqual(await joined, session);
+  assert.equal(requests.filter(({ method }) => method === 'POST').length, 2);
+});
+
+test('an equal request joins, another one is an attempt of its own', async () => {
+  const { fetch, requests } = service((url) => json(url.endsWith('/sessions') ? minted : session));
+  let back;
+  const closed = new Promise((resolve) => { back = resolve; });
+  const app = client(fetch, { present: () => closed });
+  const address = { city: 'London', post_code: 'WC2N 5EH' };
+  const all = [
+    {}, { language: 'de', postal_address: address },
+    { postal_address: { post_code: 'WC2N 5EH', city: 'London' }, language: 'de' }, { language: 'fr' },
+    { location_id: 'loc_1', action: 'disconnect' },
+  ].map((request) => app.connect(request));
+  back(null);
+  await Promise.all(all);
+  assert.deepEqual(requests.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body).language), [
+    undefined, 'de', 'fr', undefined]);
+});
+
+test('a redirect that does not happen keeps nobody from another try', async () => {
+  const { fetch, requests } = service(json(minted, 201));
+  const opened = [];
+  const script = { open: (options) => new Promise(() => { opened.push(options); }) };
+  const app = new Client({ baseURL, fetch }, async () => script);
+  const tapped = async () => {
+    const count = opened.length;
+    app.connect({}, { mode: 'redirect' });
+    for (let turn = 0; turn < 20 && opened.length === count; turn += 1) await new Promise((resolve) => { setImmediate(resolve); });
+  };
+  await tapped();
+  await tapped();
+  assert.equal(opened.length, 1);
+  opened[0].onEvent({ type: 'redirect' });
+  await tapped();
+  assert.deepEqual([opened.length, requests.length], [2, 2]);
+});
+
+test('a script that does not load is a failed connection, and is asked for at another address then', async () => {
+  const clock = startClock();
+  try {
+    const addresses = [];
+    const answers = [Promise.reject(new TypeError('not found')), new Promise(() => {}), new Promise(() => {}), { open: () => ({}) }];
+    const { fetch } = service((url) => json(url.endsWith('/sessions') ? minted : session));
+    const app = new Client({ baseURL, fetch }, (address) => addresses.push(address) && answers.shift());
+    await assert.rejects(app.preload(), isError('network_error', 0));
+    setImmediate(clock.expire);
+    await assert.rejects(app.connect(), isError('network_error', 0));
+    const controller = new AbortController();
+    const aborted = app.connect({}, controller);
+    controller.abort();
+    await assert.rejects(aborted, { name: 'AbortError' });
+    assert.deepEqual(await app.connect(), session);
+    assert.deepEqual(addresses.map((each) => each.slice(baseURL.length)), [
+      'connect.js', 'connect.js?n=1', 'connect.js?n=2', 'connect.js?n=2']);
+    assert.equal(clock.deadlines.size, 0);
+  } finally {
+    clock.stop();
+  }
+});
+
+test('a session that another code has confirmed is read', async () => {
+  const link = `myapp://done?session=cs_1&status=connected&code=${'C'.repeat(22)}`;
+  const used = () => service(json(minted, 201), problem(409, 'confirmation_code_used'), json(session));
+  const { fetch, requests } = used();
+  assert.deepEqual(await client(fetch, { present: async () => link }).connect(), session);
+  assert.deepEqual(requests.map(({ method }) => method), ['POST', 'POST', 'GET']);
+  const later = used();
+  await client(later.fetch).mint();
+  assert.deepEqual(await client(later.fetch).resume({ url: link }), session);
+});
+
+test('a code that came back is sent, though the app has left meanwhile', async () => {
+  const { fetch, requests } = service(json(minted, 201), () => {
+    controller.abort();
+    return json(session);
+  });
+  const controller = new AbortController();
+  const present = async () => `myapp://done?session=cs_1&status=connected&code=${'E'.repeat(22)}`;
+  const { signal } = controller;
+  const sent = new Promise((resolve) => {
+    const app = client(async (url, init) => {
+      const answer = await fetch(url, init);
+      if (url.endsWith('/confirm')) resolve(init.signal.aborted);
+      return answer;
+    }, { present });
+    assert.rejects(app.connect({}, { signal }), { name: 'AbortError' });
+  });
+  assert.equal(await sent, false);
+  assert.equal(requests.length, 2);
+});
+
 test('a deep link that starts the app has the session in it', async () => {
   const code = 'B'.repeat(22);
   const { fetch, requests } = service(json(session));
@@ -378,6 +650,10 @@ test('a deep link that starts the app has the session in it', async () => {
   await app.resume({ url: 'myapp://tariff/done?session=cs_1&status=abandoned#x' });
   assert.deepEqual(requests.map(({ method, url }) => [method, new URL(url).pathname]), [
     ['POST', '/v1/connect/sessions/cs_1/confirm'], ['GET', '/v1/connect/sessions/cs_1']]);
+  // The app's own names come first.
+  const own = 'myapp://done?session=mine&status=new&code=' + 'M'.repeat(22);
+  await app.resume({ url: `${own}&session=cs_1&status=connected#?session=cs_9&status=x` });
+  assert.deepEqual([requests.at(-1).method, new URL(requests.at(-1).url).pathname], ['GET', '/v1/connect/sessions/cs_1']);
   // Any page can link to the app.
   const url = 'https://app.example.com/?session=cs_2&status=connected';
   assert.equal(await client(service(problem(404, 'not_found')).fetch).resume({ url }), null);
@@ -401,6 +677,16 @@ test('a document that a return URL has loaded is read by the service’s script,
     controller.abort();
     await assert.rejects(first, { name: 'AbortError' });
     assert.notEqual(globalThis.location.href, 'read');
+    // Left once the address is clean: the code is on its way all the same.
+    const leaving = new AbortController();
+    const confirmed = service(json(session));
+    globalThis.location.href = 'https://app.example.com/?session=cs_1&status=connected';
+    globalThis.ending = () => {
+      leaving.abort();
+      return { session: 'cs_1', status: 'connected', code: 'D'.repeat(22) };
+    };
+    await assert.rejects(client(confirmed.fetch, { baseURL: host }).resume(leaving), { name: 'AbortError' });
+    assert.ok(confirmed.requests[0]?.url.endsWith('/cs_1/confirm'), 'the code is lost');
   } finally {
     delete globalThis.location;
   }

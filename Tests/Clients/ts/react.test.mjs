@@ -77,6 +77,23 @@ test('a double tap is one attempt; a tap after the end is another', async () => 
   assert.deepEqual([client.calls.length, shown.status, shown.error], [2, 'connecting', null]);
 });
 
+test('another request takes the place of the first, and so does a tap after a redirect that did not happen', async () => {
+  const client = fakeClient();
+  const seen = [];
+  const { shown } = await mounted(client, { onEvent: ({ type }) => seen.push(type) });
+  const tap = (request) => act(async () => { shown.connect(request); });
+  await tap({ language: 'de' });
+  await tap({ language: 'fr' });
+  assert.deepEqual(client.calls.map(({ request, options }) => [request.language, options.signal.aborted]), [
+    ['de', true], ['fr', false]]);
+  client.calls[1].options.onEvent({ type: 'open' });
+  await tap({ language: 'fr' });
+  assert.equal(client.calls.length, 2);
+  client.calls[1].options.onEvent({ type: 'redirect' });
+  await tap({ language: 'fr' });
+  assert.deepEqual([client.calls.length, shown.status, seen], [3, 'connecting', ['open', 'redirect']]);
+});
+
 test('cancel and leaving abort what runs, and show nothing more', async () => {
   const client = fakeClient();
   const { shown, tree } = await mounted(client);

@@ -13,11 +13,37 @@ abstract class OkHttpClient {
     abstract class Builder {
         abstract fun followRedirects(followRedirects: Boolean): Builder
 
+        abstract fun retryOnConnectionFailure(retryOnConnectionFailure: Boolean): Builder
+
+        abstract fun callTimeout(timeout: Long, unit: TimeUnit): Builder
+
+        abstract fun cookieJar(cookieJar: CookieJar): Builder
+
+        abstract fun authenticator(authenticator: Authenticator): Builder
+
+        abstract fun cache(cache: Cache?): Builder
+
         abstract fun readTimeout(timeout: Long, unit: TimeUnit): Builder
 
         abstract fun build(): OkHttpClient
     }
 }
+
+abstract class CookieJar {
+    companion object {
+        @JvmField
+        val NO_COOKIES: CookieJar = object : CookieJar() {}
+    }
+}
+
+abstract class Authenticator {
+    companion object {
+        @JvmField
+        val NONE: Authenticator = object : Authenticator() {}
+    }
+}
+
+abstract class Cache
 
 interface Call {
     fun enqueue(responseCallback: Callback)

@@ -67,7 +67,7 @@ internal class Calls(
             var failure: ConnectFailure? = null
             // `catch` lets the collector's own failures pass.
             connection(path, lastId).catch { failure = it as? ConnectFailure ?: throw it }.collect { event ->
-                if (event.lastId.isNotEmpty()) lastId = event.lastId
+                if (isHeaderValue(event.lastId)) lastId = event.lastId
                 if (event.data.isNotEmpty()) {
                     failures = 0
                     emit(event)
@@ -83,9 +83,11 @@ internal class Calls(
     private fun connection(path: String, lastId: String): Flow<ServerSentEvent> = channelFlow {
         val headers = if (lastId.isEmpty()) emptyMap() else mapOf("Last-Event-ID" to lastId)
         val answer = accepted(Call("GET", path), headers + ("Accept" to "text/event-stream"))
-        if (answer.header("content-type")?.startsWith("text/event-stream") != true) {
+        val type = answer.header("content-type")?.substringBefore(';')?.trim()
+        if (!type.equals("text/event-stream", ignoreCase = true)) {
+            // The page of a captive portal, where the customer may still sign in: a stream without events.
             answer.close()
-            throw invalid("The answer is no event stream.", answer)
+            return@channelFlow
         }
         val stream = EventStream()
         reaching { answer.read(SILENCE) { bytes, count -> stream.read(bytes, count).forEach { send(it) } } }
@@ -93,12 +95,12 @@ internal class Calls(
 
     /** An answer with a status of success. After a 401 another bearer is tried, once. */
     private suspend fun accepted(call: Call, headers: Map<String, String> = emptyMap()): HttpResponse {
-        val bearer = token(null)
+        val bearer = bearer(null)
         var answer = send(call, headers, bearer)
         if (answer.status == 401) {
             // Read, so that the connection serves again.
             body(answer)
-            answer = send(call, headers, token(bearer))
+            answer = send(call, headers, bearer(bearer))
         }
         if (answer.status in 200..299) return answer
         val problem = try {
@@ -107,10 +109,24 @@ internal class Calls(
             if (failure.code != ErrorCode.InvalidAnswer) throw failure
             throw invalid("The status is ${answer.status}, and the answer is not the service's.", answer)
         }
-        throw ConnectFailure(problem.code, answer.status, problem.detail, problem.requestId, answer.retryAfter)
+        throw ConnectFailure(
+            problem.code, answer.status, problem.detail ?: "The status is ${answer.status}.",
+            problem.requestId ?: answer.requestId, answer.retryAfter)
+    }
+
+    private suspend fun bearer(refused: String?): String {
+        val bearer = token(refused)
+        if (isHeaderValue(bearer)) return bearer
+        // The transport would refuse it too, and quote it.
+        throw ConnectFailure(
+            ErrorCode.Unauthenticated, 0, "The app's bearer is empty, or has a character that is not visible ASCII.")
     }
 
     private suspend fun send(call: Call, headers: Map<String, String>, bearer: String): HttpResponse {
+        if (call.key != null && !isHeaderValue(call.key)) {
+            throw ConnectFailure(
+                ErrorCode.HeaderMalformed, 0, "The key is empty, or has a character that is not visible ASCII.")
+        }
         val all = buildMap {
             put("Accept", "application/json")
             put("Authorization", "Bearer $bearer")
@@ -188,6 +204,9 @@ private suspend fun <Result> within(timeout: Duration, work: suspend () -> Resul
         currentCoroutineContext().ensureActive()
         throw ConnectFailure(ErrorCode.NetworkError, 0, "There was no answer within $timeout.")
     }
+
+/** Visible ASCII alone: what is anything else, no header can hold. */
+private fun isHeaderValue(text: String): Boolean = text.isNotEmpty() && text.all { it in '!'..'~' }
 
 /** A path of identifiers and fixed names, and its query without what is `null`. */
 internal fun path(vararg segments: String, query: Map<String, Any?> = emptyMap()): String {

@@ -23,7 +23,7 @@ import kotlinx.serialization.serializer
  * @param baseUrl the service, such as `https://api.example.com`
  * @param timeout how long one attempt waits for the head of an answer, and then for its body
  * @param token gives the user's bearer, for each request. After a 401 it is asked once more, with the bearer that was
- * refused
+ * refused. One with other characters than visible ASCII is `unauthenticated`, and is not sent
  */
 class ConnectClient(
     baseUrl: String,
@@ -32,26 +32,35 @@ class ConnectClient(
     token: suspend (refused: String?) -> String,
 ) {
     private val calls = Calls(baseUrl.trimEnd('/'), http, timeout, Random.Default, token)
-    private val attempt = SingleFlight<Session>()
+    private val attempts = SingleFlight<MintRequest, Session>()
 
     // Connecting.
 
     /**
      * Lets the customer connect a tariff: mints a session, opens its page, confirms it, and returns it as it ended.
      *
-     * A call during another one joins that one, so that a double tap is one attempt. Each attempt has a key of its own.
+     * A call with an equal request during another one joins that one, so that a double tap is one attempt; a call with
+     * another request is another attempt. The attempt ends with the last of its callers.
      *
+     * @param request its `app` is always `page`
+     * @param key fresh for each attempt; who joins one needs none
      * @param open shows the launch URL, and returns the return URL that opened the app, or `null` when the customer
      * closed the page
      * @return the session; its state says how it ended
      */
-    suspend fun connect(request: MintRequest = MintRequest(), open: suspend (launchUrl: String) -> String?): Session =
-        attempt.run {
-            val minted = mint(request)
+    suspend fun connect(
+        request: MintRequest = MintRequest(),
+        key: String = newKey(),
+        open: suspend (launchUrl: String) -> String?,
+    ): Session {
+        val shown = request.copy(app = "page")
+        return attempts.run(shown) {
+            val minted = mint(shown, key)
             // Any app can open a deep link: a code counts for the session that was minted here.
             val ended = open(minted.launchUrl)?.let(EndedSession::of)?.takeIf { it.session == minted.id }
             end(minted.id, ended?.code)
         }
+    }
 
     /**
      * Ends an attempt whose [connect] is gone, as when the system stopped the app meanwhile.

@@ -8,7 +8,7 @@ import kotlinx.serialization.Serializable
  * Why a call of [ConnectClient] has no result. Its text is for a developer, and never has a credential or a body.
  *
  * @property code what to decide by; codes that this client does not know are kept
- * @property status the HTTP status; 0 where there was no answer
+ * @property status the HTTP status; 0 where there was no answer, or no request
  * @property detail what to do about it, for a developer
  * @property requestId what to give to support, where an answer named it
  * @property retryAfter when another try makes sense, where the service says so
@@ -77,13 +77,6 @@ value class ErrorCode(val value: String) {
     }
 }
 
-/** An error of the service's (RFC 9457). */
+/** What an error of the service's (RFC 9457) has to say. */
 @Serializable
-internal data class Problem(
-    val type: String,
-    val title: String,
-    val status: Int,
-    val detail: String,
-    val code: ErrorCode,
-    val requestId: String,
-)
+internal class Problem(val code: ErrorCode, val detail: String? = null, val requestId: String? = null)

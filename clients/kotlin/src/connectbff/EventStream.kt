@@ -1,7 +1,6 @@
 package connectbff
 
 import java.io.ByteArrayOutputStream
-import java.io.IOException
 
 /**
  * One block of an event stream.
@@ -30,7 +29,7 @@ internal class EventStream {
             when {
                 endsCarriageReturn -> {}
                 byte == '\n'.code || byte == '\r'.code -> endLine()?.let(events::add)
-                line.size() + data.length >= LIMIT -> throw IOException("An event is longer than $LIMIT bytes.")
+                line.size() + data.length >= LIMIT -> throw tooLong()
                 else -> line.write(byte)
             }
         }
@@ -59,6 +58,8 @@ internal class EventStream {
         data.clear()
         return event
     }
+
+    private fun tooLong() = ConnectFailure(ErrorCode.InvalidAnswer, 200, "An event is longer than $LIMIT bytes.")
 
     private companion object {
         /** Far more than any event of the service's. */

@@ -18,7 +18,7 @@ internal object Retries {
      */
     fun pause(failure: ConnectFailure, attempts: Int): Duration? = when {
         attempts >= ATTEMPTS -> null
-        failure.status == 0 -> backoff(attempts)
+        failure.code == ErrorCode.NetworkError -> backoff(attempts)
         failure.status !in withRetryAfter -> null
         else -> failure.retryAfter?.takeIf { it <= longestWait }
     }
@@ -26,12 +26,15 @@ internal object Retries {
     /**
      * The pause before a stream is opened again; `null` when its failure is final.
      *
+     * A redirect is a captive portal's.
+     *
      * @param failure `null` when the stream came to its end
      * @param failures how many there were in a row since the last event, with this one
      * @param random 0 to 1: clients do not all come back at once after a restart
      */
     fun reopening(failure: ConnectFailure?, failures: Int, random: Double): Duration? {
-        val isTemporary = failure == null || failure.status.let { it == 0 || it == 408 || it == 429 || it >= 500 }
+        val isTemporary = failure == null || failure.code == ErrorCode.NetworkError ||
+            failure.status.let { it in 300..399 || it == 408 || it == 429 || it >= 500 }
         if (!isTemporary) return null
         return maxOf(backoff(failures) * (0.75 + random / 4), failure?.retryAfter ?: Duration.ZERO)
     }

@@ -6,7 +6,7 @@ import kotlinx.serialization.Serializable
 // Every class here and in EnergyModels.kt has the name of its schema in openapi.yaml, and its properties are those of
 // the schema in camel case. What the contract does not require is nullable, and what it adds later is ignored.
 
-/** What a session is about. Two requests that are equal are one attempt: see [ConnectClient.connect]. */
+/** What a session is about. Equal requests at the same time are one attempt: see [ConnectClient.connect]. */
 @Serializable
 data class MintRequest(
     val direction: Direction? = null,
@@ -22,7 +22,7 @@ data class MintRequest(
     val postalAddressType: String? = null,
     /** The deep link that opens the app at the end, as it is on the service's list, byte for byte. */
     val returnUrl: String? = null,
-    /** The name of the frontend; `page` is the service's own page. */
+    /** The name of the frontend; `page` is the service's own page, which [ConnectClient.connect] always takes. */
     val app: String? = null,
     /** The page's language: `en`, `de`, `fr` or `nl`. */
     val language: String? = null,
@@ -161,7 +161,9 @@ class EndedSession(
         /** Reads a return URL; `null` where it names no session. */
         fun of(url: String): EndedSession? {
             val query = url.substringBefore('#').substringAfter('?', "").split('&')
-            fun value(name: String) = query.firstOrNull { it.startsWith("$name=") }?.substringAfter('=')?.let(::decoded)
+            // The service appends to the app's own query, the session first.
+            val added = query.drop(query.indexOfLast { it.startsWith("session=") }.coerceAtLeast(0))
+            fun value(name: String) = added.lastOrNull { it.startsWith("$name=") }?.substringAfter('=')?.let(::decoded)
             val session = value("session")?.takeIf(::isIdentifier) ?: return null
             return EndedSession(session, SessionState(value("status").orEmpty()), value("code"))
         }

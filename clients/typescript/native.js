@@ -1,0 +1,1 @@
+export { ConnectClient, ConnectError } from './client.js';
