@@ -398,6 +398,16 @@ import Testing
 @Suite struct FlatpeakVersionTests {
     let upstream = ScriptedUpstream()
 
+    @Test("a version has actions where its mint takes them", arguments: FlatpeakVersion.allCases)
+    func actions(version: FlatpeakVersion) throws {
+        for action in TariffAction.allCases {
+            var order = MintOrder(connectURL: "a://b", callbackURL: "c://d", location: LocationID("loc_1"))
+            order.action = action
+            let isTaken = (try? version.table.mint(order)) != nil
+            #expect(isTaken == version.hasActions)
+        }
+    }
+
     @Test("upstream.md §2: 2024-08-24.zero has other paths and names")
     func zero() async throws {
         upstream.on("mint", .json(#"{"connect_token":"cot_1","expires_in":60}"#))

@@ -142,6 +142,42 @@ test('while Flatpeak has not said the result, the callback is asked again, withi
   assert.deepEqual(none.port.said.at(-1), { type: 'end', session, status: 'abandoned' });
 });
 
+test('a result that the document has shown is waited for, even while the service calls the session abandoned', async () => {
+  const early = [200, { session, status: 'abandoned' }];
+  for (const route of ['tariff_summary', 'tariffs_summary', 'tariff_connection_pending']) {
+    const tab = await openFrame();
+    tab.answer('v1/connect', page(route), redirect(end));
+    tab.answer('v1/connect/callback', early, early, ended(code));
+    await tab.press('submit');
+    assert.equal(tab.screen.dataset.screen, route);
+    await tab.press('close');
+    await tab.clock.pass(10_000);
+    assert.deepEqual(tab.port.said.at(-1), { type: 'end', session, status: 'connected', code }, route);
+  }
+  const late = await openFrame();
+  late.answer('v1/connect', page('tariff_summary'), redirect(end));
+  late.answer('v1/connect/callback', ...Array(9).fill(early));
+  await late.press('submit');
+  await late.press('close');
+  await late.clock.pass(60_000);
+  assert.deepEqual(late.port.said.at(-1), { type: 'end', session, status: 'abandoned' });
+});
+
+test('a dialog that is left after a failed callback can still end its session in this tab', async () => {
+  const tab = await openFrame();
+  tab.answer('v1/connect', redirect(end));
+  tab.answer('v1/connect/callback', problem('internal_error', 500), ended(code));
+  await tab.press('close');
+  await tab.press('app.leave');
+  assert.deepEqual(tab.port.said.at(-1), { type: 'close', session, status: null });
+  await tab.load();
+  await tab.clock.pass(2000);
+  assert.equal(tab.screen.dataset.screen, 'ended');
+  await tab.press('app.back');
+  await settled();
+  assert.deepEqual(tab.departures.at(-1), ['replace', returnURL(code)]);
+});
+
 test('an embedded document whose code was lost gives another one when it is opened again', async () => {
   const tab = await openFrame();
   tab.answer('v1/connect', redirect(end));
@@ -199,6 +235,25 @@ test('a token that comes back in another tab is reported, once it is there, and 
   const bodies = tab.calls.map(({ body }) => body);
   assert.deepEqual(bodies, [bodies[0], bodies[0]]);
   assert.deepEqual(bodies[0], { connect_token: token, tab: tab.kept.tab });
+});
+
+test('a report that a limit refuses is sent again, as late as the service asks, and not for ever', async () => {
+  const limit = (seconds) => problem('rate_limited', 429, { 'retry-after': String(seconds) });
+  const tab = new Tab();
+  tab.answer('v1/connect/tickets', limit(20), limit(1), [200, { object: 'connect_ticket', is_held: false }]);
+  await tab.open(`${pageURL}#fp_cot=${token}`);
+  await tab.clock.pass(19_000);
+  assert.equal(tab.calls.length, 1);
+  await tab.clock.pass(10_000);
+  assert.equal(tab.calls.length, 3);
+  await tab.clock.pass(600_000);
+  assert.equal(tab.calls.length, 3);
+
+  const full = new Tab();
+  full.answer('v1/connect/tickets', ...Array(60).fill(limit(1)));
+  await full.open(`${pageURL}#fp_cot=${token}`);
+  await full.clock.pass(3_600_000);
+  assert.ok(full.calls.length > 8 && full.calls.length < 30, String(full.calls.length));
 });
 
 test('a token that comes back in another tab is reported before anything is waited for, and survives the tab', async () => {

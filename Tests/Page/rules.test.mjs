@@ -56,7 +56,9 @@ test('asks again for a code only while the result is unknown, and not for ever',
   }
   for (const status of ['abandoned', 'connected', 'failed', 'expired', null]) {
     assert.equal(rules.codeDelay({ status }, 1), undefined, String(status));
+    assert.equal(rules.codeDelay({ status }, 1, true) > 0, status === 'abandoned', String(status));
   }
+  assert.equal(rules.codeDelay({ status: 'abandoned' }, 4, true), undefined);
 });
 
 test('chooses the first language that it has', () => {

@@ -253,6 +253,17 @@ import Testing
         #expect(warning.hasSuffix(": web, ios"))
     }
 
+    @Test(arguments: ["2024-08-24.zero", "2026-08-01.busbar"])
+    func `a version whose mint has no actions has no confirmation`(version: String) async throws {
+        let both = ["BFF_CONFIRM": "code", "FLATPEAK_VERSION": version]
+        let found = await problems(both)
+        #expect(found.count == 1)
+        #expect(found.first?.hasPrefix("BFF_CONFIRM: is code, which FLATPEAK_VERSION=\(version) cannot have") == true)
+        #expect(found.first?.hasSuffix("Set BFF_CONFIRM=off, or FLATPEAK_VERSION to 2025-09-14.anode") == true)
+        #expect(await problems(["FLATPEAK_VERSION": version]) == [])
+        #expect(await problems(["BFF_CONFIRM": "off", "FLATPEAK_VERSION": version]) == [])
+    }
+
     @Test func `PostgreSQL requires a state key, and its password is never reported`() async throws {
         let url = "postgresql://bff:hunter22@db.example/bff"
         let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="

@@ -4,7 +4,7 @@
 import { showFailure } from './failure.js';
 import { Frame } from './frame.js';
 import { button, failureBox, h, nameOf, refusedField } from './kit.js';
-import { classify, hasBack, isStart, redirectOf, resumes, startOf } from './rules.js';
+import { classify, hasBack, isResult, isStart, redirectOf, resumes, startOf } from './rules.js';
 import { anyScreen, labelOf, screens } from './screens.js';
 import {
   callbackOf, callbackURL, connect, Failure, inLanguage, isOver, loaded, outcome, persist, wayBack,
@@ -29,7 +29,7 @@ export class Flow extends Frame {
     super();
     const { token, session } = memory.values;
     Object.assign(this, { memory, bridge, trail, token, session, page: undefined, login: undefined });
-    this.isFinished = this.wantsClose = this.hasMoved = false;
+    this.isFinished = this.wantsClose = this.hasMoved = this.hasShownResult = false;
     this.isHanded = memory.values.handed !== undefined;
     /** The tab's key, where the end of the session needs it. */
     this.tab = memory.values.confirms && memory.tabKey();
@@ -111,6 +111,7 @@ export class Flow extends Frame {
     if (this.wantsClose && redirectOf(page) === undefined) {
       this.busy(false);
       this.page = page;
+      this.hasShownResult ||= isResult(page);
       this.takeClose();
       return;
     }
@@ -207,6 +208,7 @@ export class Flow extends Frame {
     await this.withModule(() => screenOf(page, go), (screen) => {
       this.stopLogin();
       this.page = page;
+      this.hasShownResult ||= isResult(page);
       if (this.takeClose()) return;
       this.draw(page, screen, go);
       this.bridge.screen(page.route);
@@ -349,7 +351,7 @@ export class Flow extends Frame {
    */
   async ending(callback, ways) {
     try {
-      return await persist(() => outcome(callback, this.tab));
+      return await persist(() => outcome(callback, this.tab, this.hasShownResult));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       if (this.isOver) return undefined;
@@ -375,9 +377,8 @@ export class Flow extends Frame {
   async over(type, end) {
     if (this.isOver) return;
     this.isFinished = this.isOver = true;
-    // A code can be late, or be lost on its way: this tab may ask for another.
-    const ended = this.tab && type === 'end';
-    this.memory.begin(ended ? { ended: inLanguage(callbackOf(this.token)), confirms: '1' } : {});
+    // A code can be late, or be lost on its way, as can the end itself: this tab may ask again.
+    this.memory.begin(this.tab ? { ended: inLanguage(callbackOf(this.token)), confirms: '1' } : {});
     await this.trail.leave();
     this.bridge.finish(type, end);
     showPlain('done', { title: t('done.title'), lead: t('done.lead') });

@@ -22,7 +22,7 @@ if (location.hash) history.replaceState(history.state, '', location.pathname + l
 const act = firstAct(fragment, memory.values, memory.isKept);
 // The login of another person's session may have led here: such a session must not be confirmed. At once, as this window
 // may be closed at any time.
-if (act === 'foreign') persist(() => arrive(fragment.token, memory.tabKey())).catch(() => {});
+if (act === 'foreign') arrive(fragment.token, memory.tabKey()).catch(() => {});
 const marksOf = ({ shell, handed }) => ({ shell: shell ? '1' : undefined, handed: handed ? '1' : undefined });
 
 /** The ticket to exchange, with its marks. */
@@ -86,7 +86,8 @@ async function start() {
 
 async function takeTicket() {
   try {
-    const { token, session, confirms } = await persist(() => exchange(pending.ticket, memory.tabKey()), keepWaiting);
+    const { token, session, confirms } = await persist(
+      () => exchange(pending.ticket, memory.tabKey()), { onRepeat: keepWaiting });
     memory.begin({
       token, session, confirms: confirms ? '1' : undefined, language: document.documentElement.lang, ...marksOf(pending),
     });

@@ -181,6 +181,20 @@ export function retryDelay({ code, isLost, status, retryAfter }, attempt) {
   return Math.max(retryAfter, Math.min(2 ** (attempt - 1), 5)) * 1000;
 }
 
+/** How often a report is sent again that a limit refuses, and the longest wait before that, in seconds. */
+const reportSeries = 12;
+const longestReportWait = 60;
+
+/**
+ * After how many milliseconds a failed report of a foreign token is repeated. No customer waits for it, and a limit that others
+ * have used up must not suppress it.
+ */
+export function reportDelay(failure, attempt) {
+  if (failure.status !== 429) return retryDelay(failure, attempt);
+  if (attempt > reportSeries) return undefined;
+  return Math.min(Math.max(failure.retryAfter, 2 ** (attempt - 1)), longestReportWait) * 1000;
+}
+
 /** When the callback is asked again for a code, in milliseconds: the service waits 2 seconds for the result each time. */
 const codeSeries = [1000, 2000, 3000];
 
@@ -190,10 +204,12 @@ const codeSeries = [1000, 2000, 3000];
  *
  * @param end of `outcomeOf`
  * @param attempt 1 after the first answer
+ * @param hasShownResult whether the document has shown one: then Flatpeak's word that there is none comes too early
  */
-export function codeDelay({ code, status }, attempt) {
+export function codeDelay({ code, status }, attempt, hasShownResult = false) {
   // In every other state Flatpeak has said whether there is a result.
-  return !code && (status === 'active' || status === 'created') ? codeSeries[attempt - 1] : undefined;
+  const isOpen = status === 'active' || status === 'created' || (hasShownResult && status === 'abandoned');
+  return !code && isOpen ? codeSeries[attempt - 1] : undefined;
 }
 
 // MARK: - Pages of Connect
@@ -222,6 +238,10 @@ export function readPage(json) {
   const actions = Array.isArray(json.actions) ? json.actions.filter((each) => text(each, /^\w{1,64}$/)) : undefined;
   return { ...json, actions, data: isObject(json.data) ? json.data : {} };
 }
+
+/** Whether a page shows what was connected, or that the provider has not answered yet. */
+export const isResult = ({ route }) =>
+  ['tariff_summary', 'tariffs_summary', 'tariff_connection_pending'].includes(route);
 
 /** Every page takes BACK, and some do not list their actions at all; one that lists others only has no way back. */
 export const hasBack = (page) => page.actions === undefined || page.actions.includes('BACK');

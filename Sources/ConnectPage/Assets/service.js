@@ -1,6 +1,6 @@
 // The routes of the service that the page calls. Nothing else is ever called.
 
-import { codeDelay, outcomeOf, readPage, retryDelay } from './rules.js';
+import { codeDelay, outcomeOf, readPage, reportDelay, retryDelay } from './rules.js';
 
 /** The service's public address, with its path prefix: this module is at `connect/assets/DIGEST/service.js`. */
 const base = new URL('../../../', import.meta.url);
@@ -132,13 +132,14 @@ async function ask(url, options) {
  * Repeats a call that changes nothing twice for as long as that makes sense.
  *
  * @param onRepeat called before each wait
+ * @param delayOf says when to repeat
  */
-export async function persist(call, onRepeat) {
+export async function persist(call, { onRepeat, delayOf = retryDelay } = {}) {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await call();
     } catch (error) {
-      const delay = error instanceof Failure ? retryDelay(error, attempt) : undefined;
+      const delay = error instanceof Failure ? delayOf(error, attempt) : undefined;
       if (delay === undefined) throw error;
       onRepeat?.();
       await pause(delay);
@@ -175,20 +176,21 @@ export async function ticketFor(token) {
 
 /** Says that a token came back in a document that does not hold its session: that ends a session which confirms. */
 export const arrive = (token, tab) =>
-  ask(ticketsURL, { body: { connect_token: token, tab }, keepalive: true });
+  persist(() => ask(ticketsURL, { body: { connect_token: token, tab }, keepalive: true }), { delayOf: reportDelay });
 
 /**
  * Ends a session at the callback, as a redirect there would: `{session, status}`.
  *
  * @param tab the key of the tab that holds a session which confirms; the answer then has `code` and `url`, too
+ * @param hasShownResult see `codeDelay`
  */
-export async function outcome(callback, tab) {
+export async function outcome(callback, tab, hasShownResult) {
   if (!tab) return outcomeOf(await ask(callback, {}));
   const token = new URL(callback).searchParams.get('fp_cot');
   for (let attempt = 1; ; attempt += 1) {
     // Counts even when its document is gone.
     const end = outcomeOf(await ask(callbackURL, { body: { connect_token: token, tab }, keepalive: true }));
-    const delay = codeDelay(end, attempt);
+    const delay = codeDelay(end, attempt, hasShownResult);
     if (delay === undefined) return end;
     await pause(delay);
   }

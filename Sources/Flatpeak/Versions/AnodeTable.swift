@@ -14,6 +14,8 @@ enum AnodeTable: VersionTable {
 
     static let needsLocation = false
 
+    static let hasActions = true
+
     static func mint(_ order: MintOrder) throws(BFFError) -> [UpstreamCall] {
         let body = MintBody.Anode(
             connect_url: order.connectURL, callback_url: order.callbackURL, tariff_direction: order.direction,

@@ -15,6 +15,8 @@ enum BusbarTable: VersionTable {
 
     static let needsLocation = true
 
+    static let hasActions = false
+
     /// The session is of no direction, no type and no tariff, and has no actions.
     static func mint(_ order: MintOrder) throws(BFFError) -> [UpstreamCall] {
         guard order.tariff == nil else { throw .invalidField("tariff_id", reason: .notListed) }

@@ -12,6 +12,9 @@ package enum FlatpeakVersion: String, Sendable, CaseIterable {
     /// Whether the version is spoken from documents that are incomplete and disagree (docs/upgrade-flatpeak.md).
     package var isPreview: Bool { table.isPreview }
 
+    /// Whether a mint can say what is to be done with the tariff of an existing location.
+    package var hasActions: Bool { table.hasActions }
+
     /// Everything in which the version differs from the others.
     var table: any VersionTable.Type {
         switch self {

@@ -20,6 +20,8 @@ protocol VersionTable {
 
     /// Whether a session needs a location that exists; else it makes its own.
     static var needsLocation: Bool { get }
+    /// Whether a mint can say what is to be done with the tariff of an existing location.
+    static var hasActions: Bool { get }
     /// - Throws: `invalidField` when the version has no way to say it.
     static func mint(_ order: MintOrder) throws(BFFError) -> [UpstreamCall]
     static func minted(from answer: HTTPAnswer, at now: Date) throws(BFFError) -> MintedToken

@@ -14,6 +14,8 @@ enum ZeroTable: VersionTable {
 
     static let needsLocation = false
 
+    static let hasActions = false
+
     static func mint(_ order: MintOrder) throws(BFFError) -> [UpstreamCall] {
         guard order.tariff == nil else { throw .invalidField("tariff_id", reason: .notListed) }
         guard order.postalAddressType == nil else { throw .invalidField("postal_address_type", reason: .notListed) }

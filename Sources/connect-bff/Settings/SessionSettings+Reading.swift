@@ -1,15 +1,19 @@
 import Core
+import Flatpeak
 import FoundationEssentials
 import Sessions
 
 extension SessionSettings {
     /// Reads where a session leads a customer, and how long it is kept.
-    static func read(_ reader: inout SettingsReader, publicURL: WebAddress?) async -> Self? {
+    /// - Parameter version: That of Flatpeak's API; `nil` where it is not known, which is a problem of its own.
+    static func read(
+        _ reader: inout SettingsReader, publicURL: WebAddress?, version: FlatpeakVersion?
+    ) async -> Self? {
         let apps = await apps(&reader, publicURL)
         let returnURLs = await reader.value(.returnURLs) { (text) throws(SettingsReader.Unfit) in
             try SettingsReader.items(text).map { (item) throws(SettingsReader.Unfit) in try WebAddress(item).text }
         }
-        let confirmation = await confirmation(&reader, apps)
+        let confirmation = await confirmation(&reader, apps, version)
         let sessionLife = await reader.value(.keepSessions, duration)
         let idempotencyLife = await reader.value(.keepIdempotency) { (text) throws(SettingsReader.Unfit) in
             text == "token" ? .infinity : try duration(text)
@@ -26,7 +30,7 @@ extension SessionSettings {
 
     /// Reads which sessions need a confirmation, and names the apps whose sessions cannot have one.
     private static func confirmation(
-        _ reader: inout SettingsReader, _ apps: [ConnectApp]?
+        _ reader: inout SettingsReader, _ apps: [ConnectApp]?, _ version: FlatpeakVersion?
     ) async -> ConfirmationRule? {
         let way = await reader.value(.confirm, SettingsReader.choice(Confirmation.self))
         let optional = await reader.value(.confirmOptional, SettingsReader.choice(Switch.self))
@@ -38,6 +42,15 @@ extension SessionSettings {
         guard let apps else { return nil }
         guard apps.contains(where: \.isHosted) else {
             reader.complain(.confirm, "needs the hosted page, which BFF_CONNECT_PAGE turns off")
+            return nil
+        }
+        if let version, !version.hasActions {
+            let others = FlatpeakVersion.allCases.filter(\.hasActions).map(\.rawValue).joined(separator: " or ")
+            reader.complain(
+                .confirm,
+                "is code, which FLATPEAK_VERSION=\(version.rawValue) cannot have: it has no action of a mint with which a "
+                    + "location could be read again after an unconfirmed change. Set BFF_CONFIRM=off, or "
+                    + "FLATPEAK_VERSION to \(others)")
             return nil
         }
         let others = apps.filter { !$0.isHosted }.map(\.name).joined(separator: ", ")

@@ -29,7 +29,8 @@ struct Settings: Sendable {
         }
         let flatpeak = await FlatpeakClient.Settings.read(&reader, publicURL: publicURL)
         let listeners = await ListenerSettings.read(&reader)
-        let sessions = await SessionSettings.read(&reader, publicURL: publicURL)
+        let sessions = await SessionSettings.read(
+            &reader, publicURL: publicURL, version: flatpeak?.version)
         let brand = await BrandSettings.read(&reader)
         let edge = await EdgeSettings.read(
             &reader, publicURL: publicURL, apps: sessions?.apps ?? [], listen: listeners?.address)
