@@ -87,6 +87,8 @@ extension ConnectClient {
         public static let upstreamLimited = ErrorCode(rawValue: "upstream_limited")
         /// Recent calls to Flatpeak failed.
         public static let upstreamUnavailable = ErrorCode(rawValue: "upstream_unavailable")
+        /// Flatpeak needs the mint's `postalAddress`.
+        public static let postalAddressRequired = ErrorCode(rawValue: "postal_address_required")
         /// The customer has reached the rate limit.
         public static let rateLimited = ErrorCode(rawValue: "rate_limited")
         /// The identity provider's keys cannot be read.

@@ -57,6 +57,7 @@ value class ErrorCode(val value: String) {
         val IdempotencyKeyReused = ErrorCode("idempotency_key_reused")
         val UpstreamRefused = ErrorCode("upstream_refused")
         val NoTariffConnected = ErrorCode("no_tariff_connected")
+        val PostalAddressRequired = ErrorCode("postal_address_required")
         val PendingConnect = ErrorCode("pending_connect")
         val NoPriceData = ErrorCode("no_price_data")
         val InternalError = ErrorCode("internal_error")
