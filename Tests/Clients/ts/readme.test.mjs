@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -19,25 +20,34 @@ const AsyncFunction = (async () => {}).constructor;
 const run = (block, app, names) =>
   new AsyncFunction(...Object.keys(app), `${block.replace(/^import .*\n/m, '')}\nreturn { ${names} };`)(...Object.values(app));
 
+/** Below those that the kernel gives to clients. */
 async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(12_000, 32_000);
+    const server = createServer().listen(port, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+    } catch {
+      continue;
+    }
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 async function startDev() {
   const [port, admin] = [await freePort(), await freePort()];
   const program = process.env.CONNECT_BFF ?? `${root}.build/debug/connect-bff`;
   const dev = spawn(program, ['dev', '--port', port, '--admin-port', admin, '--sandbox-port', '0']);
+  let failure = '';
+  dev.stderr.on('data', (piece) => { failure += piece; });
   let said = '';
   for await (const piece of dev.stdout) {
     said += piece;
     if (said.includes('Ctrl-C stops.')) break;
   }
-  assert.match(said, /Ctrl-C stops\./, 'dev has not started');
+  assert.ok(said.includes('Ctrl-C stops.'), `dev has not started: ${failure}`);
   return { baseURL: `http://localhost:${port}`, stop: () => dev.kill() };
 }
 
