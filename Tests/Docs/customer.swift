@@ -15,6 +15,8 @@ enum Account {
         let client = makeClient(base)
         let closed = try await client.connect(.init(returnURL: "myapp://tariff/done"), with: Customer())
         precondition(closed.state == .created && closed.locationID == nil && !closed.liveMode)
+        let described = try await describe(closed, with: client)
+        precondition(described.hasPrefix("You have not finished"))
         let minted = try await client.mint(key: "tap-1")
         let again = try await client.mint(key: "tap-1")
         precondition(minted.launchURL.fragment?.isEmpty == false && minted.connectToken == nil && again.id == minted.id)
@@ -35,6 +37,7 @@ enum Account {
             preconditionFailure("it is known")
         } catch let error as ConnectError {
             precondition(error.code == .notFound && error.requestID?.isEmpty == false)
+            precondition(error.requestID.map(text(for: error).contains) == true)
         }
     }
 

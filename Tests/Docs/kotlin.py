@@ -1,4 +1,4 @@
-"""Compiles the documents' code in Kotlin with the client library; usage: kotlin.py
+"""Compiles the documents' code in Kotlin with the client library, and runs rotation.kt with it; usage: kotlin.py
 
 Tests/Docs/android has what the code uses of Android and OkHttp.
 """
@@ -17,8 +17,12 @@ with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder, f"Block{number}.kt").write_text(text + "\n")
     android = sorted((ROOT / "Tests/Docs/android").iterdir())
     # Without clients/kotlin/jvm, as on Android.
-    subprocess.run(
-        [ROOT / "scripts/kotlin-classes", "docs", ROOT / "clients/kotlin/src", *android, folder],
-        check=True, stdout=subprocess.DEVNULL)
+    compiled = subprocess.run(
+        [
+            ROOT / "scripts/kotlin-classes", "docs", ROOT / "clients/kotlin/src", *android,
+            ROOT / "Tests/Docs/rotation.kt", folder,
+        ],
+        check=True, stdout=subprocess.PIPE, text=True)
+subprocess.run(["java", "-cp", compiled.stdout.strip(), "RotationKt"], check=True, timeout=60)
 assert sources, "there is no Kotlin"
 print(f"check-docs: {len(sources)} blocks of Kotlin compile with the client library")

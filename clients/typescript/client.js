@@ -90,6 +90,8 @@ export class ConnectClient {
   }
 
   async #connect(request, { signal, idempotencyKey, present = this.#present, ...look }) {
+    // Before a session is made that nobody could see.
+    if (!present) this.#needDocument();
     const minting = this.mint({ ...request, app: 'page' }, { signal, idempotencyKey });
     let back;
     if (present) {
@@ -125,9 +127,15 @@ export class ConnectClient {
     await this.#script();
   }
 
+  #needDocument() {
+    if (!this.#load || !globalThis.document) {
+      throw new TypeError('Without a document, connect needs `present`, and resume a `url`.');
+    }
+  }
+
   /** The code that the service has for its page, and no copy of it. */
   async #script(signal) {
-    if (!this.#load) throw new TypeError('Without a document, connect needs `present`, and resume a `url`.');
+    this.#needDocument();
     const exchange = new Exchange(signal);
     try {
       // Some browsers keep that an address has failed.

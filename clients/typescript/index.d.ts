@@ -14,7 +14,7 @@ export interface ClientOptions {
    * Without it, the cookies of this origin are sent.
    */
   getToken?: (refused?: string) => string | PromiseLike<string>;
-  /** Opens launch URLs where there is no document, as in React Native. See {@link Present}. */
+  /** Opens launch URLs. Needed where there is no document, as in React Native and Node. See {@link Present}. */
   present?: Present;
   /** Default: the global one. */
   fetch?: (url: string, init: RequestInit) => Promise<Response>;
@@ -76,13 +76,16 @@ export class ConnectClient {
   mint(request?: MintRequest, options?: WriteOptions): Promise<MintedSession>;
   session(id: string, options?: RequestOptions): Promise<Session>;
   confirm(id: string, code: string, options?: RequestOptions): Promise<Session>;
-  /** The session, and again at each change, until it is final. It waits out restarts and dead spots; `signal` ends it. */
+  /**
+   * The session, and again at each change, until it is final. It waits out restarts and dead spots. With an aborted
+   * `signal` it throws the signal's reason.
+   */
   followSession(id: string, options?: RequestOptions): AsyncGenerator<Session, void, undefined>;
 
   locations(options?: RequestOptions): Promise<LocationList>;
   location(id: string, options?: RequestOptions): Promise<Location>;
   forgetLocation(id: string, options?: RequestOptions): Promise<void>;
-  /** Events of a location, until `signal` aborts. Not in React Native. */
+  /** Events of a location, without an end; an aborted `signal` throws its reason. Not in React Native. */
   followLocation(id: string, options?: RequestOptions): AsyncGenerator<LocationEvent, void, undefined>;
   locationStatus(id: string, options?: RequestOptions): Promise<LocationStatus>;
   tariffs(

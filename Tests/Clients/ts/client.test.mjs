@@ -455,6 +455,9 @@ test('where answers are no streams, a session is read over and over', async () =
 
 // The page.
 
+/** A browser's, as far as the library looks at it. */
+globalThis.document = {};
+
 const host = hostOf(`
   export const open = async (options) => {
     globalThis.opened = options;
@@ -500,6 +503,20 @@ test('a mint that fails, a script that does not come: the error, once, and nothi
   await assert.rejects(client(service(json(minted, 201)).fetch, { baseURL: 'file:///nowhere' }).connect());
   await assert.rejects(client(refused.fetch, { baseURL: 'file:///nowhere' }).connect());
   await new Promise((resolve) => { setImmediate(resolve); });
+});
+
+test('without a document, connect asks for `present` before it mints', async () => {
+  const { fetch, requests } = service(json(minted, 201), json(session));
+  const { document } = globalThis;
+  delete globalThis.document;
+  try {
+    const needed = (error) => error instanceof TypeError && error.message.includes('`present`');
+    for (const app of [client(fetch), new Client({ baseURL, fetch })]) await assert.rejects(app.connect(), needed);
+    assert.equal(requests.length, 0);
+    assert.deepEqual(await client(fetch).connect({}, { present: async () => null }), session);
+  } finally {
+    globalThis.document = document;
+  }
 });
 
 test('a second tap joins the first, and can leave it', async () => {

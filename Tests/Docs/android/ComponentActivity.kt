@@ -12,4 +12,6 @@ abstract class ComponentActivity : Context() {
     protected open fun onNewIntent(intent: Intent) = check(intent.dataString == null)
 
     protected open fun onResume() {}
+
+    protected open fun onPause() {}
 }

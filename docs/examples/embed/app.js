@@ -29,8 +29,10 @@ async function mint(click) {
 /** Shows how a session stands, as the backend knows it: what came with the page is a hint. */
 async function show(id) {
   const answer = await fetch(`/connect-sessions/${id}`);
-  const { state } = await answer.json();
-  status.textContent = sentences[state] ?? '';
+  const { state, location_id: location } = await answer.json();
+  // Connected, and no code came back: the customer closed the page too early.
+  const isUnconfirmed = state === 'connected' && !location;
+  status.textContent = isUnconfirmed ? 'One step is missing. Please start again.' : sentences[state] ?? '';
 }
 
 /** Confirms a session with the code that came with its end, where the service asks for one (BFF_CONFIRM=code). */
