@@ -188,8 +188,8 @@ extension BFFError {
         case .ticketUsed: "Mint a new session. Another document has exchanged the ticket."
         case .ticketExpired: "Mint a new session. The ticket's connect token has expired."
         case .confirmationRequired:
-            "Confirm the session that changed a tariff at this location, or mint one with the action edit or disconnect and "
-                + "confirm that."
+            "Confirm the session that changed a tariff at this location. Or mint one of the same direction and type, without "
+                + "tariff_id: with the action edit, to type the tariff in, or disconnect; then confirm that."
         case .confirmationCodeUnknown:
             "Send the code of this session from its return URL or from connect.js. A newer visit may have replaced it."
         case .confirmationCodeUsed: "Read the session. It was confirmed with another code."

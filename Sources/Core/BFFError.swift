@@ -78,6 +78,7 @@ package enum BFFError: Error, Hashable, Sendable {
         case tooFarForSchedule = "must be at most 3 days after start_time"
         case longerThanWindow = "must not be longer than the time from start_time to end_time"
         case outOfRange = "is out of range"
+        case noSlot = "is of a tariff whose direction and type Flatpeak does not name; leave it out"
         case notOfPath = "must be the location in the path, or absent"
     }
 

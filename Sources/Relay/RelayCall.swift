@@ -84,7 +84,9 @@ final class RelayCall: AnswerReceiver, FastPathExchange {
         }
         guard head.isJSON, state.status < 300 else {
             connection.abandonResponse()
-            tried(at: relay.calls.now())
+            let now = relay.calls.now()
+            tried(at: now)
+            recordLost(at: now)
             return over { $0.fail(.upstreamInvalidAnswer, connectToken: state.envelope.connectToken, hasBegun: false) }
         }
         state.client?.responseBegan(state.status, head.framing, retryAfter: state.retryAfter)
@@ -106,9 +108,12 @@ final class RelayCall: AnswerReceiver, FastPathExchange {
 
     func answerEnded(at now: ContinuousClock.Instant) {
         tried(at: now)
-        relay.admission.record(
-            RelayedStep(envelope: state.envelope, answeredRoute: state.page.route, redirectURL: state.page.redirectURL),
-            in: state.session)
+        // Connect refuses a step in JSON, with a status of its own.
+        let isRefusal = (400..<500).contains(state.status)
+        record(
+            RelayedStep(
+                envelope: state.envelope, answeredRoute: state.page.route, redirectURL: state.page.redirectURL,
+                isLost: state.page.route == nil && !isRefusal), at: now)
         if let refusal = state.refusal { return refuse(with: refusal) }
         over { $0.responseEnded(at: now) }
     }
@@ -121,6 +126,7 @@ final class RelayCall: AnswerReceiver, FastPathExchange {
             until: state.end.instant,
             at: now)
         guard let wait else {
+            if hasBegun || failure != .notConnected { recordLost(at: now) }
             // Its status came; what it meant to say does not matter more than that.
             if state.refusal != nil { return refuse(with: nil) }
             return over { $0.fail(failure.bffError, connectToken: state.envelope.connectToken, hasBegun: hasBegun) }
@@ -132,7 +138,9 @@ final class RelayCall: AnswerReceiver, FastPathExchange {
     /// Ends the call with an error of which no more is read.
     private func refused() {
         state.connection?.abandonResponse()
-        tried(at: relay.calls.now())
+        let now = relay.calls.now()
+        tried(at: now)
+        recordLost(at: now)
         refuse(with: nil)
     }
 
@@ -156,6 +164,15 @@ final class RelayCall: AnswerReceiver, FastPathExchange {
         } catch {
             over { $0.fail(error, connectToken: state.envelope.connectToken, hasBegun: false) }
         }
+    }
+
+    /// Records the facts of a call that was sent, and of whose answer nothing is known.
+    private func recordLost(at now: ContinuousClock.Instant) {
+        record(RelayedStep(envelope: state.envelope, answeredRoute: nil, redirectURL: nil, isLost: true), at: now)
+    }
+
+    private func record(_ step: RelayedStep, at now: ContinuousClock.Instant) {
+        relay.admission.record(step, in: state.session, after: state.tryStarted.duration(to: now))
     }
 
     /// Records with the policy how upstream answered.

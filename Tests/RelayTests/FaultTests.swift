@@ -122,6 +122,46 @@ import Testing
 
     // MARK: - Deadlines
 
+    /// Answers that leave open what the step came to, and one that never comes.
+    static let lostAnswers: [String?] = [
+        nil, String(lengthAnswer.dropLast(3)),
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+        "HTTP/1.1 502 Bad Gateway\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+        "HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nno",
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{",
+    ]
+
+    @Test("a step whose answer is lost may have changed the tariff, until Connect shows what is there (S52)")
+    func lostSteps() async throws {
+        try await RelayFixture.run { fixture in
+            for lost in Self.lostAnswers {
+                let session = try await fixture.mint(), client = try await fixture.client()
+                try await client.send(RelayFixture.call(session, route: "rate_fixed_capture"))
+                let call = try #require(await fixture.upstream.next())
+                if let lost { try await call.send(lost) }
+                await call.close()
+                _ = try? await client.answer()
+                // The facts are there before the client is told.
+                let facts = try await fixture.facts(of: session)
+                #expect(facts.answeredAt != nil, "\(lost ?? "-")")
+                #expect(facts.settledAt == facts.answeredAt, "\(lost ?? "-")")
+                #expect(facts.providerAt == facts.answeredAt, "\(lost ?? "-")")
+                await client.close()
+                fixture.clock.advance(by: 40)
+            }
+            let refusal = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+            for (route, answer) in [("session_start", Self.lostAnswers[2]), ("rate_fixed_capture", refusal)] {
+                let session = try await fixture.mint(), client = try await fixture.client()
+                try await client.send(RelayFixture.call(session, route: route))
+                try await #require(await fixture.upstream.next()).send(answer ?? "")
+                _ = try await client.answer()
+                #expect(try await fixture.facts(of: session).settledAt == nil, "\(route)")
+            }
+        }
+    }
+
     @Test("an upstream that accepts and never answers is given up at the deadline (R11)")
     func R11() async throws {
         try await RelayFixture.run { fixture in

@@ -393,7 +393,7 @@ import Wire
         let confirmed = try Self.session(location: "loc_1", action: .disconnect, facts)
         #expect(confirmed.confirmedChange?.text == "loc_1")
         // However late it is confirmed, and written.
-        #expect(confirmed.replacedAt == start + 31)
+        #expect(confirmed.replacedAt == start + 31 - ConnectSession.clockSkew)
     }
 
     @Test func `a disconnect counts once Connect has let the customer go for it`() async throws {
@@ -406,7 +406,8 @@ import Wire
         let bytes = Array(#"{"connect_token":"cot_1","route":"tariff_summary","action":"DISCONNECT"}"#.utf8)
         for (route, url, isDisconnected) in answers {
             let step = RelayedStep(envelope: try Envelope(bytes.span), answeredRoute: route, redirectURL: url)
-            var facts = step.facts(callbackURL: callback, pages: FlatpeakVersion.standard.pages, at: start)
+            var facts = step.facts(
+                callbackURL: callback, pages: FlatpeakVersion.standard.pages, sentAt: start, at: start)
             facts.status = .init(value: .notConnected, at: start + 1)
             facts.confirmedAt = start + 2
             let session = try Self.session(location: "loc_1", facts)
@@ -454,13 +455,14 @@ import Wire
         facts.providerAt = start - 1
         #expect(try Self.session(location: "loc_1", facts).replacedAt == nil)
         facts.summaryAt = start
-        #expect(try Self.session(location: "loc_1", facts).replacedAt == start + 1)
+        #expect(try Self.session(location: "loc_1", facts).replacedAt == start + 1 - ConnectSession.clockSkew)
         // A minted disconnect that was never let through, as Connect showed a page.
         var minted = SessionFacts()
         (minted.leftAt, minted.confirmedAt, minted.status) = (start, start + 2, facts.status)
         #expect(try Self.session(location: "loc_1", action: .disconnect, minted).replacedAt == nil)
         minted.settledAt = start
-        #expect(try Self.session(location: "loc_1", action: .disconnect, minted).replacedAt == start + 1)
+        let provenAt = start + 1 - ConnectSession.clockSkew
+        #expect(try Self.session(location: "loc_1", action: .disconnect, minted).replacedAt == provenAt)
         minted.stayedAt = start - 1
         #expect(try Self.session(location: "loc_1", action: .disconnect, minted).replacedAt == nil)
     }
@@ -524,6 +526,7 @@ import Wire
             ("provider_select", "CLOSE", "session_redirect", "\(callback)?fp_cot=cot_1", true, false),
             ("provider_select", nil, "tariff_structure_select", nil, false, false),
             ("provider_select", "BACK", "tariff_summary", nil, true, false),
+            ("tariff_summary", "EDIT", "provider_select", nil, false, false),
             ("rate_fixed_capture", nil, "tariff_summary", nil, true, true),
             ("rate_fixed_capture", nil, "tariff_connection_pending", nil, true, false),
             ("tariff_summary", "WRONG_TARIFF", "tariff_summary", nil, true, false),
@@ -538,9 +541,70 @@ import Wire
             }
             let bytes = Array("{\(members.joined(separator: ","))}".utf8)
             let step = RelayedStep(envelope: try Envelope(bytes.span), answeredRoute: answered, redirectURL: url)
-            let facts = step.facts(callbackURL: callback, pages: FlatpeakVersion.standard.pages, at: start)
+            let facts = step.facts(
+                callbackURL: callback, pages: FlatpeakVersion.standard.pages, sentAt: start, at: start)
             #expect((facts.settledAt != nil) == isSettled, "\(route ?? "-"), \(answered)")
             #expect((facts.replacedAt != nil) == isReplaced, "\(route ?? "-"), \(action ?? "-"), \(answered)")
+        }
+    }
+
+    private static func step(
+        _ route: String, _ action: String? = nil, answered: String?, isLost: Bool = false
+    ) throws -> RelayedStep {
+        let members = [("connect_token", "cot_1"), ("route", route), ("action", action)].compactMap { name, value in
+            value.map { #""\#(name)":"\#($0)""# }
+        }
+        let bytes = Array("{\(members.joined(separator: ","))}".utf8)
+        return RelayedStep(
+            envelope: try Envelope(bytes.span), answeredRoute: answered, redirectURL: nil, isLost: isLost)
+    }
+
+    @Test func `an answer that is read slowly makes no replacement later, and no hold earlier`() throws {
+        let pages = FlatpeakVersion.standard.pages
+        let step = try Self.step("rate_fixed_capture", answered: "tariff_summary")
+        let slow = step.facts(callbackURL: "https://a", pages: pages, sentAt: start, at: start + 300)
+        #expect(slow.replacedAt == start)
+        #expect(slow.summaryAt == start)
+        #expect(slow.settledAt == start + 300)
+        #expect(slow.answeredAt == start + 300)
+        // Another customer went to a login meanwhile: a summary of before shows nothing of it.
+        var facts = slow
+        facts.providerAt = start + 100
+        #expect(facts.awaitsProvider)
+        // By the clocks of two nodes.
+        let session = try Self.session(location: "loc_1", action: .edit, slow)
+        #expect(session.replacedAt == start - 5)
+        #expect(session.changedAt == start + 300)
+    }
+
+    @Test func `EDIT alone changes nothing, unless it leads on at once or its answer is lost`() throws {
+        let answers: [(answered: String?, isLost: Bool, isChange: Bool)] = [
+            ("provider_select", false, false), (nil, false, false), ("session_redirect", false, true),
+            ("tariff_connection_pending", false, true), (nil, true, true),
+        ]
+        for (answered, isLost, isChange) in answers {
+            let step = try Self.step("tariff_summary", "EDIT", answered: answered, isLost: isLost)
+            var facts = step.facts(
+                callbackURL: "https://a", pages: FlatpeakVersion.standard.pages, sentAt: start, at: start)
+            facts.leftAt = start + 1
+            #expect(facts.hasChangedTariff == isChange, "\(answered ?? "-"), \(isLost)")
+        }
+    }
+
+    @Test func `a lost answer leaves a tariff to a provider, and a lost question changes nothing`() throws {
+        let steps: [(route: String, action: String?, isChange: Bool)] = [
+            ("rate_fixed_capture", nil, true), ("tariff_summary", "WRONG_TARIFF", true), ("session_start", nil, false),
+            ("provider_select", "BACK", false), ("provider_select", "CLOSE", false),
+            ("tariff_summary", "DISCONNECT", false),
+        ]
+        for (route, action, isChange) in steps {
+            let step = try Self.step(route, action, answered: nil, isLost: true)
+            let facts = step.facts(
+                callbackURL: "https://a", pages: FlatpeakVersion.standard.pages, sentAt: start, at: start + 1)
+            let session = try Self.session(location: "loc_1", action: .edit, facts)
+            #expect((session.unconfirmedChange != nil) == isChange, "\(route)")
+            #expect(facts.awaitsProvider == isChange, "\(route)")
+            if !isChange { #expect(facts == SessionFacts(), "\(route)") }
         }
     }
 }

@@ -227,7 +227,7 @@ import Wire
             let bytes = Array(#"{\#(action)"connect_token":"cot_1","route":"\#(route)"}"#.utf8)
             let step = RelayedStep(
                 envelope: try Envelope(bytes.span), answeredRoute: "tariff_summary", redirectURL: nil)
-            let facts = step.facts(callbackURL: "https://a", pages: version.pages, at: clock.wall)
+            let facts = step.facts(callbackURL: "https://a", pages: version.pages, sentAt: clock.wall, at: clock.wall)
             #expect(facts.answeredAt == nil)
             #expect(facts.replacedAt == nil)
             #expect(facts.stayedAt != nil)
@@ -239,7 +239,7 @@ import Wire
         let bytes = Array(#"{"connect_token":"cot_1","route":"a","data":{}}"#.utf8)
         for page in ["tariff_summary_2", "connection_pending", "complete", "session_ended", "vpp_landing", ""] {
             let step = RelayedStep(envelope: try Envelope(bytes.span), answeredRoute: page, redirectURL: nil)
-            let facts = step.facts(callbackURL: "https://a", pages: version.pages, at: clock.wall)
+            let facts = step.facts(callbackURL: "https://a", pages: version.pages, sentAt: clock.wall, at: clock.wall)
             #expect(!facts.pendingShown)
             #expect(facts.leftAt == nil)
             #expect(facts.settledAt == nil)

@@ -2,8 +2,10 @@ import Core
 import Flatpeak
 import Foundation
 import Networking
+import Resilience
 import TestSupport
 import Testing
+import Wire
 
 @testable import Sessions
 
@@ -62,21 +64,84 @@ extension SessionsTests {
         _ = try await mint(#"{"location_id":"loc_1","tariff_id":"trf_1","direction":"EXPORT","type":"COMMODITY"}"#)
     }
 
-    @Test func `a session about a tariff of no known slot ends no other hold, and its own hold ends with it alone`()
+    // MARK: - Held locations
+
+    /// A node whose sessions of the hosted page need a confirmation.
+    private func confirming() -> ServiceFixture {
+        ServiceFixture(
+            flatpeak: .scripted(upstream), store: store, settings: .test(confirmation: .required),
+            now: { [clock] in clock.wall }, time: clock.time)
+    }
+
+    private static func step(_ session: ConnectSession, _ route: String, answered: String) throws -> RelayedStep {
+        let bytes = Array(#"{"connect_token":"\#(session.connectToken.exposed)","route":"\#(route)","data":{}}"#.utf8)
+        return RelayedStep(envelope: try Envelope(bytes.span), answeredRoute: answered, redirectURL: nil)
+    }
+
+    @Test func `a change that is not written yet holds its location, and another subject learns nothing of it (S52)`()
+        async throws
+    {
+        let location = try #require(LocationID("loc_1")), node = confirming()
+        store.bind(location, to: alice)
+        let body = Array(#"{"app":"page","location_id":"loc_1","action":"edit"}"#.utf8)
+        let session = try await node.sessions.minter.mint(body, as: nil, for: alice).session
+        #expect(try await node.cache.mayRead(location, for: alice))
+        let step = try Self.step(session, "rate_fixed_capture", answered: "tariff_summary")
+        // Nothing flushes here.
+        node.sessions.relay.record(step, in: .init(caller: CallerKey(alice), handle: nil))
+        #expect(node.cache.status.pendingWrites == 1)
+        await #expect(throws: BFFError.confirmationRequired) { try await node.cache.mayRead(location, for: alice) }
+        await #expect(throws: BFFError.confirmationRequired) { try await node.cache.owns(alice, location) }
+        #expect(try await node.cache.owns(alice, location, isHeldAllowed: true))
+        #expect(try await !node.cache.mayRead(location, for: bob))
+        #expect(await node.cache.isPersisted(session.id))
+        await #expect(throws: BFFError.confirmationRequired) { try await node.cache.mayRead(location, for: alice) }
+        // The store has it, and another node has ended it meanwhile.
+        var confirmed = try #require(try await store.session(session.id))
+        confirmed.facts.confirmedAt = clock.wall
+        _ = try await store.save([SessionWrite(confirmed, isNew: false)], at: clock.wall)
+        #expect(try await node.cache.mayRead(location, for: alice))
+    }
+
+    @Test func `a mint about one tariff of a held location is refused, as every read is (S52)`() async throws {
+        let location = try #require(LocationID("loc_1")), node = confirming()
+        store.bind(location, to: alice)
+        var facts = SessionFacts()
+        (facts.answeredAt, facts.settledAt) = (clock.wall, clock.wall)
+        let held = try ConfirmationTests.session(location: "loc_1", action: .edit, facts)
+        _ = try await store.save([SessionWrite(held, isNew: true)], at: clock.wall)
+        upstream.on("tariffs", .json(#"{"data":[{"id":"trf_1","direction":"IMPORT","type":"COMMODITY"}]}"#))
+        for action in TariffAction.allCases {
+            for tariff in ["trf_1", "trf_2"] {
+                let body = #"{"app":"page","location_id":"loc_1","tariff_id":"\#(tariff)","action":"\#(action)"}"#
+                await #expect(throws: BFFError.confirmationRequired, "\(body)") {
+                    try await node.sessions.minter.mint(Array(body.utf8), as: nil, for: alice)
+                }
+            }
+        }
+        #expect(upstream.requests("tariffs").isEmpty)
+        let body = Array(#"{"app":"page","location_id":"loc_1","action":"edit"}"#.utf8)
+        _ = try await node.sessions.minter.mint(body, as: nil, for: alice)
+    }
+
+    @Test func `a mint about a tariff whose slot Flatpeak does not name is refused where sessions are confirmed`()
         async throws
     {
         store.bind(try #require(LocationID("loc_1")), to: alice)
+        let node = confirming()
         for item in [
             #"{"id":"trf_1"}"#, #"{"id":"trf_1","direction":"IMPORT"}"#, #"{"id":"trf_1","direction":"UP","type":7}"#,
         ] {
             upstream.on("tariffs", .json(#"{"data":[\#(item)]}"#))
-            let minted = try await mint(#"{"location_id":"loc_1","tariff_id":"trf_1","action":"edit"}"#)
-            var facts = minted.facts
-            (facts.answeredAt, facts.settledAt, facts.replacedAt) = (clock.wall, clock.wall, clock.wall)
-            let session = try ConfirmationTests.session(location: "loc_1", action: .edit, facts)
-            #expect(session.replacedAt == nil, "\(item)")
-            #expect(session.changedAt == .distantFuture, "\(item)")
+            for app in ["page", "web"] {
+                let body = #"{"app":"\#(app)","location_id":"loc_1","tariff_id":"trf_1","action":"edit"}"#
+                await #expect(throws: BFFError.invalidField("tariff_id", reason: .noSlot), "\(item)") {
+                    try await node.sessions.minter.mint(Array(body.utf8), as: nil, for: alice)
+                }
+            }
+            _ = try await mint(#"{"location_id":"loc_1","tariff_id":"trf_1","action":"edit"}"#)
         }
+        #expect(upstream.requests("mint").count == 3)
     }
 
     @Test func `a list of tariffs without an end is no answer`() async throws {

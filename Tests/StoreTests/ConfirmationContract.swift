@@ -284,12 +284,12 @@ extension SessionStoreContract {
             _ = try await store.save([SessionWrite(first, isNew: false)], at: instant)
             #expect(try await isHeld() == true, "\(index)")
             // What is newer than another's change stays held, and what is older does not.
-            for (seconds, isStillHeld) in [(-1.0, true), (1, false)] {
+            for (seconds, isStillHeld) in [(ConnectSession.clockSkew, true), (ConnectSession.clockSkew + 1, false)] {
                 var next = try toConfirm(
-                    UInt8(10 + 2 * index + (seconds > 0 ? 1 : 0)), location: "loc_1", action: .edit)
+                    UInt8(10 + 2 * index + (isStillHeld ? 0 : 1)), location: "loc_1", action: .edit)
                 next.facts = changed(at: instant + seconds)
-                _ = try await store.save([SessionWrite(next, isNew: true)], at: instant + 2)
-                try await confirm(next, in: store, at: instant + 3)
+                _ = try await store.save([SessionWrite(next, isNew: true)], at: instant + 7)
+                try await confirm(next, in: store, at: instant + 8)
                 #expect(try await isHeld() == isStillHeld, "\(index), \(seconds)")
             }
         }
@@ -326,7 +326,7 @@ extension SessionStoreContract {
         try await replace(5, at: lost.expiresAt - 60)
         #expect(try await isHeld() == true)
         var late = try toConfirm(6, location: "loc_1", action: .edit)
-        late.facts = changed(at: lost.expiresAt + ConnectSession.pendingLimit + 1)
+        late.facts = changed(at: lost.expiresAt + ConnectSession.pendingLimit + ConnectSession.clockSkew + 1)
         late.facts.confirmedAt = late.facts.replacedAt
         _ = try await store.save([SessionWrite(late, isNew: true)], at: lost.expiresAt + 200_000)
         #expect(try await isHeld() == false)

@@ -50,7 +50,6 @@ extension ConfirmationPropertyTests {
         let upstream = ScriptedUpstream(), clock = TestClock(), carol = try #require(Subject("carol"))
         let location = try #require(LocationID("loc_1")), callback = "https://bff.example/v1/connect/callback"
         upstream.on("claim", .json(#"{"location_id":"loc_1","price_available":true}"#))
-        upstream.on("tariffs", .json(#"{"data":[{"id":"trf_e","direction":"EXPORT","type":"COMMODITY"}]}"#))
         // Whether a new tariff or a disconnect ends a pending connection is not documented.
         let replacesPending = Bool.random(using: &random)
         var slots = Slots()
@@ -148,7 +147,7 @@ extension ConfirmationPropertyTests {
                 slots.imported = .alice
                 if replacesPending { slots.pendingUntil = nil }
             case .aliceTypesExport:
-                let body = #"{"location_id":"loc_1","tariff_id":"trf_e","action":"edit"}"#
+                let body = #"{"location_id":"loc_1","direction":"EXPORT","action":"edit"}"#
                 if let entry = try await type(node, body) { own.append(entry) }
                 slots.exported = .alice
             case .aliceDisconnects:
@@ -183,7 +182,7 @@ extension ConfirmationPropertyTests {
         }
         // It does not last for ever: what alice types in, once nothing of Vera's can come any more, can be read.
         clock.advance(by: 4 * 86400)
-        for body in [edit, #"{"location_id":"loc_1","tariff_id":"trf_e","action":"edit"}"#] {
+        for body in [edit, #"{"location_id":"loc_1","direction":"EXPORT","action":"edit"}"#] {
             let entry = try #require(try await type(nodes[0], body))
             clock.advance(by: 1)
             try await confirm(nodes[0], entry)

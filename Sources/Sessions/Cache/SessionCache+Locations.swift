@@ -23,20 +23,25 @@ extension SessionCache {
     func owns(
         _ subject: Subject, _ location: LocationID, isHeldAllowed: Bool = false
     ) async throws(BFFError) -> Bool {
-        if hasPendingBinding(subject, location) { return true }
-        let found = try await withStore { [ownership] _ throws(BFFError) in
-            try await ownership.read(location, of: subject)
+        // Before the store is read: a write that ends meanwhile is in one of the two.
+        let isHeld = hasPendingHold(at: location)
+        if !hasPendingBinding(subject, location) {
+            let found = try await withStore { [ownership] _ throws(BFFError) in
+                try await ownership.read(location, of: subject)
+            }
+            guard let found else { return false }
+            if found.isHeld, !isHeldAllowed { throw .confirmationRequired }
         }
-        guard let found else { return false }
-        if found.isHeld, !isHeldAllowed { throw .confirmationRequired }
+        if isHeld, !isHeldAllowed { throw .confirmationRequired }
         return true
     }
 
     /// Whether the subject may read the location: it is the subject's, or was moments ago (``OwnershipCache``).
     /// - Throws: `confirmationRequired` for a location of the subject's that an unconfirmed session holds.
     func mayRead(_ location: LocationID, for subject: Subject) async throws(BFFError) -> Bool {
+        let isHeld = hasPendingHold(at: location)
         if let found = ownership.cached(location, of: subject) {
-            if found.isHeld { throw .confirmationRequired }
+            if isHeld || found.isHeld { throw .confirmationRequired }
             return true
         }
         return try await owns(subject, location)

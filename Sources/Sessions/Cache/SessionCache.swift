@@ -169,6 +169,11 @@ package final class SessionCache: Sendable {
         state.withLock { $0.sessions.hasPendingBinding(subject, location) }
     }
 
+    /// Whether a pending write holds the location.
+    func hasPendingHold(at location: LocationID) -> Bool {
+        state.withLock { $0.sessions.hasPendingHold(at: location) }
+    }
+
     /// Calls the store past the cache, and waits until the timeout; the call itself goes on.
     func withStore<Value: Sendable>(
         _ body: @escaping @Sendable (any Store) async throws(BFFError) -> Value

@@ -30,6 +30,15 @@ struct SessionCacheState {
 
         var isDirty: Bool { savedVersion < version }
 
+        /// The location that the session holds by facts which the store lacks (``SessionChange/heldLocation``).
+        var pendingHold: LocationID? {
+            guard session.needsConfirmation, isDirty, let location = session.unconfirmedChange else { return nil }
+            guard let persisted else { return location }
+            var stored = session
+            stored.facts = persisted
+            return stored.unconfirmedChange == nil || stored.changedAt != session.changedAt ? location : nil
+        }
+
         /// Whether the store need not be read: no other process knows the session, or none has changed it since.
         /// - Parameter required: The generation that a read must have at least.
         func isCurrent(since required: Int) -> Bool {
@@ -113,6 +122,8 @@ struct SessionCacheState {
     private var dirty: [SessionID] = []
     /// Sessions of the write in flight.
     private var inFlight: [SessionID] = []
+    /// Sessions of which a pending write holds a location, by location: a read need not look at all that are dirty.
+    private var holding: [LocationID: Set<SessionID>] = [:]
     /// Facts of sessions that are not cached; each session still has to be read from the store.
     private(set) var orphanedFacts: [ConnectToken: SessionFacts] = [:]
     /// Grows with each notification of another process.
@@ -197,6 +208,11 @@ struct SessionCacheState {
         }
     }
 
+    /// Whether a pending write holds `location`.
+    func hasPendingHold(at location: LocationID) -> Bool {
+        holding[location]?.contains { entry($0)?.pendingHold == location } ?? false
+    }
+
     /// Merges a session as it was read from the store.
     /// - Parameter readGeneration: What ``generation`` was before the read.
     /// - Returns: The session with its pending facts.
@@ -208,11 +224,13 @@ struct SessionCacheState {
         entry.persisted = session.facts
         if entry.markDirty() { dirty.append(session.id) }
         put(entry)
+        followHold(of: entry)
         return entry.session
     }
 
     /// Removes a session that was removed from the store.
     mutating func drop(_ id: SessionID) {
+        if let location = entry(id)?.session.targetLocation { endHold(of: id, at: location) }
         young.remove(id)
         old.remove(id)
         dirty.removeAll { $0 == id }
@@ -245,6 +263,7 @@ struct SessionCacheState {
         }
         let (isNewlyDirty, isDirty) = young.entries[index].record(facts)
         if isNewlyDirty { dirty.append(young.entries[index].session.id) }
+        if isDirty, young.entries[index].session.needsConfirmation { followHold(of: young.entries[index]) }
         return isDirty
     }
 
@@ -312,6 +331,7 @@ struct SessionCacheState {
             entry.session.facts.merge(session.facts)
             if entry.isDirty { dirty.append(pending.id) }
             put(entry)
+            followHold(of: entry)
         }
     }
 
@@ -323,6 +343,7 @@ struct SessionCacheState {
             entry.savedVersion = pending.version
             if entry.isDirty { dirty.append(pending.id) }
             put(entry)
+            followHold(of: entry)
         }
     }
 
@@ -330,6 +351,22 @@ struct SessionCacheState {
     mutating func notSaved(_ batch: [PendingWrite]) {
         dirty = batch.map(\.id) + dirty
         inFlight = []
+    }
+
+    // MARK: - Holds
+
+    private mutating func followHold(of entry: Entry) {
+        let id = entry.session.id
+        if let location = entry.pendingHold {
+            holding[location, default: []].insert(id)
+        } else if let location = entry.session.targetLocation {
+            endHold(of: id, at: location)
+        }
+    }
+
+    private mutating func endHold(of id: SessionID, at location: LocationID) {
+        guard holding[location]?.remove(id) != nil else { return }
+        if holding[location]?.isEmpty == true { holding[location] = nil }
     }
 
     // MARK: - Segments

@@ -136,12 +136,11 @@ extension ConnectSession {
 
     /// When the session may last have changed a tariff: that of ``unconfirmedChange``.
     ///
-    /// In the future while a provider may still change it unseen, and never over where its slot is not known.
+    /// In the future while a provider may still change it unseen.
     package var changedAt: Date? {
         let ledAt = mintedLocation == nil ? facts.located?.since : nil
         let changes = [facts.settledAt, facts.leftAt, facts.completedAt, facts.foreignAt, ledAt]
         guard let changedAt = changes.compactMap(\.self).max() else { return nil }
-        if facts.isSlotUnknown == true { return .distantFuture }
         return facts.awaitsProvider ? max(changedAt, expiresAt + Self.pendingLimit) : changedAt
     }
 
@@ -154,11 +153,14 @@ extension ConnectSession {
 
     /// When the session provably replaced or removed the tariff of its slot, and so whatever others had left there.
     ///
-    /// A customer who answered a page and left may have changed nothing.
+    /// A customer who answered a page and left may have changed nothing. It is the earliest time at which that can have been
+    /// by the clock of any node.
     package var replacedAt: Date? {
-        guard facts.isSlotUnknown != true else { return nil }
-        return [facts.replacedAt, emptiedAt].compactMap(\.self).max()
+        [facts.replacedAt, emptiedAt].compactMap(\.self).max().map { $0 - Self.clockSkew }
     }
+
+    /// How far the clocks of two nodes may be apart, in seconds (docs/several-nodes.md).
+    static let clockSkew: TimeInterval = 5
 
     /// When the slot was read as empty after Connect had accepted a disconnect.
     ///

@@ -34,16 +34,17 @@ package struct SessionFacts: Codable, Equatable, Sendable {
     /// When the customer first answered a page, other than to leave it or to disconnect.
     package var answeredAt: Date?
     /// When Connect last showed a page that comes after a tariff was connected, let the customer go, or sent them to a
-    /// provider.
+    /// provider; or when the answer to a page was lost.
     package var settledAt: Date?
     /// When Connect last left the tariff to a provider: sent the customer to a login there, or showed that the provider has
     /// not answered yet.
+    ///
+    /// Also when the answer to a page was lost, so that Connect may have.
     package var providerAt: Date?
-    /// When Connect last showed the summary, other than on the way back.
+    /// When the step was last sent that Connect answered with the summary, other than on the way back.
     package var summaryAt: Date?
-    /// The session is about a tariff of which Flatpeak did not say the slot.
-    package var isSlotUnknown: Bool?
-    /// When Connect last answered the data of a page with the summary: the tariff in the slot is the one of this session.
+    /// When the data of a page was last sent that Connect answered with the summary: the tariff in the slot is the one of
+    /// this session.
     package var replacedAt: Date?
     /// When the owner redeemed a code (``Confirmation``).
     package var confirmedAt: Date?
@@ -55,8 +56,8 @@ package struct SessionFacts: Codable, Equatable, Sendable {
     private enum CodingKeys: String, CodingKey {
         case relayed, stayedAt, leftAt, disconnectAsked, pendingShown, notFinishedAt, goneAt, located, status
         case queriedAt = "askedAt"
-        case completedAt, answeredAt, settledAt, providerAt, summaryAt, isSlotUnknown, replacedAt, confirmedAt,
-            foreignAt, preparedLocation
+        case completedAt, answeredAt, settledAt, providerAt, summaryAt, replacedAt, confirmedAt, foreignAt,
+            preparedLocation
     }
 
     /// The claim that gave a location.
@@ -101,7 +102,6 @@ package struct SessionFacts: Codable, Equatable, Sendable {
         settledAt = later(settledAt, other.settledAt)
         providerAt = later(providerAt, other.providerAt)
         summaryAt = later(summaryAt, other.summaryAt)
-        isSlotUnknown = isSlotUnknown ?? other.isSlotUnknown
         replacedAt = later(replacedAt, other.replacedAt)
         confirmedAt = earlier(confirmedAt, other.confirmedAt)
         foreignAt = earlier(foreignAt, other.foreignAt)

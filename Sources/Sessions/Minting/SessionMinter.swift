@@ -92,34 +92,39 @@ package final class SessionMinter: Sendable {
     }
 
     /// Puts the slot of the order's tariff into the order: of two that differ, Flatpeak would have to choose one.
-    /// - Returns: False where Flatpeak does not say the tariff's slot.
-    /// - Throws: `notFound` for a tariff that is not the location's, whether it exists or not, and `invalidField` for an
-    ///   order of another slot.
+    ///
+    /// Where sessions are confirmed, the slot has to be known: it decides whose hold a session can end. And the answer says
+    /// what is connected, so that it is refused as a read is while the location is held.
+    /// - Throws: `notFound` for a tariff that is not the location's, whether it exists or not, `invalidField` for an order
+    ///   of another slot or a tariff of none, and `confirmationRequired`.
     private func takeSlot(
         of tariff: TariffID, at location: LocationID, into order: inout MintOrder, for subject: Subject
-    ) async throws(BFFError) -> Bool {
-        guard let found = try await flatpeak.tariff(tariff, at: location, for: CallerKey(subject)) else {
-            throw .notFound
+    ) async throws(BFFError) {
+        let listed = try await flatpeak.tariff(tariff, at: location, for: CallerKey(subject))
+        try await locations.require(location, ownedBy: subject)
+        guard let listed else { throw .notFound }
+        guard let slot = listed.slot else {
+            if settings.confirmation == .off { return }
+            throw .invalidField("tariff_id", reason: .noSlot)
         }
-        guard let slot = found.slot else { return false }
         if let direction = order.direction, direction != slot.direction {
             throw .invalidField("direction", reason: .excluded)
         }
         if let type = order.type, type != slot.type { throw .invalidField("type", reason: .excluded) }
         (order.direction, order.type) = (slot.direction, slot.type)
-        return true
     }
 
     private func mint(
         _ request: MintRequest, _ needsConfirmation: Bool, as key: MintKey? = nil, for subject: Subject
     ) async throws(BFFError) -> Launch {
         let (asked, returnURL, link) = try request.order(under: settings)
-        var order = asked, isSlotKnown = true
+        var order = asked
         if let location = order.location {
             // Without an action Connect begins with what is connected there; each action replaces or removes it.
-            try await locations.require(location, ownedBy: subject, isHeldAllowed: order.action != nil)
+            let isHeldAllowed = order.action != nil && order.tariff == nil
+            try await locations.require(location, ownedBy: subject, isHeldAllowed: isHeldAllowed)
             if let tariff = order.tariff {
-                isSlotKnown = try await takeSlot(of: tariff, at: location, into: &order, for: subject)
+                try await takeSlot(of: tariff, at: location, into: &order, for: subject)
             }
         }
         let startedAt = now(), mintedLocation = order.location
@@ -137,7 +142,6 @@ package final class SessionMinter: Sendable {
             mintedLocation: mintedLocation, mintedAction: order.action, returnURL: returnURL,
             liveMode: minted.liveMode, needsConfirmation: needsConfirmation, createdAt: startedAt,
             expiresAt: startedAt.addingTimeInterval(minted.expiresIn))
-        if !isSlotKnown { session.facts.isSlotUnknown = true }
         session.facts.preparedLocation = prepared
         let answered = key.map { key in
             MintKey(

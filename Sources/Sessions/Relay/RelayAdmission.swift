@@ -37,8 +37,11 @@ package final class RelayAdmission: Sendable {
     }
 
     /// Records the facts of a relayed call and its answer; never waits.
-    package func record(_ step: RelayedStep, in session: AdmittedSession) {
-        let facts = step.facts(callbackURL: callbackURL, pages: pages, at: now())
+    /// - Parameter duration: From the call to the end of its answer.
+    package func record(_ step: RelayedStep, in session: AdmittedSession, after duration: Duration = .zero) {
+        let now = now()
+        let facts = step.facts(
+            callbackURL: callbackURL, pages: pages, sentAt: now - duration / .seconds(1), at: now)
         cache.record(facts, of: step.envelope.connectToken, at: session.handle)
     }
 }
