@@ -147,6 +147,8 @@ def open_browser(request, browsers, service, size, *arguments, hosts=(), **prefe
         browsers.stop(*arguments, **preferences)
         browser = Browser(browsers.get(*arguments, **preferences), service, size)
     browser.hosts |= set(hosts)
+    # A service of an earlier test may have had the same port.
+    browser.cdp("Storage.clearDataForOrigin", origin=service.url, storageTypes="all")
     yield browser
     if request.node.stash.get(FAILED, False):
         with contextlib.suppress(Exception):
