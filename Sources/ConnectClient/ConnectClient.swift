@@ -14,7 +14,7 @@ public actor ConnectClient {
     public typealias Token = @Sendable (_ refused: String?) async throws -> String
 
     let service: Service
-    private let flight = SingleFlight<MintRequest, Session>()
+    private let flight: SingleFlight<MintRequest, Session>
 
     /// Makes a client.
     /// - Parameters:
@@ -28,7 +28,11 @@ public actor ConnectClient {
                 jitter: { .random(in: 0.75...1) }))
     }
 
-    init(_ service: Service) { self.service = service }
+    /// - Parameter joined: Called for each call of `connect` that has begun an attempt, or joined one.
+    init(_ service: Service, joined: @escaping @Sendable () -> Void = {}) {
+        self.service = service
+        flight = SingleFlight(joined: joined)
+    }
 
     /// Lets the customer connect a tariff, and returns the session as it then stands.
     ///

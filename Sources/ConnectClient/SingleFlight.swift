@@ -10,6 +10,10 @@ actor SingleFlight<Key: Hashable & Sendable, Value: Sendable> {
     }
     private var flights: [Key: Flight] = [:]
     private var number = 0
+    private let joined: @Sendable () -> Void
+
+    /// - Parameter joined: Called for each caller, once the result is certain to reach it.
+    init(joined: @escaping @Sendable () -> Void = {}) { self.joined = joined }
 
     /// Returns the result of `work`, or of the work in progress for an equal key.
     func value(_ key: Key, _ work: @escaping @Sendable () async throws -> Value) async throws -> Value {
@@ -24,6 +28,7 @@ actor SingleFlight<Key: Hashable & Sendable, Value: Sendable> {
                 })
         }
         flights[key]?.waiting[own] = continuation
+        joined()
         // Iterating a stream ends when the caller is cancelled; awaiting a task's value does not.
         for try await value in results { return value }
         leave(key, own)

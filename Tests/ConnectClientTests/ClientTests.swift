@@ -54,16 +54,33 @@ private final class Script: Transport {
     }
 
     /// A client whose pauses are noted; deadlines do not pass.
-    func client(_ token: @escaping ConnectClient.Token = { _ in "b" }) -> ConnectClient {
+    func client(
+        joined: Signal? = nil, _ token: @escaping ConnectClient.Token = { _ in "b" }
+    ) -> ConnectClient {
         ConnectClient(
             Service(
                 transport: self, token: token,
                 sleep: { seconds in
                     guard seconds < Service.deadline else {
-                        return try await Task.sleep(nanoseconds: 1_000_000_000_000)
+                        // Until the call has its answer, which cancels this.
+                        for await _ in AsyncStream<Void>.makeStream().stream {}
+                        throw CancellationError()
                     }
                     self.pauses.withLock { $0.append(seconds) }
-                }, jitter: { 1 }))
+                }, jitter: { 1 }), joined: { joined?.send() })
+    }
+}
+
+/// Something that a test waits for.
+private struct Signal: Sendable {
+    private let events = AsyncStream<Void>.makeStream()
+
+    func send() { events.continuation.yield() }
+
+    /// Waits until it was sent `count` times more.
+    func wait(_ count: Int = 1) async {
+        var iterator = events.stream.makeAsyncIterator()
+        for _ in 0..<count { await iterator.next() }
     }
 }
 
@@ -145,7 +162,8 @@ private struct Customer: ConnectPresenter {
 
     @Test func `takes two taps for one`() async throws {
         let script = Script([.answer(201, Self.minted), .answer(200, Self.session("connected"))])
-        let client = script.client()
+        let joined = Signal()
+        let client = script.client(joined: joined)
         let (comes, come) = AsyncStream<Void>.makeStream()
         let opened = Mutex(0)
         let customer = Customer { _ in
@@ -155,8 +173,7 @@ private struct Customer: ConnectPresenter {
         }
         async let first = client.connect(with: customer)
         async let second = client.connect(with: customer)
-        while opened.withLock(\.self) == 0 { try await Task.sleep(nanoseconds: 1_000_000) }
-        try await Task.sleep(nanoseconds: 20_000_000)
+        await joined.wait(2)
         come.yield()
         #expect(try await first == second)
         #expect(opened.withLock(\.self) == 1 && script.sent.count == 2)
@@ -164,7 +181,8 @@ private struct Customer: ConnectPresenter {
 
     @Test func `ends for the tap that is cancelled alone`() async throws {
         let script = Script([.answer(201, Self.minted), .answer(200, Self.session("connected"))])
-        let client = script.client()
+        let joined = Signal()
+        let client = script.client(joined: joined)
         let (comes, come) = AsyncStream<Void>.makeStream()
         let opened = Mutex(0)
         let customer = Customer { _ in
@@ -174,9 +192,9 @@ private struct Customer: ConnectPresenter {
             return nil
         }
         let first = Task { try await client.connect(with: customer) }
-        while opened.withLock(\.self) == 0 { try await Task.sleep(nanoseconds: 1_000_000) }
+        await joined.wait()
         let second = Task { try await client.connect(with: customer) }
-        try await Task.sleep(nanoseconds: 20_000_000)
+        await joined.wait()
         first.cancel()
         await #expect(throws: CancellationError.self) { try await first.value }
         come.yield()
@@ -307,18 +325,18 @@ private struct Customer: ConnectPresenter {
             .answer(201, Self.minted), .answer(201, Self.minted), .answer(200, Self.session("active", ended: false)),
             .answer(200, Self.session("active", ended: false)),
         ])
-        let client = script.client()
+        let joined = Signal(), opened = Signal()
+        let client = script.client(joined: joined)
         let (comes, come) = AsyncStream<Void>.makeStream()
-        let opened = Mutex(0)
         let customer = Customer { _ in
-            opened.withLock { $0 += 1 }
+            opened.send()
             for await _ in comes {}
             return nil
         }
         let requests: [ConnectClient.MintRequest] = [.init(), .init(locationID: "loc_1"), .init(app: "web")]
         let taps = requests.map { request in Task { try await client.connect(request, with: customer) } }
-        while opened.withLock(\.self) < 2 { try await Task.sleep(nanoseconds: 1_000_000) }
-        try await Task.sleep(nanoseconds: 20_000_000)
+        await joined.wait(3)
+        await opened.wait(2)
         come.finish()
         for tap in taps { #expect(try await tap.value.state == .active) }
         #expect(script.sent.map(\.method) == ["POST", "POST", "GET", "GET"])
