@@ -26,13 +26,9 @@ package final class SessionCache: Sendable {
     private struct State {
         var sessions: SessionCacheState
         /// Callers of ``SessionCache/waitForChange(of:timeout:)``.
-        var waiting: [SessionID: [Int: AsyncStream<Void>.Continuation]] = [:]
-        var number = 0
+        var waiters = SessionWaiters()
         /// Whether the store took the last write.
         var isHealthy = true
-
-        /// Resumes callers that wait for a session.
-        func wake(_ id: SessionID) { waiting[id]?.values.forEach { $0.yield() } }
     }
 
     /// The result of a read of the store, and the cache's generation before the read.
@@ -199,7 +195,7 @@ package final class SessionCache: Sendable {
     }
 
     /// Resumes callers that wait for a session.
-    func wake(_ id: SessionID) { state.withLock { $0.wake(id) } }
+    func wake(_ id: SessionID) { state.withLock { $0.waiters.wake(id) } }
 
     private static func result<Value>(
         _ work: () async throws(BFFError) -> Value
@@ -239,7 +235,7 @@ package final class SessionCache: Sendable {
     func record(_ facts: SessionFacts, of token: ConnectToken, at handle: CacheHandle? = nil) {
         let isDirty = state.withLock { state in
             // There are hardly ever any, and a look-up takes time.
-            if !state.waiting.isEmpty, let id = state.sessions.id(of: token) { state.wake(id) }
+            if !state.waiters.isEmpty, let id = state.sessions.id(of: token) { state.waiters.wake(id) }
             return state.sessions.record(facts, of: token, at: handle)
         }
         if isDirty { work.continuation.yield() }
@@ -289,23 +285,14 @@ package final class SessionCache: Sendable {
     /// Waits until a session changes, at most `timeout`.
     func waitForChange(of id: SessionID, timeout: Duration) async {
         let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-        let number = state.withLock { state in
-            state.number += 1
-            state.waiting[id, default: [:]][state.number] = continuation
-            return state.number
-        }
-        defer {
-            state.withLock { state in
-                state.waiting[id]?[number] = nil
-                if state.waiting[id]?.isEmpty == true { state.waiting[id] = nil }
-            }
-        }
+        let number = state.withLock { $0.waiters.add(continuation, to: id) }
+        defer { state.withLock { $0.waiters.remove(number, from: id) } }
         _ = try? await withDeadline(timeout, clock: clock) { for await _ in stream { break } }
     }
 
     /// Whether a caller waits in ``waitForChange(of:timeout:)``.
     func isWaiting(for id: SessionID) -> Bool {
-        state.withLock { $0.waiting[id] != nil }
+        state.withLock { $0.waiters.contains(id) }
     }
 
     /// Invalidates the sessions that other processes change, and the locations that change, until cancelled.
@@ -318,11 +305,11 @@ package final class SessionCache: Sendable {
                 case .ownershipChanged, .locationChanged, .anyLocationChanged: break
                 case .changed(let ids):
                     state.sessions.changed(ids)
-                    for id in ids { state.wake(id) }
+                    for id in ids { state.waiters.wake(id) }
                 case .subscribed:
                     state.sessions.subscriptionChanged(isActive: true)
                     // Listeners may have missed a change.
-                    for id in state.waiting.keys { state.wake(id) }
+                    state.waiters.wakeAll()
                 case .unsubscribed: state.sessions.subscriptionChanged(isActive: false)
                 }
             }
@@ -381,7 +368,7 @@ package final class SessionCache: Sendable {
                 let readGeneration = generation
                 if let session = try await store.session(token: token) {
                     _ = refresh(session, readGeneration: readGeneration)
-                    state.withLock { $0.wake(session.id) }
+                    state.withLock { $0.waiters.wake(session.id) }
                 } else {
                     state.withLock { $0.sessions.dropOrphan(token) }
                 }
