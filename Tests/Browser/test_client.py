@@ -1,16 +1,15 @@
 """The TypeScript library in an app of another site, with as strict a content policy as it allows."""
 
-import http.server
 import json
 import pathlib
 import sys
-import threading
 
 import pytest
 from checks import PHONE
 from conftest import open_browser
 from service import ROOT
 from visitor import Visitor
+from website import Page, Website
 
 sys.path.append(str(ROOT / "Tests/Clients"))
 
@@ -21,7 +20,7 @@ FILES = {
     **{f"/client/{name}": f"clients/typescript/{name}" for name in ("index.js", "client.js")}}
 
 
-class ClientApp:
+class ClientApp(Website):
     """Serves the app and the library's files, and has the user's bearer."""
 
     def __init__(self):
@@ -31,7 +30,7 @@ class ClientApp:
         self.given = 0
         app = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(Page):
             def do_GET(self):
                 path = self.path.partition("?")[0]
                 if path == "/settings":
@@ -47,30 +46,16 @@ class ClientApp:
                     self.send_error(404)
 
             def answer(self, body, content_type):
+                super().answer(body, f"{content_type}; charset=utf-8")
+
+            def content_policy(self):
                 service = app.service.url
-                self.send_response(200)
-                self.send_header("Content-Type", f"{content_type}; charset=utf-8")
-                self.send_header("Content-Length", str(len(body.encode())))
-                self.send_header("Cache-Control", "no-store")
-                self.send_header("Content-Security-Policy", (
+                return (
                     f"default-src 'none'; script-src 'self' {service}; frame-src {service}; img-src data:; "
                     f"connect-src 'self' {service}; base-uri 'none'; form-action 'none'; "
-                    "require-trusted-types-for 'script'"))
-                self.end_headers()
-                self.wfile.write(body.encode())
+                    "require-trusted-types-for 'script'")
 
-            def log_message(self, *arguments):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.host = f"127.0.0.1:{self.server.server_port}"
-        self.url = f"http://{self.host}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(Handler)
 
 
 @pytest.fixture

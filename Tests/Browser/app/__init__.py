@@ -1,15 +1,15 @@
 """An integrator's app, on an origin of its own, with a backend that mints and a page that uses `connect.js`."""
 
-import http.server
 import json
 import pathlib
-import threading
 import urllib.parse
+
+from website import Page, Website
 
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
 
-class App:
+class App(Website):
     """`host` decides whether the hosted page in its frame is of the same site or a third party."""
 
     def __init__(self, host="127.0.0.1"):
@@ -22,7 +22,7 @@ class App:
         self.asked = []
         app = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(Page):
             def do_GET(self):
                 path = urllib.parse.urlsplit(self.path).path
                 app.asked.append((self.path, self.headers.get("Referer", "")))
@@ -42,29 +42,13 @@ class App:
             def file(self, name):
                 return (pathlib.Path(__file__).parent / name).read_text()
 
-            def answer(self, body, content_type):
-                self.send_response(200)
-                self.send_header("Content-Type", content_type)
-                self.send_header("Content-Length", str(len(body.encode())))
-                self.send_header("Cache-Control", "no-store")
-                if app.is_strict:
-                    # A path without a slash at its end would allow nothing below it.
-                    service = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(app.service_url))
-                    self.send_header("Content-Security-Policy", (
-                        f"default-src 'none'; script-src 'self' {service}; frame-src {service}; "
-                        "connect-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"))
-                self.end_headers()
-                self.wfile.write(body.encode())
+            def content_policy(self):
+                if not app.is_strict:
+                    return ""
+                # A path without a slash at its end would allow nothing below it.
+                service = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(app.service_url))
+                return (
+                    f"default-src 'none'; script-src 'self' {service}; frame-src {service}; "
+                    "connect-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'")
 
-            def log_message(self, *arguments):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.host = f"{host}:{self.server.server_port}"
-        self.url = f"http://{self.host}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(Handler, host)
